@@ -1,0 +1,136 @@
+//! [`AnyTask`]: a task of any value type, and the questions which tasks there are.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use core::panic::Location;
+
+use super::callback::Callback;
+use super::future_like::{AnyFuture, FutureId};
+use super::node::{self, Node, State, Waiting};
+use super::task::task_name;
+use super::task_core::TaskCore;
+use super::tasks::Tasks;
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, running_loop};
+
+/// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
+#[derive(Clone)]
+pub struct AnyTask(Rc<dyn Node>);
+
+impl AnyTask {
+    fn task(&self) -> &TaskCore {
+        self.0.task().expect("an AnyTask is made of tasks only")
+    }
+
+    /// As [`Task::cancelling`](crate::Task::cancelling).
+    #[must_use]
+    pub fn cancelling(&self) -> usize {
+        self.task().cancels.get()
+    }
+
+    /// As [`Task::uncancel`](crate::Task::uncancel).
+    pub fn uncancel(&self) -> usize {
+        self.task().uncancel()
+    }
+
+    /// Gives it a name.
+    pub fn set_name(&self, name: &str) {
+        self.0.core().set_name(name);
+    }
+
+    /// Where in the source it was made.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.task().spawned_at
+    }
+}
+
+impl AnyFuture for AnyTask {
+    fn done(&self) -> bool {
+        self.0.core().done()
+    }
+
+    fn cancelled(&self) -> bool {
+        self.0.core().state() == State::Cancelled
+    }
+
+    fn cancel(&self) -> bool {
+        self.0.clone().cancel(Error::cancelled())
+    }
+
+    fn exception(&self) -> Result<Option<Error>> {
+        self.0.core().exception()
+    }
+
+    fn set_exception(&self, _error: Error) -> Result<()> {
+        Err(Error::runtime("Task does not support set_exception operation"))
+    }
+
+    fn add_callback(&self, callback: Callback) {
+        node::add(&self.0, Waiting::Callback(callback));
+    }
+
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        node::remove_callback(self.0.core(), callback)
+    }
+
+    fn has_callback(&self, callback: &Callback) -> bool {
+        node::has_callback(self.0.core(), callback)
+    }
+
+    fn id(&self) -> FutureId {
+        FutureId::of(&self.0)
+    }
+
+    fn name(&self) -> String {
+        task_name(self.0.core(), self.task())
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for AnyTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.show())
+    }
+}
+
+impl LoopRef {
+    /// The tasks of this loop that are not over, oldest first: asyncio's `all_tasks`.
+    #[must_use]
+    pub fn all_tasks(&self) -> Vec<AnyTask> {
+        Tasks::of(self).all().into_iter().map(AnyTask).collect()
+    }
+
+    /// The task whose step is going on; none inside of a callback: asyncio's `current_task`.
+    #[must_use]
+    pub fn current_task(&self) -> Option<AnyTask> {
+        Tasks::of(self).current().map(AnyTask)
+    }
+}
+
+/// The tasks that are not over of the loop that runs on this thread, oldest first:
+/// `asyncio.all_tasks`.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+pub fn all_tasks() -> Result<Vec<AnyTask>> {
+    Ok(running_loop()?.all_tasks())
+}
+
+/// The task that runs on this thread; none inside of a callback, or where no loop runs:
+/// `asyncio.current_task`.
+#[must_use]
+pub fn current_task() -> Option<AnyTask> {
+    running_loop().ok()?.current_task()
+}

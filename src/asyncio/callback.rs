@@ -1,0 +1,102 @@
+//! [`Callback`]: a done callback with an identity that can be compared.
+
+use alloc::rc::Rc;
+use core::any::{TypeId, type_name};
+use core::fmt;
+
+use super::future_like::AnyFuture;
+use crate::error::Result;
+use crate::event_loop::CallbackOutput;
+
+/// What a future calls when it is done: a closure that is given the future.
+///
+/// Python compares callbacks when it removes them, and so does Rust here, as far as that can
+/// be: a function, or a closure that captures nothing, equals itself wherever it is made into
+/// a callback; any other closure equals the clones of the `Callback` that was made of it.
+///
+/// ```
+/// use callsoon::{AnyFuture, Callback};
+///
+/// fn on_done(fut: &dyn AnyFuture) { println!("{} is done", fut.name()) }
+///
+/// assert_eq!(Callback::new(on_done), Callback::new(on_done));
+/// let count = 3;
+/// let closure = move |_: &dyn AnyFuture| println!("{count}");
+/// let callback = Callback::new(closure);
+/// assert_eq!(callback, callback.clone());
+/// assert_ne!(callback, Callback::new(closure));
+/// ```
+#[derive(Clone)]
+pub struct Callback(Rc<dyn DoneFn>);
+
+trait DoneFn {
+    fn call(&self, future: &dyn AnyFuture) -> Result<()>;
+    /// The type, where it says all.
+    fn identity(&self) -> Option<TypeId>;
+    fn name(&self) -> &'static str;
+}
+
+struct Done<F>(F);
+
+impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput> DoneFn for Done<F> {
+    fn call(&self, future: &dyn AnyFuture) -> Result<()> {
+        (self.0)(future).into_result()
+    }
+
+    fn identity(&self) -> Option<TypeId> {
+        (size_of::<F>() == 0).then(TypeId::of::<F>)
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<F>()
+    }
+}
+
+impl Callback {
+    /// A callback that calls `function` with the future that is done. An error that it
+    /// returns, or a panic in it, goes to the loop's exception handler.
+    pub fn new<R: CallbackOutput + 'static>(
+        function: impl Fn(&dyn AnyFuture) -> R + 'static,
+    ) -> Callback {
+        Callback(Rc::new(Done(function)))
+    }
+
+    pub(crate) fn call(&self, future: &dyn AnyFuture) -> Result<()> {
+        self.0.call(future)
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.0.name()
+    }
+}
+
+impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> From<F> for Callback {
+    fn from(function: F) -> Callback {
+        Callback::new(function)
+    }
+}
+
+impl From<&Callback> for Callback {
+    fn from(callback: &Callback) -> Callback {
+        callback.clone()
+    }
+}
+
+impl PartialEq for Callback {
+    fn eq(&self, other: &Callback) -> bool {
+        match (self.0.identity(), other.0.identity()) {
+            (Some(a), Some(b)) => a == b,
+            // The address alone: two vtables may stand for one type.
+            (None, None) => core::ptr::addr_eq(Rc::as_ptr(&self.0), Rc::as_ptr(&other.0)),
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Callback {}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Callback {}>", self.name())
+    }
+}

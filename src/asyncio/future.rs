@@ -1,0 +1,383 @@
+//! [`LoopFuture`]: a value to come, with callbacks: asyncio's `Future`.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use core::any::Any;
+use core::cell::OnceCell;
+use core::fmt;
+use core::future::IntoFuture;
+
+use super::await_future::Await;
+use super::callback::Callback;
+use super::future_like::{AnyFuture, FutureId, FutureLike};
+use super::node::{self, Core, Node, State, Typed, Waiting};
+use super::task_core::TaskCore;
+use super::tasks::Tasks;
+use crate::error::{Error, Result};
+use crate::event_loop::{Job, LoopRef};
+
+/// A result to come: set once, by anyone; awaited by many; asyncio's `Future`.
+///
+/// Clones are the same future. Done callbacks never run inside `set_result`, `set_exception`
+/// or `cancel`: each goes through the loop's ready queue, in the order of adding.
+///
+/// An exception that nobody reads is reported to the loop's exception handler when the last
+/// handle is dropped.
+///
+/// ```
+/// callsoon::run(async {
+///     let on = callsoon::running_loop()?;
+///     let answer = on.create_future::<i32>();
+///     let promise = answer.clone();
+///     on.call_soon(move || promise.set_result(42))?;
+///     assert_eq!(answer.await?, 42);
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Cancellation
+///
+/// Cancelling a task that awaits a future cancels the future, for all who await it.
+pub struct LoopFuture<T: 'static>(Rc<FutureCell<T>>);
+
+struct FutureCell<T> {
+    core: Core,
+    value: OnceCell<T>,
+}
+
+impl<T: 'static> LoopFuture<T> {
+    /// A pending future of `on`. The same as [`LoopRef::create_future`].
+    #[must_use]
+    pub fn new(on: &LoopRef) -> LoopFuture<T> {
+        LoopFuture::at(Tasks::of(on))
+    }
+
+    pub(crate) fn at(home: Rc<Tasks>) -> LoopFuture<T> {
+        LoopFuture(Rc::new(FutureCell { core: Core::new(home), value: OnceCell::new() }))
+    }
+
+    fn node(&self) -> Rc<dyn Node> {
+        self.0.clone()
+    }
+
+    /// The loop that it belongs to: asyncio's `get_loop`.
+    #[must_use]
+    pub fn get_loop(&self) -> LoopRef {
+        self.0.core.home().on().clone()
+    }
+
+    /// Gives it a name to be shown by.
+    pub fn set_name(&self, name: &str) {
+        self.0.core.set_name(name);
+    }
+
+    /// Makes `value` its result and schedules its callbacks.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done; `value` is dropped.
+    pub fn set_result(&self, value: T) -> Result<()> {
+        self.0.core.check_pending()?;
+        // A pending future holds no value yet.
+        let _ = self.0.value.set(value);
+        node::end(&self.node(), State::Finished);
+        Ok(())
+    }
+
+    /// Makes `error` its exception and schedules its callbacks.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done, and
+    /// [`Type`](crate::ErrorKind::Type) for an error that ends a generator, which can't be
+    /// raised into a future.
+    pub fn set_exception(&self, error: Error) -> Result<()> {
+        self.0.core.check_pending()?;
+        node::end_with(&self.node(), State::Failed, error);
+        Ok(())
+    }
+
+    /// Cancels it with a message that the error will carry: asyncio's `cancel(msg=...)`.
+    /// Says whether it was pending.
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        self.node().cancel(Error::cancelled_with(message))
+    }
+
+    /// Its result, cloned.
+    ///
+    /// # Errors
+    ///
+    /// Its exception, or the cancellation error; while it is pending
+    /// [`InvalidState`](crate::ErrorKind::InvalidState).
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        let typed: &dyn Typed<T> = &*self.0;
+        typed.read()
+    }
+}
+
+impl LoopRef {
+    /// A pending future that belongs to this loop: asyncio's `create_future`.
+    #[must_use]
+    pub fn create_future<T: 'static>(&self) -> LoopFuture<T> {
+        LoopFuture::new(self)
+    }
+}
+
+impl<T: 'static> Job for FutureCell<T> {
+    fn run(self: Rc<Self>, on: &LoopRef) {
+        let node: Rc<dyn Node> = self;
+        node::run_next_callback(&node, on);
+    }
+
+    fn describe(&self) -> String {
+        format!("<callback of {}>", self.show())
+    }
+}
+
+impl<T: 'static> Node for FutureCell<T> {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+
+    fn task(&self) -> Option<&TaskCore> {
+        None
+    }
+
+    fn cancel(self: Rc<Self>, error: Error) -> bool {
+        self.core.mark_read();
+        if self.core.done() {
+            return false;
+        }
+        let node: Rc<dyn Node> = self;
+        node::end_with(&node, State::Cancelled, error);
+        true
+    }
+
+    fn call(self: Rc<Self>, callback: &Callback) -> Result<()> {
+        callback.call(&LoopFuture(self))
+    }
+
+    fn as_job(self: Rc<Self>) -> Rc<dyn Job> {
+        self
+    }
+
+    fn show(&self) -> String {
+        show("Future", &self.core)
+    }
+}
+
+impl<T: 'static> Typed<T> for FutureCell<T> {
+    fn value(&self) -> &OnceCell<T> {
+        &self.value
+    }
+
+    fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
+        self
+    }
+}
+
+impl<T> Drop for FutureCell<T> {
+    fn drop(&mut self) {
+        self.core.report_unread("Future", |context| {
+            context.future = Some(show("Future", &self.core));
+        });
+    }
+}
+
+/// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`.
+pub(crate) fn show(what: &str, core: &Core) -> String {
+    let mut text = match core.state() {
+        State::Pending => format!("<{what} pending"),
+        State::Cancelled => format!("<{what} cancelled"),
+        State::Finished => format!("<{what} finished"),
+        State::Failed => format!("<{what} finished exception={}", core.peek_error()),
+    };
+    if let Some(name) = core.name() {
+        text += &format!(" name='{name}'");
+    }
+    match core.waiting_count() {
+        0 => {}
+        count => text += &format!(" callbacks={count}"),
+    }
+    text + ">"
+}
+
+/// What is the same for a future and a task: both have their node in field 0.
+macro_rules! impl_handle {
+    ($handle:ident) => {
+        impl<T: 'static> $handle<T> {
+            /// Whether it has a result or an exception, or was cancelled.
+            #[must_use]
+            pub fn done(&self) -> bool {
+                self.0.core().done()
+            }
+
+            /// Whether it was cancelled.
+            #[must_use]
+            pub fn cancelled(&self) -> bool {
+                self.0.core().state() == State::Cancelled
+            }
+
+            /// Its exception, or `None` if it has a result. Reading it keeps it from being
+            /// reported as never retrieved.
+            ///
+            /// # Errors
+            ///
+            /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
+            /// cancellation error if it was cancelled.
+            pub fn exception(&self) -> Result<Option<Error>> {
+                self.0.core().exception()
+            }
+
+            /// Has `callback` called with this future when it is done, and gives it back as
+            /// what [`remove_done_callback`](Self::remove_done_callback) takes. It is called by way
+            /// of the ready queue, in the order of adding; on a future that is done already,
+            /// in the next turn. The same one may be added often, and is called that often.
+            pub fn add_done_callback(&self, callback: impl Into<Callback>) -> Callback {
+                let callback = callback.into();
+                node::add(&self.node(), Waiting::Callback(callback.clone()));
+                callback
+            }
+
+            /// Takes out every callback that equals `callback`, and says how many there were.
+            /// Once it is done its callbacks are on their way, and there are none.
+            pub fn remove_done_callback(&self, callback: &Callback) -> usize {
+                node::remove_callback(self.0.core(), callback)
+            }
+
+            /// Whether a callback that equals `callback` waits for its end.
+            #[must_use]
+            pub fn has_callback(&self, callback: &Callback) -> bool {
+                node::has_callback(self.0.core(), callback)
+            }
+
+            /// Its identity, the same for all clones.
+            #[must_use]
+            pub fn id(&self) -> FutureId {
+                FutureId::of(&self.0)
+            }
+        }
+
+        impl<T: 'static> AnyFuture for $handle<T> {
+            fn done(&self) -> bool {
+                self.done()
+            }
+
+            fn cancelled(&self) -> bool {
+                self.cancelled()
+            }
+
+            fn cancel(&self) -> bool {
+                self.cancel()
+            }
+
+            fn exception(&self) -> Result<Option<Error>> {
+                self.exception()
+            }
+
+            fn set_exception(&self, error: Error) -> Result<()> {
+                self.set_exception(error)
+            }
+
+            fn add_callback(&self, callback: Callback) {
+                self.add_done_callback(callback);
+            }
+
+            fn remove_done_callback(&self, callback: &Callback) -> usize {
+                self.remove_done_callback(callback)
+            }
+
+            fn has_callback(&self, callback: &Callback) -> bool {
+                self.has_callback(callback)
+            }
+
+            fn id(&self) -> FutureId {
+                self.id()
+            }
+
+            fn name(&self) -> String {
+                self.name()
+            }
+
+            fn to_any(&self) -> Rc<dyn AnyFuture> {
+                Rc::new(self.clone())
+            }
+
+            fn as_any(&self) -> &dyn Any {
+                self
+            }
+        }
+
+        impl<T: Clone + 'static> FutureLike<T> for $handle<T> {
+            fn result(&self) -> Result<T> {
+                self.result()
+            }
+
+            fn set_result(&self, value: T) -> Result<()> {
+                self.set_result(value)
+            }
+
+            fn wait(&self) -> Await<T> {
+                Await::new(self.0.clone())
+            }
+
+            fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
+                Rc::new(self.clone())
+            }
+        }
+
+        impl<T: Clone + 'static> IntoFuture for $handle<T> {
+            type Output = Result<T>;
+            type IntoFuture = Await<T>;
+
+            fn into_future(self) -> Await<T> {
+                Await::new(self.0)
+            }
+        }
+
+        impl<T: Clone + 'static> IntoFuture for &$handle<T> {
+            type Output = Result<T>;
+            type IntoFuture = Await<T>;
+
+            fn into_future(self) -> Await<T> {
+                Await::new(self.0.clone())
+            }
+        }
+
+        impl<T: 'static> Clone for $handle<T> {
+            fn clone(&self) -> Self {
+                $handle(Rc::clone(&self.0))
+            }
+        }
+
+        impl<T: 'static> fmt::Debug for $handle<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.show())
+            }
+        }
+    };
+}
+pub(crate) use impl_handle;
+
+impl_handle!(LoopFuture);
+
+impl<T: 'static> LoopFuture<T> {
+    /// Cancels it and schedules its callbacks. Says whether it was pending.
+    pub fn cancel(&self) -> bool {
+        self.node().cancel(Error::cancelled())
+    }
+
+    /// What it is called; empty if it has no name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.0.core.name().map_or_else(String::new, |name| name.to_string())
+    }
+}
+
+/// The coroutine of a task.
+pub(crate) type Coroutine<T> = core::pin::Pin<Box<dyn Future<Output = Result<T>>>>;

@@ -1,0 +1,116 @@
+//! [`AnyFuture`] and [`FutureLike`]: what futures, tasks and the helpers' futures share.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::any::Any;
+
+use super::await_future::Await;
+use super::callback::Callback;
+use super::future::LoopFuture;
+use super::task::Task;
+use crate::error::{Error, Result};
+
+/// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FutureId(usize);
+
+impl FutureId {
+    pub(crate) fn of<N: ?Sized>(node: &Rc<N>) -> FutureId {
+        FutureId(Rc::as_ptr(node).cast::<()>() as usize)
+    }
+}
+
+/// A future-like thing of any value type: what callbacks are given, and what can be mixed in
+/// one call that waits for many.
+pub trait AnyFuture {
+    /// Whether it has a result or an exception, or was cancelled.
+    fn done(&self) -> bool;
+
+    /// Whether it was cancelled.
+    fn cancelled(&self) -> bool;
+
+    /// Cancels it, and says whether that was accepted; a future that is done refuses. A task
+    /// that accepts is not cancelled yet: see [`Task::cancel`](crate::Task::cancel).
+    fn cancel(&self) -> bool;
+
+    /// Its exception, or `None` if it has a result. Reading it keeps it from being reported
+    /// as never retrieved.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
+    /// cancellation error if it was cancelled: those are raised, not returned, in Python too.
+    fn exception(&self) -> Result<Option<Error>>;
+
+    /// Makes `error` its exception.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done;
+    /// [`Runtime`](crate::ErrorKind::Runtime) for a task, which is nobody's to set.
+    fn set_exception(&self, error: Error) -> Result<()>;
+
+    /// Has `callback` called when it is done, by way of the ready queue, in the order of
+    /// adding; when it is done already, in the next turn. See
+    /// [`LoopFuture::add_done_callback`](crate::LoopFuture::add_done_callback).
+    fn add_callback(&self, callback: Callback);
+
+    /// Takes out every callback that equals `callback`, and says how many there were. Once it
+    /// is done its callbacks are on their way, and none is left to take out.
+    fn remove_done_callback(&self, callback: &Callback) -> usize;
+
+    /// Whether a callback that equals `callback` waits for its end.
+    fn has_callback(&self, callback: &Callback) -> bool;
+
+    /// Its identity, the same for all handles of one future.
+    fn id(&self) -> FutureId;
+
+    /// What it is called; empty if it has no name.
+    fn name(&self) -> String;
+
+    /// The same future, erased and owned.
+    fn to_any(&self) -> Rc<dyn AnyFuture>;
+
+    /// For a callback that knows what it was added to: `as_any().downcast_ref::<LoopFuture<i32>>()`.
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl dyn AnyFuture + '_ {
+    /// What a callback was called with, as the future of `T` that it is: a
+    /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
+    /// another type.
+    #[must_use]
+    pub fn of<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
+        let any = self.as_any();
+        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
+            return Some(future);
+        }
+        any.downcast_ref::<Task<T>>().map(|task| task as &dyn FutureLike<T>)
+    }
+}
+
+/// A future-like thing whose result is a `T`.
+pub trait FutureLike<T: Clone + 'static>: AnyFuture {
+    /// Its result.
+    ///
+    /// # Errors
+    ///
+    /// Its exception, or the cancellation error; while it is pending
+    /// [`InvalidState`](crate::ErrorKind::InvalidState).
+    fn result(&self) -> Result<T>;
+
+    /// Makes `value` its result.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done;
+    /// [`Runtime`](crate::ErrorKind::Runtime) for a task.
+    fn set_result(&self, value: T) -> Result<()>;
+
+    /// What `.await` awaits: its result, once it is done. Where it stands on another future,
+    /// that is chosen now.
+    fn wait(&self) -> Await<T>;
+
+    /// The same future, owned, as a future of `T`.
+    fn to_future_like(&self) -> Rc<dyn FutureLike<T>>;
+}

@@ -1,0 +1,443 @@
+//! [`AsyncGenerator`]: a coroutine that gives values on its way: PEP 525.
+//!
+//! The body is a Rust future that the consumer's own task polls, so that what the body awaits
+//! is what the task waits on, and a cancellation reaches into it. [`Yielder::give`] leaves the
+//! value in the channel and returns `Pending` once; the step finds the value there and hands
+//! it on. What the consumer sends or throws waits in the channel when the body is polled next.
+//!
+//! Four flags say where it is, as in CPython: `started`; `running`, while somebody's step is
+//! under way; `closed`, from `aclose` on or when the exit went through; and finished, when
+//! there is no body any more.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::{Rc, Weak};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use slab::Slab;
+
+use super::tasks::Tasks;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::{ExceptionContext, LoopRef};
+
+/// What the body and its consumer hand each other.
+struct Channel<Y, S> {
+    given: Cell<Option<Y>>,
+    /// What the body's `give` is to return.
+    resume: Cell<Option<Result<Option<S>>>>,
+}
+
+/// The body's side of an [`AsyncGenerator`]: Python's `yield`.
+pub struct Yielder<Y, S = ()>(Rc<Channel<Y, S>>);
+
+impl<Y, S> Yielder<Y, S> {
+    /// Gives `value` to the consumer, and waits until it asks for the next: `x = yield value`.
+    /// Returns what it sends: something for `asend(Some(_))`, `None` for `anext` and in a
+    /// `while let`.
+    ///
+    /// # Errors
+    ///
+    /// What the consumer throws in; an error of kind
+    /// [`GeneratorExit`](crate::ErrorKind::GeneratorExit) when it closes the generator. The
+    /// body may await while it cleans up, but must not give another value then.
+    ///
+    /// # Cancellation
+    ///
+    /// The body isn't part of any task while it waits here.
+    pub async fn give(&self, value: Y) -> Result<Option<S>> {
+        let mut value = Some(value);
+        poll_fn(|_| match value.take() {
+            Some(value) => {
+                self.0.given.set(Some(value));
+                Poll::Pending
+            }
+            None => self.0.resume.take().map_or(Poll::Pending, Poll::Ready),
+        })
+        .await
+    }
+}
+
+impl<Y, S> fmt::Debug for Yielder<Y, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Yielder")
+    }
+}
+
+type Body = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// How far a step of the body came.
+enum Step<Y> {
+    Gave(Y),
+    Returned,
+    Failed(Error),
+}
+
+struct State<Y, S> {
+    channel: Rc<Channel<Y, S>>,
+    /// Away while it is polled, and for good once it is over.
+    body: Cell<Option<Body>>,
+    finished: Cell<bool>,
+    started: Cell<bool>,
+    running: Cell<bool>,
+    closed: Cell<bool>,
+    /// The loop that was told of it when it was first asked for a value.
+    registered: RefCell<Option<(Rc<Tasks>, usize)>>,
+}
+
+impl<Y: 'static, S: 'static> State<Y, S> {
+    /// Who closes what is left: told at the first iteration, as CPython's hooks are.
+    fn register(self: &Rc<Self>) {
+        if self.registered.borrow().is_some() {
+            return;
+        }
+        if let Some(tasks) = Tasks::running() {
+            let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
+            let key = tasks.generators.add(weak);
+            self.registered.replace(Some((tasks, key)));
+        }
+    }
+
+    /// Starts a step; `what` names it in the error if one is under way.
+    fn begin(self: &Rc<Self>, what: &str) -> Result<Running<Y, S>> {
+        self.register();
+        if self.running.replace(true) {
+            let message = format!("{what}: asynchronous generator is already running");
+            return Err(Error::runtime(message));
+        }
+        Ok(Running(self.clone()))
+    }
+
+    fn finish(&self) {
+        self.finished.set(true);
+        let body = self.body.take();
+        drop(body);
+        let registered = self.registered.take();
+        if let Some((tasks, key)) = registered {
+            tasks.generators.remove(key);
+        }
+    }
+
+    /// Throws into a body that hasn't started: it ends there and then.
+    fn fail_unstarted(&self, error: Error) -> Step<Y> {
+        self.finish();
+        Step::Failed(error)
+    }
+
+    fn poll(&self, cx: &mut Context<'_>) -> Poll<Step<Y>> {
+        let Some(mut body) = self.body.take() else { return Poll::Ready(Step::Returned) };
+        let outcome = body.as_mut().poll(cx);
+        if let Poll::Pending = outcome {
+            self.body.set(Some(body));
+            return self.channel.given.take().map_or(Poll::Pending, |v| Poll::Ready(Step::Gave(v)));
+        }
+        drop(body);
+        self.finish();
+        outcome.map(|result| match result {
+            Ok(()) => Step::Returned,
+            // Out of a body it would be taken for the generator's own end.
+            Err(error) if error.kind() == ErrorKind::StopAsyncIteration => {
+                Step::Failed(Error::runtime("async generator raised StopAsyncIteration"))
+            }
+            Err(error) => Step::Failed(error),
+        })
+    }
+
+    /// Resumes the body with what its `give` is to return, until it gives a value or ends.
+    async fn advance(&self, resume: Result<Option<S>>) -> Step<Y> {
+        let started = self.started.replace(true);
+        match resume {
+            Err(error) if !started => return self.fail_unstarted(error),
+            resume if started => self.channel.resume.set(Some(resume)),
+            _ => {}
+        }
+        poll_fn(|cx| self.poll(cx)).await
+    }
+}
+
+/// While it lives, a step is under way.
+struct Running<Y, S>(Rc<State<Y, S>>);
+
+impl<Y, S> Drop for Running<Y, S> {
+    fn drop(&mut self) {
+        self.0.running.set(false);
+    }
+}
+
+impl<Y: 'static, S: 'static> Running<Y, S> {
+    /// One step to its end, as whoever asked for a value sees it.
+    async fn step(self, resume: Result<Option<S>>) -> Result<Y> {
+        match self.0.advance(resume).await {
+            Step::Gave(value) => Ok(value),
+            Step::Returned => {
+                self.0.closed.set(true);
+                Err(Error::new(ErrorKind::StopAsyncIteration, ""))
+            }
+            Step::Failed(error) => {
+                if error.kind() == ErrorKind::GeneratorExit {
+                    self.0.closed.set(true);
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// An async generator: values from a body that may await between them, in step with whoever
+/// asks for them.
+///
+/// Clones are the same generator. One that was started and is dropped unfinished is closed by
+/// the loop, in a task of its own, so that its clean-up may await.
+///
+/// ```
+/// use callsoon::generator;
+///
+/// callsoon::run(async {
+///     let squares = generator(async |y| {
+///         for n in 1..=3 {
+///             callsoon::yield_now().await?;
+///             y.give(n * n).await?;
+///         }
+///         Ok(())
+///     });
+///     let mut seen = Vec::new();
+///     while let Some(square) = squares.next().await? {
+///         seen.push(square);
+///     }
+///     assert_eq!(seen, [1, 4, 9]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub struct AsyncGenerator<Y: 'static, S: 'static = ()>(Rc<Owner<Y, S>>);
+
+/// What the handles share: when the last one goes, the generator is closed.
+struct Owner<Y: 'static, S: 'static>(Rc<State<Y, S>>);
+
+/// An async generator whose body is sent nothing: the usual one. See [`AsyncGenerator`].
+pub fn generator<Y: 'static>(
+    body: impl AsyncFnOnce(Yielder<Y>) -> Result<()> + 'static,
+) -> AsyncGenerator<Y> {
+    AsyncGenerator::new(body)
+}
+
+impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
+    /// A generator with `body`, which doesn't run before the first value is asked for.
+    pub fn new(body: impl AsyncFnOnce(Yielder<Y, S>) -> Result<()> + 'static) -> Self {
+        let channel = Rc::new(Channel { given: Cell::new(None), resume: Cell::new(None) });
+        let yielder = Yielder(channel.clone());
+        let body: Body = Box::pin(async move { body(yielder).await });
+        AsyncGenerator(Rc::new(Owner(Rc::new(State {
+            channel,
+            body: Cell::new(Some(body)),
+            finished: Cell::new(false),
+            started: Cell::new(false),
+            running: Cell::new(false),
+            closed: Cell::new(false),
+            registered: RefCell::new(None),
+        }))))
+    }
+
+    fn state(&self) -> &Rc<State<Y, S>> {
+        &self.0.0
+    }
+
+    /// The next value, or `None` at the end: what `async for` asks.
+    ///
+    /// # Errors
+    ///
+    /// What the body fails with; [`Runtime`](crate::ErrorKind::Runtime) while somebody else's
+    /// step is under way.
+    ///
+    /// # Cancellation
+    ///
+    /// The cancellation is thrown into the body, at the await where it is.
+    pub async fn next(&self) -> Result<Option<Y>> {
+        match self.anext().await {
+            Ok(value) => Ok(Some(value)),
+            Err(error) if error.kind() == ErrorKind::StopAsyncIteration => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// As [`next`](AsyncGenerator::next), with the end as an error: `__anext__`.
+    ///
+    /// # Errors
+    ///
+    /// [`StopAsyncIteration`](crate::ErrorKind::StopAsyncIteration) at the end; the rest as
+    /// [`next`](AsyncGenerator::next).
+    pub async fn anext(&self) -> Result<Y> {
+        self.state().begin("anext()")?.step(Ok(None)).await
+    }
+
+    /// Resumes the body with `value`, and waits for what it gives next.
+    ///
+    /// # Errors
+    ///
+    /// As [`anext`](AsyncGenerator::anext); [`Type`](crate::ErrorKind::Type) for a value when
+    /// the body hasn't started and nothing of it waits for one.
+    pub async fn asend(&self, value: Option<S>) -> Result<Y> {
+        let running = self.state().begin("anext()")?;
+        if value.is_some() && !self.state().started.get() {
+            let message = "can't send non-None value to a just-started async generator";
+            return Err(Error::new(ErrorKind::Type, message));
+        }
+        running.step(Ok(value)).await
+    }
+
+    /// Throws `error` into the body, where it gave its last value, and waits for what it gives
+    /// next. `None` says that it had finished before.
+    ///
+    /// # Errors
+    ///
+    /// As [`anext`](AsyncGenerator::anext); `error` itself, if the body lets it through or
+    /// hasn't started.
+    pub async fn athrow(&self, error: Error) -> Result<Option<Y>> {
+        if self.state().finished.get() {
+            return Ok(None);
+        }
+        let running = self.state().begin("athrow()")?;
+        if self.state().closed.get() {
+            return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
+        }
+        running.step(Err(error)).await.map(Some)
+    }
+
+    /// Closes the generator: its `give` returns a
+    /// [`GeneratorExit`](crate::ErrorKind::GeneratorExit) error, and what the body does about
+    /// it is awaited. A body that hasn't started never runs. Closing what has finished does
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// What the body fails with; [`Runtime`](crate::ErrorKind::Runtime) if it gives another
+    /// value, or while somebody's step is under way;
+    /// [`StopAsyncIteration`](crate::ErrorKind::StopAsyncIteration) if it was closed before
+    /// and went on all the same.
+    pub async fn aclose(&self) -> Result<()> {
+        aclose(self.state()).await
+    }
+}
+
+async fn aclose<Y: 'static, S: 'static>(state: &Rc<State<Y, S>>) -> Result<()> {
+    if state.finished.get() {
+        return Ok(());
+    }
+    let _running = state.begin("aclose()")?;
+    if state.closed.replace(true) {
+        return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
+    }
+    let exit = Error::new(ErrorKind::GeneratorExit, "");
+    match state.advance(Err(exit)).await {
+        Step::Gave(_) => Err(Error::runtime("async generator ignored GeneratorExit")),
+        Step::Returned => Ok(()),
+        Step::Failed(error) if error.kind() == ErrorKind::GeneratorExit => Ok(()),
+        Step::Failed(error) => Err(error),
+    }
+}
+
+impl<Y: 'static, S: 'static> Clone for AsyncGenerator<Y, S> {
+    fn clone(&self) -> Self {
+        AsyncGenerator(self.0.clone())
+    }
+}
+
+impl<Y: 'static, S: 'static> fmt::Debug for AsyncGenerator<Y, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.state().show())
+    }
+}
+
+impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
+    fn drop(&mut self) {
+        let state = self.0.clone();
+        if !state.started.get() || state.finished.get() || state.closed.get() {
+            return;
+        }
+        let on = match &*state.registered.borrow() {
+            Some((tasks, _)) => tasks.on().clone(),
+            None => return,
+        };
+        let made_on = on.clone();
+        let close = move || made_on.create_task(async move { aclose(&state).await }).map(drop);
+        // A loop that has closed closes nothing any more: the body is dropped as it is.
+        let _ = on.call_soon(close);
+    }
+}
+
+/// A generator as the loop sees it, which may have to close it.
+trait Closing {
+    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    fn show(&self) -> String;
+}
+
+impl<Y: 'static, S: 'static> Closing for State<Y, S> {
+    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(async move { aclose(&self).await })
+    }
+
+    fn show(&self) -> String {
+        let state = match (self.finished.get(), self.running.get(), self.started.get()) {
+            (true, _, _) => "finished",
+            (_, true, _) => "running",
+            (_, _, true) => "suspended",
+            _ => "unstarted",
+        };
+        format!("<async_generator {state}>")
+    }
+}
+
+/// The generators of a loop that have started and are not finished.
+#[derive(Default)]
+pub(crate) struct Generators(RefCell<Slab<Weak<dyn Closing>>>);
+
+impl Generators {
+    fn add(&self, generator: Weak<dyn Closing>) -> usize {
+        self.0.borrow_mut().insert(generator)
+    }
+
+    fn remove(&self, key: usize) {
+        let removed = self.0.borrow_mut().try_remove(key);
+        drop(removed);
+    }
+
+    fn take(&self) -> Vec<Rc<dyn Closing>> {
+        let all = self.0.take();
+        all.iter().filter_map(|(_, generator)| generator.upgrade()).collect()
+    }
+}
+
+impl LoopRef {
+    /// Closes the async generators that were started and are not finished, all at once, and
+    /// waits for them: asyncio's `shutdown_asyncgens`. What goes wrong with one is told to the
+    /// exception handler.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits;
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub async fn shutdown_asyncgens(&self) -> Result<()> {
+        let mut closing = Vec::new();
+        for generator in Tasks::of(self).generators.take() {
+            let task = self.create_task(generator.clone().close())?;
+            closing.push((generator, task));
+        }
+        for (generator, task) in closing {
+            let Err(error) = (&task).await else { continue };
+            if !task.done() {
+                return Err(error);
+            }
+            let shown = generator.show();
+            let message = "an error occurred during closing of asynchronous generator ";
+            let mut context = ExceptionContext::new(String::from(message) + &shown);
+            context.exception = Some(error);
+            context.asyncgen = Some(shown);
+            self.call_exception_handler(&context);
+        }
+        Ok(())
+    }
+}

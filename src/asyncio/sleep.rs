@@ -1,0 +1,102 @@
+//! [`sleep`] and [`yield_now`]: giving way for a time, or for a turn.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use super::future::LoopFuture;
+use super::tasks::Tasks;
+use crate::error::Result;
+use crate::event_loop::{TimerHandle, running_loop};
+
+/// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
+/// as [`yield_now`].
+///
+/// # Errors
+///
+/// The cancellation, if the task is cancelled meanwhile;
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+///
+/// # Cancellation
+///
+/// Cancelled or dropped, it takes its timer back.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{EventLoop, sleep};
+///
+/// let event_loop = EventLoop::with_virtual_time();
+/// event_loop.run_until_complete(sleep(Duration::from_secs(86_400)))?;
+/// assert_eq!(event_loop.time(), Duration::from_secs(86_400));
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub async fn sleep(delay: Duration) -> Result<()> {
+    if delay.is_zero() {
+        return yield_now().await;
+    }
+    let on = running_loop()?;
+    let over = on.create_future();
+    let promise = over.clone();
+    let _timer = Timer(on.call_later(delay, move || wake(&promise))?);
+    over.await
+}
+
+/// A future that was cancelled meanwhile stays so.
+fn wake(promise: &LoopFuture<()>) {
+    if !promise.done() {
+        // It was pending a moment ago, and nobody else can come between.
+        let _ = promise.set_result(());
+    }
+}
+
+/// A timer that goes when nobody sleeps any more.
+struct Timer(TimerHandle);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+/// Lets the loop go on for one turn: `asyncio.sleep(0)`, the bare yield. What is scheduled
+/// already runs first.
+///
+/// # Errors
+///
+/// The cancellation, if the task was cancelled meanwhile.
+///
+/// # Cancellation
+///
+/// A task that is cancelled while it gives way is told when its turn comes.
+pub fn yield_now() -> YieldNow {
+    YieldNow { yielded: false }
+}
+
+/// The future of [`yield_now`].
+#[derive(Debug)]
+#[must_use = "futures do nothing unless awaited"]
+pub struct YieldNow {
+    yielded: bool,
+}
+
+impl Future for YieldNow {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let tasks = Tasks::running();
+        if let Some(error) = tasks.as_ref().and_then(|tasks| tasks.take_thrown()) {
+            return Poll::Ready(Err(error));
+        }
+        if self.yielded {
+            return Poll::Ready(Ok(()));
+        }
+        self.yielded = true;
+        let task = tasks.as_ref().and_then(|tasks| Some((tasks, tasks.current()?)));
+        match task {
+            Some((tasks, task)) if tasks.is_waker_of(&task, cx.waker()) => tasks.give_way(),
+            _ => cx.waker().wake_by_ref(),
+        }
+        Poll::Pending
+    }
+}

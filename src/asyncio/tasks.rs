@@ -1,0 +1,179 @@
+//! [`Tasks`]: what a loop knows of its tasks. This is the floor's part of the loop.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::task::Waker;
+
+use super::generator::Generators;
+use super::node::{Node, schedule_step};
+use super::task_slab::{TaskKey, TaskSlab};
+use super::waker::Scratch;
+use crate::error::Error;
+use crate::event_loop::{LoopRef, Upstairs, WakeKey, current_loop};
+
+pub(crate) struct Tasks {
+    on: LoopRef,
+    slab: RefCell<TaskSlab<Rc<dyn TaskNode>>>,
+    step: Step,
+    scratch: RefCell<Rc<Scratch>>,
+    /// How many tasks have a waker that somebody outside may hold.
+    foreign: Cell<usize>,
+    pub(crate) generators: Generators,
+}
+
+/// The step that is going on: what the task tells the futures that it polls, and what they
+/// tell the task.
+#[derive(Default)]
+struct Step {
+    /// Whose step it is.
+    task: RefCell<Option<Rc<dyn Node>>>,
+    /// What the first of our futures that is polled is to return: Python's `coro.throw(error)`.
+    thrown: Cell<Option<Error>>,
+    /// The task gives way until the next turn.
+    yields: Cell<bool>,
+}
+
+/// A task in the slab.
+pub(crate) trait TaskNode: Node {
+    fn as_node(self: Rc<Self>) -> Rc<dyn Node>;
+
+    /// The loop has closed: let go of the coroutine.
+    fn abandon(&self);
+}
+
+impl Tasks {
+    /// The tasks of `on`; of a loop that has closed, an empty place for what is made too late.
+    pub(crate) fn of(on: &LoopRef) -> Rc<Tasks> {
+        if let Some(upstairs) = on.upstairs() {
+            if let Ok(tasks) = upstairs.as_any().downcast() {
+                return tasks;
+            }
+        }
+        let tasks = Rc::new(Tasks {
+            on: on.clone(),
+            slab: RefCell::new(TaskSlab::new()),
+            step: Step::default(),
+            scratch: RefCell::new(Rc::new(Scratch::new())),
+            foreign: Cell::new(0),
+            generators: Generators::default(),
+        });
+        if !on.is_closed() {
+            on.set_upstairs(tasks.clone());
+        }
+        tasks
+    }
+
+    /// Those of the loop that runs on this thread.
+    pub(crate) fn running() -> Option<Rc<Tasks>> {
+        current_loop().map(|on| Tasks::of(&on))
+    }
+
+    pub(crate) fn on(&self) -> &LoopRef {
+        &self.on
+    }
+
+    // -- the slab
+
+    pub(crate) fn insert(&self, make: impl FnOnce(TaskKey) -> Rc<dyn TaskNode>) {
+        self.slab.borrow_mut().insert(make);
+    }
+
+    /// A task is over: the loop need not hold it any longer.
+    pub(crate) fn remove(&self, key: TaskKey) {
+        let removed = self.slab.borrow_mut().remove(key);
+        drop(removed);
+    }
+
+    /// The tasks that are not done, oldest first.
+    pub(crate) fn all(&self) -> Vec<Rc<dyn Node>> {
+        let tasks = self.slab.borrow().in_order();
+        tasks.into_iter().map(TaskNode::as_node).collect()
+    }
+
+    // -- the step
+
+    /// Starts a step of `task`, in which the first of our futures polled returns `thrown`.
+    pub(crate) fn enter(&self, task: Rc<dyn Node>, thrown: Option<Error>) {
+        self.step.task.replace(Some(task));
+        self.step.thrown.set(thrown);
+        self.step.yields.set(false);
+    }
+
+    /// Ends the step. Gives back what was to be thrown and met none of our futures.
+    pub(crate) fn leave(&self) -> Option<Error> {
+        let task = self.step.task.take();
+        drop(task);
+        self.step.thrown.take()
+    }
+
+    pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
+        self.step.task.borrow().clone()
+    }
+
+    pub(crate) fn take_thrown(&self) -> Option<Error> {
+        self.step.thrown.take()
+    }
+
+    /// The task that is polled asks for a step in the next turn.
+    pub(crate) fn give_way(&self) {
+        self.step.yields.set(true);
+    }
+
+    pub(crate) fn takes_way(&self) -> bool {
+        self.step.yields.take()
+    }
+
+    // -- wakers
+
+    pub(crate) fn scratch(&self) -> Rc<Scratch> {
+        self.scratch.borrow().clone()
+    }
+
+    /// Somebody keeps the scratch waker: leave it to them.
+    pub(crate) fn renew_scratch(&self) {
+        let kept = self.scratch.replace(Rc::new(Scratch::new()));
+        drop(kept);
+    }
+
+    /// Whether `waker` leads straight to `task`, which is polled with it.
+    pub(crate) fn is_waker_of(&self, task: &Rc<dyn Node>, waker: &Waker) -> bool {
+        self.scratch.borrow().waker().will_wake(waker)
+            || task.task().is_some_and(|own| own.is_own_waker(waker))
+    }
+
+    pub(crate) fn add_foreign(&self) {
+        self.foreign.set(self.foreign.get() + 1);
+    }
+
+    pub(crate) fn drop_foreign(&self) {
+        self.foreign.set(self.foreign.get() - 1);
+    }
+}
+
+impl Upstairs for Tasks {
+    fn wake(&self, key: WakeKey) {
+        let task = self.slab.borrow().get(key).cloned();
+        if let Some(task) = task {
+            schedule_step(&task.as_node());
+        }
+    }
+
+    fn could_be_woken(&self) -> bool {
+        self.foreign.get() != 0
+    }
+
+    fn close(&self) {
+        let tasks = self.slab.borrow().in_order();
+        for task in tasks {
+            task.abandon();
+        }
+        let left = self.slab.replace(TaskSlab::new());
+        drop(left);
+    }
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}

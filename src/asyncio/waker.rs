@@ -1,0 +1,67 @@
+//! Wakers, for foreign futures: ours need none.
+//!
+//! A task that awaits only this crate's futures is never given a waker of its own. It is
+//! polled with one that all tasks of the loop share, the [`Scratch`] waker; whoever keeps a
+//! copy of that gives itself away by its count, and then the task is polled again, at once,
+//! with a waker that is its own.
+
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::task::Waker;
+
+use waker_fn::waker_fn;
+
+use super::task_slab::TaskKey;
+use crate::event_loop::{LoopRef, wake};
+
+/// A waker good for one poll.
+pub(crate) struct Scratch {
+    flag: Arc<Flag>,
+    waker: Waker,
+}
+
+struct Flag {
+    woken: AtomicBool,
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.woken.store(true, Ordering::Release);
+    }
+}
+
+impl Scratch {
+    pub(crate) fn new() -> Scratch {
+        let flag = Arc::new(Flag { woken: AtomicBool::new(false) });
+        let waker = Waker::from(flag.clone());
+        Scratch { flag, waker }
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    /// Whether somebody has kept a copy of the waker. A copy that was made and dropped again
+    /// can't wake anybody any more and doesn't count.
+    pub(crate) fn was_kept(&self) -> bool {
+        // One count is `flag`, one `waker`.
+        Arc::strong_count(&self.flag) > 2
+    }
+
+    /// Whether the waker was woken during the poll, which it was then made for.
+    pub(crate) fn take_woken(&self) -> bool {
+        self.flag.woken.load(Ordering::Relaxed) && self.flag.woken.swap(false, Ordering::Acquire)
+    }
+}
+
+/// A task's own waker. It may outlive the task, and the loop: then it does nothing. It holds
+/// nothing that belongs to the loop's thread.
+pub(crate) fn task_waker(on: &LoopRef, key: TaskKey) -> Waker {
+    let inbox = on.inbox().clone();
+    waker_fn(move || wake(&inbox, key))
+}

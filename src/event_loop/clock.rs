@@ -1,0 +1,38 @@
+//! The loop's clock: the host's, or a virtual one that stands still until it is moved.
+//!
+//! Inside, time is a `u64` of nanoseconds since the clock's start: 584 years. This file holds
+//! the only places where time is rounded, and they round towards the longer wait.
+
+use core::cell::Cell;
+use core::time::Duration;
+
+use super::host::Host;
+
+/// Nanoseconds since the clock's start.
+pub(crate) type Nanos = u64;
+
+/// A duration in nanoseconds; what doesn't fit lasts for ever.
+pub(crate) fn nanos(duration: Duration) -> Nanos {
+    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+}
+
+pub(crate) fn duration(nanos: Nanos) -> Duration {
+    Duration::from_nanos(nanos)
+}
+
+/// Where the loop's time comes from.
+pub(crate) enum Clock {
+    /// The host's clock.
+    Host,
+    /// A clock of our own, which the loop moves to the next timer when nothing is ready.
+    Virtual(Cell<Nanos>),
+}
+
+impl Clock {
+    pub(crate) fn now(&self, host: &dyn Host) -> Nanos {
+        match self {
+            Clock::Host => nanos(host.now()),
+            Clock::Virtual(now) => now.get(),
+        }
+    }
+}

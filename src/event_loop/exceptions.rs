@@ -1,0 +1,115 @@
+//! The loop's exception handler: where errors go that nobody is there to catch.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::cell::RefCell;
+use core::fmt::Write;
+
+use super::loop_ref::LoopRef;
+use crate::error::Error;
+use crate::panics;
+
+/// What an exception handler is told: asyncio's context dictionary, with types.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ExceptionContext {
+    /// What happened. asyncio's own words where it has some.
+    pub message: String,
+    /// The error, where there is one.
+    pub exception: Option<Error>,
+    /// The future concerned, as it shows itself.
+    pub future: Option<String>,
+    /// The task concerned, as it shows itself.
+    pub task: Option<String>,
+    /// The callback concerned, as it shows itself.
+    pub handle: Option<String>,
+    /// The async generator concerned, as it shows itself.
+    pub asyncgen: Option<String>,
+}
+
+impl ExceptionContext {
+    /// A context that says `message` and nothing more.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> ExceptionContext {
+        ExceptionContext { message: message.into(), ..ExceptionContext::default() }
+    }
+}
+
+/// What [`set_exception_handler`](LoopRef::set_exception_handler) takes.
+pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
+
+#[derive(Default)]
+pub(crate) struct Exceptions {
+    handler: RefCell<Option<ExceptionHandler>>,
+}
+
+impl Exceptions {
+    pub(crate) fn replace(&self, handler: Option<ExceptionHandler>) -> Option<ExceptionHandler> {
+        self.handler.replace(handler)
+    }
+
+    pub(crate) fn handler(&self) -> Option<ExceptionHandler> {
+        self.handler.borrow().clone()
+    }
+}
+
+impl LoopRef {
+    /// Sets who is told of errors that nobody caught, and gives back who was before; `None`
+    /// stands for the default, which logs. asyncio's `set_exception_handler`.
+    ///
+    /// The handler may call back into the loop in any way.
+    pub fn set_exception_handler(
+        &self,
+        handler: Option<ExceptionHandler>,
+    ) -> Option<ExceptionHandler> {
+        self.exceptions().replace(handler)
+    }
+
+    /// The handler that was set, if any: asyncio's `get_exception_handler`.
+    #[must_use]
+    pub fn exception_handler(&self) -> Option<ExceptionHandler> {
+        self.exceptions().handler()
+    }
+
+    /// Tells the exception handler of `context`. A handler that panics is reported to the
+    /// default one; this function itself never panics.
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        let Some(handler) = self.exception_handler() else {
+            return self.default_exception_handler(context);
+        };
+        if let Err(panic) = panics::caught(|| handler(self, context)) {
+            let mut failed = ExceptionContext::new("Unhandled error in exception handler");
+            failed.exception = Some(panic);
+            failed.handle = Some(format!("while it was told: {}", context.message));
+            self.default_exception_handler(&failed);
+        }
+    }
+
+    /// Logs `context` as an error: its message, then what else it holds, a line each, in
+    /// asyncio's order.
+    pub fn default_exception_handler(&self, context: &ExceptionContext) {
+        let message = match context.message.as_str() {
+            "" => "Unhandled exception in event loop",
+            message => message,
+        };
+        let mut text = message.to_owned();
+        let shown = context.exception.as_ref().map(|error| format!("{error:?}"));
+        let lines = [
+            ("asyncgen", &context.asyncgen),
+            ("exception", &shown),
+            ("future", &context.future),
+            ("handle", &context.handle),
+            ("task", &context.task),
+        ];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                // Writing to a String does not fail.
+                let _ = write!(text, "\n{key}: {value}");
+            }
+        }
+        // A logger that panics has nobody left to be told.
+        let _ = panics::caught(|| log::error!("{text}"));
+    }
+}

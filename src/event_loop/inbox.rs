@@ -1,0 +1,96 @@
+//! [`Inbox`]: what other threads leave for the loop, and how they wake it.
+//!
+//! **Sleep protocol.** The loop's thread says that it will sleep (`sleeping`), *then* looks
+//! into the queue once more; a sender pushes, *then* looks at `sleeping`. Between the two
+//! steps of either stands a sequentially consistent fence, so at least one of them sees the
+//! other: the loop finds the mail, or the sender finds the sleeper and notifies. Only the
+//! sender that takes `sleeping` back notifies, so a burst costs one notification.
+//!
+//! The loop empties the queue after each wait whether it was notified or not: a notification
+//! may be swallowed, mail never is.
+
+use concurrent_queue::ConcurrentQueue;
+
+use super::host::Notify;
+use crate::sync::{Arc, AtomicBool, AtomicUsize, Ordering, fence};
+
+/// Mail of sort `M` from any thread to one reader, who sleeps when there is none.
+pub(crate) struct Inbox<M> {
+    queue: ConcurrentQueue<M>,
+    /// True from when the reader decides to sleep until somebody wakes it or it wakes itself.
+    sleeping: AtomicBool,
+    /// How many outsiders could still write: a loop without work waits only while there are some.
+    writers: AtomicUsize,
+    notifier: Arc<dyn Notify>,
+}
+
+impl<M> Inbox<M> {
+    pub(crate) fn new(notifier: Arc<dyn Notify>) -> Inbox<M> {
+        Inbox {
+            queue: ConcurrentQueue::unbounded(),
+            sleeping: AtomicBool::new(false),
+            writers: AtomicUsize::new(0),
+            notifier,
+        }
+    }
+
+    /// Leaves mail, and wakes the reader if it sleeps. Gives the mail back once the reader
+    /// has closed.
+    pub(crate) fn post(&self, mail: M) -> Result<(), M> {
+        self.queue.push(mail).map_err(|refused| refused.into_inner())?;
+        fence(Ordering::SeqCst);
+        self.wake_reader();
+        Ok(())
+    }
+
+    fn wake_reader(&self) {
+        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel) {
+            self.notifier.notify();
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(crate) fn take(&self) -> Option<M> {
+        self.queue.pop().ok()
+    }
+
+    /// The reader is about to sleep. False: there is mail, don't.
+    #[must_use]
+    pub(crate) fn begin_sleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        if self.queue.is_empty() {
+            return true;
+        }
+        self.end_sleep();
+        false
+    }
+
+    pub(crate) fn end_sleep(&self) {
+        self.sleeping.store(false, Ordering::Relaxed);
+    }
+
+    /// No more mail is taken. What was left before can still be read.
+    pub(crate) fn close(&self) {
+        self.queue.close();
+    }
+
+    pub(crate) fn has_writers(&self) -> bool {
+        self.writers.load(Ordering::Acquire) != 0
+    }
+
+    pub(crate) fn add_writer(&self) {
+        self.writers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A writer is gone. The last one wakes the reader, which may have waited for it alone.
+    pub(crate) fn drop_writer(&self) {
+        if self.writers.fetch_sub(1, Ordering::Release) == 1 {
+            fence(Ordering::SeqCst);
+            self.wake_reader();
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! [`LoopHandle`]: what other threads may hold of a loop.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use super::handle::CallbackOutput;
+use super::inbox::Inbox;
+use super::loop_ref::LoopRef;
+use super::running;
+use crate::error::{Error, Result};
+use crate::sync::Arc;
+
+/// What threads leave for the loop.
+pub(crate) enum Mail {
+    /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe).
+    Call(Box<dyn FnOnce() -> Result<()> + Send>),
+    /// A waker of another thread was woken.
+    Wake(WakeKey),
+}
+
+/// Who is to be woken, as the floor above numbers its own. The serial number tells a task
+/// from those that had its place before.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct WakeKey {
+    pub(crate) index: u32,
+    pub(crate) serial: u64,
+}
+
+/// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
+///
+/// While one lives, somebody could still call, so that a loop with nothing to do waits for it
+/// and isn't [`Stalled`](crate::ErrorKind::Stalled).
+///
+/// ```
+/// use callsoon::EventLoop;
+///
+/// let event_loop = EventLoop::new();
+/// let handle = event_loop.handle();
+/// let stop = event_loop.handle();
+/// let thread = std::thread::spawn(move || {
+///     handle.call_soon_threadsafe(|| println!("on the loop's own thread"))?;
+///     stop.call_soon_threadsafe(|| callsoon::running_loop().map(|on| on.stop()))
+/// });
+/// event_loop.run_forever().unwrap();
+/// thread.join().unwrap().unwrap();
+/// ```
+pub struct LoopHandle(Arc<Inbox<Mail>>);
+
+impl LoopHandle {
+    pub(crate) fn new(inbox: Arc<Inbox<Mail>>) -> LoopHandle {
+        inbox.add_writer();
+        LoopHandle(inbox)
+    }
+
+    /// Schedules `callback` on the loop's thread, from any thread, and wakes the loop if it
+    /// sleeps. On the loop's own thread it is [`call_soon`](LoopRef::call_soon): both keep to
+    /// one order. asyncio's `call_soon_threadsafe`.
+    ///
+    /// A callback that was taken and not run before the loop closes is dropped on the loop's
+    /// thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; `callback` is dropped.
+    pub fn call_soon_threadsafe<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<()> {
+        if let Some(on) = running::current_if(|on| self.is_of(on)) {
+            return on.call_soon(callback).map(drop);
+        }
+        let callback = Box::new(move || callback().into_result());
+        self.0.post(Mail::Call(callback)).map_err(|_refused| Error::closed())
+    }
+
+    fn is_of(&self, on: &LoopRef) -> bool {
+        Arc::ptr_eq(&self.0, on.inbox())
+    }
+}
+
+impl Clone for LoopHandle {
+    fn clone(&self) -> LoopHandle {
+        LoopHandle::new(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for LoopHandle {
+    fn drop(&mut self) {
+        self.0.drop_writer();
+    }
+}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopHandle").finish_non_exhaustive()
+    }
+}
+
+/// Has whoever `key` stands for woken on the loop of `inbox`, from any thread. Does nothing
+/// once the loop has closed.
+pub(crate) fn wake(inbox: &Arc<Inbox<Mail>>, key: WakeKey) {
+    match running::current_if(|on| Arc::ptr_eq(inbox, on.inbox())) {
+        Some(on) => on.wake(key),
+        None => drop(inbox.post(Mail::Wake(key))),
+    }
+}

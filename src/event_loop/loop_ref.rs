@@ -1,0 +1,283 @@
+//! [`LoopRef`]: the loop as its callbacks, futures and tasks see it. Who runs it is in `run`.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+
+use super::clock::{self, Clock, Nanos, nanos};
+use super::exceptions::Exceptions;
+use super::handle::{Call, CallbackOutput, Handle, Job, TimerHandle};
+use super::host::Host;
+use super::inbox::Inbox;
+use super::loop_handle::{LoopHandle, Mail, WakeKey};
+#[cfg(feature = "std")]
+use super::reactor::Reactor;
+use super::ready::ReadyQueue;
+use super::timer_wheel::{TimerKey, TimerWheel};
+use crate::error::{Error, Result};
+use crate::sync::Arc;
+
+/// The floor above, which hangs its own things on a loop: this floor runs callbacks and
+/// knows nothing of tasks.
+pub(crate) trait Upstairs {
+    /// A waker of `key` was woken.
+    fn wake(&self, key: WakeKey);
+
+    /// Whether something up there could be woken from outside of the loop.
+    fn could_be_woken(&self) -> bool;
+
+    /// The loop has closed: let go of everything.
+    fn close(&self);
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
+}
+
+/// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.
+///
+/// It is what [`running_loop`](crate::running_loop) gives, and what an
+/// [`EventLoop`](crate::EventLoop) derefs to. Once the loop is closed, whatever schedules
+/// returns an error that says so.
+#[derive(Clone)]
+pub struct LoopRef(Rc<Shared>);
+
+pub(super) struct Shared {
+    pub(super) host: Rc<dyn Host>,
+    #[cfg(feature = "std")]
+    pub(super) reactor: Option<Rc<Reactor>>,
+    pub(super) clock: Clock,
+    pub(super) ready: ReadyQueue,
+    pub(super) timers: RefCell<TimerWheel<Rc<dyn Job>>>,
+    /// Room for the timers that one turn takes out.
+    pub(super) due: RefCell<Vec<(Nanos, Rc<dyn Job>)>>,
+    pub(super) inbox: Arc<Inbox<Mail>>,
+    pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
+    pub(super) exceptions: Exceptions,
+    pub(super) running: Cell<bool>,
+    /// Set by `stop`, until the turn that is going on has ended.
+    pub(super) stopping: Cell<bool>,
+    pub(super) closed: Cell<bool>,
+    pub(super) debug: Cell<bool>,
+    pub(super) slow_callback_duration: Cell<Duration>,
+}
+
+impl LoopRef {
+    pub(super) fn new(shared: Shared) -> LoopRef {
+        LoopRef(Rc::new(shared))
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// The time since the loop's clock started: asyncio's `loop.time()`. A virtual clock
+    /// starts at zero and stands still while callbacks run.
+    #[must_use]
+    pub fn time(&self) -> Duration {
+        clock::duration(self.now())
+    }
+
+    pub(super) fn now(&self) -> Nanos {
+        self.0.clock.now(&*self.0.host)
+    }
+
+    /// Has `callback` run in the loop's next turn, after all that is scheduled already:
+    /// asyncio's `call_soon`. An error that it returns, or a panic in it, goes to the
+    /// [exception handler](LoopRef::set_exception_handler).
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// ```
+    /// # use callsoon::EventLoop;
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// event_loop.call_soon(|| println!("hello"))?;
+    /// let other = event_loop.call_soon(|| println!("never seen"))?;
+    /// other.cancel();
+    /// assert_eq!(event_loop.run_once(None)?, 2);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    pub fn call_soon<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle> {
+        self.check_open()?;
+        let call = Call::new(callback);
+        self.schedule(call.clone());
+        Ok(Handle::new(call))
+    }
+
+    /// Has `callback` run when `delay` has passed; without delay, after all that is ready in
+    /// the next turn: asyncio's `call_later`. Callbacks due at one time run in the order in
+    /// which they were made.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub fn call_later<R: CallbackOutput + 'static>(
+        &self,
+        delay: Duration,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        self.call_when(self.now().saturating_add(nanos(delay)), callback)
+    }
+
+    /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
+    /// `call_at`. A time in the past is due at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub fn call_at<R: CallbackOutput + 'static>(
+        &self,
+        when: Duration,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        self.call_when(nanos(when), callback)
+    }
+
+    fn call_when<R: CallbackOutput + 'static>(
+        &self,
+        when: Nanos,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        self.check_open()?;
+        let call = Call::new(callback);
+        let key = self.0.timers.borrow_mut().insert(when, call.clone());
+        Ok(TimerHandle::new(Handle::new(call), self.clone(), key, when))
+    }
+
+    /// Takes a timer out, if it is still in, for the caller to drop.
+    pub(super) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
+        self.0.timers.borrow_mut().cancel(key)
+    }
+
+    /// Has the loop stop at the end of the turn that is going on, or, if it doesn't run, after
+    /// one turn of the next run that doesn't wait: asyncio's `stop`. What is scheduled stays
+    /// for the run after.
+    pub fn stop(&self) {
+        self.0.stopping.set(true);
+    }
+
+    /// Whether the loop is being run.
+    #[must_use]
+    pub fn is_running(&self) -> bool {
+        self.0.running.get()
+    }
+
+    pub(super) fn set_running(&self, running: bool) {
+        self.0.running.set(running);
+    }
+
+    /// Whether the loop was closed.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.get()
+    }
+
+    /// What other threads need to reach this loop.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle::new(Arc::clone(&self.0.inbox))
+    }
+
+    /// How many timers are pending. Cancelled ones don't count.
+    #[must_use]
+    pub fn pending_timers(&self) -> usize {
+        self.0.timers.borrow().len()
+    }
+
+    /// Turns debug mode on or off: asyncio's `set_debug`. In debug mode a callback or task
+    /// step that takes [`slow_callback_duration`](LoopRef::slow_callback_duration) or longer
+    /// is logged as a warning.
+    pub fn set_debug(&self, debug: bool) {
+        self.0.debug.set(debug);
+    }
+
+    /// Whether the loop is in debug mode.
+    #[must_use]
+    pub fn debug(&self) -> bool {
+        self.0.debug.get()
+    }
+
+    /// Sets from how long on a callback is called slow.
+    pub fn set_slow_callback_duration(&self, duration: Duration) {
+        self.0.slow_callback_duration.set(duration);
+    }
+
+    /// From how long on a callback is called slow; 100 ms at first.
+    #[must_use]
+    pub fn slow_callback_duration(&self) -> Duration {
+        self.0.slow_callback_duration.get()
+    }
+
+    pub(crate) fn check_open(&self) -> Result<()> {
+        if self.is_closed() { Err(Error::closed()) } else { Ok(()) }
+    }
+
+    pub(crate) fn exceptions(&self) -> &Exceptions {
+        &self.0.exceptions
+    }
+
+    pub(crate) fn inbox(&self) -> &Arc<Inbox<Mail>> {
+        &self.0.inbox
+    }
+
+    /// Puts `job` at the end of the ready queue; once the loop has closed, nowhere.
+    pub(crate) fn schedule(&self, job: Rc<dyn Job>) {
+        // While the loop doesn't run, what its own thread posted is still in the inbox, and
+        // was there first.
+        if !self.is_running() && !self.0.inbox.is_empty() {
+            self.take_mail();
+        }
+        if !self.is_closed() {
+            self.0.ready.push(job);
+        }
+    }
+
+    /// Moves what other threads have left to the ready queue.
+    pub(super) fn take_mail(&self) {
+        while let Some(mail) = self.0.inbox.take() {
+            match mail {
+                Mail::Call(callback) => self.0.ready.push(Call::new(callback)),
+                Mail::Wake(key) => self.wake(key),
+            }
+        }
+    }
+
+    pub(super) fn wake(&self, key: WakeKey) {
+        if let Some(upstairs) = self.upstairs() {
+            upstairs.wake(key);
+        }
+    }
+
+    pub(crate) fn upstairs(&self) -> Option<Rc<dyn Upstairs>> {
+        self.0.upstairs.borrow().clone()
+    }
+
+    pub(crate) fn set_upstairs(&self, upstairs: Rc<dyn Upstairs>) {
+        let before = self.0.upstairs.replace(Some(upstairs));
+        drop(before);
+    }
+
+    /// Whether both are the same loop.
+    #[must_use]
+    pub fn ptr_eq(&self, other: &LoopRef) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for LoopRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "<EventLoop running={} closed={} debug={}>",
+            self.is_running(),
+            self.is_closed(),
+            self.debug()
+        )
+    }
+}

@@ -1,0 +1,39 @@
+//! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
+//!
+//! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
+//! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
+//! `loop_handle` (other threads), `running` (which loop is it), `reactor` and `system` (the
+//! machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
+//! owner runs it).
+
+mod clock;
+mod exceptions;
+mod handle;
+mod host;
+mod inbox;
+mod loop_handle;
+mod loop_ref;
+#[cfg(feature = "std")]
+mod reactor;
+mod ready;
+mod run;
+mod running;
+#[cfg(feature = "std")]
+mod system;
+mod timer_wheel;
+
+pub use exceptions::{ExceptionContext, ExceptionHandler};
+pub use handle::{CallbackOutput, Handle, TimerHandle};
+pub use host::{Host, Notify};
+pub use loop_handle::LoopHandle;
+pub use loop_ref::LoopRef;
+#[cfg(feature = "std")]
+pub use reactor::Source;
+pub use run::EventLoop;
+pub use running::running_loop;
+pub use timer_wheel::{TimerKey, TimerWheel};
+
+pub(crate) use handle::{Job, drop_quietly, run_callback};
+pub(crate) use loop_handle::{WakeKey, wake};
+pub(crate) use loop_ref::Upstairs;
+pub(crate) use running::current as current_loop;

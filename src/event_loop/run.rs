@@ -1,0 +1,368 @@
+//! [`EventLoop`]: who runs the loop. [`LoopRef::turn`] is the only place where callbacks are
+//! called.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::ops::Deref;
+use core::time::Duration;
+
+use super::clock::{Clock, Nanos, duration, nanos};
+use super::exceptions::{ExceptionContext, Exceptions};
+use super::handle::{Job, drop_quietly};
+use super::host::Host;
+use super::inbox::Inbox;
+use super::loop_ref::{LoopRef, Shared};
+use super::ready::{KEPT, ReadyQueue};
+use super::running::Running;
+#[cfg(feature = "std")]
+use super::system::System;
+use super::timer_wheel::TimerWheel;
+use crate::error::{Error, ErrorKind, Result};
+use crate::panics;
+use crate::sync::Arc;
+
+/// An event loop: asyncio's, on one thread.
+///
+/// A turn of it, [`run_once`](EventLoop::run_once), always goes like this:
+///
+/// 1. It waits for sockets and other threads until the first timer is due; not at all if
+///    something is ready.
+/// 2. Behind what is ready it puts what other threads have sent, the callbacks of sockets,
+///    and the timers that are due, in the order of (time due, made).
+/// 3. It runs what is ready now. What that schedules runs in the next turn.
+///
+/// Dropping it closes it.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::EventLoop;
+///
+/// let event_loop = EventLoop::with_virtual_time();
+/// let on = event_loop.clone();
+/// event_loop.call_later(Duration::from_secs(3600), move || {
+///     println!("an hour later, at once");
+///     on.stop();
+/// })?;
+/// event_loop.run_forever()?;
+/// assert_eq!(event_loop.time(), Duration::from_secs(3600));
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub struct EventLoop(LoopRef);
+
+impl EventLoop {
+    /// A loop on the machine's monotonic clock, with the machine's sockets.
+    #[cfg(feature = "std")]
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default would hide a whole loop")]
+    pub fn new() -> EventLoop {
+        EventLoop::on_system(Clock::Host)
+    }
+
+    /// A loop whose clock starts at zero, stands still while callbacks run, and jumps to the
+    /// next timer when nothing is ready. Sockets work, and take no time.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn with_virtual_time() -> EventLoop {
+        EventLoop::on_system(Clock::Virtual(Cell::new(0)))
+    }
+
+    #[cfg(feature = "std")]
+    fn on_system(clock: Clock) -> EventLoop {
+        let system = System::new();
+        let reactor = Rc::clone(system.reactor());
+        let mut shared = shared(Rc::new(system), clock);
+        shared.reactor = Some(reactor);
+        EventLoop(LoopRef::new(shared))
+    }
+
+    /// A loop on a clock and a sleep that the host supplies: bare metal, or another event
+    /// loop that drives this one by [`run_once`](EventLoop::run_once).
+    #[must_use]
+    pub fn with_host(host: impl Host + 'static) -> EventLoop {
+        EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Host)))
+    }
+
+    /// As [`with_host`](EventLoop::with_host), but on a virtual clock: the host's own is
+    /// never asked.
+    #[must_use]
+    pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
+        EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Virtual(Cell::new(0)))))
+    }
+
+    /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
+    /// first of them `max_wait` at most; `None` sets no bound, zero doesn't wait.
+    ///
+    /// With a bound this is how a host that has a loop of its own drives this one: a frame of
+    /// a game, an idle handler of a GUI, the main loop of a board. Tasks, futures and
+    /// [`running_loop`](crate::running_loop) work as in [`run_forever`](EventLoop::run_forever).
+    /// A [`stop`](LoopRef::stop) ends with the turn.
+    ///
+    /// # Errors
+    ///
+    /// [`Stalled`](crate::ErrorKind::Stalled) if no bound is set and nothing could ever
+    /// happen: nothing ready, no timer, no socket, nobody outside who could call.
+    /// [`Closed`](crate::ErrorKind::Closed) after `close`, [`Runtime`](crate::ErrorKind::Runtime)
+    /// if a loop is already running on this thread, and whatever the machine says if waiting
+    /// fails.
+    pub fn run_once(&self, max_wait: Option<Duration>) -> Result<usize> {
+        self.check_open()?;
+        let _running = Running::enter(self)?;
+        let ran = self.turn(max_wait.map(nanos));
+        self.shared().stopping.set(false);
+        ran
+    }
+
+    /// Runs until [`stop`](LoopRef::stop): asyncio's `run_forever`.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_once`](EventLoop::run_once) without a bound. After
+    /// [`Stalled`](crate::ErrorKind::Stalled) the loop is sound: more can be scheduled, and the
+    /// loop run again.
+    pub fn run_forever(&self) -> Result<()> {
+        self.check_open()?;
+        let _running = Running::enter(self)?;
+        let outcome = loop {
+            if let Err(error) = self.turn(None) {
+                break Err(error);
+            }
+            if self.shared().stopping.get() {
+                break Ok(());
+            }
+        };
+        self.shared().stopping.set(false);
+        outcome
+    }
+
+    /// Closes the loop: asyncio's `close`. Nothing that is scheduled runs any more. It is
+    /// dropped: first what is ready, then the timers and sockets, then the tasks, oldest
+    /// first; a task that was not done is reported to the exception handler. From now on
+    /// whatever schedules returns an error, and wakes do nothing. Closing twice does nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) while the loop runs.
+    pub fn close(&self) -> Result<()> {
+        if self.is_running() {
+            return Err(Error::runtime("Cannot close a running event loop"));
+        }
+        self.shut();
+        Ok(())
+    }
+
+    /// What is let go may call back into the loop, which is closed by then.
+    fn shut(&self) {
+        let shared = self.shared();
+        if shared.closed.replace(true) {
+            return;
+        }
+        shared.inbox.close();
+        while let Some(mail) = shared.inbox.take() {
+            drop_quietly(self, mail);
+        }
+        for job in shared.ready.take_all() {
+            drop_quietly(self, job);
+        }
+        let mut timers = Vec::new();
+        shared.timers.borrow_mut().drain(&mut timers);
+        for timer in timers {
+            drop_quietly(self, timer);
+        }
+        #[cfg(feature = "std")]
+        if let Some(reactor) = &shared.reactor {
+            reactor.close(self);
+        }
+        let upstairs = shared.upstairs.take();
+        if let Some(upstairs) = upstairs {
+            upstairs.close();
+        }
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        self.shut();
+    }
+}
+
+impl Deref for EventLoop {
+    type Target = LoopRef;
+
+    fn deref(&self) -> &LoopRef {
+        &self.0
+    }
+}
+
+impl fmt::Debug for EventLoop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
+    let inbox = Arc::new(Inbox::new(host.notifier()));
+    Shared {
+        host,
+        #[cfg(feature = "std")]
+        reactor: None,
+        clock,
+        ready: ReadyQueue::default(),
+        timers: RefCell::new(TimerWheel::new()),
+        due: RefCell::new(Vec::new()),
+        inbox,
+        upstairs: RefCell::new(None),
+        exceptions: Exceptions::default(),
+        running: Cell::new(false),
+        stopping: Cell::new(false),
+        closed: Cell::new(false),
+        debug: Cell::new(false),
+        slow_callback_duration: Cell::new(Duration::from_millis(100)),
+    }
+}
+
+impl LoopRef {
+    /// One turn. It returns how many jobs it ran.
+    fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
+        self.take_mail();
+        self.wait(max_wait)?;
+        self.take_mail();
+        self.take_events();
+        self.take_due_timers();
+        Ok(self.run_round())
+    }
+
+    /// Waits until something may be ready, for no longer than `max_wait`.
+    fn wait(&self, max_wait: Option<Nanos>) -> Result<()> {
+        let shared = self.shared();
+        if !shared.ready.is_empty() || shared.stopping.get() {
+            return self.poll();
+        }
+        shared.ready.shrink();
+        match &shared.clock {
+            Clock::Host => self.wait_in_real_time(max_wait),
+            Clock::Virtual(now) => self.wait_in_virtual_time(now, max_wait),
+        }
+    }
+
+    fn wait_in_real_time(&self, max_wait: Option<Nanos>) -> Result<()> {
+        let due = self.shared().timers.borrow().earliest_bound();
+        let until_due = due.map(|due| due.saturating_sub(self.now()));
+        let timeout = match (until_due, max_wait) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        match timeout {
+            Some(0) => self.poll(),
+            _ => self.sleep(timeout),
+        }
+    }
+
+    /// Time moves on by itself only when nothing real is left to do, and then at once.
+    fn wait_in_virtual_time(&self, now: &Cell<Nanos>, max_wait: Option<Nanos>) -> Result<()> {
+        self.poll()?;
+        self.take_mail();
+        self.take_events();
+        let shared = self.shared();
+        if !shared.ready.is_empty() {
+            return Ok(());
+        }
+        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait));
+        let due = shared.timers.borrow_mut().next_deadline();
+        match (due, latest) {
+            (Some(due), Some(latest)) => now.set(now.get().max(due.min(latest))),
+            (Some(due), None) => now.set(now.get().max(due)),
+            (None, Some(latest)) => now.set(latest),
+            (None, None) => return self.sleep(None),
+        }
+        Ok(())
+    }
+
+    /// Looks for socket events without waiting: no system call where no socket is watched.
+    fn poll(&self) -> Result<()> {
+        #[cfg(feature = "std")]
+        if let Some(reactor) = &self.shared().reactor {
+            return reactor.poll();
+        }
+        Ok(())
+    }
+
+    fn sleep(&self, timeout: Option<Nanos>) -> Result<()> {
+        if timeout.is_none() && !self.could_be_woken() {
+            let message = "nothing is left that could ever happen on this loop";
+            return Err(Error::new(ErrorKind::Stalled, message));
+        }
+        let shared = self.shared();
+        if shared.inbox.begin_sleep() {
+            let outcome = shared.host.wait(timeout.map(duration));
+            shared.inbox.end_sleep();
+            return outcome;
+        }
+        Ok(())
+    }
+
+    fn could_be_woken(&self) -> bool {
+        #[cfg(feature = "std")]
+        if self.shared().reactor.as_ref().is_some_and(|reactor| reactor.has_sources()) {
+            return true;
+        }
+        self.inbox().has_writers() || self.upstairs().is_some_and(|up| up.could_be_woken())
+    }
+
+    fn take_events(&self) {
+        #[cfg(feature = "std")]
+        if let Some(reactor) = &self.shared().reactor {
+            reactor.take_fired(&self.shared().ready);
+        }
+    }
+
+    fn take_due_timers(&self) {
+        let shared = self.shared();
+        let mut timers = shared.timers.borrow_mut();
+        if timers.is_empty() {
+            return;
+        }
+        let mut due = shared.due.borrow_mut();
+        timers.expire(self.now(), &mut due);
+        shared.ready.extend(due.drain(..).map(|(_when, job)| job));
+        if due.capacity() > KEPT {
+            *due = Vec::new();
+        }
+    }
+
+    /// Runs what is ready now, and not what becomes ready meanwhile.
+    fn run_round(&self) -> usize {
+        let ready = &self.shared().ready;
+        let round = ready.len();
+        for _ in 0..round {
+            let Some(job) = ready.pop() else { break };
+            if self.debug() {
+                self.run_timed(job);
+            } else {
+                self.run_job(job);
+            }
+        }
+        round
+    }
+
+    /// What a job runs it catches itself; what is left is a panic from something that it let
+    /// go of.
+    fn run_job(&self, job: Rc<dyn Job>) {
+        if let Err(panic) = panics::caught(|| job.run(self)) {
+            let mut context = ExceptionContext::new("Exception in a drop after a callback");
+            context.exception = Some(panic);
+            self.call_exception_handler(&context);
+        }
+    }
+
+    fn run_timed(&self, job: Rc<dyn Job>) {
+        let what = job.describe();
+        let start = self.time();
+        self.run_job(job);
+        let took = self.time().saturating_sub(start);
+        if took >= self.slow_callback_duration() {
+            log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! [`stop_async_generator`]: ends an async generator by an error, and then for good.
+
+use crate::{AsyncGenerator, Error, ErrorKind, Result};
+
+/// Throws `exc` (without one, a cancellation) into `generator`, asks it for one value more with
+/// `provide`, and closes it, whatever came of that: `hp.stop_async_generator`.
+///
+/// That the generator ends on its way is what is wanted, and no error.
+///
+/// # Errors
+///
+/// `exc` itself, if the generator lets it through; what else its body fails with.
+///
+/// # Cancellation
+///
+/// The cancellation is thrown into the generator's body, and the generator is closed.
+pub async fn stop_async_generator<Y: 'static, S: 'static>(
+    generator: &AsyncGenerator<Y, S>,
+    provide: Option<S>,
+    exc: Option<Error>,
+) -> Result<()> {
+    let stopped = throw_and_resume(generator, provide, exc.unwrap_or(Error::cancelled())).await;
+    generator.aclose().await?;
+    stopped
+}
+
+async fn throw_and_resume<Y: 'static, S: 'static>(
+    generator: &AsyncGenerator<Y, S>,
+    provide: Option<S>,
+    exc: Error,
+) -> Result<()> {
+    unless_over(generator.athrow(exc).await.map(drop))?;
+    unless_over(generator.asend(provide).await.map(drop))
+}
+
+fn unless_over(step: Result<()>) -> Result<()> {
+    match step {
+        Err(error) if error.kind() == ErrorKind::StopAsyncIteration => Ok(()),
+        step => step,
+    }
+}

@@ -1,0 +1,48 @@
+//! [`transfer_result`]: the end of one future, passed on to another.
+
+use alloc::rc::Rc;
+
+use crate::{AnyFuture, Callback, Error, ErrorKind, FutureLike, Result};
+
+/// What [`transfer_result`] calls: with the future that is done, and the one passed on to.
+pub type Process<T> = Rc<dyn Fn(&dyn FutureLike<T>, &dyn FutureLike<T>)>;
+
+/// A done callback that passes the end of its future on to `to`: `hp.transfer_result`.
+///
+/// A cancellation cancels `to`; an exception becomes that of `to`; a result, unless
+/// `errors_only`, its result. A `to` that is done stays as it is. After a result (also with
+/// `errors_only`) `process` is called.
+///
+/// The callback goes on a future of `T`. On one of another type it does nothing but return a
+/// [`Type`](crate::ErrorKind::Type) error, which the loop's exception handler is told.
+pub fn transfer_result<T: Clone + 'static>(
+    to: &dyn FutureLike<T>,
+    errors_only: bool,
+    process: Option<Process<T>>,
+) -> Callback {
+    let to = to.to_future_like();
+    Callback::new(move |done: &dyn AnyFuture| -> Result<()> {
+        if done.cancelled() {
+            to.cancel();
+            return Ok(());
+        }
+        let exception = done.exception()?;
+        if to.done() {
+            return Ok(());
+        }
+        if let Some(error) = exception {
+            return to.set_exception(error);
+        }
+        let Some(done) = done.of::<T>() else {
+            let message = "a result can't be transferred between futures of different types";
+            return Err(Error::new(ErrorKind::Type, message));
+        };
+        if !errors_only {
+            to.set_result(done.result()?)?;
+        }
+        if let Some(process) = &process {
+            process(done, &*to);
+        }
+        Ok(())
+    })
+}
