@@ -8,7 +8,7 @@ use core::fmt;
 use core::panic::Location;
 
 use super::callback::Callback;
-use super::future_like::{AnyFuture, FutureId};
+use super::future_like::{AnyFuture, FutureId, WeakFuture};
 use super::node::{self, Node, State, Waiting};
 use super::task::task_name;
 use super::task_core::TaskCore;
@@ -65,7 +65,15 @@ impl AnyFuture for AnyTask {
         self.0.core().exception()
     }
 
+    fn outcome(&self) -> Result<()> {
+        self.0.core().outcome()
+    }
+
     fn set_exception(&self, _error: Error) -> Result<()> {
+        self.check_settable()
+    }
+
+    fn check_settable(&self) -> Result<()> {
         Err(Error::runtime("Task does not support set_exception operation"))
     }
 
@@ -91,6 +99,11 @@ impl AnyFuture for AnyTask {
 
     fn to_any(&self) -> Rc<dyn AnyFuture> {
         Rc::new(self.clone())
+    }
+
+    fn downgrade(&self) -> WeakFuture {
+        let weak = Rc::downgrade(&self.0);
+        WeakFuture::new(move || Some(Rc::new(AnyTask(weak.upgrade()?))))
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -11,7 +11,7 @@ use core::future::IntoFuture;
 
 use super::await_future::Await;
 use super::callback::Callback;
-use super::future_like::{AnyFuture, FutureId, FutureLike};
+use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, Node, State, Typed, Waiting};
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
@@ -45,7 +45,12 @@ pub struct LoopFuture<T: 'static>(Rc<FutureCell<T>>);
 struct FutureCell<T> {
     core: Core,
     value: OnceCell<T>,
+    /// What cancels it in place of itself: a future that stands for others asks those.
+    on_cancel: OnceCell<Box<CancelHook>>,
 }
+
+/// Is given the cancellation, and says whether it was accepted.
+struct CancelHook(Box<dyn Fn(Error) -> bool>);
 
 impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on`. The same as [`LoopRef::create_future`].
@@ -55,7 +60,20 @@ impl<T: 'static> LoopFuture<T> {
     }
 
     pub(crate) fn at(home: Rc<Tasks>) -> LoopFuture<T> {
-        LoopFuture(Rc::new(FutureCell { core: Core::new(home), value: OnceCell::new() }))
+        LoopFuture(Rc::new(FutureCell {
+            core: Core::new(home),
+            value: OnceCell::new(),
+            on_cancel: OnceCell::new(),
+        }))
+    }
+
+    /// A pending future of `on` that, when it is cancelled, calls `cancel` with the error
+    /// instead, and goes on; `cancel` says whether the cancellation was accepted.
+    pub(crate) fn with_cancel(on: &LoopRef, cancel: impl Fn(Error) -> bool + 'static) -> Self {
+        let future = LoopFuture::new(on);
+        // A new future has none yet.
+        let _ = future.0.on_cancel.set(Box::new(CancelHook(Box::new(cancel))));
+        future
     }
 
     fn node(&self) -> Rc<dyn Node> {
@@ -152,6 +170,9 @@ impl<T: 'static> Node for FutureCell<T> {
         self.core.mark_read();
         if self.core.done() {
             return false;
+        }
+        if let Some(hook) = self.on_cancel.get() {
+            return (hook.0)(error);
         }
         let node: Rc<dyn Node> = self;
         node::end_with(&node, State::Cancelled, error);
@@ -280,8 +301,16 @@ macro_rules! impl_handle {
                 self.exception()
             }
 
+            fn outcome(&self) -> Result<()> {
+                self.0.core().outcome()
+            }
+
             fn set_exception(&self, error: Error) -> Result<()> {
                 self.set_exception(error)
+            }
+
+            fn check_settable(&self) -> Result<()> {
+                self.check_settable()
             }
 
             fn add_callback(&self, callback: Callback) {
@@ -306,6 +335,11 @@ macro_rules! impl_handle {
 
             fn to_any(&self) -> Rc<dyn AnyFuture> {
                 Rc::new(self.clone())
+            }
+
+            fn downgrade(&self) -> WeakFuture {
+                let weak = Rc::downgrade(&self.0);
+                WeakFuture::new(move || Some(Rc::new($handle(weak.upgrade()?))))
             }
 
             fn as_any(&self) -> &dyn Any {
@@ -370,6 +404,10 @@ impl<T: 'static> LoopFuture<T> {
     /// Cancels it and schedules its callbacks. Says whether it was pending.
     pub fn cancel(&self) -> bool {
         self.node().cancel(Error::cancelled())
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        self.0.core.check_pending()
     }
 
     /// What it is called; empty if it has no name.

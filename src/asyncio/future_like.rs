@@ -1,8 +1,10 @@
 //! [`AnyFuture`] and [`FutureLike`]: what futures, tasks and the helpers' futures share.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
+use core::fmt;
 
 use super::await_future::Await;
 use super::callback::Callback;
@@ -15,14 +17,16 @@ use crate::error::{Error, Result};
 pub struct FutureId(usize);
 
 impl FutureId {
-    pub(crate) fn of<N: ?Sized>(node: &Rc<N>) -> FutureId {
-        FutureId(Rc::as_ptr(node).cast::<()>() as usize)
+    /// The identity of the future-like thing that the handles `shared` share.
+    #[must_use]
+    pub fn of<N: ?Sized>(shared: &Rc<N>) -> FutureId {
+        FutureId(Rc::as_ptr(shared).cast::<()>() as usize)
     }
 }
 
 /// A future-like thing of any value type: what callbacks are given, and what can be mixed in
 /// one call that waits for many.
-pub trait AnyFuture {
+pub trait AnyFuture: fmt::Debug {
     /// Whether it has a result or an exception, or was cancelled.
     fn done(&self) -> bool;
 
@@ -42,6 +46,14 @@ pub trait AnyFuture {
     /// cancellation error if it was cancelled: those are raised, not returned, in Python too.
     fn exception(&self) -> Result<Option<Error>>;
 
+    /// Its result without the value: what [`FutureLike::result`] would be an error for.
+    ///
+    /// # Errors
+    ///
+    /// Its exception, or the cancellation error; while it is pending
+    /// [`InvalidState`](crate::ErrorKind::InvalidState).
+    fn outcome(&self) -> Result<()>;
+
     /// Makes `error` its exception.
     ///
     /// # Errors
@@ -49,6 +61,20 @@ pub trait AnyFuture {
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done;
     /// [`Runtime`](crate::ErrorKind::Runtime) for a task, which is nobody's to set.
     fn set_exception(&self, error: Error) -> Result<()>;
+
+    /// Whether a result or an exception could be set now.
+    ///
+    /// # Errors
+    ///
+    /// What setting one would return.
+    fn check_settable(&self) -> Result<()>;
+
+    /// Cancels what this is a child of, as
+    /// [`ChildOfFuture::cancel_parent`](crate::helpers::ChildOfFuture::cancel_parent) does; a
+    /// future that is nobody's child cancels itself.
+    fn cancel_parent(&self) {
+        self.cancel();
+    }
 
     /// Has `callback` called when it is done, by way of the ready queue, in the order of
     /// adding; when it is done already, in the next turn. See
@@ -71,9 +97,109 @@ pub trait AnyFuture {
     /// The same future, erased and owned.
     fn to_any(&self) -> Rc<dyn AnyFuture>;
 
+    /// The same future, as long as somebody else holds it: for callbacks that must not keep
+    /// alive what keeps them.
+    fn downgrade(&self) -> WeakFuture;
+
     /// For a callback that knows what it was added to: `as_any().downcast_ref::<LoopFuture<i32>>()`.
     fn as_any(&self) -> &dyn Any;
 }
+
+/// A future that is not kept alive: see [`AnyFuture::downgrade`].
+pub struct WeakFuture(Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>);
+
+impl WeakFuture {
+    /// A weak future that `upgrade` brings back.
+    pub fn new(upgrade: impl Fn() -> Option<Rc<dyn AnyFuture>> + 'static) -> WeakFuture {
+        WeakFuture(Box::new(upgrade))
+    }
+
+    /// The future, if it is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Rc<dyn AnyFuture>> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WeakFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(WeakFuture)")
+    }
+}
+
+/// A pointer to a future-like thing is one, so that lists may hold what is at hand.
+macro_rules! any_future_behind {
+    ($pointer:ty) => {
+        impl<F: AnyFuture + ?Sized> AnyFuture for $pointer {
+            fn done(&self) -> bool {
+                (**self).done()
+            }
+
+            fn cancelled(&self) -> bool {
+                (**self).cancelled()
+            }
+
+            fn cancel(&self) -> bool {
+                (**self).cancel()
+            }
+
+            fn exception(&self) -> Result<Option<Error>> {
+                (**self).exception()
+            }
+
+            fn outcome(&self) -> Result<()> {
+                (**self).outcome()
+            }
+
+            fn set_exception(&self, error: Error) -> Result<()> {
+                (**self).set_exception(error)
+            }
+
+            fn check_settable(&self) -> Result<()> {
+                (**self).check_settable()
+            }
+
+            fn cancel_parent(&self) {
+                (**self).cancel_parent();
+            }
+
+            fn add_callback(&self, callback: Callback) {
+                (**self).add_callback(callback);
+            }
+
+            fn remove_done_callback(&self, callback: &Callback) -> usize {
+                (**self).remove_done_callback(callback)
+            }
+
+            fn has_callback(&self, callback: &Callback) -> bool {
+                (**self).has_callback(callback)
+            }
+
+            fn id(&self) -> FutureId {
+                (**self).id()
+            }
+
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn to_any(&self) -> Rc<dyn AnyFuture> {
+                (**self).to_any()
+            }
+
+            fn downgrade(&self) -> WeakFuture {
+                (**self).downgrade()
+            }
+
+            fn as_any(&self) -> &dyn Any {
+                (**self).as_any()
+            }
+        }
+    };
+}
+
+any_future_behind!(&F);
+any_future_behind!(Rc<F>);
 
 impl dyn AnyFuture + '_ {
     /// What a callback was called with, as the future of `T` that it is: a

@@ -27,7 +27,7 @@ pub use await_future::Await;
 pub use callback::Callback;
 pub use foreign::wrap_future;
 pub use future::LoopFuture;
-pub use future_like::{AnyFuture, FutureId, FutureLike};
+pub use future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 pub use generator::{AsyncGenerator, Yielder, generator};
 #[cfg(feature = "std")]
 pub use runner::run;

@@ -186,6 +186,15 @@ impl Core {
         }
     }
 
+    /// The result without the value.
+    pub(crate) fn outcome(&self) -> Result<()> {
+        match self.state() {
+            State::Pending => Err(Error::invalid_state("Result is not set.")),
+            State::Finished => Ok(()),
+            State::Cancelled | State::Failed => Err(self.error()),
+        }
+    }
+
     pub(crate) fn waiting_count(&self) -> usize {
         if self.done() { 0 } else { self.waitings.borrow().iter().count() }
     }
@@ -223,12 +232,9 @@ pub(crate) fn same(a: &Rc<dyn Node>, b: &Rc<dyn Node>) -> bool {
 impl<T: Clone> dyn Typed<T> {
     /// The result, the exception, or the cancellation; a pending node has none.
     pub(crate) fn read(&self) -> Result<T> {
-        let core = self.core();
-        match (core.state(), self.value().get()) {
-            (State::Pending, _) => Err(Error::invalid_state("Result is not set.")),
-            (State::Finished, Some(value)) => Ok(value.clone()),
-            _ => Err(core.error()),
-        }
+        self.core().outcome()?;
+        let value = self.value().get();
+        Ok(value.expect("a finished node has a value").clone())
     }
 }
 

@@ -27,7 +27,7 @@ use core::task::{Context, Poll, Waker};
 use super::await_future::Await;
 use super::callback::Callback;
 use super::future::{Coroutine, impl_handle, show};
-use super::future_like::{AnyFuture, FutureId, FutureLike};
+use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, Node, State, Typed, Waiting, schedule_step};
 use super::task_core::{Parked, TaskCore};
 use super::tasks::{TaskNode, Tasks};
@@ -192,6 +192,10 @@ impl<T: 'static> Task<T> {
     ///
     /// Always [`Runtime`](crate::ErrorKind::Runtime).
     pub fn set_result(&self, _value: T) -> Result<()> {
+        self.check_settable()
+    }
+
+    fn check_settable(&self) -> Result<()> {
         Err(Error::runtime("Task does not support set_result operation"))
     }
 

@@ -39,8 +39,8 @@
 //! made: lists are only appended to, and a slot's timers move in list order. So a stable sort by
 //! deadline gives a slot's (deadline, made) order, and no sort is needed across slots.
 //!
-//! **Low Invariant.** No deadline in a slot is earlier than the slot's `low`. `Low` says when one
-//! is sure to be equal.
+//! **Low Invariant.** No deadline in a slot is earlier than the slot's `low`, and unless that is
+//! `Low::Stale`, one is equal to it.
 
 use alloc::{boxed::Box, vec, vec::Vec};
 use core::{fmt, mem, num::NonZeroU64};
@@ -88,8 +88,8 @@ pub struct TimerKey {
 pub struct TimerWheel<T> {
     /// The latest time that `expire` was told.
     present: u64,
-    /// How many timers were ever made.
-    made: u64,
+    /// The number of the next timer. It can't run out: at a timer a nanosecond it takes 584 years.
+    made: NonZeroU64,
     entries: Slab<Entry<T>>,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
@@ -132,10 +132,11 @@ impl Slot {
 
 impl<T> TimerWheel<T> {
     /// An empty wheel, whose present is 0.
+    #[must_use]
     pub fn new() -> Self {
         TimerWheel {
             present: 0,
-            made: 0,
+            made: NonZeroU64::MIN,
             entries: Slab::new(),
             occupied: [0; LEVELS],
             slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
@@ -150,8 +151,8 @@ impl<T> TimerWheel<T> {
     ///
     /// When `u32::MAX` timers are pending already.
     pub fn insert(&mut self, when: u64, payload: T) -> TimerKey {
-        let made = NonZeroU64::MIN.saturating_add(self.made);
-        self.made += 1;
+        let made = self.made;
+        self.made = made.saturating_add(1);
         let index = self.entries.vacant_key();
         assert!(index < NIL as usize, "too many timers are pending");
         let index = index as u32;
@@ -222,16 +223,19 @@ impl<T> TimerWheel<T> {
     /// Where it is not, the timer that had this deadline was cancelled. A clock that sleeps until
     /// then wakes for nothing, but not again for the same slot: [`expire`](Self::expire) takes the
     /// slot apart, and the bounds that come of it are exact.
+    #[must_use]
     pub fn earliest_bound(&self) -> Option<u64> {
         self.first().map(|first| self.slots[first].low)
     }
 
     /// How many timers are pending.
+    #[must_use]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// Whether no timer is pending.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
@@ -240,6 +244,7 @@ impl<T> TimerWheel<T> {
     ///
     /// The room of a timer that is gone serves the next one at once. When the last timer goes and
     /// there was room for more than 1024, all of it is freed.
+    #[must_use]
     pub fn capacity(&self) -> usize {
         self.entries.capacity()
     }
@@ -278,12 +283,7 @@ impl<T> TimerWheel<T> {
             if slot.low_is == Low::Head && when < tail.when {
                 slot.low_is = Low::Held;
             }
-            if when <= slot.low {
-                slot.low = when;
-                if slot.low_is == Low::Stale {
-                    slot.low_is = Low::Held;
-                }
-            }
+            slot.low = slot.low.min(when);
         }
         let entry = &mut self.entries[index as usize];
         (entry.next, entry.prev) = (NIL, last);

@@ -1,19 +1,27 @@
-//! [`create_future`]: a future whose exception may go unread.
+//! [`create_future`], a future whose exception may go unread, and what is asked of any.
+
+use alloc::format;
+use alloc::string::String;
 
 use super::reporter::silent_reporter;
-use crate::{AnyFuture, Callback, LoopFuture, Result, running_loop};
+use crate::{AnyFuture, Callback, LoopFuture, LoopRef, Result, running_loop};
 
-/// A future of the running loop, with [`silent_reporter`](super::silent_reporter) as its first
-/// callback: an exception that nobody reads is not reported. `hp.create_future`. To name it,
+/// A future of the running loop, with [`silent_reporter`] as its first callback: an exception
+/// that nobody reads is not reported. `hp.create_future`. To name it,
 /// [`set_name`](LoopFuture::set_name).
 ///
 /// # Errors
 ///
 /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
 pub fn create_future<T: 'static>() -> Result<LoopFuture<T>> {
-    let future = running_loop()?.create_future();
+    Ok(create_future_on(&running_loop()?))
+}
+
+/// As [`create_future`], on a loop that needn't run yet: `hp.create_future(loop=...)`.
+pub fn create_future_on<T: 'static>(on: &LoopRef) -> LoopFuture<T> {
+    let future = on.create_future();
     future.add_done_callback(silent_reporter());
-    Ok(future)
+    future
 }
 
 /// Whether a callback that equals `callback` waits for the end of `future`:
@@ -21,4 +29,36 @@ pub fn create_future<T: 'static>() -> Result<LoopFuture<T>> {
 #[must_use]
 pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {
     future.has_callback(callback)
+}
+
+/// A future and its state as text: `hp.fut_to_string`. As `<Future#name(pending)>`, or without
+/// the name as `(pending)`; the states are `pending`, `cancelled`, `exception:` with the error's
+/// class and words, and `result`.
+///
+/// ```
+/// use callsoon::{EventLoop, helpers as hp};
+///
+/// let event_loop = EventLoop::with_virtual_time();
+/// let future = hp::create_future_on::<i32>(&event_loop);
+/// future.set_name("lamp");
+/// assert_eq!(hp::fut_to_string(&future, true), "<Future#lamp(pending)>");
+/// future.set_result(3)?;
+/// assert_eq!(hp::fut_to_string(&future, false), "(result)");
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+#[must_use]
+pub fn fut_to_string(future: &dyn AnyFuture, with_name: bool) -> String {
+    let state = if !future.done() {
+        String::from("(pending)")
+    } else if future.cancelled() {
+        String::from("(cancelled)")
+    } else {
+        match future.exception() {
+            Ok(Some(error)) => {
+                format!("(exception:{}:{})", error.kind().name(), error.message())
+            }
+            _ => String::from("(result)"),
+        }
+    };
+    if with_name { format!("<Future#{}{state}>", future.name()) } else { state }
 }

@@ -1,0 +1,152 @@
+//! [`Waiters`]: those who wait in line at a lock, an event or a queue, each on a future of
+//! their own; and [`Bound`], the loop on which they do.
+//!
+//! **Line Invariant**: a waiter stands in the line from its first poll until it has seen that
+//! it was woken, or has gone. A done future in the line is one whose waiter was woken or
+//! cancelled, and hasn't run since. Who was woken and goes all the same must say so, for the
+//! wake is owed to somebody else.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use core::cell::{Cell, OnceCell, RefCell};
+use core::fmt::Write;
+
+use super::future::LoopFuture;
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, running_loop};
+
+/// Counted from the first who ever came: an earlier place is served first.
+type Place = u64;
+
+/// A line, first come, first served. Ordered by place, so that leaving from the middle costs
+/// no more than leaving from an end.
+#[derive(Default)]
+pub(super) struct Waiters {
+    line: RefCell<BTreeMap<Place, LoopFuture<()>>>,
+    /// The place of who comes next.
+    next: Cell<Place>,
+    /// All before this place are done. What is done stays so, and isn't looked at again.
+    done_before: Cell<Place>,
+    /// All before this place are cancelled.
+    cancelled_before: Cell<Place>,
+}
+
+impl Waiters {
+    /// Waits in line until woken.
+    ///
+    /// Who goes before that, cancelled or dropped, is out of line when `gone` is called, with
+    /// whether it was woken already.
+    pub(super) async fn wait(&self, on: &LoopRef, gone: impl FnOnce(bool)) -> Result<()> {
+        let mut waiter = Waiter::join(self, on, gone);
+        (&waiter.future).await?;
+        waiter.gone = None;
+        Ok(())
+    }
+
+    /// Wakes the first who was neither woken nor cancelled. Says whether there was one.
+    pub(super) fn wake_next(&self) -> bool {
+        let Some(next) = self.first_after(&self.done_before, |future| !future.done()) else {
+            return false;
+        };
+        wake(&next);
+        true
+    }
+
+    /// Wakes who is first in line, if that one sleeps still: not the second in its place.
+    pub(super) fn wake_head(&self) {
+        let head = self.line.borrow().first_key_value().map(|(_, future)| future.clone());
+        if let Some(head) = head {
+            wake(&head);
+        }
+    }
+
+    /// Wakes everybody, first come, first.
+    pub(super) fn wake_all(&self) {
+        while self.wake_next() {}
+    }
+
+    /// Whether anybody in line was not cancelled. Who was woken counts: it has yet to run.
+    pub(super) fn any_alive(&self) -> bool {
+        self.first_after(&self.cancelled_before, |future| !future.cancelled()).is_some()
+    }
+
+    /// How many are in line.
+    pub(super) fn len(&self) -> usize {
+        self.line.borrow().len()
+    }
+
+    /// The first in line that `is_it` says, none of which stands before `from`; which moves on.
+    fn first_after(
+        &self,
+        from: &Cell<Place>,
+        is_it: impl Fn(&LoopFuture<()>) -> bool,
+    ) -> Option<LoopFuture<()>> {
+        let line = self.line.borrow();
+        let found = line.range(from.get()..).find(|(_, future)| is_it(future));
+        from.set(found.map_or(self.next.get(), |(place, _)| *place));
+        found.map(|(_, future)| future.clone())
+    }
+}
+
+/// A future that is done was woken before, or cancelled.
+fn wake(future: &LoopFuture<()>) {
+    if !future.done() {
+        // It was pending a moment ago, and nobody else can come between.
+        let _ = future.set_result(());
+    }
+}
+
+/// One who waits, for as long as it stands in line.
+struct Waiter<'a, F: FnOnce(bool)> {
+    line: &'a Waiters,
+    place: Place,
+    future: LoopFuture<()>,
+    /// Who to tell; none once it was served.
+    gone: Option<F>,
+}
+
+impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
+    fn join(line: &'a Waiters, on: &LoopRef, gone: F) -> Waiter<'a, F> {
+        let place = line.next.get();
+        line.next.set(place + 1);
+        let future = LoopFuture::new(on);
+        line.line.borrow_mut().insert(place, future.clone());
+        Waiter { line, place, future, gone: Some(gone) }
+    }
+}
+
+impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
+    fn drop(&mut self) {
+        let removed = self.line.line.borrow_mut().remove(&self.place);
+        drop(removed);
+        if let Some(gone) = self.gone.take() {
+            gone(self.future.done() && !self.future.cancelled());
+        }
+    }
+}
+
+/// The loop that somebody first waited on. Until then any will do.
+#[derive(Default)]
+pub(super) struct Bound(OnceCell<LoopRef>);
+
+impl Bound {
+    /// The loop that runs on this thread, which must always be the same.
+    pub(super) fn running(&self, what: &str) -> Result<LoopRef> {
+        let running = running_loop()?;
+        if self.0.get_or_init(|| running.clone()).ptr_eq(&running) {
+            return Ok(running);
+        }
+        Err(Error::runtime(format!("{what} is bound to a different event loop")))
+    }
+}
+
+/// How these things show themselves: as `<Lock [locked, waiters:2]>`.
+pub(super) fn show(what: &str, state: &str, waiters: usize) -> String {
+    let mut text = format!("<{what} [{state}");
+    if waiters > 0 {
+        // Writing into a text can't fail.
+        let _ = write!(text, ", waiters:{waiters}");
+    }
+    text + "]>"
+}

@@ -1,0 +1,346 @@
+//! [`ChildOfFuture`]: a future that ends with another, and never ends that one by its own end.
+//!
+//! Its rules, by what has happened to the child (rows) and to the parent:
+//!
+//! | | pending | cancelled | exception E | result |
+//! | --- | --- | --- | --- | --- |
+//! | pending | pending | cancelled | exception E | cancelled |
+//! | cancelled | cancelled | cancelled | cancelled | cancelled |
+//! | exception F | exception F | cancelled | exception F | exception F |
+//! | result | result | cancelled | result | cancelled |
+//!
+//! The child's own future follows its parent by a callback, so a turn later; the questions
+//! ([`done`](ChildOfFuture::done), ...) look at the parent at once. `cancelled` and `result`
+//! also *change* something, as Photons' own do: where the parent has a result, they cancel the
+//! child's own future there and then.
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use core::any::Any;
+use core::fmt;
+use core::future::IntoFuture;
+
+use super::named_future::{create_future, fut_to_string};
+use crate::{
+    AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, Result, WeakFuture,
+};
+
+/// A future that is done when its own end comes or its parent's: `hp.ChildOfFuture`.
+///
+/// Ending the child leaves the parent alone. Clones are the same. The parent may be any
+/// future-like thing: its own result never becomes the child's. The rules in full are at the
+/// top of this module's source.
+///
+/// ```
+/// use callsoon::{helpers as hp, run};
+///
+/// run(async {
+///     let house = hp::create_future::<()>()?;
+///     let room = hp::ChildOfFuture::<()>::new(&house)?;
+///     assert!(!room.done());
+///     house.cancel();
+///     assert!(room.cancelled());
+///     assert!((&room).await.unwrap_err().is_cancelled());
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Cancellation
+///
+/// Cancelling a task that awaits it cancels the child, not the parent.
+pub struct ChildOfFuture<T: 'static>(Rc<Inner<T>>);
+
+struct Inner<T: 'static> {
+    fut: LoopFuture<T>,
+    parent: Rc<dyn AnyFuture>,
+    name: Option<Rc<str>>,
+}
+
+/// What the parent's end does to the child's own future.
+fn follow_parent<T: 'static>(fut: &LoopFuture<T>, parent: &dyn AnyFuture) -> Result<()> {
+    if fut.done() {
+        return Ok(());
+    }
+    match parent.exception() {
+        Ok(Some(error)) => fut.set_exception(error),
+        // With a result, or cancelled.
+        _ => {
+            fut.cancel();
+            Ok(())
+        }
+    }
+}
+
+impl<T: Clone + 'static> ChildOfFuture<T> {
+    /// A child of `parent`, on the running loop. The parent's results may be of another type.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn new(parent: &dyn AnyFuture) -> Result<Self> {
+        ChildOfFuture::made(parent, None)
+    }
+
+    /// As [`new`](ChildOfFuture::new), with a name to be shown by.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn named(parent: &dyn AnyFuture, name: &str) -> Result<Self> {
+        ChildOfFuture::made(parent, Some(Rc::from(name)))
+    }
+
+    fn made(parent: &dyn AnyFuture, name: Option<Rc<str>>) -> Result<Self> {
+        let fut: LoopFuture<T> = create_future()?;
+        let own = fut.clone();
+        let parent_done = Callback::new(move |parent: &dyn AnyFuture| follow_parent(&own, parent));
+        // The parent's callback keeps the child's future, so that must not keep the parent.
+        let (weak, to_remove) = (parent.downgrade(), parent_done.clone());
+        fut.add_done_callback(move |_: &dyn AnyFuture| {
+            if let Some(parent) = weak.upgrade() {
+                parent.remove_done_callback(&to_remove);
+            }
+        });
+        parent.add_callback(parent_done);
+        Ok(ChildOfFuture(Rc::new(Inner { fut, parent: parent.to_any(), name })))
+    }
+
+    /// Runs `body` with the child, and cancels the child however it ends, or when it is
+    /// dropped: `with hp.ChildOfFuture(...) as child`.
+    pub async fn scope<R>(self, body: impl AsyncFnOnce(&ChildOfFuture<T>) -> R) -> R {
+        struct CancelAtEnd<T: Clone + 'static>(ChildOfFuture<T>);
+        impl<T: Clone + 'static> Drop for CancelAtEnd<T> {
+            fn drop(&mut self) {
+                self.0.cancel();
+            }
+        }
+        let child = CancelAtEnd(self);
+        body(&child.0).await
+    }
+
+    fn fut(&self) -> &LoopFuture<T> {
+        &self.0.fut
+    }
+
+    fn parent(&self) -> &dyn AnyFuture {
+        &*self.0.parent
+    }
+
+    /// Whether it or its parent is done.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.fut().done() || self.parent().done()
+    }
+
+    /// Whether it or its parent was cancelled, or its parent has a result, in which case this
+    /// question cancels the child.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        if self.fut().cancelled() || self.parent().cancelled() {
+            return true;
+        }
+        let parent_has_result =
+            self.parent().done() && !matches!(self.parent().exception(), Ok(Some(_)));
+        if parent_has_result {
+            self.fut().cancel();
+        }
+        parent_has_result
+    }
+
+    /// Cancels the child alone, and says whether its own future was pending.
+    pub fn cancel(&self) -> bool {
+        self.fut().cancel()
+    }
+
+    /// Cancels the parent; where that is a child too, its parent, and so on up.
+    pub fn cancel_parent(&self) {
+        self.parent().cancel_parent();
+    }
+
+    /// The child's exception, else the parent's, else `None` for a result of either.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopFuture::exception`].
+    pub fn exception(&self) -> Result<Option<Error>> {
+        if self.fut().done() && !self.fut().cancelled() {
+            if let Some(error) = self.fut().exception()? {
+                return Ok(Some(error));
+            }
+        }
+        if self.parent().done() && !self.parent().cancelled() {
+            if let Some(error) = self.parent().exception()? {
+                return Ok(Some(error));
+            }
+        }
+        if self.fut().done() { self.fut().exception() } else { self.parent().exception() }
+    }
+
+    /// Makes `error` the child's exception.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it or its parent is done.
+    pub fn set_exception(&self, error: Error) -> Result<()> {
+        self.check_settable()?;
+        self.fut().set_exception(error)
+    }
+
+    /// A parent that is done refuses for the child.
+    fn check_settable(&self) -> Result<()> {
+        if self.parent().done() {
+            return self.parent().check_settable();
+        }
+        self.fut().check_settable()
+    }
+
+    /// Makes `value` the child's result.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it or its parent is done.
+    pub fn set_result(&self, value: T) -> Result<()> {
+        self.check_settable()?;
+        self.fut().set_result(value)
+    }
+
+    /// The child's result. Where the parent has one, this question cancels the child.
+    ///
+    /// # Errors
+    ///
+    /// The child's or the parent's exception; the cancellation of either, also where the parent
+    /// has a result; [`InvalidState`](crate::ErrorKind::InvalidState) while both are pending.
+    pub fn result(&self) -> Result<T> {
+        if self.parent().cancelled() {
+            self.parent().outcome()?;
+        }
+        if self.parent().done() {
+            self.fut().cancel();
+        }
+        if !self.fut().done() {
+            self.parent().outcome()?;
+        }
+        self.fut().result()
+    }
+
+    /// Adds a callback to the child's own future, which is what it gets.
+    pub fn add_done_callback(&self, callback: impl Into<Callback>) -> Callback {
+        self.fut().add_done_callback(callback)
+    }
+}
+
+impl<T: Clone + 'static> AnyFuture for ChildOfFuture<T> {
+    fn done(&self) -> bool {
+        self.done()
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled()
+    }
+
+    fn cancel(&self) -> bool {
+        self.cancel()
+    }
+
+    fn exception(&self) -> Result<Option<Error>> {
+        self.exception()
+    }
+
+    fn outcome(&self) -> Result<()> {
+        self.result().map(drop)
+    }
+
+    fn set_exception(&self, error: Error) -> Result<()> {
+        self.set_exception(error)
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        self.check_settable()
+    }
+
+    fn cancel_parent(&self) {
+        self.cancel_parent();
+    }
+
+    fn add_callback(&self, callback: Callback) {
+        self.fut().add_callback(callback);
+    }
+
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.fut().remove_done_callback(callback)
+    }
+
+    fn has_callback(&self, callback: &Callback) -> bool {
+        self.fut().has_callback(callback)
+    }
+
+    fn id(&self) -> FutureId {
+        FutureId::of(&self.0)
+    }
+
+    fn name(&self) -> String {
+        self.0.name.as_ref().map_or_else(String::new, |name| name.to_string())
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    /// What keeps a child's callbacks is its own future.
+    fn downgrade(&self) -> WeakFuture {
+        self.fut().downgrade()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<T: Clone + 'static> FutureLike<T> for ChildOfFuture<T> {
+    fn result(&self) -> Result<T> {
+        self.result()
+    }
+
+    fn set_result(&self, value: T) -> Result<()> {
+        self.set_result(value)
+    }
+
+    fn wait(&self) -> Await<T> {
+        self.fut().wait()
+    }
+
+    fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
+        Rc::new(self.clone())
+    }
+}
+
+impl<T: Clone + 'static> IntoFuture for ChildOfFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = Await<T>;
+
+    fn into_future(self) -> Await<T> {
+        self.wait()
+    }
+}
+
+impl<T: Clone + 'static> IntoFuture for &ChildOfFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = Await<T>;
+
+    fn into_future(self) -> Await<T> {
+        self.wait()
+    }
+}
+
+impl<T: 'static> Clone for ChildOfFuture<T> {
+    fn clone(&self) -> Self {
+        ChildOfFuture(self.0.clone())
+    }
+}
+
+impl<T: Clone + 'static> fmt::Debug for ChildOfFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = fut_to_string(self.fut(), false);
+        write!(f, "<ChildOfFuture#{}{own}{:?}>", self.name(), self.0.parent)
+    }
+}

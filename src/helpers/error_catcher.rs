@@ -1,0 +1,122 @@
+//! [`ErrorCatcher`]: where helpers leave the errors that they don't return.
+
+use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use crate::{Error, ErrorKind, Result};
+
+/// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument.
+///
+/// Lists and sets are shared with whoever reads them: `Rc<RefCell<Vec<E>>>`.
+pub trait ErrorCatcher<E> {
+    /// Takes `error`.
+    ///
+    /// # Errors
+    ///
+    /// A function's own.
+    fn add_error(&self, error: E) -> Result<()>;
+
+    /// Whether it counts as true in Python: a function does, a list or a set once it holds
+    /// something, nothing never. A streamer logs the errors of its tasks unless it does.
+    fn is_truthy(&self) -> bool;
+}
+
+/// Gives `error` to `catcher`: `hp.add_error`.
+///
+/// # Errors
+///
+/// Those of a catcher that is a function.
+///
+/// ```
+/// use std::{cell::RefCell, rc::Rc};
+/// use callsoon::helpers as hp;
+///
+/// let caught = Rc::new(RefCell::new(Vec::new()));
+/// hp::add_error(&caught, "one")?;
+/// hp::add_error(&|error| println!("{error}"), "two")?;
+/// hp::add_error(&(), "three")?;
+/// assert_eq!(*caught.borrow(), ["one"]);
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub fn add_error<E>(catcher: &dyn ErrorCatcher<E>, error: E) -> Result<()> {
+    catcher.add_error(error)
+}
+
+impl<E> ErrorCatcher<E> for () {
+    fn add_error(&self, _error: E) -> Result<()> {
+        Ok(())
+    }
+
+    fn is_truthy(&self) -> bool {
+        false
+    }
+}
+
+impl<E, F: Fn(E)> ErrorCatcher<E> for F {
+    fn add_error(&self, error: E) -> Result<()> {
+        self(error);
+        Ok(())
+    }
+
+    fn is_truthy(&self) -> bool {
+        true
+    }
+}
+
+impl<E> ErrorCatcher<E> for Rc<RefCell<Vec<E>>> {
+    fn add_error(&self, error: E) -> Result<()> {
+        self.borrow_mut().push(error);
+        Ok(())
+    }
+
+    fn is_truthy(&self) -> bool {
+        !self.borrow().is_empty()
+    }
+}
+
+impl<E: Ord> ErrorCatcher<E> for Rc<RefCell<BTreeSet<E>>> {
+    fn add_error(&self, error: E) -> Result<()> {
+        let before = self.borrow_mut().replace(error);
+        drop(before);
+        Ok(())
+    }
+
+    fn is_truthy(&self) -> bool {
+        !self.borrow().is_empty()
+    }
+}
+
+/// Logs the error of `outcome` as `message`, unless it is a cancellation, the end of a
+/// generator, or one that `reraise` wants: those are returned. `hp.just_log_exceptions`, for
+/// what a body has returned. A body that was logged gives `None`.
+///
+/// # Errors
+///
+/// The error that isn't logged.
+///
+/// ```
+/// use callsoon::{ErrorKind, helpers as hp};
+///
+/// # fn poll_lights() -> callsoon::Result<u8> { Err(callsoon::Error::new(ErrorKind::Value, "dark")) }
+/// let lights = hp::just_log_exceptions(poll_lights(), |_| false, "Couldn't ask the lights")?;
+/// assert_eq!(lights, None);
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub fn just_log_exceptions<R>(
+    outcome: Result<R>,
+    reraise: impl FnOnce(&Error) -> bool,
+    message: &str,
+) -> Result<Option<R>> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        // Neither is an `Exception` in Python.
+        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit) => Err(error),
+        Err(error) if reraise(&error) => Err(error),
+        Err(error) => {
+            log::error!("{message}: {error}");
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! [`find_and_apply_result`]: one end for a future and for those that could bring it.
+
+use alloc::vec::Vec;
+
+use crate::{Error, FutureLike, Result};
+
+/// The errors and the results of those of `futs` that are done and not cancelled:
+/// `hp.noncancelled_results_from_futs`. One error stands for itself; several, each counted
+/// once, come as a [group](crate::ErrorKind::Group).
+///
+/// # Errors
+///
+/// None: errors are what is asked for.
+pub fn noncancelled_results_from_futs<T: Clone + 'static>(
+    futs: &[&dyn FutureLike<T>],
+) -> (Option<Error>, Vec<T>) {
+    let mut errors: Vec<Error> = Vec::new();
+    let mut results = Vec::new();
+    for fut in futs {
+        if !fut.done() || fut.cancelled() {
+            continue;
+        }
+        match fut.result() {
+            Ok(value) => results.push(value),
+            Err(error) if errors.iter().any(|known| known.ptr_eq(&error)) => {}
+            Err(error) => errors.push(error),
+        }
+    }
+    let error = if errors.len() > 1 {
+        Some(Error::new_group("several futures failed", errors))
+    } else {
+        errors.pop()
+    };
+    (error, results)
+}
+
+/// Finds the end that `final_fut` and `available_futs` are to have in common, and gives it to
+/// those that have none yet: `hp.find_and_apply_result`. Says whether `final_fut` got it.
+///
+/// In this order: a `final_fut` that was cancelled or has an exception passes that on; an error
+/// of any of them goes to all; the first result goes to all; and if one was cancelled,
+/// `final_fut` is.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where one that is pending is a task.
+pub fn find_and_apply_result<T: Clone + 'static>(
+    final_fut: &dyn FutureLike<T>,
+    available_futs: &[&dyn FutureLike<T>],
+) -> Result<bool> {
+    if final_fut.cancelled() {
+        for fut in available_futs {
+            fut.cancel();
+        }
+        return Ok(false);
+    }
+    if final_fut.done() {
+        if let Some(error) = final_fut.exception()? {
+            fail_pending(available_futs, &error)?;
+            return Ok(false);
+        }
+    }
+    let (error, results) = noncancelled_results_from_futs(available_futs);
+    if let Some(error) = error {
+        fail_pending(available_futs, &error)?;
+        let applies = !final_fut.done();
+        return if applies { final_fut.set_exception(error).map(|()| true) } else { Ok(false) };
+    }
+    if let Some(result) = results.into_iter().next() {
+        for fut in available_futs.iter().filter(|fut| !fut.done()) {
+            fut.set_result(result.clone())?;
+        }
+        let applies = !final_fut.done();
+        return if applies { final_fut.set_result(result).map(|()| true) } else { Ok(false) };
+    }
+    let one_cancelled = available_futs.iter().any(|fut| fut.cancelled());
+    if one_cancelled {
+        final_fut.cancel();
+    }
+    Ok(one_cancelled)
+}
+
+fn fail_pending<T: Clone + 'static>(futs: &[&dyn FutureLike<T>], error: &Error) -> Result<()> {
+    for fut in futs.iter().filter(|fut| !fut.done()) {
+        fut.set_exception(error.clone())?;
+    }
+    Ok(())
+}

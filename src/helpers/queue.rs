@@ -1,0 +1,232 @@
+//! [`Queue`]: values from anywhere to those who iterate it, until its final future is done.
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::fmt;
+
+use super::child_of_future::ChildOfFuture;
+use super::resettable_future::ResettableFuture;
+use super::waiting::wait_for_first_future;
+use crate::{AnyFuture, Result};
+
+/// A queue without bound that is iterated: `hp.Queue`.
+///
+/// Iterating ends when the final future is done, at once, or, with `empty_on_finished`, when
+/// nothing is left; or at a [`Done`](Queue::append_done), which one reader takes for itself.
+/// Clones are the same queue; several may read, and each value goes to one of them.
+///
+/// ```
+/// use callsoon::{helpers as hp, run};
+///
+/// run(async {
+///     let stop = hp::create_future::<()>()?;
+///     let queue = hp::Queue::new(&stop)?;
+///     queue.append("red")?;
+///     queue.append("green")?;
+///     queue.append_done()?;
+///     let mut seen = Vec::new();
+///     let mut colours = queue.iter();
+///     while let Some(colour) = colours.next().await? {
+///         seen.push(colour);
+///     }
+///     assert_eq!(seen, ["red", "green"]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub struct Queue<T: 'static>(Rc<Inner<T>>);
+
+struct Inner<T: 'static> {
+    collection: RefCell<VecDeque<QueueEntry<T>>>,
+    /// Done when there may be something to look at.
+    waiter: ResettableFuture<()>,
+    final_future: ChildOfFuture<()>,
+    empty_on_finished: bool,
+}
+
+/// What a queue holds, as [`remaining`](Queue::remaining) shows it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueueEntry<T> {
+    /// A value.
+    Value(T),
+    /// The end for one reader: `hp.Queue.Done`.
+    Done,
+}
+
+impl<T: 'static> Queue<T> {
+    /// A queue that ends, whatever it holds, when `final_future` is done.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn new(final_future: &dyn AnyFuture) -> Result<Queue<T>> {
+        Queue::made(final_future, false)
+    }
+
+    /// A queue that gives what it holds before it ends: `empty_on_finished=True`.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn emptied_on_finished(final_future: &dyn AnyFuture) -> Result<Queue<T>> {
+        Queue::made(final_future, true)
+    }
+
+    fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> Result<Queue<T>> {
+        let waiter = ResettableFuture::new()?;
+        let final_future = ChildOfFuture::new(final_future)?;
+        let woken = waiter.clone();
+        final_future.add_done_callback(move |_: &dyn AnyFuture| {
+            woken.reset(false);
+            woken.set_result(())
+        });
+        let collection = RefCell::default();
+        Ok(Queue(Rc::new(Inner { collection, waiter, final_future, empty_on_finished })))
+    }
+
+    /// Puts `value` at the end.
+    ///
+    /// # Errors
+    ///
+    /// None that a program can cause.
+    pub fn append(&self, value: T) -> Result<()> {
+        self.push(QueueEntry::Value(value))
+    }
+
+    /// Puts the end at the end: `queue.append(hp.Queue.Done)`. The reader that comes to it is
+    /// over.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Queue::append).
+    pub fn append_done(&self) -> Result<()> {
+        self.push(QueueEntry::Done)
+    }
+
+    fn push(&self, entry: QueueEntry<T>) -> Result<()> {
+        self.0.collection.borrow_mut().push_back(entry);
+        if self.0.waiter.done() { Ok(()) } else { self.0.waiter.set_result(()) }
+    }
+
+    /// The values, one by one, as they come: `async for value in queue`.
+    #[must_use]
+    pub fn iter(&self) -> QueueIter<T> {
+        QueueIter { queue: self.clone(), stage: Stage::Fresh }
+    }
+
+    /// What it holds, each taken out as it is asked for. A reader that was woken for it
+    /// finds nothing and waits again.
+    pub fn remaining(&self) -> impl Iterator<Item = QueueEntry<T>> + use<T> {
+        let queue = self.clone();
+        core::iter::from_fn(move || queue.pop())
+    }
+
+    fn pop(&self) -> Option<QueueEntry<T>> {
+        self.0.collection.borrow_mut().pop_front()
+    }
+
+    /// How many values and ends it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.collection.borrow().len()
+    }
+
+    /// Whether it holds nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Ends it, as if its final future were cancelled.
+    ///
+    /// # Errors
+    ///
+    /// None that a program can cause.
+    #[expect(clippy::unused_async, reason = "Photons' own is awaited")]
+    pub async fn finish(&self) -> Result<()> {
+        self.0.final_future.cancel();
+        Ok(())
+    }
+}
+
+/// An iteration over a [`Queue`].
+pub struct QueueIter<T: 'static> {
+    queue: Queue<T>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Fresh,
+    Going,
+    Over,
+}
+
+impl<T: 'static> QueueIter<T> {
+    /// The next value, or `None` at the end, and from then on.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits, after which the iteration is over.
+    ///
+    /// # Cancellation
+    ///
+    /// No value is lost: it is taken out and returned in one go.
+    pub async fn next(&mut self) -> Result<Option<T>> {
+        match self.stage {
+            Stage::Over => return Ok(None),
+            Stage::Fresh if self.queue.is_empty() => self.queue.0.waiter.reset(false),
+            Stage::Fresh | Stage::Going => {}
+        }
+        // Until a value is there to be returned: an error, too, ends the iteration.
+        self.stage = Stage::Over;
+        let value = self.queue.take().await?;
+        if value.is_some() {
+            self.stage = Stage::Going;
+        }
+        Ok(value)
+    }
+}
+
+impl<T: 'static> Queue<T> {
+    /// Waits for a value; `None` is the end.
+    async fn take(&self) -> Result<Option<T>> {
+        let Inner { waiter, final_future, empty_on_finished, .. } = &*self.0;
+        loop {
+            wait_for_first_future([final_future as &dyn AnyFuture, waiter]).await?;
+            if final_future.done() && (!empty_on_finished || self.is_empty()) {
+                return Ok(None);
+            }
+            match self.pop() {
+                Some(QueueEntry::Value(value)) => {
+                    if self.is_empty() {
+                        waiter.reset(false);
+                    }
+                    return Ok(Some(value));
+                }
+                Some(QueueEntry::Done) => return Ok(None),
+                // Somebody else took it. A waiter that is still done would have this go round
+                // for ever.
+                None => waiter.reset(false),
+            }
+        }
+    }
+}
+
+impl<T: 'static> Clone for Queue<T> {
+    fn clone(&self) -> Self {
+        Queue(self.0.clone())
+    }
+}
+
+impl<T: 'static> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T: 'static> fmt::Debug for QueueIter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("QueueIter").field("queue", &self.queue).finish_non_exhaustive()
+    }
+}

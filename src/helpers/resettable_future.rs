@@ -1,0 +1,261 @@
+//! [`ResettableFuture`]: a future that can be made new.
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use core::any::Any;
+use core::cell::RefCell;
+use core::fmt;
+use core::future::IntoFuture;
+
+use super::named_future::{create_future_on, fut_to_string};
+use crate::{
+    AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
+    WeakFuture, running_loop,
+};
+
+/// A future that stands on another, and takes a new one when it is [reset](Self::reset):
+/// `hp.ResettableFuture`.
+///
+/// Everything it is asked it asks the future of the moment. Callbacks, and those who await,
+/// stay with the future that was there when they came. Clones are the same.
+///
+/// ```
+/// use callsoon::{helpers as hp, run};
+///
+/// run(async {
+///     let doors = hp::ResettableFuture::<&str>::new()?;
+///     doors.set_result("open")?;
+///     assert_eq!((&doors).await?, "open");
+///     doors.reset(false);
+///     assert!(!doors.done());
+///     doors.set_result("open again")?;
+///     assert_eq!((&doors).await?, "open again");
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub struct ResettableFuture<T: 'static>(Rc<Inner<T>>);
+
+struct Inner<T: 'static> {
+    fut: RefCell<LoopFuture<T>>,
+    name: Option<Rc<str>>,
+}
+
+impl<T: 'static> ResettableFuture<T> {
+    /// One that is pending, on the running loop.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn new() -> Result<Self> {
+        Ok(ResettableFuture::new_on(&running_loop()?))
+    }
+
+    /// One that is pending, on a loop that needn't run yet.
+    #[must_use]
+    pub fn new_on(on: &LoopRef) -> Self {
+        ResettableFuture::made(on, None)
+    }
+
+    /// As [`new`](ResettableFuture::new), with a name to be shown by.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn named(name: &str) -> Result<Self> {
+        Ok(ResettableFuture::made(&running_loop()?, Some(Rc::from(name))))
+    }
+
+    fn made(on: &LoopRef, name: Option<Rc<str>>) -> Self {
+        ResettableFuture(Rc::new(Inner { fut: RefCell::new(create_future_on(on)), name }))
+    }
+
+    /// The future that it stands on now.
+    fn fut(&self) -> LoopFuture<T> {
+        self.0.fut.borrow().clone()
+    }
+
+    /// Takes a new future if the one of the moment is done; `force` cancels that first. While
+    /// it is pending, and not forced, nothing happens.
+    pub fn reset(&self, force: bool) {
+        let fut = self.fut();
+        if force {
+            fut.cancel();
+        }
+        if fut.done() {
+            let before = self.0.fut.replace(create_future_on(&fut.get_loop()));
+            drop(before);
+        }
+    }
+
+    /// Whether the future of the moment is done.
+    #[must_use]
+    pub fn done(&self) -> bool {
+        self.fut().done()
+    }
+
+    /// Whether the future of the moment was cancelled.
+    #[must_use]
+    pub fn cancelled(&self) -> bool {
+        self.fut().cancelled()
+    }
+
+    /// Cancels the future of the moment, and says whether it was pending.
+    pub fn cancel(&self) -> bool {
+        self.fut().cancel()
+    }
+
+    /// The exception of the future of the moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopFuture::exception`].
+    pub fn exception(&self) -> Result<Option<Error>> {
+        self.fut().exception()
+    }
+
+    /// Makes `error` the exception of the future of the moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopFuture::set_exception`].
+    pub fn set_exception(&self, error: Error) -> Result<()> {
+        self.fut().set_exception(error)
+    }
+
+    /// Makes `value` the result of the future of the moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopFuture::set_result`].
+    pub fn set_result(&self, value: T) -> Result<()> {
+        self.fut().set_result(value)
+    }
+
+    /// The result of the future of the moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoopFuture::result`].
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.fut().result()
+    }
+
+    /// Adds a callback to the future of the moment; it gets that future, not this one.
+    pub fn add_done_callback(&self, callback: impl Into<Callback>) -> Callback {
+        self.fut().add_done_callback(callback)
+    }
+}
+
+impl<T: 'static> AnyFuture for ResettableFuture<T> {
+    fn done(&self) -> bool {
+        self.done()
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancelled()
+    }
+
+    fn cancel(&self) -> bool {
+        self.cancel()
+    }
+
+    fn exception(&self) -> Result<Option<Error>> {
+        self.exception()
+    }
+
+    fn outcome(&self) -> Result<()> {
+        self.fut().outcome()
+    }
+
+    fn set_exception(&self, error: Error) -> Result<()> {
+        self.set_exception(error)
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        self.fut().check_settable()
+    }
+
+    fn add_callback(&self, callback: Callback) {
+        self.fut().add_callback(callback);
+    }
+
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.fut().remove_done_callback(callback)
+    }
+
+    fn has_callback(&self, callback: &Callback) -> bool {
+        self.fut().has_callback(callback)
+    }
+
+    fn id(&self) -> FutureId {
+        FutureId::of(&self.0)
+    }
+
+    fn name(&self) -> String {
+        self.0.name.as_ref().map_or_else(String::new, |name| name.to_string())
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    fn downgrade(&self) -> WeakFuture {
+        let weak = Rc::downgrade(&self.0);
+        WeakFuture::new(move || Some(Rc::new(ResettableFuture(weak.upgrade()?))))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl<T: Clone + 'static> FutureLike<T> for ResettableFuture<T> {
+    fn result(&self) -> Result<T> {
+        self.result()
+    }
+
+    fn set_result(&self, value: T) -> Result<()> {
+        self.set_result(value)
+    }
+
+    fn wait(&self) -> Await<T> {
+        self.fut().into_future()
+    }
+
+    fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
+        Rc::new(self.clone())
+    }
+}
+
+impl<T: Clone + 'static> IntoFuture for ResettableFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = Await<T>;
+
+    fn into_future(self) -> Await<T> {
+        self.wait()
+    }
+}
+
+impl<T: Clone + 'static> IntoFuture for &ResettableFuture<T> {
+    type Output = Result<T>;
+    type IntoFuture = Await<T>;
+
+    fn into_future(self) -> Await<T> {
+        self.wait()
+    }
+}
+
+impl<T: 'static> Clone for ResettableFuture<T> {
+    fn clone(&self) -> Self {
+        ResettableFuture(self.0.clone())
+    }
+}
+
+impl<T: 'static> fmt::Debug for ResettableFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<ResettableFuture#{}{}>", self.name(), fut_to_string(&self.fut(), false))
+    }
+}

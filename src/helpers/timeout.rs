@@ -1,0 +1,121 @@
+//! [`async_with_timeout`]: a coroutine that has so long and no longer.
+
+use alloc::string::String;
+use core::future::Future;
+use core::time::Duration;
+
+use super::background::async_as_background;
+use super::named_future::create_future;
+use crate::{AnyFuture, Error, LoopFuture, Result, Task, TimerHandle, running_loop};
+
+/// What [`async_with_timeout`] can be told: Photons' keyword arguments.
+#[derive(Clone, Debug)]
+pub struct TimeoutOptions {
+    /// How long the coroutine may take; 10 seconds unless said.
+    pub timeout: Duration,
+    /// The error when it takes longer; a cancellation unless said.
+    pub timeout_error: Option<Error>,
+    /// Whether the exception of the coroutine's task is kept out of the log.
+    pub silent: bool,
+    /// What the coroutine's task is called.
+    pub name: Option<String>,
+}
+
+impl Default for TimeoutOptions {
+    fn default() -> TimeoutOptions {
+        TimeoutOptions {
+            timeout: Duration::from_secs(10),
+            timeout_error: None,
+            silent: false,
+            name: None,
+        }
+    }
+}
+
+/// Runs `coroutine` in a task of its own and returns its result, if it comes in time:
+/// `hp.async_with_timeout`. When it doesn't, the task is cancelled and the error returned at
+/// once, without waiting for the task to clean up.
+///
+/// # Errors
+///
+/// The coroutine's own; at the timeout `timeout_error`, or a cancellation;
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+///
+/// # Cancellation
+///
+/// Cancelling the caller doesn't cancel the coroutine's task, which goes on; only its timeout
+/// is off.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{EventLoop, Error, ErrorKind, helpers as hp, run_on, sleep};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let options = hp::TimeoutOptions {
+///         timeout: Duration::from_secs(5),
+///         timeout_error: Some(Error::new(ErrorKind::Timeout, "no answer")),
+///         ..hp::TimeoutOptions::default()
+///     };
+///     let slow = sleep(Duration::from_secs(60));
+///     let error = hp::async_with_timeout(slow, options).await.unwrap_err();
+///     assert_eq!(error.message(), "no answer");
+///     assert_eq!(callsoon::running_loop()?.time(), Duration::from_secs(5));
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub async fn async_with_timeout<T: Clone + 'static>(
+    coroutine: impl Future<Output = Result<T>> + 'static,
+    options: TimeoutOptions,
+) -> Result<T> {
+    let outcome: LoopFuture<T> = create_future()?;
+    let task = async_as_background(coroutine, options.silent)?;
+    if let Some(name) = &options.name {
+        task.set_name(name);
+    }
+    let (passed_on, done) = (outcome.clone(), task.clone());
+    task.add_done_callback(move |_: &dyn AnyFuture| pass_on(&done, &passed_on));
+    let (late, too_slow) = (outcome.clone(), task.clone());
+    let on_timeout = move || give_up(&too_slow, &late, options.timeout_error);
+    let _timer = CancelAtEnd(running_loop()?.call_later(options.timeout, on_timeout)?);
+    outcome.await
+}
+
+struct CancelAtEnd(TimerHandle);
+
+impl Drop for CancelAtEnd {
+    fn drop(&mut self) {
+        self.0.cancel();
+    }
+}
+
+fn pass_on<T: Clone + 'static>(task: &Task<T>, outcome: &LoopFuture<T>) -> Result<()> {
+    if task.cancelled() {
+        outcome.cancel();
+        return Ok(());
+    }
+    let result = task.result();
+    if outcome.done() {
+        return Ok(());
+    }
+    match result {
+        Ok(value) => outcome.set_result(value),
+        Err(error) => outcome.set_exception(error),
+    }
+}
+
+/// The error first: cancelling the task would otherwise be what the caller sees.
+fn give_up<T: 'static>(
+    task: &Task<T>,
+    outcome: &LoopFuture<T>,
+    error: Option<Error>,
+) -> Result<()> {
+    if task.done() {
+        return Ok(());
+    }
+    if let Some(error) = error.filter(|_| !outcome.done()) {
+        outcome.set_exception(error)?;
+    }
+    task.cancel();
+    outcome.cancel();
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! Waiting for many futures: for all of them, for the first, or until what was cancelled ends.
+
+use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+
+use crate::{AnyFuture, Callback, LoopFuture, Result, running_loop};
+
+/// Waits until all of `futs` are done, however they end: `hp.wait_for_all_futures`. Nothing
+/// to wait for doesn't give way; what is done already still takes two turns.
+///
+/// `futs` may mix futures, tasks and future-like things of different types, by reference or
+/// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice counts once. A
+/// future-like thing that stands on another counts as done when *that* calls back.
+///
+/// # Errors
+///
+/// The cancellation of the task that waits.
+///
+/// # Cancellation
+///
+/// None of `futs` is cancelled. No callback is left behind.
+pub async fn wait_for_all_futures<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Result<()> {
+    let unique = unique(futs);
+    let count = unique.len();
+    wait_for_ends(unique, count).await
+}
+
+/// Waits until one of `futs` is done, however it ends: `hp.wait_for_first_future`. For the
+/// rest see [`wait_for_all_futures`].
+///
+/// # Errors
+///
+/// The cancellation of the task that waits.
+///
+/// # Cancellation
+///
+/// None of `futs` is cancelled. No callback is left behind.
+pub async fn wait_for_first_future<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Result<()> {
+    wait_for_ends(unique(futs), 1).await
+}
+
+/// Cancels those of `futs` that are not done, and waits until they are:
+/// `hp.cancel_futures_and_wait`. They may mix types, as in [`wait_for_all_futures`].
+///
+/// # Errors
+///
+/// The cancellation of the task that waits.
+///
+/// # Cancellation
+///
+/// What was cancelled stays so.
+pub async fn cancel_futures_and_wait<F: AnyFuture>(
+    futs: impl IntoIterator<Item = F>,
+) -> Result<()> {
+    let mut waiting = Vec::new();
+    for fut in futs {
+        if !fut.done() {
+            fut.cancel();
+            waiting.push(fut);
+        }
+    }
+    wait_for_all_futures(waiting).await
+}
+
+/// Each of `futs` once, in their order.
+fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<dyn AnyFuture>> {
+    let mut seen = BTreeSet::new();
+    let new = futs.into_iter().filter(|fut| seen.insert(fut.id()));
+    new.map(|fut| fut.to_any()).collect()
+}
+
+/// Waits until `wanted` of `futs` have called back.
+///
+/// It counts calls, not futures that are done: who waits is to go on after the callbacks that
+/// the futures had before, not together with them.
+async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()> {
+    if futs.is_empty() {
+        return Ok(());
+    }
+    let waiter: LoopFuture<()> = running_loop()?.create_future();
+    let left = Cell::new(wanted);
+    let ended = waiter.clone();
+    let callback = Callback::new(move |_: &dyn AnyFuture| {
+        left.set(left.get().saturating_sub(1));
+        if left.get() == 0 && !ended.done() { ended.set_result(()) } else { Ok(()) }
+    });
+    let _callbacks = Callbacks::add(futs, callback);
+    waiter.await
+}
+
+/// A callback on many futures, taken back when it is not waited for any more.
+struct Callbacks {
+    futs: Vec<Rc<dyn AnyFuture>>,
+    callback: Callback,
+}
+
+impl Callbacks {
+    fn add(futs: Vec<Rc<dyn AnyFuture>>, callback: Callback) -> Callbacks {
+        for fut in &futs {
+            fut.add_callback(callback.clone());
+        }
+        Callbacks { futs, callback }
+    }
+}
+
+impl Drop for Callbacks {
+    fn drop(&mut self) {
+        for fut in &self.futs {
+            fut.remove_done_callback(&self.callback);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! What must work without std, each a check by name.
+
+use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::time::Duration;
+
+use callsoon::{
+    Error, ErrorKind, EventLoop, Host, Notify, Result, create_task, generator, running_loop, sleep,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A board whose clock moves only while it sleeps.
+struct Board(Cell<Duration>);
+
+struct NoInterrupts;
+
+impl Notify for NoInterrupts {
+    fn notify(&self) {}
+}
+
+impl Host for Board {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        self.0.set(self.0.get() + timeout.unwrap_or_default());
+        Ok(())
+    }
+
+    fn notifier(&self) -> Arc<dyn Notify> {
+        Arc::new(NoInterrupts)
+    }
+}
+
+/// Runs each check on a loop of its own. `Err` says which one failed, and how.
+pub fn run() -> Result<(), String> {
+    check("callbacks and timers", callbacks_and_timers)?;
+    check("a task that sleeps", a_task_that_sleeps)?;
+    check("a cancelled task cleans up", a_cancelled_task_cleans_up)?;
+    check("a future is set later", a_future_is_set_later)?;
+    check("a generator", a_generator)?;
+    check("a loop with nothing to do says so", a_loop_with_nothing_to_do)
+}
+
+fn check(name: &str, body: fn(&EventLoop) -> Result<()>) -> Result<(), String> {
+    let event_loop = EventLoop::with_host(Board(Cell::new(Duration::ZERO)));
+    body(&event_loop).map_err(|error| alloc::format!("{name}: {error}"))
+}
+
+fn expect(fact: bool, what: &str) -> Result<()> {
+    if fact { Ok(()) } else { Err(Error::new(ErrorKind::Other, what)) }
+}
+
+fn callbacks_and_timers(on: &EventLoop) -> Result<()> {
+    let trace = Rc::new(RefCell::new(Vec::new()));
+    let note = |what: &'static str| {
+        let trace = Rc::clone(&trace);
+        move || trace.borrow_mut().push(what)
+    };
+    on.call_later(SECOND, note("later"))?;
+    on.call_at(SECOND, note("at the same time"))?;
+    on.call_soon(note("soon"))?;
+    on.call_soon(note("never"))?.cancel();
+    let stop = (*on).clone();
+    on.call_later(2 * SECOND, move || stop.stop())?;
+    on.run_forever()?;
+    expect(*trace.borrow() == ["soon", "later", "at the same time"], "the order is wrong")?;
+    expect(on.time() == 2 * SECOND, "the clock is wrong")
+}
+
+fn a_task_that_sleeps(on: &EventLoop) -> Result<()> {
+    let slept = on.run_until_complete(async {
+        let task = create_task(async {
+            sleep(SECOND).await?;
+            running_loop().map(|on| on.time())
+        })?;
+        task.await
+    })?;
+    expect(slept == SECOND, "it slept for another time")
+}
+
+fn a_cancelled_task_cleans_up(on: &EventLoop) -> Result<()> {
+    let cleaned = Rc::new(Cell::new(false));
+    let outcome = on.run_until_complete({
+        let cleaned = Rc::clone(&cleaned);
+        async move {
+            let task = create_task(async move {
+                let outcome = sleep(60 * SECOND).await;
+                sleep(SECOND).await?;
+                cleaned.set(true);
+                outcome
+            })?;
+            sleep(SECOND).await?;
+            task.cancel();
+            task.await
+        }
+    });
+    expect(outcome.is_err_and(|error| error.is_cancelled()), "it was not cancelled")?;
+    expect(cleaned.get(), "it did not clean up")?;
+    expect(on.time() == 2 * SECOND, "it took another time")
+}
+
+fn a_future_is_set_later(on: &EventLoop) -> Result<()> {
+    let future = on.create_future::<String>();
+    let setter = future.clone();
+    on.call_later(SECOND, move || setter.set_result("set".to_string()))?;
+    expect(on.run_until_complete(future)? == "set", "it has another value")
+}
+
+fn a_generator(on: &EventLoop) -> Result<()> {
+    let values = on.run_until_complete(async {
+        let numbers = generator(async |y| {
+            for number in 1..=3 {
+                sleep(SECOND).await?;
+                y.give(number).await?;
+            }
+            Ok(())
+        });
+        let mut values = Vec::new();
+        while let Some(number) = numbers.next().await? {
+            values.push(number);
+        }
+        Ok(values)
+    })?;
+    expect(values == vec![1, 2, 3], "it gave other values")
+}
+
+fn a_loop_with_nothing_to_do(on: &EventLoop) -> Result<()> {
+    let stalled = on.run_once(None).map_or_else(|error| error.kind(), |_| ErrorKind::Other);
+    expect(stalled == ErrorKind::Stalled, "it is not stalled")
+}

@@ -1,0 +1,148 @@
+//! A whole run: main until it is done, the report, and the winding down of what is left.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use callsoon::{AnyFuture, Callback, Error, ErrorKind, EventLoop, ExceptionContext, LoopRef, Task};
+use serde_json::Value as Json;
+
+use super::failure::error_name;
+use super::logged::Listening;
+use super::machine::Machine;
+use super::program::{Malformed, Program};
+use super::speaker::Speaker;
+use super::trace::Trace;
+use super::value::{Value, state};
+
+/// Turns of the loop before a program is called a livelock.
+const MAX_TURNS: usize = 20_000;
+
+/// Runs a program in virtual time and gives its trace. A program with a statement whose op is
+/// not known here isn't run: its trace says so.
+///
+/// # Errors
+///
+/// What is wrong with a program that is none.
+pub(crate) fn run(program: &Json) -> Result<Vec<String>, Malformed> {
+    match Program::decode(program) {
+        Ok(program) => Ok(execute(program)),
+        Err(Malformed::Op(op)) => Ok(vec![format!("0 end: unsupported {op}")]),
+        Err(malformed) => Err(malformed),
+    }
+}
+
+/// How the running of a loop ended.
+#[derive(PartialEq, Eq)]
+enum Ending {
+    /// What it was run for has happened.
+    Over,
+    /// Nothing can ever happen again.
+    Stalled,
+    Livelock,
+}
+
+fn execute(program: Program) -> Vec<String> {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Rc::new(Trace::new(event_loop.clone()));
+    let machine = Machine::new(program, event_loop.clone(), trace.clone());
+    let listening = Listening::to(trace.clone());
+    event_loop.set_exception_handler(Some(Rc::new({
+        let trace = trace.clone();
+        move |_, context| say_unhandled(&trace, context)
+    })));
+    if let Err(error) = run_all(&event_loop, &machine) {
+        trace.say("end", format_args!("the loop failed: {error}"));
+    }
+    let lines = trace.take();
+    drop(listening);
+    event_loop.set_exception_handler(None);
+    machine.clear();
+    lines
+}
+
+fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
+    let message = &context.message;
+    if message.contains("never retrieved") || message.contains("was destroyed") {
+        return;
+    }
+    let name = context.exception.as_ref().map_or_else(|| "NoneType".to_owned(), error_name);
+    trace.say("loop", name);
+}
+
+/// Runs main, and reports.
+fn run_all(event_loop: &EventLoop, machine: &Rc<Machine>) -> Result<(), Error> {
+    let speaker = Speaker::new(machine.clone(), "main".into());
+    let body = machine.program.main.clone();
+    let main: Task<Value> = event_loop.create_task(speaker.run_coroutine(Some(body)))?;
+    machine.vars.put_future(&"main".into(), &main);
+    let stopping = Rc::new(Cell::new(false));
+    let stop = main.add_done_callback(Callback::new({
+        let stopping = stopping.clone();
+        move |_| stopping.set(true)
+    }));
+    let trace = &machine.trace;
+    match run_until(event_loop, &stopping)? {
+        Ending::Livelock => {
+            trace.say("end", "livelock");
+            return Ok(());
+        }
+        Ending::Stalled if !main.done() => trace.say("end", "stalled"),
+        Ending::Stalled | Ending::Over => trace.say("end", state(&main)),
+    }
+    for (name, future) in machine.vars.futures() {
+        trace.say("end", format_args!("{name} is {}", state(&*future)));
+    }
+    main.remove_done_callback(&stop);
+    wind_down(event_loop, trace)
+}
+
+/// Turns the loop until `stopping`, and that turn to its end.
+fn run_until(event_loop: &EventLoop, stopping: &Cell<bool>) -> Result<Ending, Error> {
+    for _ in 0..MAX_TURNS {
+        match event_loop.run_once(None) {
+            Ok(_) if stopping.get() => return Ok(Ending::Over),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Stalled => return Ok(Ending::Stalled),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(Ending::Livelock)
+}
+
+/// Cancels what is left, oldest first, and runs until it has ended.
+///
+/// The oracle gathers the tasks: a done callback of each, the last of which makes the
+/// gathering's own callback ready for the turn after. So the loop stops at the end of that.
+fn wind_down(event_loop: &EventLoop, trace: &Trace) -> Result<(), Error> {
+    let mut left = event_loop.all_tasks();
+    left.retain(|task| !task.done());
+    if left.is_empty() {
+        return Ok(());
+    }
+    for task in &left {
+        task.cancel();
+    }
+    let stopping = Rc::new(Cell::new(false));
+    let count = Rc::new(Cell::new(left.len()));
+    for task in &left {
+        let (count, stopping) = (count.clone(), stopping.clone());
+        let on = LoopRef::clone(event_loop);
+        task.add_callback(Callback::new(move |_| {
+            count.set(count.get() - 1);
+            if count.get() > 0 {
+                return Ok(());
+            }
+            let stopping = stopping.clone();
+            on.call_soon(move || stopping.set(true)).map(drop)
+        }));
+    }
+    trace.say(
+        "end",
+        match run_until(event_loop, &stopping)? {
+            Ending::Over => "over",
+            Ending::Stalled => "stalled",
+            Ending::Livelock => "livelock",
+        },
+    );
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! [`Machine`]: what everybody in a run shares.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use callsoon::{AnyFuture, AsyncGenerator, Callback, Error, LoopRef, helpers as hp};
+
+use super::failure::named;
+use super::program::Program;
+use super::speaker::Speaker;
+use super::statement::Block;
+use super::trace::Trace;
+use super::value::{Value, state};
+use super::vars::{Name, Vars};
+
+/// From then on every statement raises `FUEL`.
+const MAX_STATEMENTS: usize = 1_000;
+
+pub(crate) struct Machine {
+    pub(crate) program: Program,
+    pub(crate) event_loop: LoopRef,
+    pub(crate) trace: Rc<Trace>,
+    pub(crate) vars: Vars,
+    /// Each program's callback is made once, so that it is equal to itself.
+    callbacks: RefCell<HashMap<Name, Callback>>,
+    /// How many there were of each coroutine and generator.
+    instances: RefCell<HashMap<Name, usize>>,
+    statements: Cell<usize>,
+}
+
+impl Machine {
+    pub(crate) fn new(program: Program, event_loop: LoopRef, trace: Rc<Trace>) -> Rc<Machine> {
+        Rc::new(Machine {
+            program,
+            event_loop,
+            trace,
+            vars: Vars::default(),
+            callbacks: RefCell::default(),
+            instances: RefCell::default(),
+            statements: Cell::new(0),
+        })
+    }
+
+    /// Counts a statement that is about to run.
+    pub(crate) fn burn(&self) -> Result<(), Error> {
+        self.statements.set(self.statements.get() + 1);
+        if self.statements.get() > MAX_STATEMENTS { Err(named("FUEL")) } else { Ok(()) }
+    }
+
+    /// The label of one more instance.
+    fn label(&self, name: &Name) -> Name {
+        let mut instances = self.instances.borrow_mut();
+        let count = instances.entry(name.clone()).or_default();
+        *count += 1;
+        format!("{name}#{count}").into()
+    }
+
+    /// A done callback by its name; one that the program doesn't define has no statements.
+    pub(crate) fn callback(self: &Rc<Machine>, name: &Name) -> Callback {
+        match &**name {
+            "reporter" => return hp::reporter(),
+            "silent_reporter" => return hp::silent_reporter(),
+            _ => {}
+        }
+        if let Some(callback) = self.callbacks.borrow().get(name) {
+            return callback.clone();
+        }
+        let me = Speaker::new(self.clone(), name.clone());
+        let body = self.program.callbacks.get(name).cloned().unwrap_or_default();
+        let callback = Callback::new(move |future: &dyn AnyFuture| {
+            me.say(state(future));
+            me.run_callback(&body);
+        });
+        self.callbacks.borrow_mut().insert(name.clone(), callback.clone());
+        callback
+    }
+
+    /// What `call_soon` and `call_later` take.
+    pub(crate) fn scheduled(
+        self: &Rc<Machine>,
+        name: &Name,
+    ) -> Result<impl FnOnce() + use<>, Error> {
+        let body = self.callback_body(name)?;
+        let me = Speaker::new(self.clone(), name.clone());
+        Ok(move || {
+            me.say("called");
+            me.run_callback(&body);
+        })
+    }
+
+    pub(crate) fn callback_body(&self, name: &str) -> Result<Block, Error> {
+        self.program.callbacks.get(name).cloned().ok_or_else(|| named("KeyError"))
+    }
+
+    /// Lets go of what may hold the machine, after the run.
+    pub(crate) fn clear(&self) {
+        self.vars.clear();
+        drop(self.callbacks.take());
+    }
+}
+
+impl Speaker {
+    /// A new instance of a coroutine, to run on its own: as a task. Its label is taken when it
+    /// is made, not when it starts.
+    pub(crate) fn coroutine(
+        &self,
+        name: &Name,
+    ) -> impl Future<Output = callsoon::Result<Value>> + use<> {
+        self.alone(self.label(name)).run_coroutine(self.program.coros.get(name).cloned())
+    }
+
+    /// A new instance of a coroutine that this one awaits.
+    pub(crate) fn called(
+        &self,
+        name: &Name,
+    ) -> impl Future<Output = callsoon::Result<Value>> + use<> {
+        self.inner(self.label(name)).run_coroutine(self.program.coros.get(name).cloned())
+    }
+
+    /// A new instance of an async generator.
+    pub(crate) fn generator(&self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
+        let inner = self.inner(self.label(name));
+        let body = self.program.gens.get(name).cloned().ok_or_else(|| named("KeyError"))?;
+        Ok(AsyncGenerator::new(async move |yielder| {
+            inner.giving(yielder).run_generator(body).await
+        }))
+    }
+}

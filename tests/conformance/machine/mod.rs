@@ -1,0 +1,34 @@
+//! The interpreter of conformance programs over callsoon: `PROGRAMS.md` beside this folder is
+//! the language, `oracle.py` the same machine over asyncio.
+//!
+//! - `program`: a program decoded from JSON, once, into statements that can be run
+//! - `statement`: what a statement is, and which family knows its op
+//! - `args`: the arguments of one statement, while it is decoded
+//! - `value`, `failure`: what is passed around, and how it is shown
+//! - `trace`: the lines a run leaves; `logged`: those that come through the `log` crate
+//! - `vars`: the one table of names
+//! - `machine`: what a run shares: program, table, labels, callbacks, fuel
+//! - `speaker`: one coroutine, generator or callback that runs statements and says lines
+//! - `execute`: a whole run, from main's start to the end's report
+//! - the families of statements: `control`, `futures`, `tasks`, `generators`
+//!
+//! A new family is a new file with a `decode`, and its line in `statement::FAMILIES`.
+
+mod args;
+mod control;
+mod execute;
+mod failure;
+mod futures;
+mod generators;
+mod logged;
+#[expect(clippy::module_inception, reason = "the machine itself, in the folder that is about it")]
+mod machine;
+mod program;
+mod speaker;
+mod statement;
+mod tasks;
+mod trace;
+mod value;
+mod vars;
+
+pub(crate) use execute::run;

@@ -1,0 +1,26 @@
+//! The ground floor as its users see it: what runs when, who hears of errors, and what callbacks,
+//! drops, wakers, threads and sockets may do while it runs. Files are named by what they ask.
+//!
+//! Time is virtual, or a [`machine`] whose clock moves only while it sleeps. Real threads and
+//! sockets are waited for by what they do, never by the clock.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod closing;
+mod debug_mode;
+mod errors;
+mod handles;
+mod machine;
+mod panics;
+mod reactor;
+mod reentrancy;
+mod running;
+mod stopping;
+mod system_calls;
+mod threads;
+mod timers;
+mod turns;
+mod waiting;
+mod wakers;
+mod winding_down;

@@ -1,0 +1,464 @@
+//! The house rules, read from the source: imports go down only, each dependency has its room,
+//! `unsafe` has its two, files and functions stay small enough to be read in one sitting.
+
+mod tokens;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use tokens::{Token, text_at, tokens};
+
+/// The floors from bottom to top. A file may name its own floor and those before it.
+const FLOORS: &[&str] = &["error", "sync", "panics", "event_loop", "asyncio", "helpers", "io"];
+
+/// Floors that don't name each other, although one stands above the other.
+const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
+
+/// Floors that use only what any user of the crate could: public items, from the front door.
+const OUTSIDERS: &[&str] = &["helpers"];
+
+/// The front door: it imports from every floor, and no floor below the outsiders imports it.
+const FRONT_DOOR: &str = "lib.rs";
+
+/// The crates that are named in their own rooms only.
+const ROOMS: &[(&str, &[&str])] = &[
+    (
+        "std",
+        &["panics.rs", "event_loop/reactor.rs", "event_loop/running.rs", "event_loop/system.rs"],
+    ),
+    ("loom", &["sync.rs"]),
+    ("polling", &["event_loop/reactor.rs"]),
+    ("concurrent_queue", &["event_loop/inbox.rs"]),
+    (
+        "slab",
+        &[
+            "event_loop/timer_wheel.rs",
+            "event_loop/reactor.rs",
+            "asyncio/task_slab.rs",
+            "asyncio/generator.rs",
+        ],
+    ),
+    ("waker_fn", &["asyncio/waker.rs"]),
+    ("crossbeam_utils", &["event_loop/reactor.rs"]),
+    ("log", &["event_loop/exceptions.rs", "event_loop/run.rs", "helpers/reporter.rs"]),
+];
+
+/// The files where `unsafe` may stand.
+const UNSAFE_ROOMS: &[&str] = &["event_loop/reactor.rs", "event_loop/running.rs"];
+
+const MOST_LINES_IN_A_FILE: usize = 500;
+const MOST_LINES_IN_A_FUNCTION: usize = 80;
+
+#[test]
+fn the_house_keeps_its_rules() {
+    let files = source_files();
+    let public = public_names(&files);
+    let broken: Vec<String> =
+        files.iter().flat_map(|(name, text)| complaints(name, text, &public)).collect();
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+/// A row about something that isn't there would allow it later, unseen.
+#[test]
+fn the_tables_name_what_is_there() {
+    let files = source_files();
+    let named_in = |word: &str, room: &str| {
+        let text = files.iter().find(|(name, _)| name == room).map_or("", |(_, text)| text);
+        !lines_naming(word, &tokens(text)).is_empty()
+    };
+    for room in UNSAFE_ROOMS {
+        assert!(named_in("unsafe", room), "no `unsafe` in src/{room}");
+    }
+    for (krate, rooms) in ROOMS {
+        for room in *rooms {
+            assert!(named_in(krate, room), "no `{krate}` in src/{room}");
+        }
+    }
+    for (name, _) in &files {
+        let known = name == FRONT_DOOR || FLOORS.contains(&floor_of(name));
+        assert!(known, "src/{name} is on no floor: add it to FLOORS");
+    }
+}
+
+#[test]
+fn a_broken_rule_is_found() {
+    let public = BTreeSet::from(["LoopFuture".to_owned(), "io".to_owned()]);
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("asyncio/task.rs", "use crate::event_loop::LoopRef;\nuse super::future::X;", &[]),
+        ("error.rs", "mod a { mod b { use super::super::X; } }", &[]),
+        ("asyncio/a.rs", "// crate::helpers\n/* /* std:: */ unsafe */ /// `crate::io`", &[]),
+        ("asyncio/a.rs", "const A: &str = \"\\\"crate::io\"; const B: &str = r#\"\"std::\"#;", &[]),
+        ("asyncio/a.rs", "fn f<'a>(x: &'a u8) { let _ = ('\"', '\\'', b'{'); }", &[]),
+        ("event_loop/reactor.rs", "use std::io; unsafe fn f() {}", &[]),
+        ("helpers/x.rs", "use crate::LoopFuture; use crate::helpers::y; use super::z;", &[]),
+        (
+            "event_loop/a.rs",
+            "use alloc::vec;\nuse crate::asyncio::Task;",
+            &["src/event_loop/a.rs:2: event_loop imports asyncio, which is above it"],
+        ),
+        (
+            "error.rs",
+            "use crate::{\n    sync::Arc,\n    panics,\n};",
+            &[
+                "src/error.rs:2: error imports sync, which is above it",
+                "src/error.rs:3: error imports panics, which is above it",
+            ],
+        ),
+        (
+            "event_loop/deep/a.rs",
+            "fn f() { super::super::super::asyncio::g(); }",
+            &["src/event_loop/deep/a.rs:1: event_loop imports asyncio, which is above it"],
+        ),
+        (
+            "sync.rs",
+            "use super::{event_loop, error};",
+            &["src/sync.rs:1: sync imports event_loop, which is above it"],
+        ),
+        (
+            "asyncio/a.rs",
+            "use crate::LoopFuture;",
+            &["src/asyncio/a.rs:1: asyncio imports LoopFuture, which is a name of the front door"],
+        ),
+        (
+            "asyncio/a.rs",
+            "use crate::*;",
+            &["src/asyncio/a.rs:1: asyncio imports *, which is a name of the front door"],
+        ),
+        (
+            "io/a.rs",
+            "use crate::helpers::x;",
+            &["src/io/a.rs:1: io imports helpers, which it must not know"],
+        ),
+        (
+            "helpers/x.rs",
+            "use crate::event_loop::run;\nuse crate::Hidden;",
+            &[
+                "src/helpers/x.rs:1: helpers imports event_loop, whose public names are at the front door",
+                "src/helpers/x.rs:2: helpers imports Hidden, which the crate does not export",
+            ],
+        ),
+        (
+            "helpers/x.rs",
+            "use crate::io::Async;",
+            &["src/helpers/x.rs:1: helpers imports io, which is above it"],
+        ),
+        (
+            "asyncio/a.rs",
+            "use ::std::cell;\nuse {core::fmt, polling::Poller};\nuse slab;\nlog::error!();\nlog(1)",
+            &[
+                "src/asyncio/a.rs:1: `std` is named outside its rooms",
+                "src/asyncio/a.rs:2: `polling` is named outside its rooms",
+                "src/asyncio/a.rs:3: `slab` is named outside its rooms",
+                "src/asyncio/a.rs:4: `log` is named outside its rooms",
+            ],
+        ),
+        (
+            "lib.rs",
+            "extern crate std;\nuse my::std::x;",
+            &["src/lib.rs:1: `std` is named outside its rooms"],
+        ),
+        (
+            "asyncio/a.rs",
+            "#![allow(unsafe_code)]\n\nunsafe {}",
+            &["src/asyncio/a.rs:3: `unsafe` is named outside its rooms"],
+        ),
+    ];
+    for (name, text, expected) in cases {
+        assert_eq!(complaints(name, text, &public), *expected, "{name}: {text}");
+    }
+}
+
+#[test]
+fn what_is_too_long_is_found() {
+    let long_function =
+        |lines: usize| format!("\nfn f(g: fn(u8)) {{{}}}\n", "\n".repeat(lines - 1));
+    let none = BTreeSet::new();
+    assert_eq!(complaints("error.rs", &long_function(80), &none), [""; 0]);
+    assert_eq!(
+        complaints("error.rs", &long_function(81), &none),
+        ["src/error.rs:2: fn f has 81 lines, more than 80"]
+    );
+    assert_eq!(complaints("error.rs", &"\n".repeat(500), &none), [""; 0]);
+    assert_eq!(
+        complaints("error.rs", &"\n".repeat(501), &none),
+        ["src/error.rs:501: the file has 501 lines, more than 500"]
+    );
+}
+
+#[test]
+fn public_names_are_those_that_a_user_sees() {
+    let door = "pub mod asyncio;\npub mod helpers;\nmod error;\npub use asyncio::*;\n\
+                use error::Hidden;\npub(crate) use panics::caught;\npub use error::Error;\n\
+                #[cfg(x)]\npub async fn run() {}\n";
+    let floor = "mod task;\npub use task::{AnyTask, task::{Task, Inner as Outer}};\n\
+                 pub(crate) use task::Core;\n// pub use task::Lie;\n";
+    let files = [(FRONT_DOOR, door), ("asyncio/mod.rs", floor)]
+        .map(|(name, text)| (name.to_owned(), text.to_owned()));
+    let expected = ["AnyTask", "Error", "Outer", "Task", "asyncio", "helpers", "run"];
+    assert_eq!(public_names(&files), BTreeSet::from(expected.map(str::to_owned)));
+}
+
+/// Everything that breaks a rule in one file, as `src/FILE:LINE: what`.
+fn complaints(name: &str, text: &str, public: &BTreeSet<String>) -> Vec<String> {
+    let tokens = tokens(text);
+    let mut found = Vec::new();
+    if name != FRONT_DOOR {
+        found.extend(imports_that_go_up(name, &tokens, public));
+    }
+    found.extend(outside_their_rooms(name, &tokens));
+    found.extend(long_functions(&tokens));
+    let lines = text.lines().count();
+    if lines > MOST_LINES_IN_A_FILE {
+        found
+            .push((lines, format!("the file has {lines} lines, more than {MOST_LINES_IN_A_FILE}")));
+    }
+    found.sort();
+    found.into_iter().map(|(line, what)| format!("src/{name}:{line}: {what}")).collect()
+}
+
+fn imports_that_go_up(
+    name: &str,
+    tokens: &[Token],
+    public: &BTreeSet<String>,
+) -> Vec<(usize, String)> {
+    let own = floor_of(name);
+    let roots = names_at_the_root(name, tokens).into_iter();
+    roots
+        .filter_map(|(line, target)| {
+            let why = why_not(own, &target, public)?;
+            Some((line, format!("{own} imports {target}, {why}")))
+        })
+        .collect()
+}
+
+/// Why the floor `own` may not name `crate::target`; `None` if it may.
+fn why_not(own: &str, target: &str, public: &BTreeSet<String>) -> Option<&'static str> {
+    let rank = |floor: &str| FLOORS.iter().position(|known| *known == floor);
+    if target == own {
+        return None;
+    }
+    if rank(target).is_some_and(|target| rank(own).is_none_or(|own| target > own)) {
+        return Some("which is above it");
+    }
+    if STRANGERS.contains(&(own, target)) {
+        return Some("which it must not know");
+    }
+    match (OUTSIDERS.contains(&own), rank(target).is_some()) {
+        (true, true) => Some("whose public names are at the front door"),
+        (true, false) if !public.contains(target) => Some("which the crate does not export"),
+        (false, false) => Some("which is a name of the front door"),
+        _ => None,
+    }
+}
+
+/// The first name after the crate's root of each path that starts there: by `crate::`, or by
+/// enough `super::`. A path into braces gives one for each branch.
+fn names_at_the_root(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
+    // How many modules lie between the crate's root and the file's own items: none in `lib.rs`,
+    // one in `error.rs` and `io/mod.rs`, two in `io/pipe.rs`.
+    let file_depth = module_path(name).len();
+    let mut found = Vec::new();
+    let mut open_modules: Vec<usize> = Vec::new();
+    let mut braces = 0;
+    let mut at = 0;
+    while at < tokens.len() {
+        let starts_path = at == 0 || tokens[at - 1].text != "::";
+        match tokens[at].text.as_str() {
+            "mod" if text_at(tokens, at + 2) == "{" => {
+                open_modules.push(braces);
+                braces += 1;
+                at += 3;
+                continue;
+            }
+            "{" => braces += 1,
+            "}" => {
+                braces -= 1;
+                if open_modules.last() == Some(&braces) {
+                    open_modules.pop();
+                }
+            }
+            "crate" if starts_path && text_at(tokens, at + 1) == "::" => {
+                branches(tokens, at + 2, &mut found);
+            }
+            "super" if starts_path => {
+                let mut supers = 0;
+                let mut next = at;
+                while text_at(tokens, next) == "super" && text_at(tokens, next + 1) == "::" {
+                    supers += 1;
+                    next += 2;
+                }
+                if supers == file_depth + open_modules.len() {
+                    branches(tokens, next, &mut found);
+                }
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// The name at `at`, or, where a brace opens there, the first name of each branch.
+fn branches(tokens: &[Token], at: usize, found: &mut Vec<(usize, String)>) {
+    if text_at(tokens, at) != "{" {
+        if let Some(token) = tokens.get(at) {
+            found.push((token.line, token.text.clone()));
+        }
+        return;
+    }
+    let mut depth = 0;
+    for (index, token) in tokens.iter().enumerate().skip(at) {
+        let opens = depth == 1 && matches!(tokens[index - 1].text.as_str(), "{" | ",");
+        match token.text.as_str() {
+            "{" => depth += 1,
+            "}" if depth == 1 => return,
+            "}" => depth -= 1,
+            _ if opens => found.push((token.line, token.text.clone())),
+            _ => {}
+        }
+    }
+}
+
+fn outside_their_rooms(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (word, rooms) in ROOMS.iter().chain([&("unsafe", UNSAFE_ROOMS)]) {
+        if !rooms.contains(&name) {
+            let lines = lines_naming(word, tokens).into_iter();
+            found.extend(lines.map(|line| (line, format!("`{word}` is named outside its rooms"))));
+        }
+    }
+    found
+}
+
+/// Where `word` stands as a keyword or as a crate's name, and not as a variable's or a field's.
+fn lines_naming(word: &str, tokens: &[Token]) -> Vec<usize> {
+    let is_named = |at: usize| {
+        let before = at.checked_sub(1).map_or("", |index| text_at(tokens, index));
+        // In `a::std::b` it is a module of `a`; in `::std::b` it is the crate.
+        let inside_a_path = before == "::"
+            && at >= 2
+            && (tokens[at - 2].is_word() && tokens[at - 2].text != "use"
+                || tokens[at - 2].text == ">");
+        let as_a_crate = text_at(tokens, at + 1) == "::" || matches!(before, "use" | "crate");
+        tokens[at].text == word && (word == "unsafe" || as_a_crate && !inside_a_path)
+    };
+    (0..tokens.len()).filter(|at| is_named(*at)).map(|at| tokens[at].line).collect()
+}
+
+fn long_functions(tokens: &[Token]) -> Vec<(usize, String)> {
+    let mut found = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let named = tokens.get(at + 1).filter(|next| token.text == "fn" && next.is_word());
+        let Some(function) = named else { continue };
+        let Some(last) = last_line_of_body(&tokens[at..]) else {
+            continue;
+        };
+        let lines = last - token.line + 1;
+        if lines > MOST_LINES_IN_A_FUNCTION {
+            let name = &function.text;
+            found.push((
+                token.line,
+                format!("fn {name} has {lines} lines, more than {MOST_LINES_IN_A_FUNCTION}"),
+            ));
+        }
+    }
+    found
+}
+
+/// Where the body ends that follows a signature; `None` where there is only a signature.
+fn last_line_of_body(signature: &[Token]) -> Option<usize> {
+    let (mut braces, mut brackets) = (0, 0);
+    for token in signature {
+        match token.text.as_str() {
+            "(" | "[" => brackets += 1,
+            ")" | "]" => brackets -= 1,
+            "{" => braces += 1,
+            "}" => {
+                braces -= 1;
+                if braces == 0 && brackets == 0 {
+                    return Some(token.line);
+                }
+            }
+            ";" if braces == 0 && brackets == 0 => return None,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// What a user of the crate can name right under its root.
+fn public_names(files: &[(String, String)]) -> BTreeSet<String> {
+    let text_of = |name: &str| {
+        let file = files.iter().find(|(file, _)| file == name);
+        &file.unwrap_or_else(|| panic!("no src/{name}")).1
+    };
+    let (mut names, open_floors) = exports(text_of(FRONT_DOOR));
+    for floor in open_floors {
+        let (of_floor, deeper) = exports(text_of(&format!("{floor}/mod.rs")));
+        assert!(deeper.is_empty(), "{floor}/mod.rs exports by `*`, which hides what it exports");
+        names.extend(of_floor);
+    }
+    names
+}
+
+/// The names that a file makes public one by one, and the modules of which it does all.
+fn exports(text: &str) -> (BTreeSet<String>, Vec<String>) {
+    let tokens = tokens(text);
+    let (mut names, mut open) = (BTreeSet::new(), Vec::new());
+    for at in 0..tokens.len() {
+        // `pub(crate)` and the like are nobody else's.
+        if tokens[at].text != "pub" || text_at(&tokens, at + 1) == "(" {
+            continue;
+        }
+        if text_at(&tokens, at + 1) != "use" {
+            // `pub mod x`, `pub async fn x`: the word after the last keyword.
+            let keywords = ["mod", "fn", "async", "const", "struct", "enum", "trait", "type"];
+            let words = tokens[at + 1..].iter().map(|token| token.text.clone());
+            names.extend(words.skip_while(|word| keywords.contains(&word.as_str())).take(1));
+            continue;
+        }
+        // The last word before each `,`, `}` or `;` is a branch's name, after any `as`.
+        for (index, token) in tokens.iter().enumerate().skip(at + 2) {
+            let ends = matches!(text_at(&tokens, index + 1), "," | "}" | ";");
+            match token.text.as_str() {
+                ";" => break,
+                "*" => open.push(tokens[index - 2].text.clone()),
+                _ if ends && token.is_word() => drop(names.insert(token.text.clone())),
+                _ => {}
+            }
+        }
+    }
+    (names, open)
+}
+
+/// `asyncio` for `asyncio/task.rs`, `error` for `error.rs`.
+fn floor_of(name: &str) -> &str {
+    name.split('/').next().unwrap_or(name).trim_end_matches(".rs")
+}
+
+fn module_path(name: &str) -> Vec<&str> {
+    let path = name.trim_end_matches(".rs");
+    path.split('/').filter(|part| !matches!(*part, "mod" | "lib")).collect()
+}
+
+/// Every file of `src`, by its path from there with `/` between, and its text.
+fn source_files() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of src") {
+            let path = entry.expect("an entry of src").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let parts = path.strip_prefix(&root).expect("below src").iter();
+                let name = parts.map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+                found.push((name, fs::read_to_string(&path).expect("a source file")));
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,6 @@
+//! What the test binaries share. Each of them uses its own part of it.
+#![allow(dead_code)]
+
+pub(crate) mod log_lines;
+pub(crate) mod on_drop;
+pub(crate) mod trace;

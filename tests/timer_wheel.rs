@@ -1,0 +1,583 @@
+//! The timer wheel: each of its promises by name, and all of them at once against a sorted map.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
+
+use callsoon::event_loop::{TimerKey, TimerWheel};
+
+/// 2^36 milliseconds in nanoseconds: where wheels of six levels and 1 ms ticks end.
+const DAYS_795: u64 = (1 << 36) * 1_000_000;
+
+/// The width of a slot on each level.
+fn widths() -> impl Iterator<Item = u64> {
+    (0..11).map(|level| 1 << (6 * level))
+}
+
+/// The next time at which a slot of this width begins.
+fn next_edge(now: u64, width: u64) -> Option<u64> {
+    (now / width).checked_add(1)?.checked_mul(width)
+}
+
+/// Times the machine may have been up for: none, a day, 12 days, 795 days, 292 years, and to
+/// within a moment of the end.
+fn uptimes() -> [u64; 6] {
+    const DAY: u64 = 86_400_000_000_000;
+    [0, DAY, 12 * DAY, DAYS_795, 1 << 63, u64::MAX - (1 << 20)]
+}
+
+fn wheel_at<T>(present: u64) -> TimerWheel<T> {
+    let mut wheel = TimerWheel::new();
+    wheel.expire(present, &mut Vec::new());
+    wheel
+}
+
+fn expired<T>(wheel: &mut TimerWheel<T>, now: u64) -> Vec<(u64, T)> {
+    let mut due = Vec::new();
+    wheel.expire(now, &mut due);
+    due
+}
+
+#[test]
+fn a_new_wheel_is_empty() {
+    let mut wheel = TimerWheel::<()>::default();
+    assert!(wheel.is_empty());
+    assert_eq!(wheel.len(), 0);
+    assert_eq!(wheel.capacity(), 0);
+    assert_eq!(wheel.next_deadline(), None);
+    assert_eq!(wheel.earliest_bound(), None);
+    assert_eq!(expired(&mut wheel, u64::MAX), []);
+}
+
+#[test]
+fn a_timer_is_due_from_its_tick_on_and_not_before() {
+    for present in uptimes() {
+        for delay in widths().flat_map(|width| [width - 1, width, width + 1]) {
+            let Some(when) = present.checked_add(delay).filter(|&when| when > 0) else { continue };
+            let mut wheel = wheel_at(present);
+            wheel.insert(when, 'a');
+            assert_eq!(wheel.next_deadline(), Some(when));
+            assert_eq!(expired(&mut wheel, when - 1), [], "{delay} from {present}");
+            assert_eq!(wheel.next_deadline(), Some(when));
+            assert_eq!(expired(&mut wheel, when), [(when, 'a')], "{delay} from {present}");
+            assert_eq!(wheel.next_deadline(), None);
+        }
+    }
+}
+
+#[test]
+fn a_jump_over_a_boundary_takes_what_lies_before_it_and_leaves_the_rest() {
+    for present in uptimes() {
+        for width in widths() {
+            let Some(edge) = next_edge(present, width) else { continue };
+            let mut wheel = wheel_at(present);
+            wheel.insert(edge + 1, "after");
+            wheel.insert(edge, "at");
+            wheel.insert(edge - 1, "before");
+            assert_eq!(expired(&mut wheel, edge - 1), [(edge - 1, "before")]);
+            assert_eq!(expired(&mut wheel, edge), [(edge, "at")]);
+            assert_eq!(expired(&mut wheel, edge + 1), [(edge + 1, "after")]);
+        }
+    }
+}
+
+#[test]
+fn deadlines_of_all_levels_come_out_in_order() {
+    let mut whens: Vec<u64> =
+        widths().flat_map(|width| [width - 1, width, width + 1]).chain([u64::MAX]).collect();
+    let mut sorted = whens.clone();
+    sorted.sort_unstable();
+    fastrand::Rng::with_seed(3).shuffle(&mut whens);
+
+    let mut jumped = TimerWheel::new();
+    let mut walked = TimerWheel::new();
+    for &when in &whens {
+        jumped.insert(when, ());
+        walked.insert(when, ());
+    }
+    let whens_of = |due: Vec<(u64, ())>| due.into_iter().map(|(when, ())| when).collect::<Vec<_>>();
+    assert_eq!(whens_of(expired(&mut jumped, u64::MAX)), sorted);
+
+    let mut due = Vec::new();
+    while let Some(next) = walked.next_deadline() {
+        walked.expire(next, &mut due);
+        assert_eq!(due.last(), Some(&(next, ())));
+    }
+    assert_eq!(whens_of(due), sorted);
+}
+
+#[test]
+fn equal_deadlines_come_out_in_the_order_made() {
+    for when in widths().chain([DAYS_795, u64::MAX]) {
+        let mut wheel = TimerWheel::new();
+        for made in 0..100 {
+            wheel.insert(when, made);
+        }
+        let fifo: Vec<_> = (0..100).map(|made| (when, made)).collect();
+        assert_eq!(expired(&mut wheel, when), fifo);
+    }
+}
+
+#[test]
+fn equal_deadlines_keep_their_order_however_near_they_were_when_made() {
+    let when = DAYS_795;
+    let mut wheel = TimerWheel::new();
+    // One from each distance, so that each enters on another level than those before it.
+    for (made, width) in (0..).zip(widths().take(10).collect::<Vec<_>>().into_iter().rev()) {
+        assert_eq!(expired(&mut wheel, when - width.min(when)), []);
+        wheel.insert(when, made);
+        wheel.insert(when + 1, 100 + made);
+    }
+    let in_order = |first: i32, when| (first..first + 10).map(move |made| (when, made));
+    let all: Vec<_> = in_order(0, when).chain(in_order(100, when + 1)).collect();
+    assert_eq!(expired(&mut wheel, u64::MAX), all);
+}
+
+#[test]
+fn the_past_is_due_at_once_in_order_and_before_all_else() {
+    let mut wheel = wheel_at(1000);
+    for (when, name) in [(1001, "later"), (1000, "now"), (7, "b"), (999, "d"), (7, "c"), (0, "a")] {
+        wheel.insert(when, name);
+    }
+    assert_eq!(wheel.next_deadline(), Some(0));
+    let due = expired(&mut wheel, 1000);
+    assert_eq!(due, [(0, "a"), (7, "b"), (7, "c"), (999, "d"), (1000, "now")]);
+    assert_eq!(wheel.next_deadline(), Some(1001));
+}
+
+#[test]
+fn an_earlier_now_takes_what_is_due_by_it_and_turns_nothing_back() {
+    let mut wheel = wheel_at(1000);
+    wheel.insert(1000, "now");
+    wheel.insert(500, "past");
+    wheel.insert(1001, "later");
+    assert_eq!(expired(&mut wheel, 499), []);
+    assert_eq!(expired(&mut wheel, 500), [(500, "past")]);
+    assert_eq!(expired(&mut wheel, 999), []);
+    assert_eq!(wheel.next_deadline(), Some(1000));
+    assert_eq!(expired(&mut wheel, 1001), [(1000, "now"), (1001, "later")]);
+}
+
+#[test]
+fn short_timers_are_exact_after_any_uptime() {
+    for start in uptimes() {
+        let mut rng = fastrand::Rng::with_seed(start);
+        let mut wheel = wheel_at(start);
+        let mut now = start;
+        for turn in 0..1000 {
+            wheel.insert(now + rng.u64(1..1000), turn);
+            let next = wheel.next_deadline().unwrap();
+            assert_eq!(expired(&mut wheel, next - 1), []);
+            assert_eq!(expired(&mut wheel, next), [(next, turn)]);
+            now = next;
+        }
+    }
+}
+
+#[test]
+fn the_end_of_time_is_a_deadline_like_any_other() {
+    let mut wheel = TimerWheel::new();
+    wheel.insert(u64::MAX, 'a');
+    assert_eq!(expired(&mut wheel, u64::MAX - 1), []);
+    wheel.insert(u64::MAX, 'b');
+    assert_eq!(expired(&mut wheel, u64::MAX), [(u64::MAX, 'a'), (u64::MAX, 'b')]);
+    // And the wheel serves on: what is inserted now is due.
+    wheel.insert(u64::MAX, 'd');
+    wheel.insert(3, 'c');
+    assert_eq!(expired(&mut wheel, u64::MAX), [(3, 'c'), (u64::MAX, 'd')]);
+}
+
+#[test]
+fn cancel_gives_the_payload_back_once() {
+    let mut wheel = TimerWheel::new();
+    let key = wheel.insert(10, "payload");
+    assert_eq!(wheel.cancel(key), Some("payload"));
+    assert_eq!(wheel.cancel(key), None);
+    assert!(wheel.is_empty());
+    assert_eq!(expired(&mut wheel, 10), []);
+}
+
+#[test]
+fn cancel_leaves_the_others_as_they_were() {
+    // The first, one between, and the last of one deadline; then whoever is left.
+    let mut wheel = TimerWheel::new();
+    let keys: Vec<_> = (0..6).map(|made| wheel.insert(1 << 40, made)).collect();
+    for gone in [0, 3, 5] {
+        assert_eq!(wheel.cancel(keys[gone as usize]), Some(gone));
+    }
+    wheel.insert(1 << 40, 6);
+    assert_eq!(
+        expired(&mut wheel, 1 << 40).iter().map(|due| due.1).collect::<Vec<_>>(),
+        [1, 2, 4, 6]
+    );
+}
+
+#[test]
+fn a_timer_can_be_cancelled_wherever_time_has_moved_it() {
+    for present in widths().map(|width| (1 << 62) - width) {
+        let mut wheel = TimerWheel::new();
+        let key = wheel.insert(1 << 62, 'a');
+        let beside = wheel.insert((1 << 62) + 1, 'b');
+        assert_eq!(expired(&mut wheel, present), []);
+        assert_eq!(wheel.cancel(key), Some('a'));
+        assert_eq!(wheel.next_deadline(), Some((1 << 62) + 1));
+        assert_eq!(wheel.cancel(beside), Some('b'));
+        assert_eq!(wheel.next_deadline(), None);
+    }
+}
+
+#[test]
+fn the_key_of_a_timer_that_is_gone_finds_nothing_even_in_a_slot_used_again() {
+    let mut wheel = TimerWheel::new();
+    let cancelled = wheel.insert(10, 'a');
+    wheel.cancel(cancelled);
+    let fired = wheel.insert(10, 'b');
+    wheel.expire(10, &mut Vec::new());
+    let drained = wheel.insert(20, 'c');
+    wheel.drain(&mut Vec::new());
+    let alive = wheel.insert(10, 'd');
+    for dead in [cancelled, fired, drained] {
+        assert_ne!(dead, alive);
+        assert_eq!(wheel.cancel(dead), None);
+    }
+    assert_eq!(wheel.cancel(alive), Some('d'));
+}
+
+#[test]
+fn keys_are_never_given_twice() {
+    let mut wheel = TimerWheel::new();
+    let mut keys = HashSet::new();
+    for round in 0..100 {
+        let key = wheel.insert(round, ());
+        assert!(keys.insert(key));
+        match round % 3 {
+            0 => assert_eq!(wheel.cancel(key), Some(())),
+            1 => wheel.expire(round, &mut Vec::new()),
+            _ => wheel.drain(&mut Vec::new()),
+        }
+    }
+}
+
+#[test]
+fn next_deadline_stays_exact_while_requests_come_and_go_in_order() {
+    // One timeout for all: 10,000 timers of one slot, each of them the earliest when it goes.
+    let mut wheel = wheel_at(1 << 40);
+    let whens = (0..10_000).map(|request| (1 << 40) + 30_000_000_000 + 1000 * request);
+    let keys: Vec<_> = whens.map(|when| (when, wheel.insert(when, ()))).collect();
+    for (when, key) in keys {
+        assert_eq!(wheel.next_deadline(), Some(when));
+        assert_eq!(wheel.earliest_bound(), Some(when));
+        wheel.cancel(key);
+    }
+    assert_eq!(wheel.next_deadline(), None);
+}
+
+#[test]
+fn next_deadline_stays_exact_when_the_earliest_of_an_unsorted_slot_goes() {
+    let mut wheel = TimerWheel::new();
+    let mut whens: Vec<u64> = (0..500).map(|n| (1 << 40) + n / 2).collect();
+    fastrand::Rng::with_seed(5).shuffle(&mut whens);
+    let mut keys: Vec<_> = whens.iter().map(|&when| (when, wheel.insert(when, ()))).collect();
+    keys.sort_by_key(|&(when, _)| when);
+    for (when, key) in keys {
+        assert_eq!(wheel.next_deadline(), Some(when));
+        wheel.cancel(key);
+    }
+    assert_eq!(wheel.next_deadline(), None);
+}
+
+#[test]
+fn a_sleeper_wakes_early_once_at_most_for_timers_of_one_slot() {
+    let mut rng = fastrand::Rng::with_seed(6);
+    let mut wheel = TimerWheel::new();
+    let mut keys: Vec<_> = (0..1000)
+        .map(|_| (1 << 36) + rng.u64(..1 << 36))
+        .map(|when| (when, wheel.insert(when, when)))
+        .collect();
+    keys.sort_by_key(|&(when, _)| when);
+    for &(_, key) in &keys[..900] {
+        wheel.cancel(key);
+    }
+    let first_left = keys[900].0;
+    let bound = wheel.earliest_bound().unwrap();
+    assert!(bound < first_left, "else this test shows nothing");
+    assert_eq!(expired(&mut wheel, bound), []);
+    assert_eq!(wheel.earliest_bound(), Some(first_left));
+    assert_eq!(expired(&mut wheel, first_left), [(first_left, first_left)]);
+}
+
+#[test]
+fn expire_and_drain_append() {
+    let mut wheel = TimerWheel::new();
+    wheel.insert(2, 'b');
+    wheel.insert(1, 'a');
+    wheel.insert(9, 'c');
+    let mut due = vec![(5, 'y'), (4, 'x')];
+    wheel.expire(2, &mut due);
+    wheel.drain(&mut due);
+    assert_eq!(due, [(5, 'y'), (4, 'x'), (1, 'a'), (2, 'b'), (9, 'c')]);
+}
+
+#[test]
+fn drain_takes_everything_in_order_and_leaves_the_present() {
+    let mut wheel = wheel_at(100);
+    for (when, name) in [(u64::MAX, 'e'), (DAYS_795, 'c'), (DAYS_795, 'd'), (100, 'b'), (3, 'a')] {
+        wheel.insert(when, name);
+    }
+    let mut all = Vec::new();
+    wheel.drain(&mut all);
+    assert_eq!(all, [(3, 'a'), (100, 'b'), (DAYS_795, 'c'), (DAYS_795, 'd'), (u64::MAX, 'e')]);
+    assert!(wheel.is_empty());
+    assert_eq!(wheel.next_deadline(), None);
+
+    wheel.insert(102, 'g');
+    wheel.insert(101, 'f');
+    assert_eq!(expired(&mut wheel, 100), []);
+    assert_eq!(expired(&mut wheel, 101), [(101, 'f')]);
+    assert_eq!(expired(&mut wheel, 102), [(102, 'g')]);
+}
+
+#[test]
+fn storage_of_gone_timers_is_used_again() {
+    let mut wheel = TimerWheel::new();
+    let mut pending: Vec<_> = (0..8).map(|when| wheel.insert(when + (1 << 40), ())).collect();
+    let room = wheel.capacity();
+    for turn in 0..1000 {
+        wheel.cancel(pending.remove(0));
+        pending.push(wheel.insert(turn + (1 << 40), ()));
+    }
+    assert_eq!((wheel.len(), wheel.capacity()), (8, room));
+}
+
+#[test]
+fn storage_is_given_back_when_the_last_of_many_timers_goes() {
+    type Going = fn(&mut TimerWheel<u64>, Vec<TimerKey>);
+    let ways: [Going; 3] = [
+        |wheel, keys| keys.into_iter().for_each(|key| assert!(wheel.cancel(key).is_some())),
+        |wheel, _| wheel.expire(u64::MAX, &mut Vec::new()),
+        |wheel, _| wheel.drain(&mut Vec::new()),
+    ];
+    for go in ways {
+        let mut wheel = TimerWheel::new();
+        let keys = (0..100_000).map(|n| wheel.insert(n * n, n)).collect();
+        assert!(wheel.capacity() >= 100_000);
+        go(&mut wheel, keys);
+        assert_eq!((wheel.len(), wheel.capacity()), (0, 0));
+        // And the wheel serves on.
+        let key = wheel.insert(1, 1);
+        assert_eq!(wheel.cancel(key), Some(1));
+        assert!((1..=1024).contains(&wheel.capacity()), "a little room is kept");
+    }
+}
+
+#[test]
+fn debug_asks_nothing_of_the_payload() {
+    struct Opaque;
+    let mut wheel = wheel_at(7);
+    wheel.insert(9, Opaque);
+    assert_eq!(
+        format!("{wheel:?}"),
+        "TimerWheel { present: 7, len: 1, earliest_bound: Some(9), .. }"
+    );
+}
+
+/// Counts the drops of its kind.
+struct Payload {
+    id: u64,
+    drops: Rc<Cell<u64>>,
+}
+
+impl Drop for Payload {
+    fn drop(&mut self) {
+        self.drops.set(self.drops.get() + 1);
+    }
+}
+
+#[test]
+fn a_wheel_that_is_dropped_drops_what_is_pending_once() {
+    let drops = Rc::new(Cell::new(0));
+    let mut wheel = TimerWheel::new();
+    for id in 0..10 {
+        wheel.insert(id, Payload { id, drops: drops.clone() });
+    }
+    let due = expired(&mut wheel, 3);
+    assert_eq!(drops.get(), 0);
+    drop(wheel);
+    assert_eq!(drops.get(), 6);
+    drop(due);
+    assert_eq!(drops.get(), 10);
+}
+
+/// A wheel and what it should be: a map sorted by (deadline, made).
+struct Twins {
+    wheel: TimerWheel<Payload>,
+    model: BTreeMap<(u64, u64), TimerKey>,
+    dead: Vec<TimerKey>,
+    now: u64,
+    /// How far time goes at once. Unlimited, it would be near its end within a few steps.
+    reach: u64,
+    made: u64,
+    drops: Rc<Cell<u64>>,
+    rng: fastrand::Rng,
+}
+
+impl Twins {
+    fn new(seed: u64) -> Self {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let now = rng.choice(uptimes()).unwrap();
+        Twins {
+            wheel: wheel_at(now),
+            model: BTreeMap::new(),
+            dead: Vec::new(),
+            now,
+            reach: u64::MAX >> rng.u32(0..60),
+            made: 0,
+            drops: Rc::default(),
+            rng,
+        }
+    }
+
+    /// A number of random length.
+    fn length(&mut self) -> u64 {
+        self.rng.u64(..) >> self.rng.u32(0..64)
+    }
+
+    /// A time that is likely to be an edge: near the present, near some level's boundary, very
+    /// far away, or that of a timer there is.
+    fn moment(&mut self) -> u64 {
+        let width = 1u64 << (6 * self.rng.u32(0..11));
+        let nudge = self.rng.u64(0..3);
+        let now = self.now;
+        match self.rng.u32(0..10) {
+            0 => now,
+            1 => now.saturating_sub(self.length()),
+            2 => now.saturating_add(nudge),
+            3 => now.saturating_add(width - 1).saturating_add(nudge),
+            4 => next_edge(now, width).map_or(now, |edge| (edge - 1).saturating_add(nudge)),
+            5 => now.saturating_add(DAYS_795 - 1 + nudge),
+            6 if self.rng.u32(0..4) == 0 => u64::MAX - nudge,
+            7 | 8 => self.pick().map_or(now, |(when, _)| when),
+            _ => now.saturating_add(self.length() >> 4),
+        }
+    }
+
+    /// Some pending timer: the earliest, the last, or the next after a random time.
+    fn pick(&mut self) -> Option<(u64, u64)> {
+        let after = self.now.saturating_add(self.length() >> 4);
+        match self.rng.u32(0..4) {
+            0 => self.model.keys().next().copied(),
+            1 => self.model.keys().next_back().copied(),
+            _ => self.model.range((after, 0)..).next().map(|(&timer, _)| timer),
+        }
+    }
+
+    fn insert(&mut self) {
+        let when = self.moment();
+        let id = self.made;
+        self.made += 1;
+        let key = self.wheel.insert(when, Payload { id, drops: self.drops.clone() });
+        self.model.insert((when, id), key);
+    }
+
+    fn cancel(&mut self) {
+        let Some(timer) = self.pick() else { return };
+        let key = self.model.remove(&timer).unwrap();
+        let payload = self.wheel.cancel(key).expect("it is pending");
+        assert_eq!(payload.id, timer.1);
+        self.dead.push(key);
+    }
+
+    fn cancel_dead(&mut self) {
+        if !self.dead.is_empty() {
+            let key = self.dead[self.rng.usize(..self.dead.len())];
+            assert!(self.wheel.cancel(key).is_none());
+        }
+    }
+
+    fn expire(&mut self, now: u64) {
+        let due = expired(&mut self.wheel, now);
+        self.now = self.now.max(now);
+        for (when, payload) in due {
+            let (timer, key) = self.model.pop_first().expect("no more than there were");
+            assert_eq!((when, payload.id), timer);
+            assert!(when <= now);
+            self.dead.push(key);
+        }
+        assert!(self.model.keys().next().is_none_or(|&(when, _)| when > now));
+    }
+
+    /// All that can be asked; `exactly` asks for the exact deadline too, which refreshes what the
+    /// wheel knows.
+    fn check(&mut self, exactly: bool) {
+        let next = self.model.keys().next().map(|&(when, _)| when);
+        let bound = self.wheel.earliest_bound();
+        assert!(bound <= next && bound.is_some() == next.is_some());
+        if exactly {
+            assert_eq!(self.wheel.next_deadline(), next);
+            assert_eq!(self.wheel.earliest_bound(), next);
+        }
+        assert_eq!(self.wheel.len(), self.model.len());
+        assert_eq!(self.wheel.is_empty(), self.model.is_empty());
+        // Whatever is not pending was dropped, here and not inside, and nothing else was.
+        assert_eq!(self.drops.get() + self.model.len() as u64, self.made);
+    }
+
+    fn step(&mut self, crowded: bool) {
+        let look = !crowded || self.rng.u32(0..8) == 0;
+        let now = match self.rng.u32(0..if look { 16 } else { 11 }) {
+            0..6 => return self.insert(),
+            6..10 => return self.cancel(),
+            10 => return self.cancel_dead(),
+            11 | 12 => {
+                let next = self.model.keys().next().map_or(self.now, |&(when, _)| when);
+                next.saturating_sub(self.rng.u64(0..2))
+            }
+            13 => self.now.saturating_add(self.length()),
+            14 => self.now.saturating_sub(self.length()),
+            _ => self.moment(),
+        };
+        if now.saturating_sub(self.now) <= self.reach {
+            self.expire(now);
+        }
+    }
+}
+
+/// `lives` wheels of `steps` steps each, compared with their models after each step.
+fn live(seed: u64, lives: u64, steps: u64, crowded: bool) {
+    for life in 0..lives {
+        let mut twins = Twins::new(seed + life);
+        // Every other wheel is asked all the time, so that what a cancelled timer leaves behind
+        // is found both at once and much later.
+        let always = life % 2 == 0;
+        for _ in 0..steps {
+            twins.step(crowded);
+            let exactly = always || twins.rng.u32(0..16) == 0;
+            twins.check(exactly);
+        }
+        if life % 3 == 0 {
+            twins.expire(u64::MAX);
+        } else {
+            let mut all = Vec::new();
+            twins.wheel.drain(&mut all);
+            let drained: Vec<_> = all.iter().map(|(when, payload)| (*when, payload.id)).collect();
+            assert!(drained.iter().eq(twins.model.keys()));
+            twins.model.clear();
+        }
+        twins.check(true);
+    }
+}
+
+#[test]
+fn short_lives_agree_with_a_sorted_map() {
+    live(1_000_000, 12_000, 100, false);
+}
+
+#[test]
+fn long_lives_agree_with_a_sorted_map() {
+    live(2_000_000, 200, 6_000, false);
+}
+
+#[test]
+fn crowded_lives_agree_with_a_sorted_map() {
+    live(3_000_000, 60, 10_000, true);
+}
