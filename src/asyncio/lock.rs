@@ -139,9 +139,10 @@ impl Lock {
     ///
     /// The cancellation reaches the await inside of `body`. Dropped, it releases the lock.
     pub async fn scope<R>(&self, body: impl AsyncFnOnce() -> Result<R>) -> Result<R> {
-        let guard = self.lock().await?;
+        let _guard = self.lock().await?;
         let outcome = body().await;
-        guard.release()?;
+        // As Python does it, whoever holds it. The guard has nothing left to release then.
+        self.release()?;
         outcome
     }
 
@@ -198,18 +199,6 @@ impl fmt::Debug for Lock {
 pub struct LockGuard {
     lock: Lock,
     holding: Holding,
-}
-
-impl LockGuard {
-    /// Releases the lock now, by [`Lock::release`]: whoever holds it.
-    ///
-    /// # Errors
-    ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) if it was released meanwhile and nobody holds it.
-    pub fn release(self) -> Result<()> {
-        // Nothing is left for the drop to do.
-        self.lock.release()
-    }
 }
 
 impl Drop for LockGuard {

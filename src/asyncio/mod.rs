@@ -4,7 +4,8 @@
 //! In reading order: `callback` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
-//! `sleep`, `foreign` (other crates' futures), `generator`, `runner`.
+//! `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
+//! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`.
 
 mod any_task;
 mod await_future;

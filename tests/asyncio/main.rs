@@ -1,6 +1,5 @@
 //! The middle floor as its users see it: futures, tasks, cancellation, generators, and how a
-//! loop is run and ended. Files are named by what they ask; the words in brackets of a test's
-//! comment, as in [T6], are the numbers of the reference's behaviours.
+//! loop is run and ended. Files are named by what they ask.
 //!
 //! Time is virtual throughout. What other threads do is waited for by `join`.
 
@@ -19,9 +18,10 @@ mod dropping;
 mod errors;
 mod foreign;
 mod future_like;
+mod futures;
 mod generators;
+mod generators_ending;
 mod model;
-mod outcomes;
 mod reports;
 mod running;
 mod several;

@@ -1,0 +1,197 @@
+//! [`gather`]: many futures as one, whose result is the list of theirs.
+//!
+//! The outer future and the children know each other: its cancellation goes down to all of
+//! them, and each of their ends comes up by a callback. So while a child is pending, it keeps
+//! the outer future, as in asyncio; the last child's end lets go of it.
+
+use alloc::collections::BTreeSet;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::ops::Deref;
+
+use super::callback::Callback;
+use super::future::LoopFuture;
+use super::future_like::{AnyFuture, FutureLike};
+use super::task::Task;
+use crate::error::{Error, Result};
+use crate::event_loop::running_loop;
+
+/// One future for many: its result is the list of theirs, in the order of `children`, whatever
+/// the order in which they end. `asyncio.gather`.
+///
+/// The children are this crate's futures, tasks and future-like things, by reference or in an
+/// `Rc`: `gather(&tasks)`, `gather([&task as &dyn FutureLike<i32>, &future])`. A coroutine is made
+/// into a task first. One that is named twice is waited for once, and its result stands in
+/// both places. Where all of them are done already, so is the future that this returns.
+///
+/// The first child that fails ends the outer future with its exception, and a child that is
+/// cancelled does so with the cancellation, which is then the outer future's
+/// [exception](LoopFuture::exception): it doesn't count as cancelled itself. The other
+/// children go on, and nobody is told of their exceptions. To have all of them waited for, see
+/// [`gather_outcomes`].
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+///
+/// # Cancellation
+///
+/// Cancelling the outer future, or a task that awaits it, cancels every child that is not
+/// done. The outer future itself ends when the first of them does, with the cancellation, also
+/// where a child makes nothing of being cancelled. Once it is done, it cancels nobody.
+///
+/// ```
+/// use callsoon::{create_task, gather, run};
+///
+/// async fn square(of: i32) -> callsoon::Result<i32> {
+///     Ok(of * of)
+/// }
+///
+/// run(async {
+///     let tasks = (1..4).map(|n| create_task(square(n))).collect::<Result<Vec<_>, _>>()?;
+///     assert_eq!(gather(&tasks)?.await?, [1, 4, 9]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub fn gather<T: Clone + 'static>(
+    children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
+) -> Result<LoopFuture<Vec<T>>> {
+    gather_into(Children::of(children), Ends::WithTheFirstError, |children| {
+        children.iter().map(|child| child.result()).collect()
+    })
+}
+
+/// As [`gather`], with each child's outcome in the list, exceptions and cancellations too:
+/// `asyncio.gather(..., return_exceptions=True)`. So the outer future waits for all children,
+/// and their exceptions count as read.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+///
+/// # Cancellation
+///
+/// As for `gather`, but the outer future ends when the last child does, with the cancellation.
+pub fn gather_outcomes<T: Clone + 'static>(
+    children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
+) -> Result<LoopFuture<Vec<Result<T>>>> {
+    gather_into(Children::of(children), Ends::WithTheLastChild, |children| {
+        Ok(children.iter().map(|child| child.result()).collect())
+    })
+}
+
+/// When the outer future ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    WithTheFirstError,
+    WithTheLastChild,
+}
+
+type Child<T> = Rc<dyn FutureLike<T>>;
+
+/// What the outer future cancels, and reads at the end.
+struct Children<T> {
+    /// As they were given: one may stand here twice.
+    all: Vec<Child<T>>,
+    /// A cancellation was accepted: that comes before results.
+    cancelled: Cell<bool>,
+}
+
+impl<T: Clone + 'static> Children<T> {
+    fn of(
+        children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
+    ) -> Rc<Children<T>> {
+        let all = children.into_iter().map(|child| child.to_future_like()).collect();
+        Rc::new(Children { all, cancelled: Cell::new(false) })
+    }
+
+    /// Each of them once.
+    fn unique(&self) -> Vec<Child<T>> {
+        let mut seen = BTreeSet::new();
+        self.all.iter().filter(|child| seen.insert(child.id())).cloned().collect()
+    }
+
+    /// Cancels them all, and says whether any accepted.
+    fn cancel(&self, error: &Error) -> bool {
+        let mut accepted = false;
+        for child in &self.all {
+            accepted |= cancel(&**child, error);
+        }
+        if accepted {
+            self.cancelled.set(true);
+        }
+        accepted
+    }
+}
+
+/// Cancels `child` with the message that `error` carries, where it takes one.
+fn cancel<T: Clone + 'static>(child: &dyn FutureLike<T>, error: &Error) -> bool {
+    let (any, message) = (child.as_any(), error.message());
+    if message.is_empty() {
+        child.cancel()
+    } else if let Some(task) = any.downcast_ref::<Task<T>>() {
+        task.cancel_with(message)
+    } else if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
+        future.cancel_with(message)
+    } else {
+        child.cancel()
+    }
+}
+
+fn gather_into<T: Clone + 'static, R: 'static>(
+    children: Rc<Children<T>>,
+    ends: Ends,
+    collect: fn(&[Child<T>]) -> Result<R>,
+) -> Result<LoopFuture<R>> {
+    let on = running_loop()?;
+    let hook = children.clone();
+    let outer = LoopFuture::with_cancel(&on, move |error| hook.cancel(&error));
+    let unique = children.unique();
+    if unique.is_empty() {
+        outer.set_result(collect(&[])?)?;
+        return Ok(outer);
+    }
+    let (ending, left) = (outer.clone(), Cell::new(unique.len()));
+    let callback = Callback::new(move |child: &dyn AnyFuture| {
+        left.set(left.get() - 1);
+        child_done(child, &ending, ends, || {
+            (left.get() == 0).then(|| match children.cancelled.get() {
+                true => Err(child.exception().err().unwrap_or(Error::cancelled())),
+                false => collect(&children.all),
+            })
+        })
+    });
+    let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(|child| child.done());
+    for child in pending {
+        child.add_callback(callback.clone());
+    }
+    for child in done {
+        callback.call(&*child.to_any())?;
+    }
+    Ok(outer)
+}
+
+/// What a child's end does to `outer`. `ending` gives the end that the last child brings.
+fn child_done<R: 'static>(
+    child: &dyn AnyFuture,
+    outer: &LoopFuture<R>,
+    ends: Ends,
+    ending: impl FnOnce() -> Option<Result<R>>,
+) -> Result<()> {
+    if outer.done() {
+        // Nobody will ask for this child's exception: it counts as read.
+        let _ = child.exception();
+        return Ok(());
+    }
+    if ends == Ends::WithTheFirstError {
+        if let Err(error) = child.outcome() {
+            return outer.set_exception(error);
+        }
+    }
+    match ending() {
+        Some(Ok(results)) => outer.set_result(results),
+        Some(Err(error)) => outer.set_exception(error),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,355 @@
+//! [`Queue`], [`LifoQueue`] and [`PriorityQueue`]: items on their way from task to task:
+//! asyncio's of the same names.
+//!
+//! Who waits is woken, and not handed an item or room: somebody quicker may take it, and then
+//! the woken one waits again, behind all others.
+
+use alloc::boxed::Box;
+use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::cmp::Reverse;
+use core::fmt;
+use core::ops::Deref;
+
+use super::event::Event;
+use super::waiters::{Bound, Waiters};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What is in a queue, in the order that makes it the queue that it is.
+trait Items<T> {
+    fn put(&mut self, item: T);
+    fn get(&mut self) -> Option<T>;
+    fn len(&self) -> usize;
+}
+
+/// First in, first out.
+impl<T> Items<T> for VecDeque<T> {
+    fn put(&mut self, item: T) {
+        self.push_back(item);
+    }
+
+    fn get(&mut self) -> Option<T> {
+        self.pop_front()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Last in, first out.
+impl<T> Items<T> for Vec<T> {
+    fn put(&mut self, item: T) {
+        self.push(item);
+    }
+
+    fn get(&mut self) -> Option<T> {
+        self.pop()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+/// The least first.
+impl<T: Ord> Items<T> for BinaryHeap<Reverse<T>> {
+    fn put(&mut self, item: T) {
+        self.push(Reverse(item));
+    }
+
+    fn get(&mut self) -> Option<T> {
+        self.pop().map(|Reverse(item)| item)
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+}
+
+/// Items on their way from those who put to those who get, first in, first out: asyncio's
+/// `Queue`. Clones are the same queue.
+///
+/// It counts the items that were put and not reported done with
+/// [`task_done`](Queue::task_done), and [`join`](Queue::join) waits until there are none.
+///
+/// It needs no loop until somebody has to wait, and from then on only that one will do.
+///
+/// ```
+/// use callsoon::{Queue, create_task, run};
+///
+/// run(async {
+///     let orders = Queue::new(2);
+///     let cook = create_task({
+///         let orders = orders.clone();
+///         async move {
+///             let mut cooked = Vec::new();
+///             for _ in 0..3 {
+///                 cooked.push(orders.get().await?);
+///                 orders.task_done()?;
+///             }
+///             Ok(cooked)
+///         }
+///     })?;
+///     for order in ["soup", "bread", "pie"] {
+///         orders.put(order).await?;
+///     }
+///     orders.join().await?;
+///     assert_eq!(cook.await?, ["soup", "bread", "pie"]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub struct Queue<T: 'static>(Rc<QueueState<T>>);
+
+struct QueueState<T> {
+    items: RefCell<Box<dyn Items<T>>>,
+    maxsize: usize,
+    shut_down: Cell<bool>,
+    getters: Waiters,
+    putters: Waiters,
+    bound: Bound,
+    /// Items that were put and not reported done.
+    unfinished: Cell<usize>,
+    /// Set while there are none of those.
+    finished: Event,
+}
+
+impl<T: 'static> Queue<T> {
+    /// A queue that holds `maxsize` items; 0 sets no limit.
+    #[must_use]
+    pub fn new(maxsize: usize) -> Queue<T> {
+        Queue::of(VecDeque::new(), maxsize)
+    }
+
+    fn of(items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
+        let finished = Event::new();
+        finished.set();
+        Queue(Rc::new(QueueState {
+            items: RefCell::new(Box::new(items)),
+            maxsize,
+            shut_down: Cell::new(false),
+            getters: Waiters::default(),
+            putters: Waiters::default(),
+            bound: Bound::default(),
+            unfinished: Cell::new(0),
+            finished,
+        }))
+    }
+
+    /// How many items are in it.
+    #[must_use]
+    pub fn qsize(&self) -> usize {
+        self.0.items.borrow().len()
+    }
+
+    /// How many it may hold; 0 for any number.
+    #[must_use]
+    pub fn maxsize(&self) -> usize {
+        self.0.maxsize
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn empty(&self) -> bool {
+        self.qsize() == 0
+    }
+
+    /// Whether it has no room; one without a limit always has.
+    #[must_use]
+    pub fn full(&self) -> bool {
+        self.0.maxsize > 0 && self.qsize() >= self.0.maxsize
+    }
+
+    /// Puts `item` in, once there is room; if there is, it doesn't give way.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueShutDown`](crate::ErrorKind::QueueShutDown) after
+    /// [`shutdown`](Queue::shutdown); the cancellation; [`Runtime`](crate::ErrorKind::Runtime)
+    /// if it has to wait where no loop runs, or on another loop than those before. `item` is
+    /// dropped then.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, nothing was put, and `item` is dropped. If room had come up for
+    /// it, the next in line is woken.
+    pub async fn put(&self, item: T) -> Result<()> {
+        let state = &*self.0;
+        while self.full() {
+            self.check_open()?;
+            let on = state.bound.running("Queue")?;
+            let gone = |woken| {
+                if woken && !self.full() {
+                    state.putters.wake_next();
+                }
+            };
+            state.putters.wait(&on, gone).await?;
+        }
+        self.put_nowait(item)
+    }
+
+    /// Puts `item` in if there is room.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueShutDown`](crate::ErrorKind::QueueShutDown) after [`shutdown`](Queue::shutdown);
+    /// [`QueueFull`](crate::ErrorKind::QueueFull) if there is none. `item` is dropped then: to
+    /// keep it, ask [`full`](Queue::full) first.
+    pub fn put_nowait(&self, item: T) -> Result<()> {
+        self.check_open()?;
+        if self.full() {
+            return Err(Error::new(ErrorKind::QueueFull, ""));
+        }
+        let state = &*self.0;
+        state.items.borrow_mut().put(item);
+        state.unfinished.set(state.unfinished.get() + 1);
+        state.finished.clear();
+        state.getters.wake_next();
+        Ok(())
+    }
+
+    /// Takes the next item out, once there is one; if there is, it doesn't give way.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueShutDown`](crate::ErrorKind::QueueShutDown) after [`shutdown`](Queue::shutdown),
+    /// when nothing is left; the cancellation; [`Runtime`](crate::ErrorKind::Runtime) if it has
+    /// to wait where no loop runs, or on another loop than those before.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, nothing was taken. If an item had come up for it, the next in
+    /// line is woken.
+    pub async fn get(&self) -> Result<T> {
+        let state = &*self.0;
+        while self.empty() {
+            self.check_open()?;
+            let on = state.bound.running("Queue")?;
+            let gone = |woken| {
+                if woken && !self.empty() {
+                    state.getters.wake_next();
+                }
+            };
+            state.getters.wait(&on, gone).await?;
+        }
+        self.get_nowait()
+    }
+
+    /// Takes the next item out if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`QueueEmpty`](crate::ErrorKind::QueueEmpty) if there is none, or, after
+    /// [`shutdown`](Queue::shutdown), [`QueueShutDown`](crate::ErrorKind::QueueShutDown).
+    pub fn get_nowait(&self) -> Result<T> {
+        let item = self.0.items.borrow_mut().get();
+        let Some(item) = item else {
+            self.check_open()?;
+            return Err(Error::new(ErrorKind::QueueEmpty, ""));
+        };
+        self.0.putters.wake_next();
+        Ok(item)
+    }
+
+    /// Reports that an item which was taken out is done with. To be called once for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](crate::ErrorKind::Value) if it was called for all that were put in already.
+    pub fn task_done(&self) -> Result<()> {
+        let state = &*self.0;
+        if state.unfinished.get() == 0 {
+            return Err(Error::new(ErrorKind::Value, "task_done() called too many times"));
+        }
+        state.unfinished.set(state.unfinished.get() - 1);
+        if state.unfinished.get() == 0 {
+            state.finished.set();
+        }
+        Ok(())
+    }
+
+    /// Waits until every item that was put in is reported done.
+    ///
+    /// # Errors
+    ///
+    /// As [`Event::wait`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`Event::wait`].
+    pub async fn join(&self) -> Result<()> {
+        if self.0.unfinished.get() > 0 {
+            self.0.finished.wait().await?;
+        }
+        Ok(())
+    }
+
+    /// Shuts it down: nothing more can be put in, and what is left can be taken out, or, if
+    /// this is `immediate`, is dropped, and counts as done. Everybody who waits is woken, to
+    /// find it so.
+    pub fn shutdown(&self, immediate: bool) {
+        let state = &*self.0;
+        state.shut_down.set(true);
+        if immediate {
+            self.discard();
+        }
+        state.getters.wake_all();
+        state.putters.wake_all();
+    }
+
+    /// One by one: what is dropped may come back here.
+    fn discard(&self) {
+        let state = &*self.0;
+        let mut discarded = Vec::new();
+        while let Some(item) = self.take() {
+            discarded.push(item);
+            state.unfinished.set(state.unfinished.get().saturating_sub(1));
+        }
+        if state.unfinished.get() == 0 {
+            state.finished.set();
+        }
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match self.0.shut_down.get() {
+            true => Err(Error::new(ErrorKind::QueueShutDown, "")),
+            false => Ok(()),
+        }
+    }
+
+    /// How it shows itself: as `<Queue maxsize=2 items=1 getters[1] tasks=3 shutdown>`.
+    fn show(&self, what: &str) -> String {
+        let state = &*self.0;
+        let mut text = format!("<{what} maxsize={}", state.maxsize);
+        for (name, count) in [(" items", self.qsize()), (" tasks", state.unfinished.get())] {
+            if count > 0 {
+                text += &format!("{name}={count}");
+            }
+        }
+        for (name, waiters) in [(" getters", &state.getters), (" putters", &state.putters)] {
+            if waiters.len() > 0 {
+                text += &format!("{name}={}", waiters.len());
+            }
+        }
+        if state.shut_down.get() {
+            text += " shutdown";
+        }
+        text + ">"
+    }
+}
+
+impl<T: 'static> Clone for Queue<T> {
+    fn clone(&self) -> Queue<T> {
+        Queue(Rc::clone(&self.0))
+    }
+}
+
+impl<T: 'static> fmt::Debug for Queue<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.show("Queue"))
+    }
+}

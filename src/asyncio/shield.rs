@@ -1,0 +1,82 @@
+//! [`shield`]: waiting for a future without passing a cancellation on to it.
+
+use super::callback::Callback;
+use super::future::LoopFuture;
+use super::future_like::{AnyFuture, FutureLike};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::running_loop;
+
+/// A future that ends as `inner` does, and whose cancellation `inner` doesn't feel:
+/// `asyncio.shield`.
+///
+/// Who awaits it is cancelled all the same; it is `inner` that goes on. Where `inner` itself is
+/// cancelled, so is the shield. A coroutine is made into a task first. Of an `inner` that is
+/// done the shield is done at once, with the same outcome.
+///
+/// An exception of `inner` counts as read once the shield has it. After the shield was
+/// cancelled it is somebody else's to read.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+///
+/// # Cancellation
+///
+/// Ends the shield, and nothing else.
+///
+/// ```
+/// use callsoon::{create_task, run, shield, yield_now};
+///
+/// run(async {
+///     let save = create_task(async {
+///         yield_now().await?;
+///         Ok("saved")
+///     })?;
+///     let inner = save.clone();
+///     let waiter = create_task(async move { shield(&inner)?.await })?;
+///     yield_now().await?;
+///     waiter.cancel();
+///     assert!(waiter.await.unwrap_err().is_cancelled());
+///     assert_eq!(save.await?, "saved");
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub fn shield<T: Clone + 'static>(
+    inner: &(impl FutureLike<T> + ?Sized),
+) -> Result<LoopFuture<T>> {
+    let outer = running_loop()?.create_future();
+    if inner.done() {
+        pass_on(&*inner.to_any(), &outer)?;
+        return Ok(outer);
+    }
+    let to = outer.clone();
+    let passes_on = Callback::new(move |inner: &dyn AnyFuture| pass_on(inner, &to));
+    inner.add_callback(passes_on.clone());
+    // The callback keeps the outer future, so that must not keep the inner one.
+    let weak = inner.downgrade();
+    outer.add_done_callback(move |_: &dyn AnyFuture| {
+        if let Some(inner) = weak.upgrade() {
+            inner.remove_done_callback(&passes_on);
+        }
+    });
+    Ok(outer)
+}
+
+/// Ends `outer` as `inner` has ended, unless it was cancelled meanwhile.
+fn pass_on<T: Clone + 'static>(inner: &dyn AnyFuture, outer: &LoopFuture<T>) -> Result<()> {
+    let exception = inner.exception();
+    if outer.cancelled() {
+        return Ok(());
+    }
+    match exception {
+        Err(_) => {
+            outer.cancel();
+            Ok(())
+        }
+        Ok(Some(error)) => outer.set_exception(error),
+        Ok(None) => match inner.of::<T>() {
+            Some(inner) => outer.set_result(inner.result()?),
+            None => Err(Error::new(ErrorKind::Type, "a shielded future of another type")),
+        },
+    }
+}

@@ -1,0 +1,247 @@
+//! [`TaskGroup`]: tasks that are over when their scope is left, and fail together.
+//!
+//! **Abort Invariant**: once the group is aborting, each of its tasks was cancelled, and none
+//! is added. It starts to abort with the first of: a task that fails, a body that ends with an
+//! error, a cancellation of the parent while it waits for the tasks.
+//!
+//! A task that fails while the body runs also cancels the parent, so that the body is
+//! interrupted. That request is the group's own, and is taken back when the scope is left.
+
+use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::future::Future;
+
+use super::any_task::{AnyTask, current_task};
+use super::future::LoopFuture;
+use super::future_like::AnyFuture;
+use super::task::Task;
+use super::wait::release;
+use crate::error::{Error, Result};
+use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
+
+/// Makes tasks that don't outlive its scope: asyncio's `TaskGroup`. Clones are the same group.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{Error, ErrorKind, TaskGroup, run, sleep};
+///
+/// run(async {
+///     let ended = TaskGroup::scope(async |group| {
+///         group.create_task(sleep(Duration::from_secs(3600)))?;
+///         group.create_task::<()>(async { Err(Error::new(ErrorKind::Value, "seven")) })?;
+///         Ok(())
+///     });
+///     let error = ended.await.unwrap_err();
+///     assert_eq!(error.group()[0].message(), "seven"); // and nobody slept for an hour
+///     Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct TaskGroup(Rc<Group>);
+
+struct Group {
+    on: LoopRef,
+    parent: AnyTask,
+    /// The tasks that are not done, by the order in which they were made.
+    tasks: RefCell<BTreeMap<u64, Rc<dyn AnyFuture>>>,
+    made: Cell<u64>,
+    errors: RefCell<Vec<Error>>,
+    exiting: Cell<bool>,
+    aborting: Cell<bool>,
+    /// The group has cancelled its parent, and owes an `uncancel`.
+    cancelled_parent: Cell<bool>,
+    /// What the parent awaits while it waits for the tasks.
+    completed: RefCell<Option<LoopFuture<()>>>,
+}
+
+impl TaskGroup {
+    /// Runs `body` with a new group, and waits until the group's tasks are over:
+    /// `async with asyncio.TaskGroup() as group`. It runs in the task that awaits this, the
+    /// parent. Returns what the body returns, if nothing fails.
+    ///
+    /// If a task fails, the others are cancelled, oldest first, and the body is, at its next
+    /// await. If the body fails, the tasks are cancelled. A task that is cancelled is no
+    /// failure. Tasks may be added also while the scope waits for others.
+    ///
+    /// # Errors
+    ///
+    /// A [group](crate::ErrorKind::Group) of what went wrong: the tasks' exceptions in the
+    /// order of failing, then the body's. The cancellation of the parent, if nothing else went
+    /// wrong. [`Runtime`](crate::ErrorKind::Runtime) outside of a task.
+    ///
+    /// # Cancellation
+    ///
+    /// Reaches the body, or the waiting; then the tasks are cancelled, and waited for all the
+    /// same. Where tasks have failed too, the group of errors is returned, and the parent is
+    /// cancelled at its next await. Dropped, the scope cancels the tasks and can't wait.
+    pub async fn scope<T>(body: impl AsyncFnOnce(TaskGroup) -> Result<T>) -> Result<T> {
+        let Some(parent) = current_task() else {
+            return Err(Error::runtime("a TaskGroup is entered inside of a task only"));
+        };
+        let group = TaskGroup(Rc::new(Group {
+            on: running_loop()?,
+            parent,
+            tasks: RefCell::default(),
+            made: Cell::new(0),
+            errors: RefCell::default(),
+            exiting: Cell::new(false),
+            aborting: Cell::new(false),
+            cancelled_parent: Cell::new(false),
+            completed: RefCell::new(None),
+        }));
+        let inside = Inside(group.0.clone());
+        let outcome = body(group).await;
+        inside.0.exit(outcome).await
+    }
+
+    /// Has the loop drive `future` as one of the group's tasks, from the next turn on.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) once something has failed, or the scope is left;
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed. `future` is dropped.
+    #[track_caller]
+    pub fn create_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let group = &self.0;
+        if group.exiting.get() && group.tasks.borrow().is_empty() {
+            return Err(Error::runtime("the TaskGroup is finished"));
+        }
+        if group.aborting.get() {
+            return Err(Error::runtime("the TaskGroup is shutting down"));
+        }
+        let task = group.on.create_task(future)?;
+        let place = group.made.replace(group.made.get() + 1);
+        group.tasks.borrow_mut().insert(place, task.to_any());
+        let own = group.clone();
+        task.add_done_callback(move |task: &dyn AnyFuture| own.task_done(place, task));
+        Ok(task)
+    }
+}
+
+impl Group {
+    fn is_empty(&self) -> bool {
+        self.tasks.borrow().is_empty()
+    }
+
+    /// Cancels the tasks, oldest first.
+    fn abort(&self) {
+        self.aborting.set(true);
+        let tasks: Vec<_> = self.tasks.borrow().values().cloned().collect();
+        for task in tasks {
+            task.cancel();
+        }
+    }
+
+    fn task_done(&self, place: u64, task: &dyn AnyFuture) -> Result<()> {
+        let removed = self.tasks.borrow_mut().remove(&place);
+        drop(removed);
+        if self.is_empty() {
+            let completed = self.completed.borrow().clone();
+            if let Some(completed) = completed {
+                release(&completed)?;
+            }
+        }
+        let Ok(Some(error)) = task.exception() else { return Ok(()) };
+        self.errors.borrow_mut().push(error.clone());
+        if self.parent.done() {
+            let message = "a task of a TaskGroup has failed after its parent was over";
+            let mut context = ExceptionContext::new(message);
+            context.exception = Some(error);
+            context.task = Some(task.name());
+            self.on.call_exception_handler(&context);
+        } else if !self.aborting.get() && !self.cancelled_parent.get() {
+            self.abort();
+            self.cancelled_parent.set(true);
+            self.parent.cancel();
+        }
+        Ok(())
+    }
+
+    /// Leaves the scope with what the body gave.
+    async fn exit<T>(&self, outcome: Result<T>) -> Result<T> {
+        self.exiting.set(true);
+        if outcome.is_err() && !self.aborting.get() {
+            self.abort();
+        }
+        let mut interrupted = self.wait_for_tasks().await;
+        let mut outcome = outcome.map_err(|error| {
+            if error.is_cancelled() {
+                interrupted.get_or_insert(error);
+                None
+            } else {
+                Some(error)
+            }
+        });
+        if self.cancelled_parent.get() && self.parent.uncancel() == 0 {
+            // Nobody but the group has asked for the cancellation.
+            interrupted = None;
+        }
+        let mut errors = self.errors.take();
+        if let (Some(cancelled), true) = (interrupted, errors.is_empty()) {
+            return Err(cancelled);
+        }
+        errors.extend(outcome.as_mut().err().and_then(Option::take));
+        match outcome {
+            Ok(value) if errors.is_empty() => Ok(value),
+            _ => {
+                self.cancel_parent_again();
+                Err(Error::new_group("unhandled errors in a TaskGroup", errors))
+            }
+        }
+    }
+
+    /// Waits until there are no tasks left, however often the parent is cancelled meanwhile.
+    /// Returns the cancellation that made the group abort, if one did.
+    async fn wait_for_tasks(&self) -> Option<Error> {
+        let mut interrupted = None;
+        while !self.is_empty() {
+            let completed = self.on.create_future();
+            self.completed.replace(Some(completed.clone()));
+            let waited = completed.await;
+            self.completed.take();
+            if let Err(error) = waited {
+                if !self.aborting.get() {
+                    interrupted = Some(error);
+                    self.abort();
+                }
+            }
+        }
+        interrupted
+    }
+
+    /// The errors go before a cancellation of the parent that came from outside. So that it
+    /// isn't lost, the parent's next await is to return it; the count of requests stays.
+    fn cancel_parent_again(&self) {
+        if self.parent.cancelling() > 0 {
+            self.parent.uncancel();
+            self.parent.cancel();
+        }
+    }
+}
+
+/// A group whose scope was not left yet.
+struct Inside(Rc<Group>);
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        self.0.exiting.set(true);
+        // Only where the scope is dropped half way are there tasks left.
+        self.0.abort();
+    }
+}
+
+impl fmt::Debug for TaskGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<TaskGroup tasks={}", self.0.tasks.borrow().len())?;
+        if self.0.aborting.get() {
+            f.write_str(" cancelling")?;
+        }
+        f.write_str(">")
+    }
+}

@@ -1,0 +1,490 @@
+//! [`ResultStreamer`]: the results of many tasks and generators, as they come.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::Cell;
+use core::fmt;
+use core::future::Future;
+
+use super::background::async_as_background;
+use super::child_of_future::ChildOfFuture;
+use super::error_catcher::ErrorCatcher;
+use super::queue::{Queue, QueueIter};
+use super::stop_generator::stop_async_generator;
+use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
+use super::task_holder::TaskHolder;
+use super::waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
+use crate::{AnyFuture, AsyncGenerator, Callback, Error, Result, Task};
+
+/// A function that is told of a result.
+pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
+
+/// How a task is added to a [`ResultStreamer`].
+#[must_use]
+pub struct Adding<V, C> {
+    context: StreamContext<C>,
+    on_each: Option<OnResult<V, C>>,
+    on_done: Option<OnResult<V, C>>,
+    force: bool,
+}
+
+impl<V, C> Default for Adding<V, C> {
+    fn default() -> Self {
+        Adding { context: StreamContext::None, on_each: None, on_done: None, force: false }
+    }
+}
+
+impl<V, C> Adding<V, C> {
+    /// Without anything special.
+    pub fn new() -> Self {
+        Adding::default()
+    }
+
+    /// What its results carry with them.
+    pub fn context(mut self, context: C) -> Self {
+        self.context = StreamContext::Given(context);
+        self
+    }
+
+    /// What is called with each value of a generator, as it comes.
+    pub fn on_each(mut self, on_each: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
+        self.on_each = Some(Rc::new(on_each));
+        self
+    }
+
+    /// What is called with the last result: that of a task, or
+    /// [`GeneratorComplete`](StreamValue::GeneratorComplete) of a generator that went well.
+    pub fn on_done(mut self, on_done: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
+        self.on_done = Some(Rc::new(on_done));
+        self
+    }
+
+    /// A task that comes when the streamer is finished already is let end, not cancelled.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+}
+
+impl<V, C: fmt::Debug> fmt::Debug for Adding<V, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adding")
+            .field("context", &self.context)
+            .field("force", &self.force)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where the errors of tasks go.
+enum Catcher<V, C> {
+    Nobody,
+    Results(Box<dyn ErrorCatcher<StreamResult<V, C>>>),
+    Exceptions(Box<dyn ErrorCatcher<Error>>),
+}
+
+impl<V: Clone, C: Clone> Catcher<V, C> {
+    /// A cancellation is an error of its result, and no exception worth catching alone.
+    fn catch(&self, result: &StreamResult<V, C>) -> Result<()> {
+        match (self, &result.value) {
+            (Catcher::Results(catcher), _) => catcher.add_error(result.clone()),
+            (Catcher::Exceptions(catcher), StreamValue::Error(error)) if !error.is_cancelled() => {
+                catcher.add_error(error.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn is_truthy(&self) -> bool {
+        match self {
+            Catcher::Nobody => false,
+            Catcher::Results(catcher) => catcher.is_truthy(),
+            Catcher::Exceptions(catcher) => catcher.is_truthy(),
+        }
+    }
+}
+
+/// What is on the way to whoever iterates.
+enum Entry<V, C> {
+    Result(StreamResult<V, C>),
+    /// A generator was stopped. It is nobody's result, and nothing follows from it.
+    Stopped,
+    FinishedTask,
+}
+
+/// Gives the results of tasks, coroutines and generators as they come: `hp.ResultStreamer`.
+///
+/// More may be added while it is iterated. The iteration ends when
+/// [`no_more_work`](ResultStreamer::no_more_work) was said and all that was added is over, or
+/// when the streamer is finished. A task that fails gives a result too. Clones are the same
+/// streamer.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{helpers as hp, EventLoop, run_on, sleep};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let stop = hp::create_future::<()>()?;
+///     let streamer = hp::ResultStreamer::<u32, &str>::new(&stop)?;
+///     streamer.scope(async |streamer| {
+///         let slow = async { sleep(Duration::from_secs(2)).await.map(|()| 2) };
+///         streamer.add_coroutine(slow, hp::Adding::new().context("slow")).await?;
+///         streamer.add_value(1, hp::Adding::new()).await?;
+///         streamer.no_more_work();
+///         let mut seen = Vec::new();
+///         let mut results = streamer.iter();
+///         while let Some(result) = results.next().await? {
+///             seen.push((result.value.ok(), result.context.get().copied()));
+///         }
+///         assert_eq!(seen, [(Some(1), None), (Some(2), Some("slow"))]);
+///         Ok(())
+///     }).await
+/// }).unwrap();
+/// ```
+pub struct ResultStreamer<V: 'static, C: 'static = ()>(Rc<Inner<V, C>>);
+
+struct Inner<V: 'static, C: 'static> {
+    final_future: ChildOfFuture<()>,
+    queue_future: ChildOfFuture<()>,
+    queue: Queue<Entry<V, C>>,
+    ts: TaskHolder,
+    catcher: Catcher<V, C>,
+    /// How many tasks were added whose end nobody has come across while iterating.
+    registered: Cell<i64>,
+    stop_on_completion: Cell<bool>,
+}
+
+impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
+    /// A streamer that is over when `final_future` is done. Exceptions of its tasks are logged.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn new(final_future: &dyn AnyFuture) -> Result<Self> {
+        Self::made(final_future, Catcher::Nobody)
+    }
+
+    /// As [`new`](ResultStreamer::new); the results of tasks that fail or are cancelled also
+    /// go to `catcher`: `error_catcher=...`. Exceptions are logged unless it
+    /// [counts as true](ErrorCatcher::is_truthy) when the task is added.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](ResultStreamer::new).
+    pub fn with_error_catcher(
+        final_future: &dyn AnyFuture,
+        catcher: impl ErrorCatcher<StreamResult<V, C>> + 'static,
+    ) -> Result<Self> {
+        Self::made(final_future, Catcher::Results(Box::new(catcher)))
+    }
+
+    /// As [`with_error_catcher`](ResultStreamer::with_error_catcher), but `catcher` gets the
+    /// exceptions alone, and no cancellations: `exceptions_only_to_error_catcher=True`.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](ResultStreamer::new).
+    pub fn with_exception_catcher(
+        final_future: &dyn AnyFuture,
+        catcher: impl ErrorCatcher<Error> + 'static,
+    ) -> Result<Self> {
+        Self::made(final_future, Catcher::Exceptions(Box::new(catcher)))
+    }
+
+    fn made(parent: &dyn AnyFuture, catcher: Catcher<V, C>) -> Result<Self> {
+        let final_future = ChildOfFuture::new(parent)?;
+        let queue_future = ChildOfFuture::new(parent)?;
+        let queue = Queue::emptied_on_finished(&queue_future)?;
+        let ts = TaskHolder::new(&final_future)?;
+        Ok(ResultStreamer(Rc::new(Inner {
+            final_future,
+            queue_future,
+            queue,
+            ts,
+            catcher,
+            registered: Cell::new(0),
+            stop_on_completion: Cell::new(false),
+        })))
+    }
+
+    /// Streams what `generator` gives. The task that drives it ends with
+    /// [`GeneratorComplete`]; when it ends in whatever way, the generator is stopped.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that adds; [`Runtime`](crate::ErrorKind::Runtime) where no
+    /// loop runs.
+    ///
+    /// # Cancellation
+    ///
+    /// What was added before the cancellation stays.
+    pub async fn add_generator(
+        &self,
+        generator: AsyncGenerator<V>,
+        adding: Adding<V, C>,
+    ) -> Result<Task<GeneratorComplete>> {
+        let Adding { context, on_each, on_done, .. } = adding;
+        let run = self.clone().drive(generator.clone(), context.clone(), on_each);
+        let task = async_as_background(run, self.0.catcher.is_truthy())?;
+        let streamer = self.clone();
+        let on_end = move |done: &dyn AnyFuture| {
+            let result = StreamResult::of_end(done, context.clone(), |_| {
+                Ok(StreamValue::GeneratorComplete)
+            });
+            streamer.pass_on(&result, on_done.as_ref())
+        };
+        self.add_any(&task, false, on_end).await?;
+        if self.0.final_future.done() {
+            cancel_futures_and_wait([&task]).await?;
+            let close = async_as_background(async move { generator.aclose().await }, false)?;
+            wait_for_first_future([&close]).await?;
+        }
+        Ok(task)
+    }
+
+    /// The body of a generator's task.
+    async fn drive(
+        self,
+        generator: AsyncGenerator<V>,
+        context: StreamContext<C>,
+        on_each: Option<OnResult<V, C>>,
+    ) -> Result<GeneratorComplete> {
+        let outcome = self.pass_on_each(&generator, &context, on_each).await;
+        let error = outcome.as_ref().err().cloned();
+        let stop = async move { stop_async_generator(&generator, None, error).await };
+        let stop = async_as_background(stop, self.0.catcher.is_truthy())?;
+        let streamer = self.clone();
+        let on_end = move |done: &dyn AnyFuture| {
+            let result: StreamResult<V, C> = StreamResult::of_stop(done);
+            if !result.successful {
+                streamer.0.catcher.catch(&result)?;
+            }
+            streamer.0.queue.append(Entry::Stopped)
+        };
+        self.add_any(&stop, true, on_end).await?;
+        outcome.map(|()| GeneratorComplete)
+    }
+
+    async fn pass_on_each(
+        &self,
+        generator: &AsyncGenerator<V>,
+        context: &StreamContext<C>,
+        on_each: Option<OnResult<V, C>>,
+    ) -> Result<()> {
+        while let Some(value) = generator.next().await? {
+            let result = StreamResult {
+                value: StreamValue::Value(value),
+                context: context.clone(),
+                successful: true,
+            };
+            self.0.queue.append(Entry::Result(result.clone()))?;
+            if let Some(on_each) = &on_each {
+                on_each(&result);
+            }
+        }
+        Ok(())
+    }
+
+    /// Starts `coroutine` as a task, and streams its result.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    pub async fn add_coroutine(
+        &self,
+        coroutine: impl Future<Output = Result<V>> + 'static,
+        adding: Adding<V, C>,
+    ) -> Result<Task<V>> {
+        let task = async_as_background(coroutine, self.0.catcher.is_truthy())?;
+        self.add_task(&task, adding).await?;
+        Ok(task)
+    }
+
+    /// Streams `value`, by way of a task.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    pub async fn add_value(&self, value: V, adding: Adding<V, C>) -> Result<Task<V>> {
+        self.add_coroutine(async move { Ok(value) }, adding).await
+    }
+
+    /// Streams the result of a task, or of any future-like thing of `V`, that is there already.
+    /// Once the streamer is finished the task is cancelled and waited for; with
+    /// [`force`](Adding::force) only waited for.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    pub async fn add_task(&self, task: &dyn AnyFuture, adding: Adding<V, C>) -> Result<()> {
+        let Adding { context, on_done, force, .. } = adding;
+        let streamer = self.clone();
+        let on_end = move |done: &dyn AnyFuture| {
+            let result = StreamResult::of_end(done, context.clone(), StreamValue::of_result);
+            streamer.pass_on(&result, on_done.as_ref())
+        };
+        self.add_any(task, force, on_end).await
+    }
+
+    async fn add_any(
+        &self,
+        task: &dyn AnyFuture,
+        force: bool,
+        on_end: impl Fn(&dyn AnyFuture) -> Result<()> + 'static,
+    ) -> Result<()> {
+        if self.0.final_future.done() {
+            return if force {
+                wait_for_all_futures([task]).await
+            } else {
+                cancel_futures_and_wait([task]).await
+            };
+        }
+        let streamer = self.clone();
+        task.add_callback(Callback::new(move |done: &dyn AnyFuture| {
+            on_end(done)?;
+            streamer.0.queue.append(Entry::FinishedTask)
+        }));
+        self.0.ts.add_task(task)?;
+        self.0.registered.set(self.0.registered.get() + 1);
+        Ok(())
+    }
+
+    /// A task has ended with `result`.
+    fn pass_on(&self, result: &StreamResult<V, C>, on_done: Option<&OnResult<V, C>>) -> Result<()> {
+        if !matches!(result.value, StreamValue::GeneratorComplete) {
+            if !result.successful {
+                self.0.catcher.catch(result)?;
+            }
+            self.0.queue.append(Entry::Result(result.clone()))?;
+        }
+        if let Some(on_done) = on_done {
+            on_done(result);
+        }
+        Ok(())
+    }
+
+    /// Lets the iteration end when all that was added is over.
+    pub fn no_more_work(&self) {
+        self.0.stop_on_completion.set(true);
+    }
+
+    /// The results, as they come: `async for result in streamer`.
+    #[must_use]
+    pub fn iter(&self) -> StreamIter<V, C> {
+        StreamIter { streamer: self.clone(), entries: None, over: false }
+    }
+
+    fn complete(&self) -> bool {
+        self.0.stop_on_completion.get() && self.0.ts.pending() == 0
+    }
+
+    /// Ends it: what it holds is cancelled and waited for.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits.
+    ///
+    /// # Cancellation
+    ///
+    /// It is finished all the same, without waiting for its tasks.
+    pub async fn finish(&self, error: Option<Error>) -> Result<()> {
+        self.0.final_future.cancel();
+        let finished = self.0.ts.finish(error).await;
+        if self.0.registered.get() == 0 {
+            self.0.queue_future.cancel();
+            self.0.queue.finish().await?;
+        }
+        finished
+    }
+
+    /// Runs `body` with the streamer, and [finishes](ResultStreamer::finish) it however that
+    /// ends: `async with hp.ResultStreamer(...) as streamer`.
+    ///
+    /// # Errors
+    ///
+    /// The body's; else that of `finish`.
+    pub async fn scope<R>(self, body: impl AsyncFnOnce(&Self) -> Result<R>) -> Result<R> {
+        let outcome = body(&self).await;
+        self.finish(outcome.as_ref().err().cloned()).await?;
+        outcome
+    }
+}
+
+/// An iteration over a [`ResultStreamer`].
+pub struct StreamIter<V: 'static, C: 'static> {
+    streamer: ResultStreamer<V, C>,
+    entries: Option<QueueIter<Entry<V, C>>>,
+    over: bool,
+}
+
+impl<V: Clone + 'static, C: Clone + 'static> StreamIter<V, C> {
+    /// The next result, or `None` at the end, and from then on.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits, after which the iteration is over.
+    ///
+    /// # Cancellation
+    ///
+    /// No result is lost: it is taken and returned in one go.
+    pub async fn next(&mut self) -> Result<Option<StreamResult<V, C>>> {
+        if self.over {
+            return Ok(None);
+        }
+        // Until a result is there to be returned: an error, too, ends the iteration.
+        self.over = true;
+        let registered = &self.streamer.0.registered;
+        let mut complete = match &self.entries {
+            None => self.streamer.complete() && registered.get() == 0,
+            Some(_) => self.streamer.complete() && registered.get() <= 0,
+        };
+        let entries = self.entries.get_or_insert_with(|| self.streamer.0.queue.iter());
+        while !complete {
+            match entries.next().await? {
+                None => return Ok(None),
+                Some(Entry::Result(result)) => {
+                    self.over = false;
+                    return Ok(Some(result));
+                }
+                Some(Entry::Stopped) => {}
+                Some(Entry::FinishedTask) => {
+                    registered.set(registered.get() - 1);
+                    complete = self.streamer.complete() && registered.get() <= 0;
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<V: 'static, C: 'static> Clone for ResultStreamer<V, C> {
+    fn clone(&self) -> Self {
+        ResultStreamer(self.0.clone())
+    }
+}
+
+impl<V: 'static, C: 'static> fmt::Debug for ResultStreamer<V, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResultStreamer")
+            .field("pending", &self.0.ts.pending())
+            .field("registered", &self.0.registered.get())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<V: 'static, C: 'static> fmt::Debug for StreamIter<V, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamIter").field("streamer", &self.streamer).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,106 @@
+//! [`StreamResult`]: what a streamer gives, one for each end and each value on the way.
+
+use crate::{AnyFuture, Error, Result};
+
+/// The result of a task that drove a generator to its end: `ResultStreamer.GeneratorComplete`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GeneratorComplete;
+
+/// One result of a [`ResultStreamer`](super::ResultStreamer): `ResultStreamer.Result`.
+#[derive(Clone, Debug)]
+pub struct StreamResult<V, C> {
+    /// The value, or the error in its place.
+    pub value: StreamValue<V>,
+    /// What was said about it when its task was added.
+    pub context: StreamContext<C>,
+    /// Whether there is a value.
+    pub successful: bool,
+}
+
+/// The value of a [`StreamResult`].
+#[derive(Clone, Debug)]
+pub enum StreamValue<V> {
+    /// What a task returned or a generator gave.
+    Value(V),
+    /// The exception of a task, or its cancellation.
+    Error(Error),
+    /// A generator came to its end. Only `on_done` is told.
+    GeneratorComplete,
+}
+
+impl<V> StreamValue<V> {
+    /// The value, if it is one.
+    #[must_use]
+    pub fn ok(self) -> Option<V> {
+        match self {
+            StreamValue::Value(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The error, if it is one.
+    #[must_use]
+    pub fn err(&self) -> Option<&Error> {
+        match self {
+            StreamValue::Error(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl<V: Clone + 'static> StreamValue<V> {
+    /// The result of a future of `V`.
+    pub(super) fn of_result(done: &dyn AnyFuture) -> Result<StreamValue<V>> {
+        let typed = done.of::<V>().ok_or_else(|| {
+            let message = "a streamer was given a future of another type than its own";
+            Error::new(crate::ErrorKind::Type, message)
+        })?;
+        typed.result().map(StreamValue::Value)
+    }
+}
+
+/// The context of a [`StreamResult`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum StreamContext<C> {
+    /// None was given.
+    None,
+    /// What was given.
+    Given(C),
+    /// It is about the stopping of a generator: `ResultStreamer.GeneratorStopper`. Only error
+    /// catchers get to see it.
+    GeneratorStopper,
+}
+
+impl<C> StreamContext<C> {
+    /// What was given, if anything.
+    #[must_use]
+    pub fn get(&self) -> Option<&C> {
+        match self {
+            StreamContext::Given(context) => Some(context),
+            _ => None,
+        }
+    }
+}
+
+impl<V, C> StreamResult<V, C> {
+    /// The result that the end of `done` is, whose value `value` reads.
+    pub(super) fn of_end(
+        done: &dyn AnyFuture,
+        context: StreamContext<C>,
+        value: impl FnOnce(&dyn AnyFuture) -> Result<StreamValue<V>>,
+    ) -> StreamResult<V, C> {
+        let outcome = if done.cancelled() { Err(Error::cancelled()) } else { done.outcome() };
+        match outcome.and_then(|()| value(done)) {
+            Ok(value) => StreamResult { value, context, successful: true },
+            Err(error) => {
+                StreamResult { value: StreamValue::Error(error), context, successful: false }
+            }
+        }
+    }
+
+    /// The result that the stopping of a generator is; it has no value of its own.
+    pub(super) fn of_stop(done: &dyn AnyFuture) -> StreamResult<V, C> {
+        let context = StreamContext::GeneratorStopper;
+        StreamResult::of_end(done, context, |_| Ok(StreamValue::GeneratorComplete))
+    }
+}

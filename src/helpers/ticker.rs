@@ -1,0 +1,419 @@
+//! [`ATicker`] and [`tick`]: an iteration in time.
+//!
+//! Times are nanoseconds of the loop's clock, with a sign: where the next tick is expected may
+//! lie in the past, and before the clock's start. Waits are rounded to whole milliseconds, half
+//! to even, as the original rounds its floats.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+
+use super::child_of_future::ChildOfFuture;
+use super::named_future::create_future;
+use super::pauser::Pauser;
+use super::resettable_future::ResettableFuture;
+use super::stop_generator::stop_async_generator;
+use super::task_holder::TaskHolder;
+use super::waiting::wait_for_first_future;
+use crate::{
+    AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder, generator, running_loop,
+};
+
+/// Nanoseconds, with a sign.
+type Moment = i128;
+
+fn moment(duration: Duration) -> Moment {
+    // A duration's nanoseconds fit with room to spare.
+    Moment::try_from(duration.as_nanos()).unwrap_or(Moment::MAX)
+}
+
+fn duration(moment: Moment) -> Duration {
+    u64::try_from(moment.max(0)).map_or(Duration::MAX, Duration::from_nanos)
+}
+
+/// To whole milliseconds, half to even.
+fn rounded(moment: Moment) -> Moment {
+    const MILLI: Moment = 1_000_000;
+    let (whole, rest) = (moment.div_euclid(MILLI), moment.rem_euclid(MILLI));
+    let up = rest * 2 > MILLI || (rest * 2 == MILLI && whole % 2 != 0);
+    (whole + Moment::from(up)) * MILLI
+}
+
+/// How long a ticker waits at least before the next tick: Photons' `min_wait`, a number or
+/// `False`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MinWait {
+    /// Ticks that would come sooner are left out.
+    AtLeast(Duration),
+    /// `False`: no tick is moved, but one whose time is over when it is asked for is left out.
+    None,
+}
+
+/// What an [`ATicker`] can be told: Photons' keyword arguments.
+pub struct TickerOptions {
+    /// The ticker ends when this future is done; unless said, one of its own.
+    pub final_future: Option<Rc<dyn AnyFuture>>,
+    /// The ticker ends after this many ticks.
+    pub max_iterations: Option<usize>,
+    /// The ticker ends when this much time has passed since its first tick was asked for.
+    pub max_time: Option<Duration>,
+    /// The shortest wait; 100 ms unless said.
+    pub min_wait: MinWait,
+    /// A lock or semaphore that holds the ticks up while it is locked.
+    pub pauser: Option<Rc<dyn Pauser>>,
+    /// A name to be shown by.
+    pub name: Option<String>,
+}
+
+impl Default for TickerOptions {
+    fn default() -> TickerOptions {
+        TickerOptions {
+            final_future: None,
+            max_iterations: None,
+            max_time: None,
+            min_wait: MinWait::AtLeast(Duration::from_millis(100)),
+            pauser: None,
+            name: None,
+        }
+    }
+}
+
+impl fmt::Debug for TickerOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TickerOptions")
+            .field("final_future", &self.final_future)
+            .field("max_iterations", &self.max_iterations)
+            .field("max_time", &self.max_time)
+            .field("min_wait", &self.min_wait)
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a ticker that is finished throws into its iteration.
+#[derive(Debug)]
+struct Stop;
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the ticker is finished")
+    }
+}
+
+impl core::error::Error for Stop {}
+
+/// A tick: its number, from 1, and how long it is until the next is due.
+pub type Tick = (usize, Duration);
+
+/// Ticks every so often, however long the work between takes: `hp.ATicker`.
+///
+/// The first tick comes at once, the next when `every` has passed since *that*, and so on; a
+/// tick whose time is over before it is asked for is left out. Clones are the same ticker.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{EventLoop, helpers as hp, run_on, running_loop, sleep};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let mut at = Vec::new();
+///     let options = hp::TickerOptions { max_iterations: Some(5), ..Default::default() };
+///     let ticker = hp::ATicker::new(Duration::from_secs(10), options)?;
+///     ticker.scope(async |ticker| {
+///         while let Some((_number, _until_next)) = ticker.next().await? {
+///             at.push(running_loop()?.time().as_secs());
+///             sleep(Duration::from_secs(8)).await?;
+///         }
+///         Ok(())
+///     }).await?;
+///     assert_eq!(at, [0, 10, 20, 30, 40]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ATicker {
+    ticker: Rc<Inner>,
+    /// The iteration, once it was started. Its body holds the ticker, so the ticker must not
+    /// hold it.
+    ticks: Rc<RefCell<Option<AsyncGenerator<Tick>>>>,
+}
+
+struct Inner {
+    on: LoopRef,
+    every: Cell<Moment>,
+    /// When the next tick is expected, once the first was asked for.
+    expected: Cell<Option<Moment>>,
+    min_wait: MinWait,
+    max_iterations: Option<usize>,
+    max_time: Option<Duration>,
+    pauser: Option<Rc<dyn Pauser>>,
+    name: Option<String>,
+    /// The timer of the next tick.
+    handle: RefCell<Option<TimerHandle>>,
+    /// Done when it is time for a tick.
+    waiter: ResettableFuture<()>,
+    final_future: ChildOfFuture<()>,
+}
+
+/// A ticker, by the name that suits a loop over it: `hp.tick`. The same as [`ATicker::new`].
+///
+/// # Errors
+///
+/// As [`ATicker::new`].
+pub fn tick(every: Duration, options: TickerOptions) -> Result<ATicker> {
+    ATicker::new(every, options)
+}
+
+impl ATicker {
+    /// A ticker of the running loop. Without time between the ticks it ticks as fast as
+    /// `min_wait` lets it.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn new(every: Duration, options: TickerOptions) -> Result<ATicker> {
+        let final_future = match options.final_future {
+            Some(given) => ChildOfFuture::new(&given)?,
+            None => {
+                let own: LoopFuture<()> = create_future()?;
+                ChildOfFuture::new(&own)?
+            }
+        };
+        let ticker = Rc::new(Inner {
+            on: running_loop()?,
+            every: Cell::new(moment(every)),
+            expected: Cell::new(None),
+            min_wait: options.min_wait,
+            max_iterations: options.max_iterations,
+            max_time: options.max_time,
+            pauser: options.pauser,
+            name: options.name,
+            handle: RefCell::new(None),
+            waiter: ResettableFuture::new()?,
+            final_future,
+        });
+        Ok(ATicker { ticker, ticks: Rc::default() })
+    }
+
+    /// Makes it ready to be iterated, from the first tick on: `async with` does so.
+    pub fn start(&self) {
+        let inner = self.ticker.clone();
+        let ticks = generator(async move |y| inner.tick(&y).await);
+        let before = self.ticks.replace(Some(ticks));
+        drop(before);
+    }
+
+    /// The next tick, when it is time, or `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`Other`](crate::ErrorKind::Other) before [`start`](ATicker::start) or outside of a
+    /// [`scope`](ATicker::scope); the cancellation; and [`Runtime`](crate::ErrorKind::Runtime)
+    /// while another task waits for the tick.
+    ///
+    /// # Cancellation
+    ///
+    /// It ends the ticker.
+    pub async fn next(&self) -> Result<Option<Tick>> {
+        let Some(ticks) = self.ticks.borrow().clone() else {
+            let message = "The ticker must be used as a context manager before being iterated";
+            return Err(Error::new(ErrorKind::Other, message));
+        };
+        ticks.next().await
+    }
+
+    /// Has the next tick come `every` after the last, and, with `set_new_every`, those after it
+    /// too. A tick that would be over already comes at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub fn change_after(&self, every: Duration, set_new_every: bool) -> Result<()> {
+        let inner = &self.ticker;
+        let (before, every) = (inner.every.get(), moment(every));
+        if set_new_every {
+            inner.every.set(every);
+        }
+        let Some(expected) = inner.expected.get() else { return Ok(()) };
+        let expected = expected - before + every;
+        if set_new_every {
+            inner.expected.set(Some(expected));
+        }
+        inner.wake_in(rounded(expected - inner.now()))
+    }
+
+    /// Ends it: its iteration gets `error`, or is just ended. `async with` does so.
+    ///
+    /// # Errors
+    ///
+    /// `error`, where the iteration lets it through; the cancellation.
+    pub async fn finish(&self, error: Option<Error>) -> Result<()> {
+        let ticks = self.ticks.borrow().clone();
+        if let Some(ticks) = ticks {
+            let exc = error.unwrap_or_else(|| Error::other(Stop));
+            match stop_async_generator(&ticks, None, Some(exc)).await {
+                Err(error) if error.downcast_ref::<Stop>().is_none() => return Err(error),
+                _ => {}
+            }
+        }
+        self.ticker.final_future.cancel();
+        Ok(())
+    }
+
+    /// Runs `body` with the ticker started, and [finishes](ATicker::finish) it with what the
+    /// body fails with: `async with hp.ATicker(...) as ticker`.
+    ///
+    /// # Errors
+    ///
+    /// The body's; else that of `finish`.
+    pub async fn scope<R>(self, body: impl AsyncFnOnce(&ATicker) -> Result<R>) -> Result<R> {
+        self.start();
+        let outcome = body(&self).await;
+        self.finish(outcome.as_ref().err().cloned()).await?;
+        outcome
+    }
+}
+
+/// What ends with an iteration of the ticks, however that ends.
+struct Iteration<'a> {
+    ticker: &'a Inner,
+    end: Option<TimerHandle>,
+}
+
+impl Drop for Iteration<'_> {
+    fn drop(&mut self) {
+        self.ticker.final_future.cancel();
+        if let Some(end) = &self.end {
+            end.cancel();
+        }
+        self.ticker.change_handle(None);
+    }
+}
+
+impl Inner {
+    fn now(&self) -> Moment {
+        moment(self.on.time())
+    }
+
+    fn change_handle(&self, handle: Option<TimerHandle>) {
+        let before = self.handle.replace(handle);
+        if let Some(before) = before {
+            before.cancel();
+        }
+    }
+
+    /// It is time for a tick.
+    fn wake(&self) -> Result<()> {
+        self.waiter.reset(false);
+        self.waiter.set_result(())
+    }
+
+    fn wake_later(self: &Rc<Self>, wait: Moment) -> Result<()> {
+        let ticker = self.clone();
+        // The time, not the delay: a tick that is late comes before what is due now.
+        let timer = self.on.call_at(duration(self.now() + wait), move || ticker.wake())?;
+        self.change_handle(Some(timer));
+        Ok(())
+    }
+
+    fn wake_in(self: &Rc<Self>, wait: Moment) -> Result<()> {
+        self.change_handle(None);
+        if wait <= 0 { self.wake() } else { self.wake_later(wait) }
+    }
+
+    /// The body of the iteration.
+    async fn tick(self: &Rc<Self>, y: &Yielder<Tick>) -> Result<()> {
+        let mut iteration = Iteration { ticker: self, end: None };
+        if let Some(max_time) = self.max_time.filter(|max_time| !max_time.is_zero()) {
+            let end = self.final_future.clone();
+            let cancel = move || {
+                end.cancel();
+            };
+            iteration.end = Some(self.on.call_later(max_time, cancel)?);
+        }
+        let start = self.now();
+        let mut number = 0;
+        self.expected.set(Some(start));
+        self.wake()?;
+        loop {
+            self.wait_for_next().await?;
+            self.waiter.reset(false);
+            let now = self.now();
+            let out_of_time = self.max_time.is_some_and(|limit| now - start >= moment(limit));
+            let enough = self.max_iterations.is_some_and(|most| number >= most);
+            if self.final_future.done() || enough || out_of_time {
+                return Ok(());
+            }
+            let wait = self.plan_next(now);
+            self.wake_later(wait)?;
+            if self.min_wait() != MinWait::None || wait > 0 {
+                number += 1;
+                y.give((number, duration(wait))).await?;
+            }
+        }
+    }
+
+    async fn wait_for_next(&self) -> Result<()> {
+        let Some(pauser) = self.pauser.as_ref().filter(|pauser| pauser.locked()) else {
+            return wait_for_first_future([&self.final_future as &dyn AnyFuture, &self.waiter])
+                .await;
+        };
+        let pause = pauser.pause();
+        let holder = TaskHolder::new(&ChildOfFuture::<()>::new(&self.final_future)?)?;
+        holder
+            .scope(async |holder| {
+                holder.add(pause)?;
+                holder.add_task(&self.waiter)
+            })
+            .await
+    }
+
+    /// `min_wait` as it counts: without time between the ticks there are none to leave out.
+    fn min_wait(&self) -> MinWait {
+        match self.min_wait {
+            MinWait::None if self.every.get() == 0 => MinWait::AtLeast(Duration::ZERO),
+            min_wait => min_wait,
+        }
+    }
+
+    /// Plans the tick after the one of `now`, and says how long it is until then.
+    fn plan_next(&self, now: Moment) -> Moment {
+        let every = self.every.get();
+        let mut expected = self.expected.get().unwrap_or(now);
+        let mut wait = match self.min_wait() {
+            MinWait::None => {
+                // A tick that is less than a whole round late still counts.
+                expected = not_before(expected, now - every + 1, every);
+                let wait = expected - now;
+                expected = not_before(expected, now + 1, every);
+                wait
+            }
+            MinWait::AtLeast(least) if every > 0 => {
+                expected = not_before(expected, now + moment(least), every);
+                rounded(expected - now)
+            }
+            MinWait::AtLeast(least) => moment(least),
+        };
+        self.expected.set(Some(expected));
+        if wait == 0 {
+            wait = expected - now;
+        }
+        wait
+    }
+}
+
+/// The first of `expected`, and every `every` after it, that is not before `earliest`.
+fn not_before(expected: Moment, earliest: Moment, every: Moment) -> Moment {
+    let short = (earliest - expected).max(0);
+    expected + (short + every - 1) / every * every
+}
+
+impl fmt::Debug for ATicker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ATicker")
+            .field("name", &self.ticker.name)
+            .field("every", &duration(self.ticker.every.get()))
+            .finish_non_exhaustive()
+    }
+}

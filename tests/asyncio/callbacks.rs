@@ -1,0 +1,189 @@
+//! Done callbacks: which are equal, and what they may do.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use callsoon::{AnyFuture, Callback, Error, EventLoop, LoopFuture};
+
+use crate::driver::{Reports, settle, turn};
+use crate::support::trace::Trace;
+
+fn on_done(_: &dyn AnyFuture) {}
+
+fn also_on_done(_: &dyn AnyFuture) {}
+
+#[test]
+fn a_function_equals_itself_wherever_it_is_made_a_callback() {
+    assert_eq!(Callback::new(on_done), Callback::new(on_done));
+    assert_eq!(Callback::from(on_done), Callback::new(on_done));
+    assert_ne!(Callback::new(on_done), Callback::new(also_on_done));
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    future.add_done_callback(on_done);
+    future.add_done_callback(also_on_done);
+    assert_eq!(future.remove_done_callback(&Callback::new(on_done)), 1);
+    assert!(future.has_callback(&Callback::new(also_on_done)));
+}
+
+#[test]
+fn a_closure_that_captures_nothing_equals_itself_by_its_place_in_the_source() {
+    let make = || Callback::new(|_: &dyn AnyFuture| ());
+    assert_eq!(make(), make());
+    assert_ne!(make(), Callback::new(|_: &dyn AnyFuture| ()));
+}
+
+#[test]
+fn a_closure_that_captures_equals_its_own_clones_only() {
+    let captured = Rc::new(1);
+    let closure = move |_: &dyn AnyFuture| drop(captured.clone());
+    let callback = Callback::new(closure.clone());
+    assert_eq!(callback, callback.clone());
+    assert_eq!(callback, Callback::from(&callback));
+    assert_ne!(callback, Callback::new(closure));
+}
+
+#[test]
+fn adding_gives_back_what_removing_takes() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future::<i32>();
+    let own = trace.clone();
+    let callback = future.add_done_callback(move |_: &dyn AnyFuture| own.push("called"));
+    assert_eq!(future.add_done_callback(&callback), callback);
+    assert_eq!(future.remove_done_callback(&callback), 2);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    trace.expect_nothing();
+}
+
+#[test]
+fn a_callback_that_is_taken_out_is_let_go_at_once() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let captured = Rc::new(());
+    let own = captured.clone();
+    let callback = Callback::new(move |_: &dyn AnyFuture| drop(own.clone()));
+    future.add_done_callback(&callback);
+    assert_eq!(future.remove_done_callback(&callback), 1);
+    drop(callback);
+    assert_eq!(Rc::strong_count(&captured), 1);
+}
+
+#[test]
+fn a_callback_that_has_run_is_let_go_though_the_future_lives() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let captured = Rc::new(());
+    let own = captured.clone();
+    future.add_done_callback(move |_: &dyn AnyFuture| drop(own.clone()));
+    future.set_result(1).unwrap();
+    assert_eq!(Rc::strong_count(&captured), 2);
+    settle(&event_loop);
+    assert_eq!(Rc::strong_count(&captured), 1);
+    assert!(future.done());
+}
+
+#[test]
+fn callbacks_of_different_futures_run_in_the_order_of_the_ends() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let futures: Vec<LoopFuture<i32>> = (0..3).map(|_| event_loop.create_future()).collect();
+    for (number, future) in futures.iter().enumerate() {
+        for letter in ["a", "b"] {
+            let own = trace.clone();
+            future.add_done_callback(move |_: &dyn AnyFuture| own.push(format!("{number}{letter}")));
+        }
+    }
+    event_loop.call_soon(trace.says("first")).unwrap();
+    futures[2].set_result(1).unwrap();
+    event_loop.call_soon(trace.says("between")).unwrap();
+    futures[0].cancel();
+    futures[1].set_exception(Error::cancelled()).unwrap();
+    turn(&event_loop, 1);
+    trace.expect(["first", "2a", "2b", "between", "0a", "0b", "1a", "1b"]);
+}
+
+#[test]
+fn a_future_lives_as_long_as_a_callback_of_it_is_on_its_way() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future::<i32>();
+    let own = trace.clone();
+    future.add_done_callback(move |done: &dyn AnyFuture| {
+        let typed = done.of::<i32>().unwrap();
+        own.push(format!("{:?}", typed.result()));
+    });
+    future.set_result(8).unwrap();
+    drop(future);
+    settle(&event_loop);
+    trace.expect(["Ok(8)"]);
+}
+
+#[test]
+fn a_callback_of_a_pending_future_that_is_dropped_is_never_called() {
+    let event_loop = EventLoop::with_virtual_time();
+    let captured = Rc::new(());
+    let own = captured.clone();
+    let future = event_loop.create_future::<i32>();
+    future.add_done_callback(move |_: &dyn AnyFuture| drop(own.clone()));
+    drop(future);
+    assert_eq!(Rc::strong_count(&captured), 1);
+    assert_eq!(event_loop.run_once(Some(std::time::Duration::ZERO)).unwrap(), 0);
+}
+
+#[test]
+fn a_callback_may_take_out_others_and_end_other_futures() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (first, second) = (event_loop.create_future::<i32>(), event_loop.create_future::<i32>());
+    let own = trace.clone();
+    let doomed = second.add_done_callback(move |_: &dyn AnyFuture| own.push("doomed"));
+    let own = trace.clone();
+    second.add_done_callback(move |_: &dyn AnyFuture| own.push("second is done"));
+    let (own, other) = (trace.clone(), second.clone());
+    first.add_done_callback(move |_: &dyn AnyFuture| {
+        own.push(format!("took out {}", other.remove_done_callback(&doomed)));
+        other.set_result(2)
+    });
+    first.set_result(1).unwrap();
+    turn(&event_loop, 1);
+    trace.expect(["took out 1"]);
+    turn(&event_loop, 1);
+    trace.expect(["second is done"]);
+}
+
+#[test]
+fn a_callback_that_takes_itself_out_when_done_changes_nothing() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let calls = Rc::new(Cell::new(0));
+    let own = calls.clone();
+    let callback = Callback::new(move |_: &dyn AnyFuture| own.set(own.get() + 1));
+    let itself = callback.clone();
+    future.add_done_callback(move |done: &dyn AnyFuture| {
+        assert_eq!(done.remove_done_callback(&itself), 0);
+    });
+    future.add_done_callback(&callback);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    assert_eq!(calls.get(), 1);
+}
+
+#[test]
+fn an_error_of_a_callback_names_the_callback_and_the_future() {
+    fn fails(_: &dyn AnyFuture) -> callsoon::Result<()> {
+        Err(Error::cancelled_with("even this one"))
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let future = event_loop.create_future::<i32>();
+    future.set_name("subject");
+    future.add_done_callback(fails);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    let report = &reports.take()[0];
+    let handle = report.handle.clone().unwrap();
+    assert_eq!(report.message, format!("Exception in callback {handle}"));
+    assert!(handle.contains("fails") && handle.contains("name='subject'"), "{handle}");
+    assert_eq!(report.exception.as_ref().unwrap().message(), "even this one");
+}

@@ -1,0 +1,524 @@
+//! Cancelling one task: when it is told, what it may do about it, and who counts.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use callsoon::{
+    Error, ErrorKind, EventLoop, LoopFuture, Result, Task, create_task, current_task, running_loop,
+    sleep, yield_now,
+};
+
+use crate::driver::{run, secs, settle, turn};
+use crate::support::trace::Trace;
+
+/// A task that awaits `future` and pushes what came of it.
+fn awaiter(event_loop: &EventLoop, future: &LoopFuture<i32>, trace: &Trace) -> Task<i32> {
+    let (future, trace) = (future.clone(), trace.clone());
+    let body = async move {
+        let outcome = future.await;
+        trace.push(format!("{outcome:?}"));
+        outcome
+    };
+    event_loop.create_task(body).unwrap()
+}
+
+/// The task in which this is called, typed.
+fn itself<T: 'static>(body: impl AsyncFnOnce(Task<T>) -> Result<T> + 'static) -> Result<Task<T>> {
+    let cell: Rc<RefCell<Option<Task<T>>>> = Rc::default();
+    let own = cell.clone();
+    let task = create_task(async move {
+        let me = own.borrow_mut().take().expect("it is put there before the first step");
+        body(me).await
+    })?;
+    cell.replace(Some(task.clone()));
+    Ok(task)
+}
+
+#[test]
+fn cancel_before_the_first_step_means_the_body_never_runs() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let own = trace.clone();
+    let task = event_loop
+        .create_task(async move {
+            own.push("ran");
+            Ok(())
+        })
+        .unwrap();
+    assert!(task.cancel());
+    assert!(!task.done(), "it is cancelled by its step");
+    turn(&event_loop, 1);
+    assert!(task.cancelled());
+    trace.expect_nothing();
+}
+
+#[test]
+fn uncancel_before_the_first_step_lets_the_body_run() {
+    run(async {
+        let task = create_task(async { Ok(1) })?;
+        task.cancel();
+        assert_eq!(task.uncancel(), 0);
+        assert_eq!(task.await?, 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancel_is_delivered_at_the_await_by_way_of_the_awaited_future() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    assert!(task.cancel());
+    assert!(future.cancelled(), "what it awaits is cancelled at once");
+    trace.expect_nothing();
+    assert!(!task.done());
+    turn(&event_loop, 1);
+    trace.expect(["Err(CancelledError())"]);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn a_cancel_is_delivered_at_the_turn_of_a_task_that_has_yielded() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let own = trace.clone();
+    let task = event_loop
+        .create_task(async move {
+            let outcome = yield_now().await;
+            own.push(format!("{outcome:?}"));
+            outcome
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(task.cancel());
+    trace.expect_nothing();
+    turn(&event_loop, 1);
+    trace.expect(["Err(CancelledError())"]);
+}
+
+#[test]
+fn a_result_that_came_before_the_cancel_is_lost() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    future.set_result(1).unwrap();
+    assert!(task.cancel());
+    turn(&event_loop, 1);
+    trace.expect(["Err(CancelledError())"]);
+    assert!(task.cancelled());
+    assert_eq!(future.result().unwrap(), 1);
+}
+
+#[test]
+fn an_exception_that_came_before_the_cancel_is_lost_and_counts_as_read() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = crate::driver::Reports::of(&event_loop);
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    future.set_exception(Error::new(ErrorKind::Value, "lost")).unwrap();
+    drop(future);
+    assert!(task.cancel());
+    turn(&event_loop, 1);
+    trace.expect(["Err(CancelledError())"]);
+    assert!(reports.messages().is_empty());
+}
+
+#[test]
+fn a_task_that_is_over_refuses_and_does_not_count() {
+    run(async {
+        let task = create_task(async { Ok(1) })?;
+        (&task).await?;
+        assert!(!task.cancel());
+        assert!(!task.cancel_with("late"));
+        assert_eq!(task.cancelling(), 0);
+        assert!(!task.cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let own = trace.clone();
+    let task = event_loop
+        .create_task(async move {
+            own.push(format!("{:?}", sleep(secs(1)).await));
+            own.push(format!("{:?}", sleep(secs(1)).await));
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    for count in 1..=3 {
+        assert!(task.cancel());
+        assert_eq!(task.cancelling(), count);
+    }
+    event_loop.run_until_complete(task.clone()).unwrap();
+    trace.expect(["Err(CancelledError())", "Ok(())"]);
+    assert_eq!(task.cancelling(), 3, "catching it takes none back");
+    assert_eq!(event_loop.time(), secs(1));
+}
+
+#[test]
+fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered() {
+    // The second finds a future that is done, which keeps what it was cancelled with.
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    assert!(task.cancel_with("one"));
+    assert!(task.cancel_with("two"));
+    settle(&event_loop);
+    trace.expect([r#"Err(CancelledError("one"))"#]);
+    assert_eq!(task.result().unwrap_err().message(), "one");
+}
+
+#[test]
+fn of_several_cancels_of_a_task_that_has_yielded_the_last_message_is_delivered() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(async { yield_now().await }).unwrap();
+    turn(&event_loop, 1);
+    task.cancel_with("one");
+    task.cancel_with("two");
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap_err().message(), "two");
+}
+
+#[test]
+fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    future.cancel_with("the future's");
+    assert!(task.cancel_with("the task's"));
+    settle(&event_loop);
+    trace.expect([r#"Err(CancelledError("the future's"))"#]);
+    assert_eq!(task.cancelling(), 1);
+}
+
+#[test]
+fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
+    run(async {
+        let task = create_task(async { Ok(()) })?;
+        task.cancel_with("early");
+        let error = (&task).await.unwrap_err();
+        assert_eq!((error.is_cancelled(), &*error.message()), (true, "early"));
+        assert!(task.exception().unwrap_err().ptr_eq(&error), "the same error for all");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_may_catch_its_cancellation_and_go_on() {
+    run(async {
+        let task = create_task(async {
+            let first = sleep(secs(100)).await;
+            sleep(secs(1)).await?;
+            Ok(first.is_err())
+        })?;
+        yield_now().await?;
+        assert!(task.cancel());
+        assert!((&task).await?, "later awaits are not cancelled again");
+        assert_eq!((task.cancelled(), task.cancelling()), (false, 1));
+        assert_eq!(running_loop()?.time(), secs(1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_may_await_while_it_cleans_up() {
+    run(async {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let task = create_task(async move {
+            let outcome = sleep(secs(100)).await;
+            sleep(secs(2)).await?;
+            own.push(format!("cleaned up at {:?}", running_loop()?.time()));
+            outcome
+        })?;
+        yield_now().await?;
+        task.cancel();
+        assert!((&task).await.unwrap_err().is_cancelled());
+        trace.expect(["cleaned up at 2s"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cleanup_may_be_cancelled_too() {
+    run(async {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let task = create_task(async move {
+            own.push(format!("{:?}", sleep(secs(100)).await));
+            let outcome = sleep(secs(100)).await;
+            own.push(format!("{outcome:?}"));
+            outcome
+        })?;
+        yield_now().await?;
+        task.cancel_with("one");
+        yield_now().await?;
+        task.cancel_with("two");
+        assert_eq!((&task).await.unwrap_err().message(), "two");
+        trace.expect([r#"Err(CancelledError("one"))"#, r#"Err(CancelledError("two"))"#]);
+        assert_eq!(task.cancelling(), 2);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_error_from_the_cleanup_is_the_tasks_exception() {
+    run(async {
+        let task = create_task(async {
+            let _ = sleep(secs(1)).await;
+            Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
+        })?;
+        yield_now().await?;
+        task.cancel();
+        assert_eq!((&task).await.unwrap_err().message(), "in the cleanup");
+        assert_eq!((task.cancelled(), task.cancelling()), (false, 1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_cancels_itself_and_returns_is_cancelled_and_its_result_dropped() {
+    run(async {
+        let value = Rc::new(1);
+        let own = value.clone();
+        let task = itself(async move |me| {
+            assert!(me.cancel_with("bye"));
+            Ok(own)
+        })?;
+        let error = (&task).await.unwrap_err();
+        assert_eq!((error.is_cancelled(), &*error.message()), (true, "bye"));
+        assert!(task.cancelled());
+        assert_eq!(Rc::strong_count(&value), 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_cancels_itself_and_fails_has_failed() {
+    run(async {
+        let task = itself(async |me: Task<()>| {
+            me.cancel();
+            Err(Error::new(ErrorKind::Value, "wins"))
+        })?;
+        assert_eq!((&task).await.unwrap_err().message(), "wins");
+        assert!(!task.cancelled());
+        let task = itself(async |me: Task<()>| {
+            me.cancel_with("later");
+            Err(Error::cancelled_with("mine"))
+        })?;
+        assert_eq!((&task).await.unwrap_err().message(), "mine");
+        assert!(task.cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_cancels_itself_is_told_at_its_next_await_that_would_wait() {
+    run(async {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let task = itself(async move |me| {
+            me.cancel_with("self");
+            let done = running_loop()?.create_future();
+            done.set_result(1)?;
+            own.push(format!("done: {:?}", done.await));
+            let pending = running_loop()?.create_future::<()>();
+            let outcome = (&pending).await;
+            own.push(format!("pending: {outcome:?}, cancelled: {}", pending.cancelled()));
+            own.push(format!("again: {:?}", yield_now().await));
+            Ok(5)
+        })?;
+        assert_eq!((&task).await?, 5);
+        trace.expect([
+            "done: Ok(1)",
+            r#"pending: Err(CancelledError("self")), cancelled: true"#,
+            "again: Ok(())",
+        ]);
+        assert_eq!(task.cancelling(), 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_cancels_itself_and_then_awaits_a_new_task_cancels_that_unstarted() {
+    run(async {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let task = itself(async move |me| {
+            me.cancel();
+            let ran = own.clone();
+            let child = create_task(async move {
+                ran.push("ran");
+                Ok(())
+            })?;
+            let outcome = (&child).await;
+            own.push(format!("{outcome:?} {}", child.cancelled()));
+            Ok(())
+        })?;
+        task.await?;
+        trace.expect(["Err(CancelledError()) true"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_cancels_itself_and_yields_is_told_when_its_turn_comes() {
+    run(async {
+        let task = itself(async |me| {
+            me.cancel();
+            let outcome = yield_now().await;
+            yield_now().await?;
+            Ok(outcome.is_err_and(|error| error.is_cancelled()))
+        })?;
+        assert!(task.await?);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn uncancel_to_zero_takes_a_pending_cancel_back() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(async { yield_now().await }).unwrap();
+    turn(&event_loop, 1);
+    task.cancel();
+    assert_eq!(task.uncancel(), 0);
+    settle(&event_loop);
+    assert!(task.result().is_ok());
+    assert_eq!(task.cancelling(), 0);
+}
+
+#[test]
+fn uncancel_that_leaves_one_request_does_not_take_the_cancel_back() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(async { yield_now().await }).unwrap();
+    turn(&event_loop, 1);
+    task.cancel();
+    task.cancel();
+    assert_eq!(task.uncancel(), 1);
+    settle(&event_loop);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn uncancel_comes_too_late_for_what_the_awaited_future_has_taken() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    task.cancel();
+    assert_eq!(task.uncancel(), 0);
+    settle(&event_loop);
+    trace.expect(["Err(CancelledError())"]);
+}
+
+#[test]
+fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
+    run(async {
+        let task = create_task(async { Ok(1) })?;
+        assert_eq!(task.uncancel(), 0);
+        assert_eq!(task.cancelling(), 0);
+        task.cancel();
+        assert_eq!(task.cancelling(), 1);
+        assert!((&task).await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_awaited_task_is_cancelled_in_turn_and_if_it_goes_on_so_does_the_awaiter() {
+    run(async {
+        let inner = create_task(async {
+            match sleep(secs(10)).await {
+                Err(error) if error.is_cancelled() => Ok("swallowed"),
+                _ => Ok("slept"),
+            }
+        })?;
+        let awaited = inner.clone();
+        let outer = create_task(async move { awaited.await })?;
+        yield_now().await?;
+        yield_now().await?;
+        assert!(outer.cancel());
+        assert_eq!((&outer).await?, "swallowed");
+        assert!(!outer.cancelled());
+        assert_eq!((outer.cancelling(), inner.cancelling()), (1, 1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_awaits_a_cancelled_task_is_not_itself_asked_to_cancel() {
+    run(async {
+        let inner = create_task(sleep(secs(10)))?;
+        let awaited = inner.clone();
+        let outer = create_task(async move {
+            let outcome = awaited.await;
+            let cancelling = current_task().expect("this is one").cancelling();
+            Ok((outcome.unwrap_err().is_cancelled(), cancelling))
+        })?;
+        yield_now().await?;
+        inner.cancel();
+        assert_eq!(outer.await?, (true, 0));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_lets_a_cancellation_through_is_cancelled_without_having_been_asked() {
+    run(async {
+        let future = running_loop()?.create_future::<()>();
+        future.cancel_with("m");
+        let task = create_task(async move { future.await })?;
+        let error = (&task).await.unwrap_err();
+        assert_eq!(error.message(), "m");
+        assert_eq!((task.cancelled(), task.cancelling()), (true, 0));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancel_of_a_task_whose_awaited_task_is_over_is_thrown_in_place_of_the_result() {
+    let event_loop = EventLoop::with_virtual_time();
+    let gate = event_loop.create_future::<i32>();
+    let inner = awaiter(&event_loop, &gate, &Trace::new());
+    let awaited = inner.clone();
+    let outer = event_loop.create_task(async move { awaited.await }).unwrap();
+    turn(&event_loop, 1);
+    gate.set_result(1).unwrap();
+    turn(&event_loop, 1);
+    assert!(inner.done() && !outer.done());
+    assert!(outer.cancel());
+    settle(&event_loop);
+    assert!(outer.cancelled());
+    assert_eq!((outer.cancelling(), inner.cancelling()), (1, 0), "the inner one was over");
+}

@@ -1,0 +1,73 @@
+//! Debug mode: slow callbacks are logged.
+
+use std::time::Duration;
+
+use crate::machine::Machine;
+use crate::support::log_lines::log_lines_of;
+
+const TENTH: Duration = Duration::from_millis(100);
+
+fn takes(machine: &Machine, duration: Duration) -> impl FnOnce() + 'static {
+    let machine = machine.clone();
+    move || {
+        let now = callsoon::running_loop().unwrap().time();
+        machine.set_now(now + duration);
+    }
+}
+
+#[test]
+fn a_slow_callback_is_logged_from_a_tenth_of_a_second_on() {
+    let (machine, event_loop) = Machine::with_loop();
+    assert_eq!(event_loop.slow_callback_duration(), TENTH);
+    assert!(!event_loop.debug());
+    event_loop.set_debug(true);
+    let quick = takes(&machine, TENTH - Duration::from_nanos(1));
+    let slow = takes(&machine, Duration::from_micros(1_234_500));
+    let name = std::any::type_name_of_val(&slow).to_owned();
+    let lines = log_lines_of(|| {
+        event_loop.call_soon(quick).unwrap();
+        event_loop.call_soon(slow).unwrap();
+        event_loop.call_soon(takes(&machine, TENTH)).unwrap();
+        event_loop.run_once(None).unwrap();
+    });
+    assert_eq!(
+        lines,
+        [
+            format!("WARN: Executing <Handle {name}> took 1.234 seconds"),
+            format!("WARN: Executing <Handle {name}> took 0.100 seconds"),
+        ]
+    );
+}
+
+#[test]
+fn what_is_slow_can_be_said_and_only_debug_mode_asks() {
+    let (machine, event_loop) = Machine::with_loop();
+    event_loop.set_slow_callback_duration(Duration::from_secs(5));
+    let lines = log_lines_of(|| {
+        event_loop.call_soon(takes(&machine, 9 * TENTH)).unwrap();
+        event_loop.set_debug(true);
+        event_loop.run_once(None).unwrap();
+        event_loop.set_debug(false);
+        event_loop.call_soon(takes(&machine, Duration::from_secs(9))).unwrap();
+        event_loop.run_once(None).unwrap();
+    });
+    assert_eq!(lines, [""; 0]);
+}
+
+#[test]
+fn a_slow_step_is_logged_with_its_task() {
+    let (machine, event_loop) = Machine::with_loop();
+    event_loop.set_debug(true);
+    let lines = log_lines_of(|| {
+        let step = takes(&machine, 2 * TENTH);
+        let main = async {
+            step();
+            Ok(())
+        };
+        event_loop.run_until_complete(main).unwrap();
+    });
+    assert_eq!(
+        lines,
+        ["WARN: Executing <step of <Task 'Task-1' pending callbacks=1>> took 0.200 seconds"]
+    );
+}

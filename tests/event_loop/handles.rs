@@ -1,0 +1,71 @@
+//! `Handle`: what can be done to a callback that was scheduled.
+
+use callsoon::EventLoop;
+
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+#[test]
+fn a_callback_that_is_cancelled_before_its_turn_or_within_it_does_not_run() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let before = event_loop.call_soon(trace.says("cancelled before the turn")).unwrap();
+    before.cancel();
+    let late = std::rc::Rc::new(std::cell::Cell::new(None));
+    let cancels = late.clone();
+    event_loop
+        .call_soon(move || {
+            let handle: callsoon::Handle = cancels.take().unwrap();
+            handle.cancel();
+        })
+        .unwrap();
+    late.set(Some(event_loop.call_soon(trace.says("cancelled within the turn")).unwrap()));
+    assert_eq!(event_loop.run_once(None).unwrap(), 3);
+    trace.expect_nothing();
+}
+
+#[test]
+fn cancelling_drops_the_callback_at_once_and_once_only() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let captured = on_drop(trace.says("captured is dropped"));
+    let handle = event_loop.call_soon(move || drop(captured)).unwrap();
+    let same = handle.clone();
+    same.cancel();
+    trace.expect(["captured is dropped"]);
+    assert!(handle.cancelled());
+    handle.cancel();
+    event_loop.run_once(None).unwrap();
+    trace.expect_nothing();
+}
+
+#[test]
+fn a_callback_that_cancels_itself_runs_to_its_end() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let own = std::rc::Rc::new(std::cell::OnceCell::<callsoon::Handle>::new());
+    let (me, says, captured) = (own.clone(), trace.clone(), on_drop(trace.says("captured is dropped")));
+    let handle = event_loop
+        .call_soon(move || {
+            let _captured = captured;
+            me.get().unwrap().cancel();
+            says.push("still here");
+        })
+        .unwrap();
+    own.set(handle.clone()).unwrap();
+    event_loop.run_once(None).unwrap();
+    trace.expect(["still here", "captured is dropped"]);
+    assert!(handle.cancelled());
+}
+
+#[test]
+fn a_handle_and_a_timer_show_what_they_are() {
+    fn named() {}
+    let event_loop = EventLoop::with_virtual_time();
+    let handle = event_loop.call_soon(named).unwrap();
+    let timer = event_loop.call_at(std::time::Duration::from_millis(1500), named).unwrap();
+    let path = std::any::type_name_of_val(&named);
+    assert_eq!(format!("{handle:?}"), format!("<Handle {path}>"));
+    assert_eq!(format!("{timer:?}"), format!("<TimerHandle when=1.5s {path}>"));
+    handle.cancel();
+    timer.cancel();
+    assert_eq!(format!("{handle:?}"), format!("<Handle cancelled {path}>"));
+    assert_eq!(format!("{timer:?}"), format!("<TimerHandle cancelled when=1.5s {path}>"));
+}
