@@ -242,7 +242,12 @@ impl fmt::Display for Error {
                 Detail::Message(message) if message.is_empty() => f.write_str(name),
                 Detail::Message(message) => write!(f, "{name}: {message}"),
                 Detail::Group(message, errors) => {
-                    write!(f, "{name}: {message} ({} sub-exceptions)", errors.len())
+                    write!(f, "{name}: {message} [")?;
+                    for (at, error) in errors.iter().enumerate() {
+                        let comma = if at == 0 { "" } else { ", " };
+                        write!(f, "{comma}{error}")?;
+                    }
+                    f.write_str("]")
                 }
             },
         }

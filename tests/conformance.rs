@@ -89,7 +89,7 @@ macro_rules! families {
     };
 }
 
-families! { futures, tasks, generators }
+families! { futures, tasks, generators, groups, timeouts }
 
 #[test]
 fn hand_written() {

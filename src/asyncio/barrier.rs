@@ -137,7 +137,9 @@ impl Barrier {
     ///
     /// Cancelled or dropped while it waits for others to get out of the way, nothing is reset.
     pub async fn reset(&self) -> Result<()> {
-        self.0.change(|| if self.0.inside.get() > 0 { State::Resetting } else { State::Filling }).await
+        self.0
+            .change(|| if self.0.inside.get() > 0 { State::Resetting } else { State::Filling })
+            .await
     }
 
     /// Breaks it. Those who wait, and those who come, get an error.

@@ -139,29 +139,32 @@ fn cancel<T: Clone + 'static>(child: &dyn FutureLike<T>, error: &Error) -> bool 
     }
 }
 
+/// What the children's callback knows.
+struct Gathering<T: 'static, R: 'static> {
+    children: Rc<Children<T>>,
+    outer: LoopFuture<R>,
+    /// How many are not done.
+    left: Cell<usize>,
+    ends: Ends,
+    collect: fn(&[Child<T>]) -> Result<R>,
+}
+
 fn gather_into<T: Clone + 'static, R: 'static>(
     children: Rc<Children<T>>,
     ends: Ends,
     collect: fn(&[Child<T>]) -> Result<R>,
 ) -> Result<LoopFuture<R>> {
     let on = running_loop()?;
-    let hook = children.clone();
-    let outer = LoopFuture::with_cancel(&on, move |error| hook.cancel(&error));
+    let cancels = children.clone();
+    let outer = LoopFuture::with_cancel(&on, move |error| cancels.cancel(&error));
     let unique = children.unique();
     if unique.is_empty() {
         outer.set_result(collect(&[])?)?;
         return Ok(outer);
     }
-    let (ending, left) = (outer.clone(), Cell::new(unique.len()));
-    let callback = Callback::new(move |child: &dyn AnyFuture| {
-        left.set(left.get() - 1);
-        child_done(child, &ending, ends, || {
-            (left.get() == 0).then(|| match children.cancelled.get() {
-                true => Err(child.exception().err().unwrap_or(Error::cancelled())),
-                false => collect(&children.all),
-            })
-        })
-    });
+    let left = Cell::new(unique.len());
+    let gathering = Gathering { children, outer: outer.clone(), left, ends, collect };
+    let callback = Callback::new(move |child: &dyn AnyFuture| gathering.child_done(child));
     let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(|child| child.done());
     for child in pending {
         child.add_callback(callback.clone());
@@ -172,26 +175,29 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     Ok(outer)
 }
 
-/// What a child's end does to `outer`. `ending` gives the end that the last child brings.
-fn child_done<R: 'static>(
-    child: &dyn AnyFuture,
-    outer: &LoopFuture<R>,
-    ends: Ends,
-    ending: impl FnOnce() -> Option<Result<R>>,
-) -> Result<()> {
-    if outer.done() {
-        // Nobody will ask for this child's exception: it counts as read.
-        let _ = child.exception();
-        return Ok(());
-    }
-    if ends == Ends::WithTheFirstError {
-        if let Err(error) = child.outcome() {
-            return outer.set_exception(error);
+impl<T, R> Gathering<T, R> {
+    fn child_done(&self, child: &dyn AnyFuture) -> Result<()> {
+        self.left.set(self.left.get() - 1);
+        if self.outer.done() {
+            // Nobody will ask for this child's exception: it counts as read.
+            let _ = child.exception();
+            return Ok(());
         }
-    }
-    match ending() {
-        Some(Ok(results)) => outer.set_result(results),
-        Some(Err(error)) => outer.set_exception(error),
-        None => Ok(()),
+        if self.ends == Ends::WithTheFirstError {
+            if let Err(error) = child.outcome() {
+                return self.outer.set_exception(error);
+            }
+        }
+        if self.left.get() > 0 {
+            return Ok(());
+        }
+        if self.children.cancelled.get() {
+            let error = child.exception().err();
+            return self.outer.set_exception(error.unwrap_or(Error::cancelled()));
+        }
+        match (self.collect)(&self.children.all) {
+            Ok(results) => self.outer.set_result(results),
+            Err(error) => self.outer.set_exception(error),
+        }
     }
 }

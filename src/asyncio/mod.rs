@@ -5,33 +5,59 @@
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
 //! `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
-//! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`.
+//! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
+//! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
 mod any_task;
 mod await_future;
+mod barrier;
 mod callback;
+mod condition;
+mod event;
 mod foreign;
 mod future;
 mod future_like;
+mod gather;
 mod generator;
+mod lock;
 mod node;
+mod queue;
 mod runner;
+mod semaphore;
+mod shield;
 mod sleep;
 mod task;
 mod task_core;
+mod task_group;
 mod task_slab;
 mod tasks;
+mod timeout;
+mod wait;
+mod wait_for;
+mod waiters;
 mod waker;
 
 pub use any_task::{AnyTask, all_tasks, current_task};
 pub use await_future::Await;
+pub use barrier::Barrier;
 pub use callback::Callback;
+pub use condition::Condition;
+pub use event::Event;
 pub use foreign::wrap_future;
 pub use future::LoopFuture;
 pub use future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
+pub use gather::{gather, gather_outcomes};
 pub use generator::{AsyncGenerator, Yielder, generator};
+pub use lock::{Lock, LockGuard};
+pub use queue::{LifoQueue, PriorityQueue, Queue};
 #[cfg(feature = "std")]
 pub use runner::run;
 pub use runner::{EnsureFuture, run_on};
+pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
+pub use shield::shield;
 pub use sleep::{YieldNow, sleep, yield_now};
 pub use task::{Task, create_task};
+pub use task_group::TaskGroup;
+pub use timeout::{Timeout, timeout, timeout_at};
+pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
+pub use wait_for::wait_for;

@@ -6,13 +6,12 @@
 
 use alloc::boxed::Box;
 use alloc::collections::{BinaryHeap, VecDeque};
-use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::cmp::Reverse;
 use core::fmt;
+use core::iter;
 use core::ops::Deref;
 
 use super::event::Event;
@@ -106,6 +105,8 @@ impl<T: Ord> Items<T> for BinaryHeap<Reverse<T>> {
 pub struct Queue<T: 'static>(Rc<QueueState<T>>);
 
 struct QueueState<T> {
+    /// Which of the three it is.
+    what: &'static str,
     items: RefCell<Box<dyn Items<T>>>,
     maxsize: usize,
     shut_down: Cell<bool>,
@@ -122,13 +123,14 @@ impl<T: 'static> Queue<T> {
     /// A queue that holds `maxsize` items; 0 sets no limit.
     #[must_use]
     pub fn new(maxsize: usize) -> Queue<T> {
-        Queue::of(VecDeque::new(), maxsize)
+        Queue::of("Queue", VecDeque::new(), maxsize)
     }
 
-    fn of(items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
+    fn of(what: &'static str, items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
         let finished = Event::new();
         finished.set();
         Queue(Rc::new(QueueState {
+            what,
             items: RefCell::new(Box::new(items)),
             maxsize,
             shut_down: Cell::new(false),
@@ -181,7 +183,7 @@ impl<T: 'static> Queue<T> {
         let state = &*self.0;
         while self.full() {
             self.check_open()?;
-            let on = state.bound.running("Queue")?;
+            let on = state.bound.running(state.what)?;
             let gone = |woken| {
                 if woken && !self.full() {
                     state.putters.wake_next();
@@ -228,7 +230,7 @@ impl<T: 'static> Queue<T> {
         let state = &*self.0;
         while self.empty() {
             self.check_open()?;
-            let on = state.bound.running("Queue")?;
+            let on = state.bound.running(state.what)?;
             let gone = |woken| {
                 if woken && !self.empty() {
                     state.getters.wake_next();
@@ -246,8 +248,7 @@ impl<T: 'static> Queue<T> {
     /// [`QueueEmpty`](crate::ErrorKind::QueueEmpty) if there is none, or, after
     /// [`shutdown`](Queue::shutdown), [`QueueShutDown`](crate::ErrorKind::QueueShutDown).
     pub fn get_nowait(&self) -> Result<T> {
-        let item = self.0.items.borrow_mut().get();
-        let Some(item) = item else {
+        let Some(item) = self.take() else {
             self.check_open()?;
             return Err(Error::new(ErrorKind::QueueEmpty, ""));
         };
@@ -301,14 +302,15 @@ impl<T: 'static> Queue<T> {
         state.putters.wake_all();
     }
 
-    /// One by one: what is dropped may come back here.
+    fn take(&self) -> Option<T> {
+        self.0.items.borrow_mut().get()
+    }
+
+    /// Takes everything out, as done. It is dropped last: what a drop does may come back here.
     fn discard(&self) {
         let state = &*self.0;
-        let mut discarded = Vec::new();
-        while let Some(item) = self.take() {
-            discarded.push(item);
-            state.unfinished.set(state.unfinished.get().saturating_sub(1));
-        }
+        let discarded: Vec<T> = iter::from_fn(|| self.take()).collect();
+        state.unfinished.set(state.unfinished.get().saturating_sub(discarded.len()));
         if state.unfinished.get() == 0 {
             state.finished.set();
         }
@@ -320,26 +322,6 @@ impl<T: 'static> Queue<T> {
             false => Ok(()),
         }
     }
-
-    /// How it shows itself: as `<Queue maxsize=2 items=1 getters[1] tasks=3 shutdown>`.
-    fn show(&self, what: &str) -> String {
-        let state = &*self.0;
-        let mut text = format!("<{what} maxsize={}", state.maxsize);
-        for (name, count) in [(" items", self.qsize()), (" tasks", state.unfinished.get())] {
-            if count > 0 {
-                text += &format!("{name}={count}");
-            }
-        }
-        for (name, waiters) in [(" getters", &state.getters), (" putters", &state.putters)] {
-            if waiters.len() > 0 {
-                text += &format!("{name}={}", waiters.len());
-            }
-        }
-        if state.shut_down.get() {
-            text += " shutdown";
-        }
-        text + ">"
-    }
 }
 
 impl<T: 'static> Clone for Queue<T> {
@@ -348,8 +330,95 @@ impl<T: 'static> Clone for Queue<T> {
     }
 }
 
+/// Shown as `<Queue maxsize=2 items=1 getters=1 tasks=3 shutdown>`.
 impl<T: 'static> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.show("Queue"))
+        let state = &*self.0;
+        write!(f, "<{} maxsize={}", state.what, state.maxsize)?;
+        let counts = [
+            ("items", self.qsize()),
+            ("getters", state.getters.len()),
+            ("putters", state.putters.len()),
+            ("tasks", state.unfinished.get()),
+        ];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, " {name}={count}")?;
+        }
+        f.write_str(if state.shut_down.get() { " shutdown>" } else { ">" })
     }
+}
+
+/// A queue of another order: it is a [`Queue`], with all that one has.
+macro_rules! queue_of_order {
+    ($(#[$doc:meta])* $queue:ident, [$($bound:tt)*], $items:expr) => {
+        $(#[$doc])*
+        pub struct $queue<T: 'static>(Queue<T>);
+
+        impl<T: $($bound)*> $queue<T> {
+            /// A queue that holds `maxsize` items; 0 sets no limit.
+            #[must_use]
+            pub fn new(maxsize: usize) -> $queue<T> {
+                $queue(Queue::of(stringify!($queue), $items, maxsize))
+            }
+        }
+
+        impl<T: 'static> Deref for $queue<T> {
+            type Target = Queue<T>;
+
+            fn deref(&self) -> &Queue<T> {
+                &self.0
+            }
+        }
+
+        /// The same queue, for those who don't ask for its order.
+        impl<T: 'static> From<$queue<T>> for Queue<T> {
+            fn from(queue: $queue<T>) -> Queue<T> {
+                queue.0
+            }
+        }
+
+        impl<T: 'static> Clone for $queue<T> {
+            fn clone(&self) -> $queue<T> {
+                $queue(self.0.clone())
+            }
+        }
+
+        impl<T: 'static> fmt::Debug for $queue<T> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
+queue_of_order! {
+    /// A [`Queue`] from which the last item put comes first: asyncio's `LifoQueue`.
+    ///
+    /// ```
+    /// let stack = callsoon::LifoQueue::new(0);
+    /// stack.put_nowait("plate")?;
+    /// stack.put_nowait("bowl")?;
+    /// assert_eq!(stack.get_nowait()?, "bowl");
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    LifoQueue, ['static], Vec::new()
+}
+
+queue_of_order! {
+    /// A [`Queue`] from which the least item comes first: asyncio's `PriorityQueue`. Items are
+    /// often pairs of a priority and what it is about. Of equal items any may come first, the
+    /// same in each run.
+    ///
+    /// # Panics
+    ///
+    /// Putting and taking panic if `T` compares by using this very queue.
+    ///
+    /// ```
+    /// let chores = callsoon::PriorityQueue::new(0);
+    /// chores.put_nowait((2, "dishes"))?;
+    /// chores.put_nowait((1, "fire"))?;
+    /// assert_eq!(chores.get_nowait()?, (1, "fire"));
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    PriorityQueue, [Ord + 'static], BinaryHeap::<Reverse<T>>::new()
 }

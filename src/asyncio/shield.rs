@@ -41,9 +41,7 @@ use crate::event_loop::running_loop;
 ///     Ok(())
 /// }).unwrap();
 /// ```
-pub fn shield<T: Clone + 'static>(
-    inner: &(impl FutureLike<T> + ?Sized),
-) -> Result<LoopFuture<T>> {
+pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
     let outer = running_loop()?.create_future();
     if inner.done() {
         pass_on(&*inner.to_any(), &outer)?;

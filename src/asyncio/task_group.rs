@@ -53,6 +53,8 @@ struct Group {
     aborting: Cell<bool>,
     /// The group has cancelled its parent, and owes an `uncancel`.
     cancelled_parent: Cell<bool>,
+    /// The scope is gone: nobody is told of errors any more.
+    left: Cell<bool>,
     /// What the parent awaits while it waits for the tasks.
     completed: RefCell<Option<LoopFuture<()>>>,
 }
@@ -90,6 +92,7 @@ impl TaskGroup {
             exiting: Cell::new(false),
             aborting: Cell::new(false),
             cancelled_parent: Cell::new(false),
+            left: Cell::new(false),
             completed: RefCell::new(None),
         }));
         let inside = Inside(group.0.clone());
@@ -148,14 +151,16 @@ impl Group {
             }
         }
         let Ok(Some(error)) = task.exception() else { return Ok(()) };
-        self.errors.borrow_mut().push(error.clone());
-        if self.parent.done() {
-            let message = "a task of a TaskGroup has failed after its parent was over";
+        if self.left.get() {
+            let message = "a task of a TaskGroup has failed after its scope was dropped";
             let mut context = ExceptionContext::new(message);
             context.exception = Some(error);
             context.task = Some(task.name());
             self.on.call_exception_handler(&context);
-        } else if !self.aborting.get() && !self.cancelled_parent.get() {
+            return Ok(());
+        }
+        self.errors.borrow_mut().push(error);
+        if !self.aborting.get() && !self.cancelled_parent.get() {
             self.abort();
             self.cancelled_parent.set(true);
             self.parent.cancel();
@@ -170,25 +175,27 @@ impl Group {
             self.abort();
         }
         let mut interrupted = self.wait_for_tasks().await;
-        let mut outcome = outcome.map_err(|error| {
-            if error.is_cancelled() {
+        let (value, failure) = match outcome {
+            Ok(value) => (Some(value), None),
+            Err(error) if error.is_cancelled() => {
                 interrupted.get_or_insert(error);
-                None
-            } else {
-                Some(error)
+                (None, None)
             }
-        });
-        if self.cancelled_parent.get() && self.parent.uncancel() == 0 {
+            Err(error) => (None, Some(error)),
+        };
+        if self.cancelled_parent.take() && self.parent.uncancel() == 0 {
             // Nobody but the group has asked for the cancellation.
             interrupted = None;
         }
         let mut errors = self.errors.take();
-        if let (Some(cancelled), true) = (interrupted, errors.is_empty()) {
-            return Err(cancelled);
+        if errors.is_empty() {
+            if let Some(cancelled) = interrupted {
+                return Err(cancelled);
+            }
         }
-        errors.extend(outcome.as_mut().err().and_then(Option::take));
-        match outcome {
-            Ok(value) if errors.is_empty() => Ok(value),
+        errors.extend(failure);
+        match value {
+            Some(value) if errors.is_empty() => Ok(value),
             _ => {
                 self.cancel_parent_again();
                 Err(Error::new_group("unhandled errors in a TaskGroup", errors))
@@ -230,9 +237,14 @@ struct Inside(Rc<Group>);
 
 impl Drop for Inside {
     fn drop(&mut self) {
-        self.0.exiting.set(true);
-        // Only where the scope is dropped half way are there tasks left.
-        self.0.abort();
+        let group = &self.0;
+        group.exiting.set(true);
+        group.left.set(true);
+        // The rest is for a scope that is dropped half way: any other has done it.
+        group.abort();
+        if group.cancelled_parent.take() {
+            group.parent.uncancel();
+        }
     }
 }
 

@@ -1,15 +1,16 @@
 //! [`wait`] and [`as_completed`]: many futures, of which the first, or all, are waited for.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::AnyFuture;
+use super::queue::Queue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, TimerHandle, running_loop};
 
@@ -134,10 +135,9 @@ pub fn as_completed<F: AnyFuture>(
     let on = running_loop()?;
     let futures = unique(futures);
     let missing = Rc::new(Missing {
-        on: on.clone(),
         count: Cell::new(futures.len()),
-        arrived: RefCell::default(),
-        waiter: Cell::new(None),
+        arrived: Queue::new(0),
+        timer: Cell::default(),
     });
     let watched = futures.into_iter().enumerate().map(|(place, future)| {
         let missing = missing.clone();
@@ -148,8 +148,8 @@ pub fn as_completed<F: AnyFuture>(
     let watched: Vec<_> = watched.collect();
     let limit = limit.into().filter(|_| !watched.is_empty());
     let late = missing.clone();
-    let timer = Timer::start(&on, limit, move || late.give_up())?;
-    Ok(AsCompleted { left: watched.len(), watched, missing, _timer: timer })
+    missing.timer.set(Timer::start(&on, limit, move || late.give_up())?);
+    Ok(AsCompleted { left: watched.len(), watched, missing })
 }
 
 /// What [`as_completed`] returns. Dropped, it leaves no callback and no timer behind.
@@ -159,17 +159,15 @@ pub struct AsCompleted<F: AnyFuture> {
     /// How often there is something to give.
     left: usize,
     missing: Rc<Missing>,
-    _timer: Timer,
 }
 
 /// What the futures' callbacks and the timer tell the one who waits.
 struct Missing {
-    on: LoopRef,
     /// How many were not done yet, and are still waited for.
     count: Cell<usize>,
     /// The places of those that are done, in that order; none for one that was given up.
-    arrived: RefCell<VecDeque<Option<usize>>>,
-    waiter: Cell<Option<LoopFuture<()>>>,
+    arrived: Queue<Option<usize>>,
+    timer: Cell<Timer>,
 }
 
 impl Missing {
@@ -179,18 +177,14 @@ impl Missing {
             return Ok(());
         }
         self.count.set(self.count.get() - 1);
-        self.arrived.borrow_mut().push_back(Some(place));
-        self.wake()
+        if self.count.get() == 0 {
+            self.timer.take();
+        }
+        self.arrived.put_nowait(Some(place))
     }
 
     fn give_up(&self) -> Result<()> {
-        let given_up = core::iter::repeat_n(None, self.count.take());
-        self.arrived.borrow_mut().extend(given_up);
-        self.wake()
-    }
-
-    fn wake(&self) -> Result<()> {
-        self.waiter.take().map_or(Ok(()), |waiter| release(&waiter))
+        (0..self.count.take()).try_for_each(|_| self.arrived.put_nowait(None))
     }
 }
 
@@ -209,15 +203,7 @@ impl<F: AnyFuture> AsCompleted<F> {
         if self.left == 0 {
             return Ok(None);
         }
-        let place = loop {
-            let arrived = self.missing.arrived.borrow_mut().pop_front();
-            if let Some(place) = arrived {
-                break place;
-            }
-            let waiter = self.missing.on.create_future();
-            self.missing.waiter.set(Some(waiter.clone()));
-            waiter.await?;
-        };
+        let place = self.missing.arrived.get().await?;
         self.left -= 1;
         match place.and_then(|place| self.watched[place].take()) {
             Some((future, _)) => Ok(Some(future)),
@@ -228,6 +214,7 @@ impl<F: AnyFuture> AsCompleted<F> {
 
 impl<F: AnyFuture> Drop for AsCompleted<F> {
     fn drop(&mut self) {
+        self.missing.timer.take();
         for (future, callback) in self.watched.iter().flatten() {
             future.remove_done_callback(callback);
         }
@@ -275,6 +262,7 @@ impl<F: AnyFuture> Drop for Callbacks<'_, F> {
 }
 
 /// A timer, if there is to be one, that goes when nobody waits any more.
+#[derive(Default)]
 struct Timer(Option<TimerHandle>);
 
 impl Timer {

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::Pin;
 
-use crate::Result;
+use crate::{Lock, Result, Semaphore};
 
 /// What holds a ticker up while it is locked: Photons' `pauser`.
 pub trait Pauser {
@@ -13,4 +13,33 @@ pub trait Pauser {
 
     /// Waits for the lock, and leaves it again.
     fn pause(&self) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+}
+
+impl Pauser for Lock {
+    fn locked(&self) -> bool {
+        self.locked()
+    }
+
+    fn pause(&self) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        let lock = self.clone();
+        Box::pin(async move {
+            lock.acquire().await?;
+            lock.release()
+        })
+    }
+}
+
+impl Pauser for Semaphore {
+    fn locked(&self) -> bool {
+        self.locked()
+    }
+
+    fn pause(&self) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        let semaphore = self.clone();
+        Box::pin(async move {
+            semaphore.acquire().await?;
+            semaphore.release();
+            Ok(())
+        })
+    }
 }

@@ -188,10 +188,17 @@ impl<T: 'static> QueueIter<T> {
     }
 }
 
+/// How often a reader that finds nothing, though it was called, looks again before it waits to
+/// be called anew. The original never stops looking, and keeps its loop from ever going on in
+/// time. Looking for a while gives whatever comes at the same instant to the same reader as
+/// there, at the same turn.
+const PATIENCE: usize = 1_000;
+
 impl<T: 'static> Queue<T> {
     /// Waits for a value; `None` is the end.
     async fn take(&self) -> Result<Option<T>> {
         let Inner { waiter, final_future, empty_on_finished, .. } = &*self.0;
+        let mut in_vain = 0;
         loop {
             wait_for_first_future([final_future as &dyn AnyFuture, waiter]).await?;
             if final_future.done() && (!empty_on_finished || self.is_empty()) {
@@ -205,8 +212,8 @@ impl<T: 'static> Queue<T> {
                     return Ok(Some(value));
                 }
                 Some(QueueEntry::Done) => return Ok(None),
-                // Somebody else took it. A waiter that is still done would have this go round
-                // for ever.
+                // Somebody else took it, and left the waiter done.
+                None if in_vain < PATIENCE => in_vain += 1,
                 None => waiter.reset(false),
             }
         }

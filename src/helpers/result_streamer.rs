@@ -217,13 +217,32 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     /// # Cancellation
     ///
     /// What was added before the cancellation stays.
-    pub async fn add_generator(
+    pub async fn add_generator<S: 'static>(
         &self,
-        generator: AsyncGenerator<V>,
+        generator: AsyncGenerator<V, S>,
         adding: Adding<V, C>,
     ) -> Result<Task<GeneratorComplete>> {
+        self.add_generator_as(generator, adding, GeneratorComplete).await
+    }
+
+    /// As [`add_generator`](ResultStreamer::add_generator), with a task that ends with
+    /// `complete`: for those who keep the tasks of generators and others in one place.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`add_generator`](ResultStreamer::add_generator).
+    pub async fn add_generator_as<S: 'static, T: 'static>(
+        &self,
+        generator: AsyncGenerator<V, S>,
+        adding: Adding<V, C>,
+        complete: T,
+    ) -> Result<Task<T>> {
         let Adding { context, on_each, on_done, .. } = adding;
-        let run = self.clone().drive(generator.clone(), context.clone(), on_each);
+        let run = self.clone().drive(generator.clone(), context.clone(), on_each, complete);
         let task = async_as_background(run, self.0.catcher.is_truthy())?;
         let streamer = self.clone();
         let on_end = move |done: &dyn AnyFuture| {
@@ -242,12 +261,13 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     }
 
     /// The body of a generator's task.
-    async fn drive(
+    async fn drive<S: 'static, T>(
         self,
-        generator: AsyncGenerator<V>,
+        generator: AsyncGenerator<V, S>,
         context: StreamContext<C>,
         on_each: Option<OnResult<V, C>>,
-    ) -> Result<GeneratorComplete> {
+        complete: T,
+    ) -> Result<T> {
         let outcome = self.pass_on_each(&generator, &context, on_each).await;
         let error = outcome.as_ref().err().cloned();
         let stop = async move { stop_async_generator(&generator, None, error).await };
@@ -261,12 +281,12 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             streamer.0.queue.append(Entry::Stopped)
         };
         self.add_any(&stop, true, on_end).await?;
-        outcome.map(|()| GeneratorComplete)
+        outcome.map(|()| complete)
     }
 
-    async fn pass_on_each(
+    async fn pass_on_each<S: 'static>(
         &self,
-        generator: &AsyncGenerator<V>,
+        generator: &AsyncGenerator<V, S>,
         context: &StreamContext<C>,
         on_each: Option<OnResult<V, C>>,
     ) -> Result<()> {

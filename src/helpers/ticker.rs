@@ -180,11 +180,15 @@ impl ATicker {
                 ChildOfFuture::new(&own)?
             }
         };
+        let min_wait = match options.min_wait {
+            MinWait::None if every.is_zero() => MinWait::AtLeast(Duration::ZERO),
+            min_wait => min_wait,
+        };
         let ticker = Rc::new(Inner {
             on: running_loop()?,
             every: Cell::new(moment(every)),
             expected: Cell::new(None),
-            min_wait: options.min_wait,
+            min_wait,
             max_iterations: options.max_iterations,
             max_time: options.max_time,
             pauser: options.pauser,
@@ -369,7 +373,8 @@ impl Inner {
             .await
     }
 
-    /// `min_wait` as it counts: without time between the ticks there are none to leave out.
+    /// `min_wait` as it counts now: where [`ATicker::change_after`] has left no time between the
+    /// ticks, there are none to leave out.
     fn min_wait(&self) -> MinWait {
         match self.min_wait {
             MinWait::None if self.every.get() == 0 => MinWait::AtLeast(Duration::ZERO),

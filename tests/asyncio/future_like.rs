@@ -277,7 +277,7 @@ fn a_failing_callback_is_reported_and_the_others_run(make: Make) {
     let error = Error::new(ErrorKind::Value, "from a callback");
     let raised = error.clone();
     future.add_callback(Callback::new(move |_: &dyn AnyFuture| Err::<(), _>(raised.clone())));
-    future.add_callback(Callback::new(|_: &dyn AnyFuture| panic!("in a callback")));
+    future.add_callback(Callback::new(|_: &dyn AnyFuture| -> () { panic!("in a callback") }));
     future.add_callback(saying(&trace, "called"));
     end(Ok(1));
     settle(&event_loop);

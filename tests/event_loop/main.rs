@@ -25,3 +25,4 @@ mod turns;
 mod waiting;
 mod wakers;
 mod winding_down;
+mod world;

@@ -1,1 +1,533 @@
-//! reentrancy
+//! Whatever of the user's the loop calls or lets go of may call back into the loop in every way:
+//! nothing is borrowed while it does, and nothing is lost. What they all do is in [`World`].
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::fs::File;
+use std::future::{Future, IntoFuture, pending};
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+use std::time::Duration;
+
+use callsoon::{
+    AnyFuture, Callback, Error, ErrorKind, ExceptionContext, LoopRef, Result, generator,
+    running_loop, yield_now,
+};
+
+use crate::support::log_lines::log_lines_with;
+use crate::support::on_drop::on_drop;
+use crate::world::World;
+
+const SOON: Duration = Duration::ZERO;
+
+// -- what is called
+
+#[test]
+fn callbacks_may() {
+    let world = World::new();
+    let on = &world.event_loop;
+    on.call_soon(world.calls_back("soon")).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "soon", &["rest of the turn"]);
+    on.call_later(SOON, world.calls_back("timer")).unwrap();
+    on.call_later(SOON, world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "timer", &["rest of the turn"]);
+    let fut = on.create_future::<()>();
+    let calls = Cell::new(Some(world.calls_back("done")));
+    fut.add_done_callback(move |_: &dyn AnyFuture| calls.take().unwrap()());
+    let rest = world.trace.clone();
+    fut.add_done_callback(move |_: &dyn AnyFuture| rest.push("rest of the turn"));
+    fut.set_result(()).unwrap();
+    world.expect(&[], "done", &["rest of the turn"]);
+}
+
+#[test]
+fn readers_may_and_what_a_removed_one_captured() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let (mut theirs, ours) = UnixStream::pair().unwrap();
+    let ours = Rc::new(ours);
+    theirs.write_all(b"!").unwrap();
+    let calls = RefCell::new(Some(world.calls_back("reader")));
+    let (inner, own) = (LoopRef::clone(on), ours.clone());
+    let captured = on_drop(world.trace.says("reader goes"));
+    on.add_reader(ours.clone(), move || {
+        let _captured = &captured;
+        calls.take().unwrap()();
+        assert!(inner.remove_reader(&own).unwrap());
+    })
+    .unwrap();
+    world.expect(&[], "reader", &["reader goes"]);
+    let captured = on_drop(world.calls_back("replaced"));
+    on.add_reader(ours.clone(), move || _ = &captured).unwrap();
+    on.add_reader(ours.clone(), || ()).unwrap();
+    assert!(on.remove_reader(&ours).unwrap());
+    world.expect(&[], "replaced", &[]);
+    let captured = on_drop(world.calls_back("removed"));
+    on.add_reader(ours.clone(), move || _ = &captured).unwrap();
+    assert!(on.remove_reader(&ours).unwrap());
+    world.expect(&[], "removed", &[]);
+}
+
+#[test]
+fn tasks_may_and_their_bodies_and_results_when_they_go() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let calls = world.calls_back("task");
+    let body = async move {
+        calls();
+        yield_now().await
+    };
+    on.create_task(body).unwrap();
+    world.expect(&[], "task", &[]);
+    let captured = on_drop(world.calls_back("body"));
+    let body = async move {
+        yield_now().await?;
+        drop(captured);
+        Ok(())
+    };
+    on.create_task(body).unwrap();
+    world.expect(&[], "body", &[]);
+    let result = on_drop(world.calls_back("result"));
+    on.create_task(async { Ok(Rc::new(result)) }).unwrap();
+    world.expect(&[], "result", &[]);
+    let captured = on_drop(world.calls_back("unstarted"));
+    let body = async move {
+        drop(captured);
+        Ok(())
+    };
+    on.create_task(body).unwrap().cancel();
+    world.expect(&[], "unstarted", &[]);
+    // A task that is parked on what knows nothing of cancellation is dropped.
+    let captured = on_drop(world.calls_back("foreign"));
+    let body = async move {
+        let _captured = captured;
+        pending::<Result<()>>().await
+    };
+    let foreign = on.create_task(body).unwrap();
+    world.run();
+    foreign.cancel();
+    world.expect(&[], "foreign", &[]);
+    assert!(foreign.cancelled());
+}
+
+#[test]
+fn generators_may_and_their_bodies_when_they_go() {
+    let world = World::new();
+    let captured = on_drop(world.calls_back("unstarted"));
+    let unstarted = generator(async move |y| {
+        drop(captured);
+        y.give(1).await.map(drop)
+    });
+    drop(unstarted);
+    world.expect(&[], "unstarted", &[]);
+    let captured = on_drop(world.calls_back("midway"));
+    let midway = generator(async move |y| {
+        let _captured = captured;
+        y.give(1).await.map(drop)
+    });
+    let main = async move { midway.anext().await };
+    assert_eq!(world.event_loop.run_until_complete(main).unwrap(), 1);
+    world.expect(&[], "midway", &[]);
+}
+
+#[test]
+fn exception_handlers_may() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let (calls, says) = (Cell::new(Some(world.calls_back("handler"))), world.trace.clone());
+    let handler = move |_: &LoopRef, context: &ExceptionContext| {
+        says.push(context.exception.as_ref().unwrap().message());
+        calls.take().unwrap()();
+    };
+    on.set_exception_handler(Some(Rc::new(handler)));
+    on.call_soon(|| -> Result<()> { Err(Error::new(ErrorKind::Value, "bad")) }).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&["bad"], "handler", &["rest of the turn"]);
+}
+
+#[test]
+fn loggers_may() {
+    let world = World::new();
+    let on = &world.event_loop;
+    on.set_exception_handler(None);
+    thread_local!(static CALLS: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) });
+    let logs = |calls: Box<dyn FnOnce()>| {
+        CALLS.set(Some(calls));
+        let then = || {
+            if let Some(calls) = CALLS.take() {
+                calls();
+            }
+        };
+        log_lines_with(then, || world.run())
+    };
+    on.call_soon(|| -> Result<()> { Err(Error::new(ErrorKind::Value, "bad")) }).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    assert_eq!(logs(Box::new(world.calls_back("logger"))).len(), 1);
+    world.expect(&[], "logger", &["rest of the turn"]);
+    on.set_debug(true);
+    on.set_slow_callback_duration(SOON);
+    on.call_soon(|| ()).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    assert!(logs(Box::new(world.calls_back("slow"))).len() > 2);
+    on.set_debug(false);
+    world.expect(&[], "slow", &["rest of the turn"]);
+}
+
+// -- what is cloned and shown
+
+#[test]
+fn clones_of_results_may() {
+    struct Clones(Rc<Cell<Option<Box<dyn FnOnce()>>>>);
+    impl Clone for Clones {
+        fn clone(&self) -> Clones {
+            if let Some(calls) = self.0.take() {
+                calls();
+            }
+            Clones(self.0.clone())
+        }
+    }
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<Clones>();
+    let calls: Box<dyn FnOnce()> = Box::new(world.calls_back("clone"));
+    for _ in 0..2 {
+        let (fut, trace) = (fut.clone(), world.trace.clone());
+        let waiter = async move {
+            fut.await?;
+            trace.push("awaited");
+            Ok(())
+        };
+        on.create_task(waiter).unwrap();
+    }
+    world.run();
+    fut.set_result(Clones(Rc::new(Cell::new(Some(calls))))).unwrap();
+    world.expect(&[], "clone", &["awaited", "awaited"]);
+}
+
+#[test]
+fn errors_that_are_shown_may() {
+    // An error is Send and Sync, and what is to be called is neither: it is looked up.
+    thread_local!(static SHOWS: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) });
+    #[derive(Clone, Copy)]
+    struct Bad;
+    impl fmt::Debug for Bad {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            if let Some(calls) = SHOWS.take() {
+                calls();
+            }
+            f.write_str("Bad")
+        }
+    }
+    impl fmt::Display for Bad {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            fmt::Debug::fmt(self, f)
+        }
+    }
+    impl std::error::Error for Bad {}
+
+    let world = World::new();
+    let on = &world.event_loop;
+    let shows = |name: &str| {
+        let calls: Box<dyn FnOnce()> = Box::new(world.calls_back(name));
+        SHOWS.set(Some(calls));
+    };
+    shows("future");
+    let fut = on.create_future::<()>();
+    fut.set_exception(Error::other(Bad)).unwrap();
+    on.call_soon(move || drop(fut)).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(
+        &[],
+        "future",
+        &["Future exception was never retrieved", "rest of the turn"],
+    );
+    shows("task");
+    drop(on.create_task(async { Err::<(), _>(Error::other(Bad)) }).unwrap());
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "task", &["Task exception was never retrieved", "rest of the turn"]);
+}
+
+// -- what is let go
+
+#[test]
+fn what_a_cancelled_callback_or_timer_captured_may() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let captured = on_drop(world.calls_back("handle"));
+    let handle = on.call_soon(move || drop(captured)).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    handle.cancel();
+    world.trace.push("cancelled");
+    world.expect(&[], "handle", &["cancelled", "rest of the turn"]);
+    let captured = on_drop(world.calls_back("timer"));
+    let timer = on.call_later(SOON, move || drop(captured)).unwrap();
+    let cancels = timer.clone();
+    on.call_soon(move || cancels.cancel()).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "timer", &["rest of the turn"]);
+    assert!(timer.cancelled());
+}
+
+#[test]
+fn what_a_callback_captured_may_after_its_run() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let captured = on_drop(world.calls_back("captured"));
+    let says = world.trace.clone();
+    on.call_soon(move || {
+        let _captured = &captured;
+        says.push("callback");
+    })
+    .unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&["callback"], "captured", &["rest of the turn"]);
+}
+
+#[test]
+fn what_a_removed_done_callback_or_a_pending_future_holds_may() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<()>();
+    let captured = on_drop(world.calls_back("removed"));
+    let callback = Callback::new(move |_: &dyn AnyFuture| _ = &captured);
+    fut.add_done_callback(&callback);
+    let equal = Callback::new(nothing);
+    assert_eq!(fut.remove_done_callback(&equal), 0);
+    // The last one that holds the closure is the future's own list.
+    let id = callback.clone();
+    drop(callback);
+    assert!(fut.has_callback(&id));
+    let on_it = Callback::new(nothing);
+    fut.add_done_callback(&on_it);
+    fut.remove_done_callback(&id);
+    drop(id);
+    world.expect(&[], "removed", &[]);
+    let captured = on_drop(world.calls_back("pending"));
+    fut.add_done_callback(move |_: &dyn AnyFuture| _ = &captured);
+    drop(fut);
+    world.expect(&[], "pending", &[]);
+    let captured = on_drop(world.calls_back("value"));
+    let fut = on.create_future();
+    fut.set_result(captured).unwrap();
+    drop(fut);
+    world.expect(&[], "value", &[]);
+    let (first, second) = (on_drop(|| ()), on_drop(world.calls_back("refused")));
+    let fut = on.create_future::<Box<dyn std::any::Any>>();
+    fut.set_result(Box::new(first)).unwrap();
+    assert!(fut.set_result(Box::new(second)).is_err());
+    world.expect(&[], "refused", &[]);
+}
+
+fn nothing(_: &dyn AnyFuture) {}
+
+#[test]
+fn what_a_refused_reader_captured_may() {
+    let world = World::new();
+    let captured = on_drop(world.calls_back("refused"));
+    let manifest = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let refused = world.event_loop.add_reader(manifest, move || _ = &captured);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Other);
+    world.expect(&[], "refused", &[]);
+}
+
+#[test]
+fn a_drop_outside_of_a_turn_may_run_the_loop() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let inner = world.clone();
+    let captured = on_drop(move || {
+        assert_eq!(inner.event_loop.run_once(Some(SOON)).unwrap(), 2);
+        inner.trace.push("ran a turn");
+    });
+    let handle = on.call_soon(move || drop(captured)).unwrap();
+    on.call_soon(world.trace.says("in the turn")).unwrap();
+    handle.cancel();
+    world.trace.expect(["in the turn", "ran a turn"]);
+}
+
+#[test]
+fn callbacks_may_cancel_each_other() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let handles: Rc<RefCell<Vec<callsoon::Handle>>> = Rc::default();
+    for n in 0..10 {
+        let (all, says) = (handles.clone(), world.trace.clone());
+        let cancels = move || {
+            says.push(n);
+            let next = all.borrow().get(n + 1).cloned();
+            if let Some(next) = next {
+                next.cancel();
+            }
+        };
+        let handle = on.call_soon(cancels).unwrap();
+        handles.borrow_mut().push(handle);
+    }
+    assert_eq!(on.run_once(None).unwrap(), 10);
+    world.trace.expect(["0", "2", "4", "6", "8"]);
+}
+
+// -- wakers
+
+thread_local! {
+    /// What the hooked waker does when it is cloned, woken and dropped, first come first served.
+    static HOOKS: RefCell<Vec<(Hook, Box<dyn FnOnce()>)>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Hook {
+    Clone,
+    Wake,
+    Drop,
+}
+
+fn hook(which: Hook, does: impl FnOnce() + 'static) {
+    HOOKS.with_borrow_mut(|hooks| hooks.push((which, Box::new(does))));
+}
+
+fn call_hook(which: Hook) {
+    let does = HOOKS.with_borrow_mut(|hooks| {
+        let at = hooks.iter().position(|(own, _)| *own == which)?;
+        Some(hooks.remove(at).1)
+    });
+    if let Some(does) = does {
+        does();
+    }
+}
+
+/// A waker that calls the hooks of its thread.
+#[allow(unsafe_code)]
+fn hooked_waker() -> Waker {
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            call_hook(Hook::Clone);
+            RawWaker::new(data, &TABLE)
+        },
+        |_| {
+            call_hook(Hook::Wake);
+            call_hook(Hook::Drop);
+        },
+        |_| call_hook(Hook::Wake),
+        |_| call_hook(Hook::Drop),
+    );
+    // SAFETY: There is no data, and what the table's functions look up is their own thread's: they
+    // can be called anywhere, in any number and order.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
+/// Polls what is inside with the hooked waker, and forgets about its own.
+struct Hooked<F>(F);
+
+impl<F: Future + Unpin> Future for Hooked<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Output> {
+        let waker = hooked_waker();
+        let outcome = pin!(&mut self.0).poll(&mut Context::from_waker(&waker));
+        std::mem::forget(waker);
+        outcome
+    }
+}
+
+#[test]
+fn wakers_of_others_may_when_they_are_cloned_woken_and_dropped() {
+    for in_a_task in [false, true] {
+        let world = World::new();
+        let on = &world.event_loop;
+        let fut = on.create_future::<i32>();
+        let (waits, says) = (Rc::new(RefCell::new(Some(fut.clone().into_future()))), &world.trace);
+        hook(Hook::Clone, world.calls_back("clone"));
+        hook(Hook::Wake, world.calls_back("wake"));
+        hook(Hook::Drop, world.calls_back("drop"));
+        let (polled, trace) = (waits.clone(), says.clone());
+        let poll = move || {
+            let waker = hooked_waker();
+            let mut polled = polled.borrow_mut();
+            let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
+            std::mem::forget(waker);
+            trace.push(format!("polled: {outcome:?}"));
+        };
+        if in_a_task {
+            let body = async move {
+                poll();
+                pending::<Result<()>>().await
+            };
+            on.create_task(body).unwrap();
+        } else {
+            on.call_soon(move || poll()).unwrap();
+        }
+        world.expect(&[], "clone", &["polled: Pending"]);
+        fut.set_result(7).unwrap();
+        on.call_soon(says.says("rest of the turn")).unwrap();
+        on.run_once(None).unwrap();
+        // A waker is woken by value: its drop follows at once.
+        says.push("-");
+        world.run();
+        let after = |name: &str| {
+            [": soon", ": task begins", ": unstarted task goes", ": done", ": sent"]
+                .map(|line| format!("{name}{line}"))
+        };
+        let mut expected = Vec::new();
+        for name in ["wake", "drop"] {
+            expected.extend([" begins", ": told", " ends"].map(|line| format!("{name}{line}")));
+        }
+        expected.extend(["rest of the turn", "-"].map(String::from));
+        expected.extend(after("wake"));
+        expected.extend(after("drop"));
+        for line in ["timer", "task ends"] {
+            expected.extend(["wake", "drop"].map(|name| format!("{name}: {line}")));
+        }
+        says.expect(expected);
+        world.event_loop.set_exception_handler(None);
+    }
+}
+
+#[test]
+fn a_waker_that_is_taken_back_may_when_it_is_dropped() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<i32>();
+    let waits = Hooked(fut.clone().into_future());
+    let cell = Rc::new(RefCell::new(Some(waits)));
+    let polled = cell.clone();
+    on.call_soon(move || {
+        let mut polled = polled.borrow_mut();
+        let waker = hooked_waker();
+        let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
+        assert!(outcome.is_pending());
+    })
+    .unwrap();
+    world.run();
+    hook(Hook::Drop, world.calls_back("drop"));
+    on.call_soon(move || drop(cell.take())).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "drop", &["rest of the turn"]);
+    assert_eq!(format!("{fut:?}"), "<Future pending>");
+}
+
+/// The hook sets the very future that is being awaited, while the await parks.
+#[test]
+fn a_future_that_is_set_while_somebody_parks_on_it_wakes_them() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<i32>();
+    let sets = fut.clone();
+    hook(Hook::Clone, move || sets.set_result(7).unwrap());
+    let says = world.trace.clone();
+    hook(Hook::Wake, move || says.push("woken"));
+    let mut waits = Hooked(fut.into_future());
+    let says = world.trace.clone();
+    let polls = move || {
+        let waker = hooked_waker();
+        let outcome = pin!(&mut waits).poll(&mut Context::from_waker(&waker));
+        says.push(format!("{outcome:?}"));
+        std::mem::forget(waits);
+    };
+    on.call_soon(polls).unwrap();
+    world.run();
+    world.trace.expect(["Pending", "woken"]);
+    assert!(running_loop().is_err());
+}

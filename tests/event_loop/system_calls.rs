@@ -1,1 +1,138 @@
-//! system_calls
+//! What a busy loop asks of the machine: nothing.
+
+use std::time::Duration;
+
+use crate::machine::Machine;
+
+/// Keeps the loop busy for so many turns: each callback schedules the next one.
+fn busy(on: &callsoon::LoopRef, turns: usize) {
+    if turns > 0 {
+        let next = on.clone();
+        on.call_soon(move || busy(&next, turns - 1)).unwrap();
+    }
+}
+
+#[test]
+fn a_turn_with_work_ready_asks_its_host_neither_for_sleep_nor_for_the_time() {
+    let (machine, event_loop) = Machine::with_loop();
+    busy(&event_loop, 100);
+    for _ in 0..100 {
+        assert_eq!(event_loop.run_once(None).unwrap(), 1);
+    }
+    assert_eq!(machine.take_waits(), []);
+    assert_eq!(machine.take_looks_at_clock(), 0);
+    // With a timer the time matters, and is looked at once a turn.
+    event_loop.call_later(Duration::from_secs(1), || ()).unwrap();
+    machine.take_looks_at_clock();
+    busy(&event_loop, 100);
+    for _ in 0..100 {
+        assert_eq!(event_loop.run_once(None).unwrap(), 1);
+    }
+    assert_eq!(machine.take_waits(), []);
+    assert_eq!(machine.take_looks_at_clock(), 100);
+}
+
+#[cfg(target_os = "linux")]
+mod traced {
+    use std::os::unix::net::UnixStream;
+    use std::process::{Command, Stdio};
+    use std::rc::Rc;
+    use std::{env, fs};
+
+    use callsoon::EventLoop;
+
+    use super::busy;
+
+    const NAME: &str = concat!(
+        "system_calls::traced::",
+        "a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call"
+    );
+    const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
+    const TURNS: usize = 1000;
+
+    /// The proof is a system call tracer's: the test runs itself again under `strace`, and looks
+    /// at what the loop's thread called between two marks, which are system calls themselves
+    /// (questions after files that aren't there). Nothing that the program could count about
+    /// itself says as much: a poll that doesn't wait leaves no trace in it.
+    ///
+    /// The last stretch, with a socket, shows that calls would be seen. Where there is no
+    /// `strace`, or it may not trace, what is left is that a loop which never watched anything
+    /// has made nothing that it could poll, and what the test above says of its host; then this
+    /// one says so on its error output.
+    #[test]
+    fn a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call() {
+        if env::var_os(CHILD).is_some() {
+            return be_traced();
+        }
+        let log = env::temp_dir().join(format!("callsoon-strace-{}", std::process::id()));
+        let own = env::current_exe().unwrap();
+        let child = |mut command: Command| {
+            command.args([NAME, "--exact", "--test-threads=1"]).env(CHILD, "1");
+            command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+        };
+        let mut strace = Command::new("strace");
+        strace.arg("-f").arg("-o").arg(&log).arg(&own);
+        let traced = child(strace);
+        let calls = fs::read_to_string(&log).unwrap_or_default();
+        // It may never have been made.
+        let _ = fs::remove_file(&log);
+        if !traced || !calls.contains("callsoon-mark") {
+            assert!(child(Command::new(&own)), "the child fails without strace, too");
+            eprintln!("no system calls were looked at: strace is missing or may not trace");
+            return;
+        }
+        assert_eq!(calls_between(&calls, "never-watched"), [""; 0]);
+        assert_eq!(calls_between(&calls, "watched-before"), [""; 0]);
+        assert!(calls_between(&calls, "watching").len() >= TURNS, "strace shows no polls");
+    }
+
+    /// What the marking thread called between the first and the second mark of this name.
+    fn calls_between<'a>(log: &'a str, name: &str) -> Vec<&'a str> {
+        let mark = format!("/callsoon-mark/{name}\"");
+        let of_thread = |line: &'a str| line.split_whitespace().next();
+        let marked = log.lines().find(|line| line.contains(&mark)).expect("a mark");
+        let thread = of_thread(marked);
+        let mut own = log.lines().filter(|line| of_thread(line) == thread);
+        own.find(|line| line.contains(&mark)).expect("the first mark");
+        let mut between = Vec::new();
+        for line in own {
+            if line.contains(&mark) {
+                return between;
+            }
+            between.push(line);
+        }
+        panic!("no second mark {name}");
+    }
+
+    fn marked(name: &str, body: impl FnOnce()) {
+        let mark = format!("/callsoon-mark/{name}");
+        assert!(fs::metadata(&mark).is_err());
+        body();
+        assert!(fs::metadata(&mark).is_err());
+    }
+
+    fn be_traced() {
+        let event_loop = EventLoop::new();
+        let turns = || {
+            busy(&event_loop, TURNS);
+            for _ in 0..TURNS {
+                assert_eq!(event_loop.run_once(None).unwrap(), 1);
+            }
+        };
+        turns(); // What memory it needs it has from here on.
+        marked("never-watched", turns);
+        assert!(!open_files().any(|file| file.contains("eventpoll")));
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let ours = Rc::new(ours);
+        event_loop.add_reader(ours.clone(), || ()).unwrap();
+        assert!(open_files().any(|file| file.contains("eventpoll")));
+        marked("watching", turns);
+        event_loop.remove_reader(&ours).unwrap();
+        marked("watched-before", turns);
+    }
+
+    fn open_files() -> impl Iterator<Item = String> {
+        let files = fs::read_dir("/proc/self/fd").unwrap();
+        files.flatten().filter_map(|file| Some(fs::read_link(file.path()).ok()?.display().to_string()))
+    }
+}

@@ -56,6 +56,36 @@ impl<'a> Args<'a> {
         self.read("time in seconds", read_seconds)
     }
 
+    /// False where nothing more stands.
+    pub(crate) fn flag(&mut self) -> Result<bool, Malformed> {
+        if self.rest.len() == 0 {
+            return Ok(false);
+        }
+        self.read("true or false", Json::as_bool)
+    }
+
+    /// A name or null; null where nothing more stands.
+    pub(crate) fn optional_name(&mut self) -> Result<Option<Name>, Malformed> {
+        if self.rest.len() == 0 {
+            return Ok(None);
+        }
+        self.read("name or null", |json| match json {
+            Json::Null => Some(None),
+            json => json.as_str().map(|name| Some(Rc::from(name))),
+        })
+    }
+
+    pub(crate) fn names(&mut self) -> Result<Vec<Name>, Malformed> {
+        self.read("list of names", |json| {
+            json.as_array()?.iter().map(|json| json.as_str().map(Rc::from)).collect()
+        })
+    }
+
+    /// Null for never.
+    pub(crate) fn seconds_or_never(&mut self) -> Result<Option<Duration>, Malformed> {
+        self.read("time in seconds", read_seconds_or_never)
+    }
+
     pub(crate) fn count(&mut self) -> Result<usize, Malformed> {
         self.read("count", |json| json.as_u64().and_then(|count| usize::try_from(count).ok()))
     }
@@ -107,15 +137,45 @@ impl<'a> Options<'a> {
 
     /// False where it is not there.
     pub(crate) fn flag(&self, key: &str) -> Result<bool, Malformed> {
-        Ok(self.read(key, |json| Ok(json.as_bool()))?.unwrap_or(false))
+        self.flag_or(key, false)
     }
 
+    pub(crate) fn flag_or(&self, key: &str, default: bool) -> Result<bool, Malformed> {
+        Ok(self.read(key, |json| Ok(json.as_bool()))?.unwrap_or(default))
+    }
+
+    /// Null counts as not there.
     pub(crate) fn name(&self, key: &str) -> Result<Option<Name>, Malformed> {
-        self.read(key, |json| Ok(json.as_str().map(Rc::from)))
+        let name = self.read(key, |json| {
+            Ok(match json {
+                Json::Null => Some(None),
+                json => json.as_str().map(|name| Some(Rc::from(name))),
+            })
+        })?;
+        Ok(name.flatten())
+    }
+
+    pub(crate) fn count(&self, key: &str) -> Result<Option<usize>, Malformed> {
+        self.read(key, |json| Ok(json.as_u64().and_then(|count| usize::try_from(count).ok())))
+    }
+
+    /// Python's `False` in a number's place is an inner none.
+    pub(crate) fn seconds_or_false(&self, key: &str) -> Result<Option<Option<Duration>>, Malformed> {
+        self.read(key, |json| {
+            Ok(match json {
+                Json::Bool(false) => Some(None),
+                json => read_seconds(json).map(Some),
+            })
+        })
     }
 
     pub(crate) fn value(&self, key: &str) -> Result<Option<Value>, Malformed> {
         self.read(key, |json| Ok(read_value(json)))
+    }
+
+    /// None where it is null, too.
+    pub(crate) fn seconds(&self, key: &str) -> Result<Option<Duration>, Malformed> {
+        self.read(key, |json| Ok(read_seconds_or_never(json))).map(Option::flatten)
     }
 
     pub(crate) fn block(&self, key: &str) -> Result<Option<Block>, Malformed> {
@@ -134,4 +194,8 @@ fn read_value(json: &Json) -> Option<Value> {
 
 fn read_seconds(json: &Json) -> Option<Duration> {
     json.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+}
+
+fn read_seconds_or_never(json: &Json) -> Option<Option<Duration>> {
+    if json.is_null() { Some(None) } else { read_seconds(json).map(Some) }
 }

@@ -44,7 +44,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "cancel_returns" => {
             let v = args.name()?;
             now(move |me| {
-                let took = me.vars.future(&v)?.cancel();
+                let took = me.vars.any(&v)?.cancel();
                 me.say(format_args!("cancel {v} -> {took}"));
                 Ok(())
             })
@@ -52,7 +52,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "await" => {
             let v = args.name()?;
             awaits(async move |me| {
-                let awaited = async { me.vars.awaitable(&v)?.wait().await };
+                let awaited = async { me.vars.wait(&v)?.await };
                 me.outcome(format_args!("await {v}"), awaited).await
             })
         }
@@ -66,7 +66,7 @@ fn decode_asking(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
         "state" => {
             let v = args.name()?;
             now(move |me| {
-                let future = me.vars.future(&v)?;
+                let future = me.vars.any(&v)?;
                 me.say(format_args!("{v} is {}", state(&*future)));
                 Ok(())
             })
@@ -86,7 +86,7 @@ fn decode_asking(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
         "exception" => {
             let v = args.name()?;
             now(move |me| {
-                match me.vars.future(&v).and_then(|future| future.exception()) {
+                match me.vars.any(&v).and_then(|future| future.exception()) {
                     Ok(found) => {
                         me.say(format_args!("{v}.exception() -> {}", Value::from(found)));
                     }
@@ -107,21 +107,21 @@ fn decode_callbacks(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, 
         "on_done" => {
             let (v, cb) = (args.name()?, args.name()?);
             now(move |me| {
-                me.vars.future(&v)?.add_callback(me.callback(&cb));
+                me.vars.any(&v)?.add_callback(me.callback(&cb));
                 Ok(())
             })
         }
         "off_done" => {
             let (v, cb) = (args.name()?, args.name()?);
             now(move |me| {
-                me.vars.future(&v)?.remove_done_callback(&me.callback(&cb));
+                me.vars.any(&v)?.remove_done_callback(&me.callback(&cb));
                 Ok(())
             })
         }
         "has_callback" => {
             let (v, cb) = (args.name()?, args.name()?);
             now(move |me| {
-                let found = hp::fut_has_callback(&*me.vars.future(&v)?, &me.callback(&cb));
+                let found = hp::fut_has_callback(&*me.vars.any(&v)?, &me.callback(&cb));
                 me.say(format_args!("{v} has {cb}: {found}"));
                 Ok(())
             })
@@ -156,7 +156,7 @@ impl Speaker {
         if let Ok(timer) = self.vars.get::<TimerHandle>(v) {
             timer.cancel();
         } else {
-            self.vars.future(v)?.cancel();
+            self.vars.any(v)?.cancel();
         }
         Ok(())
     }
@@ -169,7 +169,7 @@ impl Speaker {
         process: Option<&Name>,
     ) -> Result<(), Error> {
         let process = process.map(|name| self.process(name));
-        let from = self.vars.future(from)?;
+        let from = self.vars.any(from)?;
         let callback = hp::transfer_result(&*self.vars.future(to)?, errors_only, process);
         from.add_callback(callback);
         Ok(())

@@ -33,10 +33,34 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// The error's name in its text, which is `NAME` for a program's own, and `NAME: MESSAGE` for
-/// one that the runtime made.
-fn name_in(text: &str) -> &str {
-    text.split_once(": ").map_or(text, |(name, _)| name)
+/// The error's name in its text, which is `NAME` for a program's own, `NAME: MESSAGE` for one
+/// that the runtime made, and `ExceptionGroup: MESSAGE [TEXT, TEXT]` for several.
+fn name_in(text: &str) -> String {
+    let group = text.strip_prefix("ExceptionGroup: ").and_then(|text| text.split_once(" ["));
+    if let Some((_, parts)) = group {
+        let parts = parts.strip_suffix(']').unwrap_or(parts);
+        let names: Vec<String> = split_outside(parts).into_iter().map(name_in).collect();
+        return format!("group[{}]", names.join(","));
+    }
+    text.split_once(": ").map_or(text, |(name, _)| name).to_owned()
+}
+
+/// The parts of a list, whose commas inside of brackets are not its own.
+fn split_outside(list: &str) -> Vec<&str> {
+    let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
+    for (at, byte) in list.bytes().enumerate() {
+        match byte {
+            b'[' => depth += 1,
+            b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 0 => {
+                parts.push(list[start..at].trim_start());
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    parts.push(list[start..].trim_start());
+    parts
 }
 
 /// While this lives, what this thread logs is said in `trace`.

@@ -118,12 +118,23 @@ impl Speaker {
         self.inner(self.label(name)).run_coroutine(self.program.coros.get(name).cloned())
     }
 
-    /// A new instance of an async generator.
+    /// A new instance of an async generator, which this one drives.
     pub(crate) fn generator(&self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
-        let inner = self.inner(self.label(name));
+        self.inner(self.label(name)).as_generator(name)
+    }
+
+    /// A new instance of an async generator that a task of its own drives.
+    pub(crate) fn alone_generator(
+        &self,
+        name: &Name,
+    ) -> Result<AsyncGenerator<Value, Value>, Error> {
+        self.alone(self.label(name)).as_generator(name)
+    }
+
+    fn as_generator(self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
         let body = self.program.gens.get(name).cloned().ok_or_else(|| named("KeyError"))?;
         Ok(AsyncGenerator::new(async move |yielder| {
-            inner.giving(yielder).run_generator(body).await
+            self.giving(yielder).run_generator(body).await
         }))
     }
 }

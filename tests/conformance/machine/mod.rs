@@ -10,25 +10,37 @@
 //! - `machine`: what a run shares: program, table, labels, callbacks, fuel
 //! - `speaker`: one coroutine, generator or callback that runs statements and says lines
 //! - `execute`: a whole run, from main's start to the end's report
-//! - the families of statements: `control`, `futures`, `tasks`, `generators`
+//! - the families of statements: `control`, `futures`, `tasks`, `generators`,
+//!   `wrappers`, `waiting`, `queue`, `ticker`, `holder`, `streamer`, `locks`,
+//!   `channels`, `groups`, `timeouts`
 //!
 //! A new family is a new file with a `decode`, and its line in `statement::FAMILIES`.
 
 mod args;
+mod channels;
 mod control;
 mod execute;
 mod failure;
 mod futures;
 mod generators;
+mod groups;
+mod holder;
+mod locks;
 mod logged;
 #[expect(clippy::module_inception, reason = "the machine itself, in the folder that is about it")]
 mod machine;
 mod program;
+mod queue;
 mod speaker;
 mod statement;
+mod streamer;
 mod tasks;
+mod ticker;
+mod timeouts;
 mod trace;
 mod value;
 mod vars;
+mod waiting;
+mod wrappers;
 
 pub(crate) use execute::run;

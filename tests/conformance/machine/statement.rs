@@ -11,7 +11,10 @@ use super::failure::Done;
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::value::Value;
-use super::{control, futures, generators, tasks};
+use super::{
+    channels, control, futures, generators, groups, holder, locks, queue, streamer, tasks, ticker,
+    timeouts, waiting, wrappers,
+};
 
 /// Statements that run one after the other.
 pub(crate) type Block = Rc<[Statement]>;
@@ -38,7 +41,22 @@ pub(crate) enum Statement {
 type Decode = fn(&str, &mut Args<'_>) -> Result<Option<Statement>, Malformed>;
 
 /// Every family there is.
-const FAMILIES: &[Decode] = &[control::decode, futures::decode, tasks::decode, generators::decode];
+const FAMILIES: &[Decode] = &[
+    control::decode,
+    futures::decode,
+    tasks::decode,
+    generators::decode,
+    locks::decode,
+    channels::decode,
+    wrappers::decode,
+    waiting::decode,
+    queue::decode,
+    ticker::decode,
+    holder::decode,
+    streamer::decode,
+    groups::decode,
+    timeouts::decode,
+];
 
 pub(crate) fn decode(json: &Json) -> Result<Statement, Malformed> {
     let (op, mut args) = Args::of(json)?;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use callsoon::{AnyFuture, Error};
+use callsoon::{AnyFuture, Error, FutureLike, helpers as hp};
 
 use super::failure::{error_name, outcome_of};
 
@@ -12,6 +12,9 @@ pub(crate) enum Value {
     None,
     Int(i64),
     Text(String),
+    List(Vec<Value>),
+    /// What the task of a streamed generator returns.
+    Complete,
     /// An exception that was asked for, and so is a value.
     Error(Error),
 }
@@ -22,6 +25,11 @@ impl fmt::Display for Value {
             Value::None => f.write_str("none"),
             Value::Int(number) => write!(f, "{number}"),
             Value::Text(text) => f.write_str(text),
+            Value::List(values) => {
+                let shown: Vec<String> = values.iter().map(Value::to_string).collect();
+                write!(f, "[{}]", shown.join(","))
+            }
+            Value::Complete => f.write_str("complete"),
             Value::Error(error) => f.write_str(&error_name(error)),
         }
     }
@@ -30,6 +38,12 @@ impl fmt::Display for Value {
 impl From<()> for Value {
     fn from((): ()) -> Value {
         Value::None
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Value {
+        Value::Int(i64::try_from(number).expect("a program counts no further"))
     }
 }
 
@@ -45,6 +59,19 @@ impl From<Option<Error>> for Value {
     }
 }
 
+impl From<Vec<Value>> for Value {
+    fn from(values: Vec<Value>) -> Value {
+        Value::List(values)
+    }
+}
+
+/// What `gather` makes of exceptions when it returns them.
+impl From<Vec<Result<Value, Error>>> for Value {
+    fn from(outcomes: Vec<Result<Value, Error>>) -> Value {
+        Value::List(outcomes.into_iter().map(|it| it.unwrap_or_else(Value::Error)).collect())
+    }
+}
+
 /// The state of a future as the trace shows it.
 pub(crate) fn state(future: &dyn AnyFuture) -> String {
     if !future.done() {
@@ -55,15 +82,27 @@ pub(crate) fn state(future: &dyn AnyFuture) -> String {
     }
     match future.exception() {
         Ok(Some(error)) => format!("exception:{}", error_name(&error)),
-        Ok(None) => result_of(future),
+        Ok(None) => match result_of(future) {
+            Ok(value) => format!("result:{value}"),
+            Err(error) => outcome_of(&error),
+        },
         Err(error) => outcome_of(&error),
     }
 }
 
-fn result_of(future: &dyn AnyFuture) -> String {
-    match future.of::<Value>().map(|future| future.result()) {
-        Some(Ok(value)) => format!("result:{value}"),
-        Some(Err(error)) => outcome_of(&error),
-        None => unreachable!("the futures of a program are futures of values"),
+/// The result of any future that a program can have.
+fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
+    let any = future.as_any();
+    if let Some(resettable) = any.downcast_ref::<hp::ResettableFuture<Value>>() {
+        return resettable.result();
     }
+    if let Some(child) = any.downcast_ref::<hp::ChildOfFuture<Value>>() {
+        return child.result();
+    }
+    if let Some(gathered) = future.of::<Vec<Value>>() {
+        return Ok(Value::List(gathered.result()?));
+    }
+    let future: &dyn FutureLike<Value> =
+        future.of().expect("the futures of a program are futures of values");
+    future.result()
 }

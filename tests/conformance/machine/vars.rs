@@ -3,11 +3,13 @@
 use std::any::Any;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::rc::Rc;
 
-use callsoon::{Error, FutureLike, Task};
+use callsoon::{AnyFuture, Error, FutureLike, Task};
 
 use super::failure::named;
+use super::groups::Gathered;
 use super::value::Value;
 
 /// A name in a program.
@@ -17,6 +19,7 @@ pub(crate) type Name = Rc<str>;
 #[derive(Clone)]
 enum Thing {
     Future(Rc<dyn FutureLike<Value>>),
+    Gathered(Rc<dyn Gathered>),
     Other(Rc<dyn Any>),
 }
 
@@ -36,6 +39,10 @@ struct Table {
 impl Vars {
     pub(crate) fn put_future(&self, name: &Name, future: &dyn FutureLike<Value>) {
         self.put_thing(name, Thing::Future(future.to_future_like()));
+    }
+
+    pub(crate) fn put_gathered(&self, name: &Name, gathered: Rc<dyn Gathered>) {
+        self.put_thing(name, Thing::Gathered(gathered));
     }
 
     pub(crate) fn put<T: 'static>(&self, name: &Name, other: T) {
@@ -62,15 +69,36 @@ impl Vars {
     pub(crate) fn awaitable(&self, name: &str) -> Result<Rc<dyn FutureLike<Value>>, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future),
+            Thing::Gathered(_) | Thing::Other(_) => Err(named("TypeError")),
+        }
+    }
+
+    /// What awaits anything that can be awaited.
+    pub(crate) fn wait(
+        &self,
+        name: &str,
+    ) -> Result<Pin<Box<dyn Future<Output = Result<Value, Error>>>>, Error> {
+        match self.thing(name)? {
+            Thing::Future(future) => Ok(Box::pin(future.wait())),
+            Thing::Gathered(gathered) => Ok(gathered.wait()),
             Thing::Other(_) => Err(named("TypeError")),
         }
     }
 
-    /// Anything with a future's methods.
+    /// Anything with a future's methods, whatever its results.
+    pub(crate) fn any(&self, name: &str) -> Result<Rc<dyn AnyFuture>, Error> {
+        match self.thing(name)? {
+            Thing::Future(future) => Ok(future.to_any()),
+            Thing::Gathered(gathered) => Ok(gathered.to_any()),
+            Thing::Other(_) => Err(named("AttributeError")),
+        }
+    }
+
+    /// Anything with a future's methods, that can be given a result.
     pub(crate) fn future(&self, name: &str) -> Result<Rc<dyn FutureLike<Value>>, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future),
-            Thing::Other(_) => Err(named("AttributeError")),
+            Thing::Gathered(_) | Thing::Other(_) => Err(named("AttributeError")),
         }
     }
 
@@ -84,15 +112,16 @@ impl Vars {
     pub(crate) fn get<T: 'static>(&self, name: &str) -> Result<Rc<T>, Error> {
         match self.thing(name)? {
             Thing::Other(other) => other.downcast().map_err(|_| named("AttributeError")),
-            Thing::Future(_) => Err(named("AttributeError")),
+            Thing::Future(_) | Thing::Gathered(_) => Err(named("AttributeError")),
         }
     }
 
     /// All that are futures, in the order in which their names first came up.
-    pub(crate) fn futures(&self) -> Vec<(Name, Rc<dyn FutureLike<Value>>)> {
+    pub(crate) fn futures(&self) -> Vec<(Name, Rc<dyn AnyFuture>)> {
         let table = self.0.borrow();
         let futures = table.things.iter().filter_map(|(name, thing)| match thing {
-            Thing::Future(future) => Some((name.clone(), future.clone())),
+            Thing::Future(future) => Some((name.clone(), future.to_any())),
+            Thing::Gathered(gathered) => Some((name.clone(), gathered.to_any())),
             Thing::Other(_) => None,
         });
         futures.collect()

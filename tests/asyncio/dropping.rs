@@ -1,0 +1,259 @@
+//! What is dropped leaves nothing behind: awaits, tasks, loops, and drops that call back.
+
+use std::cell::Cell;
+use std::future::IntoFuture;
+use std::rc::Rc;
+
+use callsoon::{
+    AnyFuture, EventLoop, LoopFuture, Task, create_task, generator, sleep, wrap_future, yield_now,
+};
+
+use crate::combinators::{OneShot, Unordered, boxed, join, select};
+use crate::driver::{Reports, secs, settle, turn};
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+const IDLE: &str = "<Future pending>";
+
+#[test]
+fn an_await_that_is_dropped_leaves_no_callback_behind() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let wrapped = {
+        let wait = (&future).into_future();
+        boxed(async { Unordered::new(vec![boxed(wait)]).await.remove(0) })
+    };
+    for way in [boxed((&future).into_future()), wrapped] {
+        let instead = event_loop.create_future();
+        let either = select(vec![way, boxed((&instead).into_future())]);
+        let task = event_loop
+            .create_task(async {
+                either.await?;
+                sleep(secs(1)).await
+            })
+            .unwrap();
+        turn(&event_loop, 1);
+        assert_eq!(format!("{future:?}"), "<Future pending callbacks=1>");
+        instead.set_result(0).unwrap();
+        turn(&event_loop, 1);
+        assert_eq!(format!("{future:?}"), IDLE);
+        assert!(task.cancel());
+        settle(&event_loop);
+        assert!(task.cancelled());
+        assert!(!future.done(), "what was let go is not cancelled");
+    }
+}
+
+#[test]
+fn an_await_that_was_never_polled_leaves_nothing() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    drop((&future).into_future());
+    assert_eq!(format!("{future:?}"), IDLE);
+}
+
+#[test]
+fn a_task_that_ends_by_a_cancel_takes_its_awaits_with_it() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (one, two) = (event_loop.create_future::<i32>(), event_loop.create_future::<i32>());
+    let foreign = OneShot::<()>::new();
+    let (first, second, bare) = (one.clone(), two.clone(), foreign.clone());
+    let task: Task<()> = event_loop
+        .create_task(async move {
+            let mut first = Box::pin(first.into_future());
+            let mut second = Box::pin(second.into_future());
+            // Polled once each, and kept, while the task is parked elsewhere.
+            std::future::poll_fn(|cx| {
+                assert!(first.as_mut().poll(cx).is_pending());
+                assert!(second.as_mut().poll(cx).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+            yield_now().await?;
+            drop(first);
+            bare.await;
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert_eq!(format!("{one:?} {two:?}"), "<Future pending callbacks=1> <Future pending callbacks=1>");
+    turn(&event_loop, 1);
+    assert_eq!(format!("{one:?}"), IDLE);
+    assert!(task.cancel());
+    settle(&event_loop);
+    assert!(two.cancelled(), "it was among what the task awaited");
+    assert!(!one.done());
+    foreign.send(());
+    settle(&event_loop);
+    assert!(task.done());
+}
+
+#[test]
+fn a_task_and_its_future_are_freed_together_when_it_is_over() {
+    let event_loop = EventLoop::with_virtual_time();
+    let kept = Rc::new(());
+    let future = event_loop.create_future::<i32>();
+    for _ in 0..3 {
+        let (own, awaited) = (kept.clone(), future.clone());
+        let body = async move {
+            let _own = own;
+            awaited.await
+        };
+        let task = event_loop.create_task(body).unwrap();
+        let own = kept.clone();
+        task.add_done_callback(move |_: &dyn AnyFuture| drop(own.clone()));
+    }
+    settle(&event_loop);
+    assert_eq!(Rc::strong_count(&kept), 7);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    assert_eq!(Rc::strong_count(&kept), 1);
+    assert!(event_loop.all_tasks().is_empty());
+}
+
+#[test]
+fn a_loop_that_is_dropped_frees_every_task_however_it_is_parked() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let kept = Rc::new(());
+    let future = event_loop.create_future::<i32>();
+    let foreign = OneShot::<i32>::new();
+    let (ours, theirs, wrapped) = (future.clone(), foreign.clone(), OneShot::<i32>::new());
+    let both = vec![boxed((&future).into_future()), boxed(wrap_future(wrapped.clone()))];
+    let numbers = generator(async |y| {
+        y.give(1).await?;
+        sleep(secs(1)).await
+    });
+    let bodies: Vec<crate::combinators::Boxed<callsoon::Result<()>>> = vec![
+        boxed(async { yield_now().await }),
+        boxed(async { sleep(secs(1)).await }),
+        boxed(async move { ours.await.map(drop) }),
+        boxed(async move {
+            theirs.await;
+            Ok(())
+        }),
+        boxed(async move { Ok(drop(join(both).await)) }),
+        boxed(async move {
+            numbers.next().await?;
+            numbers.next().await.map(drop)
+        }),
+        boxed(async {
+            let child = create_task(sleep(secs(9)))?;
+            child.await
+        }),
+    ];
+    let count = bodies.len();
+    for body in bodies {
+        let own = kept.clone();
+        let guarded = async move {
+            let _own = own;
+            body.await
+        };
+        drop(event_loop.create_task(guarded).unwrap());
+    }
+    turn(&event_loop, 1);
+    drop(event_loop);
+    assert_eq!(Rc::strong_count(&kept), 1);
+    assert_eq!((foreign.holders(), wrapped.holders()), (1, 1));
+    assert_eq!(format!("{future:?}"), IDLE);
+    assert_eq!(reports.messages().len(), count + 1, "and a child");
+}
+
+#[test]
+fn a_handle_of_a_task_outlives_the_loop() {
+    let event_loop = EventLoop::with_virtual_time();
+    let _reports = Reports::of(&event_loop);
+    let task = event_loop.create_task(sleep(secs(1))).unwrap();
+    let over = event_loop.create_task(async { Ok(3) }).unwrap();
+    settle(&event_loop);
+    drop(event_loop);
+    assert_eq!(over.result().unwrap(), 3);
+    assert!(!task.done());
+    assert!(task.result().is_err());
+    let (own, called) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
+    let callback = called.clone();
+    over.add_done_callback(move |_: &dyn AnyFuture| callback.set(own.replace(true)));
+    task.cancel();
+    let _ = format!("{task:?} {over:?}");
+    drop((task, over));
+    assert!(!called.get());
+}
+
+#[test]
+fn a_future_is_freed_though_its_callback_holds_it_once_it_is_done() {
+    let event_loop = EventLoop::with_virtual_time();
+    let kept = Rc::new(());
+    let future: LoopFuture<Rc<()>> = event_loop.create_future();
+    let itself = future.clone();
+    future.add_done_callback(move |_: &dyn AnyFuture| assert!(itself.done()));
+    future.set_result(kept.clone()).unwrap();
+    drop(future);
+    assert_eq!(Rc::strong_count(&kept), 2);
+    settle(&event_loop);
+    assert_eq!(Rc::strong_count(&kept), 1);
+}
+
+#[test]
+fn drops_may_call_back_into_the_loop_wherever_they_happen() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let reports = Reports::of(&event_loop);
+    // Whatever is let go makes a task, ends a future and cancels a task.
+    let meddle = |name: &'static str| {
+        let (on, trace) = (event_loop.clone(), trace.clone());
+        let (future, victim) = (on.create_future::<i32>(), on.create_task(sleep(secs(1))).unwrap());
+        on_drop(move || {
+            let made = on.create_task(async { Ok(()) }).is_ok();
+            let set = future.set_result(1).is_ok();
+            trace.push(format!("{name} {made} {set} {}", victim.cancel()));
+        })
+    };
+    let (in_body, in_result, in_callback) = (meddle("body"), meddle("result"), meddle("callback"));
+    let in_closed = meddle("closed");
+    let in_result = Rc::new(in_result);
+    let body = async move {
+        let _guard = in_body;
+        yield_now().await?;
+        Ok(in_result)
+    };
+    let task = event_loop.create_task(body).unwrap();
+    task.add_done_callback(move |_: &dyn AnyFuture| {
+        let _guard = &in_callback;
+    });
+    let never = event_loop.create_future::<()>();
+    let parked = async move {
+        let _guard = in_closed;
+        never.await
+    };
+    event_loop.create_task(parked).unwrap();
+    settle(&event_loop);
+    trace.expect(["body true true true", "callback true true true"]);
+    drop(task);
+    trace.expect(["result true true true"]);
+    settle(&event_loop);
+    drop(event_loop);
+    trace.expect(["closed false true true"]);
+    assert!(reports.messages().iter().all(|message| message.starts_with("Task was destroyed")));
+}
+
+#[test]
+fn a_circle_of_a_task_and_what_it_awaits_is_broken_with_the_loop() {
+    // The future's callback holds the task, the task's body holds the future.
+    let event_loop = EventLoop::with_virtual_time();
+    let kept = Rc::new(());
+    let future = event_loop.create_future::<i32>();
+    let (awaited, own) = (future.clone(), kept.clone());
+    let task = event_loop
+        .create_task(async move {
+            let _own = own;
+            awaited.await
+        })
+        .unwrap();
+    let held = task.clone();
+    future.add_done_callback(move |_: &dyn AnyFuture| assert!(held.done()));
+    drop((task, future));
+    turn(&event_loop, 1);
+    let _reports = Reports::of(&event_loop);
+    drop(event_loop);
+    assert_eq!(Rc::strong_count(&kept), 1);
+}

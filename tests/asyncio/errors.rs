@@ -1,0 +1,191 @@
+//! Errors on their way through tasks: which error it is, whose, and what it says.
+
+use std::fmt;
+
+use callsoon::{Error, ErrorKind, EventLoop, Result, Task, create_task, running_loop, yield_now};
+
+use crate::driver::{Reports, run, settle, turn};
+
+#[derive(Debug)]
+struct Lost {
+    parcels: u32,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} parcels lost", self.parcels)
+    }
+}
+
+impl std::error::Error for Lost {}
+
+fn lose(parcels: u32) -> std::result::Result<(), Lost> {
+    Err(Lost { parcels })
+}
+
+#[test]
+fn a_programs_own_error_comes_back_as_what_it_was() {
+    let error = run(async {
+        let task = create_task(async {
+            lose(3)?;
+            Ok(())
+        })?;
+        task.await
+    })
+    .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Other);
+    assert_eq!(error.downcast_ref::<Lost>().unwrap().parcels, 3);
+    assert!(error.downcast_ref::<fmt::Error>().is_none());
+    assert_eq!((error.message(), error.to_string()), ("3 parcels lost".into(), error.message()));
+}
+
+#[test]
+fn one_error_reaches_all_awaiters_and_those_who_await_them() {
+    run(async {
+        let failing: Task<()> = create_task(async {
+            yield_now().await?;
+            lose(1)?;
+            Ok(())
+        })?;
+        let pass_on = |task: &Task<()>| {
+            let task = task.clone();
+            create_task(async move { task.await })
+        };
+        let (first, second) = (pass_on(&failing)?, pass_on(&failing)?);
+        let last = pass_on(&second)?;
+        let error = (&failing).await.unwrap_err();
+        for task in [first, second, last] {
+            assert!((&task).await.unwrap_err().ptr_eq(&error));
+            assert!(task.exception()?.unwrap().ptr_eq(&error));
+            assert!(task.result().unwrap_err().ptr_eq(&error));
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn errors_that_say_the_same_are_not_the_same() {
+    let (one, two) = (Error::new(ErrorKind::Value, "x"), Error::new(ErrorKind::Value, "x"));
+    assert!(!one.ptr_eq(&two));
+    assert!(one.ptr_eq(&one.clone()));
+    assert!(Error::cancelled().ptr_eq(&Error::cancelled()), "there is nothing to tell them by");
+    assert!(!Error::cancelled_with("").ptr_eq(&Error::cancelled()));
+    assert!(!Error::cancelled().ptr_eq(&one));
+}
+
+#[test]
+fn a_panic_is_the_tasks_exception_with_its_message() {
+    run(async {
+        let text: Task<()> = create_task(async { panic!("plain text") })?;
+        let number = 7;
+        let formatted: Task<()> = create_task(async move { panic!("formatted {number}") })?;
+        let odd: Task<()> = create_task(async { std::panic::panic_any(7) })?;
+        for (task, message) in
+            [(text, "plain text"), (formatted, "formatted 7"), (odd, "a panic without a message")]
+        {
+            let error = (&task).await.unwrap_err();
+            assert_eq!((error.kind(), &*error.message()), (ErrorKind::Panic, message));
+            assert!(task.done() && !task.cancelled());
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_panic_after_an_await_drops_the_body_and_leaves_the_loop_sound() {
+    run(async {
+        let future = running_loop()?.create_future::<i32>();
+        let (awaited, promise) = (future.clone(), future.clone());
+        let task: Task<()> = create_task(async move {
+            let _wait = std::pin::pin!((&awaited).into_future());
+            yield_now().await?;
+            panic!("with an await at hand")
+        })?;
+        assert_eq!((&task).await.unwrap_err().kind(), ErrorKind::Panic);
+        running_loop()?.call_soon(move || promise.set_result(1))?;
+        assert_eq!(future.await?, 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_panic_in_main_is_what_run_returns() {
+    let outcome: Result<()> = run(async {
+        yield_now().await?;
+        panic!("in main")
+    });
+    let error = outcome.unwrap_err();
+    assert_eq!((error.kind(), &*error.message()), (ErrorKind::Panic, "in main"));
+}
+
+#[test]
+fn an_error_that_ends_generators_is_an_exception_like_any_other_for_a_future() {
+    let event_loop = EventLoop::with_virtual_time();
+    for kind in [ErrorKind::StopAsyncIteration, ErrorKind::GeneratorExit] {
+        let future = event_loop.create_future::<()>();
+        future.set_exception(Error::new(kind, "")).unwrap();
+        assert_eq!(future.exception().unwrap().unwrap().kind(), kind);
+    }
+}
+
+#[test]
+fn a_cancellation_is_caught_by_what_it_is_and_not_by_what_it_says() {
+    run(async {
+        let task = create_task(async { yield_now().await })?;
+        yield_now().await?;
+        task.cancel_with("closing time");
+        let error = (&task).await.unwrap_err();
+        assert!(error.is_cancelled());
+        assert_eq!(error.to_string(), "CancelledError: closing time");
+        assert_eq!(format!("{error:?}"), r#"CancelledError("closing time")"#);
+        assert_eq!(Error::cancelled().to_string(), "CancelledError");
+        assert_eq!(format!("{:?}", Error::cancelled()), "CancelledError()");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_group_holds_its_errors() {
+    let (one, two) = (Error::cancelled(), Error::other(Lost { parcels: 2 }));
+    let group = Error::new_group("both failed", vec![one, two.clone()]);
+    assert_eq!((group.kind(), group.group().len()), (ErrorKind::Group, 2));
+    assert!(group.group()[1].ptr_eq(&two));
+    assert_eq!(group.to_string(), "ExceptionGroup: both failed (2 sub-exceptions)");
+    assert!(two.group().is_empty());
+    let event_loop = EventLoop::with_virtual_time();
+    let raised = group.clone();
+    let task = event_loop.create_task(async move { Err::<(), _>(raised) }).unwrap();
+    settle(&event_loop);
+    assert!(!task.cancelled(), "a cancellation in a group cancels nobody");
+    assert!(task.exception().unwrap().unwrap().ptr_eq(&group));
+}
+
+#[test]
+fn a_panic_in_the_drop_of_a_cancelled_body_is_reported_and_the_task_is_cancelled() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in a drop");
+        }
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let doomed = event_loop
+        .create_task(async {
+            let _bomb = Bomb;
+            std::future::pending::<()>().await;
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(doomed.cancel());
+    settle(&event_loop);
+    assert!(doomed.cancelled());
+    let reports = reports.take();
+    assert_eq!(reports.len(), 1);
+    assert_eq!(reports[0].exception.as_ref().unwrap().message(), "in a drop");
+}

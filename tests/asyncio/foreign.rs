@@ -1,0 +1,492 @@
+//! Futures of other crates, which know of this one only a waker.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::thread;
+
+use callsoon::{
+    Error, EventLoop, LoopFuture, Task, create_task, running_loop, sleep, wrap_future, yield_now,
+};
+
+use crate::combinators::{OneShot, foreign_yield};
+use crate::driver::{Reports, run, secs, settle, turn, turns_of};
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+/// A task that awaits a foreign future, bare, after its first step.
+fn parked(event_loop: &EventLoop) -> (Task<i32>, OneShot<i32>) {
+    let foreign = OneShot::new();
+    let awaited = foreign.clone();
+    let task = event_loop.create_task(async move { Ok(awaited.await) }).unwrap();
+    turn(event_loop, 1);
+    (task, foreign)
+}
+
+#[test]
+fn a_wake_from_the_loops_own_thread_runs_the_task_next_turn_in_its_place() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let foreign = OneShot::new();
+    let (awaited, own) = (foreign.clone(), trace.clone());
+    let task = event_loop
+        .create_task(async move {
+            own.push(awaited.await);
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    let (first, last) = (trace.says("ready before"), trace.says("ready after"));
+    let on = event_loop.clone();
+    let wake = move || {
+        on.call_soon(first)?;
+        foreign.send(1);
+        on.call_soon(last).map(drop)
+    };
+    event_loop.call_soon(wake).unwrap();
+    turn(&event_loop, 1);
+    trace.expect_nothing();
+    turn(&event_loop, 1);
+    trace.expect(["ready before", "1", "ready after"]);
+    assert!(task.done());
+}
+
+#[test]
+fn a_wake_while_no_loop_runs_is_kept_for_the_next_run_in_its_place() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (task, foreign) = parked(&event_loop);
+    event_loop.call_soon(trace.says("before")).unwrap();
+    foreign.send(2);
+    let own = trace.clone();
+    task.add_done_callback(move |_: &dyn callsoon::AnyFuture| own.push("done"));
+    event_loop.call_soon(trace.says("after")).unwrap();
+    settle(&event_loop);
+    trace.expect(["before", "after", "done"]);
+    assert_eq!(task.result().unwrap(), 2);
+}
+
+#[test]
+fn a_wake_from_another_thread_ends_the_loops_sleep() {
+    let event_loop = EventLoop::new();
+    let (task, foreign) = parked(&event_loop);
+    foreign.put(3);
+    let waker = foreign.take_waker().expect("the task has left one");
+    let thread = thread::spawn(move || waker.wake());
+    assert_eq!(event_loop.run_until_complete(task).unwrap(), 3);
+    thread.join().unwrap();
+}
+
+#[test]
+fn a_wake_that_came_from_another_thread_before_the_loop_ran_is_not_lost() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    foreign.put(3);
+    let waker = foreign.take_waker().unwrap();
+    thread::spawn(move || waker.wake_by_ref()).join().unwrap();
+    turn(&event_loop, 1);
+    assert_eq!(task.result().unwrap(), 3);
+}
+
+#[test]
+fn many_wakes_in_one_turn_are_one_step() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    let polls = foreign.polls();
+    let waker = foreign.take_waker().unwrap();
+    for _ in 0..5 {
+        waker.wake_by_ref();
+    }
+    let other = waker.clone();
+    thread::spawn(move || other.wake()).join().unwrap();
+    settle(&event_loop);
+    assert_eq!(foreign.polls(), polls + 1);
+    waker.wake();
+    settle(&event_loop);
+    assert_eq!(foreign.polls(), polls + 2);
+    assert!(!task.done());
+}
+
+#[test]
+fn a_wake_after_the_end_does_nothing() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    let waker = foreign.take_waker().unwrap();
+    foreign.put(4);
+    waker.wake_by_ref();
+    waker.wake_by_ref();
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap(), 4);
+    waker.wake_by_ref();
+    assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 0);
+    drop(task);
+    waker.wake_by_ref();
+    assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 0);
+    assert_eq!(foreign.holders(), 1, "the task's future is gone");
+}
+
+#[test]
+fn the_waker_of_a_task_that_is_over_wakes_nobody_who_has_its_place() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    let stale = foreign.take_waker().unwrap();
+    foreign.put(1);
+    stale.wake_by_ref();
+    settle(&event_loop);
+    drop(task);
+    let (next, next_foreign) = parked(&event_loop);
+    let polls = next_foreign.polls();
+    stale.wake_by_ref();
+    thread::spawn(move || stale.wake()).join().unwrap();
+    settle(&event_loop);
+    assert_eq!(next_foreign.polls(), polls, "nobody stepped a stranger");
+    assert!(!next.done());
+    next_foreign.send(5);
+    settle(&event_loop);
+    assert_eq!(next.result().unwrap(), 5);
+}
+
+#[test]
+fn a_wake_after_the_loop_has_closed_does_nothing() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let (task, foreign) = parked(&event_loop);
+    let waker = foreign.take_waker().unwrap();
+    event_loop.close().unwrap();
+    assert_eq!(reports.messages(), ["Task was destroyed but it is pending!"]);
+    waker.wake_by_ref();
+    drop(event_loop);
+    let other = waker.clone();
+    thread::spawn(move || other.wake()).join().unwrap();
+    waker.wake();
+    drop(task);
+    assert_eq!(foreign.holders(), 1);
+}
+
+#[test]
+fn a_future_that_wakes_itself_while_it_is_polled_gets_a_step_each_turn() {
+    run(async {
+        let (turns, ()) = turns_of(async {
+            for _ in 0..3 {
+                foreign_yield().await;
+            }
+        })
+        .await?;
+        assert_eq!(turns, 3);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_future_that_keeps_a_waker_and_wakes_it_while_it_is_polled_gets_a_step_each_turn() {
+    let event_loop = EventLoop::with_virtual_time();
+    let polls = Rc::new(RefCell::new(0));
+    let own = polls.clone();
+    let mut kept: Vec<Waker> = Vec::new();
+    let restless = poll_fn(move |cx| {
+        *own.borrow_mut() += 1;
+        kept.push(cx.waker().clone());
+        cx.waker().wake_by_ref();
+        Poll::<callsoon::Result<()>>::Pending
+    });
+    let task = event_loop.create_task(restless).unwrap();
+    turn(&event_loop, 1);
+    let first = *polls.borrow();
+    turn(&event_loop, 4);
+    assert_eq!(*polls.borrow(), first + 4, "no turn is left out, and none polls twice");
+    assert!(task.cancel());
+    settle(&event_loop);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn a_waker_that_is_cloned_and_dropped_again_costs_no_wake() {
+    let event_loop = EventLoop::with_virtual_time();
+    let polls = Rc::new(RefCell::new(0));
+    let (own, future) = (polls.clone(), event_loop.create_future::<i32>());
+    let awaited = future.clone();
+    let mut wait = Box::pin(awaited.into_future());
+    let fickle = poll_fn(move |cx| {
+        *own.borrow_mut() += 1;
+        drop(cx.waker().clone());
+        wait.as_mut().poll(cx)
+    });
+    let task = event_loop.create_task(fickle).unwrap();
+    settle(&event_loop);
+    assert_eq!(*polls.borrow(), 1);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    assert_eq!((*polls.borrow(), task.result().unwrap()), (2, 1));
+}
+
+#[test]
+fn a_cancel_of_a_task_parked_on_a_bare_foreign_future_drops_its_future() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let foreign = OneShot::<i32>::new();
+    let (awaited, guard, own) = (foreign.clone(), on_drop(trace.says("dropped")), trace.clone());
+    let task = event_loop
+        .create_task(async move {
+            let _guard = guard;
+            awaited.await;
+            own.push("never");
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(task.cancel_with("gone"));
+    trace.expect_nothing();
+    turn(&event_loop, 1);
+    trace.expect(["dropped"]);
+    assert!(task.cancelled());
+    assert_eq!(task.result().unwrap_err().message(), "gone");
+    assert_eq!(foreign.holders(), 1);
+    foreign.send(1);
+    assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 0);
+}
+
+#[test]
+fn a_wake_and_a_cancel_in_one_turn_are_one_step_and_the_cancel_wins() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    foreign.send(1);
+    assert!(task.cancel());
+    assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 1);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn uncancel_before_its_turn_spares_a_task_parked_on_a_bare_foreign_future() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (task, foreign) = parked(&event_loop);
+    task.cancel();
+    assert_eq!(task.uncancel(), 0);
+    settle(&event_loop);
+    assert!(!task.done());
+    foreign.send(1);
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap(), 1);
+}
+
+#[test]
+fn a_cancel_drops_a_task_that_does_nothing_but_wake_itself() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task: Task<()> = event_loop
+        .create_task(async {
+            loop {
+                foreign_yield().await;
+            }
+        })
+        .unwrap();
+    turn(&event_loop, 3);
+    assert!(task.cancel());
+    turn(&event_loop, 10);
+    assert!(task.cancelled(), "{task:?} was cancelled ten turns ago");
+}
+
+#[test]
+fn a_wrapped_foreign_future_gives_its_output() {
+    let event_loop = EventLoop::with_virtual_time();
+    let foreign = OneShot::new();
+    let task = event_loop.create_task(wrap_future(foreign.clone())).unwrap();
+    turn(&event_loop, 1);
+    foreign.send("output");
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap(), "output");
+}
+
+#[test]
+fn a_wrapped_foreign_future_that_is_ready_takes_no_turn() {
+    run(async {
+        let (turns, output) = turns_of(wrap_future(async { 1 })).await?;
+        assert_eq!((turns, output?), (0, 1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancel_at_a_wrapped_foreign_future_returns_at_the_await_and_drops_it() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let foreign = OneShot::<i32>::new();
+    let (awaited, own) = (foreign.clone(), trace.clone());
+    let task = event_loop
+        .create_task(async move {
+            let outcome = wrap_future(awaited).await;
+            own.push(format!("{outcome:?}"));
+            sleep(secs(1)).await?;
+            own.push("cleaned up");
+            outcome
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(task.cancel_with("stop"));
+    turn(&event_loop, 1);
+    trace.expect([r#"Err(CancelledError("stop"))"#]);
+    assert_eq!(foreign.holders(), 1, "it is dropped at the await");
+    assert!(event_loop.run_until_complete(task.clone()).is_err());
+    trace.expect(["cleaned up"]);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn an_output_that_came_before_the_cancel_is_lost_as_with_ours() {
+    let event_loop = EventLoop::with_virtual_time();
+    let foreign = OneShot::new();
+    let task = event_loop.create_task(wrap_future(foreign.clone())).unwrap();
+    turn(&event_loop, 1);
+    foreign.send(1);
+    assert!(task.cancel());
+    settle(&event_loop);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn a_task_goes_from_ours_to_foreign_and_back() {
+    let event_loop = EventLoop::with_virtual_time();
+    let foreign = OneShot::new();
+    let (awaited, trace) = (foreign.clone(), Trace::new());
+    let own = trace.clone();
+    let task = event_loop
+        .create_task(async move {
+            for round in 0..3 {
+                own.push(format!("{round} ours {:?}", running_loop()?.time()));
+                sleep(secs(1)).await?;
+                own.push(format!("{round} foreign {}", awaited.clone().await));
+                yield_now().await?;
+                foreign_yield().await;
+            }
+            let outcome = sleep(secs(100)).await;
+            own.push(format!("{outcome:?}"));
+            outcome
+        })
+        .unwrap();
+    for round in 0..3 {
+        event_loop.run_once(Some(secs(1))).unwrap();
+        event_loop.run_once(Some(secs(1))).unwrap();
+        settle(&event_loop);
+        foreign.send(round);
+        settle(&event_loop);
+    }
+    trace.expect([
+        "0 ours 0ns", "0 foreign 0", "1 ours 1s", "1 foreign 1", "2 ours 2s", "2 foreign 2",
+    ]);
+    assert!(task.cancel());
+    settle(&event_loop);
+    trace.expect(["Err(CancelledError())"]);
+    assert!(task.cancelled());
+}
+
+
+#[test]
+fn a_late_wake_of_a_foreign_future_does_not_disturb_an_await_of_ours() {
+    let event_loop = EventLoop::with_virtual_time();
+    let foreign = OneShot::new();
+    let future: LoopFuture<i32> = event_loop.create_future();
+    let (awaited, ours) = (foreign.clone(), future.clone());
+    let task = event_loop
+        .create_task(async move {
+            awaited.await;
+            ours.await
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    let waker = foreign.take_waker().unwrap();
+    foreign.put(());
+    waker.wake_by_ref();
+    turn(&event_loop, 1);
+    assert_eq!(format!("{future:?}"), "<Future pending callbacks=1>");
+    waker.wake_by_ref();
+    turn(&event_loop, 1);
+    assert_eq!(format!("{future:?}"), "<Future pending callbacks=1>", "still once");
+    assert!(task.cancel());
+    assert!(future.cancelled());
+    settle(&event_loop);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn a_cancel_and_a_wake_of_a_task_that_awaits_ours_are_one_step() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (foreign, trace) = (OneShot::new(), Trace::new());
+    let future: LoopFuture<i32> = event_loop.create_future();
+    let (awaited, ours, own) = (foreign.clone(), future.clone(), trace.clone());
+    let task = event_loop
+        .create_task(async move {
+            awaited.await;
+            own.push(format!("{:?}", ours.await));
+            own.push(format!("{:?}", yield_now().await));
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    let waker = foreign.take_waker().unwrap();
+    foreign.put(());
+    waker.wake_by_ref();
+    turn(&event_loop, 1);
+    waker.wake_by_ref();
+    assert!(task.cancel());
+    waker.wake_by_ref();
+    turn(&event_loop, 1);
+    trace.expect(["Err(CancelledError())"]);
+    turn(&event_loop, 1);
+    trace.expect(["Ok(())"]);
+    assert!(task.result().is_ok());
+}
+
+#[test]
+fn a_foreign_future_may_call_the_loop_while_it_is_polled_and_dropped() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (on, own) = (event_loop.clone(), trace.clone());
+    let (dropping, dropped) = (event_loop.clone(), trace.clone());
+    let guard = on_drop(move || {
+        let future = dropping.create_future::<i32>();
+        future.set_result(1).unwrap();
+        dropping.create_task(async move { Ok(dropped.push(future.await?)) }).unwrap();
+    });
+    let task: Task<()> = event_loop
+        .create_task(async move {
+            let _guard = guard;
+            poll_fn(move |_| {
+                on.call_soon(own.says("from a poll")).unwrap();
+                own.push(format!("{} tasks", on.all_tasks().len()));
+                create_task(async { Ok(()) }).unwrap();
+                Poll::<()>::Pending
+            })
+            .await;
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 2);
+    trace.expect(["1 tasks", "from a poll"]);
+    task.cancel();
+    settle(&event_loop);
+    trace.expect(["1"]);
+}
+
+#[test]
+fn a_foreign_error_type_crosses_by_the_question_mark() {
+    let error = run(async {
+        let foreign = OneShot::new();
+        foreign.put(Err::<(), _>(std::fmt::Error));
+        wrap_future(foreign).await??;
+        Ok(())
+    })
+    .unwrap_err();
+    assert!(error.downcast_ref::<std::fmt::Error>().is_some(), "{error:?}");
+}
+
+#[test]
+fn wrapping_where_no_loop_runs_is_an_error() {
+    let mut wrapped = Box::pin(wrap_future(async { 1 }));
+    let mut context = std::task::Context::from_waker(Waker::noop());
+    let Poll::Ready(outcome) = wrapped.as_mut().poll(&mut context) else {
+        panic!("it says so at once");
+    };
+    let error: Error = outcome.unwrap_err();
+    assert_eq!(error.message(), "no running event loop");
+}

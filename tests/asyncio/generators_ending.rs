@@ -1,0 +1,362 @@
+//! How async generators are closed: by hand, by being dropped, and with their loop.
+
+use callsoon::{
+    AsyncGenerator, Error, ErrorKind, EventLoop, Result, create_task, generator, run_on,
+    running_loop, sleep, yield_now,
+};
+
+use crate::combinators::{boxed, select};
+use crate::driver::{Reports, run, secs, settle, turn};
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+fn kind<T>(outcome: Result<T>) -> Option<ErrorKind> {
+    outcome.err().map(|error| error.kind())
+}
+
+/// Gives numbers for ever, and pushes how it ends, after a clean-up of one second.
+fn endless(trace: &Trace, name: &'static str) -> AsyncGenerator<i32> {
+    let trace = trace.clone();
+    generator(async move |y| {
+        for number in 1.. {
+            if let Err(error) = y.give(number).await {
+                trace.push(format!("{name}: {error}"));
+                sleep(secs(1)).await?;
+                trace.push(format!("{name}: cleaned up"));
+                return Err(error);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Gives on, whatever it is told.
+fn stubborn() -> AsyncGenerator<i32> {
+    generator(async |y| {
+        for number in 1.. {
+            let _ = y.give(number).await;
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn closing_one_that_has_not_started_means_the_body_never_runs() {
+    run(async {
+        let trace = Trace::new();
+        let numbers = endless(&trace, "n");
+        numbers.aclose().await?;
+        assert_eq!(numbers.next().await?, None);
+        numbers.aclose().await?;
+        assert_eq!(numbers.athrow(Error::new(ErrorKind::Value, "")).await?, None);
+        assert_eq!(kind(numbers.asend(Some(())).await), Some(ErrorKind::StopAsyncIteration));
+        trace.expect_nothing();
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn closing_throws_an_exit_where_it_gave_its_last_value_and_awaits_the_clean_up() {
+    run(async {
+        let trace = Trace::new();
+        let numbers = endless(&trace, "n");
+        numbers.anext().await?;
+        numbers.aclose().await?;
+        trace.expect(["n: GeneratorExit", "n: cleaned up"]);
+        assert_eq!(running_loop()?.time(), secs(1));
+        assert_eq!(numbers.next().await?, None);
+        numbers.aclose().await?;
+        trace.expect_nothing();
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_body_that_returns_when_it_is_closed_is_as_good() {
+    run(async {
+        let numbers = generator(async |y| {
+            let _ = y.give(1).await;
+            Ok(())
+        });
+        numbers.anext().await?;
+        numbers.aclose().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_error_of_the_clean_up_comes_out_of_the_close() {
+    run(async {
+        let numbers = generator(async |y| {
+            let _ = y.give(1).await;
+            Err(Error::new(ErrorKind::Value, "in the clean-up"))
+        });
+        numbers.anext().await?;
+        assert_eq!(numbers.aclose().await.unwrap_err().message(), "in the clean-up");
+        numbers.aclose().await?;
+        assert_eq!(numbers.next().await?, None);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_body_that_ignores_the_exit_is_a_mistake() {
+    run(async {
+        let numbers = stubborn();
+        numbers.anext().await?;
+        let error = numbers.aclose().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Runtime);
+        assert_eq!(error.message(), "async generator ignored GeneratorExit");
+        assert_eq!(numbers.anext().await?, 3, "it goes on giving");
+        assert_eq!(kind(numbers.aclose().await), Some(ErrorKind::StopAsyncIteration));
+        let thrown = numbers.athrow(Error::new(ErrorKind::Value, "")).await;
+        assert_eq!(kind(thrown), Some(ErrorKind::StopAsyncIteration));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn one_that_is_dropped_unfinished_is_closed_by_a_task_of_the_loop() {
+    run(async {
+        let trace = Trace::new();
+        let numbers = endless(&trace, "n");
+        numbers.anext().await?;
+        let other = numbers.clone();
+        drop(numbers);
+        yield_now().await?;
+        yield_now().await?;
+        trace.expect_nothing();
+        drop(other);
+        trace.expect_nothing();
+        yield_now().await?;
+        trace.expect_nothing();
+        yield_now().await?;
+        trace.expect(["n: GeneratorExit"]);
+        sleep(secs(5)).await?;
+        trace.expect(["n: cleaned up"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn leaving_a_loop_over_it_does_not_close_it() {
+    run(async {
+        let trace = Trace::new();
+        let numbers = endless(&trace, "n");
+        while let Some(number) = numbers.next().await? {
+            if number == 2 {
+                break;
+            }
+        }
+        sleep(secs(5)).await?;
+        trace.expect_nothing();
+        assert_eq!(numbers.next().await?, Some(3));
+        numbers.aclose().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn one_that_never_started_or_has_finished_is_dropped_without_a_task() {
+    run(async {
+        let trace = Trace::new();
+        let (unstarted, closed) = (endless(&trace, "unstarted"), endless(&trace, "closed"));
+        closed.aclose().await?;
+        let finished = generator(async |y| y.give(1).await.map(drop));
+        while finished.next().await?.is_some() {}
+        drop((unstarted, closed, finished));
+        yield_now().await?;
+        assert_eq!(callsoon::all_tasks()?.len(), 1);
+        trace.expect_nothing();
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_error_while_a_dropped_one_is_closed_is_reported_as_that_of_its_task() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let dropped = async {
+        let numbers = generator(async |y| {
+            let _ = y.give(1).await;
+            Err(Error::new(ErrorKind::Value, "in the clean-up"))
+        });
+        numbers.anext().await.map(drop)
+    };
+    event_loop.run_until_complete(dropped).unwrap();
+    settle(&event_loop);
+    let report = &reports.take()[0];
+    assert_eq!(report.message, "Task exception was never retrieved");
+    assert_eq!(report.exception.as_ref().unwrap().message(), "in the clean-up");
+}
+
+#[test]
+fn the_loops_shutdown_closes_all_that_have_started() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (one, two) = (endless(&trace, "one"), endless(&trace, "two"));
+    let (unstarted, over) = (endless(&trace, "unstarted"), endless(&trace, "over"));
+    let (first, second, on) = (one.clone(), two.clone(), event_loop.clone());
+    let shutdown = async move {
+        over.anext().await?;
+        first.anext().await?;
+        second.anext().await?;
+        over.aclose().await?;
+        on.shutdown_asyncgens().await
+    };
+    event_loop.run_until_complete(shutdown).unwrap();
+    trace.expect([
+        "over: GeneratorExit", "over: cleaned up",
+        "one: GeneratorExit", "two: GeneratorExit", "one: cleaned up", "two: cleaned up",
+    ]);
+    assert_eq!(event_loop.time(), secs(2), "all at once");
+    drop((one, two, unstarted));
+    assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 0, "there is nothing left to close");
+}
+
+#[test]
+fn what_goes_wrong_in_the_shutdown_is_reported_with_the_generator() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let (numbers, on) = (stubborn(), event_loop.clone());
+    let consumed = numbers.clone();
+    let shutdown = async move {
+        consumed.anext().await?;
+        on.shutdown_asyncgens().await
+    };
+    event_loop.run_until_complete(shutdown).unwrap();
+    let report = &reports.take()[0];
+    assert_eq!(
+        report.message,
+        "an error occurred during closing of asynchronous generator <async_generator suspended>"
+    );
+    assert_eq!(
+        report.exception.as_ref().unwrap().message(),
+        "async generator ignored GeneratorExit"
+    );
+    assert_eq!(report.asyncgen.as_deref(), Some("<async_generator suspended>"));
+    drop(numbers);
+}
+
+#[test]
+fn one_that_is_iterated_for_the_first_time_after_the_shutdown_is_closed_by_the_next() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (numbers, on) = (endless(&trace, "late"), event_loop.clone());
+    let consumed = numbers.clone();
+    let late = async move {
+        on.shutdown_asyncgens().await?;
+        consumed.anext().await?;
+        on.shutdown_asyncgens().await
+    };
+    event_loop.run_until_complete(late).unwrap();
+    trace.expect(["late: GeneratorExit", "late: cleaned up"]);
+}
+
+#[test]
+fn run_closes_what_main_leaves_open_and_awaits_the_clean_up() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let numbers = endless(&trace, "n");
+    let consumed = numbers.clone();
+    run_on(&event_loop, async move { consumed.anext().await }).unwrap();
+    trace.expect(["n: GeneratorExit", "n: cleaned up"]);
+    assert!(event_loop.is_closed());
+}
+
+#[test]
+fn one_whose_loop_has_closed_is_dropped_as_it_is() {
+    let trace = Trace::new();
+    let event_loop = EventLoop::with_virtual_time();
+    let guard = on_drop(trace.says("dropped"));
+    let numbers = generator(async move |y| {
+        let _guard = guard;
+        y.give(1).await?;
+        Ok(())
+    });
+    let consumed = numbers.clone();
+    event_loop.run_until_complete(async move { consumed.anext().await }).unwrap();
+    event_loop.close().unwrap();
+    drop(event_loop);
+    trace.expect_nothing();
+    drop(numbers);
+    trace.expect(["dropped"]);
+}
+
+#[test]
+fn a_step_that_is_dropped_leaves_the_generator_where_it_awaits() {
+    run(async {
+        let slow = generator(async |y| {
+            for number in 1..=2 {
+                sleep(secs(10)).await?;
+                y.give(number).await?;
+            }
+            Ok(())
+        });
+        let consumed = slow.clone();
+        let impatient = select(vec![
+            boxed(async move { consumed.next().await }),
+            boxed(async { sleep(secs(3)).await.map(|()| None) }),
+        ]);
+        assert_eq!(impatient.await?, None);
+        assert_eq!(slow.next().await?, Some(1), "the body goes on from there");
+        assert_eq!(running_loop()?.time(), secs(10), "and its sleep was not begun anew");
+        assert_eq!(slow.next().await?, Some(2));
+        assert_eq!(slow.next().await?, None);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn closing_after_a_step_that_was_dropped_does_not_wait_for_the_next_value() {
+    run(async {
+        let slow = generator(async |y| {
+            sleep(secs(10)).await?;
+            y.give(1).await?;
+            Ok(())
+        });
+        let consumed = slow.clone();
+        let impatient = select(vec![
+            boxed(async move { consumed.next().await }),
+            boxed(async { sleep(secs(3)).await.map(|()| None) }),
+        ]);
+        assert_eq!(impatient.await?, None);
+        slow.aclose().await?;
+        assert_eq!(slow.next().await?, None);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancel_of_whoever_closes_it_is_thrown_into_the_clean_up() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let own = trace.clone();
+    let numbers = generator(async move |y| {
+        let _ = y.give(1).await;
+        let outcome = sleep(secs(100)).await;
+        own.push(format!("{outcome:?}"));
+        outcome
+    });
+    let closing = async move {
+        numbers.anext().await?;
+        let closer = create_task(async move { numbers.aclose().await })?;
+        yield_now().await?;
+        yield_now().await?;
+        closer.cancel();
+        assert!((&closer).await.unwrap_err().is_cancelled());
+        Ok(())
+    };
+    event_loop.run_until_complete(closing).unwrap();
+    trace.expect(["Err(CancelledError())"]);
+    assert_eq!(event_loop.pending_timers(), 0);
+    turn(&event_loop, 2);
+}

@@ -1,0 +1,226 @@
+//! What the loop's exception handler hears of futures and tasks: exceptions that nobody read,
+//! and tasks that were destroyed while they were pending.
+
+use callsoon::{
+    AnyFuture, Error, ErrorKind, EventLoop, LoopFuture, Task, create_task, running_loop, yield_now,
+};
+
+use crate::driver::{Reports, run, settle, turn};
+use crate::support::log_lines::log_lines_of;
+
+const FUTURE: &str = "Future exception was never retrieved";
+const TASK: &str = "Task exception was never retrieved";
+const DESTROYED: &str = "Task was destroyed but it is pending!";
+
+fn failed(event_loop: &EventLoop) -> LoopFuture<i32> {
+    let future = event_loop.create_future();
+    future.set_exception(Error::new(ErrorKind::Value, "unread")).unwrap();
+    future
+}
+
+#[test]
+fn an_exception_that_nobody_read_is_reported_when_the_last_handle_goes() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let future = failed(&event_loop);
+    let other = future.clone();
+    drop(future);
+    assert!(reports.messages().is_empty());
+    drop(other);
+    let report = &reports.take()[0];
+    assert_eq!(report.message, FUTURE);
+    assert_eq!(report.exception.as_ref().unwrap().message(), "unread");
+    assert_eq!(report.future.as_deref(), Some(r#"<Future finished exception=ValueError("unread")>"#));
+    assert!(report.task.is_none() && report.handle.is_none() && report.asyncgen.is_none());
+}
+
+#[test]
+fn a_tasks_exception_that_nobody_read_is_reported_when_it_goes() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let failing = async { Err::<(), _>(Error::new(ErrorKind::Value, "unread")) };
+    let task = event_loop.create_task(failing).unwrap();
+    task.set_name("worker");
+    settle(&event_loop);
+    assert!(reports.messages().is_empty(), "the handle may still ask");
+    drop(task);
+    let report = &reports.take()[0];
+    assert_eq!(report.message, TASK);
+    assert_eq!(
+        report.task.as_deref(),
+        Some(r#"<Task finished exception=ValueError("unread") name='worker'>"#)
+    );
+    assert!(report.future.is_none());
+}
+
+#[test]
+fn a_detached_task_that_fails_is_reported_in_its_last_turn() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    drop(event_loop.create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "")) }));
+    turn(&event_loop, 1);
+    assert_eq!(reports.messages(), [TASK]);
+}
+
+#[test]
+fn a_panic_that_nobody_read_is_reported_as_one() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let task: Task<()> = event_loop.create_task(async { panic!("unread") }).unwrap();
+    drop(task);
+    settle(&event_loop);
+    let report = &reports.take()[0];
+    assert_eq!(report.message, TASK);
+    assert_eq!(report.exception.as_ref().unwrap().kind(), ErrorKind::Panic);
+}
+
+#[test]
+fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let ways: [fn(&LoopFuture<i32>); 5] = [
+        |future| drop(future.result()),
+        |future| drop(future.exception()),
+        |future| assert!(!future.cancel(), "refused, and yet it counts"),
+        |future| assert!(!future.cancel_with("")),
+        |future| drop(future.to_any().exception()),
+    ];
+    for read in ways {
+        read(&failed(&event_loop));
+    }
+    let awaited = failed(&event_loop);
+    event_loop.create_task(async move { awaited.await.or(Ok(0)) }).unwrap();
+    settle(&event_loop);
+    assert!(reports.messages().is_empty());
+}
+
+#[test]
+fn looking_at_the_state_is_not_reading() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let future = failed(&event_loop);
+    assert!(future.done() && !future.cancelled());
+    let _ = (format!("{future:?}"), future.id(), future.name(), future.to_any());
+    assert!(!future.has_callback(&callsoon::Callback::new(|_: &dyn AnyFuture| ())));
+    future.add_done_callback(|done: &dyn AnyFuture| assert!(done.done()));
+    drop(future);
+    settle(&event_loop);
+    assert_eq!(reports.messages(), [FUTURE]);
+}
+
+#[test]
+fn an_awaiter_that_came_first_has_read_the_exception() {
+    run(async {
+        let on = running_loop()?;
+        let reports = Reports::of(&on);
+        let future = on.create_future::<()>();
+        let (awaited, promise) = (future.clone(), future);
+        let awaiter = create_task(async move { Ok(awaited.await.is_err()) })?;
+        yield_now().await?;
+        promise.set_exception(Error::new(ErrorKind::Value, ""))?;
+        drop(promise);
+        assert!(awaiter.await?);
+        assert!(reports.messages().is_empty());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_awaiter_that_is_dropped_before_its_turn_has_not_read_the_exception() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let future = event_loop.create_future::<i32>();
+    let awaited = future.clone();
+    drop(event_loop.create_task(async move { awaited.await }).unwrap());
+    turn(&event_loop, 1);
+    future.set_exception(Error::new(ErrorKind::Value, "")).unwrap();
+    drop(future);
+    drop(event_loop);
+    assert_eq!(reports.messages(), [DESTROYED, FUTURE]);
+}
+
+#[test]
+fn results_and_cancellations_are_never_reported() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let (value, cancelled, pending) = (
+        event_loop.create_future::<i32>(),
+        event_loop.create_future::<i32>(),
+        event_loop.create_future::<i32>(),
+    );
+    value.set_result(1).unwrap();
+    cancelled.cancel();
+    drop((value, cancelled, pending));
+    drop(event_loop.create_task(async { Ok(1) }).unwrap());
+    drop(event_loop.create_task(async { Err::<(), _>(Error::cancelled_with("x")) }).unwrap());
+    settle(&event_loop);
+    assert!(reports.messages().is_empty());
+}
+
+#[test]
+fn tasks_that_are_pending_at_close_are_reported_oldest_first() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    for name in ["a", "b", "c", "d"] {
+        let never = event_loop.create_future::<()>();
+        event_loop.create_task(async move { never.await }).unwrap().set_name(name);
+    }
+    turn(&event_loop, 1);
+    event_loop.all_tasks()[1].cancel();
+    settle(&event_loop);
+    event_loop.create_task(async { Ok(()) }).unwrap().set_name("unstarted");
+    event_loop.close().unwrap();
+    let reports = reports.take();
+    assert!(reports.iter().all(|report| report.message == DESTROYED));
+    assert!(reports.iter().all(|report| report.exception.is_none() && report.future.is_none()));
+    let tasks: Vec<String> = reports.into_iter().filter_map(|report| report.task).collect();
+    assert_eq!(
+        tasks,
+        ["a", "c", "d", "unstarted"].map(|name| format!("<Task pending name='{name}'>"))
+    );
+}
+
+#[test]
+fn a_handler_may_call_the_loop_while_it_is_told() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = crate::support::trace::Trace::new();
+    let own = trace.clone();
+    event_loop.set_exception_handler(Some(std::rc::Rc::new(
+        move |on: &callsoon::LoopRef, context: &callsoon::ExceptionContext| {
+            own.push(&context.message);
+            own.push(on.create_task(async { Ok(()) }).is_ok());
+            drop(on.create_future::<i32>());
+        },
+    )));
+    drop(failed(&event_loop));
+    trace.expect([FUTURE, "true"]);
+    drop(event_loop);
+    trace.expect([DESTROYED, "false"]);
+}
+
+#[test]
+fn without_a_handler_a_report_is_logged_as_an_error() {
+    let lines = log_lines_of(|| {
+        let event_loop = EventLoop::with_virtual_time();
+        let future = failed(&event_loop);
+        future.set_name("f");
+        drop(future);
+        let task: Task<()> =
+            event_loop.create_task(async { Err(Error::new(ErrorKind::Value, "t")) }).unwrap();
+        task.set_name("t");
+        drop(task);
+        settle(&event_loop);
+        event_loop.create_task(async { Ok(()) }).unwrap().set_name("p");
+    });
+    assert_eq!(
+        lines,
+        [
+            "ERROR: Future exception was never retrieved\nexception: ValueError(\"unread\")\n\
+             future: <Future finished exception=ValueError(\"unread\") name='f'>",
+            "ERROR: Task exception was never retrieved\nexception: ValueError(\"t\")\n\
+             task: <Task finished exception=ValueError(\"t\") name='t'>",
+            "ERROR: Task was destroyed but it is pending!\ntask: <Task pending name='p'>",
+        ]
+    );
+}

@@ -1,0 +1,122 @@
+//! Many futures at once: `gather`, `shield`, `wait` and task groups.
+
+use std::pin::Pin;
+use std::rc::Rc;
+
+use callsoon::{
+    AnyFuture, Error, FutureId, FutureLike, LoopFuture, ReturnWhen, Task, TaskGroup, helpers as hp,
+};
+
+use super::args::{Args, Options};
+use super::failure::Done;
+use super::program::Malformed;
+use super::speaker::Speaker;
+use super::statement::{Block, Statement, awaits, now};
+use super::value::Value;
+use super::vars::Name;
+
+pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
+    Ok(match op {
+        "shield" => {
+            let (v, inner) = (args.name()?, args.name()?);
+            now(move |me| {
+                let shield = callsoon::shield(&*me.vars.future(&inner)?)?;
+                me.vars.put_future(&v, &shield);
+                shield.add_done_callback(hp::silent_reporter());
+                Ok(())
+            })
+        }
+        "gather" => {
+            let (v, names, options) = (args.name()?, args.names()?, args.options()?);
+            let tolerant = options.flag("return_exceptions")?;
+            now(move |me| Ok(me.gather(&v, &names, tolerant)?))
+        }
+        "group_add" => {
+            let (g, v, coro) = (args.name()?, args.name()?, args.name()?);
+            now(move |me| {
+                let group = me.vars.get::<TaskGroup>(&g)?;
+                let task: Task<Value> = group.create_task(me.coroutine(&coro))?;
+                me.vars.put_future(&v, &task);
+                Ok(())
+            })
+        }
+        "wait" => {
+            let (names, options) = (args.names()?, args.options()?);
+            let (limit, return_when) = (options.seconds("timeout")?, return_when(&options)?);
+            awaits(async move |me| {
+                let done = async {
+                    let futures = me.all_of(&names)?;
+                    let (done, _) = callsoon::wait(&futures, limit, return_when).await?;
+                    let done: Vec<FutureId> = done.iter().map(|future| future.id()).collect();
+                    let named = names.iter().zip(&futures);
+                    let named = named.filter(|(_, future)| done.contains(&future.id()));
+                    Ok(named.map(|(name, _)| Value::Text(name.to_string())).collect::<Vec<_>>())
+                };
+                me.outcome("wait", done).await
+            })
+        }
+        "task_group" => {
+            let (g, body) = (args.name()?, args.block()?);
+            awaits(async move |me| me.task_group(&g, &body).await)
+        }
+        _ => None,
+    })
+}
+
+fn return_when(options: &Options<'_>) -> Result<ReturnWhen, Malformed> {
+    Ok(match options.name("return_when")?.as_deref() {
+        None | Some("ALL_COMPLETED") => ReturnWhen::AllCompleted,
+        Some("FIRST_COMPLETED") => ReturnWhen::FirstCompleted,
+        Some("FIRST_EXCEPTION") => ReturnWhen::FirstException,
+        Some(other) => {
+            return Err(Malformed::new(format!("wait: return_when can't be {other:?}")));
+        }
+    })
+}
+
+/// What `gather` gives: its results are lists, and values of the language once they are read.
+pub(crate) trait Gathered {
+    fn to_any(&self) -> Rc<dyn AnyFuture>;
+    fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>>;
+}
+
+impl<R: Clone + Into<Value> + 'static> Gathered for LoopFuture<R> {
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        AnyFuture::to_any(self)
+    }
+
+    fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>> {
+        let results = FutureLike::wait(self);
+        Box::pin(async move { results.await.map(Into::into) })
+    }
+}
+
+impl Speaker {
+    fn gather(&self, v: &Name, names: &[Name], tolerant: bool) -> Result<(), Error> {
+        let children: Result<Vec<_>, Error> =
+            names.iter().map(|name| self.vars.awaitable(name)).collect();
+        let gathered: Rc<dyn Gathered> = if tolerant {
+            Rc::new(callsoon::gather_outcomes(children?)?)
+        } else {
+            Rc::new(callsoon::gather(children?)?)
+        };
+        self.vars.put_gathered(v, gathered.clone());
+        gathered.to_any().add_callback(hp::silent_reporter());
+        Ok(())
+    }
+
+    async fn task_group(&self, g: &Name, body: &Block) -> Done {
+        let ended = TaskGroup::scope(async |group| {
+            self.vars.put(g, group);
+            self.inside(body).await
+        });
+        match ended.await {
+            Ok(None) => {
+                self.say(format_args!("group {g} -> left"));
+                Ok(())
+            }
+            Ok(Some(left)) => Err(left),
+            Err(error) => self.failed(format_args!("group {g}"), error),
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! Tickers.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::{Error, Lock, Semaphore, helpers as hp};
+
+use super::args::Args;
+use super::program::Malformed;
+use super::speaker::Speaker;
+use super::statement::{Statement, awaits, now};
+use super::vars::Name;
+
+type Ticker = hp::ATicker;
+
+pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
+    Ok(match op {
+        "ticker" => {
+            let (t, every, options) = (args.name()?, args.seconds()?, args.options()?);
+            let max_iterations = options.count("max_iterations")?;
+            let max_time = options.seconds("max_time")?;
+            let min_wait = options.seconds_or_false("min_wait")?;
+            let (last, pauser) = (options.name("final")?, options.name("pauser")?);
+            now(move |me| {
+                let mut options =
+                    hp::TickerOptions { max_iterations, max_time, ..Default::default() };
+                match min_wait {
+                    Some(Some(least)) => options.min_wait = hp::MinWait::AtLeast(least),
+                    Some(None) => options.min_wait = hp::MinWait::None,
+                    None => {}
+                }
+                if let Some(last) = &last {
+                    options.final_future = Some(me.vars.future(last)?.to_any());
+                }
+                if let Some(pauser) = &pauser {
+                    options.pauser = Some(me.pauser(pauser)?);
+                }
+                me.vars.put::<Ticker>(&t, hp::ATicker::new(every, options)?);
+                Ok(())
+            })
+        }
+        "change_after" => {
+            let (t, every, options) = (args.name()?, args.seconds()?, args.options()?);
+            let set_new_every = options.flag_or("set_new_every", true)?;
+            now(move |me| Ok(me.vars.get::<Ticker>(&t)?.change_after(every, set_new_every)?))
+        }
+        "with_ticker" => {
+            let (t, body) = (args.name()?, args.block()?);
+            awaits(async move |me| {
+                let ticker = Ticker::clone(&*me.vars.get::<Ticker>(&t)?);
+                let left = ticker.scope(async |_| me.inside(&body).await).await?;
+                me.left(&t, left)
+            })
+        }
+        "ticks" => {
+            let (t, body) = (args.name()?, args.block()?);
+            awaits(async move |me| {
+                let ticker = me.vars.get::<Ticker>(&t)?;
+                me.for_each(&body, async || {
+                    let tick = ticker.next().await?;
+                    Ok(tick.map(|(number, next)| format!("{t} tick {number} next {}", millis(next))))
+                })
+                .await?;
+                me.say(format_args!("{t} is over"));
+                Ok(())
+            })
+        }
+        _ => None,
+    })
+}
+
+/// Whole milliseconds, rounded half to even as Python does.
+fn millis(time: Duration) -> u128 {
+    let (whole, rest) = (time.as_nanos() / 1_000_000, time.as_nanos() % 1_000_000);
+    whole + u128::from(rest > 500_000 || (rest == 500_000 && whole % 2 == 1))
+}
+
+impl Speaker {
+    fn pauser(&self, name: &Name) -> Result<Rc<dyn hp::Pauser>, Error> {
+        if let Ok(lock) = self.vars.get::<Lock>(name) {
+            return Ok(lock);
+        }
+        Ok(self.vars.get::<Semaphore>(name)?)
+    }
+}

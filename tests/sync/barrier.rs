@@ -1,0 +1,139 @@
+//! `Barrier`: the traces are those of CPython 3.13.
+
+use callsoon::{Barrier, ErrorKind, Result, Task};
+
+use crate::by_hand::{at_once, poll_once, run, says, turns};
+use crate::support::trace::Trace;
+
+fn arrive<const N: usize>(
+    barrier: &Barrier,
+    trace: &Trace,
+    names: [&str; N],
+) -> Result<Vec<Task<()>>> {
+    let arriving = names.map(|name| {
+        let barrier = barrier.clone();
+        says(trace, name, async move { barrier.wait().await })
+    });
+    arriving.into_iter().collect()
+}
+
+const BROKEN: &str = "Err(BrokenBarrierError(\"Abort or reset of barrier\"))";
+
+#[test]
+fn nobody_can_not_meet() {
+    assert_eq!(Barrier::new(0).unwrap_err().kind(), ErrorKind::Value);
+    assert_eq!(Barrier::new(7).unwrap().parties(), 7);
+}
+
+#[test]
+fn one_alone_need_not_wait() {
+    run(async {
+        let barrier = Barrier::new(1)?;
+        for _ in 0..2 {
+            assert!(
+                at_once(async { barrier.wait().await.map(|index| assert_eq!(index, 0)) }).await
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn each_is_told_how_many_were_before_and_the_next_time_begins_when_all_have_left() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(2)?, Trace::new());
+        arrive(&barrier, &trace, ["a", "b", "c", "d"])?;
+        turns(10).await?;
+        trace.expect(["b: Ok(1)", "a: Ok(0)", "d: Ok(1)", "c: Ok(0)"]);
+        assert_eq!(format!("{barrier:?}"), "<Barrier [filling, waiters:0/2]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn breaking_it_ends_the_wait_of_those_who_are_there_and_who_come() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(3)?, Trace::new());
+        arrive(&barrier, &trace, ["a", "b"])?;
+        turns(1).await?;
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (2, false));
+        barrier.abort().await?;
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, true));
+        assert_eq!(format!("{barrier:?}"), "<Barrier [broken]>");
+        let late = barrier.wait().await.unwrap_err();
+        assert_eq!((late.kind(), &*late.message()), (ErrorKind::BrokenBarrier, "Barrier aborted"));
+        turns(3).await?;
+        trace.expect([format!("a: {BROKEN}"), format!("b: {BROKEN}")]);
+        barrier.reset().await?;
+        assert_eq!(format!("{barrier:?}"), "<Barrier [filling, waiters:0/3]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn resetting_it_ends_the_wait_of_those_who_are_there_and_not_of_those_who_come() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(3)?, Trace::new());
+        arrive(&barrier, &trace, ["a", "b"])?;
+        turns(1).await?;
+        barrier.reset().await?;
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, false));
+        arrive(&barrier, &trace, ["c", "d", "e"])?;
+        turns(10).await?;
+        let left = [format!("a: {BROKEN}"), format!("b: {BROKEN}")];
+        let came = ["e: Ok(2)", "c: Ok(0)", "d: Ok(1)"].map(str::to_owned);
+        trace.expect(left.into_iter().chain(came));
+        Ok(())
+    });
+}
+
+#[test]
+fn one_who_is_cancelled_is_not_counted() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(2)?, Trace::new());
+        let tasks = arrive(&barrier, &trace, ["a"])?;
+        turns(1).await?;
+        tasks[0].cancel();
+        turns(2).await?;
+        assert_eq!(barrier.n_waiting(), 0);
+        arrive(&barrier, &trace, ["b", "c"])?;
+        turns(3).await?;
+        trace.expect(["a: Err(CancelledError())", "c: Ok(1)", "b: Ok(0)"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn one_who_is_dropped_is_not_counted() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(2)?, Trace::new());
+        let mut dropped = Box::pin(barrier.wait());
+        assert!(poll_once(dropped.as_mut()).await.is_pending());
+        assert_eq!(barrier.n_waiting(), 1);
+        drop(dropped);
+        assert_eq!(barrier.n_waiting(), 0);
+        arrive(&barrier, &trace, ["b", "c"])?;
+        turns(3).await?;
+        trace.expect(["c: Ok(1)", "b: Ok(0)"]);
+        Ok(())
+    });
+}
+
+/// The last of those who leave opens it for those who have come meanwhile, also when it goes
+/// without having run again.
+#[test]
+fn one_who_is_dropped_on_its_way_out_opens_it_for_the_next() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(2)?, Trace::new());
+        let mut dropped = Box::pin(barrier.wait());
+        assert!(poll_once(dropped.as_mut()).await.is_pending());
+        assert_eq!(barrier.wait().await?, 1);
+        arrive(&barrier, &trace, ["c", "d"])?;
+        turns(3).await?;
+        trace.expect_nothing();
+        drop(dropped);
+        turns(10).await?;
+        trace.expect(["d: Ok(1)", "c: Ok(0)"]);
+        Ok(())
+    });
+}

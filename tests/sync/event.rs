@@ -1,0 +1,80 @@
+//! `Event`: a wake can't be taken back.
+
+use callsoon::Event;
+
+use crate::by_hand::{at_once, poll_once, run, says, turns};
+use crate::support::trace::Trace;
+
+#[test]
+fn a_set_event_is_seen_without_giving_way() {
+    run(async {
+        let event = Event::new();
+        assert!(!event.is_set());
+        assert!(!at_once(event.wait()).await);
+        event.set();
+        assert!(event.is_set());
+        assert!(at_once(event.wait()).await);
+        event.clear();
+        assert!(!at_once(event.wait()).await);
+        Ok(())
+    });
+}
+
+#[test]
+fn setting_wakes_all_in_the_order_in_which_they_came_and_clearing_does_not_take_it_back() {
+    run(async {
+        let (event, trace) = (Event::new(), Trace::new());
+        for name in ["first", "second", "third"] {
+            let event = event.clone();
+            says(&trace, name, async move { event.wait().await })?;
+        }
+        turns(1).await?;
+        assert_eq!(format!("{event:?}"), "<Event [unset, waiters:3]>");
+        event.set();
+        event.clear();
+        assert!(!at_once(event.wait()).await);
+        turns(1).await?;
+        trace.expect(["first: Ok(())", "second: Ok(())", "third: Ok(())"]);
+        assert_eq!(format!("{event:?}"), "<Event [unset]>");
+        Ok(())
+    });
+}
+
+/// Who came between two sets is woken by the second, though the others are still in line.
+#[test]
+fn each_set_wakes_those_who_wait_by_then() {
+    run(async {
+        let (event, trace) = (Event::new(), Trace::new());
+        let mut first = Box::pin(event.wait());
+        assert!(poll_once(first.as_mut()).await.is_pending());
+        event.set();
+        event.clear();
+        let mut second = Box::pin(event.wait());
+        assert!(poll_once(second.as_mut()).await.is_pending());
+        event.set();
+        trace.push(format_args!("{:?} {:?}", first.await, second.await));
+        trace.expect(["Ok(()) Ok(())"]);
+        assert_eq!(format!("{event:?}"), "<Event [set]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn who_is_cancelled_or_dropped_leaves_the_others_alone() {
+    run(async {
+        let (event, trace) = (Event::new(), Trace::new());
+        let mut dropped = Box::pin(event.wait());
+        assert!(poll_once(dropped.as_mut()).await.is_pending());
+        let [first, second] = ["first", "second"].map(|name| {
+            let event = event.clone();
+            says(&trace, name, async move { event.wait().await })
+        });
+        turns(1).await?;
+        drop(dropped);
+        first?.cancel();
+        event.set();
+        second?.await?;
+        trace.expect(["first: Err(CancelledError())", "second: Ok(())"]);
+        Ok(())
+    });
+}

@@ -1,0 +1,19 @@
+//! Locks, events, conditions, semaphores, barriers and queues as their users see them: who is
+//! served, in which order, and what becomes of a wake that its owner doesn't live to see.
+//!
+//! Time is virtual throughout.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod by_hand;
+
+mod barrier;
+mod bound;
+mod condition;
+mod event;
+mod lock;
+mod queue;
+mod queue_orders;
+mod schedules;
+mod semaphore;

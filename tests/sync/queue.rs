@@ -1,0 +1,247 @@
+//! `Queue`: items are taken by who is there, wakes are never lost, and everything is counted.
+
+use callsoon::{ErrorKind, Queue, Result, Task, create_task};
+
+use crate::by_hand::{at_once, poll_once, run, says, turns};
+use crate::support::trace::Trace;
+
+fn getters<const N: usize>(
+    queue: &Queue<i32>,
+    trace: &Trace,
+    names: [&str; N],
+) -> Result<Vec<Task<()>>> {
+    let getting = names.map(|name| {
+        let queue = queue.clone();
+        says(trace, name, async move { queue.get().await })
+    });
+    getting.into_iter().collect()
+}
+
+fn putter(queue: &Queue<i32>, trace: &Trace, item: i32) -> Result<Task<()>> {
+    let queue = queue.clone();
+    says(trace, &format!("put {item}"), async move { queue.put(item).await })
+}
+
+fn kind<T>(outcome: Result<T>) -> ErrorKind {
+    outcome.err().expect("an error").kind()
+}
+
+#[test]
+fn with_room_or_items_there_nothing_gives_way() {
+    run(async {
+        let queue = Queue::new(2);
+        assert!(queue.empty() && !queue.full());
+        assert!(at_once(queue.put(1)).await);
+        assert!(at_once(queue.put(2)).await);
+        assert_eq!((queue.qsize(), queue.maxsize()), (2, 2));
+        assert!(!queue.empty() && queue.full());
+        assert!(!at_once(queue.put(3)).await);
+        assert_eq!(kind(queue.put_nowait(3)), ErrorKind::QueueFull);
+        assert_eq!((queue.get().await?, queue.get_nowait()?), (1, 2));
+        assert!(!at_once(async { queue.get().await.map(drop) }).await);
+        assert_eq!(kind(queue.get_nowait()), ErrorKind::QueueEmpty);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_queue_without_limit_is_never_full() {
+    let queue = Queue::new(0);
+    for item in 0..10_000 {
+        queue.put_nowait(item).unwrap();
+    }
+    assert!(!queue.full());
+    assert_eq!(queue.qsize(), 10_000);
+}
+
+#[test]
+fn a_put_wakes_one_getter_and_a_get_one_putter() {
+    run(async {
+        let (queue, trace) = (Queue::new(1), Trace::new());
+        getters(&queue, &trace, ["first", "second"])?;
+        turns(1).await?;
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 getters=2>");
+        queue.put_nowait(1)?;
+        turns(2).await?;
+        trace.expect(["first: Ok(1)"]);
+        queue.put_nowait(2)?;
+        turns(2).await?;
+        trace.expect(["second: Ok(2)"]);
+
+        queue.put_nowait(3)?;
+        putter(&queue, &trace, 4)?;
+        putter(&queue, &trace, 5)?;
+        turns(1).await?;
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=2 tasks=3>");
+        assert_eq!(queue.get_nowait()?, 3);
+        turns(2).await?;
+        trace.expect(["put 4: Ok(())"]);
+        assert_eq!(queue.get_nowait()?, 4);
+        turns(2).await?;
+        trace.expect(["put 5: Ok(())"]);
+        Ok(())
+    });
+}
+
+/// An item isn't kept for the getter that was woken for it.
+#[test]
+fn who_is_quicker_takes_the_item_and_the_woken_one_waits_again_behind_the_others() {
+    run(async {
+        let (queue, trace) = (Queue::new(0), Trace::new());
+        getters(&queue, &trace, ["first", "second"])?;
+        turns(1).await?;
+        queue.put_nowait(1)?;
+        assert_eq!(queue.get_nowait()?, 1);
+        turns(2).await?;
+        trace.expect_nothing();
+        queue.put_nowait(2)?;
+        queue.put_nowait(3)?;
+        turns(2).await?;
+        trace.expect(["second: Ok(2)", "first: Ok(3)"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
+    run(async {
+        let (queue, trace) = (Queue::new(0), Trace::new());
+        let tasks = getters(&queue, &trace, ["first"])?;
+        turns(1).await?;
+        let mut second = Box::pin(queue.get());
+        assert!(poll_once(second.as_mut()).await.is_pending());
+        getters(&queue, &trace, ["third"])?;
+        turns(1).await?;
+        queue.put_nowait(1)?;
+        tasks[0].cancel();
+        turns(2).await?;
+        trace.expect(["first: Err(CancelledError())"]);
+        drop(second);
+        turns(1).await?;
+        trace.expect(["third: Ok(1)"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_woken_putter_that_is_cancelled_or_dropped_wakes_the_next() {
+    run(async {
+        let (queue, trace) = (Queue::new(1), Trace::new());
+        queue.put_nowait(0)?;
+        let first = putter(&queue, &trace, 1)?;
+        turns(1).await?;
+        let mut second = Box::pin(queue.put(2));
+        assert!(poll_once(second.as_mut()).await.is_pending());
+        putter(&queue, &trace, 3)?;
+        turns(1).await?;
+        queue.get_nowait()?;
+        first.cancel();
+        turns(2).await?;
+        trace.expect(["put 1: Err(CancelledError())"]);
+        drop(second);
+        turns(1).await?;
+        trace.expect(["put 3: Ok(())"]);
+        assert_eq!(queue.get_nowait()?, 3);
+        Ok(())
+    });
+}
+
+#[test]
+fn joining_waits_until_each_item_is_reported_done_and_no_more_may_be() {
+    run(async {
+        let (queue, trace) = (Queue::new(0), Trace::new());
+        assert!(at_once(queue.join()).await);
+        assert_eq!(kind(queue.task_done()), ErrorKind::Value);
+        queue.put_nowait(1)?;
+        queue.put_nowait(2)?;
+        let joining = {
+            let queue = queue.clone();
+            says(&trace, "join", async move { queue.join().await })?
+        };
+        queue.get_nowait()?;
+        queue.get_nowait()?;
+        queue.task_done()?;
+        turns(2).await?;
+        trace.expect_nothing();
+        queue.task_done()?;
+        joining.await?;
+        trace.expect(["join: Ok(())"]);
+        assert_eq!(queue.task_done().unwrap_err().message(), "task_done() called too many times");
+        Ok(())
+    });
+}
+
+#[test]
+fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
+    run(async {
+        let (queue, trace) = (Queue::new(2), Trace::new());
+        queue.put_nowait(1)?;
+        queue.put_nowait(2)?;
+        putter(&queue, &trace, 3)?;
+        turns(1).await?;
+        queue.shutdown(false);
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=2 items=2 putters=1 tasks=2 shutdown>");
+        turns(1).await?;
+        trace.expect(["put 3: Err(QueueShutDown(\"\"))"]);
+        assert_eq!(kind(queue.put_nowait(3)), ErrorKind::QueueShutDown);
+        assert_eq!((queue.get().await?, queue.get_nowait()?), (1, 2));
+        assert_eq!(kind(queue.get().await), ErrorKind::QueueShutDown);
+        assert_eq!(kind(queue.get_nowait()), ErrorKind::QueueShutDown);
+        assert_eq!(kind(queue.put(3).await), ErrorKind::QueueShutDown);
+        let joining = {
+            let queue = queue.clone();
+            create_task(async move { queue.join().await })?
+        };
+        queue.task_done()?;
+        queue.task_done()?;
+        joining.await
+    });
+}
+
+#[test]
+fn a_shutdown_wakes_all_who_wait_for_items() {
+    run(async {
+        let (queue, trace) = (Queue::new(0), Trace::new());
+        getters(&queue, &trace, ["first", "second"])?;
+        turns(1).await?;
+        queue.shutdown(false);
+        turns(1).await?;
+        trace.expect(["first: Err(QueueShutDown(\"\"))", "second: Err(QueueShutDown(\"\"))"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_immediate_shutdown_drops_what_is_there_as_done() {
+    run(async {
+        let (queue, trace) = (Queue::new(0), Trace::new());
+        for item in 1..=3 {
+            queue.put_nowait(item)?;
+        }
+        queue.get_nowait()?;
+        let joining = {
+            let queue = queue.clone();
+            says(&trace, "join", async move { queue.join().await })?
+        };
+        turns(1).await?;
+        queue.shutdown(true);
+        assert_eq!(queue.qsize(), 0);
+        assert_eq!(kind(queue.get().await), ErrorKind::QueueShutDown);
+        turns(2).await?;
+        // One was taken out before, and is still somebody's to report.
+        trace.expect_nothing();
+        queue.task_done()?;
+        joining.await?;
+        trace.expect(["join: Ok(())"]);
+
+        let idle = Queue::new(0);
+        idle.put_nowait(1)?;
+        let joining = {
+            let idle = idle.clone();
+            create_task(async move { idle.join().await })?
+        };
+        turns(1).await?;
+        idle.shutdown(true);
+        joining.await
+    });
+}

@@ -1,0 +1,373 @@
+//! Thousands of random schedules: tasks that come, wait, are served, cancelled and dropped at
+//! random times. Whatever happens, nothing is held twice, nothing is lost, and nobody is served
+//! before who came earlier.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::{
+    Barrier, BoundedSemaphore, Condition, ErrorKind, EventLoop, LifoQueue, Lock, PriorityQueue,
+    Queue, Result, Semaphore, Task, create_task, run_on, sleep,
+};
+use fastrand::Rng;
+
+use crate::by_hand::unless;
+
+const SCHEDULES: u64 = 2_000;
+
+/// Runs `body` with many seeds, each on a loop of its own. It says how many were served.
+fn with_many_schedules<F: Future<Output = Result<u64>> + 'static>(body: impl Fn(Dice) -> F) {
+    let mut served = 0;
+    for seed in 0..SCHEDULES {
+        match run_on(&EventLoop::with_virtual_time(), body(Dice::new(seed))) {
+            Ok(count) => served += count,
+            Err(error) => panic!("schedule {seed}: {error:?}"),
+        }
+    }
+    assert!(served > SCHEDULES, "only {served} were served");
+}
+
+/// Clones throw the same dice.
+#[derive(Clone)]
+struct Dice(Rc<RefCell<Rng>>);
+
+impl Dice {
+    fn new(seed: u64) -> Dice {
+        Dice(Rc::new(RefCell::new(Rng::with_seed(seed))))
+    }
+
+    fn below(&self, limit: usize) -> usize {
+        self.0.borrow_mut().usize(..limit)
+    }
+
+    /// A short time, often none: what happens at once is where the trouble is.
+    async fn pause(&self) -> Result<()> {
+        let millis = self.0.borrow_mut().u64(..6).saturating_sub(2);
+        sleep(Duration::from_millis(millis)).await
+    }
+
+    /// Awaits `wait`. Now and then it loses patience: then it drops it, and there is none.
+    async fn patience<T>(&self, wait: impl Future<Output = Result<T>>) -> Result<Option<T>> {
+        if self.below(3) > 0 {
+            return wait.await.map(Some);
+        }
+        unless(wait, self.pause()).await.transpose()
+    }
+
+    /// Starts `count` workers and cancels some of them, but never the first.
+    async fn workers<F: Future<Output = Result<()>> + 'static>(
+        &self,
+        count: usize,
+        worker: impl Fn() -> F,
+    ) -> Result<Vec<Task<()>>> {
+        let tasks: Vec<Task<()>> =
+            (0..count).map(|_| create_task(worker())).collect::<Result<_>>()?;
+        for _ in 0..self.below(2 * count) {
+            self.pause().await?;
+            tasks[1 + self.below(count - 1)].cancel();
+        }
+        Ok(tasks)
+    }
+}
+
+/// Waits for all. They may have been cancelled, and nothing else may have gone wrong.
+async fn ends_of(tasks: Vec<Task<()>>) -> Result<()> {
+    for task in tasks {
+        match task.await {
+            Err(error) if !error.is_cancelled() => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// A time after which nobody moves any more unless something else happens.
+async fn rest() -> Result<()> {
+    sleep(Duration::from_secs(1)).await
+}
+
+/// Who is inside, how many may be, and whether they came in that order.
+#[derive(Clone)]
+struct Room(Rc<RoomState>);
+
+struct RoomState {
+    limit: usize,
+    inside: Cell<usize>,
+    came: Cell<u64>,
+    last_in: Cell<u64>,
+    served: Cell<u64>,
+}
+
+/// Somebody inside, until it is dropped.
+struct Inside(Room);
+
+impl Room {
+    fn for_at_most(limit: usize) -> Room {
+        let (inside, came, last_in, served) = Default::default();
+        Room(Rc::new(RoomState { limit, inside, came, last_in, served }))
+    }
+
+    /// Somebody stands at the door.
+    fn come(&self) -> u64 {
+        self.0.came.set(self.0.came.get() + 1);
+        self.0.came.get()
+    }
+
+    fn enter(&self, number: u64) -> Inside {
+        let last = self.0.last_in.replace(number);
+        assert!(last < number, "{number} is served after {last}");
+        self.be_inside()
+    }
+
+    fn be_inside(&self) -> Inside {
+        self.0.inside.set(self.0.inside.get() + 1);
+        assert!(self.0.inside.get() <= self.0.limit, "{} are inside", self.0.inside.get());
+        self.0.served.set(self.0.served.get() + 1);
+        Inside(self.clone())
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let state = &self.0.0;
+        state.inside.set(state.inside.get() - 1);
+    }
+}
+
+/// Workers that come three times to a door which `open` stands for, and stay a while.
+async fn visits<G, F: Future<Output = Result<G>>>(
+    dice: Dice,
+    room: Room,
+    open: impl Fn() -> F + Clone + 'static,
+) -> Result<()> {
+    let worker = || {
+        let (dice, room, open) = (dice.clone(), room.clone(), open.clone());
+        async move {
+            for _ in 0..3 {
+                dice.pause().await?;
+                let number = room.come();
+                // Dropped in this order: out of the room first, then the door.
+                let Some(_guard) = dice.patience(open()).await? else { continue };
+                let _inside = room.enter(number);
+                dice.pause().await?;
+            }
+            Ok(())
+        }
+    };
+    ends_of(dice.workers(6, worker).await?).await
+}
+
+#[test]
+fn a_lock_is_never_held_twice_and_taken_in_order() {
+    with_many_schedules(async |dice| {
+        let (lock, room) = (Lock::new(), Room::for_at_most(1));
+        let door = lock.clone();
+        let open = move || {
+            let door = door.clone();
+            async move { door.lock().await }
+        };
+        visits(dice, room.clone(), open).await?;
+        assert_eq!(format!("{lock:?}"), "<Lock [unlocked]>");
+        Ok(room.0.served.get())
+    });
+}
+
+#[test]
+fn a_semaphore_lets_no_more_in_than_it_should_and_in_order() {
+    with_many_schedules(async |dice| {
+        let permits = 1 + dice.below(3);
+        let (semaphore, room) = (Semaphore::new(permits), Room::for_at_most(permits));
+        let door = semaphore.clone();
+        let open = move || {
+            let door = door.clone();
+            async move { door.permit().await }
+        };
+        visits(dice, room.clone(), open).await?;
+        let expected = format!("<Semaphore [unlocked, value:{permits}]>");
+        assert_eq!(format!("{semaphore:?}"), expected);
+        Ok(room.0.served.get())
+    });
+}
+
+#[test]
+fn a_bounded_semaphore_ends_with_as_many_permits_as_it_began_with() {
+    with_many_schedules(async |dice| {
+        let (bounded, room) = (BoundedSemaphore::new(2), Room::for_at_most(2));
+        let door = bounded.clone();
+        let open = move || {
+            let door = door.clone();
+            async move { door.permit().await }
+        };
+        visits(dice, room.clone(), open).await?;
+        assert_eq!(bounded.release().unwrap_err().kind(), ErrorKind::Value);
+        Ok(room.0.served.get())
+    });
+}
+
+#[test]
+fn no_notification_is_lost_and_the_lock_of_a_condition_is_held_by_one() {
+    with_many_schedules(async |dice| {
+        let (condition, room) = (Condition::new(), Room::for_at_most(1));
+        let stock = Rc::new(Cell::new(0));
+        let buy = || {
+            let (condition, room) = (condition.clone(), room.clone());
+            let (dice, stock) = (dice.clone(), stock.clone());
+            async move {
+                loop {
+                    dice.pause().await?;
+                    let bought = dice.patience(async {
+                        let _guard = condition.lock().await?;
+                        condition.wait_for(|| stock.get() > 0).await?;
+                        let _inside = room.be_inside();
+                        stock.set(stock.get() - 1);
+                        dice.pause().await
+                    });
+                    bought.await?;
+                }
+            }
+        };
+        let buyers: Vec<Task<()>> = (0..3).map(|_| create_task(buy())).collect::<Result<_>>()?;
+        let sell = || {
+            let (condition, dice, stock) = (condition.clone(), dice.clone(), stock.clone());
+            async move {
+                for _ in 0..3 {
+                    dice.pause().await?;
+                    let _guard = condition.lock().await?;
+                    let count = dice.below(3);
+                    stock.set(stock.get() + count);
+                    condition.notify(count)?;
+                    dice.pause().await?;
+                }
+                Ok(())
+            }
+        };
+        let sellers = dice.workers(3, sell).await?;
+        for buyer in &buyers[1..] {
+            dice.pause().await?;
+            buyer.cancel();
+        }
+        ends_of(sellers).await?;
+        rest().await?;
+        // The first waits, though not for what is there.
+        assert_eq!(stock.get(), 0, "a notification is lost");
+        buyers[0].cancel();
+        ends_of(buyers).await?;
+        assert_eq!(format!("{condition:?}"), "<Condition [unlocked]>");
+        Ok(room.0.served.get())
+    });
+}
+
+/// Puts the numbers from 1 on through `queue`. Returns what was put and what came out, each in
+/// that order.
+async fn traffic(dice: Dice, queue: Queue<u64>) -> Result<(Vec<u64>, Vec<u64>)> {
+    let (put, got) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(Vec::new())));
+    let next = Rc::new(Cell::new(0));
+    let get = || {
+        let (dice, queue, got) = (dice.clone(), queue.clone(), got.clone());
+        async move {
+            loop {
+                if let Some(item) = dice.patience(queue.get()).await? {
+                    got.borrow_mut().push(item);
+                    queue.task_done()?;
+                }
+                dice.pause().await?;
+            }
+        }
+    };
+    let getters: Vec<Task<()>> = (0..3).map(|_| create_task(get())).collect::<Result<_>>()?;
+    let put_some = || {
+        let (dice, queue) = (dice.clone(), queue.clone());
+        let (put, next) = (put.clone(), next.clone());
+        async move {
+            for _ in 0..4 {
+                next.set(next.get() + 1);
+                let item = next.get();
+                if dice.patience(queue.put(item)).await?.is_some() {
+                    put.borrow_mut().push(item);
+                }
+                dice.pause().await?;
+            }
+            Ok(())
+        }
+    };
+    let putters = dice.workers(4, put_some).await?;
+    for getter in &getters[1..] {
+        dice.pause().await?;
+        getter.cancel();
+    }
+    // The first getter goes on: if it didn't, the loop would have nothing left to do.
+    ends_of(putters).await?;
+    queue.join().await?;
+    rest().await?;
+    assert!(queue.empty(), "an item waits, and so does a getter");
+    queue.shutdown(false);
+    for getter in getters {
+        match getter.await.unwrap_err() {
+            error if error.is_cancelled() => {}
+            error => assert_eq!(error.kind(), ErrorKind::QueueShutDown),
+        }
+    }
+    let shown = format!("{queue:?}");
+    assert!(shown.ends_with(&format!("maxsize={} shutdown>", queue.maxsize())), "{shown}");
+    Ok((put.take(), got.take()))
+}
+
+#[test]
+fn a_queue_loses_nothing_and_keeps_the_order() {
+    with_many_schedules(async |dice| {
+        let queue = Queue::new(dice.below(3));
+        let (put, got) = traffic(dice, queue).await?;
+        assert_eq!(put, got);
+        Ok(got.len() as u64)
+    });
+}
+
+#[test]
+fn queues_of_other_orders_lose_nothing() {
+    with_many_schedules(async |dice| {
+        let maxsize = dice.below(3);
+        let queue = match dice.below(2) {
+            0 => LifoQueue::new(maxsize).into(),
+            _ => PriorityQueue::new(maxsize).into(),
+        };
+        let (mut put, mut got) = traffic(dice, queue).await?;
+        put.sort_unstable();
+        got.sort_unstable();
+        assert_eq!(put, got);
+        Ok(got.len() as u64)
+    });
+}
+
+#[test]
+fn a_barrier_is_left_empty_and_works_again() {
+    with_many_schedules(async |dice| {
+        let parties = 2 + dice.below(2);
+        let (barrier, met) = (Barrier::new(parties)?, Rc::new(Cell::new(0)));
+        let come = || {
+            let (dice, barrier, met) = (dice.clone(), barrier.clone(), met.clone());
+            async move {
+                loop {
+                    dice.pause().await?;
+                    if let Some(index) = dice.patience(barrier.wait()).await? {
+                        assert!(index < parties, "{index} of {parties}");
+                        met.set(met.get() + 1);
+                    }
+                }
+            }
+        };
+        let tasks = dice.workers(5, come).await?;
+        sleep(Duration::from_millis(50)).await?;
+        for task in &tasks {
+            task.cancel();
+        }
+        ends_of(tasks).await?;
+        assert_eq!(format!("{barrier:?}"), format!("<Barrier [filling, waiters:0/{parties}]>"));
+        let again = (0..parties).map(|_| {
+            let barrier = barrier.clone();
+            create_task(async move { barrier.wait().await.map(drop) })
+        });
+        ends_of(again.collect::<Result<_>>()?).await?;
+        Ok(met.get())
+    });
+}

@@ -1,0 +1,230 @@
+//! `Semaphore` and `BoundedSemaphore`: no permit is lost, and none comes twice.
+
+use std::pin::pin;
+
+use callsoon::{BoundedSemaphore, Error, ErrorKind, Semaphore, Task, yield_now};
+
+use crate::by_hand::{at_once, poll_once, run, says, turns};
+use crate::support::trace::Trace;
+
+/// Tasks that stand in line, one a name.
+fn line<const N: usize>(
+    semaphore: &Semaphore,
+    trace: &Trace,
+    names: [&str; N],
+) -> callsoon::Result<Vec<Task<()>>> {
+    let waiting = names.map(|name| {
+        let semaphore = semaphore.clone();
+        says(trace, name, async move { semaphore.acquire().await })
+    });
+    waiting.into_iter().collect()
+}
+
+#[test]
+fn permits_that_are_there_are_taken_without_giving_way() {
+    run(async {
+        let semaphore = Semaphore::new(2);
+        assert!(at_once(semaphore.acquire()).await);
+        assert!(!semaphore.locked());
+        assert!(semaphore.try_acquire());
+        assert!(semaphore.locked());
+        assert_eq!(semaphore.value(), 0);
+        assert!(!semaphore.try_acquire());
+        assert!(!at_once(semaphore.acquire()).await);
+        semaphore.release();
+        assert_eq!(semaphore.value(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let tasks = line(&semaphore, &trace, ["first", "second"])?;
+        turns(1).await?;
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked, waiters:2]>");
+        semaphore.release();
+        assert_eq!(semaphore.value(), 0);
+        turns(2).await?;
+        trace.expect(["first: Ok(())"]);
+        semaphore.release();
+        turns(2).await?;
+        trace.expect(["second: Ok(())"]);
+        assert!(tasks.iter().all(Task::done));
+        semaphore.release();
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [unlocked, value:1]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        line(&semaphore, &trace, ["woken"])?;
+        turns(1).await?;
+        semaphore.release();
+        semaphore.release();
+        assert_eq!((semaphore.value(), semaphore.locked()), (1, true));
+        assert!(!semaphore.try_acquire());
+        // Who comes now queues, and gets what is there from the woken one as that runs.
+        let late = line(&semaphore, &trace, ["late"])?;
+        for task in late {
+            task.await?;
+        }
+        trace.expect(["woken: Ok(())", "late: Ok(())"]);
+        assert_eq!(semaphore.value(), 0);
+        Ok(())
+    });
+}
+
+/// As above, with somebody behind the woken one: only it can pass the permit on.
+#[test]
+fn who_is_served_passes_on_what_else_is_there() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        line(&semaphore, &trace, ["woken"])?;
+        turns(1).await?;
+        semaphore.release();
+        semaphore.release();
+        let mut late = Box::pin(semaphore.acquire());
+        assert!(poll_once(late.as_mut()).await.is_pending());
+        assert_eq!(semaphore.value(), 1);
+        turns(1).await?;
+        assert_eq!(semaphore.value(), 0);
+        late.await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_woken_waiter_that_is_cancelled_gives_its_permit_to_the_next() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let tasks = line(&semaphore, &trace, ["first", "second"])?;
+        turns(1).await?;
+        semaphore.release();
+        tasks[0].cancel();
+        turns(2).await?;
+        trace.expect(["first: Err(CancelledError())", "second: Ok(())"]);
+        assert_eq!(semaphore.value(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_woken_waiter_that_is_dropped_gives_its_permit_back() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let mut first = Box::pin(semaphore.acquire());
+        assert!(poll_once(first.as_mut()).await.is_pending());
+        let tasks = line(&semaphore, &trace, ["second"])?;
+        turns(1).await?;
+        semaphore.release();
+        drop(first);
+        turns(2).await?;
+        trace.expect(["second: Ok(())"]);
+        assert!(tasks[0].done());
+
+        let mut only = Box::pin(semaphore.acquire());
+        assert!(poll_once(only.as_mut()).await.is_pending());
+        semaphore.release();
+        assert_eq!(semaphore.value(), 0);
+        drop(only);
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [unlocked, value:1]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_waiter_that_goes_asleep_makes_no_permit() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let tasks = line(&semaphore, &trace, ["cancelled"])?;
+        let mut dropped = Box::pin(semaphore.acquire());
+        assert!(poll_once(dropped.as_mut()).await.is_pending());
+        turns(1).await?;
+        tasks[0].cancel();
+        drop(dropped);
+        turns(2).await?;
+        trace.expect(["cancelled: Err(CancelledError())"]);
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_permit_is_released_when_it_is_dropped_and_not_when_it_is_forgotten() {
+    run(async {
+        let semaphore = Semaphore::default();
+        let permit = semaphore.permit().await?;
+        assert_eq!(format!("{permit:?}"), "<Permit of <Semaphore [locked]>>");
+        drop(permit);
+        assert_eq!(semaphore.value(), 1);
+        semaphore.permit().await?.forget();
+        assert_eq!(semaphore.value(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_scope_releases_however_it_ends() {
+    run(async {
+        let semaphore = Semaphore::new(1);
+        assert_eq!(semaphore.scope(async || Ok(semaphore.value())).await?, 0);
+        let failed = semaphore.scope(async || Err::<(), _>(Error::cancelled())).await;
+        assert!(failed.unwrap_err().is_cancelled());
+        assert_eq!(semaphore.value(), 1);
+        {
+            let mut dropped = pin!(semaphore.scope(async || yield_now().await));
+            assert!(poll_once(dropped.as_mut()).await.is_pending());
+            assert_eq!(semaphore.value(), 0);
+        }
+        assert_eq!(semaphore.value(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_bounded_semaphore_refuses_more_than_it_began_with() {
+    run(async {
+        let bounded = BoundedSemaphore::new(1);
+        let error = bounded.release().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Value);
+        assert_eq!(error.message(), "BoundedSemaphore released too many times");
+        bounded.acquire().await?;
+        assert!(bounded.locked() && !bounded.try_acquire());
+        bounded.release()?;
+        assert_eq!(format!("{bounded:?}"), "<BoundedSemaphore [unlocked, value:1]>");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_bounded_scope_says_that_its_permit_was_released_and_a_dropped_permit_does_not() {
+    run(async {
+        let bounded = BoundedSemaphore::default();
+        let ended = bounded.scope(async || bounded.release()).await;
+        assert_eq!(ended.unwrap_err().kind(), ErrorKind::Value);
+        let permit = bounded.permit().await?;
+        bounded.release()?;
+        drop(permit);
+        assert_eq!(bounded.value(), 1);
+        drop(bounded.permit().await?);
+        assert_eq!(bounded.value(), 1);
+        {
+            let mut dropped = pin!(bounded.scope(async || yield_now().await));
+            assert!(poll_once(dropped.as_mut()).await.is_pending());
+        }
+        assert_eq!(bounded.value(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn more_permits_than_can_be_counted_are_not_counted() {
+    let semaphore = Semaphore::new(usize::MAX);
+    semaphore.release();
+    assert_eq!(semaphore.value(), usize::MAX);
+}
