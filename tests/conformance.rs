@@ -89,11 +89,14 @@ macro_rules! families {
     };
 }
 
-families! { futures, tasks, generators, groups, timeouts }
+families! {
+    futures, tasks, wrappers, waiting, timeouts, generators, queue, ticker, holder, streamer,
+    locks, channels, groups, mixed,
+}
 
 #[test]
 fn hand_written() {
-    hold_to("hand-written", 25);
+    hold_to("hand-written", 125);
 }
 
 #[test]

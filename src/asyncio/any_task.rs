@@ -13,6 +13,7 @@ use super::node::{self, Node, State, Waiting};
 use super::task::task_name;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
@@ -87,6 +88,11 @@ impl AnyFuture for AnyTask {
 
     fn has_callback(&self, callback: &Callback) -> bool {
         node::has_callback(self.0.core(), callback)
+    }
+
+    fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+        node::watch(self.0.core(), watcher, token);
+        true
     }
 
     fn id(&self) -> FutureId {

@@ -15,6 +15,7 @@ use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, Node, State, Typed, Waiting};
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef};
 
@@ -323,6 +324,11 @@ macro_rules! impl_handle {
 
             fn has_callback(&self, callback: &Callback) -> bool {
                 self.has_callback(callback)
+            }
+
+            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+                node::watch(self.0.core(), watcher, token);
+                true
             }
 
             fn id(&self) -> FutureId {

@@ -10,6 +10,7 @@ use super::await_future::Await;
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::task::Task;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 
 /// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
@@ -87,6 +88,13 @@ pub trait AnyFuture: fmt::Debug {
 
     /// Whether a callback that equals `callback` waits for its end.
     fn has_callback(&self, callback: &Callback) -> bool;
+
+    /// Has `watcher` told of its end, and of those who wait for it, with `token`. False where
+    /// that can't be: a future-like thing that stands on others may be done and pending again.
+    /// One that is done already tells nothing.
+    fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
+        false
+    }
 
     /// Its identity, the same for all handles of one future.
     fn id(&self) -> FutureId;
@@ -173,6 +181,10 @@ macro_rules! any_future_behind {
 
             fn has_callback(&self, callback: &Callback) -> bool {
                 (**self).has_callback(callback)
+            }
+
+            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+                (**self).watch(watcher, token)
             }
 
             fn id(&self) -> FutureId {

@@ -1,7 +1,7 @@
 //! The middle floor: the promises. Futures with callbacks, tasks that can be cancelled, and
 //! what is built on them, as asyncio has it.
 //!
-//! In reading order: `callback` and `future_like` (what all futures share), `node` (a future
+//! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
 //! `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
@@ -36,6 +36,7 @@ mod wait;
 mod wait_for;
 mod waiters;
 mod waker;
+mod watcher;
 
 pub use any_task::{AnyTask, all_tasks, current_task};
 pub use await_future::Await;
@@ -61,3 +62,4 @@ pub use task_group::TaskGroup;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
 pub use wait_for::wait_for;
+pub use watcher::Watcher;

@@ -17,6 +17,7 @@ use core::task::Waker;
 use super::callback::Callback;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, Job, LoopRef, run_callback};
 
@@ -36,6 +37,8 @@ pub(crate) enum Waiting {
     Waker(Waker),
     /// Somebody's callback.
     Callback(Callback),
+    /// Somebody who is told at once, and is on nobody's way.
+    Watcher(Rc<dyn Watcher>, u64),
 }
 
 impl Waiting {
@@ -108,6 +111,8 @@ pub(crate) struct Core {
     state: Cell<State>,
     /// The exception was not read yet: if nobody ever does, it is reported.
     unread: Cell<bool>,
+    /// Whether there is a watcher among those who wait.
+    watched: Cell<bool>,
     waitings: RefCell<Waitings>,
     /// The exception, or the cancellation with its message.
     error: OnceCell<Error>,
@@ -120,6 +125,7 @@ impl Core {
             home,
             state: Cell::new(State::Pending),
             unread: Cell::new(false),
+            watched: Cell::new(false),
             waitings: RefCell::default(),
             error: OnceCell::new(),
             name: RefCell::new(None),
@@ -196,7 +202,11 @@ impl Core {
     }
 
     pub(crate) fn waiting_count(&self) -> usize {
-        if self.done() { 0 } else { self.waitings.borrow().iter().count() }
+        if self.done() {
+            return 0;
+        }
+        let waitings = self.waitings.borrow();
+        waitings.iter().filter(|waiting| !matches!(waiting, Waiting::Watcher(..))).count()
     }
 }
 
@@ -245,9 +255,11 @@ pub(crate) fn end(node: &Rc<dyn Node>, state: State) {
     core.unread.set(state == State::Failed);
     let mut waitings = core.waitings.take();
     let mut on_their_way = Waitings::default();
+    let mut watchers = Waitings::default();
     while let Some(waiting) = waitings.pop() {
         match waiting {
             Waiting::Task(task) => schedule_step(&task),
+            Waiting::Watcher(..) => watchers.push(waiting),
             other => {
                 on_their_way.push(other);
                 core.home.on().schedule(node.clone().as_job());
@@ -255,6 +267,9 @@ pub(crate) fn end(node: &Rc<dyn Node>, state: State) {
         }
     }
     core.waitings.replace(on_their_way);
+    while let Some(Waiting::Watcher(watcher, token)) = watchers.pop() {
+        watcher.ended(token);
+    }
 }
 
 /// Ends `node` without a result: cancelled, or with an exception.
@@ -267,9 +282,29 @@ pub(crate) fn end_with(node: &Rc<dyn Node>, state: State, error: Error) {
 /// Adds who waits. On a node that is done it is on its way at once.
 pub(crate) fn add(node: &Rc<dyn Node>, waiting: Waiting) {
     let core = node.core();
+    if core.watched.get() && !core.done() {
+        tell_watchers(core);
+    }
     core.waitings.borrow_mut().push(waiting);
     if core.done() {
         core.home.on().schedule(node.clone().as_job());
+    }
+}
+
+/// Somebody comes to wait.
+fn tell_watchers(core: &Core) {
+    for waiting in core.waitings.borrow().iter() {
+        if let Waiting::Watcher(watcher, token) = waiting {
+            watcher.joined(*token);
+        }
+    }
+}
+
+/// Has `watcher` told of the end, unless that has come.
+pub(crate) fn watch(core: &Core, watcher: &Rc<dyn Watcher>, token: u64) {
+    if !core.done() {
+        core.watched.set(true);
+        core.waitings.borrow_mut().push(Waiting::Watcher(watcher.clone(), token));
     }
 }
 
@@ -283,7 +318,7 @@ pub(crate) fn run_next_callback(node: &Rc<dyn Node>, on: &LoopRef) {
         }
         Some(Waiting::Waker(waker)) => waker.wake(),
         Some(Waiting::Task(task)) => schedule_step(&task),
-        None => {}
+        Some(Waiting::Watcher(..)) | None => {}
     }
 }
 

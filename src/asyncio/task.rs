@@ -32,6 +32,7 @@ use super::node::{self, Core, Node, State, Typed, Waiting, schedule_step};
 use super::task_core::{Parked, TaskCore};
 use super::tasks::{TaskNode, Tasks};
 use super::waker::task_waker;
+use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, Job, LoopRef, drop_quietly, running_loop};
 use crate::panics;

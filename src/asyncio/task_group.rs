@@ -183,9 +183,9 @@ impl Group {
             }
             Err(error) => (None, Some(error)),
         };
-        if self.cancelled_parent.take() && self.parent.uncancel() == 0 {
-            // Nobody but the group has asked for the cancellation.
-            interrupted = None;
+        if self.cancelled_parent.take() {
+            // There are errors then, and they go before the cancellation.
+            self.parent.uncancel();
         }
         let mut errors = self.errors.take();
         if errors.is_empty() {

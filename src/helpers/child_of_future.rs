@@ -21,6 +21,7 @@ use core::fmt;
 use core::future::IntoFuture;
 
 use super::named_future::{create_future, fut_to_string};
+use super::resettable_future::ResettableFuture;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, Result, WeakFuture,
 };
@@ -69,6 +70,18 @@ fn follow_parent<T: 'static>(fut: &LoopFuture<T>, parent: &dyn AnyFuture) -> Res
             Ok(())
         }
     }
+}
+
+/// A future-like thing as one of `T`, if that is what its results are.
+fn as_future_of<T: Clone + 'static>(future: &dyn AnyFuture) -> Option<&dyn FutureLike<T>> {
+    let any = future.as_any();
+    if let Some(child) = any.downcast_ref::<ChildOfFuture<T>>() {
+        return Some(child);
+    }
+    if let Some(resettable) = any.downcast_ref::<ResettableFuture<T>>() {
+        return Some(resettable);
+    }
+    future.of::<T>()
 }
 
 impl<T: Clone + 'static> ChildOfFuture<T> {
@@ -212,6 +225,11 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     /// has a result; [`InvalidState`](crate::ErrorKind::InvalidState) while both are pending.
     pub fn result(&self) -> Result<T> {
         if self.parent().cancelled() {
+            // A parent that is a child itself says so of one that has a result and whose own
+            // parent has one too: then there is a value all the same.
+            if let Some(parent) = as_future_of::<T>(self.parent()) {
+                return parent.result();
+            }
             self.parent().outcome()?;
         }
         if self.parent().done() {

@@ -112,7 +112,9 @@ pub fn just_log_exceptions<R>(
     match outcome {
         Ok(value) => Ok(Some(value)),
         // Neither is an `Exception` in Python.
-        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit) => Err(error),
+        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit) => {
+            Err(error)
+        }
         Err(error) if reraise(&error) => Err(error),
         Err(error) => {
             log::error!("{message}: {error}");

@@ -6,6 +6,8 @@ mod background;
 mod child_of_future;
 mod error_catcher;
 mod find_result;
+mod held_tasks;
+mod holder_wait;
 mod named_future;
 mod pauser;
 mod queue;

@@ -246,9 +246,8 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let task = async_as_background(run, self.0.catcher.is_truthy())?;
         let streamer = self.clone();
         let on_end = move |done: &dyn AnyFuture| {
-            let result = StreamResult::of_end(done, context.clone(), |_| {
-                Ok(StreamValue::GeneratorComplete)
-            });
+            let result =
+                StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
             streamer.pass_on(&result, on_done.as_ref())
         };
         self.add_any(&task, false, on_end).await?;

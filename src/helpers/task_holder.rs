@@ -8,9 +8,11 @@ use core::future::Future;
 
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
+use super::held_tasks::{HeldTasks, Number};
+use super::holder_wait::HolderWait;
 use super::resettable_future::ResettableFuture;
-use super::waiting::{wait_for_all_futures, wait_for_first_future};
-use crate::{AnyFuture, Error, FutureId, Result, Task};
+use super::waiting::{unique, wait_for_all_futures};
+use crate::{AnyFuture, Callback, Error, Result, Task, Watcher};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -38,11 +40,34 @@ use crate::{AnyFuture, Error, FutureId, Result, Task};
 pub struct TaskHolder(Rc<Inner>);
 
 struct Inner {
-    ts: RefCell<Vec<Rc<dyn AnyFuture>>>,
+    ts: RefCell<HeldTasks>,
     final_future: ChildOfFuture<()>,
     cleaner: RefCell<Option<Task<()>>>,
     /// Done when a task has ended since the cleaner looked.
     cleaner_waiter: ResettableFuture<()>,
+    /// What makes it so: on every task.
+    call_cleaner: Callback,
+    /// The `finish`es that wait for a task to end.
+    waits: RefCell<Vec<Rc<HolderWait>>>,
+}
+
+/// A holder hears of its tasks' ends as they come, and asks none of them.
+impl Watcher for Inner {
+    fn ended(&self, number: u64) {
+        let mut ts = self.ts.borrow_mut();
+        ts.note_end(number);
+        if let Some(task) = ts.get(number) {
+            for wait in &*self.waits.borrow() {
+                wait.note_end(task.id());
+            }
+        }
+    }
+
+    fn joined(&self, number: u64) {
+        for wait in &*self.waits.borrow() {
+            wait.note_joined(number);
+        }
+    }
 }
 
 impl TaskHolder {
@@ -53,11 +78,20 @@ impl TaskHolder {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn new(final_future: &dyn AnyFuture) -> Result<TaskHolder> {
+        let final_future = ChildOfFuture::new(final_future)?;
+        let cleaner_waiter = ResettableFuture::new()?;
+        let called = cleaner_waiter.clone();
+        let call_cleaner = Callback::new(move |_: &dyn AnyFuture| {
+            called.reset(false);
+            called.set_result(())
+        });
         Ok(TaskHolder(Rc::new(Inner {
             ts: RefCell::default(),
-            final_future: ChildOfFuture::new(final_future)?,
+            final_future,
             cleaner: RefCell::new(None),
-            cleaner_waiter: ResettableFuture::new()?,
+            cleaner_waiter,
+            call_cleaner,
+            waits: RefCell::default(),
         })))
     }
 
@@ -106,12 +140,19 @@ impl TaskHolder {
     /// As [`add`](TaskHolder::add).
     pub fn add_task(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
-        let waiter = self.0.cleaner_waiter.clone();
-        task.add_callback(crate::Callback::new(move |_: &dyn AnyFuture| {
-            waiter.reset(false);
-            waiter.set_result(())
-        }));
-        self.0.ts.borrow_mut().push(task.to_any());
+        task.add_callback(self.0.call_cleaner.clone());
+        let number = self.0.ts.borrow().next();
+        let watcher: Rc<dyn Watcher> = self.0.clone();
+        let tells = task.watch(&watcher, number);
+        self.0.ts.borrow_mut().add(task.to_any(), tells);
+        if tells && task.done() {
+            self.0.ts.borrow_mut().note_end(number);
+        }
+        if tells {
+            for wait in &*self.0.waits.borrow() {
+                wait.note_added(number);
+            }
+        }
         Ok(())
     }
 
@@ -132,32 +173,42 @@ impl TaskHolder {
         Ok(())
     }
 
-    fn tasks(&self) -> Vec<Rc<dyn AnyFuture>> {
-        self.0.ts.borrow().clone()
+    /// Those of the tasks that have to be asked and are done.
+    fn asked_done(&self) -> Vec<Number> {
+        let to_ask = self.0.ts.borrow().to_ask();
+        to_ask.into_iter().filter(|(_, task)| task.done()).map(|(number, _)| number).collect()
     }
 
     fn drop_done(&self) {
-        let kept = self.tasks().into_iter().filter(|task| !task.done()).collect();
-        let before = self.0.ts.replace(kept);
-        drop(before);
+        let asked_done = self.asked_done();
+        let removed = {
+            let mut ts = self.0.ts.borrow_mut();
+            let done = ts.done(&asked_done);
+            ts.remove(done)
+        };
+        drop(removed);
     }
 
     /// How many of its tasks are not done.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.tasks().iter().filter(|task| !task.done()).count()
+        let asked_done = self.asked_done().len();
+        self.0.ts.borrow().pending(asked_done)
     }
 
     /// Whether it holds `task`. A task that is done is let go a little later.
     #[must_use]
     pub fn contains(&self, task: &dyn AnyFuture) -> bool {
-        let id = task.id();
-        self.0.ts.borrow().iter().any(|own| own.id() == id)
+        self.0.ts.borrow().contains(task.id())
     }
 
     /// What it holds at the moment.
     pub fn iter(&self) -> impl Iterator<Item = Rc<dyn AnyFuture>> + use<> {
         self.tasks().into_iter()
+    }
+
+    fn tasks(&self) -> Vec<Rc<dyn AnyFuture>> {
+        self.0.ts.borrow().all()
     }
 
     /// Waits for the tasks: cancelled if the final future is done, which `error` makes it.
@@ -180,20 +231,25 @@ impl TaskHolder {
     }
 
     async fn wait_for_tasks(&self) -> Result<()> {
+        if self.pending() == 0 {
+            return Ok(());
+        }
+        let watched = self.0.ts.borrow().watched();
+        let waiting = Waiting::new(self, HolderWait::new(watched));
         let final_future = &self.0.final_future;
         while self.pending() > 0 {
-            let stopping = final_future.done();
-            let tasks = self.tasks();
-            if stopping {
+            if final_future.done() {
+                let tasks = self.tasks();
                 for task in &tasks {
                     task.cancel();
                 }
-            }
-            let waited = core::iter::once(final_future.to_any()).chain(tasks);
-            if stopping {
+                let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                wait_for_first_future(waited).await?;
+                let to_ask = self.0.ts.borrow().to_ask();
+                let to_ask = to_ask.into_iter().map(|(_, task)| task);
+                let others = core::iter::once(final_future.to_any()).chain(to_ask);
+                waiting.next(unique(others)).await?;
             }
             self.drop_done();
         }
@@ -214,14 +270,16 @@ impl TaskHolder {
     /// Lets go of the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
     async fn clean(&self) -> Result<()> {
-        let (gone, kept): (Vec<_>, Vec<_>) = self.tasks().into_iter().partition(|t| t.done());
-        let known: Vec<FutureId> = gone.iter().chain(&kept).map(AnyFuture::id).collect();
-        wait_for_all_futures(gone).await?;
-        let new = self.tasks().into_iter().filter(|task| !known.contains(&task.id()));
-        let now = kept.into_iter().chain(new).collect();
-        let before = self.0.ts.replace(now);
-        drop(before);
-        Ok(())
+        let asked_done = self.asked_done();
+        let (name, gone) = {
+            let mut ts = self.0.ts.borrow_mut();
+            let done = ts.done(&asked_done);
+            ts.begin_clean(done)
+        };
+        let waited = wait_for_all_futures(gone).await;
+        let removed = self.0.ts.borrow_mut().end_clean(name, waited.is_ok());
+        drop(removed);
+        waited
     }
 
     /// Runs `body` with the holder, and [finishes](TaskHolder::finish) it with what the body
@@ -238,6 +296,36 @@ impl TaskHolder {
         let outcome = body(&self).await;
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
+    }
+}
+
+/// While it lives, a `finish` waits.
+struct Waiting<'a> {
+    holder: &'a TaskHolder,
+    wait: Rc<HolderWait>,
+    callback: Callback,
+}
+
+impl Waiting<'_> {
+    fn new(holder: &TaskHolder, wait: Rc<HolderWait>) -> Waiting<'_> {
+        holder.0.waits.borrow_mut().push(wait.clone());
+        let callback = wait.callback();
+        Waiting { holder, wait, callback }
+    }
+
+    /// Waits until a task, or one of `others`, has called back.
+    async fn next(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
+        let task = |number| self.holder.0.ts.borrow().get(number).cloned();
+        self.wait.next(&self.callback, task, others).await
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.holder.0.waits.borrow_mut().retain(|wait| !Rc::ptr_eq(wait, &self.wait));
+        for task in self.holder.tasks() {
+            task.remove_done_callback(&self.callback);
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! [`ATicker`] and [`tick`]: an iteration in time.
 //!
-//! Times are nanoseconds of the loop's clock, with a sign: where the next tick is expected may
-//! lie in the past, and before the clock's start. Waits are rounded to whole milliseconds, half
-//! to even, as the original rounds its floats.
+//! Times are seconds in floating point, as the original's are: a tick that falls on the border
+//! of `min_wait` goes the same way there and here.
 
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Cell, RefCell};
@@ -18,27 +18,21 @@ use super::stop_generator::stop_async_generator;
 use super::task_holder::TaskHolder;
 use super::waiting::wait_for_first_future;
 use crate::{
-    AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder, generator, running_loop,
+    AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder,
+    generator, running_loop,
 };
 
-/// Nanoseconds, with a sign.
-type Moment = i128;
+/// Seconds of the loop's clock; they may lie before its start.
+type Seconds = f64;
 
-fn moment(duration: Duration) -> Moment {
-    // A duration's nanoseconds fit with room to spare.
-    Moment::try_from(duration.as_nanos()).unwrap_or(Moment::MAX)
+/// What is not on the clock is as far away as it goes.
+fn duration(seconds: Seconds) -> Duration {
+    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
 
-fn duration(moment: Moment) -> Duration {
-    u64::try_from(moment.max(0)).map_or(Duration::MAX, Duration::from_nanos)
-}
-
-/// To whole milliseconds, half to even.
-fn rounded(moment: Moment) -> Moment {
-    const MILLI: Moment = 1_000_000;
-    let (whole, rest) = (moment.div_euclid(MILLI), moment.rem_euclid(MILLI));
-    let up = rest * 2 > MILLI || (rest * 2 == MILLI && whole % 2 != 0);
-    (whole + Moment::from(up)) * MILLI
+/// To whole milliseconds, as Python's `round(seconds, 3)`.
+fn rounded(seconds: Seconds) -> Seconds {
+    format!("{seconds:.3}").parse().unwrap_or(seconds)
 }
 
 /// How long a ticker waits at least before the next tick: Photons' `min_wait`, a number or
@@ -141,9 +135,9 @@ pub struct ATicker {
 
 struct Inner {
     on: LoopRef,
-    every: Cell<Moment>,
+    every: Cell<Seconds>,
     /// When the next tick is expected, once the first was asked for.
-    expected: Cell<Option<Moment>>,
+    expected: Cell<Option<Seconds>>,
     min_wait: MinWait,
     max_iterations: Option<usize>,
     max_time: Option<Duration>,
@@ -186,7 +180,7 @@ impl ATicker {
         };
         let ticker = Rc::new(Inner {
             on: running_loop()?,
-            every: Cell::new(moment(every)),
+            every: Cell::new(every.as_secs_f64()),
             expected: Cell::new(None),
             min_wait,
             max_iterations: options.max_iterations,
@@ -235,7 +229,7 @@ impl ATicker {
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     pub fn change_after(&self, every: Duration, set_new_every: bool) -> Result<()> {
         let inner = &self.ticker;
-        let (before, every) = (inner.every.get(), moment(every));
+        let (before, every) = (inner.every.get(), every.as_secs_f64());
         if set_new_every {
             inner.every.set(every);
         }
@@ -296,8 +290,8 @@ impl Drop for Iteration<'_> {
 }
 
 impl Inner {
-    fn now(&self) -> Moment {
-        moment(self.on.time())
+    fn now(&self) -> Seconds {
+        self.on.time().as_secs_f64()
     }
 
     fn change_handle(&self, handle: Option<TimerHandle>) {
@@ -313,7 +307,7 @@ impl Inner {
         self.waiter.set_result(())
     }
 
-    fn wake_later(self: &Rc<Self>, wait: Moment) -> Result<()> {
+    fn wake_later(self: &Rc<Self>, wait: Seconds) -> Result<()> {
         let ticker = self.clone();
         // The time, not the delay: a tick that is late comes before what is due now.
         let timer = self.on.call_at(duration(self.now() + wait), move || ticker.wake())?;
@@ -321,9 +315,9 @@ impl Inner {
         Ok(())
     }
 
-    fn wake_in(self: &Rc<Self>, wait: Moment) -> Result<()> {
+    fn wake_in(self: &Rc<Self>, wait: Seconds) -> Result<()> {
         self.change_handle(None);
-        if wait <= 0 { self.wake() } else { self.wake_later(wait) }
+        if wait <= 0.0 { self.wake() } else { self.wake_later(wait) }
     }
 
     /// The body of the iteration.
@@ -344,14 +338,14 @@ impl Inner {
             self.wait_for_next().await?;
             self.waiter.reset(false);
             let now = self.now();
-            let out_of_time = self.max_time.is_some_and(|limit| now - start >= moment(limit));
+            let out_of_time = self.max_time.is_some_and(|limit| now - start >= limit.as_secs_f64());
             let enough = self.max_iterations.is_some_and(|most| number >= most);
             if self.final_future.done() || enough || out_of_time {
                 return Ok(());
             }
             let wait = self.plan_next(now);
             self.wake_later(wait)?;
-            if self.min_wait() != MinWait::None || wait > 0 {
+            if self.min_wait() != MinWait::None || wait > 0.0 {
                 number += 1;
                 y.give((number, duration(wait))).await?;
             }
@@ -377,41 +371,64 @@ impl Inner {
     /// ticks, there are none to leave out.
     fn min_wait(&self) -> MinWait {
         match self.min_wait {
-            MinWait::None if self.every.get() == 0 => MinWait::AtLeast(Duration::ZERO),
+            MinWait::None if self.every.get() <= 0.0 => MinWait::AtLeast(Duration::ZERO),
             min_wait => min_wait,
         }
     }
 
     /// Plans the tick after the one of `now`, and says how long it is until then.
-    fn plan_next(&self, now: Moment) -> Moment {
+    fn plan_next(&self, now: Seconds) -> Seconds {
         let every = self.every.get();
         let mut expected = self.expected.get().unwrap_or(now);
         let mut wait = match self.min_wait() {
             MinWait::None => {
                 // A tick that is less than a whole round late still counts.
-                expected = not_before(expected, now - every + 1, every);
+                expected = step_while(expected, every, |expected| expected - now <= -every);
                 let wait = expected - now;
-                expected = not_before(expected, now + 1, every);
+                expected = step_while(expected, every, |expected| expected - now <= 0.0);
                 wait
             }
-            MinWait::AtLeast(least) if every > 0 => {
-                expected = not_before(expected, now + moment(least), every);
+            MinWait::AtLeast(least) if every > 0.0 => {
+                let least = least.as_secs_f64();
+                expected = step_while(expected, every, |expected| expected - now < least);
                 rounded(expected - now)
             }
-            MinWait::AtLeast(least) => moment(least),
+            MinWait::AtLeast(least) => least.as_secs_f64(),
         };
         self.expected.set(Some(expected));
-        if wait == 0 {
+        if wait == 0.0 {
             wait = expected - now;
         }
         wait
     }
 }
 
-/// The first of `expected`, and every `every` after it, that is not before `earliest`.
-fn not_before(expected: Moment, earliest: Moment, every: Moment) -> Moment {
-    let short = (earliest - expected).max(0);
-    expected + (short + every - 1) / every * every
+/// The first of `expected`, and every `every` after it, that is not `too_early`. Step by step,
+/// because the roundings of a sum are those of its steps; where there are very many, in
+/// strides that double.
+fn step_while(
+    mut expected: Seconds,
+    every: Seconds,
+    too_early: impl Fn(Seconds) -> bool,
+) -> Seconds {
+    const STEPS: u32 = 1_000;
+    for _ in 0..STEPS {
+        if !too_early(expected) {
+            return expected;
+        }
+        expected += every;
+    }
+    let mut stride = every;
+    while too_early(expected + stride * 2.0) {
+        stride *= 2.0;
+    }
+    while stride >= every {
+        if too_early(expected + stride) {
+            expected += stride;
+        }
+        stride /= 2.0;
+    }
+    if too_early(expected) { expected + every } else { expected }
 }
 
 impl fmt::Debug for ATicker {

@@ -65,7 +65,7 @@ pub async fn cancel_futures_and_wait<F: AnyFuture>(
 }
 
 /// Each of `futs` once, in their order.
-fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<dyn AnyFuture>> {
+pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<dyn AnyFuture>> {
     let mut seen = BTreeSet::new();
     let new = futs.into_iter().filter(|fut| seen.insert(fut.id()));
     new.map(|fut| fut.to_any()).collect()
@@ -91,13 +91,13 @@ async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.
-struct Callbacks {
+pub(super) struct Callbacks {
     futs: Vec<Rc<dyn AnyFuture>>,
     callback: Callback,
 }
 
 impl Callbacks {
-    fn add(futs: Vec<Rc<dyn AnyFuture>>, callback: Callback) -> Callbacks {
+    pub(super) fn add(futs: Vec<Rc<dyn AnyFuture>>, callback: Callback) -> Callbacks {
         for fut in &futs {
             fut.add_callback(callback.clone());
         }

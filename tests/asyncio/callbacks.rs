@@ -91,7 +91,8 @@ fn callbacks_of_different_futures_run_in_the_order_of_the_ends() {
     for (number, future) in futures.iter().enumerate() {
         for letter in ["a", "b"] {
             let own = trace.clone();
-            future.add_done_callback(move |_: &dyn AnyFuture| own.push(format!("{number}{letter}")));
+            future
+                .add_done_callback(move |_: &dyn AnyFuture| own.push(format!("{number}{letter}")));
         }
     }
     event_loop.call_soon(trace.says("first")).unwrap();

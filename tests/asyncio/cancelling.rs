@@ -1,18 +1,19 @@
 //! Cancelling one task: when it is told, what it may do about it, and who counts.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use callsoon::{
-    Error, ErrorKind, EventLoop, LoopFuture, Result, Task, create_task, current_task, running_loop,
-    sleep, yield_now,
+    Error, ErrorKind, EventLoop, LoopFuture, Task, create_task, current_task, running_loop, sleep,
+    yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
 use crate::support::trace::Trace;
 
 /// A task that awaits `future` and pushes what came of it.
-fn awaiter(event_loop: &EventLoop, future: &LoopFuture<i32>, trace: &Trace) -> Task<i32> {
+pub(crate) fn awaiter(
+    event_loop: &EventLoop,
+    future: &LoopFuture<i32>,
+    trace: &Trace,
+) -> Task<i32> {
     let (future, trace) = (future.clone(), trace.clone());
     let body = async move {
         let outcome = future.await;
@@ -20,18 +21,6 @@ fn awaiter(event_loop: &EventLoop, future: &LoopFuture<i32>, trace: &Trace) -> T
         outcome
     };
     event_loop.create_task(body).unwrap()
-}
-
-/// The task in which this is called, typed.
-fn itself<T: 'static>(body: impl AsyncFnOnce(Task<T>) -> Result<T> + 'static) -> Result<Task<T>> {
-    let cell: Rc<RefCell<Option<Task<T>>>> = Rc::default();
-    let own = cell.clone();
-    let task = create_task(async move {
-        let me = own.borrow_mut().take().expect("it is put there before the first step");
-        body(me).await
-    })?;
-    cell.replace(Some(task.clone()));
-    Ok(task)
 }
 
 #[test]
@@ -50,18 +39,6 @@ fn cancel_before_the_first_step_means_the_body_never_runs() {
     turn(&event_loop, 1);
     assert!(task.cancelled());
     trace.expect_nothing();
-}
-
-#[test]
-fn uncancel_before_the_first_step_lets_the_body_run() {
-    run(async {
-        let task = create_task(async { Ok(1) })?;
-        task.cancel();
-        assert_eq!(task.uncancel(), 0);
-        assert_eq!(task.await?, 1);
-        Ok(())
-    })
-    .unwrap();
 }
 
 #[test]
@@ -292,161 +269,6 @@ fn an_error_from_the_cleanup_is_the_tasks_exception() {
         task.cancel();
         assert_eq!((&task).await.unwrap_err().message(), "in the cleanup");
         assert_eq!((task.cancelled(), task.cancelling()), (false, 1));
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_task_that_cancels_itself_and_returns_is_cancelled_and_its_result_dropped() {
-    run(async {
-        let value = Rc::new(1);
-        let own = value.clone();
-        let task = itself(async move |me| {
-            assert!(me.cancel_with("bye"));
-            Ok(own)
-        })?;
-        let error = (&task).await.unwrap_err();
-        assert_eq!((error.is_cancelled(), &*error.message()), (true, "bye"));
-        assert!(task.cancelled());
-        assert_eq!(Rc::strong_count(&value), 1);
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_task_that_cancels_itself_and_fails_has_failed() {
-    run(async {
-        let task = itself(async |me: Task<()>| {
-            me.cancel();
-            Err(Error::new(ErrorKind::Value, "wins"))
-        })?;
-        assert_eq!((&task).await.unwrap_err().message(), "wins");
-        assert!(!task.cancelled());
-        let task = itself(async |me: Task<()>| {
-            me.cancel_with("later");
-            Err(Error::cancelled_with("mine"))
-        })?;
-        assert_eq!((&task).await.unwrap_err().message(), "mine");
-        assert!(task.cancelled());
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_task_that_cancels_itself_is_told_at_its_next_await_that_would_wait() {
-    run(async {
-        let trace = Trace::new();
-        let own = trace.clone();
-        let task = itself(async move |me| {
-            me.cancel_with("self");
-            let done = running_loop()?.create_future();
-            done.set_result(1)?;
-            own.push(format!("done: {:?}", done.await));
-            let pending = running_loop()?.create_future::<()>();
-            let outcome = (&pending).await;
-            own.push(format!("pending: {outcome:?}, cancelled: {}", pending.cancelled()));
-            own.push(format!("again: {:?}", yield_now().await));
-            Ok(5)
-        })?;
-        assert_eq!((&task).await?, 5);
-        trace.expect([
-            "done: Ok(1)",
-            r#"pending: Err(CancelledError("self")), cancelled: true"#,
-            "again: Ok(())",
-        ]);
-        assert_eq!(task.cancelling(), 1);
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_task_that_cancels_itself_and_then_awaits_a_new_task_cancels_that_unstarted() {
-    run(async {
-        let trace = Trace::new();
-        let own = trace.clone();
-        let task = itself(async move |me| {
-            me.cancel();
-            let ran = own.clone();
-            let child = create_task(async move {
-                ran.push("ran");
-                Ok(())
-            })?;
-            let outcome = (&child).await;
-            own.push(format!("{outcome:?} {}", child.cancelled()));
-            Ok(())
-        })?;
-        task.await?;
-        trace.expect(["Err(CancelledError()) true"]);
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn a_task_that_cancels_itself_and_yields_is_told_when_its_turn_comes() {
-    run(async {
-        let task = itself(async |me| {
-            me.cancel();
-            let outcome = yield_now().await;
-            yield_now().await?;
-            Ok(outcome.is_err_and(|error| error.is_cancelled()))
-        })?;
-        assert!(task.await?);
-        Ok(())
-    })
-    .unwrap();
-}
-
-#[test]
-fn uncancel_to_zero_takes_a_pending_cancel_back() {
-    let event_loop = EventLoop::with_virtual_time();
-    let task = event_loop.create_task(async { yield_now().await }).unwrap();
-    turn(&event_loop, 1);
-    task.cancel();
-    assert_eq!(task.uncancel(), 0);
-    settle(&event_loop);
-    assert!(task.result().is_ok());
-    assert_eq!(task.cancelling(), 0);
-}
-
-#[test]
-fn uncancel_that_leaves_one_request_does_not_take_the_cancel_back() {
-    let event_loop = EventLoop::with_virtual_time();
-    let task = event_loop.create_task(async { yield_now().await }).unwrap();
-    turn(&event_loop, 1);
-    task.cancel();
-    task.cancel();
-    assert_eq!(task.uncancel(), 1);
-    settle(&event_loop);
-    assert!(task.cancelled());
-}
-
-#[test]
-fn uncancel_comes_too_late_for_what_the_awaited_future_has_taken() {
-    let event_loop = EventLoop::with_virtual_time();
-    let trace = Trace::new();
-    let future = event_loop.create_future();
-    let task = awaiter(&event_loop, &future, &trace);
-    turn(&event_loop, 1);
-    task.cancel();
-    assert_eq!(task.uncancel(), 0);
-    settle(&event_loop);
-    trace.expect(["Err(CancelledError())"]);
-}
-
-#[test]
-fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
-    run(async {
-        let task = create_task(async { Ok(1) })?;
-        assert_eq!(task.uncancel(), 0);
-        assert_eq!(task.cancelling(), 0);
-        task.cancel();
-        assert_eq!(task.cancelling(), 1);
-        assert!((&task).await.unwrap_err().is_cancelled());
         Ok(())
     })
     .unwrap();

@@ -138,7 +138,10 @@ fn showing_a_task_inside_of_its_own_step_is_fine() {
         let me = callsoon::current_task().expect("main is one");
         me.set_name("main");
         assert_eq!(format!("{me:?}"), "<Task pending name='main' callbacks=1>");
-        assert_eq!(format!("{:?}", running_loop()?), "<EventLoop running=true closed=false debug=false>");
+        assert_eq!(
+            format!("{:?}", running_loop()?),
+            "<EventLoop running=true closed=false debug=false>"
+        );
         Ok(())
     })
     .unwrap();

@@ -45,6 +45,30 @@ fn an_await_that_is_dropped_leaves_no_callback_behind() {
 }
 
 #[test]
+fn an_await_that_is_dropped_while_its_wake_is_on_its_way_takes_nobody_elses_place() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (future, instead) = (event_loop.create_future(), event_loop.create_future());
+    let wrapped = {
+        let wait = (&future).into_future();
+        boxed(async { Unordered::new(vec![boxed(wait)]).await.remove(0) })
+    };
+    let either = select(vec![boxed((&instead).into_future()), wrapped]);
+    let own = trace.clone();
+    let task = event_loop.create_task(async move { either.await.map(|value| own.push(value)) });
+    let task = task.unwrap();
+    turn(&event_loop, 1);
+    instead.set_result(1).unwrap();
+    future.set_result(2).unwrap();
+    event_loop.call_soon(trace.says("between")).unwrap();
+    let own = trace.clone();
+    future.add_done_callback(move |_: &dyn AnyFuture| own.push("callback"));
+    settle(&event_loop);
+    trace.expect(["1", "between", "callback"]);
+    assert!(task.done());
+}
+
+#[test]
 fn an_await_that_was_never_polled_leaves_nothing() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
@@ -76,7 +100,10 @@ fn a_task_that_ends_by_a_cancel_takes_its_awaits_with_it() {
         })
         .unwrap();
     turn(&event_loop, 1);
-    assert_eq!(format!("{one:?} {two:?}"), "<Future pending callbacks=1> <Future pending callbacks=1>");
+    assert_eq!(
+        format!("{one:?} {two:?}"),
+        "<Future pending callbacks=1> <Future pending callbacks=1>"
+    );
     turn(&event_loop, 1);
     assert_eq!(format!("{one:?}"), IDLE);
     assert!(task.cancel());
@@ -132,7 +159,10 @@ fn a_loop_that_is_dropped_frees_every_task_however_it_is_parked() {
             theirs.await;
             Ok(())
         }),
-        boxed(async move { Ok(drop(join(both).await)) }),
+        boxed(async move {
+            join(both).await;
+            Ok(())
+        }),
         boxed(async move {
             numbers.next().await?;
             numbers.next().await.map(drop)

@@ -154,7 +154,7 @@ fn a_group_holds_its_errors() {
     let group = Error::new_group("both failed", vec![one, two.clone()]);
     assert_eq!((group.kind(), group.group().len()), (ErrorKind::Group, 2));
     assert!(group.group()[1].ptr_eq(&two));
-    assert_eq!(group.to_string(), "ExceptionGroup: both failed (2 sub-exceptions)");
+    assert_eq!(group.to_string(), "ExceptionGroup: both failed [CancelledError, 2 parcels lost]");
     assert!(two.group().is_empty());
     let event_loop = EventLoop::with_virtual_time();
     let raised = group.clone();

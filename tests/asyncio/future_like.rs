@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use callsoon::helpers::{ChildOfFuture, ResettableFuture};
 use callsoon::{
     AnyFuture, Callback, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, Result, Task,
 };
@@ -32,10 +33,25 @@ fn task(event_loop: &EventLoop) -> Subject {
     Subject { future: Rc::new(task), end: Box::new(move |outcome| set(&end, outcome)) }
 }
 
-fn set(future: &LoopFuture<i32>, outcome: Result<i32>) {
+fn resettable_future(event_loop: &EventLoop) -> Subject {
+    let future = ResettableFuture::new_on(event_loop);
+    let end = future.clone();
+    Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }
+}
+
+/// One whose parent is pending, and stays so.
+fn child_of_future(event_loop: &EventLoop) -> Subject {
+    let parent: LoopFuture<()> = event_loop.create_future();
+    let made = event_loop.run_until_complete(async move { ChildOfFuture::new(&parent) });
+    let future = made.unwrap();
+    let end = future.clone();
+    Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }
+}
+
+fn set(future: &dyn FutureLike<i32>, outcome: Result<i32>) {
     match outcome {
         Ok(value) => future.set_result(value).unwrap(),
-        Err(error) if error.is_cancelled() => assert!(future.cancel_with(error.message())),
+        Err(error) if error.is_cancelled() => assert!(future.cancel()),
         Err(error) => future.set_exception(error).unwrap(),
     }
 }
@@ -55,7 +71,7 @@ macro_rules! suite {
 }
 
 suite! {
-    loop_future, task: {
+    loop_future, task, resettable_future, child_of_future: {
         a_pending_one_has_neither_result_nor_exception
         a_result_is_there_for_every_reader
         an_exception_is_the_same_error_for_every_reader
@@ -67,7 +83,6 @@ suite! {
         once_done_no_callback_can_be_taken_out
         a_callback_added_when_done_runs_next_turn_behind_what_is_ready
         a_callback_added_by_a_callback_runs_a_turn_later
-        a_callback_is_given_the_future_itself
         a_failing_callback_is_reported_and_the_others_run
         awaiting_a_done_one_does_not_yield
         awaiters_wake_in_the_order_in_which_they_came
@@ -251,6 +266,13 @@ fn a_callback_added_by_a_callback_runs_a_turn_later(make: Make) {
     trace.expect(["a", "b"]);
     turn(&event_loop, 1);
     trace.expect(["soon", "late"]);
+}
+
+/// Not so for those that stand on a future of their own: their callbacks are given that one.
+#[test]
+fn a_callback_of_a_future_or_task_is_given_the_future_itself() {
+    a_callback_is_given_the_future_itself(loop_future);
+    a_callback_is_given_the_future_itself(task);
 }
 
 fn a_callback_is_given_the_future_itself(make: Make) {

@@ -48,7 +48,10 @@ fn values_come_in_order_and_then_the_end_again_and_again() {
             let end = numbers.anext().await.unwrap_err();
             assert_eq!((end.kind(), &*end.message()), (ErrorKind::StopAsyncIteration, ""));
             assert_eq!(numbers.next().await?, None);
-            assert_eq!(kind(numbers.asend(Some("late")).await), Some(ErrorKind::StopAsyncIteration));
+            assert_eq!(
+                kind(numbers.asend(Some("late")).await),
+                Some(ErrorKind::StopAsyncIteration)
+            );
         }
         Ok(())
     })
@@ -97,10 +100,7 @@ fn a_value_can_not_be_sent_to_a_body_that_has_not_started() {
         let numbers = counter(&trace);
         let error = numbers.asend(Some("early")).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Type);
-        assert_eq!(
-            error.message(),
-            "can't send non-None value to a just-started async generator"
-        );
+        assert_eq!(error.message(), "can't send non-None value to a just-started async generator");
         assert_eq!(numbers.anext().await?, 1, "it is none the worse");
         trace.expect_nothing();
         numbers.aclose().await
@@ -295,10 +295,7 @@ fn a_cancel_of_the_consumer_is_thrown_into_the_body_where_it_awaits() {
     turn(&event_loop, 1);
     assert!(consumer.cancel_with("msg"));
     assert!(event_loop.run_until_complete(consumer.clone()).unwrap_err().is_cancelled());
-    trace.expect([
-        r#"body Err(CancelledError("msg"))"#,
-        r#"consumer Err(CancelledError("msg"))"#,
-    ]);
+    trace.expect([r#"body Err(CancelledError("msg"))"#, r#"consumer Err(CancelledError("msg"))"#]);
     assert!(consumer.cancelled());
     assert_eq!(event_loop.time(), secs(1), "its clean-up was awaited");
     let after = event_loop.run_until_complete(async move { slow.next().await });

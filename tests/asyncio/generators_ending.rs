@@ -212,8 +212,12 @@ fn the_loops_shutdown_closes_all_that_have_started() {
     };
     event_loop.run_until_complete(shutdown).unwrap();
     trace.expect([
-        "over: GeneratorExit", "over: cleaned up",
-        "one: GeneratorExit", "two: GeneratorExit", "one: cleaned up", "two: cleaned up",
+        "over: GeneratorExit",
+        "over: cleaned up",
+        "one: GeneratorExit",
+        "two: GeneratorExit",
+        "one: cleaned up",
+        "two: cleaned up",
     ]);
     assert_eq!(event_loop.time(), secs(2), "all at once");
     drop((one, two, unstarted));
@@ -268,6 +272,22 @@ fn run_closes_what_main_leaves_open_and_awaits_the_clean_up() {
     run_on(&event_loop, async move { consumed.anext().await }).unwrap();
     trace.expect(["n: GeneratorExit", "n: cleaned up"]);
     assert!(event_loop.is_closed());
+}
+
+#[test]
+fn one_that_main_drops_as_it_ends_still_has_its_clean_up_awaited() {
+    // The task that would close it is itself among those that are cancelled.
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let own = trace.clone();
+    let numbers = generator(async move |y| {
+        let told = y.give(1).await;
+        sleep(secs(1)).await?;
+        own.push("cleaned up");
+        told.map(drop)
+    });
+    run_on(&event_loop, async move { numbers.anext().await }).unwrap();
+    trace.expect(["cleaned up"]);
 }
 
 #[test]

@@ -27,3 +27,5 @@ mod running;
 mod several;
 mod sleeping;
 mod tasks;
+mod uncancelling;
+mod wrapping;

@@ -30,7 +30,10 @@ fn an_exception_that_nobody_read_is_reported_when_the_last_handle_goes() {
     let report = &reports.take()[0];
     assert_eq!(report.message, FUTURE);
     assert_eq!(report.exception.as_ref().unwrap().message(), "unread");
-    assert_eq!(report.future.as_deref(), Some(r#"<Future finished exception=ValueError("unread")>"#));
+    assert_eq!(
+        report.future.as_deref(),
+        Some(r#"<Future finished exception=ValueError("unread")>"#)
+    );
     assert!(report.task.is_none() && report.handle.is_none() && report.asyncgen.is_none());
 }
 
@@ -91,6 +94,18 @@ fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
     let awaited = failed(&event_loop);
     event_loop.create_task(async move { awaited.await.or(Ok(0)) }).unwrap();
     settle(&event_loop);
+    assert!(reports.messages().is_empty());
+}
+
+#[test]
+fn a_cancel_that_a_failed_task_refuses_counts_as_reading_its_exception() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let failing = async { Err::<(), _>(Error::new(ErrorKind::Value, "")) };
+    let task = event_loop.create_task(failing).unwrap();
+    settle(&event_loop);
+    assert!(!task.cancel());
+    drop(task);
     assert!(reports.messages().is_empty());
 }
 

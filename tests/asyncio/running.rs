@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, create_task, running_loop, run_on, sleep, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, create_task, run_on, running_loop, sleep, yield_now,
 };
 
 use crate::driver::{Reports, run, secs, settle, turn};
@@ -57,7 +57,13 @@ fn the_tasks_that_are_left_are_cancelled_oldest_first_and_their_cleanup_is_await
     };
     run_on(&event_loop, main).unwrap();
     trace.expect([
-        "main ends", "a told", "b told", "c told", "b cleaned up", "c cleaned up", "a cleaned up",
+        "main ends",
+        "a told",
+        "b told",
+        "c told",
+        "b cleaned up",
+        "c cleaned up",
+        "a cleaned up",
     ]);
     assert_eq!(event_loop.time(), secs(3));
     assert!(event_loop.is_closed());
@@ -324,10 +330,7 @@ fn a_run_inside_of_a_run_is_refused() {
     let nested = async move {
         let own = running_loop()?;
         let elsewhere = other.run_until_complete(async { Ok(()) }).unwrap_err();
-        assert_eq!(
-            elsewhere.message(),
-            "Cannot run the event loop while another loop is running"
-        );
+        assert_eq!(elsewhere.message(), "Cannot run the event loop while another loop is running");
         assert!(running_loop()?.ptr_eq(&own), "and nothing has changed");
         assert!(!other.is_running());
         Ok(())

@@ -12,9 +12,10 @@ use crate::support::trace::Trace;
 
 type Outcomes = Vec<Result<i32>>;
 
-/// The ways to await all of several futures.
-const ALL: [fn(Vec<Boxed<Result<i32>>>) -> Boxed<Outcomes>; 2] =
-    [|futures| boxed(join(futures)), |futures| boxed(Unordered::new(futures))];
+/// Awaits all of several futures.
+type All = fn(Vec<Boxed<Result<i32>>>) -> Boxed<Outcomes>;
+
+const ALL: [All; 2] = [|futures| boxed(join(futures)), |futures| boxed(Unordered::new(futures))];
 
 fn waits(futures: &[LoopFuture<i32>]) -> Vec<Boxed<Result<i32>>> {
     futures.iter().map(|future| boxed(future.into_future())).collect()
@@ -34,7 +35,9 @@ fn all_results_arrive() {
         let event_loop = EventLoop::with_virtual_time();
         let futures = futures(&event_loop, 4);
         let both = all(waits(&futures));
-        let task = event_loop.create_task(async move { both.await.into_iter().sum::<Result<i32>>() }).unwrap();
+        let task = event_loop
+            .create_task(async move { both.await.into_iter().sum::<Result<i32>>() })
+            .unwrap();
         settle(&event_loop);
         for (index, future) in futures.iter().enumerate().rev() {
             assert!(!task.done());
@@ -94,7 +97,8 @@ fn a_cancel_reaches_each_of_several_tasks_and_sleeps() {
                 }),
             ];
             let outcomes = all(both).await;
-            outer.push(format!("{} of 3 cancelled", outcomes.iter().filter(|o| o.is_err()).count()));
+            outer
+                .push(format!("{} of 3 cancelled", outcomes.iter().filter(|o| o.is_err()).count()));
             Ok(())
         };
         let task = event_loop.create_task(main).unwrap();
@@ -231,7 +235,9 @@ fn the_same_future_awaited_twice_in_one_task_is_told_twice() {
         let event_loop = EventLoop::with_virtual_time();
         let future = futures(&event_loop, 1).remove(0);
         let both = all(waits(&[future.clone(), future.clone()]));
-        let task = event_loop.create_task(async move { both.await.into_iter().sum::<Result<i32>>() }).unwrap();
+        let task = event_loop
+            .create_task(async move { both.await.into_iter().sum::<Result<i32>>() })
+            .unwrap();
         settle(&event_loop);
         assert_eq!(format!("{future:?}"), "<Future pending callbacks=2>");
         future.set_result(2).unwrap();
@@ -249,7 +255,9 @@ fn one_of_two_awaits_of_the_same_future_may_be_dropped() {
         boxed(async { yield_now().await.map(|()| 1) }),
     ]);
     let both = vec![boxed((&future).into_future()), boxed(early)];
-    let task = event_loop.create_task(async move { join(both).await.into_iter().sum::<Result<i32>>() }).unwrap();
+    let task = event_loop
+        .create_task(async move { join(both).await.into_iter().sum::<Result<i32>>() })
+        .unwrap();
     turn(&event_loop, 1);
     assert_eq!(format!("{future:?}"), "<Future pending callbacks=2>");
     turn(&event_loop, 1);
@@ -292,7 +300,9 @@ fn ours_and_foreign_ones_are_awaited_side_by_side() {
             boxed(async move { Ok(foreign.await) }),
             boxed(wrap_future(own)),
         ]);
-        let task = event_loop.create_task(async move { both.await.into_iter().sum::<Result<i32>>() }).unwrap();
+        let task = event_loop
+            .create_task(async move { both.await.into_iter().sum::<Result<i32>>() })
+            .unwrap();
         settle(&event_loop);
         sent.send(1);
         settle(&event_loop);
@@ -331,8 +341,7 @@ fn a_mistake_among_several_is_told_and_the_others_go_on() {
         let event_loop = EventLoop::with_virtual_time();
         let other = EventLoop::with_virtual_time();
         let (future, stranger) = (futures(&event_loop, 1).remove(0), futures(&other, 1).remove(0));
-        let both =
-            all(vec![boxed((&stranger).into_future()), boxed((&future).into_future())]);
+        let both = all(vec![boxed((&stranger).into_future()), boxed((&future).into_future())]);
         let task = event_loop.create_task(async move { Ok(both.await) }).unwrap();
         settle(&event_loop);
         if !task.done() {

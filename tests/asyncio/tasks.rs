@@ -161,9 +161,8 @@ fn a_panic_leaves_no_current_task_behind() {
 #[test]
 fn all_tasks_are_those_that_are_not_over_oldest_first() {
     run(async {
-        let names = || -> Result<Vec<String>> {
-            Ok(all_tasks()?.iter().map(AnyFuture::name).collect())
-        };
+        let names =
+            || -> Result<Vec<String>> { Ok(all_tasks()?.iter().map(AnyFuture::name).collect()) };
         let short = create_task(async { Ok(()) })?;
         let long = create_task(sleep(secs(1)))?;
         let failing = create_task(async { Err::<(), _>(Error::cancelled()) })?;
@@ -282,10 +281,10 @@ fn without_a_loop_there_is_no_task() {
 }
 
 #[test]
-fn a_hundred_thousand_tasks_come_and_go() {
+fn thirty_thousand_tasks_come_and_go() {
     let event_loop = EventLoop::with_virtual_time();
     let done = Rc::new(Cell::new(0));
-    for _ in 0..100_000 {
+    for _ in 0..30_000 {
         let done = done.clone();
         let body = async move {
             yield_now().await?;
@@ -295,6 +294,6 @@ fn a_hundred_thousand_tasks_come_and_go() {
         event_loop.create_task(body).unwrap();
     }
     settle(&event_loop);
-    assert_eq!(done.get(), 100_000);
+    assert_eq!(done.get(), 30_000);
     assert!(event_loop.all_tasks().is_empty());
 }

@@ -35,8 +35,7 @@ fn a_callback_that_fails_is_told_to_the_handler_and_the_loop_goes_on() {
     event_loop.handle().call_soon_threadsafe(trace.says("goes on")).unwrap();
     event_loop.run_once(None).unwrap();
     let handle = format!("<Handle {}>", std::any::type_name_of_val(&fails));
-    let told =
-        format!("Exception in callback {handle} | {handle} | Some(ValueError(\"bad\"))");
+    let told = format!("Exception in callback {handle} | {handle} | Some(ValueError(\"bad\"))");
     trace.expect([&told, "goes on", &told]);
 }
 

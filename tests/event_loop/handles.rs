@@ -41,7 +41,8 @@ fn cancelling_drops_the_callback_at_once_and_once_only() {
 fn a_callback_that_cancels_itself_runs_to_its_end() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let own = std::rc::Rc::new(std::cell::OnceCell::<callsoon::Handle>::new());
-    let (me, says, captured) = (own.clone(), trace.clone(), on_drop(trace.says("captured is dropped")));
+    let (me, says, captured) =
+        (own.clone(), trace.clone(), on_drop(trace.says("captured is dropped")));
     let handle = event_loop
         .call_soon(move || {
             let _captured = captured;

@@ -16,6 +16,7 @@ mod machine;
 mod panics;
 mod reactor;
 mod reentrancy;
+mod reentrant_wakers;
 mod running;
 mod stopping;
 mod system_calls;

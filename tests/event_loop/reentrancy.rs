@@ -4,17 +4,14 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::fs::File;
-use std::future::{Future, IntoFuture, pending};
+use std::future::pending;
 use std::io::Write;
 use std::os::unix::net::UnixStream;
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Callback, Error, ErrorKind, ExceptionContext, LoopRef, Result, generator,
-    running_loop, yield_now,
+    AnyFuture, Callback, Error, ErrorKind, ExceptionContext, LoopRef, Result, generator, yield_now,
 };
 
 use crate::support::log_lines::log_lines_with;
@@ -22,6 +19,8 @@ use crate::support::on_drop::on_drop;
 use crate::world::World;
 
 const SOON: Duration = Duration::ZERO;
+
+type Calls = Box<dyn FnOnce()>;
 
 // -- what is called
 
@@ -154,8 +153,8 @@ fn loggers_may() {
     let world = World::new();
     let on = &world.event_loop;
     on.set_exception_handler(None);
-    thread_local!(static CALLS: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) });
-    let logs = |calls: Box<dyn FnOnce()>| {
+    thread_local!(static CALLS: Cell<Option<Calls>> = const { Cell::new(None) });
+    let logs = |calls: Calls| {
         CALLS.set(Some(calls));
         let then = || {
             if let Some(calls) = CALLS.take() {
@@ -181,7 +180,7 @@ fn loggers_may() {
 
 #[test]
 fn clones_of_results_may() {
-    struct Clones(Rc<Cell<Option<Box<dyn FnOnce()>>>>);
+    struct Clones(Rc<Cell<Option<Calls>>>);
     impl Clone for Clones {
         fn clone(&self) -> Clones {
             if let Some(calls) = self.0.take() {
@@ -193,7 +192,7 @@ fn clones_of_results_may() {
     let world = World::new();
     let on = &world.event_loop;
     let fut = on.create_future::<Clones>();
-    let calls: Box<dyn FnOnce()> = Box::new(world.calls_back("clone"));
+    let calls: Calls = Box::new(world.calls_back("clone"));
     for _ in 0..2 {
         let (fut, trace) = (fut.clone(), world.trace.clone());
         let waiter = async move {
@@ -211,7 +210,7 @@ fn clones_of_results_may() {
 #[test]
 fn errors_that_are_shown_may() {
     // An error is Send and Sync, and what is to be called is neither: it is looked up.
-    thread_local!(static SHOWS: Cell<Option<Box<dyn FnOnce()>>> = const { Cell::new(None) });
+    thread_local!(static SHOWS: Cell<Option<Calls>> = const { Cell::new(None) });
     #[derive(Clone, Copy)]
     struct Bad;
     impl fmt::Debug for Bad {
@@ -232,7 +231,7 @@ fn errors_that_are_shown_may() {
     let world = World::new();
     let on = &world.event_loop;
     let shows = |name: &str| {
-        let calls: Box<dyn FnOnce()> = Box::new(world.calls_back(name));
+        let calls: Calls = Box::new(world.calls_back(name));
         SHOWS.set(Some(calls));
     };
     shows("future");
@@ -240,11 +239,7 @@ fn errors_that_are_shown_may() {
     fut.set_exception(Error::other(Bad)).unwrap();
     on.call_soon(move || drop(fut)).unwrap();
     on.call_soon(world.trace.says("rest of the turn")).unwrap();
-    world.expect(
-        &[],
-        "future",
-        &["Future exception was never retrieved", "rest of the turn"],
-    );
+    world.expect(&[], "future", &["Future exception was never retrieved", "rest of the turn"]);
     shows("task");
     drop(on.create_task(async { Err::<(), _>(Error::other(Bad)) }).unwrap());
     on.call_soon(world.trace.says("rest of the turn")).unwrap();
@@ -368,166 +363,4 @@ fn callbacks_may_cancel_each_other() {
     }
     assert_eq!(on.run_once(None).unwrap(), 10);
     world.trace.expect(["0", "2", "4", "6", "8"]);
-}
-
-// -- wakers
-
-thread_local! {
-    /// What the hooked waker does when it is cloned, woken and dropped, first come first served.
-    static HOOKS: RefCell<Vec<(Hook, Box<dyn FnOnce()>)>> = const { RefCell::new(Vec::new()) };
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Hook {
-    Clone,
-    Wake,
-    Drop,
-}
-
-fn hook(which: Hook, does: impl FnOnce() + 'static) {
-    HOOKS.with_borrow_mut(|hooks| hooks.push((which, Box::new(does))));
-}
-
-fn call_hook(which: Hook) {
-    let does = HOOKS.with_borrow_mut(|hooks| {
-        let at = hooks.iter().position(|(own, _)| *own == which)?;
-        Some(hooks.remove(at).1)
-    });
-    if let Some(does) = does {
-        does();
-    }
-}
-
-/// A waker that calls the hooks of its thread.
-#[allow(unsafe_code)]
-fn hooked_waker() -> Waker {
-    static TABLE: RawWakerVTable = RawWakerVTable::new(
-        |data| {
-            call_hook(Hook::Clone);
-            RawWaker::new(data, &TABLE)
-        },
-        |_| {
-            call_hook(Hook::Wake);
-            call_hook(Hook::Drop);
-        },
-        |_| call_hook(Hook::Wake),
-        |_| call_hook(Hook::Drop),
-    );
-    // SAFETY: There is no data, and what the table's functions look up is their own thread's: they
-    // can be called anywhere, in any number and order.
-    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
-}
-
-/// Polls what is inside with the hooked waker, and forgets about its own.
-struct Hooked<F>(F);
-
-impl<F: Future + Unpin> Future for Hooked<F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Output> {
-        let waker = hooked_waker();
-        let outcome = pin!(&mut self.0).poll(&mut Context::from_waker(&waker));
-        std::mem::forget(waker);
-        outcome
-    }
-}
-
-#[test]
-fn wakers_of_others_may_when_they_are_cloned_woken_and_dropped() {
-    for in_a_task in [false, true] {
-        let world = World::new();
-        let on = &world.event_loop;
-        let fut = on.create_future::<i32>();
-        let (waits, says) = (Rc::new(RefCell::new(Some(fut.clone().into_future()))), &world.trace);
-        hook(Hook::Clone, world.calls_back("clone"));
-        hook(Hook::Wake, world.calls_back("wake"));
-        hook(Hook::Drop, world.calls_back("drop"));
-        let (polled, trace) = (waits.clone(), says.clone());
-        let poll = move || {
-            let waker = hooked_waker();
-            let mut polled = polled.borrow_mut();
-            let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
-            std::mem::forget(waker);
-            trace.push(format!("polled: {outcome:?}"));
-        };
-        if in_a_task {
-            let body = async move {
-                poll();
-                pending::<Result<()>>().await
-            };
-            on.create_task(body).unwrap();
-        } else {
-            on.call_soon(move || poll()).unwrap();
-        }
-        world.expect(&[], "clone", &["polled: Pending"]);
-        fut.set_result(7).unwrap();
-        on.call_soon(says.says("rest of the turn")).unwrap();
-        on.run_once(None).unwrap();
-        // A waker is woken by value: its drop follows at once.
-        says.push("-");
-        world.run();
-        let after = |name: &str| {
-            [": soon", ": task begins", ": unstarted task goes", ": done", ": sent"]
-                .map(|line| format!("{name}{line}"))
-        };
-        let mut expected = Vec::new();
-        for name in ["wake", "drop"] {
-            expected.extend([" begins", ": told", " ends"].map(|line| format!("{name}{line}")));
-        }
-        expected.extend(["rest of the turn", "-"].map(String::from));
-        expected.extend(after("wake"));
-        expected.extend(after("drop"));
-        for line in ["timer", "task ends"] {
-            expected.extend(["wake", "drop"].map(|name| format!("{name}: {line}")));
-        }
-        says.expect(expected);
-        world.event_loop.set_exception_handler(None);
-    }
-}
-
-#[test]
-fn a_waker_that_is_taken_back_may_when_it_is_dropped() {
-    let world = World::new();
-    let on = &world.event_loop;
-    let fut = on.create_future::<i32>();
-    let waits = Hooked(fut.clone().into_future());
-    let cell = Rc::new(RefCell::new(Some(waits)));
-    let polled = cell.clone();
-    on.call_soon(move || {
-        let mut polled = polled.borrow_mut();
-        let waker = hooked_waker();
-        let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
-        assert!(outcome.is_pending());
-    })
-    .unwrap();
-    world.run();
-    hook(Hook::Drop, world.calls_back("drop"));
-    on.call_soon(move || drop(cell.take())).unwrap();
-    on.call_soon(world.trace.says("rest of the turn")).unwrap();
-    world.expect(&[], "drop", &["rest of the turn"]);
-    assert_eq!(format!("{fut:?}"), "<Future pending>");
-}
-
-/// The hook sets the very future that is being awaited, while the await parks.
-#[test]
-fn a_future_that_is_set_while_somebody_parks_on_it_wakes_them() {
-    let world = World::new();
-    let on = &world.event_loop;
-    let fut = on.create_future::<i32>();
-    let sets = fut.clone();
-    hook(Hook::Clone, move || sets.set_result(7).unwrap());
-    let says = world.trace.clone();
-    hook(Hook::Wake, move || says.push("woken"));
-    let mut waits = Hooked(fut.into_future());
-    let says = world.trace.clone();
-    let polls = move || {
-        let waker = hooked_waker();
-        let outcome = pin!(&mut waits).poll(&mut Context::from_waker(&waker));
-        says.push(format!("{outcome:?}"));
-        std::mem::forget(waits);
-    };
-    on.call_soon(polls).unwrap();
-    world.run();
-    world.trace.expect(["Pending", "woken"]);
-    assert!(running_loop().is_err());
 }

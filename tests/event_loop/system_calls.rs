@@ -133,6 +133,8 @@ mod traced {
 
     fn open_files() -> impl Iterator<Item = String> {
         let files = fs::read_dir("/proc/self/fd").unwrap();
-        files.flatten().filter_map(|file| Some(fs::read_link(file.path()).ok()?.display().to_string()))
+        files
+            .flatten()
+            .filter_map(|file| Some(fs::read_link(file.path()).ok()?.display().to_string()))
     }
 }

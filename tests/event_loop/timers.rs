@@ -119,9 +119,8 @@ fn cancelling_a_timer_that_has_run_does_nothing_to_those_made_since() {
 #[test]
 fn cancelled_timers_are_gone_at_once() {
     let event_loop = EventLoop::with_virtual_time();
-    let timers: Vec<_> = (1..=101_u32)
-        .map(|n| event_loop.call_later(n * SECOND, || ()).unwrap())
-        .collect();
+    let timers: Vec<_> =
+        (1..=101_u32).map(|n| event_loop.call_later(n * SECOND, || ()).unwrap()).collect();
     assert_eq!(event_loop.pending_timers(), 101);
     for (gone, timer) in timers.iter().rev().enumerate() {
         timer.cancel();

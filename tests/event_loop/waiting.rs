@@ -100,10 +100,7 @@ fn a_timer_cancelled_out_of_a_crowd_may_wake_the_loop_once_for_nothing() {
     crowd[1].cancel();
     let ran: Vec<usize> = (0..3).map(|_| event_loop.run_once(None).unwrap()).collect();
     assert_eq!(ran, [0, 1, 1]);
-    assert_eq!(
-        machine.take_waits(),
-        [Some(DAY + 10 * NANO), Some(10 * NANO), Some(10 * NANO)]
-    );
+    assert_eq!(machine.take_waits(), [Some(DAY + 10 * NANO), Some(10 * NANO), Some(10 * NANO)]);
 }
 
 #[test]

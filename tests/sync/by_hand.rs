@@ -46,17 +46,16 @@ pub(crate) async fn at_once(future: impl Future<Output = Result<()>>) -> bool {
     matches!(poll_once(pin!(future)).await, Poll::Ready(Ok(())))
 }
 
-/// What `future` ends with, or none if `limit` ends first; `future` is dropped then.
-pub(crate) async fn unless<F: Future>(
-    future: F,
+/// What `future` ends with, or none if `limit` ends first. Then, and where `limit` is cancelled,
+/// `future` is dropped.
+pub(crate) async fn unless<T>(
+    future: impl Future<Output = Result<T>>,
     limit: impl Future<Output = Result<()>>,
-) -> Option<F::Output> {
+) -> Result<Option<T>> {
     let (mut future, mut limit) = (pin!(future), pin!(limit));
-    poll_fn(|cx| {
-        if let Poll::Ready(output) = future.as_mut().poll(cx) {
-            return Poll::Ready(Some(output));
-        }
-        limit.as_mut().poll(cx).map(|_| None)
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(output.map(Some)),
+        Poll::Pending => limit.as_mut().poll(cx).map_ok(|()| None),
     })
     .await
 }

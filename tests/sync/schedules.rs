@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    Barrier, BoundedSemaphore, Condition, ErrorKind, EventLoop, LifoQueue, Lock, PriorityQueue,
-    Queue, Result, Semaphore, Task, create_task, run_on, sleep,
+    Barrier, BoundedSemaphore, Condition, Error, ErrorKind, EventLoop, LifoQueue, Lock,
+    PriorityQueue, Queue, Result, Semaphore, Task, create_task, current_task, run_on, sleep,
 };
 use fastrand::Rng;
 
@@ -30,29 +30,39 @@ fn with_many_schedules<F: Future<Output = Result<u64>> + 'static>(body: impl Fn(
 
 /// Clones throw the same dice.
 #[derive(Clone)]
-struct Dice(Rc<RefCell<Rng>>);
+struct Dice {
+    rng: Rc<RefCell<Rng>>,
+    /// Nobody loses it.
+    patient: bool,
+}
 
 impl Dice {
     fn new(seed: u64) -> Dice {
-        Dice(Rc::new(RefCell::new(Rng::with_seed(seed))))
+        Dice { rng: Rc::new(RefCell::new(Rng::with_seed(seed))), patient: false }
     }
 
     fn below(&self, limit: usize) -> usize {
-        self.0.borrow_mut().usize(..limit)
+        self.rng.borrow_mut().usize(..limit)
     }
 
     /// A short time, often none: what happens at once is where the trouble is.
+    ///
+    /// It ends who was cancelled. A race may have lost that: where one side had ended already,
+    /// or is dropped while it cleans up.
     async fn pause(&self) -> Result<()> {
-        let millis = self.0.borrow_mut().u64(..6).saturating_sub(2);
+        if current_task().is_some_and(|task| task.cancelling() > 0) {
+            return Err(Error::cancelled());
+        }
+        let millis = self.rng.borrow_mut().u64(..6).saturating_sub(2);
         sleep(Duration::from_millis(millis)).await
     }
 
     /// Awaits `wait`. Now and then it loses patience: then it drops it, and there is none.
     async fn patience<T>(&self, wait: impl Future<Output = Result<T>>) -> Result<Option<T>> {
-        if self.below(3) > 0 {
+        if self.patient || self.below(3) > 0 {
             return wait.await.map(Some);
         }
-        unless(wait, self.pause()).await.transpose()
+        unless(wait, self.pause()).await
     }
 
     /// Starts `count` workers and cancels some of them, but never the first.
@@ -87,12 +97,14 @@ async fn rest() -> Result<()> {
     sleep(Duration::from_secs(1)).await
 }
 
-/// Who is inside, how many may be, and whether they came in that order.
+/// Who is inside.
 #[derive(Clone)]
 struct Room(Rc<RoomState>);
 
 struct RoomState {
     limit: usize,
+    /// Whether they come in in the order in which they came.
+    in_order: bool,
     inside: Cell<usize>,
     came: Cell<u64>,
     last_in: Cell<u64>,
@@ -103,9 +115,9 @@ struct RoomState {
 struct Inside(Room);
 
 impl Room {
-    fn for_at_most(limit: usize) -> Room {
+    fn for_at_most(limit: usize, in_order: bool) -> Room {
         let (inside, came, last_in, served) = Default::default();
-        Room(Rc::new(RoomState { limit, inside, came, last_in, served }))
+        Room(Rc::new(RoomState { limit, in_order, inside, came, last_in, served }))
     }
 
     /// Somebody stands at the door.
@@ -116,7 +128,7 @@ impl Room {
 
     fn enter(&self, number: u64) -> Inside {
         let last = self.0.last_in.replace(number);
-        assert!(last < number, "{number} is served after {last}");
+        assert!(last < number || !self.0.in_order, "{number} is served after {last}");
         self.be_inside()
     }
 
@@ -161,7 +173,7 @@ async fn visits<G, F: Future<Output = Result<G>>>(
 #[test]
 fn a_lock_is_never_held_twice_and_taken_in_order() {
     with_many_schedules(async |dice| {
-        let (lock, room) = (Lock::new(), Room::for_at_most(1));
+        let (lock, room) = (Lock::new(), Room::for_at_most(1, true));
         let door = lock.clone();
         let open = move || {
             let door = door.clone();
@@ -175,9 +187,13 @@ fn a_lock_is_never_held_twice_and_taken_in_order() {
 
 #[test]
 fn a_semaphore_lets_no_more_in_than_it_should_and_in_order() {
-    with_many_schedules(async |dice| {
+    with_many_schedules(async |mut dice| {
         let permits = 1 + dice.below(3);
-        let (semaphore, room) = (Semaphore::new(permits), Room::for_at_most(permits));
+        // Permits are given in order, but who waits for something else, too, may run earlier
+        // than others who were given theirs in the same turn.
+        dice.patient = dice.below(2) == 0;
+        let room = Room::for_at_most(permits, dice.patient);
+        let semaphore = Semaphore::new(permits);
         let door = semaphore.clone();
         let open = move || {
             let door = door.clone();
@@ -193,7 +209,7 @@ fn a_semaphore_lets_no_more_in_than_it_should_and_in_order() {
 #[test]
 fn a_bounded_semaphore_ends_with_as_many_permits_as_it_began_with() {
     with_many_schedules(async |dice| {
-        let (bounded, room) = (BoundedSemaphore::new(2), Room::for_at_most(2));
+        let (bounded, room) = (BoundedSemaphore::new(2), Room::for_at_most(2, false));
         let door = bounded.clone();
         let open = move || {
             let door = door.clone();
@@ -208,7 +224,7 @@ fn a_bounded_semaphore_ends_with_as_many_permits_as_it_began_with() {
 #[test]
 fn no_notification_is_lost_and_the_lock_of_a_condition_is_held_by_one() {
     with_many_schedules(async |dice| {
-        let (condition, room) = (Condition::new(), Room::for_at_most(1));
+        let (condition, room) = (Condition::new(), Room::for_at_most(1, true));
         let stock = Rc::new(Cell::new(0));
         let buy = || {
             let (condition, room) = (condition.clone(), room.clone());

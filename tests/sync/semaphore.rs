@@ -223,6 +223,17 @@ fn a_bounded_scope_says_that_its_permit_was_released_and_a_dropped_permit_does_n
 }
 
 #[test]
+fn a_bounded_scope_releases_once_while_others_have_permits() {
+    run(async {
+        let bounded = BoundedSemaphore::new(3);
+        let _others = (bounded.permit().await?, bounded.permit().await?);
+        assert_eq!(bounded.scope(async || Ok(bounded.value())).await?, 0);
+        assert_eq!(bounded.value(), 1);
+        Ok(())
+    });
+}
+
+#[test]
 fn more_permits_than_can_be_counted_are_not_counted() {
     let semaphore = Semaphore::new(usize::MAX);
     semaphore.release();

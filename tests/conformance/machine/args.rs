@@ -160,7 +160,10 @@ impl<'a> Options<'a> {
     }
 
     /// Python's `False` in a number's place is an inner none.
-    pub(crate) fn seconds_or_false(&self, key: &str) -> Result<Option<Option<Duration>>, Malformed> {
+    pub(crate) fn seconds_or_false(
+        &self,
+        key: &str,
+    ) -> Result<Option<Option<Duration>>, Malformed> {
         self.read(key, |json| {
             Ok(match json {
                 Json::Bool(false) => Some(None),

@@ -133,8 +133,6 @@ impl Speaker {
 
     fn as_generator(self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
         let body = self.program.gens.get(name).cloned().ok_or_else(|| named("KeyError"))?;
-        Ok(AsyncGenerator::new(async move |yielder| {
-            self.giving(yielder).run_generator(body).await
-        }))
+        Ok(AsyncGenerator::new(async move |yielder| self.giving(yielder).run_generator(body).await))
     }
 }

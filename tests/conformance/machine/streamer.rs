@@ -186,14 +186,18 @@ impl Speaker {
         let (streamer, errors) = match (catcher, exceptions_only) {
             (Some("list"), true) => {
                 let list = Rc::new(RefCell::new(Vec::new()));
-                (Streamer::with_exception_catcher(last, list.clone())?, Some(reading(list, error_name)))
+                (
+                    Streamer::with_exception_catcher(last, list.clone())?,
+                    Some(reading(list, error_name)),
+                )
             }
             (Some("list"), false) => {
                 let list = Rc::new(RefCell::new(Vec::new()));
                 (Streamer::with_error_catcher(last, list.clone())?, Some(reading(list, shown)))
             }
             (Some(_), true) => {
-                let catch = move |error: Error| me.say(format_args!("caught {}", error_name(&error)));
+                let catch =
+                    move |error: Error| me.say(format_args!("caught {}", error_name(&error)));
                 (Streamer::with_exception_catcher(last, catch)?, None)
             }
             (Some(_), false) => {

@@ -58,7 +58,8 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 let ticker = me.vars.get::<Ticker>(&t)?;
                 me.for_each(&body, async || {
                     let tick = ticker.next().await?;
-                    Ok(tick.map(|(number, next)| format!("{t} tick {number} next {}", millis(next))))
+                    Ok(tick
+                        .map(|(number, next)| format!("{t} tick {number} next {}", millis(next))))
                 })
                 .await?;
                 me.say(format_args!("{t} is over"));

@@ -100,7 +100,10 @@ fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
         return child.result();
     }
     if let Some(gathered) = future.of::<Vec<Value>>() {
-        return Ok(Value::List(gathered.result()?));
+        return gathered.result().map(Value::from);
+    }
+    if let Some(gathered) = future.of::<Vec<Result<Value, Error>>>() {
+        return gathered.result().map(Value::from);
     }
     let future: &dyn FutureLike<Value> =
         future.of().expect("the futures of a program are futures of values");

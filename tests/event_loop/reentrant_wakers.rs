@@ -1,0 +1,173 @@
+//! Wakers that are not the loop's own may call back into it, too, when they are cloned, woken and
+//! dropped: nothing is borrowed while they do.
+
+use std::cell::RefCell;
+use std::future::{Future, IntoFuture, pending};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
+
+use callsoon::Result;
+
+use crate::world::World;
+
+type Calls = Box<dyn FnOnce()>;
+
+thread_local! {
+    /// What the hooked waker does when it is cloned, woken and dropped, first come first served.
+    static HOOKS: RefCell<Vec<(Hook, Calls)>> = const { RefCell::new(Vec::new()) };
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Hook {
+    Clone,
+    Wake,
+    Drop,
+}
+
+fn hook(which: Hook, does: impl FnOnce() + 'static) {
+    HOOKS.with_borrow_mut(|hooks| hooks.push((which, Box::new(does))));
+}
+
+fn call_hook(which: Hook) {
+    let does = HOOKS.with_borrow_mut(|hooks| {
+        let at = hooks.iter().position(|(own, _)| *own == which)?;
+        Some(hooks.remove(at).1)
+    });
+    if let Some(does) = does {
+        does();
+    }
+}
+
+/// A waker that calls the hooks of its thread.
+#[allow(unsafe_code)]
+fn hooked_waker() -> Waker {
+    static TABLE: RawWakerVTable = RawWakerVTable::new(
+        |data| {
+            call_hook(Hook::Clone);
+            RawWaker::new(data, &TABLE)
+        },
+        |_| {
+            call_hook(Hook::Wake);
+            call_hook(Hook::Drop);
+        },
+        |_| call_hook(Hook::Wake),
+        |_| call_hook(Hook::Drop),
+    );
+    // SAFETY: There is no data, and what the table's functions look up is their own thread's: they
+    // can be called anywhere, in any number and order.
+    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+}
+
+/// Polls what is inside with the hooked waker, and forgets about its own.
+struct Hooked<F>(F);
+
+impl<F: Future + Unpin> Future for Hooked<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Output> {
+        let waker = hooked_waker();
+        let outcome = pin!(&mut self.0).poll(&mut Context::from_waker(&waker));
+        std::mem::forget(waker);
+        outcome
+    }
+}
+
+#[test]
+fn wakers_of_others_may_when_they_are_cloned_woken_and_dropped() {
+    for in_a_task in [false, true] {
+        let world = World::new();
+        let on = &world.event_loop;
+        let fut = on.create_future::<i32>();
+        let (waits, says) = (Rc::new(RefCell::new(Some(fut.clone().into_future()))), &world.trace);
+        hook(Hook::Clone, world.calls_back("clone"));
+        hook(Hook::Wake, world.calls_back("wake"));
+        hook(Hook::Drop, world.calls_back("drop"));
+        let (polled, trace) = (waits.clone(), says.clone());
+        let poll = move || {
+            let waker = hooked_waker();
+            let mut polled = polled.borrow_mut();
+            let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
+            std::mem::forget(waker);
+            trace.push(format!("polled: {outcome:?}"));
+        };
+        if in_a_task {
+            let body = async move {
+                poll();
+                pending::<Result<()>>().await
+            };
+            on.create_task(body).unwrap();
+        } else {
+            on.call_soon(poll).unwrap();
+        }
+        world.expect(&[], "clone", &["polled: Pending"]);
+        fut.set_result(7).unwrap();
+        on.call_soon(says.says("rest of the turn")).unwrap();
+        on.run_once(None).unwrap();
+        // A waker is woken by value: its drop follows at once.
+        says.push("-");
+        world.run();
+        let after = |name: &str| {
+            [": soon", ": task begins", ": unstarted task goes", ": done", ": sent"]
+                .map(|line| format!("{name}{line}"))
+        };
+        let mut expected = Vec::new();
+        for name in ["wake", "drop"] {
+            expected.extend([" begins", ": told", " ends"].map(|line| format!("{name}{line}")));
+        }
+        expected.extend(["rest of the turn", "-"].map(String::from));
+        expected.extend(after("wake"));
+        expected.extend(after("drop"));
+        for line in ["timer", "task ends"] {
+            expected.extend(["wake", "drop"].map(|name| format!("{name}: {line}")));
+        }
+        says.expect(expected);
+        world.event_loop.set_exception_handler(None);
+    }
+}
+
+#[test]
+fn a_waker_that_is_taken_back_may_when_it_is_dropped() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<i32>();
+    let waits = Hooked(fut.clone().into_future());
+    let cell = Rc::new(RefCell::new(Some(waits)));
+    let polled = cell.clone();
+    on.call_soon(move || {
+        let mut polled = polled.borrow_mut();
+        let waker = hooked_waker();
+        let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
+        assert!(outcome.is_pending());
+    })
+    .unwrap();
+    world.run();
+    hook(Hook::Drop, world.calls_back("drop"));
+    on.call_soon(move || drop(cell.take())).unwrap();
+    on.call_soon(world.trace.says("rest of the turn")).unwrap();
+    world.expect(&[], "drop", &["rest of the turn"]);
+    assert_eq!(format!("{fut:?}"), "<Future pending>");
+}
+
+/// The hook sets the very future that is being awaited, while the await parks.
+#[test]
+fn a_future_that_is_set_while_somebody_parks_on_it_wakes_them() {
+    let world = World::new();
+    let on = &world.event_loop;
+    let fut = on.create_future::<i32>();
+    let sets = fut.clone();
+    hook(Hook::Clone, move || sets.set_result(7).unwrap());
+    let says = world.trace.clone();
+    hook(Hook::Wake, move || says.push("woken"));
+    let mut waits = Hooked(fut.into_future());
+    let says = world.trace.clone();
+    let polls = move || {
+        let waker = hooked_waker();
+        let outcome = pin!(&mut waits).poll(&mut Context::from_waker(&waker));
+        says.push(format!("{outcome:?}"));
+        std::mem::forget(waits);
+    };
+    on.call_soon(polls).unwrap();
+    world.run();
+    world.trace.expect(["Pending", "woken"]);
+}

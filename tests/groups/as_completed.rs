@@ -1,0 +1,107 @@
+//! `as_completed`: one by one, as they end.
+
+use callsoon::{AnyFuture, as_completed, create_task, running_loop, sleep, wait_for};
+
+use crate::driver::{run, secs};
+use crate::parts::{after, done, fails, now, pending, shown};
+use crate::support::trace::Trace;
+
+#[test]
+fn they_come_in_the_order_in_which_they_end() {
+    run(async {
+        let trace = Trace::new();
+        let tasks =
+            [create_task(after(3, 3))?, create_task(after(1, 1))?, create_task(fails(2, "two"))?];
+        let mut completed = as_completed(&tasks, None)?;
+        while let Some(task) = completed.next().await? {
+            trace.push(format!("{} {}", now()?, shown(task.await)));
+        }
+        assert!(completed.next().await?.is_none());
+        trace.expect(["1 1", "2 ValueError: two", "3 3"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn those_done_already_come_first_and_each_once() {
+    run(async {
+        let trace = Trace::new();
+        let (a, b, c) = (pending::<i32>()?, done(2)?, done(1)?);
+        let last = a.clone();
+        running_loop()?.call_later(secs(1), move || last.set_result(3))?;
+        let mut completed = as_completed([&a, &b, &c, &b], None)?;
+        while let Some(future) = completed.next().await? {
+            trace.push(future.result()?);
+        }
+        trace.expect(["2", "1", "3"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn after_the_limit_each_that_is_missing_is_an_error() {
+    run(async {
+        let trace = Trace::new();
+        let tasks = [1, 5, 6].map(|seconds| create_task(after(seconds, seconds)).unwrap());
+        let mut completed = as_completed(&tasks, secs(2))?;
+        sleep(secs(3)).await?;
+        loop {
+            match completed.next().await {
+                Ok(Some(task)) => trace.push(task.result()?),
+                Ok(None) => break,
+                Err(error) => trace.push(error),
+            }
+        }
+        trace.expect(["1", "TimeoutError", "TimeoutError"]);
+        sleep(secs(10)).await?;
+        let results: Vec<_> = tasks.iter().map(|task| task.result().unwrap()).collect();
+        assert_eq!(results, [1, 5, 6]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn when_all_have_come_the_limits_timer_is_gone() {
+    run(async {
+        let task = create_task(after(1, "done"))?;
+        let mut completed = as_completed([&task], secs(60))?;
+        assert!(completed.next().await?.is_some());
+        assert_eq!(running_loop()?.pending_timers(), 0);
+        drop(completed);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancelled_next_loses_none() {
+    run(async {
+        let task = create_task(after(2, "done"))?;
+        let mut completed = as_completed([&task as &dyn AnyFuture], None)?;
+        let next = callsoon::timeout(secs(1), async |_| completed.next().await.map(drop));
+        assert!(next.await.is_err());
+        assert_eq!(completed.next().await?.map(|next| next.id()), Some(task.id()));
+        assert_eq!(now()?, 2);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn dropped_it_leaves_no_callback_and_no_timer() {
+    run(async {
+        let (future, other) = (pending::<i32>()?, done(1)?);
+        let completed = as_completed([&future, &other], secs(60))?;
+        assert!(format!("{future:?}").contains("callbacks=1"));
+        drop(completed);
+        assert!(!format!("{future:?}").contains("callbacks"), "{future:?}");
+        assert_eq!(running_loop()?.pending_timers(), 0);
+        let late = wait_for(future, secs(1)).await;
+        assert_eq!(shown(late), "TimeoutError");
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,105 @@
+//! What is left when one of them is dropped half way.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use callsoon::{
+    EventLoop, Result, TaskGroup, current_task, gather, running_loop, shield, sleep, timeout,
+};
+
+use crate::driver::{Reports, run, secs};
+use crate::parts::{after, cleaning_up, fails, pending};
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+/// Polls `dropped` until it is parked, lets `seconds` pass, and drops it.
+async fn drop_after<T>(seconds: u64, dropped: impl Future<Output = Result<T>>) -> Result<()> {
+    let mut dropped = pin!(dropped);
+    let mut until = pin!(sleep(secs(seconds)));
+    poll_fn(|cx| {
+        assert!(dropped.as_mut().poll(cx).is_pending());
+        match until.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(Ok(())),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[test]
+fn a_dropped_timeout_takes_its_timer_back() {
+    run(async {
+        drop_after(1, timeout(secs(60), async |_| pending::<i32>()?.await)).await?;
+        assert_eq!(running_loop()?.pending_timers(), 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_dropped_timeout_that_has_expired_takes_its_request_back() {
+    run(async {
+        let slow = timeout(secs(1), async |_| {
+            let _ = pending::<i32>()?.await;
+            pending::<i32>()?.await
+        });
+        let mut slow = Box::pin(slow);
+        poll_fn(|cx| {
+            assert!(slow.as_mut().poll(cx).is_pending());
+            let requests = current_task().expect("inside of a task").cancelling();
+            if requests == 1 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        drop(slow);
+        assert_eq!(current_task().expect("inside of a task").cancelling(), 0);
+        sleep(secs(1)).await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_dropped_group_cancels_its_tasks_and_reports_what_they_say() {
+    run(async {
+        let (trace, reports) = (Trace::new(), Reports::of(&running_loop()?));
+        let group = TaskGroup::scope(async |group| {
+            group.create_task(cleaning_up(trace.clone(), "task"))?;
+            group.create_task(async {
+                let _ = sleep(secs(60)).await;
+                fails::<()>(1, "nobody hears it").await
+            })?;
+            pending::<i32>()?.await
+        });
+        drop_after(1, group).await?;
+        sleep(secs(5)).await?;
+        trace.expect(["task cleans up", "task has cleaned up"]);
+        let [report] = &reports.take()[..] else { panic!("one report") };
+        assert_eq!(report.exception.as_ref().expect("its error").message(), "nobody hears it");
+        assert_eq!(report.task.as_deref().map(|name| name.starts_with("Task-")), Some(true));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_loop_closed_in_the_middle_of_it_all_drops_it_all() {
+    let trace = Trace::new();
+    let event_loop = EventLoop::with_virtual_time();
+    let dropped = on_drop(trace.says("the body is dropped"));
+    let main = async move {
+        let _dropped = dropped;
+        TaskGroup::scope(async |group| {
+            let task = group.create_task(after(60, 1))?;
+            let all = gather([&task])?;
+            timeout(secs(30), async |_| shield(&all)?.await).await
+        })
+        .await
+    };
+    event_loop.create_task(main).unwrap();
+    event_loop.run_once(None).unwrap();
+    event_loop.run_once(None).unwrap();
+    assert_eq!(event_loop.all_tasks().len(), 2);
+    event_loop.set_exception_handler(Some(std::rc::Rc::new(|_, _| ())));
+    event_loop.close().unwrap();
+    trace.expect(["the body is dropped"]);
+}

@@ -1,0 +1,223 @@
+//! `gather` and `gather_outcomes`: the ends of many as one.
+
+use callsoon::{
+    AnyFuture, FutureLike, LoopFuture, create_task, gather, gather_outcomes, running_loop, sleep,
+    yield_now,
+};
+
+use crate::driver::{Reports, run, secs};
+use crate::parts::{after, cleans_up, done, fails, now, oops, pending, shown, stubborn};
+use crate::support::trace::Trace;
+
+#[test]
+fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
+    run(async {
+        let (slow, quick, future) =
+            (create_task(after(2, 2))?, create_task(after(1, 1))?, done(0)?);
+        let mixed: [&dyn FutureLike<i32>; 3] = [&slow, &quick, &future];
+        assert_eq!(gather(mixed)?.await?, [2, 1, 0]);
+        assert_eq!(now()?, 2);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn one_given_twice_is_one_child_with_two_places() {
+    run(async {
+        let (twice, other) = (pending::<i32>()?, pending::<i32>()?);
+        let all = gather([&twice, &other, &twice])?;
+        assert!(format!("{twice:?}").contains("callbacks=1"), "{twice:?}");
+        twice.set_result(1)?;
+        other.set_result(2)?;
+        assert_eq!(all.await?, [1, 2, 1]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn of_children_that_are_done_it_is_done_at_once() {
+    run(async {
+        let none: [&LoopFuture<i32>; 0] = [];
+        assert_eq!(gather(none)?.result()?, [0; 0]);
+        assert_eq!(gather([&done(1)?, &done(2)?])?.result()?, [1, 2]);
+        let failed = pending::<i32>()?;
+        failed.set_exception(oops("failed"))?;
+        let never = pending()?;
+        let outer = gather([&never, &failed])?;
+        assert_eq!(shown(outer.result()), "ValueError: failed");
+        assert_eq!(outer.await.unwrap_err().message(), "failed");
+        let outcomes = gather_outcomes([&failed, &done(1)?])?.result()?;
+        assert_eq!(
+            outcomes.into_iter().map(shown).collect::<Vec<_>>(),
+            ["ValueError: failed", "1"]
+        );
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_first_error_ends_it_and_the_other_children_go_on() {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let children = [
+            create_task(after(3, 3))?,
+            create_task(fails(1, "first"))?,
+            create_task(fails(2, "second"))?,
+        ];
+        let outer = gather(&children)?;
+        assert_eq!(shown(outer.clone().await), "ValueError: first");
+        assert_eq!(now()?, 1);
+        assert!(!outer.cancel(), "it is done, and cancels nobody");
+        assert_eq!(children[0].clone().await?, 3);
+        drop((children, outer));
+        assert_eq!(reports.messages(), [""; 0], "nobody is told of the second");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancelled_child_is_an_exception_of_the_outer_future_and_no_cancellation() {
+    run(async {
+        let (one, two) = (pending::<i32>()?, pending::<i32>()?);
+        let outer = gather([&one, &two])?;
+        one.cancel_with("enough");
+        assert_eq!(shown(outer.clone().await), "CancelledError: enough");
+        assert!(!outer.cancelled());
+        let error = outer.exception()?.expect("an exception");
+        assert_eq!(error.message(), "enough");
+        assert!(!two.done());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let cancelled = pending::<i32>()?;
+        cancelled.cancel();
+        let (fails, slow) = (create_task(fails(1, "one"))?, create_task(after(2, 2))?);
+        let children: [&dyn FutureLike<i32>; 3] = [&fails, &cancelled, &slow];
+        let outcomes = gather_outcomes(children)?.await?;
+        let outcomes: Vec<_> = outcomes.into_iter().map(shown).collect();
+        assert_eq!(outcomes, ["ValueError: one", "CancelledError", "2"]);
+        assert_eq!(now()?, 2);
+        drop((fails, slow));
+        assert_eq!(reports.messages(), [""; 0], "the exception counts as read");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// As CPython does: the outer future ends with the first child.
+#[test]
+fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
+    run(async {
+        let trace = Trace::new();
+        let children = [cleans_up(&trace, "a")?, cleans_up(&trace, "b")?];
+        let quick = create_task(after(60, "quick"))?;
+        let all = [&children[0], &quick, &children[1]];
+        let outer = gather(all)?;
+        sleep(secs(1)).await?;
+        assert!(outer.cancel());
+        assert!(!outer.done());
+        trace.push(shown(outer.clone().await));
+        assert!(!outer.cancelled());
+        assert!(quick.cancelled());
+        sleep(secs(5)).await?;
+        trace.expect([
+            "a cleans up",
+            "b cleans up",
+            "CancelledError",
+            "a has cleaned up",
+            "b has cleaned up",
+        ]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn cancelling_outcomes_waits_for_all_and_gives_none() {
+    run(async {
+        let trace = Trace::new();
+        let children = [cleans_up(&trace, "a")?, stubborn("b")?];
+        let outer = gather_outcomes(&children)?;
+        let waiter = create_task(async { outer.await.map(drop) })?;
+        sleep(secs(1)).await?;
+        waiter.cancel();
+        trace.push(shown(waiter.clone().await));
+        trace.expect(["a cleans up", "a has cleaned up", "CancelledError"]);
+        assert!(waiter.cancelled());
+        assert_eq!(children[1].result()?, "b");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn results_don_t_outweigh_a_cancellation_that_was_accepted() {
+    run(async {
+        let outer = gather([&stubborn(1)?, &stubborn(2)?])?;
+        yield_now().await?;
+        assert!(outer.cancel());
+        assert_eq!(shown(outer.clone().await), "CancelledError");
+        assert!(!outer.cancelled() && !outer.cancel());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancellations_message_reaches_the_children() {
+    run(async {
+        let (future, task) = (pending::<i32>()?, create_task(after(9, 9))?);
+        yield_now().await?;
+        let children: [&dyn FutureLike<i32>; 2] = [&future, &task];
+        let outer = gather_outcomes(children)?;
+        assert!(outer.cancel_with("enough"));
+        assert_eq!(shown(outer.await), "CancelledError: enough");
+        for child in children {
+            assert_eq!(shown(child.result()), "CancelledError: enough");
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn children_that_refuse_are_not_cancelled_for_it() {
+    run(async {
+        let (first, second) = (done(1)?, pending::<i32>()?);
+        let outer = gather([&first, &second])?;
+        second.set_result(2)?;
+        // Both are done, and the outer future isn't told yet.
+        assert!(!outer.done() && !outer.cancel());
+        assert_eq!(outer.await?, [1, 2]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn nobody_need_hold_it_for_its_callbacks_to_run() {
+    run(async {
+        let trace = Trace::new();
+        let child = pending::<i32>()?;
+        let own = trace.clone();
+        gather([&child])?.add_done_callback(move |outer: &dyn AnyFuture| {
+            let result = outer.of::<Vec<i32>>().map(|outer| outer.result());
+            own.push(shown(result.expect("a list of numbers")));
+        });
+        child.set_result(1)?;
+        sleep(secs(1)).await?;
+        trace.expect(["[1]"]);
+        Ok(())
+    })
+    .unwrap();
+}

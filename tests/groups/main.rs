@@ -1,0 +1,20 @@
+//! Many futures at once, and deadlines: `gather`, `shield`, `wait`, `as_completed`, `wait_for`,
+//! `timeout`, task groups. Turns and traces are those of CPython 3.13. Time is virtual.
+
+#[path = "../asyncio/driver.rs"]
+#[allow(dead_code)]
+mod driver;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod parts;
+
+mod as_completed;
+mod dropping;
+mod gather;
+mod shield;
+mod task_group;
+mod timeout;
+mod turns;
+mod wait;
+mod wait_for;

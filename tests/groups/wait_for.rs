@@ -1,0 +1,111 @@
+//! `wait_for`: a limit on one future, and what its end may still say.
+
+use callsoon::{AnyFuture, create_task, current_task, shield, sleep, wait_for};
+
+use crate::driver::{run, secs};
+use crate::parts::{
+    after, cancel_me_after, cleaning_up, cleans_up, done, fails, now, pending, shown, stubborn,
+};
+use crate::support::trace::Trace;
+
+#[test]
+fn in_time_it_gives_what_it_awaits() {
+    run(async {
+        assert_eq!(wait_for(after(1, 7), secs(2)).await?, 7);
+        assert_eq!(wait_for(after(5, 7), None).await?, 7);
+        assert_eq!(shown(wait_for(fails::<i32>(1, "early"), secs(2)).await), "ValueError: early");
+        assert_eq!(now()?, 7);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_coroutine_runs_in_the_task_that_awaits() {
+    run(async {
+        let me = current_task().map(|task| task.name());
+        let inside = async { Ok(current_task().map(|task| task.name())) };
+        assert_eq!(wait_for(inside, secs(1)).await?, me);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn when_the_time_is_up_it_waits_for_the_end_of_what_it_cancels() {
+    run(async {
+        let trace = Trace::new();
+        let task = cleans_up(&trace, "task")?;
+        let late = wait_for(task.clone(), secs(2)).await;
+        trace.push(format!("{} {}", now()?, shown(late)));
+        trace.expect(["task cleans up", "task has cleaned up", "3 TimeoutError"]);
+        assert!(task.cancelled());
+        let late = wait_for(cleaning_up(trace.clone(), "coroutine"), secs(2)).await;
+        trace.push(format!("{} {}", now()?, shown(late)));
+        trace.expect(["coroutine cleans up", "coroutine has cleaned up", "6 TimeoutError"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_makes_nothing_of_being_cancelled_has_its_say() {
+    run(async {
+        assert_eq!(wait_for(stubborn("late")?, secs(1)).await?, "late");
+        let task = stubborn("without time")?;
+        sleep(secs(1)).await?;
+        assert_eq!(wait_for(task, secs(0)).await?, "without time");
+        let fails = create_task(async {
+            let _ = sleep(secs(60)).await;
+            fails::<i32>(0, "in the end").await
+        })?;
+        assert_eq!(shown(wait_for(fails, secs(1)).await), "ValueError: in the end");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn without_time_only_what_is_done_counts() {
+    run(async {
+        assert_eq!(wait_for(done(7)?, secs(0)).await?, 7);
+        let future = pending::<i32>()?;
+        assert_eq!(shown(wait_for(future.clone(), secs(0)).await), "TimeoutError");
+        assert!(future.cancelled());
+        let trace = Trace::new();
+        let task = cleans_up(&trace, "task")?;
+        sleep(secs(1)).await?;
+        assert_eq!(shown(wait_for(task, secs(0)).await), "TimeoutError");
+        trace.expect(["task cleans up", "task has cleaned up"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancellation_from_outside_stays_one_and_cancels_what_is_awaited() {
+    run(async {
+        let inner = pending::<i32>()?;
+        let own = inner.clone();
+        let waiter = create_task(async move {
+            cancel_me_after(1)?;
+            wait_for(own, secs(5)).await
+        })?;
+        assert_eq!(shown(waiter.await), "CancelledError");
+        assert!(inner.cancelled());
+        assert_eq!(now()?, 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn what_is_shielded_goes_on() {
+    run(async {
+        let task = create_task(after(5, "in the end"))?;
+        assert_eq!(shown(wait_for(shield(&task)?, secs(1)).await), "TimeoutError");
+        assert_eq!(task.await?, "in the end");
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,0 +1,239 @@
+//! A loop that is dropped with everything pending.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, pending};
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::{
+    AnyFuture, AsyncGenerator, EventLoop, Handle, LoopHandle, LoopRef, Result, Task, TimerHandle,
+    create_task, generator, sleep, wrap_future, yield_now,
+};
+
+use crate::leaves_nothing;
+use crate::support::on_drop::on_drop;
+
+/// Fills a loop that is then dropped, and asserts that nothing of it is left.
+#[track_caller]
+fn a_loop_goes_with(fill: impl Fn(&EventLoop)) {
+    leaves_nothing(3, || {
+        let event_loop = EventLoop::with_virtual_time();
+        event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
+        fill(&event_loop);
+        drop(event_loop);
+    });
+}
+
+fn spawn<T: 'static>(
+    event_loop: &EventLoop,
+    body: impl Future<Output = Result<T>> + 'static,
+) -> Task<T> {
+    event_loop.create_task(body).unwrap()
+}
+
+#[test]
+fn a_loop_that_never_ran_goes_with_all_that_was_scheduled() {
+    a_loop_goes_with(|event_loop| {
+        let held = Rc::new([0; 100]);
+        let (a, b, c) = (held.clone(), held.clone(), held.clone());
+        event_loop.call_soon(move || drop(a)).unwrap();
+        event_loop.call_later(Duration::from_secs(1), move || drop(b)).unwrap();
+        event_loop.handle().call_soon_threadsafe(|| ()).unwrap();
+        spawn(event_loop, async move {
+            drop(c);
+            Ok(())
+        });
+        let fut = event_loop.create_future::<()>();
+        fut.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+        fut.set_result(()).unwrap();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_tasks_parked_on_futures_tasks_and_sleeps() {
+    a_loop_goes_with(|event_loop| {
+        let fut = event_loop.create_future::<i32>();
+        let waits = fut.clone();
+        let first = spawn(event_loop, async move { waits.await });
+        let second = spawn(event_loop, {
+            let first = first.clone();
+            async move { first.await }
+        });
+        second.add_done_callback(move |_: &dyn AnyFuture| _ = &first);
+        spawn(event_loop, sleep(Duration::from_secs(1)));
+        spawn(event_loop, wrap_future(pending::<()>()));
+        spawn(event_loop, pending::<Result<()>>());
+        event_loop.run_once(None).unwrap();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_tasks_whose_bodies_hold_their_own_handles_and_each_others() {
+    a_loop_goes_with(|event_loop| {
+        let all: Rc<RefCell<Vec<Task<()>>>> = Rc::default();
+        for _ in 0..3 {
+            let (own, on) = (all.clone(), LoopRef::clone(event_loop));
+            let task = spawn(event_loop, async move {
+                let _own = own;
+                let never = on.create_future::<()>();
+                let waits = never.clone();
+                let next = create_task(async move { waits.await })?;
+                next.await?;
+                never.await
+            });
+            all.borrow_mut().push(task);
+        }
+        event_loop.run_once(None).unwrap();
+        event_loop.run_once(None).unwrap();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_tasks_whose_done_callbacks_hold_them() {
+    a_loop_goes_with(|event_loop| {
+        let task = spawn(event_loop, pending::<Result<()>>());
+        let own = task.clone();
+        task.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
+        event_loop.run_once(None).unwrap();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_callbacks_that_hold_their_own_handles() {
+    a_loop_goes_with(|event_loop| {
+        let own: Rc<RefCell<Option<Handle>>> = Rc::default();
+        let held = own.clone();
+        let handle = event_loop.call_soon(move || drop(held.take())).unwrap();
+        *own.borrow_mut() = Some(handle);
+    });
+    a_loop_goes_with(|event_loop| {
+        let own: Rc<RefCell<Option<TimerHandle>>> = Rc::default();
+        let held = own.clone();
+        let timer = event_loop.call_later(Duration::ZERO, move || drop(held.take())).unwrap();
+        *own.borrow_mut() = Some(timer);
+    });
+}
+
+#[test]
+fn a_loop_goes_with_what_was_woken_and_not_run() {
+    a_loop_goes_with(|event_loop| {
+        let fut = event_loop.create_future::<Rc<[u8]>>();
+        for _ in 0..3 {
+            let waits = fut.clone();
+            spawn(event_loop, async move { waits.await });
+        }
+        spawn(event_loop, sleep(Duration::from_nanos(1)));
+        event_loop.run_once(None).unwrap();
+        fut.set_result(Rc::from([1, 2, 3])).unwrap();
+        spawn(event_loop, yield_now()).cancel();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_its_readers_and_writers() {
+    a_loop_goes_with(|event_loop| {
+        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, on) = (Rc::new(ours), LoopRef::clone(event_loop));
+        let own = ours.clone();
+        event_loop.add_reader(ours.clone(), move || _ = (&own, &on)).unwrap();
+        let on = LoopRef::clone(event_loop);
+        event_loop.add_writer(ours, move || on.stop()).unwrap();
+        event_loop.add_writer(theirs, || ()).unwrap();
+        event_loop.run_forever().unwrap();
+    });
+}
+
+#[test]
+fn a_loop_goes_with_generators_that_are_midway_unstarted_and_forgotten() {
+    a_loop_goes_with(|event_loop| {
+        let started = || {
+            let numbers: AsyncGenerator<i32> = generator(async |y| {
+                y.give(1).await?;
+                sleep(Duration::from_secs(1)).await?;
+                y.give(2).await?;
+                Ok(())
+            });
+            numbers
+        };
+        let (gave, sleeps, dropped) = (started(), started(), started());
+        drop(started());
+        let kept = gave.clone();
+        spawn(event_loop, async move {
+            gave.anext().await?;
+            dropped.anext().await?;
+            drop(dropped);
+            sleeps.anext().await?;
+            sleeps.anext().await
+        });
+        event_loop.run_once(None).unwrap();
+        drop(kept);
+    });
+}
+
+#[test]
+fn a_generator_that_outlives_its_loop_goes_later() {
+    leaves_nothing(3, || {
+        let event_loop = EventLoop::with_virtual_time();
+        let numbers: AsyncGenerator<i32> = generator(async |y| y.give(1).await.map(drop));
+        let own = numbers.clone();
+        event_loop.run_until_complete(async move { own.anext().await }).unwrap();
+        drop(event_loop);
+        drop(numbers);
+    });
+}
+
+#[test]
+fn a_closed_loop_that_somebody_still_holds_holds_nothing_of_theirs() {
+    leaves_nothing(3, || {
+        let event_loop = EventLoop::with_virtual_time();
+        let gone = Rc::new(Cell::new(0));
+        let captured = || {
+            let gone = gone.clone();
+            on_drop(move || gone.set(gone.get() + 1))
+        };
+        event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
+        let (ready, timer, task, sent) = (captured(), captured(), captured(), on_drop(|| ()));
+        let ready = event_loop.call_soon(move || drop(ready)).unwrap();
+        let timer = event_loop.call_later(Duration::ZERO, move || drop(timer)).unwrap();
+        let task = spawn(&event_loop, async move {
+            drop(task);
+            Ok(())
+        });
+        let handle: LoopHandle = event_loop.handle();
+        handle.call_soon_threadsafe(move || drop(sent)).unwrap();
+        let on = LoopRef::clone(&event_loop);
+        drop(event_loop);
+        assert_eq!(gone.get(), 3);
+        let late = on.create_future::<i32>();
+        late.add_done_callback(|_: &dyn AnyFuture| ());
+        late.set_result(1).unwrap();
+        drop((on, handle, ready, timer, task, late));
+    });
+}
+
+/// The natural way to write one: it stops the loop, or schedules on it.
+#[test]
+fn a_loop_goes_with_an_exception_handler_that_holds_it() {
+    leaves_nothing(3, || {
+        let event_loop = EventLoop::with_virtual_time();
+        let on = LoopRef::clone(&event_loop);
+        event_loop.set_exception_handler(Some(Rc::new(move |_, _| on.stop())));
+        drop(event_loop);
+    });
+}
+
+#[test]
+fn a_generator_whose_body_holds_its_own_handle_goes_with_the_loop() {
+    a_loop_goes_with(|event_loop| {
+        let own: Rc<RefCell<Option<AsyncGenerator<i32>>>> = Rc::default();
+        let held = own.clone();
+        let numbers = generator(async move |y| {
+            y.give(1).await?;
+            drop(held);
+            Ok(())
+        });
+        *own.borrow_mut() = Some(numbers.clone());
+        event_loop.run_until_complete(async move { numbers.anext().await }).unwrap();
+    });
+}

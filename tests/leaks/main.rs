@@ -1,0 +1,75 @@
+//! Nothing leaks: what came and went is gone to the last byte, and so is a loop that is dropped
+//! with everything pending.
+//!
+//! Counted is what each thread allocates and frees, so that the tests may run side by side.
+#![allow(unsafe_code)] // an allocator that counts can't be made without
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod comings_and_goings;
+mod dropped_loops;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use callsoon::{ErrorKind, EventLoop};
+
+struct Counting;
+
+thread_local! {
+    static BYTES: Cell<isize> = const { Cell::new(0) };
+    static BLOCKS: Cell<isize> = const { Cell::new(0) };
+}
+
+/// A thread that ends frees what it has, and then has no count any more.
+fn count(bytes: isize, blocks: isize) {
+    let _ = BYTES.try_with(|count| count.set(count.get() + bytes));
+    let _ = BLOCKS.try_with(|count| count.set(count.get() + blocks));
+}
+
+// SAFETY: Everything is the system allocator's; counting touches two cells of the thread, which
+// need no allocation and no drop.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as isize, 1);
+        // SAFETY: The caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        count(-(layout.size() as isize), -1);
+        // SAFETY: The caller's promises are passed on.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Bytes and blocks that this thread has allocated and not freed.
+pub(crate) fn in_use() -> (isize, isize) {
+    (BYTES.get(), BLOCKS.get())
+}
+
+/// Runs `body` twice to let it fill what is kept on purpose, and asserts that further runs leave
+/// nothing.
+#[track_caller]
+pub(crate) fn leaves_nothing(times: usize, mut body: impl FnMut()) {
+    body();
+    body();
+    let before = in_use();
+    for _ in 0..times {
+        body();
+    }
+    assert_eq!(in_use(), before, "(bytes, blocks) in use");
+}
+
+/// Runs until nothing is left to do, so that the loop gives back what a burst has left behind.
+pub(crate) fn run_dry(event_loop: &EventLoop) {
+    match event_loop.run_forever() {
+        Err(error) => assert_eq!(error.kind(), ErrorKind::Stalled),
+        Ok(()) => panic!("nobody stops it"),
+    }
+}
