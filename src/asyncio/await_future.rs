@@ -52,35 +52,39 @@ impl<T: 'static> Await<T> {
         home.clone()
     }
 
-    fn park(&mut self, tasks: &Rc<Tasks>, waker: &Waker) {
+    /// Leaves word of itself. A mistake is thrown in the task's next step, as asyncio does;
+    /// behind somebody else's waker there may be none, and it is returned.
+    fn park(&mut self, tasks: &Rc<Tasks>, waker: &Waker) -> Result<()> {
         let node = self.node();
         let task = tasks.current();
-        let mistake = task.as_ref().and_then(|task| mistaken_wait(task, &node, tasks));
-        if let Some(mistake) = mistake {
-            if let Some(own) = task.as_ref().and_then(|task| task.task()) {
-                own.throw_next.set(Some(mistake));
-            }
-            return tasks.give_way();
+        let direct = task.clone().filter(|task| tasks.is_waker_of(task, waker));
+        if let Some(mistake) = task.as_ref().and_then(|task| mistaken_wait(task, &node, tasks)) {
+            let Some(own) = direct.as_ref().and_then(|task| task.task()) else {
+                return Err(mistake);
+            };
+            own.throw_next.set(Some(mistake));
+            tasks.give_way();
+            return Ok(());
         }
-        let direct = task.as_ref().is_some_and(|task| tasks.is_waker_of(task, waker));
-        match &self.place {
-            Place::Task(_) if direct => return,
-            Place::Waker(own, _) if !direct && own.will_wake(waker) => return,
+        match (&self.place, &direct) {
+            (Place::Task(own), Some(task)) if same(own, task) => return Ok(()),
+            (Place::Waker(own, _), None) if own.will_wake(waker) => return Ok(()),
             _ => self.unpark(),
         }
         if let Some(own) = task.as_ref().and_then(|task| task.task()) {
             own.waits.borrow_mut().push(node.clone());
         }
-        self.place = match task {
-            Some(task) if direct => {
+        self.place = match direct {
+            Some(task) => {
                 add(&node, Waiting::Task(task.clone()));
                 Place::Task(task)
             }
-            task => {
+            None => {
                 add(&node, Waiting::Waker(waker.clone()));
                 Place::Waker(waker.clone(), task)
             }
         };
+        Ok(())
     }
 
     /// Takes back the word that was left.
@@ -130,17 +134,21 @@ impl<T: Clone + 'static> Future for Await<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let tasks = self.tasks();
         if let Some(error) = tasks.take_thrown() {
-            // Its end was seen, though another error is thrown in its place.
-            self.node.core().mark_read();
             self.unpark();
-            return Poll::Ready(Err(error));
+            // Its end was seen, though another error is thrown in its place: unless it was
+            // cancelled itself, and says so in its own words.
+            let own = self.node.core().outcome().err().filter(|_| self.node.core().done());
+            let own = own.filter(|own| own.is_cancelled() && error.is_cancelled());
+            return Poll::Ready(Err(own.unwrap_or(error)));
         }
         if self.node.core().done() {
             self.unpark();
             return Poll::Ready(self.node.read());
         }
-        self.park(&tasks, cx.waker());
-        Poll::Pending
+        match self.park(&tasks, cx.waker()) {
+            Ok(()) => Poll::Pending,
+            Err(mistake) => Poll::Ready(Err(mistake)),
+        }
     }
 }
 

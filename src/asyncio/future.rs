@@ -43,7 +43,7 @@ use crate::event_loop::{Job, LoopRef};
 /// Cancelling a task that awaits a future cancels the future, for all who await it.
 pub struct LoopFuture<T: 'static>(Rc<FutureCell<T>>);
 
-struct FutureCell<T> {
+struct FutureCell<T: 'static> {
     core: Core,
     value: OnceCell<T>,
     /// What cancels it in place of itself: a future that stands for others asks those.
@@ -109,9 +109,7 @@ impl<T: 'static> LoopFuture<T> {
     ///
     /// # Errors
     ///
-    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done, and
-    /// [`Type`](crate::ErrorKind::Type) for an error that ends a generator, which can't be
-    /// raised into a future.
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done.
     pub fn set_exception(&self, error: Error) -> Result<()> {
         self.0.core.check_pending()?;
         node::end_with(&self.node(), State::Failed, error);
@@ -189,7 +187,7 @@ impl<T: 'static> Node for FutureCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Future", &self.core)
+        show("Future", &self.core, self.core.name().as_deref())
     }
 }
 
@@ -203,23 +201,23 @@ impl<T: 'static> Typed<T> for FutureCell<T> {
     }
 }
 
-impl<T> Drop for FutureCell<T> {
+impl<T: 'static> Drop for FutureCell<T> {
     fn drop(&mut self) {
         self.core.report_unread("Future", |context| {
-            context.future = Some(show("Future", &self.core));
+            context.future = Some(self.show());
         });
     }
 }
 
 /// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`.
-pub(crate) fn show(what: &str, core: &Core) -> String {
+pub(crate) fn show(what: &str, core: &Core, name: Option<&str>) -> String {
     let mut text = match core.state() {
         State::Pending => format!("<{what} pending"),
         State::Cancelled => format!("<{what} cancelled"),
         State::Finished => format!("<{what} finished"),
         State::Failed => format!("<{what} finished exception={}", core.peek_error()),
     };
-    if let Some(name) = core.name() {
+    if let Some(name) = name {
         text += &format!(" name='{name}'");
     }
     match core.waiting_count() {

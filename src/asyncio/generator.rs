@@ -24,7 +24,7 @@ use slab::Slab;
 
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef};
+use crate::event_loop::{ExceptionContext, LoopRef, drop_quietly};
 
 /// What the body and its consumer hand each other.
 struct Channel<Y, S> {
@@ -84,6 +84,8 @@ struct State<Y, S> {
     body: Cell<Option<Body>>,
     finished: Cell<bool>,
     started: Cell<bool>,
+    /// The body is at a `give`.
+    gave: Cell<bool>,
     running: Cell<bool>,
     closed: Cell<bool>,
     /// The loop that was told of it when it was first asked for a value.
@@ -93,7 +95,7 @@ struct State<Y, S> {
 impl<Y: 'static, S: 'static> State<Y, S> {
     /// Who closes what is left: told at the first iteration, as CPython's hooks are.
     fn register(self: &Rc<Self>) {
-        if self.registered.borrow().is_some() {
+        if self.finished.get() || self.registered.borrow().is_some() {
             return;
         }
         if let Some(tasks) = Tasks::running() {
@@ -134,7 +136,9 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         let outcome = body.as_mut().poll(cx);
         if let Poll::Pending = outcome {
             self.body.set(Some(body));
-            return self.channel.given.take().map_or(Poll::Pending, |v| Poll::Ready(Step::Gave(v)));
+            let Some(value) = self.channel.given.take() else { return Poll::Pending };
+            self.gave.set(true);
+            return Poll::Ready(Step::Gave(value));
         }
         drop(body);
         self.finish();
@@ -149,12 +153,20 @@ impl<Y: 'static, S: 'static> State<Y, S> {
     }
 
     /// Resumes the body with what its `give` is to return, until it gives a value or ends.
+    ///
+    /// A body whose last step was dropped half way is not at a `give`: it goes on from where it
+    /// is, and an error is thrown at what it awaits there.
     async fn advance(&self, resume: Result<Option<S>>) -> Step<Y> {
         let started = self.started.replace(true);
         match resume {
             Err(error) if !started => return self.fail_unstarted(error),
-            resume if started => self.channel.resume.set(Some(resume)),
-            _ => {}
+            resume if self.gave.replace(false) => self.channel.resume.set(Some(resume)),
+            Err(error) => {
+                if let Some(tasks) = Tasks::running() {
+                    tasks.throw(error);
+                }
+            }
+            Ok(_) => {}
         }
         poll_fn(|cx| self.poll(cx)).await
     }
@@ -236,6 +248,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
             body: Cell::new(Some(body)),
             finished: Cell::new(false),
             started: Cell::new(false),
+            gave: Cell::new(false),
             running: Cell::new(false),
             closed: Cell::new(false),
             registered: RefCell::new(None),
@@ -331,7 +344,9 @@ async fn aclose<Y: 'static, S: 'static>(state: &Rc<State<Y, S>>) -> Result<()> {
     if state.closed.replace(true) {
         return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
     }
-    let exit = Error::new(ErrorKind::GeneratorExit, "");
+    // A closing task that was cancelled before its first step throws that instead.
+    let thrown = Tasks::running().and_then(|tasks| tasks.take_thrown());
+    let exit = thrown.unwrap_or_else(|| Error::new(ErrorKind::GeneratorExit, ""));
     match state.advance(Err(exit)).await {
         Step::Gave(_) => Err(Error::runtime("async generator ignored GeneratorExit")),
         Step::Returned => Ok(()),
@@ -363,7 +378,8 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
             None => return,
         };
         let made_on = on.clone();
-        let close = move || made_on.create_task(async move { aclose(&state).await }).map(drop);
+        let close =
+            move || made_on.create_started_task(async move { aclose(&state).await }).map(drop);
         // A loop that has closed closes nothing any more: the body is dropped as it is.
         let _ = on.call_soon(close);
     }
@@ -372,12 +388,20 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
 /// A generator as the loop sees it, which may have to close it.
 trait Closing {
     fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    /// The loop has closed: lets go of the body, which may hold the generator itself.
+    fn abandon(&self, on: &LoopRef);
     fn show(&self) -> String;
 }
 
 impl<Y: 'static, S: 'static> Closing for State<Y, S> {
     fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
         Box::pin(async move { aclose(&self).await })
+    }
+
+    fn abandon(&self, on: &LoopRef) {
+        self.finished.set(true);
+        drop_quietly(on, self.body.take());
+        drop_quietly(on, self.registered.take());
     }
 
     fn show(&self) -> String {
@@ -405,9 +429,16 @@ impl Generators {
         drop(removed);
     }
 
-    fn take(&self) -> Vec<Rc<dyn Closing>> {
-        let all = self.0.take();
-        all.iter().filter_map(|(_, generator)| generator.upgrade()).collect()
+    /// Drops the bodies of all, after the loop has closed.
+    pub(crate) fn abandon(&self, on: &LoopRef) {
+        for generator in self.all() {
+            generator.abandon(on);
+        }
+    }
+
+    /// Those that are there. Each takes itself out when it is finished.
+    fn all(&self) -> Vec<Rc<dyn Closing>> {
+        self.0.borrow().iter().filter_map(|(_, generator)| generator.upgrade()).collect()
     }
 }
 
@@ -422,8 +453,8 @@ impl LoopRef {
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     pub async fn shutdown_asyncgens(&self) -> Result<()> {
         let mut closing = Vec::new();
-        for generator in Tasks::of(self).generators.take() {
-            let task = self.create_task(generator.clone().close())?;
+        for generator in Tasks::of(self).generators.all() {
+            let task = self.create_started_task(generator.clone().close())?;
             closing.push((generator, task));
         }
         for (generator, task) in closing {

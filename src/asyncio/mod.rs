@@ -12,6 +12,7 @@ mod any_task;
 mod await_future;
 mod barrier;
 mod callback;
+mod cancel;
 mod condition;
 mod event;
 mod foreign;

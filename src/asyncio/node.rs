@@ -169,7 +169,7 @@ impl Core {
 
     /// The error as it shows itself, which doesn't count as reading it.
     pub(crate) fn peek_error(&self) -> String {
-        self.error.get().map_or_else(String::new, |error| format!("{error:?}"))
+        self.error.get().map_or_else(String::new, Error::shown)
     }
 
     pub(crate) fn exception(&self) -> Result<Option<Error>> {
@@ -199,6 +199,11 @@ impl Core {
             State::Finished => Ok(()),
             State::Cancelled | State::Failed => Err(self.error()),
         }
+    }
+
+    /// The loop has closed: nobody will be called any more. To be dropped elsewhere.
+    pub(crate) fn take_waitings(&self) -> impl Sized + use<> {
+        self.waitings.take()
     }
 
     pub(crate) fn waiting_count(&self) -> usize {

@@ -25,20 +25,31 @@ pub trait EnsureFuture<T: Clone + 'static> {
 
 impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T> for F {
     fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
-        Ok(Rc::new(on.create_task(self)?))
+        Ok(Rc::new(on.create_main_task(self)?))
     }
 }
 
 impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
-    fn ensure_future(self, _on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+        check_loop(&self.get_loop(), on)?;
         Ok(Rc::new(self))
     }
 }
 
 impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
-    fn ensure_future(self, _on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+        check_loop(&self.get_loop(), on)?;
         Ok(Rc::new(self))
     }
+}
+
+fn check_loop(own: &LoopRef, on: &LoopRef) -> Result<()> {
+    if own.ptr_eq(on) {
+        return Ok(());
+    }
+    let message = "The future belongs to a different loop than the one specified as the loop \
+                   argument";
+    Err(Error::new(ErrorKind::Value, message))
 }
 
 fn stop_loop(_done: &dyn AnyFuture) {
@@ -63,9 +74,7 @@ impl EventLoop {
         future: impl EnsureFuture<T>,
     ) -> Result<T> {
         self.check_open()?;
-        if self.is_running() {
-            return Err(Error::runtime("This event loop is already running"));
-        }
+        self.check_not_running()?;
         let future = future.ensure_future(self)?;
         let stop = super::callback::Callback::new(stop_loop);
         future.add_callback(stop.clone());

@@ -70,14 +70,15 @@ impl Drop for Timer {
 ///
 /// A task that is cancelled while it gives way is told when its turn comes.
 pub fn yield_now() -> YieldNow {
-    YieldNow { yielded: false }
+    YieldNow { in_step: None }
 }
 
 /// The future of [`yield_now`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {
-    yielded: bool,
+    /// The step in which it gave way. It may be polled again in the same one.
+    in_step: Option<u64>,
 }
 
 impl Future for YieldNow {
@@ -88,10 +89,11 @@ impl Future for YieldNow {
         if let Some(error) = tasks.as_ref().and_then(|tasks| tasks.take_thrown()) {
             return Poll::Ready(Err(error));
         }
-        if self.yielded {
+        let step = tasks.as_ref().map_or(0, |tasks| tasks.step_number());
+        if self.in_step.is_some_and(|in_step| in_step != step || step == 0) {
             return Poll::Ready(Ok(()));
         }
-        self.yielded = true;
+        self.in_step = Some(step);
         let task = tasks.as_ref().and_then(|tasks| Some((tasks, tasks.current()?)));
         match task {
             Some((tasks, task)) if tasks.is_waker_of(&task, cx.waker()) => tasks.give_way(),

@@ -26,6 +26,7 @@ use core::task::{Context, Poll, Waker};
 
 use super::await_future::Await;
 use super::callback::Callback;
+use super::cancel::cancel_task;
 use super::future::{Coroutine, impl_handle, show};
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, Node, State, Typed, Waiting, schedule_step};
@@ -93,6 +94,30 @@ impl LoopRef {
     }
 }
 
+impl LoopRef {
+    /// A task that isn't missed if the loop is stopped and closed before it is over.
+    #[track_caller]
+    pub(crate) fn create_main_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let task = self.create_task(future)?;
+        task.0.task.expendable.set(true);
+        Ok(task)
+    }
+
+    /// A task that counts as started, although its first step is still to come: cancelled
+    /// before that, it is told as at any await, and not just dropped.
+    pub(crate) fn create_started_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let task = self.create_task(future)?;
+        task.0.task.parked.set(Parked::Yielding);
+        Ok(task)
+    }
+}
+
 /// [`create_task`](LoopRef::create_task) on the loop that runs on this thread.
 ///
 /// # Errors
@@ -141,6 +166,12 @@ impl<T: 'static> Task<T> {
     /// As [`cancel`](Task::cancel), with a message that the error will carry.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.node().cancel(Error::cancelled_with(message))
+    }
+
+    /// The loop that it belongs to: asyncio's `get_loop`.
+    #[must_use]
+    pub fn get_loop(&self) -> LoopRef {
+        self.0.core.home().on().clone()
     }
 
     /// How often it was asked to cancel, less the [`uncancel`](Task::uncancel)s.
@@ -236,9 +267,11 @@ impl<T: 'static> TaskCell<T> {
         let home = self.core.home();
         home.enter(node, thrown);
         let outcome = panics::caught(|| self.poll(&mut coroutine));
-        if let Some(error) = home.leave() {
-            // What was thrown met no await of ours: it is still to come.
-            task.must_cancel(error);
+        // What was thrown and met no await of ours is still to come.
+        match home.leave() {
+            Some(error) if error.is_cancelled() => task.must_cancel(error),
+            Some(error) => task.throw_next.set(Some(error)),
+            None => {}
         }
         match outcome {
             Ok(Poll::Pending) => {
@@ -264,12 +297,17 @@ impl<T: 'static> TaskCell<T> {
         }
         let home = self.core.home();
         let scratch = home.scratch();
-        let outcome = coroutine.as_mut().poll(&mut Context::from_waker(scratch.waker()));
+        let outcome =
+            panics::caught(|| coroutine.as_mut().poll(&mut Context::from_waker(scratch.waker())));
         let kept = scratch.was_kept();
         if kept {
             home.renew_scratch();
         }
         let woken = scratch.take_woken();
+        let outcome = match outcome {
+            Ok(outcome) => outcome,
+            Err(panic) => Poll::Ready(Err(panic)),
+        };
         if outcome.is_ready() {
             return outcome;
         }
@@ -277,7 +315,7 @@ impl<T: 'static> TaskCell<T> {
             return coroutine.as_mut().poll(&mut Context::from_waker(&self.make_waker()));
         }
         if woken {
-            home.give_way();
+            self.task.woke_itself.set(true);
         }
         outcome
     }
@@ -297,6 +335,9 @@ impl<T: 'static> TaskCell<T> {
         if self.core.home().takes_way() {
             task.parked.set(Parked::Yielding);
             return schedule_step(&node);
+        }
+        if task.woke_itself.take() {
+            schedule_step(&node);
         }
         if task.waits.borrow().is_empty() {
             task.parked.set(Parked::Foreign);
@@ -355,6 +396,9 @@ impl<T: 'static> TaskCell<T> {
     }
 
     fn report_destroyed(&self) {
+        if self.task.expendable.get() {
+            return;
+        }
         let mut context = ExceptionContext::new("Task was destroyed but it is pending!");
         context.task = Some(self.show());
         self.core.home().on().call_exception_handler(&context);
@@ -390,7 +434,7 @@ impl<T: 'static> Node for TaskCell<T> {
     }
 
     fn cancel(self: Rc<Self>, error: Error) -> bool {
-        cancel_chain(self, error)
+        cancel_task(self, &error)
     }
 
     fn call(self: Rc<Self>, callback: &Callback) -> Result<()> {
@@ -402,75 +446,8 @@ impl<T: 'static> Node for TaskCell<T> {
     }
 
     fn show(&self) -> String {
-        let named = self.core.name().is_some();
-        let shown = show("Task", &self.core);
-        if named {
-            return shown;
-        }
-        let name = task_name(&self.core, &self.task);
-        shown.replacen("<Task ", &format!("<Task '{name}' "), 1)
+        show("Task", &self.core, Some(&task_name(&self.core, &self.task)))
     }
-}
-
-/// Cancels a task by cancelling what it awaits, and so on down. A loop, not a recursion: a
-/// chain of tasks may be longer than the stack is deep.
-///
-/// Tasks that await each other in a circle would make it endless: one of them is made to
-/// throw, which breaks the circle. It is found by looking out for a task passed before, which
-/// is moved up at each power of two of the way.
-fn cancel_chain(first: Rc<dyn Node>, error: Error) -> bool {
-    let mut above: Option<Rc<dyn Node>> = None;
-    let mut at = first;
-    let mut passed: Option<Rc<dyn Node>> = None;
-    for way in 1_usize.. {
-        let Some(task) = at.task() else {
-            let accepted = at.cancel(error.clone());
-            return settle_refusal(above, accepted, error);
-        };
-        at.core().mark_read();
-        if at.core().done() {
-            return settle_refusal(above, false, error);
-        }
-        task.cancels.set(task.cancels.get() + 1);
-        let parked = task.parked.get();
-        let in_circle = passed.as_ref().is_some_and(|passed| node::same(passed, &at));
-        if parked != Parked::Waiting || in_circle {
-            task.must_cancel(error);
-            if parked == Parked::Foreign || in_circle {
-                schedule_step(&at);
-            }
-            return true;
-        }
-        if way.is_power_of_two() {
-            passed = Some(at.clone());
-        }
-        let only = task.waits.borrow().only();
-        let Some(next) = only else {
-            let waits = task.waits.borrow().snapshot();
-            let mut accepted = false;
-            for wait in waits {
-                accepted |= wait.cancel(error.clone());
-            }
-            if !accepted {
-                task.must_cancel(error);
-            }
-            return true;
-        };
-        above = Some(at.clone());
-        at = next;
-    }
-    unreachable!("the way ends at a task that is passed for the second time")
-}
-
-/// What the end of a chain says: where it refuses, the task above it is to throw.
-fn settle_refusal(above: Option<Rc<dyn Node>>, accepted: bool, error: Error) -> bool {
-    let Some(above) = above else { return accepted };
-    if !accepted {
-        if let Some(task) = above.task() {
-            task.must_cancel(error);
-        }
-    }
-    true
 }
 
 impl<T: 'static> Typed<T> for TaskCell<T> {
@@ -493,8 +470,10 @@ impl<T: 'static> TaskNode for TaskCell<T> {
             self.report_destroyed();
             drop_quietly(self.core.home().on(), coroutine);
         }
-        drop(self.task.waits.take());
+        let on = self.core.home().on();
+        drop_quietly(on, self.task.waits.take());
         drop(self.task.waker.take());
+        drop_quietly(on, self.core.take_waitings());
     }
 }
 

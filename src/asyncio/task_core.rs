@@ -30,6 +30,8 @@ pub(crate) struct TaskCore {
     /// Its step is on the ready queue. The queue's next job of this task is that step.
     pub(crate) scheduled: Cell<bool>,
     pub(crate) parked: Cell<Parked>,
+    /// The shared waker was woken during the step, so that another is to follow.
+    pub(crate) woke_itself: Cell<bool>,
     /// A cancellation that nothing awaited has taken: the next step throws it.
     pub(crate) must_cancel: Cell<bool>,
     /// What the cancellation to come says.
@@ -42,6 +44,8 @@ pub(crate) struct TaskCore {
     pub(crate) waits: RefCell<Waits>,
     /// Its own waker, once a foreign future has asked for one.
     pub(crate) waker: RefCell<Option<Waker>>,
+    /// It is no loss if the loop closes before it is over.
+    pub(crate) expendable: Cell<bool>,
     /// Where it was made.
     pub(crate) spawned_at: &'static Location<'static>,
 }
@@ -52,12 +56,14 @@ impl TaskCore {
             key,
             scheduled: Cell::new(false),
             parked: Cell::new(Parked::Unstarted),
+            woke_itself: Cell::new(false),
             must_cancel: Cell::new(false),
             cancellation: Cell::new(None),
             cancels: Cell::new(0),
             throw_next: Cell::new(None),
             waits: RefCell::default(),
             waker: RefCell::new(None),
+            expendable: Cell::new(false),
             spawned_at,
         }
     }
@@ -136,13 +142,6 @@ impl Waits {
             Waits::None => Vec::new(),
             Waits::One(node) => Vec::from([node.clone()]),
             Waits::Many(all) => all.clone(),
-        }
-    }
-
-    pub(crate) fn only(&self) -> Option<Rc<dyn Node>> {
-        match self {
-            Waits::One(node) => Some(node.clone()),
-            _ => None,
         }
     }
 }

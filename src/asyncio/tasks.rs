@@ -33,6 +33,10 @@ struct Step {
     thrown: Cell<Option<Error>>,
     /// The task gives way until the next turn.
     yields: Cell<bool>,
+    /// The how manieth of the loop it is; 0 while there is none.
+    number: Cell<u64>,
+    /// How many there were.
+    count: Cell<u64>,
 }
 
 /// A task in the slab.
@@ -99,10 +103,13 @@ impl Tasks {
         self.step.task.replace(Some(task));
         self.step.thrown.set(thrown);
         self.step.yields.set(false);
+        self.step.count.set(self.step.count.get() + 1);
+        self.step.number.set(self.step.count.get());
     }
 
     /// Ends the step. Gives back what was to be thrown and met none of our futures.
     pub(crate) fn leave(&self) -> Option<Error> {
+        self.step.number.set(0);
         let task = self.step.task.take();
         drop(task);
         self.step.thrown.take()
@@ -114,6 +121,15 @@ impl Tasks {
 
     pub(crate) fn take_thrown(&self) -> Option<Error> {
         self.step.thrown.take()
+    }
+
+    /// Has the first of our futures that is polled next return `error`.
+    pub(crate) fn throw(&self, error: Error) {
+        self.step.thrown.set(Some(error));
+    }
+
+    pub(crate) fn step_number(&self) -> u64 {
+        self.step.number.get()
     }
 
     /// The task that is polled asks for a step in the next turn.
@@ -171,6 +187,7 @@ impl Upstairs for Tasks {
         }
         let left = self.slab.replace(TaskSlab::new());
         drop(left);
+        self.generators.abandon(&self.on);
     }
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {

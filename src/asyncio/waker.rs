@@ -7,7 +7,7 @@
 
 use alloc::sync::Arc;
 use alloc::task::Wake;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, Ordering, fence};
 use core::task::Waker;
 
 use waker_fn::waker_fn;
@@ -50,7 +50,10 @@ impl Scratch {
     /// can't wake anybody any more and doesn't count.
     pub(crate) fn was_kept(&self) -> bool {
         // One count is `flag`, one `waker`.
-        Arc::strong_count(&self.flag) > 2
+        let kept = Arc::strong_count(&self.flag) > 2;
+        // Whoever let go of a copy on another thread may have woken it before.
+        fence(Ordering::Acquire);
+        kept
     }
 
     /// Whether the waker was woken during the poll, which it was then made for.

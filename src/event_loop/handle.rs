@@ -21,6 +21,9 @@ use crate::panics;
 pub(crate) trait Job {
     fn run(self: Rc<Self>, on: &LoopRef);
 
+    /// The loop closes: lets go of what will not run.
+    fn discard(&self) {}
+
     /// What debug mode calls it.
     fn describe(&self) -> String;
 }
@@ -86,6 +89,10 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput> Job for Call<F> {
         if let Some(callback) = self.callback.take() {
             run_callback(on, || self.describe(), callback);
         }
+    }
+
+    fn discard(&self) {
+        drop(self.callback.take());
     }
 
     fn describe(&self) -> String {

@@ -53,6 +53,10 @@ impl<M> Inbox<M> {
         self.queue.is_empty()
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     pub(crate) fn take(&self) -> Option<M> {
         self.queue.pop().ok()
     }

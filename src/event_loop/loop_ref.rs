@@ -46,7 +46,7 @@ pub struct LoopRef(Rc<Shared>);
 pub(super) struct Shared {
     pub(super) host: Rc<dyn Host>,
     #[cfg(feature = "std")]
-    pub(super) reactor: Option<Rc<Reactor>>,
+    pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) clock: Clock,
     pub(super) ready: ReadyQueue,
     pub(super) timers: RefCell<TimerWheel<Rc<dyn Job>>>,
@@ -56,6 +56,8 @@ pub(super) struct Shared {
     pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
     pub(super) exceptions: Exceptions,
     pub(super) running: Cell<bool>,
+    /// What the mail wakes is scheduled, and scheduling looks into the mail first.
+    pub(super) taking_mail: Cell<bool>,
     /// Set by `stop`, until the turn that is going on has ended.
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
@@ -233,6 +235,10 @@ impl LoopRef {
         if !self.is_running() && !self.0.inbox.is_empty() {
             self.take_mail();
         }
+        self.enqueue(job);
+    }
+
+    fn enqueue(&self, job: Rc<dyn Job>) {
         if !self.is_closed() {
             self.0.ready.push(job);
         }
@@ -240,12 +246,18 @@ impl LoopRef {
 
     /// Moves what other threads have left to the ready queue.
     pub(super) fn take_mail(&self) {
-        while let Some(mail) = self.0.inbox.take() {
+        if self.0.taking_mail.replace(true) {
+            return;
+        }
+        // What comes meanwhile waits: senders that never pause must not keep the turn from its end.
+        for _ in 0..self.0.inbox.len() {
+            let Some(mail) = self.0.inbox.take() else { break };
             match mail {
                 Mail::Call(callback) => self.0.ready.push(Call::new(callback)),
                 Mail::Wake(key) => self.wake(key),
             }
         }
+        self.0.taking_mail.set(false);
     }
 
     pub(super) fn wake(&self, key: WakeKey) {

@@ -279,7 +279,13 @@ impl Reactor {
         let key = entry.key();
         // SAFETY: `watch` goes into the slab and is taken out only by `unwatch` and `close`,
         // which delete its source from the poller before they drop it: the Source Invariant.
-        unsafe { poller.add_with_mode(raw, watch.interest(key), mode)? };
+        let added = unsafe { poller.add_with_mode(raw, watch.interest(key), mode) };
+        if let Err(refused) = added {
+            // What the callback holds may call back as it is dropped.
+            drop(watches);
+            drop(watch);
+            return Err(refused.into());
+        }
         entry.insert(watch);
         self.keys.borrow_mut().insert(raw, key);
         Ok(None)
@@ -421,8 +427,8 @@ impl LoopRef {
         self.unwatch(source, Side::Writer)
     }
 
-    fn reactor(&self) -> Result<&Reactor> {
-        let reactor = self.shared().reactor.as_deref();
+    fn reactor(&self) -> Result<Rc<Reactor>> {
+        let reactor = self.shared().reactor.borrow().clone();
         reactor.ok_or_else(|| Error::runtime("the loop's host has no reactor"))
     }
 
@@ -443,6 +449,10 @@ impl LoopRef {
     }
 
     fn unwatch(&self, source: &impl Source, side: Side) -> Result<bool> {
+        if self.is_closed() {
+            // Closing has let go of everything.
+            return Ok(false);
+        }
         Ok(self.reactor()?.unwatch(raw_key(source), side)?.let_go())
     }
 }

@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use super::clock::{Clock, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
-use super::handle::{Job, drop_quietly};
+use super::handle::{Job, drop_quietly, run_callback};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_ref::{LoopRef, Shared};
@@ -73,7 +73,7 @@ impl EventLoop {
         let system = System::new();
         let reactor = Rc::clone(system.reactor());
         let mut shared = shared(Rc::new(system), clock);
-        shared.reactor = Some(reactor);
+        shared.reactor = RefCell::new(Some(reactor));
         EventLoop(LoopRef::new(shared))
     }
 
@@ -152,6 +152,12 @@ impl EventLoop {
         Ok(())
     }
 
+    /// Lets go of a job, and of what it holds even if somebody keeps its handle.
+    fn discard(&self, job: Rc<dyn Job>) {
+        run_callback(self, || "<drop of a callback>".into(), || job.discard());
+        drop_quietly(self, job);
+    }
+
     /// What is let go may call back into the loop, which is closed by then.
     fn shut(&self) {
         let shared = self.shared();
@@ -163,15 +169,16 @@ impl EventLoop {
             drop_quietly(self, mail);
         }
         for job in shared.ready.take_all() {
-            drop_quietly(self, job);
+            self.discard(job);
         }
         let mut timers = Vec::new();
         shared.timers.borrow_mut().drain(&mut timers);
         for timer in timers {
-            drop_quietly(self, timer);
+            self.discard(timer.1);
         }
         #[cfg(feature = "std")]
-        if let Some(reactor) = &shared.reactor {
+        if let Some(reactor) = shared.reactor.take() {
+            // Futures may hold the loop for longer; its sockets need not wait for them.
             reactor.close(self);
         }
         let upstairs = shared.upstairs.take();
@@ -184,6 +191,8 @@ impl EventLoop {
 impl Drop for EventLoop {
     fn drop(&mut self) {
         self.shut();
+        let handler = self.set_exception_handler(None);
+        drop_quietly(self, handler);
     }
 }
 
@@ -206,7 +215,7 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
     Shared {
         host,
         #[cfg(feature = "std")]
-        reactor: None,
+        reactor: RefCell::new(None),
         clock,
         ready: ReadyQueue::default(),
         timers: RefCell::new(TimerWheel::new()),
@@ -215,6 +224,7 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         upstairs: RefCell::new(None),
         exceptions: Exceptions::default(),
         running: Cell::new(false),
+        taking_mail: Cell::new(false),
         stopping: Cell::new(false),
         closed: Cell::new(false),
         debug: Cell::new(false),
@@ -282,7 +292,7 @@ impl LoopRef {
     /// Looks for socket events without waiting: no system call where no socket is watched.
     fn poll(&self) -> Result<()> {
         #[cfg(feature = "std")]
-        if let Some(reactor) = &self.shared().reactor {
+        if let Some(reactor) = &*self.shared().reactor.borrow() {
             return reactor.poll();
         }
         Ok(())
@@ -295,6 +305,11 @@ impl LoopRef {
         }
         let shared = self.shared();
         if shared.inbox.begin_sleep() {
+            // Whoever goes from here on rings; whoever went before is seen now.
+            if timeout.is_none() && !self.could_be_woken() {
+                shared.inbox.end_sleep();
+                return Ok(());
+            }
             let outcome = shared.host.wait(timeout.map(duration));
             shared.inbox.end_sleep();
             return outcome;
@@ -304,7 +319,7 @@ impl LoopRef {
 
     fn could_be_woken(&self) -> bool {
         #[cfg(feature = "std")]
-        if self.shared().reactor.as_ref().is_some_and(|reactor| reactor.has_sources()) {
+        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
             return true;
         }
         self.inbox().has_writers() || self.upstairs().is_some_and(|up| up.could_be_woken())
@@ -312,7 +327,7 @@ impl LoopRef {
 
     fn take_events(&self) {
         #[cfg(feature = "std")]
-        if let Some(reactor) = &self.shared().reactor {
+        if let Some(reactor) = &*self.shared().reactor.borrow() {
             reactor.take_fired(&self.shared().ready);
         }
     }
@@ -357,12 +372,15 @@ impl LoopRef {
     }
 
     fn run_timed(&self, job: Rc<dyn Job>) {
-        let what = job.describe();
         let start = self.time();
-        self.run_job(job);
+        self.run_job(job.clone());
         let took = self.time().saturating_sub(start);
         if took >= self.slow_callback_duration() {
-            log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
+            let warn = || {
+                let what = job.describe();
+                log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
+            };
+            let _ = panics::caught(warn);
         }
     }
 }

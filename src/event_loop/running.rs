@@ -71,26 +71,26 @@ pub(crate) fn current_if(is_it: impl FnOnce(&LoopRef) -> bool) -> Option<LoopRef
     place::with(|running| running.borrow().as_ref().filter(|on| is_it(on)).cloned()).flatten()
 }
 
+impl LoopRef {
+    /// Whether this thread is free to run the loop.
+    pub(crate) fn check_not_running(&self) -> Result<()> {
+        if self.is_running() {
+            return Err(Error::runtime("This event loop is already running"));
+        }
+        if place::with(|running| running.borrow().is_none()) == Some(true) {
+            return Ok(());
+        }
+        Err(Error::runtime("Cannot run the event loop while another loop is running"))
+    }
+}
+
 /// While it lives, its loop runs on this thread.
 pub(crate) struct Running(LoopRef);
 
 impl Running {
     pub(crate) fn enter(on: &LoopRef) -> Result<Running> {
-        if on.is_running() {
-            return Err(Error::runtime("This event loop is already running"));
-        }
-        let entered = place::with(|running| {
-            let mut running = running.borrow_mut();
-            let free = running.is_none();
-            if free {
-                *running = Some(on.clone());
-            }
-            free
-        });
-        if entered != Some(true) {
-            let message = "Cannot run the event loop while another loop is running";
-            return Err(Error::runtime(message));
-        }
+        on.check_not_running()?;
+        place::with(|running| *running.borrow_mut() = Some(on.clone()));
         on.set_running(true);
         Ok(Running(on.clone()))
     }

@@ -86,7 +86,9 @@ fn close_runs_nothing_and_drops_what_is_ready_then_timers_then_sockets_then_task
     let captured = |name: &'static str| on_drop(trace.says(name));
     let says = trace.clone();
     let handler = move |_: &callsoon::LoopRef, context: &callsoon::ExceptionContext| {
-        says.push(format!("{} {}", context.message, context.task.as_deref().unwrap_or("-")));
+        let task = context.task.as_deref().unwrap_or_default();
+        let name = task.split('\'').nth(1).unwrap_or("nobody");
+        says.push(format!("{} {name}", context.message));
     };
     event_loop.set_exception_handler(Some(Rc::new(handler)));
     // In the opposite order of that in which they go.
@@ -124,11 +126,11 @@ fn close_runs_nothing_and_drops_what_is_ready_then_timers_then_sockets_then_task
         "early timer",
         "late timer",
         "reader",
-        "Task was destroyed but it is pending! <Task 'Task-1' pending>",
+        "Task was destroyed but it is pending! Task-1",
         "task 1",
-        "Task was destroyed but it is pending! <Task 'Task-2' pending>",
+        "Task was destroyed but it is pending! Task-2",
         "task 2",
-        "Task was destroyed but it is pending! <Task 'Task-3' pending>",
+        "Task was destroyed but it is pending! Task-3",
         "task 3",
     ]);
 }

@@ -11,12 +11,14 @@ use crate::by_hand::{poll_once, run, turns};
 
 type Waiting = Pin<Box<dyn Future<Output = Result<()>>>>;
 
+type Case = (&'static str, Box<dyn Fn() -> Waiting>);
+
 /// Each of them where it has to wait, and the name that it goes by.
-fn blocked() -> Vec<(&'static str, Box<dyn Fn() -> Waiting>)> {
+fn blocked() -> Vec<Case> {
     fn case<F: Future<Output = Result<()>> + 'static>(
         name: &'static str,
         wait: impl Fn() -> F + 'static,
-    ) -> (&'static str, Box<dyn Fn() -> Waiting>) {
+    ) -> Case {
         (name, Box::new(move || Box::pin(wait())))
     }
     let lock = Lock::new();
@@ -102,7 +104,8 @@ fn who_waited_on_one_loop_waits_on_no_other() {
         let other = EventLoop::with_virtual_time();
         let (one, mut waiting) = (EventLoop::with_virtual_time(), wait());
         one.run_until_complete(async move {
-            Ok(assert!(poll_once(waiting.as_mut()).await.is_pending()))
+            assert!(poll_once(waiting.as_mut()).await.is_pending());
+            Ok(())
         })
         .unwrap();
         let again = wait();
@@ -110,9 +113,10 @@ fn who_waited_on_one_loop_waits_on_no_other() {
         let error = other.run_until_complete(again).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Runtime);
         assert_eq!(error.message(), format!("{name} is bound to a different event loop"));
-        one.run_until_complete(
-            async move { Ok(assert!(poll_once(still.as_mut()).await.is_pending())) },
-        )
+        one.run_until_complete(async move {
+            assert!(poll_once(still.as_mut()).await.is_pending());
+            Ok(())
+        })
         .unwrap();
     }
 }

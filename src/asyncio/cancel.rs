@@ -1,0 +1,71 @@
+//! [`cancel_task`]: how a cancellation goes from a task to what it awaits, and on down.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::rc::Rc;
+
+use super::future_like::FutureId;
+use super::node::{Node, schedule_step};
+use super::task_core::Parked;
+use crate::error::Error;
+
+/// Cancels a task by cancelling what it awaits, and so on down. Says whether it was in time.
+///
+/// A loop, not a recursion: a chain of tasks may be longer than the stack is deep. It need not
+/// come back up, because a task that is not over always accepts.
+pub(crate) fn cancel_task(first: Rc<dyn Node>, error: &Error) -> bool {
+    if !request(&first) {
+        return false;
+    }
+    let mut seen = BTreeSet::new();
+    let mut further = VecDeque::new();
+    let mut at = Some(first);
+    while let Some(task) = at {
+        pass_on(&task, error, &mut seen, &mut further);
+        at = further.pop_front();
+    }
+    true
+}
+
+/// Counts a request to cancel, if the task is not over.
+fn request(node: &Rc<dyn Node>) -> bool {
+    node.core().mark_read();
+    let Some(task) = node.task().filter(|_| !node.core().done()) else { return false };
+    task.cancels.set(task.cancels.get() + 1);
+    true
+}
+
+/// Cancels what a task awaits, but for the tasks among that, which come `further` on. Where
+/// nothing accepts, the task itself is to throw.
+fn pass_on(
+    node: &Rc<dyn Node>,
+    error: &Error,
+    seen: &mut BTreeSet<FutureId>,
+    further: &mut VecDeque<Rc<dyn Node>>,
+) {
+    let Some(task) = node.task() else { return };
+    let parked = task.parked.get();
+    let running = parked == Parked::Running;
+    let mut accepted = false;
+    let mut in_circle = false;
+    let waits = if running { Default::default() } else { task.waits.borrow().snapshot() };
+    for wait in waits {
+        if wait.task().is_none() {
+            accepted |= wait.cancel(error.clone());
+        } else if request(&wait) {
+            accepted = true;
+            seen.insert(FutureId::of(node));
+            if seen.contains(&FutureId::of(&wait)) {
+                // Tasks that await each other: this one throws, which breaks the circle.
+                in_circle = true;
+            } else {
+                further.push_back(wait);
+            }
+        }
+    }
+    if parked != Parked::Waiting || !accepted || in_circle {
+        task.must_cancel(error.clone());
+    }
+    if parked == Parked::Foreign || in_circle {
+        schedule_step(node);
+    }
+}

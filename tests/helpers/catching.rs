@@ -1,0 +1,81 @@
+//! Where helpers leave the errors that they don't return.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use callsoon::helpers::{self as hp, ErrorCatcher};
+use callsoon::{Error, ErrorKind, Result};
+
+use crate::parts::{error, kind};
+use crate::support::log_lines::log_lines_of;
+
+#[test]
+fn a_list_keeps_every_error_in_order() -> Result<()> {
+    let list = Rc::new(RefCell::new(Vec::new()));
+    for error in ["one", "two", "one"] {
+        hp::add_error(&list, error)?;
+    }
+    assert_eq!(*list.borrow(), ["one", "two", "one"]);
+    Ok(())
+}
+
+#[test]
+fn a_set_keeps_each_error_once() -> Result<()> {
+    let set = Rc::new(RefCell::new(BTreeSet::new()));
+    for error in ["two", "one", "two"] {
+        hp::add_error(&set, error)?;
+    }
+    assert_eq!(set.borrow().iter().copied().collect::<Vec<_>>(), ["one", "two"]);
+    Ok(())
+}
+
+#[test]
+fn a_function_is_called_with_each_error_and_nothing_takes_them_too() -> Result<()> {
+    let called = RefCell::new(Vec::new());
+    hp::add_error(&|error: Error| called.borrow_mut().push(error.message()), error("one"))?;
+    hp::add_error(&(), error("two"))?;
+    assert_eq!(*called.borrow(), ["one"]);
+    Ok(())
+}
+
+#[test]
+fn lists_and_sets_count_as_true_once_they_hold_something_and_functions_always() {
+    let list = Rc::new(RefCell::new(Vec::<i32>::new()));
+    let set = Rc::new(RefCell::new(BTreeSet::<i32>::new()));
+    let function = |_: i32| ();
+    let truth = |list: &dyn ErrorCatcher<i32>, set: &dyn ErrorCatcher<i32>| {
+        [list.is_truthy(), set.is_truthy()]
+    };
+    assert_eq!(truth(&list, &set), [false, false]);
+    list.borrow_mut().push(1);
+    set.borrow_mut().insert(1);
+    assert_eq!(truth(&list, &set), [true, true]);
+    assert!(ErrorCatcher::<i32>::is_truthy(&function) && !ErrorCatcher::<i32>::is_truthy(&()));
+}
+
+#[test]
+fn an_error_is_logged_under_the_message_and_a_value_passes() {
+    let logged = log_lines_of(|| {
+        let logs = |outcome: Result<i32>| {
+            hp::just_log_exceptions(outcome, |_| false, "That's not meant to happen").unwrap()
+        };
+        assert_eq!([logs(Ok(1)), logs(Err(error("dark")))], [Some(1), None]);
+    });
+    assert_eq!(logged, ["ERROR: That's not meant to happen: ValueError: dark"]);
+}
+
+#[test]
+fn what_is_to_be_raised_again_is_returned_and_so_is_a_cancellation() {
+    let logged = log_lines_of(|| {
+        let of_values = |error: &Error| error.kind() == ErrorKind::Value;
+        let raised =
+            |error: Error| kind(hp::just_log_exceptions(Err::<(), _>(error), of_values, "It"));
+        assert_eq!(raised(error("dark")), Some(ErrorKind::Value));
+        assert_eq!(raised(Error::cancelled()), Some(ErrorKind::Cancelled));
+        let exit = Error::new(ErrorKind::GeneratorExit, "");
+        assert_eq!(raised(exit), Some(ErrorKind::GeneratorExit));
+        assert_eq!(raised(Error::new(ErrorKind::Timeout, "late")), None);
+    });
+    assert_eq!(logged, ["ERROR: It: TimeoutError: late"]);
+}

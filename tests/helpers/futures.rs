@@ -1,0 +1,185 @@
+//! Futures that may go unread, tasks in the background, reporters, and what is asked of futures.
+
+use callsoon::helpers as hp;
+use callsoon::{AnyFuture, ErrorKind, EventLoop, LoopFuture, Result, running_loop, sleep};
+
+use crate::driver::{Reports, run, secs, settle};
+use crate::parts::{error, kind, rest, work};
+use crate::support::log_lines::log_lines_of;
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+#[test]
+fn a_future_can_be_made_on_a_loop_that_does_not_run_and_not_without_one() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = hp::create_future_on::<i32>(&event_loop);
+    assert!(!future.done());
+    assert_eq!(kind(hp::create_future::<i32>()), Some(ErrorKind::Runtime));
+    assert_eq!(kind(hp::ResettableFuture::<i32>::new()), Some(ErrorKind::Runtime));
+    assert_eq!(kind(hp::ChildOfFuture::<i32>::new(&future)), Some(ErrorKind::Runtime));
+    assert_eq!(kind(hp::Queue::<i32>::new(&future)), Some(ErrorKind::Runtime));
+    assert_eq!(kind(hp::TaskHolder::new(&future)), Some(ErrorKind::Runtime));
+    assert_eq!(kind(hp::ResultStreamer::<i32>::new(&future)), Some(ErrorKind::Runtime));
+    let ticker = hp::ATicker::new(secs(1), hp::TickerOptions::default());
+    assert_eq!(kind(ticker), Some(ErrorKind::Runtime));
+}
+
+#[test]
+fn an_exception_that_nobody_reads_is_not_reported() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let future = hp::create_future_on::<i32>(&event_loop);
+    future.set_exception(error("unread")).unwrap();
+    settle(&event_loop);
+    drop(future);
+    assert_eq!(reports.messages(), [""; 0]);
+    let plain = event_loop.create_future::<i32>();
+    plain.set_exception(error("unread")).unwrap();
+    drop(plain);
+    assert_eq!(reports.messages().len(), 1);
+}
+
+#[test]
+fn a_future_has_the_silent_reporter_from_the_start_and_no_other_callback() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = hp::create_future_on::<i32>(&event_loop);
+    assert!(hp::fut_has_callback(&future, &hp::silent_reporter()));
+    assert!(!hp::fut_has_callback(&future, &hp::reporter()));
+    let plain = event_loop.create_future::<i32>();
+    assert!(!hp::fut_has_callback(&plain, &hp::silent_reporter()));
+}
+
+#[test]
+fn a_callback_is_found_on_its_future_until_it_is_removed_or_on_its_way() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let captured = 3;
+    let other = future.add_done_callback(|_: &dyn AnyFuture| ());
+    let ours = future.add_done_callback(move |_: &dyn AnyFuture| _ = captured);
+    assert!(hp::fut_has_callback(&future, &ours) && hp::fut_has_callback(&future, &other));
+    future.remove_done_callback(&ours);
+    assert!(!hp::fut_has_callback(&future, &ours) && hp::fut_has_callback(&future, &other));
+    future.set_result(1).unwrap();
+    assert!(!hp::fut_has_callback(&future, &other));
+}
+
+#[test]
+fn a_future_is_shown_in_each_state_with_its_name_and_without() {
+    let event_loop = EventLoop::with_virtual_time();
+    let shown = |end: fn(&LoopFuture<i32>)| {
+        let future = hp::create_future_on::<i32>(&event_loop);
+        future.set_name("lamp");
+        end(&future);
+        (hp::fut_to_string(&future, true), hp::fut_to_string(&future, false))
+    };
+    let both = |with: &str, without: &str| (with.to_owned(), without.to_owned());
+    assert_eq!(shown(|_| ()), both("<Future#lamp(pending)>", "(pending)"));
+    assert_eq!(shown(|f| _ = f.cancel()), both("<Future#lamp(cancelled)>", "(cancelled)"));
+    assert_eq!(shown(|f| f.set_result(1).unwrap()), both("<Future#lamp(result)>", "(result)"));
+    assert_eq!(
+        shown(|f| f.set_exception(error("dark")).unwrap()),
+        both("<Future#lamp(exception:ValueError:dark)>", "(exception:ValueError:dark)"),
+    );
+}
+
+#[test]
+fn the_futures_that_stand_on_others_show_those_too() -> Result<()> {
+    run(async {
+        let house = hp::create_future::<()>()?;
+        house.set_name("house");
+        let room = hp::ChildOfFuture::<()>::named(&house, "room")?;
+        let doors = hp::ResettableFuture::<()>::named("doors")?;
+        assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors(pending)>");
+        let shown = format!("{room:?}");
+        assert!(shown.starts_with("<ChildOfFuture#room(pending)"), "{shown}");
+        assert!(shown.contains("house"), "{shown}");
+        room.cancel();
+        doors.set_result(())?;
+        assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors(result)>");
+        assert!(format!("{room:?}").starts_with("<ChildOfFuture#room(cancelled)"));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_background_task_runs_on_its_own_and_can_be_awaited() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let task = hp::async_as_background(work(trace.clone(), "it", 2), false)?;
+        trace.expect_nothing();
+        sleep(secs(5)).await?;
+        trace.expect(["2000 it done"]);
+        assert_eq!((&task).await?, 2);
+        assert!(!hp::fut_has_callback(&task, &hp::reporter()));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_background_task_has_the_reporter_or_the_silent_one() -> Result<()> {
+    run(async {
+        let loud = hp::async_as_background(sleep(secs(1)), false)?;
+        let silent = hp::async_as_background(sleep(secs(1)), true)?;
+        let has = |task: &dyn AnyFuture| {
+            [hp::reporter(), hp::silent_reporter()].map(|it| hp::fut_has_callback(task, &it))
+        };
+        assert_eq!((has(&loud), has(&silent)), ([true, false], [false, true]));
+        Ok(())
+    })
+}
+
+#[test]
+fn only_the_error_of_a_background_task_that_is_not_silent_is_logged() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let reports = Reports::of(&running_loop()?);
+            hp::async_as_background(async { Err::<(), _>(error("heard")) }, false)?;
+            hp::async_as_background(async { Err::<(), _>(error("unheard")) }, true)?;
+            hp::async_as_background(async { Ok(1) }, false)?;
+            hp::async_as_background(sleep(secs(3)), false)?.cancel();
+            rest().await?;
+            assert_eq!(reports.messages(), [""; 0]);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, ["ERROR: ValueError: heard"]);
+}
+
+#[test]
+fn reporters_read_the_error_of_any_future_and_mind_neither_result_nor_cancellation() {
+    let logged = log_lines_of(|| {
+        let event_loop = EventLoop::with_virtual_time();
+        let reports = Reports::of(&event_loop);
+        for reporter in [hp::reporter(), hp::silent_reporter()] {
+            let ends: [fn(&LoopFuture<i32>); 3] = [
+                |future| future.set_result(1).unwrap(),
+                |future| assert!(future.cancel()),
+                |future| future.set_exception(error("bad")).unwrap(),
+            ];
+            for end in ends {
+                let future = event_loop.create_future::<i32>();
+                future.add_done_callback(reporter.clone());
+                end(&future);
+                settle(&event_loop);
+            }
+        }
+        assert_eq!(reports.messages(), [""; 0]);
+    });
+    assert_eq!(logged, ["ERROR: ValueError: bad"]);
+}
+
+#[test]
+fn a_background_task_without_a_loop_is_refused_and_its_coroutine_dropped() {
+    let trace = Trace::new();
+    let dropped = on_drop(trace.says("dropped"));
+    let refused = hp::async_as_background(
+        async move {
+            let _dropped = dropped;
+            Ok(())
+        },
+        false,
+    );
+    assert_eq!(kind(refused), Some(ErrorKind::Runtime));
+    trace.expect(["dropped"]);
+}

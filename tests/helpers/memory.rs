@@ -1,0 +1,162 @@
+//! Nothing is left behind: values are counted while they live.
+
+use callsoon::helpers::{
+    self as hp, Adding, ChildOfFuture, Queue, ResettableFuture, ResultStreamer, TaskHolder,
+};
+use callsoon::{AnyFuture, EventLoop, Result, generator, sleep};
+
+use crate::driver::{run, secs, settle};
+use crate::parts::{Counted, callbacks, rest};
+
+#[test]
+fn children_that_were_cancelled_leave_nothing_at_a_parent_that_lives_on() -> Result<()> {
+    run(async {
+        let parent = hp::create_future::<()>()?;
+        let (counted, alive) = Counted::new();
+        let before = callbacks(&parent);
+        for _ in 0..100 {
+            let child = ChildOfFuture::<()>::new(&parent)?;
+            let held = counted.clone();
+            child.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+            child.cancel();
+        }
+        rest().await?;
+        assert_eq!((alive.get(), callbacks(&parent)), (1, before));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_reset_lets_go_of_the_result() -> Result<()> {
+    run(async {
+        let (counted, alive) = Counted::new();
+        let it = ResettableFuture::<Counted>::new()?;
+        it.set_result(counted)?;
+        assert_eq!(alive.get(), 1);
+        it.reset(false);
+        rest().await?;
+        assert_eq!(alive.get(), 0);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_queue_holds_what_was_not_taken_and_goes_with_its_last_handle() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let (counted, alive) = Counted::new();
+        let queue = Queue::<Counted>::new(&stop)?;
+        for _ in 0..10 {
+            queue.append(counted.clone())?;
+        }
+        let mut values = queue.iter();
+        for left in (5..10).rev() {
+            drop(values.next().await?);
+            assert_eq!(alive.get(), left + 1);
+        }
+        drop((queue, values));
+        rest().await?;
+        assert_eq!(alive.get(), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_holder_lets_go_of_a_task_and_its_result_when_it_is_over() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let (counted, alive) = Counted::new();
+        TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                for seconds in 1..=10 {
+                    let value = counted.clone();
+                    holder.add(async move {
+                        sleep(secs(seconds)).await?;
+                        Ok(value)
+                    })?;
+                }
+                for over in 1..=10 {
+                    sleep(secs(1)).await?;
+                    rest().await?;
+                    assert_eq!((alive.get(), holder.iter().count()), (11 - over, 10 - over));
+                }
+                Ok(())
+            })
+            .await?;
+        assert_eq!(alive.get(), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_holder_that_is_dropped_without_tasks_or_whose_tasks_are_over_leaves_nothing() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (counted, alive) = Counted::new();
+    let made = event_loop.run_until_complete(async move {
+        let stop = hp::create_future::<()>()?;
+        let held = counted.clone();
+        stop.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+        drop(TaskHolder::new(&stop)?);
+        TaskHolder::new(&stop)?.scope(async |holder| holder.add(sleep(secs(1))).map(drop)).await
+    });
+    made.unwrap();
+    settle(&event_loop);
+    assert_eq!((alive.get(), event_loop.all_tasks().len()), (0, 0));
+}
+
+#[test]
+fn a_streamer_that_is_read_slowly_holds_only_what_was_not_taken() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let (counted, alive) = Counted::new();
+        ResultStreamer::<Counted>::new(&stop)?
+            .scope(async |streamer| {
+                for _ in 0..10 {
+                    streamer.add_value(counted.clone(), Adding::new()).await?;
+                }
+                let value = counted.clone();
+                let many = generator(async move |y| {
+                    for _ in 0..10 {
+                        y.give(value.clone()).await?;
+                    }
+                    Ok(())
+                });
+                streamer.add_generator(many, Adding::new()).await?;
+                streamer.no_more_work();
+                rest().await?;
+                let mut results = streamer.iter();
+                for left in (0..20).rev() {
+                    drop(results.next().await?.expect("there is one"));
+                    sleep(secs(1)).await?;
+                    assert_eq!(alive.get(), left + 1);
+                }
+                assert!(results.next().await?.is_none());
+                Ok(())
+            })
+            .await?;
+        rest().await?;
+        assert_eq!(alive.get(), 1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_streamer_that_is_left_with_results_in_it_goes_with_its_last_handle() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (counted, alive) = Counted::new();
+    let made = event_loop.run_until_complete(async move {
+        let stop = hp::create_future::<()>()?;
+        ResultStreamer::<Counted, Counted>::new(&stop)?
+            .scope(async |streamer| {
+                for _ in 0..10 {
+                    let adding = Adding::new().context(counted.clone());
+                    streamer.add_value(counted.clone(), adding).await?;
+                }
+                streamer.iter().next().await.map(drop)
+            })
+            .await
+    });
+    made.unwrap();
+    settle(&event_loop);
+    assert_eq!(alive.get(), 0);
+}

@@ -1,0 +1,218 @@
+//! What a streamer makes of errors: results that failed, and those who catch or log them.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use callsoon::helpers::{self as hp, Adding, ResultStreamer, StreamContext, StreamResult};
+use callsoon::{Error, ErrorKind, Result, create_task, generator, sleep};
+
+use crate::driver::{run, secs};
+use crate::parts::{error, rest};
+use crate::support::log_lines::log_lines_of;
+use crate::support::trace::Trace;
+
+type Streamer = ResultStreamer<u64, &'static str>;
+type Streamed = StreamResult<u64, &'static str>;
+
+fn of(context: &'static str) -> Adding<u64, &'static str> {
+    Adding::new().context(context)
+}
+
+/// A task that fails, one that is cancelled, and one that does neither.
+async fn add_three(streamer: &Streamer) -> Result<()> {
+    streamer.add_coroutine(async { Err(error("bad")) }, of("fails")).await?;
+    let endless =
+        streamer.add_coroutine(async { sleep(secs(9)).await.map(|()| 9) }, of("cancelled"));
+    endless.await?.cancel();
+    streamer.add_value(1, of("value")).await?;
+    streamer.no_more_work();
+    Ok(())
+}
+
+fn shown(result: &Streamed) -> String {
+    let value = match result.value.err() {
+        Some(error) => error.to_string(),
+        None => "a value".to_owned(),
+    };
+    let context = match &result.context {
+        StreamContext::None => "-",
+        StreamContext::Given(context) => context,
+        StreamContext::GeneratorStopper => "stopper",
+    };
+    format!("{value} of {context}")
+}
+
+/// Runs a streamer to its end; the results, as text.
+async fn all_of(streamer: Streamer) -> Result<Vec<String>> {
+    streamer
+        .scope(async |streamer| {
+            add_three(streamer).await?;
+            let (mut results, mut all) = (streamer.iter(), Vec::new());
+            while let Some(result) = results.next().await? {
+                assert_eq!(result.successful, result.value.err().is_none());
+                all.push(shown(&result));
+            }
+            Ok(all)
+        })
+        .await
+}
+
+const ALL: [&str; 3] =
+    ["ValueError: bad of fails", "CancelledError of cancelled", "a value of value"];
+
+#[test]
+fn a_task_that_fails_or_is_cancelled_gives_a_result_and_its_error_is_logged() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let stop = hp::create_future::<()>()?;
+            let mut all = all_of(Streamer::new(&stop)?).await?;
+            all.sort_unstable_by_key(|line| ALL.iter().position(|known| known == line));
+            assert_eq!(all, ALL);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, ["ERROR: ValueError: bad"]);
+}
+
+#[test]
+fn a_function_catches_the_results_that_failed_and_nothing_is_logged() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let stop = hp::create_future::<()>()?;
+            let trace = Trace::new();
+            let told = trace.clone();
+            let catcher = move |result: Streamed| told.push(shown(&result));
+            let all = all_of(Streamer::with_error_catcher(&stop, catcher)?).await?;
+            assert_eq!(all.len(), 3);
+            trace.expect(&ALL[..2]);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, [""; 0]);
+}
+
+#[test]
+fn a_function_for_exceptions_alone_gets_those_and_no_cancellation() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let trace = Trace::new();
+        let told = trace.clone();
+        let catcher = move |error: Error| told.push(error);
+        all_of(Streamer::with_exception_catcher(&stop, catcher)?).await?;
+        trace.expect(["ValueError: bad"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_list_catches_too_and_keeps_errors_from_the_log_once_it_holds_one() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let stop = hp::create_future::<()>()?;
+            let list = Rc::new(RefCell::new(Vec::new()));
+            let streamer = Streamer::with_exception_catcher(&stop, list.clone())?;
+            streamer
+                .scope(async |streamer| {
+                    streamer.add_coroutine(async { Err(error("first")) }, of("a")).await?;
+                    rest().await?;
+                    streamer.add_coroutine(async { Err(error("second")) }, of("b")).await?;
+                    rest().await
+                })
+                .await?;
+            let caught: Vec<String> = list.borrow().iter().map(Error::message).collect();
+            assert_eq!(caught, ["first", "second"]);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, ["ERROR: ValueError: first"]);
+}
+
+#[test]
+fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let trace = Trace::new();
+        let (caught, done) = (trace.clone(), trace.clone());
+        let catcher = move |result: Streamed| caught.push(format!("caught {}", shown(&result)));
+        Streamer::with_error_catcher(&stop, catcher)?
+            .scope(async |streamer| {
+                let fails = generator(async |y| {
+                    y.give(1).await?;
+                    Err(error("bad"))
+                });
+                let on_done = move |result: &Streamed| done.push(format!("done {}", shown(result)));
+                let task = streamer.add_generator(fails, of("g").on_done(on_done)).await?;
+                streamer.no_more_work();
+                let mut results = streamer.iter();
+                while let Some(result) = results.next().await? {
+                    trace.push(shown(&result));
+                }
+                assert_eq!(task.result().unwrap_err().message(), "bad");
+                Ok(())
+            })
+            .await?;
+        trace.expect([
+            "caught ValueError: bad of g",
+            "done ValueError: bad of g",
+            "a value of g",
+            "ValueError: bad of g",
+        ]);
+        Ok(())
+    })
+}
+
+/// The original stops such a generator there and then; a panic ends the task that drives it, and
+/// the loop closes what nobody holds any more.
+#[test]
+fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let trace = Trace::new();
+        let told = trace.clone();
+        Streamer::with_exception_catcher(&stop, |_: Error| ())?
+            .scope(async |streamer| {
+                let cleans_up = generator(async move |y| {
+                    let outcome = y.give(1).await;
+                    sleep(secs(1)).await?;
+                    told.push(format!("clean after {:?}", outcome.as_ref().map_err(Error::kind)));
+                    outcome.map(drop)
+                });
+                streamer.add_generator(cleans_up, of("g").on_each(|_| panic!("ouch"))).await?;
+                streamer.no_more_work();
+                let mut results = streamer.iter();
+                while let Some(result) = results.next().await? {
+                    trace.push(shown(&result));
+                }
+                Ok(())
+            })
+            .await?;
+        sleep(secs(2)).await?;
+        trace.expect([
+            "a value of g",
+            "Panic: ouch of g",
+            "clean after Err(GeneratorExit)",
+        ]);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_future_of_another_type_gives_an_error_for_a_value() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        Streamer::new(&stop)?
+            .scope(async |streamer| {
+                let text = create_task(async { Ok("not a number") })?;
+                streamer.add_task(&text, of("text")).await?;
+                streamer.no_more_work();
+                let result = streamer.iter().next().await?.expect("there is one");
+                assert_eq!(result.value.err().map(Error::kind), Some(ErrorKind::Type));
+                assert!(!result.successful);
+                Ok(())
+            })
+            .await
+    })
+}

@@ -1,0 +1,333 @@
+//! `TaskHolder`: tasks that are let end, or ended, before their holder goes.
+
+use callsoon::helpers::{self as hp, TaskHolder};
+use callsoon::{AnyFuture, ErrorKind, Result, create_task, running_loop, sleep};
+
+use crate::driver::{Reports, run, secs};
+use crate::parts::{callbacks, endless, error, kind, rest, say, work};
+use crate::support::log_lines::log_lines_of;
+use crate::support::trace::Trace;
+
+#[test]
+fn a_scope_is_not_over_before_its_tasks_are() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let holder = TaskHolder::new(&stop)?;
+        let answer = holder
+            .scope(async |holder| {
+                holder.add(work(trace.clone(), "two", 2))?;
+                holder.add(work(trace.clone(), "one", 1))?;
+                say(&trace, "body over")?;
+                Ok(7)
+            })
+            .await?;
+        say(&trace, format_args!("left with {answer}"))?;
+        trace.expect(["0 body over", "1000 one done", "2000 two done", "2000 left with 7"]);
+        assert!(!stop.done());
+        Ok(())
+    })
+}
+
+#[test]
+fn a_scope_whose_tasks_are_over_already_is_left_at_once() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                let task = holder.add(work(trace.clone(), "it", 1))?;
+                assert_eq!((&task).await?, 1);
+                assert_eq!(holder.pending(), 0);
+                Ok(())
+            })
+            .await?;
+        TaskHolder::new(&stop)?.scope(async |_| Ok(())).await?;
+        assert_eq!(running_loop()?.time(), secs(1));
+        Ok(())
+    })
+}
+
+#[test]
+fn tasks_that_are_added_while_the_scope_is_left_are_waited_for() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let holder = TaskHolder::new(&stop)?;
+        let (adds, told) = (holder.clone(), trace.clone());
+        holder
+            .scope(async move |holder| {
+                holder.add(async move {
+                    sleep(secs(1)).await?;
+                    let (again, last) = (adds.clone(), told.clone());
+                    adds.add(async move {
+                        sleep(secs(1)).await?;
+                        again.add(work(last, "third", 1))?;
+                        Ok(())
+                    })?;
+                    Ok(())
+                })?;
+                Ok(())
+            })
+            .await?;
+        say(&trace, "left")?;
+        trace.expect(["3000 third done", "3000 left"]);
+        Ok(())
+    })
+}
+
+/// What the original had to mend.
+#[test]
+fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let holder = TaskHolder::new(&stop)?;
+        holder
+            .scope(async |holder| {
+                for _ in 0..3 {
+                    holder.add(sleep(secs(1)))?;
+                }
+                sleep(secs(1)).await?;
+                for turn in 0..12 {
+                    let task = holder.add(work(trace.clone(), "late", 2))?;
+                    callsoon::yield_now().await?;
+                    assert!(holder.contains(&task), "after {turn} turns");
+                }
+                assert_eq!(holder.pending(), 12);
+                Ok(())
+            })
+            .await?;
+        say(&trace, "left")?;
+        let lates = vec!["3000 late done"; 12];
+        trace.expect(lates.into_iter().chain(["3000 left"]));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_task_that_fails_fails_nobody_else_and_is_logged_unless_it_is_silent() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let stop = hp::create_future::<()>()?;
+            let trace = Trace::new();
+            TaskHolder::new(&stop)?
+                .scope(async |holder| {
+                    holder.add(async { Err::<(), _>(error("heard")) })?;
+                    holder.add_silent(async { Err::<(), _>(error("unheard")) })?;
+                    holder.add(work(trace.clone(), "it", 1))?;
+                    Ok(())
+                })
+                .await?;
+            trace.expect(["1000 it done"]);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, ["ERROR: ValueError: heard"]);
+}
+
+#[test]
+fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() -> Result<()> {
+    let ends: [fn(&callsoon::LoopFuture<()>) -> Result<()>; 3] = [
+        |stop| stop.set_result(()),
+        |stop| stop.set_exception(error("bad")),
+        |stop| {
+            stop.cancel();
+            Ok(())
+        },
+    ];
+    for end in ends {
+        let trace = Trace::new();
+        run(async move {
+            let stop = hp::create_future::<()>()?;
+            let later = stop.clone();
+            running_loop()?.call_later(secs(5), move || end(&later))?;
+            TaskHolder::new(&stop)?
+                .scope(async |holder| {
+                    holder.add(endless(trace.clone(), "a"))?;
+                    holder.add(endless(trace.clone(), "b"))?;
+                    holder.add(work(trace.clone(), "c", 1))?;
+                    Ok(())
+                })
+                .await?;
+            say(&trace, "left")?;
+            let ends =
+                ["5000 a cleans up", "5000 b cleans up", "6000 a is clean", "6000 b is clean"];
+            trace.expect(["1000 c done"].into_iter().chain(ends).chain(["6000 left"]));
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn an_error_of_the_body_cancels_the_tasks_and_goes_on_once_they_are_over() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let ours = error("bad");
+        let outcome: Result<()> = TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                holder.add(endless(trace.clone(), "a"))?;
+                rest().await?;
+                Err(ours.clone())
+            })
+            .await;
+        assert!(outcome.unwrap_err().ptr_eq(&ours));
+        say(&trace, "left")?;
+        trace.expect(["0 a cleans up", "1000 a is clean", "1000 left"]);
+        assert!(!stop.done());
+        Ok(())
+    })
+}
+
+#[test]
+fn cancelling_the_task_of_the_body_cancels_the_tasks_and_waits_for_them() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let told = trace.clone();
+        let outer = create_task(async move {
+            let stop = hp::create_future::<()>()?;
+            TaskHolder::new(&stop)?
+                .scope(async |holder| {
+                    holder.add(endless(told.clone(), "a"))?;
+                    sleep(secs(100)).await
+                })
+                .await
+        })?;
+        sleep(secs(5)).await?;
+        outer.cancel();
+        assert_eq!(kind((&outer).await), Some(ErrorKind::Cancelled));
+        say(&trace, "left")?;
+        trace.expect(["5000 a cleans up", "6000 a is clean", "6000 left"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn by_hand_finish_waits_or_with_an_error_cancels_and_waits() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let holder = TaskHolder::new(&stop)?;
+        holder.add(work(trace.clone(), "it", 2))?;
+        holder.finish(None).await?;
+        say(&trace, "finished")?;
+        trace.expect(["2000 it done", "2000 finished"]);
+        let holder = TaskHolder::new(&stop)?;
+        holder.add(endless(trace.clone(), "it"))?;
+        rest().await?;
+        holder.finish(Some(error("enough"))).await?;
+        say(&trace, "finished")?;
+        trace.expect(["2000 it cleans up", "3000 it is clean", "3000 finished"]);
+        holder.finish(None).await
+    })
+}
+
+#[test]
+fn what_it_holds_can_be_counted_iterated_and_looked_for() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                let one = holder.add(work(trace.clone(), "one", 1))?;
+                let two = holder.add(work(trace.clone(), "two", 2))?;
+                let other = create_task(sleep(secs(1)))?;
+                let held: Vec<_> = holder.iter().map(|task| task.id()).collect();
+                assert_eq!(held, [one.id(), two.id()]);
+                assert!(holder.contains(&one) && holder.contains(&two) && !holder.contains(&other));
+                assert_eq!(holder.pending(), 2);
+                (&one).await?;
+                assert_eq!(holder.pending(), 1);
+                rest().await?;
+                assert!(!holder.contains(&one) && holder.contains(&two));
+                assert_eq!(holder.iter().count(), 1);
+                Ok(())
+            })
+            .await
+    })
+}
+
+#[test]
+fn anything_future_like_of_any_type_can_be_held() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let text = hp::create_future::<String>()?;
+        let number = hp::ResettableFuture::<i32>::new()?;
+        let child = hp::ChildOfFuture::<u8>::new(&stop)?;
+        let task = create_task(work(trace.clone(), "task", 1))?;
+        let (late, ends) = (text.clone(), (number.clone(), child.clone()));
+        running_loop()?.call_later(secs(3), move || late.set_result("done".to_owned()))?;
+        running_loop()?.call_later(secs(2), move || {
+            ends.1.cancel();
+            ends.0.set_result(1)
+        })?;
+        TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                let held: [&dyn AnyFuture; 4] = [&text, &number, &child, &task];
+                for future in held {
+                    holder.add_task(future)?;
+                }
+                assert_eq!(holder.pending(), 4);
+                Ok(())
+            })
+            .await?;
+        say(&trace, "left")?;
+        trace.expect(["1000 task done", "3000 left"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn what_was_over_before_it_was_added_is_let_go_too() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let done = hp::create_future::<i32>()?;
+        done.set_result(1)?;
+        TaskHolder::new(&stop)?
+            .scope(async |holder| {
+                holder.add_task(&done)?;
+                assert_eq!((holder.pending(), holder.contains(&done)), (0, true));
+                rest().await?;
+                assert!(!holder.contains(&done));
+                Ok(())
+            })
+            .await
+    })
+}
+
+#[test]
+fn a_task_that_panics_is_over_and_keeps_nobody_waiting() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let stop = hp::create_future::<()>()?;
+            let reports = Reports::of(&running_loop()?);
+            TaskHolder::new(&stop)?
+                .scope(async |holder| {
+                    holder.add(async { if true { panic!("ouch") } else { Ok(()) } })?;
+                    Ok(())
+                })
+                .await?;
+            assert_eq!(reports.messages(), [""; 0]);
+            Ok(())
+        })
+        .unwrap();
+    });
+    assert_eq!(logged.len(), 1);
+    assert!(logged[0].contains("ouch"), "{logged:?}");
+}
+
+#[test]
+fn a_holder_that_has_finished_leaves_no_callback_at_its_final_future() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let before = callbacks(&stop);
+        TaskHolder::new(&stop)?.scope(async |holder| holder.add(sleep(secs(1))).map(drop)).await?;
+        rest().await?;
+        assert_eq!((callbacks(&stop), stop.done()), (before, false));
+        Ok(())
+    })
+}

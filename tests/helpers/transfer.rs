@@ -1,0 +1,147 @@
+//! `transfer_result`: the end of one future, passed on to another.
+
+use std::rc::Rc;
+
+use callsoon::helpers as hp;
+use callsoon::{ErrorKind, FutureLike, LoopFuture, Result, create_task, running_loop};
+
+use crate::driver::{Reports, run};
+use crate::parts::{error, kind, rest};
+use crate::support::trace::Trace;
+
+type End = fn(&LoopFuture<i32>) -> Result<()>;
+
+const ENDS: [End; 3] = [
+    |from| from.set_result(1),
+    |from| from.set_exception(error("bad")),
+    |from| {
+        from.cancel();
+        Ok(())
+    },
+];
+
+/// The states of futures that each end was transferred to, with what `process` was told.
+async fn transferred(errors_only: bool) -> Result<Vec<String>> {
+    let mut states = Vec::new();
+    for end in ENDS {
+        let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        let trace = Trace::new();
+        let told = trace.clone();
+        let process: hp::Process<i32> =
+            Rc::new(move |from: &dyn FutureLike<i32>, to: &dyn FutureLike<i32>| {
+                let state = hp::fut_to_string(&to.to_any(), false);
+                told.push(format!("{} {state}", from.result().expect("there is one")));
+            });
+        from.add_done_callback(hp::transfer_result(&to, errors_only, Some(process)));
+        end(&from)?;
+        assert!(!to.done(), "nothing is transferred at once");
+        rest().await?;
+        states.push(hp::fut_to_string(&to, false));
+        match (states.len(), errors_only) {
+            (1, false) => trace.expect(["1 (result)"]),
+            (1, true) => trace.expect(["1 (pending)"]),
+            _ => trace.expect_nothing(),
+        }
+    }
+    Ok(states)
+}
+
+#[test]
+fn results_errors_and_cancellations_are_transferred() -> Result<()> {
+    run(async {
+        let states = transferred(false).await?;
+        assert_eq!(states, ["(result)", "(exception:ValueError:bad)", "(cancelled)"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn with_errors_only_results_are_not_transferred_and_yet_processed() -> Result<()> {
+    run(async {
+        let states = transferred(true).await?;
+        assert_eq!(states, ["(pending)", "(exception:ValueError:bad)", "(cancelled)"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn the_result_of_a_task_reaches_who_awaits_the_other_future() -> Result<()> {
+    run(async {
+        let to = hp::create_future::<i32>()?;
+        let task = hp::async_as_background(async { Ok(2) }, false)?;
+        task.add_done_callback(hp::transfer_result(&to, false, None));
+        assert_eq!((&to).await?, 2);
+        Ok(())
+    })
+}
+
+#[test]
+fn an_error_that_is_transferred_is_the_same_error() -> Result<()> {
+    run(async {
+        let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        from.add_done_callback(hp::transfer_result(&to, false, None));
+        let ours = error("bad");
+        from.set_exception(ours.clone())?;
+        assert!((&to).await.unwrap_err().ptr_eq(&ours));
+        Ok(())
+    })
+}
+
+#[test]
+fn a_future_that_is_done_stays_as_it_is_and_nothing_is_processed() -> Result<()> {
+    run(async {
+        for end in ENDS {
+            let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+            let process: hp::Process<i32> = Rc::new(|_, _| panic!("processed"));
+            let reports = Reports::of(&running_loop()?);
+            from.add_done_callback(hp::transfer_result(&to, false, Some(process)));
+            to.set_result(9)?;
+            end(&from)?;
+            rest().await?;
+            assert_eq!((to.result()?, reports.messages().len()), (9, 0));
+        }
+        Ok(())
+    })
+}
+
+#[test]
+fn any_future_like_thing_can_be_transferred_to_but_a_task() -> Result<()> {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let parent = hp::create_future::<()>()?;
+        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let resettable = hp::ResettableFuture::<i32>::new()?;
+        let task = create_task(hp::async_with_timeout(rest(), Default::default()))?;
+        let from = hp::create_future::<i32>()?;
+        from.add_done_callback(hp::transfer_result(&child, false, None));
+        from.add_done_callback(hp::transfer_result(&resettable, false, None));
+        from.set_result(7)?;
+        rest().await?;
+        assert_eq!((child.result()?, resettable.result()?), (7, 7));
+        let nothing = hp::create_future::<()>()?;
+        let pending = create_task(std::future::pending::<Result<()>>())?;
+        nothing.add_done_callback(hp::transfer_result(&pending, false, None));
+        nothing.set_result(())?;
+        rest().await?;
+        let kinds: Vec<_> =
+            reports.take().into_iter().map(|it| it.exception.unwrap().kind()).collect();
+        assert_eq!(kinds, [ErrorKind::Runtime]);
+        (&task).await
+    })
+}
+
+#[test]
+fn a_result_of_another_type_is_told_to_the_exception_handler() -> Result<()> {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let (from, to) = (hp::create_future::<&str>()?, hp::create_future::<i32>()?);
+        from.add_done_callback(hp::transfer_result(&to, false, None));
+        from.set_result("not a number")?;
+        rest().await?;
+        let kinds: Vec<_> =
+            reports.take().into_iter().map(|it| it.exception.unwrap().kind()).collect();
+        assert_eq!((kinds, to.done()), (vec![ErrorKind::Type], false));
+        assert_eq!(kind(to.result()), Some(ErrorKind::InvalidState));
+        Ok(())
+    })
+}
