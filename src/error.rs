@@ -218,12 +218,6 @@ impl Error {
         }
     }
 
-    /// As `Debug` shows it, whatever the program's own errors do when they are shown.
-    pub(crate) fn shown(&self) -> String {
-        let shown = crate::panics::caught(|| alloc::format!("{self:?}"));
-        shown.unwrap_or_else(|_| String::from("<an error that panics when it is shown>"))
-    }
-
     /// The errors that the loop, its futures and its tasks make of themselves.
     pub(crate) fn runtime(message: impl Into<String>) -> Error {
         Error::new(ErrorKind::Runtime, message)

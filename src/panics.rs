@@ -1,5 +1,8 @@
 //! Panics become errors where there is std to catch them; without it they end the program.
 
+use alloc::format;
+use alloc::string::String;
+
 use crate::error::{Error, Result};
 
 /// Runs `body`; a panic in it is an error of kind [`Panic`](crate::ErrorKind::Panic) with the
@@ -10,7 +13,6 @@ use crate::error::{Error, Result};
 #[cfg(feature = "std")]
 pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R> {
     use crate::error::ErrorKind;
-    use alloc::string::String;
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
@@ -30,4 +32,10 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R> {
 #[cfg(not(feature = "std"))]
 pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, Error> {
     Ok(body())
+}
+
+/// An error as `Debug` shows it, whatever the program's own errors do when they are shown.
+pub(crate) fn shown(error: &Error) -> String {
+    let shown = caught(|| format!("{error:?}"));
+    shown.unwrap_or_else(|_| String::from("<an error that panics when it is shown>"))
 }

@@ -134,7 +134,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
     fn poll(&self, cx: &mut Context<'_>) -> Poll<Step<Y>> {
         let Some(mut body) = self.body.take() else { return Poll::Ready(Step::Returned) };
         let outcome = body.as_mut().poll(cx);
-        if let Poll::Pending = outcome {
+        if outcome.is_pending() {
             self.body.set(Some(body));
             let Some(value) = self.channel.given.take() else { return Poll::Pending };
             self.gave.set(true);

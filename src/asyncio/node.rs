@@ -20,6 +20,7 @@ use super::tasks::Tasks;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, Job, LoopRef, run_callback};
+use crate::panics;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
@@ -53,6 +54,7 @@ enum Waitings {
     #[default]
     None,
     One(Waiting),
+    #[expect(clippy::box_collection, reason = "a node with one callback is to stay small")]
     Many(Box<VecDeque<Waiting>>),
 }
 
@@ -169,7 +171,7 @@ impl Core {
 
     /// The error as it shows itself, which doesn't count as reading it.
     pub(crate) fn peek_error(&self) -> String {
-        self.error.get().map_or_else(String::new, Error::shown)
+        self.error.get().map_or_else(String::new, panics::shown)
     }
 
     pub(crate) fn exception(&self) -> Result<Option<Error>> {

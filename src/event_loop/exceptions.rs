@@ -82,7 +82,7 @@ impl LoopRef {
         if let Err(panic) = panics::caught(|| handler(self, context)) {
             let mut failed = ExceptionContext::new("Unhandled error in exception handler");
             failed.exception = Some(panic);
-            let first = context.exception.as_ref().map(Error::shown).unwrap_or_default();
+            let first = context.exception.as_ref().map(panics::shown).unwrap_or_default();
             failed.handle = Some(format!("while it was told: {} {first}", context.message));
             self.default_exception_handler(&failed);
         }
@@ -96,7 +96,7 @@ impl LoopRef {
             message => message,
         };
         let mut text = message.to_owned();
-        let shown = context.exception.as_ref().map(|error| error.shown());
+        let shown = context.exception.as_ref().map(panics::shown);
         let lines = [
             ("asyncgen", &context.asyncgen),
             ("exception", &shown),

@@ -2,6 +2,7 @@
 //!
 //! It uses only what the floors below export.
 
+mod adding;
 mod background;
 mod child_of_future;
 mod error_catcher;
@@ -16,12 +17,15 @@ mod resettable_future;
 mod result_streamer;
 mod stop_generator;
 mod stream_result;
+#[cfg(feature = "std")]
+mod sync_queue;
 mod task_holder;
 mod ticker;
 mod timeout;
 mod transfer;
 mod waiting;
 
+pub use adding::{Adding, OnResult};
 pub use background::async_as_background;
 pub use child_of_future::ChildOfFuture;
 pub use error_catcher::{ErrorCatcher, add_error, just_log_exceptions};
@@ -31,9 +35,11 @@ pub use pauser::Pauser;
 pub use queue::{Queue, QueueEntry, QueueIter};
 pub use reporter::{reporter, silent_reporter};
 pub use resettable_future::ResettableFuture;
-pub use result_streamer::{Adding, OnResult, ResultStreamer, StreamIter};
+pub use result_streamer::{ResultStreamer, StreamIter};
 pub use stop_generator::stop_async_generator;
 pub use stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
+#[cfg(feature = "std")]
+pub use sync_queue::SyncQueue;
 pub use task_holder::TaskHolder;
 pub use ticker::{ATicker, MinWait, Tick, TickerOptions, tick};
 pub use timeout::{TimeoutOptions, async_with_timeout};

@@ -6,6 +6,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 
+use super::adding::{Adding, OnResult};
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
 use super::error_catcher::ErrorCatcher;
@@ -15,65 +16,6 @@ use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, Strea
 use super::task_holder::TaskHolder;
 use super::waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
 use crate::{AnyFuture, AsyncGenerator, Callback, Error, Result, Task};
-
-/// A function that is told of a result.
-pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
-
-/// How a task is added to a [`ResultStreamer`].
-#[must_use]
-pub struct Adding<V, C> {
-    context: StreamContext<C>,
-    on_each: Option<OnResult<V, C>>,
-    on_done: Option<OnResult<V, C>>,
-    force: bool,
-}
-
-impl<V, C> Default for Adding<V, C> {
-    fn default() -> Self {
-        Adding { context: StreamContext::None, on_each: None, on_done: None, force: false }
-    }
-}
-
-impl<V, C> Adding<V, C> {
-    /// Without anything special.
-    pub fn new() -> Self {
-        Adding::default()
-    }
-
-    /// What its results carry with them.
-    pub fn context(mut self, context: C) -> Self {
-        self.context = StreamContext::Given(context);
-        self
-    }
-
-    /// What is called with each value of a generator, as it comes.
-    pub fn on_each(mut self, on_each: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
-        self.on_each = Some(Rc::new(on_each));
-        self
-    }
-
-    /// What is called with the last result: that of a task, or
-    /// [`GeneratorComplete`](StreamValue::GeneratorComplete) of a generator that went well.
-    pub fn on_done(mut self, on_done: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
-        self.on_done = Some(Rc::new(on_done));
-        self
-    }
-
-    /// A task that comes when the streamer is finished already is let end, not cancelled.
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = force;
-        self
-    }
-}
-
-impl<V, C: fmt::Debug> fmt::Debug for Adding<V, C> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Adding")
-            .field("context", &self.context)
-            .field("force", &self.force)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Where the errors of tasks go.
 enum Catcher<V, C> {

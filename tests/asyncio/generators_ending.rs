@@ -291,7 +291,7 @@ fn one_that_main_drops_as_it_ends_still_has_its_clean_up_awaited() {
 }
 
 #[test]
-fn one_whose_loop_has_closed_is_dropped_as_it_is() {
+fn one_whose_loop_closes_goes_with_it_as_it_is() {
     let trace = Trace::new();
     let event_loop = EventLoop::with_virtual_time();
     let guard = on_drop(trace.says("dropped"));
@@ -302,11 +302,10 @@ fn one_whose_loop_has_closed_is_dropped_as_it_is() {
     });
     let consumed = numbers.clone();
     event_loop.run_until_complete(async move { consumed.anext().await }).unwrap();
-    event_loop.close().unwrap();
-    drop(event_loop);
     trace.expect_nothing();
-    drop(numbers);
+    event_loop.close().unwrap();
     trace.expect(["dropped"]);
+    drop(numbers);
 }
 
 #[test]

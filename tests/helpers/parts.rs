@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 
-use callsoon::{AnyFuture, Error, ErrorKind, Result, running_loop, sleep, yield_now};
+use callsoon::{AnyFuture, Error, ErrorKind, LoopFuture, Result, running_loop, sleep, yield_now};
 
 use crate::driver::secs;
 use crate::support::trace::Trace;
@@ -19,6 +19,21 @@ pub(crate) fn error(message: &str) -> Error {
 
 pub(crate) fn kind<T>(outcome: Result<T>) -> Option<ErrorKind> {
     outcome.err().map(|error| error.kind())
+}
+
+/// A way to end a future.
+pub(crate) type End<T> = fn(&LoopFuture<T>) -> Result<()>;
+
+/// All ways: with a result, with an exception, cancelled.
+pub(crate) fn ends<T: Default + Clone + 'static>() -> [End<T>; 3] {
+    [
+        |future| future.set_result(T::default()),
+        |future| future.set_exception(error("bad")),
+        |future| {
+            future.cancel();
+            Ok(())
+        },
+    ]
 }
 
 /// Pushes `what` after the loop's time in milliseconds.

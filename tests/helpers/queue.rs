@@ -4,7 +4,7 @@ use callsoon::helpers::{self as hp, Queue, QueueEntry};
 use callsoon::{ErrorKind, Result, Task, create_task, running_loop, sleep};
 
 use crate::driver::{run, secs};
-use crate::parts::{callbacks, error, kind, poll_once_and_drop, rest, say};
+use crate::parts::{callbacks, ends, kind, poll_once_and_drop, rest, say};
 use crate::support::trace::Trace;
 
 /// Reads to the end, saying what it gets.
@@ -22,15 +22,7 @@ fn reader(queue: &Queue<i32>, trace: &Trace, name: &'static str) -> Result<Task<
 
 #[test]
 fn it_gives_whatever_comes_until_its_final_future_is_done_in_any_way() -> Result<()> {
-    let ends: [fn(&callsoon::LoopFuture<()>) -> Result<()>; 3] = [
-        |stop| stop.set_result(()),
-        |stop| stop.set_exception(error("bad")),
-        |stop| {
-            stop.cancel();
-            Ok(())
-        },
-    ];
-    for end in ends {
+    for end in ends() {
         let trace = Trace::new();
         run(async move {
             let stop = hp::create_future::<()>()?;

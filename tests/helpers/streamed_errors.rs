@@ -190,11 +190,7 @@ fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result
             })
             .await?;
         sleep(secs(2)).await?;
-        trace.expect([
-            "a value of g",
-            "Panic: ouch of g",
-            "clean after Err(GeneratorExit)",
-        ]);
+        trace.expect(["a value of g", "Panic: ouch of g", "clean after Err(GeneratorExit)"]);
         Ok(())
     })
 }

@@ -4,7 +4,7 @@ use callsoon::helpers::{self as hp, TaskHolder};
 use callsoon::{AnyFuture, ErrorKind, Result, create_task, running_loop, sleep};
 
 use crate::driver::{Reports, run, secs};
-use crate::parts::{callbacks, endless, error, kind, rest, say, work};
+use crate::parts::{callbacks, endless, ends, error, kind, rest, say, work};
 use crate::support::log_lines::log_lines_of;
 use crate::support::trace::Trace;
 
@@ -129,15 +129,7 @@ fn a_task_that_fails_fails_nobody_else_and_is_logged_unless_it_is_silent() {
 
 #[test]
 fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() -> Result<()> {
-    let ends: [fn(&callsoon::LoopFuture<()>) -> Result<()>; 3] = [
-        |stop| stop.set_result(()),
-        |stop| stop.set_exception(error("bad")),
-        |stop| {
-            stop.cancel();
-            Ok(())
-        },
-    ];
-    for end in ends {
+    for end in ends() {
         let trace = Trace::new();
         run(async move {
             let stop = hp::create_future::<()>()?;

@@ -6,7 +6,7 @@ use callsoon::helpers::{self as hp, ATicker, TickerOptions};
 use callsoon::{ErrorKind, Lock, Result, create_task, running_loop, sleep};
 
 use crate::driver::{run, secs};
-use crate::parts::{callbacks, error, kind, poll_once_and_drop, rest, say};
+use crate::parts::{callbacks, ends, error, kind, poll_once_and_drop, rest, say};
 use crate::support::trace::Trace;
 
 /// Says every tick until the end.
@@ -56,15 +56,7 @@ fn started_and_finished_by_hand_it_is_as_in_a_scope() -> Result<()> {
 
 #[test]
 fn its_final_future_ends_it_at_once_in_any_way() -> Result<()> {
-    let ends: [fn(&callsoon::LoopFuture<()>) -> Result<()>; 3] = [
-        |stop| stop.set_result(()),
-        |stop| stop.set_exception(error("bad")),
-        |stop| {
-            stop.cancel();
-            Ok(())
-        },
-    ];
-    for end in ends {
+    for end in ends() {
         let trace = Trace::new();
         run(async move {
             let stop = hp::create_future::<()>()?;

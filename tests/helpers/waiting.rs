@@ -4,7 +4,7 @@ use callsoon::helpers as hp;
 use callsoon::{AnyFuture, ErrorKind, LoopFuture, Result, create_task, running_loop, sleep};
 
 use crate::driver::{run, secs, turns_of};
-use crate::parts::{callbacks, endless, error, kind, poll_once_and_drop, rest, say};
+use crate::parts::{callbacks, endless, ends, error, kind, poll_once_and_drop, rest, say};
 use crate::support::trace::Trace;
 
 const NOTHING: [&dyn AnyFuture; 0] = [];
@@ -58,16 +58,8 @@ fn a_future_that_is_named_twice_counts_once() -> Result<()> {
 
 #[test]
 fn the_first_to_be_done_ends_the_wait_and_the_others_are_left_alone() -> Result<()> {
-    let ends: [fn(&LoopFuture<i32>) -> Result<()>; 3] = [
-        |future| future.set_result(1),
-        |future| future.set_exception(error("bad")),
-        |future| {
-            future.cancel();
-            Ok(())
-        },
-    ];
     run(async move {
-        for end in ends {
+        for end in ends() {
             let (one, two) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
             let later = two.clone();
             running_loop()?.call_later(secs(1), move || end(&later))?;

@@ -25,7 +25,13 @@ const FRONT_DOOR: &str = "lib.rs";
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "std",
-        &["panics.rs", "event_loop/reactor.rs", "event_loop/running.rs", "event_loop/system.rs"],
+        &[
+            "panics.rs",
+            "event_loop/reactor.rs",
+            "event_loop/running.rs",
+            "event_loop/system.rs",
+            "helpers/sync_queue.rs",
+        ],
     ),
     ("loom", &["sync.rs"]),
     ("polling", &["event_loop/reactor.rs"]),
@@ -41,7 +47,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("waker_fn", &["asyncio/waker.rs"]),
     ("crossbeam_utils", &["event_loop/reactor.rs"]),
-    ("log", &["event_loop/exceptions.rs", "event_loop/run.rs", "helpers/reporter.rs"]),
+    (
+        "log",
+        &[
+            "event_loop/exceptions.rs",
+            "event_loop/run.rs",
+            "helpers/error_catcher.rs",
+            "helpers/reporter.rs",
+        ],
+    ),
 ];
 
 /// The files where `unsafe` may stand.

@@ -120,7 +120,7 @@ impl Speaker {
 
     /// A new instance of an async generator, which this one drives.
     pub(crate) fn generator(&self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
-        self.inner(self.label(name)).as_generator(name)
+        self.inner(self.label(name)).into_generator(name)
     }
 
     /// A new instance of an async generator that a task of its own drives.
@@ -128,10 +128,10 @@ impl Speaker {
         &self,
         name: &Name,
     ) -> Result<AsyncGenerator<Value, Value>, Error> {
-        self.alone(self.label(name)).as_generator(name)
+        self.alone(self.label(name)).into_generator(name)
     }
 
-    fn as_generator(self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
+    fn into_generator(self, name: &Name) -> Result<AsyncGenerator<Value, Value>, Error> {
         let body = self.program.gens.get(name).cloned().ok_or_else(|| named("KeyError"))?;
         Ok(AsyncGenerator::new(async move |yielder| self.giving(yielder).run_generator(body).await))
     }

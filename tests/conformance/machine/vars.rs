@@ -15,6 +15,9 @@ use super::value::Value;
 /// A name in a program.
 pub(crate) type Name = Rc<str>;
 
+/// What awaits whatever a name stands for.
+pub(crate) type Waited = Pin<Box<dyn Future<Output = Result<Value, Error>>>>;
+
 /// What a name stands for.
 #[derive(Clone)]
 enum Thing {
@@ -74,10 +77,7 @@ impl Vars {
     }
 
     /// What awaits anything that can be awaited.
-    pub(crate) fn wait(
-        &self,
-        name: &str,
-    ) -> Result<Pin<Box<dyn Future<Output = Result<Value, Error>>>>, Error> {
+    pub(crate) fn wait(&self, name: &str) -> Result<Waited, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(Box::pin(future.wait())),
             Thing::Gathered(gathered) => Ok(gathered.wait()),

@@ -1,0 +1,65 @@
+//! [`Adding`]: how something is added to a streamer: Photons' keyword arguments.
+
+use alloc::rc::Rc;
+use core::fmt;
+
+use super::stream_result::{StreamContext, StreamResult};
+
+/// A function that is told of a result.
+pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
+
+/// How a task is added to a [`ResultStreamer`](super::ResultStreamer).
+#[must_use]
+pub struct Adding<V, C> {
+    pub(super) context: StreamContext<C>,
+    pub(super) on_each: Option<OnResult<V, C>>,
+    pub(super) on_done: Option<OnResult<V, C>>,
+    pub(super) force: bool,
+}
+
+impl<V, C> Default for Adding<V, C> {
+    fn default() -> Self {
+        Adding { context: StreamContext::None, on_each: None, on_done: None, force: false }
+    }
+}
+
+impl<V, C> Adding<V, C> {
+    /// Without anything special.
+    pub fn new() -> Self {
+        Adding::default()
+    }
+
+    /// What its results carry with them.
+    pub fn context(mut self, context: C) -> Self {
+        self.context = StreamContext::Given(context);
+        self
+    }
+
+    /// What is called with each value of a generator, as it comes.
+    pub fn on_each(mut self, on_each: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
+        self.on_each = Some(Rc::new(on_each));
+        self
+    }
+
+    /// What is called with the last result: that of a task, or
+    /// [`GeneratorComplete`](super::StreamValue::GeneratorComplete) of a generator that went well.
+    pub fn on_done(mut self, on_done: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
+        self.on_done = Some(Rc::new(on_done));
+        self
+    }
+
+    /// A task that comes when the streamer is finished already is let end, not cancelled.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+}
+
+impl<V, C: fmt::Debug> fmt::Debug for Adding<V, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Adding")
+            .field("context", &self.context)
+            .field("force", &self.force)
+            .finish_non_exhaustive()
+    }
+}
