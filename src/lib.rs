@@ -43,3 +43,13 @@ mod sync;
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
 pub use event_loop::*;
+
+/// The programs of the README and the docs, which have to run.
+#[cfg(all(doctest, feature = "std"))]
+mod docs {
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+
+    #[doc = include_str!("../docs/from-photons.md")]
+    mod from_photons {}
+}

@@ -1,5 +1,7 @@
 //! `TaskHolder`: tasks that are let end, or ended, before their holder goes.
 
+use std::pin::Pin;
+
 use callsoon::helpers::{self as hp, TaskHolder};
 use callsoon::{AnyFuture, ErrorKind, Result, create_task, running_loop, sleep};
 
@@ -72,6 +74,29 @@ fn tasks_that_are_added_while_the_scope_is_left_are_waited_for() -> Result<()> {
             .await?;
         say(&trace, "left")?;
         trace.expect(["3000 third done", "3000 left"]);
+        Ok(())
+    })
+}
+
+/// New tasks may well be where old ones were in memory.
+#[test]
+fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -> Result<()> {
+    /// Boxed, for it adds itself.
+    fn line(holder: TaskHolder, left: u64) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(async move {
+            sleep(secs(1)).await?;
+            if left > 1 {
+                holder.add(line(holder.clone(), left - 1))?;
+            }
+            Ok(())
+        })
+    }
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        TaskHolder::new(&stop)?
+            .scope(async |holder| holder.add(line(holder.clone(), 200)).map(drop))
+            .await?;
+        assert_eq!(running_loop()?.time(), secs(200));
         Ok(())
     })
 }
