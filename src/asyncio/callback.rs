@@ -1,6 +1,6 @@
 //! [`Callback`]: a done callback with an identity that can be compared.
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use core::any::{TypeId, type_name};
 use core::fmt;
 
@@ -61,12 +61,37 @@ impl Callback {
         Callback(Rc::new(Done(function)))
     }
 
+    /// The same callback, as long as somebody else holds it: for what is itself held by what
+    /// the callback holds.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakCallback {
+        WeakCallback(Rc::downgrade(&self.0))
+    }
+
     pub(crate) fn call(&self, future: &dyn AnyFuture) -> Result<()> {
         self.0.call(future)
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.0.name()
+    }
+}
+
+/// A callback that is not kept alive: see [`Callback::downgrade`].
+#[derive(Clone)]
+pub struct WeakCallback(Weak<dyn DoneFn>);
+
+impl WeakCallback {
+    /// The callback, if it is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Callback> {
+        self.0.upgrade().map(Callback)
+    }
+}
+
+impl fmt::Debug for WeakCallback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(WeakCallback)")
     }
 }
 

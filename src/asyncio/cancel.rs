@@ -45,6 +45,8 @@ fn pass_on(
     let Some(task) = node.task() else { return };
     let parked = task.parked.get();
     let running = parked == Parked::Running;
+    // One that was woken already goes on with what woke it, unless it throws.
+    let mut throws = parked != Parked::Waiting || task.scheduled.get();
     let mut accepted = false;
     let mut in_circle = false;
     let waits = if running { Default::default() } else { task.waits.borrow().snapshot() };
@@ -62,7 +64,8 @@ fn pass_on(
             }
         }
     }
-    if parked != Parked::Waiting || !accepted || in_circle {
+    throws |= !accepted || in_circle;
+    if throws {
         task.must_cancel(error.clone());
     }
     if parked == Parked::Foreign || in_circle {

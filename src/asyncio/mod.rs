@@ -42,7 +42,7 @@ mod watcher;
 pub use any_task::{AnyTask, all_tasks, current_task};
 pub use await_future::Await;
 pub use barrier::Barrier;
-pub use callback::Callback;
+pub use callback::{Callback, WeakCallback};
 pub use condition::Condition;
 pub use event::Event;
 pub use foreign::wrap_future;

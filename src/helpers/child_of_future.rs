@@ -9,6 +9,9 @@
 //! | exception F | exception F | cancelled | exception F | exception F |
 //! | result | result | cancelled | result | cancelled |
 //!
+//! This is what it counts as. Who awaits a child that came to an end of its own gets that end,
+//! whatever became of the parent later.
+//!
 //! The child's own future follows its parent by a callback, so a turn later; the questions
 //! ([`done`](ChildOfFuture::done), ...) look at the parent at once. `cancelled` and `result`
 //! also *change* something, as Photons' own do: where the parent has a result, they cancel the
@@ -31,6 +34,10 @@ use crate::{
 /// Ending the child leaves the parent alone. Clones are the same. The parent may be any
 /// future-like thing: its own result never becomes the child's. The rules in full are at the
 /// top of this module's source.
+///
+/// A parent keeps a callback for each of its children until that is done. So end a child that
+/// isn't needed any more, by [`cancel`](ChildOfFuture::cancel) or by having it in a
+/// [`scope`](ChildOfFuture::scope).
 ///
 /// ```
 /// use callsoon::{helpers as hp, run};
@@ -107,10 +114,10 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         let fut: LoopFuture<T> = create_future()?;
         let own = fut.clone();
         let parent_done = Callback::new(move |parent: &dyn AnyFuture| follow_parent(&own, parent));
-        // The parent's callback keeps the child's future, so that must not keep the parent.
-        let (weak, to_remove) = (parent.downgrade(), parent_done.clone());
+        // The parent holds its callback, and that the child's future: which must hold neither.
+        let (weak, to_remove) = (parent.downgrade(), parent_done.downgrade());
         fut.add_done_callback(move |_: &dyn AnyFuture| {
-            if let Some(parent) = weak.upgrade() {
+            if let (Some(parent), Some(to_remove)) = (weak.upgrade(), to_remove.upgrade()) {
                 parent.remove_done_callback(&to_remove);
             }
         });

@@ -41,6 +41,19 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
 /// of any of them goes to all; the first result goes to all; and if one was cancelled,
 /// `final_fut` is.
 ///
+/// ```
+/// use callsoon::{EventLoop, helpers as hp, run_on};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let answer = hp::create_future::<u8>()?;
+///     let (one, two) = (hp::create_future::<u8>()?, hp::create_future::<u8>()?);
+///     two.set_result(7)?;
+///     assert!(hp::find_and_apply_result(&answer, &[&one, &two])?);
+///     assert_eq!((answer.result()?, one.result()?), (7, 7));
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// [`Runtime`](crate::ErrorKind::Runtime) where one that is pending is a task.

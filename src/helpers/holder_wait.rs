@@ -51,6 +51,8 @@ impl HolderWait {
 
     pub(super) fn note_end(&self, id: FutureId) {
         self.round.borrow_mut().ends.insert(id);
+        // A task to come may have the identity of one that is gone.
+        self.called_by.borrow_mut().remove(&id);
     }
 
     /// The callback for the tasks.

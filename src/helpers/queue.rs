@@ -108,7 +108,8 @@ impl<T: 'static> Queue<T> {
         if self.0.waiter.done() { Ok(()) } else { self.0.waiter.set_result(()) }
     }
 
-    /// The values, one by one, as they come: `async for value in queue`.
+    /// The values, one by one, as they come: `async for value in queue`. An iteration that is
+    /// left can be taken up by another.
     #[must_use]
     pub fn iter(&self) -> QueueIter<T> {
         QueueIter { queue: self.clone(), stage: Stage::Fresh }
@@ -171,7 +172,8 @@ impl<T: 'static> QueueIter<T> {
     ///
     /// # Cancellation
     ///
-    /// No value is lost: it is taken out and returned in one go.
+    /// No value is lost: it is taken out and returned in one go. Dropped half-way it ends the
+    /// iteration, too; another [`iter`](Queue::iter) takes what comes.
     pub async fn next(&mut self) -> Result<Option<T>> {
         match self.stage {
             Stage::Over => return Ok(None),

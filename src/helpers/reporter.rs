@@ -28,6 +28,17 @@ pub fn silent_reporter() -> Callback {
 
 /// A done callback that logs the exception of its future, if it has one: `hp.reporter`. A
 /// cancellation is not logged. Every call gives a callback that equals the last.
+///
+/// ```
+/// use callsoon::{Error, ErrorKind, EventLoop, create_task, helpers as hp, run_on};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let task = create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "dark")) })?;
+///     task.add_done_callback(hp::reporter());
+///     assert!(hp::fut_has_callback(&task, &hp::reporter()));
+///     hp::wait_for_all_futures([&task]).await // logs "ValueError: dark" meanwhile
+/// }).unwrap();
+/// ```
 #[must_use]
 pub fn reporter() -> Callback {
     Callback::new(log_exception)

@@ -75,7 +75,8 @@ impl<T: 'static> ResettableFuture<T> {
     }
 
     /// Takes a new future if the one of the moment is done; `force` cancels that first. While
-    /// it is pending, and not forced, nothing happens.
+    /// it is pending, and not forced, nothing happens. The callbacks of the one before are let
+    /// go of, but for those that are on their way.
     pub fn reset(&self, force: bool) {
         let fut = self.fut();
         if force {

@@ -398,7 +398,8 @@ impl<V: Clone + 'static, C: Clone + 'static> StreamIter<V, C> {
     ///
     /// # Cancellation
     ///
-    /// No result is lost: it is taken and returned in one go.
+    /// No result is lost: it is taken and returned in one go. Dropped half-way it ends the
+    /// iteration, too; another [`iter`](ResultStreamer::iter) takes what comes.
     pub async fn next(&mut self) -> Result<Option<StreamResult<V, C>>> {
         if self.over {
             return Ok(None);

@@ -7,6 +7,22 @@ use crate::{AsyncGenerator, Error, ErrorKind, Result};
 ///
 /// That the generator ends on its way is what is wanted, and no error.
 ///
+/// ```
+/// use callsoon::{EventLoop, generator, helpers as hp, run_on};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let numbers = generator(async |y| {
+///         y.give(1).await?;
+///         y.give(2).await.map(drop)
+///     });
+///     assert_eq!(numbers.next().await?, Some(1));
+///     let stopped = hp::stop_async_generator(&numbers, None, None).await;
+///     assert!(stopped.unwrap_err().is_cancelled()); // the body lets it through
+///     assert_eq!(numbers.next().await?, None);
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// `exc` itself, if the generator lets it through; what else its body fails with.

@@ -18,7 +18,8 @@ use crate::{AnyFuture, Callback, Error, Result, Task, Watcher};
 ///
 /// While its final future is pending, [`finish`](TaskHolder::finish) waits for the tasks, and
 /// for those that are added meanwhile. When that future is done, or `finish` is given an
-/// error, they are cancelled first. Clones are the same holder.
+/// error, they are cancelled first, and their clean-up is waited for. Clones are the same holder.
+/// Without a [`scope`](TaskHolder::scope), call `finish` whatever happens in between.
 ///
 /// ```
 /// use std::time::Duration;

@@ -222,7 +222,31 @@ impl ATicker {
     }
 
     /// Has the next tick come `every` after the last, and, with `set_new_every`, those after it
-    /// too. A tick that would be over already comes at once.
+    /// too; without, those keep their times. A tick that would be over already comes at once.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use callsoon::{EventLoop, helpers as hp, run_on, running_loop};
+    ///
+    /// run_on(&EventLoop::with_virtual_time(), async {
+    ///     let mut at = Vec::new();
+    ///     let options = hp::TickerOptions { max_iterations: Some(7), ..Default::default() };
+    ///     let ticker = hp::ATicker::new(Duration::from_secs(10), options)?;
+    ///     ticker.scope(async |ticker| {
+    ///         while let Some((number, _until_next)) = ticker.next().await? {
+    ///             at.push(running_loop()?.time().as_secs());
+    ///             match number {
+    ///                 3 => ticker.change_after(Duration::from_secs(20), true)?,
+    ///                 5 => ticker.change_after(Duration::from_secs(40), false)?,
+    ///                 _ => {}
+    ///             }
+    ///         }
+    ///         Ok(())
+    ///     }).await?;
+    ///     assert_eq!(at, [0, 10, 20, 40, 60, 100, 120]);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
     ///
     /// # Errors
     ///

@@ -13,6 +13,18 @@ pub type Process<T> = Rc<dyn Fn(&dyn FutureLike<T>, &dyn FutureLike<T>)>;
 /// `errors_only`, its result. A `to` that is done stays as it is. After a result (also with
 /// `errors_only`) `process` is called.
 ///
+/// ```
+/// use callsoon::{EventLoop, helpers as hp, run_on};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let answer = hp::create_future::<u8>()?;
+///     let task = hp::async_as_background(async { Ok(2_u8) }, false)?;
+///     task.add_done_callback(hp::transfer_result(&answer, false, None));
+///     assert_eq!(answer.await?, 2);
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
 /// The callback goes on a future of `T`. On one of another type it does nothing but return a
 /// [`Type`](crate::ErrorKind::Type) error, which the loop's exception handler is told.
 pub fn transfer_result<T: Clone + 'static>(

@@ -14,6 +14,23 @@ use crate::{AnyFuture, Callback, LoopFuture, Result, running_loop};
 /// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice counts once. A
 /// future-like thing that stands on another counts as done when *that* calls back.
 ///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{AnyFuture, EventLoop, create_task, helpers as hp, run_on, sleep};
+///
+/// run_on(&EventLoop::with_virtual_time(), async {
+///     let door = hp::create_future::<&str>()?;
+///     let task = create_task(sleep(Duration::from_secs(5)))?;
+///     let both: [&dyn AnyFuture; 2] = [&door, &task];
+///     door.cancel();
+///     hp::wait_for_first_future(both).await?; // however it ended
+///     assert!(!task.done());
+///     hp::wait_for_all_futures(both).await?;
+///     assert!(task.done());
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
 /// # Errors
 ///
 /// The cancellation of the task that waits.

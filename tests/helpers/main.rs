@@ -20,6 +20,7 @@ mod results;
 mod scopes;
 mod stop_generator;
 mod streamed_errors;
+mod sync_queue;
 mod task_holder;
 mod ticker;
 mod ticker_timing;

@@ -160,3 +160,20 @@ fn a_streamer_that_is_left_with_results_in_it_goes_with_its_last_handle() {
     settle(&event_loop);
     assert_eq!(alive.get(), 0);
 }
+
+#[test]
+fn children_go_with_a_parent_that_nobody_holds() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (counted, alive) = Counted::new();
+    let made = event_loop.run_until_complete(async move {
+        let parent = hp::create_future::<()>()?;
+        let child = ChildOfFuture::<Counted>::new(&parent)?;
+        let grandchild = ChildOfFuture::<()>::new(&child)?;
+        let held = counted.clone();
+        grandchild.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+        Ok(())
+    });
+    made.unwrap();
+    settle(&event_loop);
+    assert_eq!(alive.get(), 0);
+}

@@ -239,3 +239,26 @@ fn a_pauser_holds_the_ticks_up_while_it_is_locked() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn a_change_to_no_time_between_the_ticks_is_survived_without_a_least_wait() {
+    let at = run(async {
+        let options = TickerOptions { min_wait: MinWait::None, ..times(4) };
+        let ticker = ATicker::new(secs(1), options)?;
+        let mut at = Vec::new();
+        let now = running_loop()?;
+        ticker
+            .scope(async |ticker| {
+                while let Some((number, _)) = ticker.next().await? {
+                    at.push(now.time().as_secs());
+                    if number == 2 {
+                        ticker.change_after(Duration::ZERO, true)?;
+                    }
+                }
+                Ok(())
+            })
+            .await?;
+        Ok(at)
+    });
+    assert_eq!(at.unwrap(), [0, 1, 1, 1]);
+}
