@@ -18,13 +18,14 @@
 //! child's own future there and then.
 
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::any::Any;
 use core::fmt;
 use core::future::IntoFuture;
 
 use super::named_future::{create_future, fut_to_string};
 use super::resettable_future::ResettableFuture;
+use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, Result, WeakFuture,
 };
@@ -254,29 +255,11 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     }
 }
 
-impl<T: Clone + 'static> AnyFuture for ChildOfFuture<T> {
-    fn done(&self) -> bool {
-        self.done()
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancelled()
-    }
-
-    fn cancel(&self) -> bool {
-        self.cancel()
-    }
-
-    fn exception(&self) -> Result<Option<Error>> {
-        self.exception()
-    }
+stands_on_a_future! {
+    ChildOfFuture
 
     fn outcome(&self) -> Result<()> {
         self.result().map(drop)
-    }
-
-    fn set_exception(&self, error: Error) -> Result<()> {
-        self.set_exception(error)
     }
 
     fn check_settable(&self) -> Result<()> {
@@ -287,79 +270,9 @@ impl<T: Clone + 'static> AnyFuture for ChildOfFuture<T> {
         self.cancel_parent();
     }
 
-    fn add_callback(&self, callback: Callback) {
-        self.fut().add_callback(callback);
-    }
-
-    fn remove_done_callback(&self, callback: &Callback) -> usize {
-        self.fut().remove_done_callback(callback)
-    }
-
-    fn has_callback(&self, callback: &Callback) -> bool {
-        self.fut().has_callback(callback)
-    }
-
-    fn id(&self) -> FutureId {
-        FutureId::of(&self.0)
-    }
-
-    fn name(&self) -> String {
-        self.0.name.as_ref().map_or_else(String::new, |name| name.to_string())
-    }
-
-    fn to_any(&self) -> Rc<dyn AnyFuture> {
-        Rc::new(self.clone())
-    }
-
     /// What keeps a child's callbacks is its own future.
     fn downgrade(&self) -> WeakFuture {
         self.fut().downgrade()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl<T: Clone + 'static> FutureLike<T> for ChildOfFuture<T> {
-    fn result(&self) -> Result<T> {
-        self.result()
-    }
-
-    fn set_result(&self, value: T) -> Result<()> {
-        self.set_result(value)
-    }
-
-    fn wait(&self) -> Await<T> {
-        self.fut().wait()
-    }
-
-    fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
-        Rc::new(self.clone())
-    }
-}
-
-impl<T: Clone + 'static> IntoFuture for ChildOfFuture<T> {
-    type Output = Result<T>;
-    type IntoFuture = Await<T>;
-
-    fn into_future(self) -> Await<T> {
-        self.wait()
-    }
-}
-
-impl<T: Clone + 'static> IntoFuture for &ChildOfFuture<T> {
-    type Output = Result<T>;
-    type IntoFuture = Await<T>;
-
-    fn into_future(self) -> Await<T> {
-        self.wait()
-    }
-}
-
-impl<T: 'static> Clone for ChildOfFuture<T> {
-    fn clone(&self) -> Self {
-        ChildOfFuture(self.0.clone())
     }
 }
 

@@ -15,6 +15,7 @@ mod queue;
 mod reporter;
 mod resettable_future;
 mod result_streamer;
+mod stands_on_a_future;
 mod stop_generator;
 mod stream_result;
 #[cfg(feature = "std")]

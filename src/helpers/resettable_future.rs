@@ -1,13 +1,14 @@
 //! [`ResettableFuture`]: a future that can be made new.
 
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::any::Any;
 use core::cell::RefCell;
 use core::fmt;
 use core::future::IntoFuture;
 
 use super::named_future::{create_future_on, fut_to_string};
+use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
     WeakFuture, running_loop,
@@ -150,113 +151,26 @@ impl<T: 'static> ResettableFuture<T> {
     }
 }
 
-impl<T: 'static> AnyFuture for ResettableFuture<T> {
-    fn done(&self) -> bool {
-        self.done()
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancelled()
-    }
-
-    fn cancel(&self) -> bool {
-        self.cancel()
-    }
-
-    fn exception(&self) -> Result<Option<Error>> {
-        self.exception()
-    }
+stands_on_a_future! {
+    ResettableFuture
 
     fn outcome(&self) -> Result<()> {
         self.fut().outcome()
-    }
-
-    fn set_exception(&self, error: Error) -> Result<()> {
-        self.set_exception(error)
     }
 
     fn check_settable(&self) -> Result<()> {
         self.fut().check_settable()
     }
 
-    fn add_callback(&self, callback: Callback) {
-        self.fut().add_callback(callback);
-    }
-
-    fn remove_done_callback(&self, callback: &Callback) -> usize {
-        self.fut().remove_done_callback(callback)
-    }
-
-    fn has_callback(&self, callback: &Callback) -> bool {
-        self.fut().has_callback(callback)
-    }
-
-    fn id(&self) -> FutureId {
-        FutureId::of(&self.0)
-    }
-
-    fn name(&self) -> String {
-        self.0.name.as_ref().map_or_else(String::new, |name| name.to_string())
-    }
-
-    fn to_any(&self) -> Rc<dyn AnyFuture> {
-        Rc::new(self.clone())
-    }
-
     fn downgrade(&self) -> WeakFuture {
         let weak = Rc::downgrade(&self.0);
         WeakFuture::new(move || Some(Rc::new(ResettableFuture(weak.upgrade()?))))
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-}
-
-impl<T: Clone + 'static> FutureLike<T> for ResettableFuture<T> {
-    fn result(&self) -> Result<T> {
-        self.result()
-    }
-
-    fn set_result(&self, value: T) -> Result<()> {
-        self.set_result(value)
-    }
-
-    fn wait(&self) -> Await<T> {
-        self.fut().into_future()
-    }
-
-    fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
-        Rc::new(self.clone())
-    }
-}
-
-impl<T: Clone + 'static> IntoFuture for ResettableFuture<T> {
-    type Output = Result<T>;
-    type IntoFuture = Await<T>;
-
-    fn into_future(self) -> Await<T> {
-        self.wait()
-    }
-}
-
-impl<T: Clone + 'static> IntoFuture for &ResettableFuture<T> {
-    type Output = Result<T>;
-    type IntoFuture = Await<T>;
-
-    fn into_future(self) -> Await<T> {
-        self.wait()
-    }
-}
-
-impl<T: 'static> Clone for ResettableFuture<T> {
-    fn clone(&self) -> Self {
-        ResettableFuture(self.0.clone())
     }
 }
 
 impl<T: 'static> fmt::Debug for ResettableFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<ResettableFuture#{}{}>", self.name(), fut_to_string(&self.fut(), false))
+        let name = self.0.name.as_deref().unwrap_or_default();
+        write!(f, "<ResettableFuture#{name}{}>", fut_to_string(&self.fut(), false))
     }
 }
