@@ -258,6 +258,8 @@ macro_rules! impl_handle {
             /// what [`remove_done_callback`](Self::remove_done_callback) takes. It is called by way
             /// of the ready queue, in the order of adding; on a future that is done already,
             /// in the next turn. The same one may be added often, and is called that often.
+            ///
+            /// A closure has to say what it takes: `|future: &dyn AnyFuture| ...`.
             pub fn add_done_callback(&self, callback: impl Into<Callback>) -> Callback {
                 let callback = callback.into();
                 node::add(&self.node(), Waiting::Callback(callback.clone()));
