@@ -50,10 +50,10 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
     let to = outer.clone();
     let passes_on = Callback::new(move |inner: &dyn AnyFuture| pass_on(inner, &to));
     inner.add_callback(passes_on.clone());
-    // The callback keeps the outer future, so that must not keep the inner one.
-    let weak = inner.downgrade();
+    // The inner future holds its callback, and that the outer one: which must hold neither.
+    let (inner, passes_on) = (inner.downgrade(), passes_on.downgrade());
     outer.add_done_callback(move |_: &dyn AnyFuture| {
-        if let Some(inner) = weak.upgrade() {
+        if let (Some(inner), Some(passes_on)) = (inner.upgrade(), passes_on.upgrade()) {
             inner.remove_done_callback(&passes_on);
         }
     });

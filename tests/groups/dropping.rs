@@ -2,10 +2,12 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 
 use callsoon::{
-    EventLoop, Result, TaskGroup, current_task, gather, running_loop, shield, sleep, timeout,
+    AnyFuture, EventLoop, Result, TaskGroup, current_task, gather, running_loop, shield, sleep,
+    timeout,
 };
 
 use crate::driver::{Reports, run, secs};
@@ -102,4 +104,19 @@ fn a_loop_closed_in_the_middle_of_it_all_drops_it_all() {
     event_loop.set_exception_handler(Some(std::rc::Rc::new(|_, _| ())));
     event_loop.close().unwrap();
     trace.expect(["the body is dropped"]);
+}
+
+#[test]
+fn a_shield_goes_with_an_inner_future_that_nobody_ends() {
+    let held = Rc::new(());
+    let watch = Rc::downgrade(&held);
+    let event_loop = EventLoop::with_virtual_time();
+    let shielded = event_loop.run_until_complete(async move {
+        let inner = running_loop()?.create_future::<()>();
+        let outer = shield(&inner)?;
+        outer.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+        Ok(())
+    });
+    shielded.unwrap();
+    assert!(watch.upgrade().is_none(), "shield and inner future keep each other");
 }
