@@ -4,7 +4,7 @@
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
-//! `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
+//! `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
@@ -33,6 +33,7 @@ mod task_group;
 mod task_slab;
 mod tasks;
 mod timeout;
+mod timer;
 mod wait;
 mod wait_for;
 mod waiters;

@@ -5,10 +5,10 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::future::LoopFuture;
 use super::tasks::Tasks;
+use super::timer::{Timer, release};
 use crate::error::Result;
-use crate::event_loop::{TimerHandle, running_loop};
+use crate::event_loop::running_loop;
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
 /// as [`yield_now`].
@@ -38,25 +38,8 @@ pub async fn sleep(delay: Duration) -> Result<()> {
     let on = running_loop()?;
     let over = on.create_future();
     let promise = over.clone();
-    let _timer = Timer(on.call_later(delay, move || wake(&promise))?);
+    let _timer = Timer::start(&on, Some(delay), move || release(&promise))?;
     over.await
-}
-
-/// A future that was cancelled meanwhile stays so.
-fn wake(promise: &LoopFuture<()>) {
-    if !promise.done() {
-        // It was pending a moment ago, and nobody else can come between.
-        let _ = promise.set_result(());
-    }
-}
-
-/// A timer that goes when nobody sleeps any more.
-struct Timer(TimerHandle);
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        self.0.cancel();
-    }
 }
 
 /// Lets the loop go on for one turn: `asyncio.sleep(0)`, the bare yield. What is scheduled

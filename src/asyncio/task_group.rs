@@ -18,7 +18,7 @@ use super::any_task::{AnyTask, current_task};
 use super::future::LoopFuture;
 use super::future_like::AnyFuture;
 use super::task::Task;
-use super::wait::release;
+use super::timer::release;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
 

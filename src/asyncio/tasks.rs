@@ -33,9 +33,7 @@ struct Step {
     thrown: Cell<Option<Error>>,
     /// The task gives way until the next turn.
     yields: Cell<bool>,
-    /// The how manieth of the loop it is; 0 while there is none.
-    number: Cell<u64>,
-    /// How many there were.
+    /// How many there were, this one included.
     count: Cell<u64>,
 }
 
@@ -104,12 +102,10 @@ impl Tasks {
         self.step.thrown.set(thrown);
         self.step.yields.set(false);
         self.step.count.set(self.step.count.get() + 1);
-        self.step.number.set(self.step.count.get());
     }
 
     /// Ends the step. Gives back what was to be thrown and met none of our futures.
     pub(crate) fn leave(&self) -> Option<Error> {
-        self.step.number.set(0);
         let task = self.step.task.take();
         drop(task);
         self.step.thrown.take()
@@ -128,8 +124,9 @@ impl Tasks {
         self.step.thrown.set(Some(error));
     }
 
+    /// The how manieth step of the loop it is; 0 while there is none.
     pub(crate) fn step_number(&self) -> u64 {
-        self.step.number.get()
+        if self.step.task.borrow().is_some() { self.step.count.get() } else { 0 }
     }
 
     /// The task that is polled asks for a step in the next turn.

@@ -11,8 +11,9 @@ use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::AnyFuture;
 use super::queue::Queue;
+use super::timer::{Timer, release};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopRef, TimerHandle, running_loop};
+use crate::event_loop::running_loop;
 
 /// What [`wait`] waits for.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -233,11 +234,6 @@ fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<F> {
     futures.into_iter().filter(|future| seen.insert(future.id())).collect()
 }
 
-/// Lets go on who awaits `waiter`. One that was cancelled meanwhile stays so.
-pub(super) fn release(waiter: &LoopFuture<()>) -> Result<()> {
-    if waiter.done() { Ok(()) } else { waiter.set_result(()) }
-}
-
 /// A callback on many futures, taken back when it is not waited for any more.
 pub(super) struct Callbacks<'a, F: AnyFuture> {
     futures: &'a [F],
@@ -257,28 +253,6 @@ impl<F: AnyFuture> Drop for Callbacks<'_, F> {
     fn drop(&mut self) {
         for future in self.futures {
             future.remove_done_callback(&self.callback);
-        }
-    }
-}
-
-/// A timer, if there is to be one, that goes when nobody waits any more.
-#[derive(Default)]
-struct Timer(Option<TimerHandle>);
-
-impl Timer {
-    fn start(
-        on: &LoopRef,
-        delay: Option<Duration>,
-        callback: impl FnOnce() -> Result<()> + 'static,
-    ) -> Result<Timer> {
-        delay.map(|delay| on.call_later(delay, callback)).transpose().map(Timer)
-    }
-}
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        if let Some(timer) = &self.0 {
-            timer.cancel();
         }
     }
 }

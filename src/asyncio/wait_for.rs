@@ -9,7 +9,8 @@ use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike};
 use super::runner::EnsureFuture;
 use super::timeout::Timeout;
-use super::wait::{Callbacks, release};
+use super::timer::release;
+use super::wait::Callbacks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::running_loop;
 

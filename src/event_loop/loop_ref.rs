@@ -235,10 +235,6 @@ impl LoopRef {
         if !self.is_running() && !self.0.inbox.is_empty() {
             self.take_mail();
         }
-        self.enqueue(job);
-    }
-
-    fn enqueue(&self, job: Rc<dyn Job>) {
         if !self.is_closed() {
             self.0.ready.push(job);
         }
