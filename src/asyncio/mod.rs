@@ -55,7 +55,7 @@ pub use lock::{Lock, LockGuard};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 #[cfg(feature = "std")]
 pub use runner::run;
-pub use runner::{EnsureFuture, run_on};
+pub use runner::{EnsureFuture, Runner, run_on};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 pub use shield::shield;
 pub use sleep::{YieldNow, sleep, yield_now};

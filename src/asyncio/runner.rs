@@ -1,7 +1,9 @@
-//! [`run`]: a main task, and an orderly end: asyncio's `Runner`.
+//! [`Runner`] and [`run`]: main tasks, and an orderly end: asyncio's `runners`.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
+use core::fmt;
 use core::future::Future;
 
 use super::any_task::AnyTask;
@@ -9,7 +11,7 @@ use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike};
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{EventLoop, ExceptionContext, LoopRef};
+use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
 
 /// What can be run until it is done: a Rust future, which becomes a task, or a future or task
 /// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
@@ -53,7 +55,7 @@ fn check_loop(own: &LoopRef, on: &LoopRef) -> Result<()> {
 }
 
 fn stop_loop(_done: &dyn AnyFuture) {
-    if let Ok(on) = crate::event_loop::running_loop() {
+    if let Ok(on) = running_loop() {
         on.stop();
     }
 }
@@ -144,13 +146,146 @@ pub(crate) fn all_done(on: &LoopRef, tasks: &[AnyTask]) -> LoopFuture<()> {
     done
 }
 
+/// A loop of one's own, on which main tasks run one after the other, and its orderly end:
+/// asyncio's `Runner`.
+///
+/// The loop is made when it is needed first, by [`run`](Runner::run) or
+/// [`get_loop`](Runner::get_loop). What a main task leaves behind is there for the next one:
+/// tasks go on, timers wait, generators stay open. [`close`](Runner::close) ends all of that. A
+/// `Runner` that is dropped without it closes its loop as a dropped [`EventLoop`] is closed:
+/// nothing runs any more, and the tasks that were pending are reported.
+///
+/// ```
+/// use callsoon::{EventLoop, Runner};
+///
+/// let runner = Runner::with_loop_factory(EventLoop::with_virtual_time);
+/// let task = runner.run(async { callsoon::create_task(async { Ok(6) }) })?;
+/// assert_eq!(runner.run(async { Ok(task.await? * 7) })?, 42);
+/// runner.close()?;
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub struct Runner {
+    state: RefCell<State>,
+    debug: Option<bool>,
+}
+
+enum State {
+    /// None while the factory makes the loop, and for ever if it panicked.
+    Created(Option<Box<dyn FnOnce() -> EventLoop>>),
+    Initialized(Rc<EventLoop>),
+    Closed,
+}
+
+impl Runner {
+    /// One that will run on an [`EventLoop::new`].
+    #[cfg(feature = "std")]
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "a default would hide a whole loop")]
+    pub fn new() -> Runner {
+        Runner::with_loop_factory(EventLoop::new)
+    }
+
+    /// One whose loop `factory` makes when it is needed: asyncio's `loop_factory`.
+    #[must_use]
+    pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
+        let state = RefCell::new(State::Created(Some(Box::new(factory))));
+        Runner { state, debug: None }
+    }
+
+    /// The same, with the loop in debug mode or out of it whatever the factory did: asyncio's
+    /// `debug`. See [`set_debug`](LoopRef::set_debug).
+    #[must_use]
+    pub fn with_debug(self, debug: bool) -> Runner {
+        Runner { debug: Some(debug), ..self }
+    }
+
+    /// The loop on which all runs, made now if it was not before.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](ErrorKind::Closed) after `close`; [`Runtime`](ErrorKind::Runtime) while the
+    /// factory makes the loop, and for ever if it panicked.
+    pub fn get_loop(&self) -> Result<LoopRef> {
+        self.event_loop().map(|event_loop| LoopRef::clone(&event_loop))
+    }
+
+    /// Runs `main` as a task until it is over, and returns its result. Whatever else is on the
+    /// loop goes on meanwhile, and is left there.
+    ///
+    /// # Errors
+    ///
+    /// `main`'s own; [`Runtime`](ErrorKind::Runtime) if a loop runs on this thread, this one or
+    /// another; otherwise as [`get_loop`](Runner::get_loop) and
+    /// [`run_until_complete`](EventLoop::run_until_complete).
+    #[track_caller]
+    pub fn run<T: Clone + 'static>(
+        &self,
+        main: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<T> {
+        if running_loop().is_ok() {
+            let message = "Runner.run() cannot be called from a running event loop";
+            return Err(Error::runtime(message));
+        }
+        self.event_loop()?.run_until_complete(main)
+    }
+
+    /// Ends what is left and closes the loop, as [`wind_down`](EventLoop::wind_down) does.
+    /// Closing again does nothing, and neither does closing before there is a loop: one may
+    /// still be made.
+    ///
+    /// # Errors
+    ///
+    /// As `wind_down`. Where a loop runs, tasks may have been cancelled, but the loop stays
+    /// open and the runner can be used and closed again.
+    pub fn close(&self) -> Result<()> {
+        let event_loop = match &*self.state.borrow() {
+            State::Initialized(event_loop) => event_loop.clone(),
+            _ => return Ok(()),
+        };
+        let ended = event_loop.wind_down();
+        if event_loop.is_closed() {
+            let before = self.state.replace(State::Closed);
+            drop(before);
+        }
+        ended
+    }
+
+    fn event_loop(&self) -> Result<Rc<EventLoop>> {
+        let factory = match &mut *self.state.borrow_mut() {
+            State::Created(factory) => factory.take(),
+            State::Initialized(event_loop) => return Ok(event_loop.clone()),
+            State::Closed => return Err(Error::new(ErrorKind::Closed, "Runner is closed")),
+        };
+        let Some(factory) = factory else {
+            return Err(Error::runtime("Runner has no event loop yet"));
+        };
+        let event_loop = Rc::new(factory());
+        if let Some(debug) = self.debug {
+            event_loop.set_debug(debug);
+        }
+        self.state.replace(State::Initialized(event_loop.clone()));
+        Ok(event_loop)
+    }
+}
+
+impl fmt::Debug for Runner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &*self.state.borrow() {
+            State::Created(_) => "<Runner [created]>",
+            State::Initialized(_) => "<Runner [initialized]>",
+            State::Closed => "<Runner [closed]>",
+        })
+    }
+}
+
 /// Runs `main` on a new loop, and ends what it leaves behind: `asyncio.run`. When `main` is
 /// over, the tasks that are not are cancelled, oldest first, and awaited; async generators are
-/// closed; then the loop is.
+/// closed; then the loop is. For several mains on one loop there is [`Runner`](crate::Runner).
 ///
 /// # Errors
 ///
 /// `main`'s own. If `main` went well, what went wrong in the winding down.
+/// [`Runtime`](crate::ErrorKind::Runtime) if a loop runs on this thread.
 ///
 /// ```
 /// let answer = callsoon::run(async {
@@ -161,7 +296,12 @@ pub(crate) fn all_done(on: &LoopRef, tasks: &[AnyTask]) -> LoopFuture<()> {
 /// ```
 #[cfg(feature = "std")]
 pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
-    run_on(&EventLoop::new(), main)
+    if running_loop().is_ok() {
+        return Err(Error::runtime("run() cannot be called from a running event loop"));
+    }
+    let runner = Runner::new();
+    let outcome = runner.run(main);
+    main_first(outcome, runner.close())
 }
 
 /// As [`run`](crate::run), on a loop that the caller has made: one with virtual time, or on a
@@ -174,12 +314,13 @@ pub fn run_on<T: Clone + 'static>(
     event_loop: &EventLoop,
     main: impl Future<Output = Result<T>> + 'static,
 ) -> Result<T> {
-    let outcome = event_loop.run_until_complete(main);
-    let ended = event_loop.wind_down();
+    main_first(event_loop.run_until_complete(main), event_loop.wind_down())
+}
+
+/// What main says comes first; that something stalled after it follows from it.
+fn main_first<T>(outcome: Result<T>, ended: Result<()>) -> Result<T> {
     match (&outcome, ended) {
-        // What main says comes first; that something stalled follows from it.
-        (Err(_), _) => outcome,
         (Ok(_), Err(error)) if error.kind() != ErrorKind::Stalled => Err(error),
-        (Ok(_), _) => outcome,
+        _ => outcome,
     }
 }

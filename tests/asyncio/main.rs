@@ -23,6 +23,7 @@ mod generators;
 mod generators_ending;
 mod model;
 mod reports;
+mod runners;
 mod running;
 mod several;
 mod sleeping;
