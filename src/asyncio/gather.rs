@@ -192,7 +192,8 @@ impl<T, R> Gathering<T, R> {
             return Ok(());
         }
         if self.children.cancelled.get() {
-            let error = child.exception().err();
+            // Not who ended last, but who stands last in the list.
+            let error = self.children.all.last().and_then(|last| last.exception().err());
             return self.outer.set_exception(error.unwrap_or(Error::cancelled()));
         }
         match (self.collect)(&self.children.all) {

@@ -221,3 +221,32 @@ fn nobody_need_hold_it_for_its_callbacks_to_run() {
     })
     .unwrap();
 }
+
+/// Whichever of the children ends last: that of the last in the list has the word.
+#[test]
+fn a_cancellation_that_was_accepted_ends_in_the_words_of_the_last_child_in_the_list() {
+    run(async {
+        let trace = Trace::new();
+        for own_is_last in [true, false] {
+            let (own, slow) = (pending()?, cleans_up(&trace, "slow")?);
+            own.cancel_with("its own");
+            yield_now().await?;
+            let mut children: [&dyn FutureLike<&'static str>; 2] = [&slow, &own];
+            if !own_is_last {
+                children.reverse();
+            }
+            let outer = gather_outcomes(children)?;
+            assert!(outer.cancel_with("enough"));
+            let expected = if own_is_last { "its own" } else { "enough" };
+            assert_eq!(outer.await.unwrap_err().message(), expected);
+        }
+        let (slow, result) = (cleans_up(&trace, "slow")?, done("a result")?);
+        yield_now().await?;
+        let children: [&dyn FutureLike<&'static str>; 2] = [&slow, &result];
+        let outer = gather_outcomes(children)?;
+        assert!(outer.cancel_with("enough"));
+        assert_eq!(shown(outer.await), "CancelledError");
+        Ok(())
+    })
+    .unwrap();
+}
