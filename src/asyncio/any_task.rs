@@ -95,6 +95,10 @@ impl AnyFuture for AnyTask {
         true
     }
 
+    fn get_loop(&self) -> LoopRef {
+        self.0.core().home().on().clone()
+    }
+
     fn id(&self) -> FutureId {
         FutureId::of(&self.0)
     }

@@ -331,6 +331,10 @@ macro_rules! impl_handle {
                 true
             }
 
+            fn get_loop(&self) -> LoopRef {
+                self.get_loop()
+            }
+
             fn id(&self) -> FutureId {
                 self.id()
             }

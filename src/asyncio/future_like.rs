@@ -11,7 +11,8 @@ use super::callback::Callback;
 use super::future::LoopFuture;
 use super::task::Task;
 use super::watcher::Watcher;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::LoopRef;
 
 /// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -95,6 +96,9 @@ pub trait AnyFuture: fmt::Debug {
     fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
         false
     }
+
+    /// The loop that it belongs to: asyncio's `get_loop`.
+    fn get_loop(&self) -> LoopRef;
 
     /// Its identity, the same for all handles of one future.
     fn id(&self) -> FutureId;
@@ -187,6 +191,10 @@ macro_rules! any_future_behind {
                 (**self).watch(watcher, token)
             }
 
+            fn get_loop(&self) -> LoopRef {
+                (**self).get_loop()
+            }
+
             fn id(&self) -> FutureId {
                 (**self).id()
             }
@@ -251,4 +259,16 @@ pub trait FutureLike<T: Clone + 'static>: AnyFuture {
 
     /// The same future, owned, as a future of `T`.
     fn to_future_like(&self) -> Rc<dyn FutureLike<T>>;
+}
+
+/// # Errors
+///
+/// [`Value`](ErrorKind::Value) if `future` belongs to another loop than `on`.
+pub(super) fn check_loop(future: &(impl AnyFuture + ?Sized), on: &LoopRef) -> Result<()> {
+    if future.get_loop().ptr_eq(on) {
+        return Ok(());
+    }
+    let message = "The future belongs to a different loop than the one specified as the loop \
+                   argument";
+    Err(Error::new(ErrorKind::Value, message))
 }

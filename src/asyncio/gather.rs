@@ -12,7 +12,7 @@ use core::ops::Deref;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike};
+use super::future_like::{AnyFuture, FutureLike, check_loop};
 use super::task::Task;
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
@@ -33,7 +33,8 @@ use crate::event_loop::running_loop;
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// [`Value`](crate::ErrorKind::Value) for children of different loops;
+/// [`Runtime`](crate::ErrorKind::Runtime) for none at all where no loop runs.
 ///
 /// # Cancellation
 ///
@@ -68,7 +69,8 @@ pub fn gather<T: Clone + 'static>(
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// [`Value`](crate::ErrorKind::Value) for children of different loops;
+/// [`Runtime`](crate::ErrorKind::Runtime) for none at all where no loop runs.
 ///
 /// # Cancellation
 ///
@@ -154,7 +156,13 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     ends: Ends,
     collect: fn(&[Child<T>]) -> Result<R>,
 ) -> Result<LoopFuture<R>> {
-    let on = running_loop()?;
+    let on = match children.all.first() {
+        Some(child) => child.get_loop(),
+        None => running_loop()?,
+    };
+    for child in &children.all {
+        check_loop(&**child, &on)?;
+    }
     let cancels = children.clone();
     let outer = LoopFuture::with_cancel(&on, move |error| cancels.cancel(&error));
     let unique = children.unique();

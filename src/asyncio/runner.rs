@@ -8,7 +8,7 @@ use core::future::Future;
 
 use super::any_task::AnyTask;
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike};
+use super::future_like::{AnyFuture, FutureLike, check_loop};
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
@@ -33,25 +33,16 @@ impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T
 
 impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
     fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
-        check_loop(&self.get_loop(), on)?;
+        check_loop(&self, on)?;
         Ok(Rc::new(self))
     }
 }
 
 impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
     fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
-        check_loop(&self.get_loop(), on)?;
+        check_loop(&self, on)?;
         Ok(Rc::new(self))
     }
-}
-
-fn check_loop(own: &LoopRef, on: &LoopRef) -> Result<()> {
-    if own.ptr_eq(on) {
-        return Ok(());
-    }
-    let message = "The future belongs to a different loop than the one specified as the loop \
-                   argument";
-    Err(Error::new(ErrorKind::Value, message))
 }
 
 fn stop_loop(_done: &dyn AnyFuture) {

@@ -4,7 +4,6 @@ use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::running_loop;
 
 /// A future that ends as `inner` does, and whose cancellation `inner` doesn't feel:
 /// `asyncio.shield`.
@@ -18,7 +17,7 @@ use crate::event_loop::running_loop;
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// None for futures and tasks.
 ///
 /// # Cancellation
 ///
@@ -42,7 +41,7 @@ use crate::event_loop::running_loop;
 /// }).unwrap();
 /// ```
 pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
-    let outer = running_loop()?.create_future();
+    let outer = inner.get_loop().create_future();
     if inner.done() {
         pass_on(&*inner.to_any(), &outer)?;
         return Ok(outer);

@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
-use super::future_like::AnyFuture;
+use super::future_like::{AnyFuture, check_loop};
 use super::queue::Queue;
 use super::timer::{Timer, release};
 use crate::error::{Error, ErrorKind, Result};
@@ -107,7 +107,8 @@ async fn wait_until<F: AnyFuture>(
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs;
+/// [`Value`](crate::ErrorKind::Value) for a future of another one.
 ///
 /// ```
 /// use std::time::Duration;
@@ -135,6 +136,9 @@ pub fn as_completed<F: AnyFuture>(
 ) -> Result<AsCompleted<F>> {
     let on = running_loop()?;
     let futures = unique(futures);
+    for future in &futures {
+        check_loop(future, &on)?;
+    }
     let missing = Rc::new(Missing {
         count: Cell::new(futures.len()),
         arrived: Queue::new(0),

@@ -27,7 +27,8 @@ use super::named_future::{create_future, fut_to_string};
 use super::resettable_future::ResettableFuture;
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
-    AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, Result, WeakFuture,
+    AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
+    WeakFuture,
 };
 
 /// A future that is done when its own end comes or its parent's: `hp.ChildOfFuture`.

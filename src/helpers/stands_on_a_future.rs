@@ -40,6 +40,10 @@ macro_rules! stands_on_a_future {
                 self.fut().has_callback(callback)
             }
 
+            fn get_loop(&self) -> LoopRef {
+                self.fut().get_loop()
+            }
+
             fn id(&self) -> FutureId {
                 FutureId::of(&self.0)
             }

@@ -1,0 +1,110 @@
+//! Which loop: that of the futures, wherever the call is made.
+
+use callsoon::{
+    AnyFuture, ErrorKind, EventLoop, LoopFuture, ReturnWhen, as_completed, gather, gather_outcomes,
+    shield, wait,
+};
+
+use crate::driver::settle;
+use crate::parts::done;
+
+#[test]
+fn futures_are_gathered_and_shielded_on_their_own_loop_though_none_runs() {
+    let event_loop = EventLoop::with_virtual_time();
+    let futures: Vec<LoopFuture<i32>> = (0..2).map(|_| event_loop.create_future()).collect();
+    let both = gather(&futures).unwrap();
+    let outcomes = gather_outcomes(&futures).unwrap();
+    let shielded = shield(&both).unwrap();
+    for outer in [both.get_loop(), outcomes.get_loop(), shielded.get_loop()] {
+        assert!(outer.ptr_eq(&event_loop));
+    }
+    settle(&event_loop);
+    assert!(!both.done() && !outcomes.done() && !shielded.done());
+    futures[0].set_result(1).unwrap();
+    futures[1].set_result(2).unwrap();
+    assert_eq!(event_loop.run_until_complete(shielded).unwrap(), [1, 2]);
+    assert_eq!(event_loop.run_until_complete(outcomes).unwrap().len(), 2);
+    let over = shield(&futures[0]).unwrap();
+    assert!(over.done() && over.get_loop().ptr_eq(&event_loop));
+}
+
+/// A call from another loop's task is no different.
+#[test]
+fn it_is_not_the_running_loop_that_counts() {
+    let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
+    let future = event_loop.create_future::<i32>();
+    let inner = future.clone();
+    let made = other.run_until_complete(async move { Ok((gather([&inner])?, shield(&inner)?)) });
+    let (all, shielded) = made.unwrap();
+    assert!(all.get_loop().ptr_eq(&event_loop) && shielded.get_loop().ptr_eq(&event_loop));
+    future.set_result(3).unwrap();
+    settle(&other);
+    assert!(!all.done());
+    settle(&event_loop);
+    assert_eq!((all.result().unwrap(), shielded.result().unwrap()), (vec![3], 3));
+}
+
+#[test]
+fn futures_of_two_loops_are_not_gathered_and_none_of_another_is_waited_for() {
+    let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
+    let (own, stranger) = (event_loop.create_future::<i32>(), other.create_future::<i32>());
+    let (one, two) = (own.clone(), stranger.clone());
+    let refused = event_loop.run_until_complete(async move {
+        let both = [&one, &two];
+        Ok([
+            gather(both).err(),
+            gather([&two, &one]).err(),
+            gather_outcomes(both).err(),
+            as_completed(both, None).err(),
+            as_completed([&two], None).err(),
+        ])
+    });
+    let different = "The future belongs to a different loop than the one specified as the loop \
+                     argument";
+    for error in refused.unwrap() {
+        let error = error.expect("it is refused");
+        assert_eq!((error.kind(), &*error.message()), (ErrorKind::Value, different));
+    }
+    for future in [&own, &stranger] {
+        assert_eq!(format!("{future:?}"), "<Future pending>", "none the worse");
+    }
+}
+
+#[test]
+fn without_futures_or_a_running_loop_there_is_none_to_wait_on() {
+    let said = |error: Option<callsoon::Error>| {
+        let error = error.expect("it is refused");
+        (error.kind(), error.message())
+    };
+    let none: [&LoopFuture<i32>; 0] = [];
+    let nothing = (ErrorKind::Runtime, "no running event loop".to_owned());
+    assert_eq!(said(gather(none).err()), nothing);
+    assert_eq!(said(gather_outcomes(none).err()), nothing);
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    assert_eq!(said(as_completed([&future], None).err()), nothing);
+    let waiting = std::pin::pin!(wait([&future], None, ReturnWhen::AllCompleted));
+    let waker = std::task::Waker::noop();
+    match waiting.poll(&mut std::task::Context::from_waker(waker)) {
+        std::task::Poll::Ready(outcome) => assert_eq!(said(outcome.err()), nothing),
+        std::task::Poll::Pending => panic!("it waits where no loop runs"),
+    }
+    assert_eq!(format!("{future:?}"), "<Future pending>", "and nobody waits for it");
+}
+
+#[test]
+fn every_future_says_which_loop_it_belongs_to() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let task = event_loop.create_task(async { Ok(1) }).unwrap();
+    let resettable = callsoon::helpers::ResettableFuture::<i32>::new_on(&event_loop);
+    let any: [&dyn AnyFuture; 4] = [&future, &task, &event_loop.all_tasks()[0], &resettable];
+    for future in any {
+        assert!(future.get_loop().ptr_eq(&event_loop));
+        assert!(future.to_any().get_loop().ptr_eq(&event_loop));
+    }
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap(), 1);
+    let none = event_loop.run_until_complete(async { done(2) }).unwrap();
+    assert!(none.get_loop().ptr_eq(&event_loop));
+}
