@@ -43,7 +43,11 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
     let outer = inner.get_loop().create_future();
     if inner.done() {
-        pass_on(&*inner.to_any(), &outer)?;
+        match inner.result() {
+            Ok(value) => outer.set_result(value)?,
+            Err(_) if inner.cancelled() => drop(outer.cancel()),
+            Err(error) => outer.set_exception(error)?,
+        }
         return Ok(outer);
     }
     let to = outer.clone();

@@ -1,6 +1,7 @@
 //! `shield`: what passes through it, and what doesn't.
 
-use callsoon::{create_task, running_loop, shield, sleep, yield_now};
+use callsoon::helpers::ResettableFuture;
+use callsoon::{create_task, gather, running_loop, shield, sleep, yield_now};
 
 use crate::driver::{Reports, run, secs};
 use crate::parts::{after, done, oops, pending, shown};
@@ -104,6 +105,75 @@ fn an_exception_in_the_turn_of_the_cancellation_counts_as_read() {
         drop(inner);
         assert_eq!(reports.messages(), [""; 0]);
         Ok(())
+    })
+    .unwrap();
+}
+
+/// Not only futures and tasks: whatever can be awaited as one.
+#[test]
+fn a_future_like_thing_that_is_done_is_shielded_like_a_future() {
+    run(async {
+        let resettable = ResettableFuture::<i32>::new_on(&running_loop()?);
+        resettable.set_result(7)?;
+        assert_eq!(shield(&resettable)?.result()?, 7);
+        resettable.reset(false);
+        resettable.set_exception(oops("inside"))?;
+        assert_eq!(shown(shield(&resettable)?.result()), "ValueError: inside");
+        resettable.reset(false);
+        let outer = shield(&resettable)?;
+        resettable.cancel();
+        assert!(shield(&resettable)?.cancelled());
+        assert_eq!(shown(outer.await), "CancelledError");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn the_error_that_it_passes_on_is_the_same() {
+    run(async {
+        let (inner, error) = (pending::<i32>()?, oops("inside"));
+        let early = shield(&inner)?;
+        inner.set_exception(error.clone())?;
+        assert!(early.await.unwrap_err().ptr_eq(&error));
+        assert!(shield(&inner)?.exception()?.expect("it failed").ptr_eq(&error));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_shield_around_a_gather_keeps_a_cancel_from_the_children() {
+    run(async {
+        let (one, two) = (pending()?, pending()?);
+        let all = gather([&one, &two])?;
+        let outer = shield(&all)?;
+        yield_now().await?;
+        assert!(outer.cancel());
+        yield_now().await?;
+        one.set_result(1)?;
+        two.set_result(2)?;
+        assert_eq!(all.await?, [1, 2]);
+        assert!(outer.cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_gather_of_shields_is_cancelled_without_what_is_inside() {
+    run(async {
+        let (one, two) = (pending::<i32>()?, pending::<i32>()?);
+        let shields = [shield(&one)?, shield(&two)?];
+        let all = gather(&shields)?;
+        yield_now().await?;
+        assert!(all.cancel());
+        assert_eq!(shown(all.clone().await), "CancelledError");
+        assert!(all.exception()?.expect("it is its exception").is_cancelled());
+        assert!(shields.iter().all(|shield| shield.cancelled()));
+        one.set_result(1)?;
+        two.set_result(2)?;
+        yield_now().await
     })
     .unwrap();
 }
