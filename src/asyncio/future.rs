@@ -187,7 +187,7 @@ impl<T: 'static> Node for FutureCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Future", &self.core, self.core.name().as_deref())
+        show("Future", "pending", &self.core, self.core.name().as_deref())
     }
 }
 
@@ -209,10 +209,11 @@ impl<T: 'static> Drop for FutureCell<T> {
     }
 }
 
-/// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`.
-pub(crate) fn show(what: &str, core: &Core, name: Option<&str>) -> String {
+/// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`, with the word
+/// `pending` for one that is not over.
+pub(crate) fn show(what: &str, pending: &str, core: &Core, name: Option<&str>) -> String {
     let mut text = match core.state() {
-        State::Pending => format!("<{what} pending"),
+        State::Pending => format!("<{what} {pending}"),
         State::Cancelled => format!("<{what} cancelled"),
         State::Finished => format!("<{what} finished"),
         State::Failed => format!("<{what} finished exception={}", core.peek_error()),

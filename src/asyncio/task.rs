@@ -446,7 +446,8 @@ impl<T: 'static> Node for TaskCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Task", &self.core, Some(&task_name(&self.core, &self.task)))
+        let pending = if self.task.cancels.get() > 0 { "cancelling" } else { "pending" };
+        show("Task", pending, &self.core, Some(&task_name(&self.core, &self.task)))
     }
 }
 

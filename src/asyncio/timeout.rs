@@ -283,8 +283,11 @@ impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.state.get();
         write!(f, "<Timeout [{}]", state.name())?;
-        if let (State::Entered, Some(when)) = (state, self.when()) {
-            write!(f, " when={when:?}")?;
+        if state == State::Entered {
+            match self.when() {
+                Some(when) => write!(f, " when={when:?}")?,
+                None => f.write_str(" when=None")?,
+            }
         }
         f.write_str(">")
     }

@@ -58,6 +58,24 @@ fn a_task_shows_its_state_and_its_name() {
 }
 
 #[test]
+fn a_task_shows_that_it_was_asked_to_cancel_until_that_is_taken_back_or_it_is_over() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(sleep(secs(1))).unwrap();
+    task.set_name("x");
+    assert!(task.cancel());
+    assert_eq!(format!("{task:?}"), "<Task cancelling name='x'>");
+    task.uncancel();
+    assert_eq!(format!("{task:?}"), "<Task pending name='x'>");
+    turn(&event_loop, 1);
+    task.cancel();
+    task.cancel();
+    task.uncancel();
+    assert_eq!(format!("{:?}", event_loop.all_tasks()[0]), "<Task cancelling name='x'>");
+    settle(&event_loop);
+    assert_eq!(format!("{task:?}"), "<Task cancelled name='x'>");
+}
+
+#[test]
 fn a_task_that_is_over_shows_how_it_ended() {
     let event_loop = EventLoop::with_virtual_time();
     let fine = event_loop.create_task(async { Ok(1) }).unwrap();

@@ -166,7 +166,7 @@ fn a_task_that_swallows_every_cancel_and_waits_for_nothing_is_destroyed() {
     let reports = reports.take();
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].message, "Task was destroyed but it is pending!");
-    assert!(reports[0].task.as_ref().unwrap().starts_with("<Task pending name='stubborn'"));
+    assert!(reports[0].task.as_ref().unwrap().starts_with("<Task cancelling name='stubborn'"));
 }
 
 #[test]

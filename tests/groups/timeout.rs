@@ -233,6 +233,10 @@ fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
 #[test]
 fn it_shows_its_state() {
     run(async {
+        let finished = Timeout::after(None)?;
+        let inside = async |scope: Timeout| Ok(format!("{scope:?}"));
+        assert_eq!(finished.scope(inside).await?, "<Timeout [active] when=None>");
+        assert_eq!(format!("{finished:?}"), "<Timeout [finished]>");
         let scope = Timeout::after(secs(1))?;
         assert_eq!(format!("{scope:?}"), "<Timeout [created]>");
         let late = scope.scope(async |scope| {
