@@ -6,6 +6,7 @@ use std::rc::Rc;
 use callsoon::{AnyFuture, Callback, Error, EventLoop, LoopFuture};
 
 use crate::driver::{Reports, settle, turn};
+use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
 fn on_done(_: &dyn AnyFuture) {}
@@ -187,4 +188,59 @@ fn an_error_of_a_callback_names_the_callback_and_the_future() {
     assert_eq!(report.message, format!("Exception in callback {handle}"));
     assert!(handle.contains("fails") && handle.contains("name='subject'"), "{handle}");
     assert_eq!(report.exception.as_ref().unwrap().message(), "even this one");
+}
+
+#[test]
+fn whichever_is_taken_out_the_others_run_in_their_order() {
+    for out in [vec![0], vec![0, 1], vec![1], vec![2], vec![0, 2], vec![0, 1, 2]] {
+        let event_loop = EventLoop::with_virtual_time();
+        let trace = Trace::new();
+        let future = event_loop.create_future::<i32>();
+        let callbacks: Vec<Callback> = (0..3)
+            .map(|number| {
+                let own = trace.clone();
+                future.add_done_callback(move |_: &dyn AnyFuture| own.push(number))
+            })
+            .collect();
+        for place in &out {
+            assert_eq!(future.remove_done_callback(&callbacks[*place]), 1);
+            assert_eq!(future.remove_done_callback(&callbacks[*place]), 0);
+        }
+        trace.expect_nothing();
+        future.set_result(1).unwrap();
+        settle(&event_loop);
+        let left = (0..3).filter(|number| !out.contains(number));
+        trace.expect(left.map(|number: usize| number.to_string()));
+        assert_eq!(future.result().unwrap(), 1);
+    }
+}
+
+/// Python's may do so where they are compared; here nothing of theirs runs then, but what they
+/// captured is dropped.
+#[test]
+fn what_one_captured_may_take_out_and_add_others_as_it_is_dropped() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future::<i32>();
+    let own = trace.clone();
+    let other = Callback::new(move |_: &dyn AnyFuture| own.push("other"));
+    let (of, others, own) = (future.clone(), other.clone(), trace.clone());
+    let guard = on_drop(move || {
+        own.push(format!("took out {}", of.remove_done_callback(&others)));
+        let late = own.clone();
+        of.add_done_callback(move |_: &dyn AnyFuture| late.push("added"));
+    });
+    let doomed = Callback::new(move |_: &dyn AnyFuture| _ = &guard);
+    future.add_done_callback(&other);
+    future.add_done_callback(doomed.clone());
+    for _ in 0..63 {
+        future.add_done_callback(&other);
+    }
+    assert_eq!(future.remove_done_callback(&doomed), 1);
+    trace.expect_nothing();
+    drop(doomed);
+    trace.expect(["took out 64"]);
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    trace.expect(["added"]);
 }

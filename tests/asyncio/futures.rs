@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use callsoon::{Error, ErrorKind, EventLoop, LoopFuture};
+use callsoon::{Error, ErrorKind, EventLoop, LoopFuture, running_loop};
 
 use crate::driver::{settle, turn};
 use crate::support::trace::Trace;
@@ -74,6 +74,8 @@ fn it_knows_its_loop() {
     let future = event_loop.create_future::<i32>();
     assert!(future.get_loop().ptr_eq(&event_loop));
     assert!(!future.get_loop().ptr_eq(&other));
+    let made = event_loop.run_until_complete(async { Ok(running_loop()?.create_future::<i32>()) });
+    assert!(made.unwrap().get_loop().ptr_eq(&event_loop));
 }
 
 #[test]

@@ -165,8 +165,11 @@ fn results_and_cancellations_are_never_reported() {
         event_loop.create_future::<i32>(),
     );
     value.set_result(1).unwrap();
+    let read = value.get_loop().create_future::<i32>();
+    read.set_result(2).unwrap();
+    assert_eq!(read.result().unwrap(), 2);
     cancelled.cancel();
-    drop((value, cancelled, pending));
+    drop((value, read, cancelled, pending));
     drop(event_loop.create_task(async { Ok(1) }).unwrap());
     drop(event_loop.create_task(async { Err::<(), _>(Error::cancelled_with("x")) }).unwrap());
     settle(&event_loop);
@@ -215,27 +218,30 @@ fn a_handler_may_call_the_loop_while_it_is_told() {
 }
 
 #[test]
-fn without_a_handler_a_report_is_logged_as_an_error() {
-    let lines = log_lines_of(|| {
-        let event_loop = EventLoop::with_virtual_time();
-        let future = failed(&event_loop);
-        future.set_name("f");
-        drop(future);
-        let task: Task<()> =
-            event_loop.create_task(async { Err(Error::new(ErrorKind::Value, "t")) }).unwrap();
-        task.set_name("t");
-        drop(task);
-        settle(&event_loop);
-        event_loop.create_task(async { Ok(()) }).unwrap().set_name("p");
-    });
-    assert_eq!(
-        lines,
-        [
-            "ERROR: Future exception was never retrieved\nexception: ValueError(\"unread\")\n\
-             future: <Future finished exception=ValueError(\"unread\") name='f'>",
-            "ERROR: Task exception was never retrieved\nexception: ValueError(\"t\")\n\
-             task: <Task finished exception=ValueError(\"t\") name='t'>",
-            "ERROR: Task was destroyed but it is pending!\ntask: <Task pending name='p'>",
-        ]
-    );
+fn without_a_handler_a_report_is_logged_as_an_error_in_debug_mode_too() {
+    for debug in [false, true] {
+        let lines = log_lines_of(|| {
+            let event_loop = EventLoop::with_virtual_time();
+            event_loop.set_debug(debug);
+            let future = failed(&event_loop);
+            future.set_name("f");
+            drop(future);
+            let task: Task<()> =
+                event_loop.create_task(async { Err(Error::new(ErrorKind::Value, "t")) }).unwrap();
+            task.set_name("t");
+            drop(task);
+            settle(&event_loop);
+            event_loop.create_task(async { Ok(()) }).unwrap().set_name("p");
+        });
+        assert_eq!(
+            lines,
+            [
+                "ERROR: Future exception was never retrieved\nexception: ValueError(\"unread\")\n\
+                 future: <Future finished exception=ValueError(\"unread\") name='f'>",
+                "ERROR: Task exception was never retrieved\nexception: ValueError(\"t\")\n\
+                 task: <Task finished exception=ValueError(\"t\") name='t'>",
+                "ERROR: Task was destroyed but it is pending!\ntask: <Task pending name='p'>",
+            ]
+        );
+    }
 }

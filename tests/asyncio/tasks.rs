@@ -297,3 +297,25 @@ fn thirty_thousand_tasks_come_and_go() {
     assert_eq!(done.get(), 30_000);
     assert!(event_loop.all_tasks().is_empty());
 }
+
+#[test]
+fn a_task_knows_its_loop() {
+    let loops = [EventLoop::with_virtual_time(), EventLoop::with_virtual_time()];
+    for event_loop in &loops {
+        let task = event_loop.create_task(async { Ok("ok") }).unwrap();
+        assert!(task.get_loop().ptr_eq(event_loop));
+        assert_eq!(event_loop.run_until_complete(task.clone()).unwrap(), "ok");
+        assert!(task.done() && task.get_loop().ptr_eq(event_loop));
+    }
+}
+
+#[test]
+fn a_future_that_a_task_returns_is_its_result_and_is_not_awaited() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let returned = future.clone();
+    let task = event_loop.create_task(async move { Ok(returned) }).unwrap();
+    let given = event_loop.run_until_complete(task).unwrap();
+    assert_eq!(given.id(), future.id());
+    assert!(!future.done());
+}

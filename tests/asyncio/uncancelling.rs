@@ -1,12 +1,15 @@
 //! A task that cancels itself, and `uncancel`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use callsoon::{Error, ErrorKind, EventLoop, Result, Task, create_task, running_loop, yield_now};
+use callsoon::{
+    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, current_task, running_loop,
+    sleep, yield_now,
+};
 
 use crate::cancelling::awaiter;
-use crate::driver::{run, settle, turn};
+use crate::driver::{run, secs, settle, turn};
 use crate::support::trace::Trace;
 
 /// The task in which this is called, typed.
@@ -183,6 +186,102 @@ fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
         task.cancel();
         assert_eq!(task.cancelling(), 1);
         assert!((&task).await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn uncancel_takes_back_a_cancel_that_came_after_the_result() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future();
+    let task = awaiter(&event_loop, &future, &trace);
+    turn(&event_loop, 1);
+    future.set_result(42).unwrap();
+    assert!(task.cancel());
+    assert_eq!((task.cancelling(), task.uncancel()), (1, 0));
+    assert_eq!(event_loop.run_until_complete(task).unwrap(), 42);
+    trace.expect(["Ok(42)"]);
+}
+
+#[test]
+fn a_body_that_takes_its_request_back_can_be_cancelled_anew() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop
+        .create_task(async {
+            if sleep(secs(10)).await.is_err() {
+                current_task().expect("this is one").uncancel();
+            }
+            sleep(secs(10)).await
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(task.cancel());
+    assert_eq!((task.cancelling(), task.cancelled()), (1, false));
+    turn(&event_loop, 1);
+    assert_eq!((task.cancelling(), task.done()), (0, false));
+    assert!(task.cancel());
+    assert_eq!((task.cancelling(), task.cancelled()), (1, false));
+    settle(&event_loop);
+    assert!(task.cancelled());
+    task.uncancel();
+    assert!(task.done() && task.cancelled(), "that comes too late");
+}
+
+/// What a timeout scope does, done by hand: the request is taken back by who made it, and only a
+/// cancellation that was nobody else's is turned into something else.
+#[test]
+fn a_scope_of_ones_own_tells_its_own_request_from_others() {
+    async fn within(limit: u64, needs: u64) -> Result<&'static str> {
+        let (me, timed_out) = (current_task().expect("this is one"), Rc::new(Cell::new(false)));
+        let (cancels, late) = (me.clone(), timed_out.clone());
+        let alarm = running_loop()?.call_later(secs(limit), move || {
+            late.set(true);
+            cancels.cancel();
+        })?;
+        let slept = sleep(secs(needs)).await;
+        alarm.cancel();
+        let ended = match slept {
+            Err(error) if timed_out.get() && me.uncancel() == 0 && error.is_cancelled() => "late",
+            slept => slept.map(|()| "in time")?,
+        };
+        // What comes after the scope isn't cancelled.
+        yield_now().await?;
+        Ok(ended)
+    }
+    for (limit, needs, expected) in [(1, 10, "late"), (10, 1, "in time")] {
+        let event_loop = EventLoop::with_virtual_time();
+        let task = event_loop.create_task(within(limit, needs)).unwrap();
+        assert_eq!(event_loop.run_until_complete(task.clone()).unwrap(), expected);
+        assert_eq!((task.cancelling(), event_loop.pending_timers()), (0, 0));
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(within(1, 10)).unwrap();
+    let other = task.clone();
+    let cancels = move || {
+        other.cancel();
+    };
+    event_loop.call_later(secs(1), cancels).unwrap();
+    assert!(event_loop.run_until_complete(task.clone()).unwrap_err().is_cancelled());
+    assert_eq!(task.cancelling(), 1, "that of the other");
+}
+
+#[test]
+fn a_task_that_cancels_itself_and_then_awaits_a_started_task_cancels_what_that_awaits() {
+    run(async {
+        let future = running_loop()?.create_future::<i32>();
+        let awaited = future.clone();
+        let child = create_task(async move { awaited.await })?;
+        let inner = child.clone();
+        let task = itself(async move |me| {
+            yield_now().await?;
+            assert!(me.cancel());
+            inner.await
+        })?;
+        assert!((&task).await.unwrap_err().is_cancelled());
+        assert!(task.cancelled() && child.cancelled() && future.cancelled());
+        assert!(!task.cancel());
         Ok(())
     })
     .unwrap();
