@@ -105,3 +105,41 @@ fn dropped_it_leaves_no_callback_and_no_timer() {
     })
     .unwrap();
 }
+
+#[test]
+fn what_has_come_may_be_awaited_later_and_all_at_once() {
+    run(async {
+        let tasks = ["a", "b"].map(|name| create_task(after(1, name)).unwrap());
+        let mut completed = as_completed(tasks, None)?;
+        let mut come = Vec::new();
+        while let Some(task) = completed.next().await? {
+            come.push(task);
+        }
+        drop(completed);
+        let (done, pending) = callsoon::wait(&come, None, Default::default()).await?;
+        assert_eq!((done.len(), pending.len(), now()?), (2, 0, 1));
+        let results: Vec<_> = come.iter().map(|task| task.result().unwrap()).collect();
+        assert_eq!(results, ["a", "b"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_stops_asking_may_go_on_later() {
+    run(async {
+        let tasks: Vec<_> = (0..4).map(|n| create_task(async move { Ok(n) }).unwrap()).collect();
+        let mut completed = as_completed(&tasks, None)?;
+        let mut seen = Vec::new();
+        for _ in 0..2 {
+            seen.push(completed.next().await?.expect("there are four").result()?);
+        }
+        sleep(secs(1)).await?;
+        while let Some(task) = completed.next().await? {
+            seen.push(task.result()?);
+        }
+        assert_eq!(seen, [0, 1, 2, 3]);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -32,6 +32,7 @@ fn its_tasks_are_over_when_it_is_left() {
     run(async {
         let (slow, value) = TaskGroup::scope(async |group| {
             let slow = group.create_task(after(3, "slow"))?;
+            sleep(secs(1)).await?;
             group.create_task(after(1, 1))?;
             Ok((slow, "body"))
         })

@@ -139,3 +139,44 @@ fn exceptions_are_not_read_for_their_owner() {
     })
     .unwrap();
 }
+
+#[test]
+fn an_exception_that_is_there_already_ends_the_wait_for_one() {
+    run(async {
+        let slow = create_task(after(9, 9))?;
+        let failing = create_task(fails::<i32>(0, "at once"))?;
+        let both = [&failing, &slow];
+        let (ended, left) = wait(both, None, ReturnWhen::FirstException).await?;
+        assert_eq!((places(&ended, &both), places(&left, &both), now()?), (vec![0], vec![1], 0));
+        let again = wait(both, None, ReturnWhen::FirstException).await?;
+        assert_eq!((places(&again.0, &both), now()?), (vec![0], 0), "and the next one too");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// It has been sleeping for longer than the wait has waited, so its timer is older.
+#[test]
+fn what_ends_at_the_time_of_the_limit_is_done_if_it_began_first() {
+    run(async {
+        let tasks = [1, 2].map(|seconds| create_task(after(seconds, seconds)).unwrap());
+        sleep(secs(0)).await?;
+        let (ended, left) = wait(tasks.iter(), secs(1), ReturnWhen::AllCompleted).await?;
+        assert_eq!((places(&ended, &tasks), places(&left, &tasks)), (vec![0], vec![1]));
+        assert_eq!(now()?, 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn tasks_may_come_from_an_iterator_that_makes_them() {
+    run(async {
+        let made = (0..10).map(|n| create_task(async move { Ok(n) }).unwrap());
+        let (done, pending) = wait(made, None, ReturnWhen::AllCompleted).await?;
+        let results: Vec<_> = done.iter().map(|task| task.result().unwrap()).collect();
+        assert_eq!((results, pending.len()), ((0..10).collect(), 0));
+        Ok(())
+    })
+    .unwrap();
+}

@@ -1,6 +1,8 @@
 //! `wait_for`: a limit on one future, and what its end may still say.
 
-use callsoon::{AnyFuture, create_task, current_task, shield, sleep, wait_for};
+use callsoon::{
+    AnyFuture, create_task, current_task, running_loop, shield, sleep, wait_for, yield_now,
+};
 
 use crate::driver::{run, secs};
 use crate::parts::{
@@ -105,6 +107,109 @@ fn what_is_shielded_goes_on() {
         let task = create_task(after(5, "in the end"))?;
         assert_eq!(shown(wait_for(shield(&task)?, secs(1)).await), "TimeoutError");
         assert_eq!(task.await?, "in the end");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_future_that_a_ready_callback_sets_is_in_time() {
+    run(async {
+        let future = pending()?;
+        let promise = future.clone();
+        running_loop()?.call_soon(move || promise.set_result("ok"))?;
+        assert_eq!(wait_for(future, secs(1)).await?, "ok");
+        assert_eq!(running_loop()?.pending_timers(), 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancellation_from_outside_cancels_a_task_too_with_a_limit_and_without() {
+    for limit in [None, Some(secs(60))] {
+        run(async move {
+            let never = pending::<i32>()?;
+            let task = create_task(async move { never.await })?;
+            let awaited = task.clone();
+            let waiter = create_task(async move { wait_for(awaited, limit).await })?;
+            let cancels = waiter.clone();
+            let cancel = move || {
+                cancels.cancel();
+            };
+            running_loop()?.call_soon(cancel)?;
+            assert!((&waiter).await.unwrap_err().is_cancelled());
+            assert!(waiter.cancelled() && task.cancelled());
+            assert_eq!(running_loop()?.pending_timers(), 0);
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+/// It swallows every cancellation, and has its time.
+#[test]
+fn a_wait_that_is_cancelled_lets_what_it_awaits_end() {
+    run(async {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let slow = async move {
+            while now()? < 2 {
+                let _ = sleep(secs(2 - now()?)).await;
+            }
+            own.push("exited");
+            Ok(())
+        };
+        let waiter = create_task(wait_for(slow, secs(4)))?;
+        yield_now().await?;
+        waiter.cancel();
+        let _ = (&waiter).await;
+        trace.expect(["exited"]);
+        assert_eq!((now()?, waiter.cancelled()), (2, false));
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// The result is there, taken or on its way, and yet the cancellation is told.
+#[test]
+fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
+    for turns in [0, 1] {
+        run(async move {
+            let inner = create_task(async move {
+                for _ in 0..turns {
+                    yield_now().await?;
+                }
+                Ok("done")
+            })?;
+            let awaited = inner.clone();
+            let waiter = create_task(async move {
+                wait_for(awaited, secs(100)).await?;
+                sleep(secs(1)).await?;
+                panic!("the cancellation is lost") as callsoon::Result<()>
+            })?;
+            for _ in 0..=turns {
+                yield_now().await?;
+            }
+            assert!(inner.done() && !waiter.done());
+            waiter.cancel();
+            assert!((&waiter).await.unwrap_err().is_cancelled());
+            assert_eq!(inner.await?, "done");
+            Ok(())
+        })
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_shield_is_cancelled_where_there_is_no_time_and_waited_for_where_there_is_no_limit() {
+    run(async {
+        let task = create_task(after(1, "done"))?;
+        let shielded = shield(&task)?;
+        assert_eq!(shown(wait_for(shielded.clone(), secs(0)).await), "TimeoutError");
+        assert!(shielded.cancelled() && !task.done());
+        assert_eq!(wait_for(shield(&task)?, None).await?, "done");
+        assert_eq!((task.result()?, now()?), ("done", 1));
         Ok(())
     })
     .unwrap();
