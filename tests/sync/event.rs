@@ -78,3 +78,37 @@ fn who_is_cancelled_or_dropped_leaves_the_others_alone() {
         Ok(())
     });
 }
+
+#[test]
+fn who_comes_when_it_is_set_goes_before_those_who_are_woken() {
+    run(async {
+        let (event, trace) = (Event::new(), Trace::new());
+        let comes = |name| {
+            let event = event.clone();
+            says(&trace, name, async move { event.wait().await })
+        };
+        comes("first")?;
+        comes("second")?;
+        turns(1).await?;
+        comes("third")?;
+        event.set();
+        turns(1).await?;
+        trace.expect(["third: Ok(())", "first: Ok(())", "second: Ok(())"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_is_cancelled_leaves_the_line() {
+    run(async {
+        let (event, trace) = (Event::new(), Trace::new());
+        let own = event.clone();
+        let waiting = says(&trace, "waiting", async move { own.wait().await })?;
+        turns(1).await?;
+        waiting.cancel();
+        turns(1).await?;
+        trace.expect(["waiting: Err(CancelledError())"]);
+        assert_eq!(format!("{event:?}"), "<Event [unset]>");
+        Ok(())
+    });
+}

@@ -264,3 +264,27 @@ fn a_loop_that_closes_lets_go_of_those_who_wait() {
     catch_unwind(AssertUnwindSafe(|| drop(event_loop))).expect("closing doesn't panic");
     assert_eq!(format!("{lock:?}"), "<Lock [unlocked]>");
 }
+
+#[test]
+fn of_three_in_line_whose_first_is_cancelled_one_has_the_lock() {
+    run(async {
+        let (lock, trace) = (Lock::new(), Trace::new());
+        lock.acquire().await?;
+        let tasks = ["first", "second", "third"].map(|name| {
+            let lock = lock.clone();
+            says(&trace, name, async move { lock.acquire().await }).unwrap()
+        });
+        turns(1).await?;
+        assert_eq!(format!("{lock:?}"), "<Lock [locked, waiters:3]>");
+        tasks[0].cancel();
+        lock.release()?;
+        turns(5).await?;
+        trace.expect(["first: Err(CancelledError())", "second: Ok(())"]);
+        assert_eq!(format!("{lock:?}"), "<Lock [locked, waiters:1]>");
+        tasks[2].cancel();
+        turns(1).await?;
+        trace.expect(["third: Err(CancelledError())"]);
+        assert_eq!(format!("{lock:?}"), "<Lock [locked]>");
+        Ok(())
+    });
+}

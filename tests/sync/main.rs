@@ -9,8 +9,10 @@ mod support;
 mod by_hand;
 
 mod barrier;
+mod barrier_states;
 mod bound;
 mod condition;
+mod condition_cancelled;
 mod event;
 mod lock;
 mod queue;

@@ -245,3 +245,106 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         joining.await
     });
 }
+
+#[test]
+fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() {
+    run(async {
+        let (queue, trace) = (Queue::new(1), Trace::new());
+        let tasks = getters(&queue, &trace, ["first", "second"])?;
+        turns(1).await?;
+        tasks[0].cancel();
+        turns(1).await?;
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 getters=1>");
+        queue.put(1).await?;
+        turns(1).await?;
+        trace.expect(["first: Err(CancelledError())", "second: Ok(1)"]);
+
+        let putters: Vec<_> =
+            [2, 3, 4].map(|item| putter(&queue, &trace, item).unwrap()).into_iter().collect();
+        turns(1).await?;
+        trace.expect(["put 2: Ok(())"]);
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=2 tasks=2>");
+        putters[2].cancel();
+        turns(1).await?;
+        trace.expect(["put 4: Err(CancelledError())"]);
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=1 tasks=2>");
+        assert_eq!(queue.get_nowait()?, 2);
+        turns(1).await?;
+        trace.expect(["put 3: Ok(())"]);
+        assert_eq!(queue.get_nowait()?, 3);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_get_that_is_out_of_time_has_left_the_line() {
+    run(async {
+        let queue: Queue<i32> = Queue::new(5);
+        let own = queue.clone();
+        let late = async move { own.get().await };
+        let late = callsoon::wait_for(late, std::time::Duration::from_secs(1)).await;
+        assert_eq!(kind(late), ErrorKind::Timeout);
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=5>");
+        Ok(())
+    });
+}
+
+#[test]
+fn taking_several_out_wakes_as_many_putters() {
+    run(async {
+        let (queue, trace) = (Queue::new(2), Trace::new());
+        for item in 0..4 {
+            putter(&queue, &trace, item)?;
+        }
+        turns(1).await?;
+        trace.expect(["put 0: Ok(())", "put 1: Ok(())"]);
+        assert_eq!((queue.get_nowait()?, queue.get_nowait()?), (0, 1));
+        turns(1).await?;
+        trace.expect(["put 2: Ok(())", "put 3: Ok(())"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_shutdown_lets_who_joins_an_empty_queue_go_and_refuses_all_else() {
+    run(async {
+        for immediate in [false, true] {
+            let queue = Queue::new(0);
+            queue.shutdown(immediate);
+            assert_eq!(format!("{queue:?}"), "<Queue maxsize=0 shutdown>");
+            assert!(at_once(queue.join()).await);
+            let refused = [
+                kind(queue.put(1).await),
+                kind(queue.put_nowait(1)),
+                kind(queue.get().await),
+                kind(queue.get_nowait()),
+            ];
+            assert_eq!(refused, [ErrorKind::QueueShutDown; 4]);
+            assert_eq!(kind(queue.task_done()), ErrorKind::Value);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn two_workers_have_done_all_when_the_join_ends() {
+    run(async {
+        let (queue, sum) = (Queue::new(0), std::rc::Rc::new(std::cell::Cell::new(0)));
+        for item in 0..100 {
+            queue.put_nowait(item)?;
+        }
+        for _ in 0..2 {
+            let (queue, sum) = (queue.clone(), sum.clone());
+            let _: Task<()> = create_task(async move {
+                loop {
+                    sum.set(sum.get() + queue.get().await?);
+                    callsoon::yield_now().await?;
+                    queue.task_done()?;
+                }
+            })?;
+        }
+        queue.join().await?;
+        assert_eq!(sum.get(), (0..100).sum::<i32>());
+        Ok(())
+    });
+}

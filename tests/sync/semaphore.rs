@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use callsoon::{BoundedSemaphore, Error, ErrorKind, Semaphore, Task, yield_now};
+use callsoon::{BoundedSemaphore, Error, ErrorKind, Semaphore, Task, create_task, yield_now};
 
 use crate::by_hand::{at_once, poll_once, run, says, turns};
 use crate::support::trace::Trace;
@@ -238,4 +238,143 @@ fn more_permits_than_can_be_counted_are_not_counted() {
     let semaphore = Semaphore::new(usize::MAX);
     semaphore.release();
     assert_eq!(semaphore.value(), usize::MAX);
+}
+
+#[test]
+fn those_who_were_cancelled_do_not_keep_the_permit_from_the_next() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let tasks = line(&semaphore, &trace, ["1", "2", "3", "4"])?;
+        turns(1).await?;
+        tasks[0].cancel();
+        tasks[1].cancel();
+        semaphore.release();
+        turns(2).await?;
+        trace.expect(["1: Err(CancelledError())", "2: Err(CancelledError())", "3: Ok(())"]);
+        assert!(semaphore.locked() && !tasks[3].done());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(1), Trace::new());
+        semaphore.acquire().await?;
+        let tasks = line(&semaphore, &trace, ["only"])?;
+        turns(1).await?;
+        semaphore.release();
+        tasks[0].cancel();
+        turns(1).await?;
+        trace.expect(["only: Err(CancelledError())"]);
+        assert!(at_once(semaphore.acquire()).await);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_releases_and_comes_again_stands_behind_the_others() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(1), Trace::new());
+        let tasks = ["a", "b", "c"].map(|name| {
+            let (semaphore, trace) = (semaphore.clone(), trace.clone());
+            create_task(async move {
+                for round in 1..=2 {
+                    semaphore.acquire().await?;
+                    trace.push(format!("{name}{round}"));
+                    yield_now().await?;
+                    semaphore.release();
+                }
+                Ok(())
+            })
+        });
+        for task in tasks {
+            task?.await?;
+        }
+        trace.expect(["a1", "b1", "c1", "a2", "b2", "c2"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(1), Trace::new());
+        let comes = |name: &'static str| {
+            let (semaphore, trace) = (semaphore.clone(), trace.clone());
+            create_task(async move {
+                semaphore.acquire().await?;
+                trace.push(name);
+                if name == "b" {
+                    semaphore.release();
+                    semaphore.acquire().await?;
+                    trace.push("b again");
+                }
+                Ok(())
+            })
+        };
+        let tasks: [Task<()>; 3] = [comes("a")?, comes("b")?, comes("c")?];
+        turns(1).await?;
+        semaphore.release();
+        semaphore.release();
+        for task in tasks {
+            task.await?;
+        }
+        trace.expect(["a", "b", "c", "b again"]);
+
+        let cancelled = Semaphore::new(0);
+        let tasks = line(&cancelled, &trace, ["1", "2", "3"])?;
+        turns(1).await?;
+        tasks[0].cancel();
+        turns(1).await?;
+        cancelled.release();
+        cancelled.release();
+        turns(2).await?;
+        trace.expect(["1: Err(CancelledError())", "2: Ok(())", "3: Ok(())"]);
+        Ok(())
+    });
+}
+
+/// One in line, whom a second releases three times for: the first who wakes wakes all whom there
+/// are permits for, before a task that it makes runs.
+#[test]
+fn who_is_served_wakes_all_for_whom_there_are_permits() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        let (own, says) = (semaphore.clone(), trace.clone());
+        create_task(async move {
+            own.acquire().await?;
+            assert_eq!(own.value(), 0);
+            let late = says.clone();
+            create_task(async move {
+                late.push("4");
+                Ok(())
+            })?;
+            says.push("1");
+            Ok(())
+        })?;
+        let (own, says) = (semaphore.clone(), trace.clone());
+        create_task(async move {
+            for _ in 0..3 {
+                own.release();
+            }
+            assert_eq!((own.value(), own.locked()), (2, true));
+            own.acquire().await?;
+            says.push("2");
+            Ok(())
+        })?;
+        let (own, says) = (semaphore.clone(), trace.clone());
+        create_task(async move {
+            own.acquire().await?;
+            assert!(own.locked());
+            says.push("3");
+            Ok(())
+        })?;
+        turns(1).await?;
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked, waiters:3]>");
+        assert_eq!(semaphore.value(), 2);
+        turns(3).await?;
+        trace.expect(["1", "2", "3", "4"]);
+        Ok(())
+    });
 }

@@ -1,0 +1,367 @@
+//! `Barrier`: filling, draining, resetting, broken; and who comes, stays or leaves in each.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use callsoon::{Barrier, Error, ErrorKind, Result, create_task, gather_outcomes};
+
+use crate::by_hand::{at_once, run, says, turns};
+use crate::support::trace::Trace;
+
+const PARTIES: usize = 5;
+
+/// What many tasks count together.
+#[derive(Clone, Default)]
+struct Count(Rc<Cell<usize>>);
+
+impl Count {
+    /// How many it is with this one.
+    fn one_more(&self) -> usize {
+        self.0.set(self.0.get() + 1);
+        self.0.get()
+    }
+
+    fn get(&self) -> usize {
+        self.0.get()
+    }
+}
+
+/// Runs a body for each party as a task, and waits for all of them.
+async fn parties<F: Future<Output = Result<()>> + 'static>(body: impl Fn() -> F) -> Result<()> {
+    let tasks = (0..PARTIES).map(|_| create_task(body())).collect::<Result<Vec<_>>>()?;
+    for outcome in gather_outcomes(&tasks)?.await? {
+        outcome?;
+    }
+    Ok(())
+}
+
+fn is_broken<T>(outcome: &Result<T>) -> bool {
+    outcome.as_ref().is_err_and(|error| error.kind() == ErrorKind::BrokenBarrier)
+}
+
+fn shown(barrier: &Barrier) -> String {
+    format!("{barrier:?}")
+}
+
+const FILLING: &str = "<Barrier [filling, waiters:0/5]>";
+
+#[test]
+fn it_shows_whether_it_is_filling_draining_resetting_or_broken() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(PARTIES)?, Trace::new());
+        let comes = |count: usize| -> Result<()> {
+            for _ in 0..count {
+                let barrier = barrier.clone();
+                says(&trace, "wait", async move { barrier.wait().await })?;
+            }
+            Ok(())
+        };
+        assert_eq!(shown(&barrier), FILLING);
+        comes(2)?;
+        turns(1).await?;
+        assert_eq!(shown(&barrier), "<Barrier [filling, waiters:2/5]>");
+        comes(barrier.parties() - barrier.n_waiting())?;
+        turns(1).await?;
+        assert_eq!(shown(&barrier), "<Barrier [draining, waiters:0/5]>");
+        comes(2)?;
+        turns(1).await?;
+        barrier.reset().await?;
+        assert_eq!(shown(&barrier), "<Barrier [resetting, waiters:0/5]>");
+        comes(2)?;
+        turns(1).await?;
+        barrier.abort().await?;
+        assert_eq!(shown(&barrier), "<Barrier [broken]>");
+        assert!(barrier.broken());
+        turns(20).await?;
+        assert_eq!(barrier.n_waiting(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn each_who_comes_is_counted_until_all_are_there() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(3)?, Trace::new());
+        for (name, waiting) in [("a", 1), ("b", 2), ("c", 0)] {
+            let own = barrier.clone();
+            says(&trace, name, async move { own.wait().await })?;
+            turns(1).await?;
+            assert_eq!(barrier.n_waiting(), waiting);
+        }
+        turns(5).await?;
+        trace.expect(["c: Ok(2)", "a: Ok(0)", "b: Ok(1)"]);
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, false));
+        Ok(())
+    });
+}
+
+#[test]
+fn it_drains_until_the_last_has_left_and_then_fills_again() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(PARTIES)?, Trace::new());
+        parties(|| {
+            let (barrier, trace) = (barrier.clone(), trace.clone());
+            async move {
+                barrier.wait().await?;
+                let shown = shown(&barrier);
+                trace.push(shown.contains("draining"));
+                Ok(())
+            }
+        })
+        .await?;
+        trace.expect(["true", "true", "true", "true", "false"]);
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn all_meet_twice_and_are_numbered_each_time() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(PARTIES)?, Trace::new());
+        parties(|| {
+            let (barrier, trace) = (barrier.clone(), trace.clone());
+            async move {
+                let first = barrier.wait().await?;
+                let second = barrier.wait().await?;
+                trace.push(format!("{first} then {second}"));
+                Ok(())
+            }
+        })
+        .await?;
+        // Who comes last leaves first.
+        trace.expect(["2 then 4", "3 then 0", "4 then 1", "0 then 2", "1 then 3"]);
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_comes_while_it_drains_waits_for_the_next_time() {
+    run(async {
+        let (barrier, others) = (Barrier::new(PARTIES)?, Barrier::new(PARTIES - 2)?);
+        let (again, met) = (Count::default(), Count::default());
+        parties(|| {
+            let (barrier, others) = (barrier.clone(), others.clone());
+            let (again, met) = (again.clone(), met.clone());
+            async move {
+                barrier.wait().await?;
+                if again.one_more() > 2 {
+                    // Met by exactly those who didn't come again at once.
+                    others.wait().await?;
+                    met.one_more();
+                }
+                barrier.wait().await.map(drop)
+            }
+        })
+        .await?;
+        assert_eq!(met.get(), PARTIES - 2);
+        assert_eq!((barrier.n_waiting(), others.n_waiting()), (0, 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn resetting_one_that_is_empty_changes_nothing_and_breaking_it_does() {
+    run(async {
+        let barrier = Barrier::new(1)?;
+        barrier.reset().await?;
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, false));
+        assert!(at_once(async { barrier.wait().await.map(drop) }).await);
+        barrier.abort().await?;
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, true));
+        assert!(is_broken(&barrier.wait().await));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reset_while_it_drains_ends_the_wait_of_those_who_have_not_left() {
+    run(async {
+        let (barrier, broken) = (Barrier::new(PARTIES)?, Count::default());
+        let left = Count::default();
+        parties(|| {
+            let (barrier, broken, left) = (barrier.clone(), broken.clone(), left.clone());
+            async move {
+                let outcome = barrier.wait().await;
+                if is_broken(&outcome) {
+                    broken.one_more();
+                } else if left.one_more() == PARTIES - 2 {
+                    barrier.reset().await?;
+                }
+                Ok(())
+            }
+        })
+        .await?;
+        assert_eq!((left.get(), broken.get()), (3, 2));
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reset_while_it_drains_leaves_those_alone_who_have_come_for_the_next_time() {
+    run(async {
+        let barrier = Barrier::new(PARTIES)?;
+        let (left, broken) = (Count::default(), Count::default());
+        parties(|| {
+            let (barrier, left, broken) = (barrier.clone(), left.clone(), broken.clone());
+            async move {
+                if is_broken(&barrier.wait().await) {
+                    broken.one_more();
+                } else if left.one_more() == 3 {
+                    barrier.reset().await?;
+                }
+                // All meet here, those who were there and those whom the reset sent away.
+                barrier.wait().await.map(drop)
+            }
+        })
+        .await?;
+        assert_eq!((left.get(), broken.get()), (3, 2));
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn those_whom_a_reset_sent_away_may_come_again() {
+    run(async {
+        let barrier = Barrier::new(PARTIES)?;
+        let (broken, met) = (Count::default(), Count::default());
+        for _ in 0..PARTIES - 1 {
+            let (barrier, broken, met) = (barrier.clone(), broken.clone(), met.clone());
+            create_task(async move {
+                assert!(is_broken(&barrier.wait().await));
+                broken.one_more();
+                barrier.wait().await?;
+                met.one_more();
+                Ok(())
+            })?;
+        }
+        turns(1).await?;
+        barrier.reset().await?;
+        turns(5).await?;
+        assert_eq!((broken.get(), met.get(), barrier.n_waiting()), (4, 0, 4));
+        assert_eq!(barrier.wait().await?, 4);
+        turns(5).await?;
+        assert_eq!(met.get(), 4);
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reset_by_the_last_who_leaves_breaks_nothing() {
+    run(async {
+        let barrier = Barrier::new(PARTIES)?;
+        let (left, met) = (Count::default(), Count::default());
+        parties(|| {
+            let (barrier, left, met) = (barrier.clone(), left.clone(), met.clone());
+            async move {
+                barrier.wait().await?;
+                if left.one_more() == PARTIES {
+                    barrier.reset().await?;
+                }
+                barrier.wait().await?;
+                barrier.wait().await?;
+                met.one_more();
+                Ok(())
+            }
+        })
+        .await?;
+        assert_eq!((met.get(), &*shown(&barrier)), (PARTIES, FILLING));
+        Ok(())
+    });
+}
+
+#[test]
+fn breaking_it_while_it_drains_ends_the_wait_of_those_inside_and_of_those_who_came_again() {
+    run(async {
+        let barrier = Barrier::new(PARTIES)?;
+        let (left, draining, again) = (Count::default(), Count::default(), Count::default());
+        parties(|| {
+            let (barrier, left) = (barrier.clone(), left.clone());
+            let (draining, again) = (draining.clone(), again.clone());
+            async move {
+                if is_broken(&barrier.wait().await) {
+                    draining.one_more();
+                } else if left.one_more() > PARTIES / 2 {
+                    barrier.abort().await?;
+                } else if is_broken(&barrier.wait().await) {
+                    again.one_more();
+                }
+                Ok(())
+            }
+        })
+        .await?;
+        assert_eq!((draining.get(), again.get()), (2, 2));
+        assert_eq!((barrier.broken(), barrier.n_waiting()), (true, 0));
+        Ok(())
+    });
+}
+
+/// One of them fails between two meetings and breaks the barrier; once all know, another resets
+/// it, and they meet.
+#[test]
+fn one_who_fails_may_break_it_for_all_and_a_reset_mends_it() {
+    run(async {
+        let (barrier, safe) = (Barrier::new(PARTIES)?, Barrier::new(PARTIES)?);
+        let (broken, met) = (Count::default(), Count::default());
+        let fails_in_the_middle = |index| match index {
+            2 => Err(Error::new(ErrorKind::Value, "fails")),
+            _ => Ok(()),
+        };
+        parties(|| {
+            let (barrier, safe) = (barrier.clone(), safe.clone());
+            let (broken, met) = (broken.clone(), met.clone());
+            async move {
+                let outcome = match barrier.wait().await.and_then(fails_in_the_middle) {
+                    Ok(()) => barrier.wait().await.map(drop),
+                    failed => failed,
+                };
+                match outcome.unwrap_err().kind() {
+                    ErrorKind::BrokenBarrier => drop(broken.one_more()),
+                    _ => barrier.abort().await?,
+                }
+                assert!(barrier.broken());
+                if safe.wait().await? == 2 {
+                    barrier.reset().await?;
+                }
+                safe.wait().await?;
+                barrier.wait().await?;
+                met.one_more();
+                Ok(())
+            }
+        })
+        .await?;
+        assert_eq!((broken.get(), met.get()), (PARTIES - 1, PARTIES));
+        assert_eq!(shown(&barrier), FILLING);
+        Ok(())
+    });
+}
+
+#[test]
+fn one_who_is_cancelled_while_it_fills_makes_room_for_another() {
+    run(async {
+        let (barrier, trace) = (Barrier::new(3)?, Trace::new());
+        let comes = |name: &str| {
+            let barrier = barrier.clone();
+            says(&trace, name, async move { barrier.wait().await })
+        };
+        let first = comes("1")?;
+        comes("2")?;
+        turns(1).await?;
+        assert_eq!(barrier.n_waiting(), 2);
+        first.cancel();
+        turns(1).await?;
+        assert_eq!(barrier.n_waiting(), 1);
+        comes("3")?;
+        turns(1).await?;
+        assert_eq!(barrier.n_waiting(), 2);
+        comes("4")?;
+        turns(5).await?;
+        trace.expect(["1: Err(CancelledError())", "4: Ok(2)", "2: Ok(1)", "3: Ok(1)"]);
+        assert_eq!((barrier.n_waiting(), barrier.broken()), (0, false));
+        Ok(())
+    });
+}
