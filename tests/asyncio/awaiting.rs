@@ -65,12 +65,14 @@ fn a_task_of_an_immediate_coroutine_takes_one_turn_and_one_more_for_each_yield()
 #[test]
 fn a_coroutine_that_is_awaited_in_place_takes_no_turn_of_its_own() {
     run(async {
-        let coroutine = async {
+        let inner = async || {
             yield_now().await?;
-            Ok::<_, callsoon::Error>(())
+            Ok::<_, callsoon::Error>(1000)
         };
-        assert_eq!(turns_of(async { 1 }).await?.0, 0);
-        assert_eq!(turns_of(coroutine).await?.0, 1);
+        let outer = async { Ok(inner().await? + async { 42 }.await) };
+        assert_eq!(turns_of(async { 1 }).await?, (0, 1));
+        let (turns, sum): (_, callsoon::Result<i32>) = turns_of(outer).await?;
+        assert_eq!((turns, sum?), (1, 1042));
         Ok(())
     })
     .unwrap();

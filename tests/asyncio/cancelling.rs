@@ -183,6 +183,7 @@ fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
     settle(&event_loop);
     trace.expect([r#"Err(CancelledError("the future's"))"#]);
     assert_eq!(task.cancelling(), 1);
+    assert!(task.cancelled() && future.cancelled());
 }
 
 #[test]

@@ -23,7 +23,8 @@ fn futures_are_gathered_and_shielded_on_their_own_loop_though_none_runs() {
     futures[0].set_result(1).unwrap();
     futures[1].set_result(2).unwrap();
     assert_eq!(event_loop.run_until_complete(shielded).unwrap(), [1, 2]);
-    assert_eq!(event_loop.run_until_complete(outcomes).unwrap().len(), 2);
+    let outcomes = event_loop.run_until_complete(outcomes).unwrap();
+    assert_eq!(outcomes.into_iter().map(Result::unwrap).collect::<Vec<_>>(), [1, 2]);
     let over = shield(&futures[0]).unwrap();
     assert!(over.done() && over.get_loop().ptr_eq(&event_loop));
 }

@@ -260,6 +260,10 @@ fn two_conditions_may_share_a_lock() {
         let lock = Lock::new();
         let [one, other] = [(); 2].map(|()| Condition::with_lock(lock.clone()));
         let trace = Trace::new();
+        let locked = || [lock.locked(), one.locked(), other.locked()];
+        assert_eq!(one.scope(async || Ok(locked())).await?, [true; 3]);
+        assert_eq!(locked(), [false; 3]);
+        assert_eq!(lock.scope(async || Ok(locked())).await?, [true; 3]);
         line(&one, &trace, ["one"])?;
         line(&other, &trace, ["other"])?;
         turns(2).await?;

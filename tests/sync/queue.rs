@@ -192,9 +192,14 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
             let queue = queue.clone();
             create_task(async move { queue.join().await })?
         };
+        turns(2).await?;
         queue.task_done()?;
+        turns(2).await?;
+        assert!(!joining.done());
         queue.task_done()?;
-        joining.await
+        joining.await?;
+        assert_eq!(kind(queue.task_done()), ErrorKind::Value);
+        Ok(())
     });
 }
 
