@@ -1,6 +1,7 @@
 //! The house rules, read from the source: imports go down only, each dependency has its room,
 //! `unsafe` has its two, files and functions stay small enough to be read in one sitting.
 
+mod named_tests;
 mod tokens;
 
 use std::collections::BTreeSet;
