@@ -261,9 +261,11 @@ pub trait FutureLike<T: Clone + 'static>: AnyFuture {
     fn to_future_like(&self) -> Rc<dyn FutureLike<T>>;
 }
 
+/// Whether `future` belongs to `on`.
+///
 /// # Errors
 ///
-/// [`Value`](ErrorKind::Value) if `future` belongs to another loop than `on`.
+/// [`Value`](ErrorKind::Value) if it doesn't.
 pub(super) fn check_loop(future: &(impl AnyFuture + ?Sized), on: &LoopRef) -> Result<()> {
     if future.get_loop().ptr_eq(on) {
         return Ok(());

@@ -300,11 +300,12 @@ pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) 
 ///
 /// # Errors
 ///
-/// As `run`.
+/// As `run`. Where a loop runs on this thread nothing is run, and nothing closed.
 pub fn run_on<T: Clone + 'static>(
     event_loop: &EventLoop,
     main: impl Future<Output = Result<T>> + 'static,
 ) -> Result<T> {
+    event_loop.check_not_running()?;
     main_first(event_loop.run_until_complete(main), event_loop.wind_down())
 }
 

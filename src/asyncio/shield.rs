@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///
 /// # Errors
 ///
-/// None for futures and tasks.
+/// None: whatever `inner` says is the shield's to say.
 ///
 /// # Cancellation
 ///

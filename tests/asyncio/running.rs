@@ -354,6 +354,26 @@ fn the_same_loop_can_not_be_run_by_its_own_task() {
 }
 
 #[test]
+fn run_on_is_refused_where_a_loop_runs_and_changes_neither_loop() {
+    let event_loop = std::rc::Rc::new(EventLoop::with_virtual_time());
+    let (itself, other) = (event_loop.clone(), EventLoop::with_virtual_time());
+    let left = other.create_task(sleep(secs(1))).unwrap();
+    let main = async move {
+        for on in [&*itself, &other] {
+            assert_eq!(run_on(on, async { Ok(()) }).unwrap_err().kind(), ErrorKind::Runtime);
+            assert!(!on.is_closed());
+            assert_eq!(on.all_tasks().len(), 1);
+            assert_eq!(on.all_tasks()[0].cancelling(), 0);
+        }
+        yield_now().await?;
+        Ok(other)
+    };
+    let main = event_loop.create_task(async move { main.await.map(std::rc::Rc::new) }).unwrap();
+    let other = event_loop.run_until_complete(main).unwrap();
+    other.run_until_complete(left).unwrap();
+}
+
+#[test]
 fn cancelling_main_from_a_callback_is_what_run_returns() {
     let event_loop = EventLoop::with_virtual_time();
     let on = event_loop.clone();
