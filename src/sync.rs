@@ -1,12 +1,107 @@
-//! What threads share is made of these: the plain types, or loom's under `--cfg loom`.
-//! No other file knows of loom.
+//! What threads share is made of these: the plain types, or those of a checker that runs the
+//! same code through other interleavings: loom's under `--cfg loom`, shuttle's under
+//! `--cfg shuttle`. No other file knows of either.
 
-#[cfg(not(loom))]
-pub(crate) use alloc::sync::Arc;
-#[cfg(not(loom))]
-pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use plain::*;
+
+#[cfg(not(any(loom, shuttle)))]
+mod plain {
+    pub(crate) use alloc::sync::Arc;
+    pub(crate) use concurrent_queue::ConcurrentQueue;
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+
+    #[cfg(feature = "std")]
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+    #[cfg(feature = "std")]
+    pub(crate) use std::thread::{Builder, JoinHandle};
+
+    /// A thread's own value, which costs nothing to make.
+    #[cfg(feature = "std")]
+    macro_rules! thread_own {
+        (static $name:ident: $kind:ty = $value:expr;) => {
+            std::thread_local! { static $name: $kind = const { $value }; }
+        };
+    }
+    #[cfg(feature = "std")]
+    pub(crate) use thread_own;
+}
 
 #[cfg(loom)]
-pub(crate) use loom::sync::Arc;
+pub(crate) use checked::*;
+
 #[cfg(loom)]
-pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+mod checked {
+    pub(crate) use concurrent_queue::ConcurrentQueue;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::thread::{Builder, JoinHandle};
+    pub(crate) use std::sync::PoisonError;
+
+    macro_rules! thread_own {
+        (static $name:ident: $kind:ty = $value:expr;) => {
+            loom::thread_local! { static $name: $kind = $value; }
+        };
+    }
+    pub(crate) use thread_own;
+}
+
+#[cfg(shuttle)]
+pub(crate) use shuffled::*;
+
+#[cfg(shuttle)]
+mod shuffled {
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+    pub(crate) use shuttle::thread::{Builder, JoinHandle};
+
+    macro_rules! thread_own {
+        (static $name:ident: $kind:ty = $value:expr;) => {
+            shuttle::thread_local! { static $name: $kind = $value; }
+        };
+    }
+    pub(crate) use thread_own;
+
+    /// Stands for the real queue, whose atomics are no switch points to shuttle: one that was
+    /// not told of would let a lost wake through.
+    pub(crate) struct ConcurrentQueue<T>(Mutex<(alloc::collections::VecDeque<T>, bool)>);
+
+    pub(crate) struct Refused<T>(T);
+
+    impl<T> Refused<T> {
+        pub(crate) fn into_inner(self) -> T {
+            self.0
+        }
+    }
+
+    impl<T> ConcurrentQueue<T> {
+        pub(crate) fn unbounded() -> Self {
+            ConcurrentQueue(Mutex::new((alloc::collections::VecDeque::new(), false)))
+        }
+
+        pub(crate) fn push(&self, value: T) -> Result<(), Refused<T>> {
+            let mut state = self.0.lock().unwrap();
+            if state.1 {
+                return Err(Refused(value));
+            }
+            state.0.push_back(value);
+            Ok(())
+        }
+
+        pub(crate) fn pop(&self) -> Result<T, ()> {
+            self.0.lock().unwrap().0.pop_front().ok_or(())
+        }
+
+        pub(crate) fn is_empty(&self) -> bool {
+            self.len() == 0
+        }
+
+        pub(crate) fn len(&self) -> usize {
+            self.0.lock().unwrap().0.len()
+        }
+
+        pub(crate) fn close(&self) {
+            self.0.lock().unwrap().1 = true;
+        }
+    }
+}

@@ -3,10 +3,10 @@
 //! With std the machine's own is built in. A bare-metal program, or a host that has an event
 //! loop of its own, supplies these two small traits instead.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::error::Result;
-use crate::sync::Arc;
 
 /// The machine below a loop: its clock and its sleep.
 ///

@@ -9,10 +9,8 @@
 //! The loop empties the queue after each wait whether it was notified or not: a notification
 //! may be swallowed, mail never is.
 
-use concurrent_queue::ConcurrentQueue;
-
 use super::host::Notify;
-use crate::sync::{Arc, AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicUsize, ConcurrentQueue, Ordering, fence};
 
 /// Mail of sort `M` from any thread to one reader, who sleeps when there is none.
 pub(crate) struct Inbox<M> {
@@ -21,11 +19,11 @@ pub(crate) struct Inbox<M> {
     sleeping: AtomicBool,
     /// How many outsiders could still write: a loop without work waits only while there are some.
     writers: AtomicUsize,
-    notifier: Arc<dyn Notify>,
+    notifier: alloc::sync::Arc<dyn Notify>,
 }
 
 impl<M> Inbox<M> {
-    pub(crate) fn new(notifier: Arc<dyn Notify>) -> Inbox<M> {
+    pub(crate) fn new(notifier: alloc::sync::Arc<dyn Notify>) -> Inbox<M> {
         Inbox {
             queue: ConcurrentQueue::unbounded(),
             sleeping: AtomicBool::new(false),

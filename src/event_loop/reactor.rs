@@ -13,6 +13,7 @@ use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::any::type_name;
 use core::cell::{Cell, RefCell};
@@ -29,7 +30,6 @@ use super::host::Notify;
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
-use crate::sync::Arc;
 
 #[cfg(unix)]
 type RawKey = std::os::fd::RawFd;

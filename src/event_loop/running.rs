@@ -9,8 +9,8 @@ mod place {
 
     use super::LoopRef;
 
-    std::thread_local! {
-        static RUNNING: RefCell<Option<LoopRef>> = const { RefCell::new(None) };
+    crate::sync::thread_own! {
+        static RUNNING: RefCell<Option<LoopRef>> = RefCell::new(None);
     }
 
     /// `None` also while the thread's locals are being taken down.

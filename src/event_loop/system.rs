@@ -1,13 +1,13 @@
 //! The machine itself as a [`Host`]: its monotonic clock, and its reactor to sleep in.
 
 use alloc::rc::Rc;
+use alloc::sync::Arc;
 use core::time::Duration;
 use std::time::Instant;
 
 use super::host::{Host, Notify};
 use super::reactor::Reactor;
 use crate::error::Result;
-use crate::sync::Arc;
 
 pub(crate) struct System {
     start: Instant,
