@@ -39,6 +39,8 @@ pub mod event_loop;
 pub mod helpers;
 mod panics;
 mod sync;
+#[cfg(feature = "std")]
+mod threads;
 
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};

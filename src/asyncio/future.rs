@@ -119,7 +119,12 @@ impl<T: 'static> LoopFuture<T> {
     /// Cancels it with a message that the error will carry: asyncio's `cancel(msg=...)`.
     /// Says whether it was pending.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
-        self.node().cancel(Error::cancelled_with(message))
+        self.cancel_as(Error::cancelled_with(message))
+    }
+
+    /// As [`cancel`](LoopFuture::cancel), with the error that whoever awaits it is to see.
+    pub(crate) fn cancel_as(&self, error: Error) -> bool {
+        self.node().cancel(error)
     }
 
     /// Its result, cloned.

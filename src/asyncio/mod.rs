@@ -2,12 +2,13 @@
 //! what is built on them, as asyncio has it.
 //!
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
-//! or task whatever its value), `future`, `await_future` (what `.await` polls), `task_core`,
+//! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
-//! `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `waiters` (a line of those
+//! `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
+mod answer_to;
 mod any_task;
 mod await_future;
 mod barrier;
@@ -15,6 +16,8 @@ mod callback;
 mod cancel;
 mod condition;
 mod event;
+#[cfg(feature = "std")]
+mod executor;
 mod foreign;
 mod future;
 mod future_like;
@@ -32,6 +35,8 @@ mod task_core;
 mod task_group;
 mod task_slab;
 mod tasks;
+#[cfg(feature = "std")]
+mod threadsafe;
 mod timeout;
 mod timer;
 mod wait;
@@ -46,6 +51,8 @@ pub use barrier::Barrier;
 pub use callback::{Callback, WeakCallback};
 pub use condition::Condition;
 pub use event::Event;
+#[cfg(feature = "std")]
+pub use executor::{ThreadPoolExecutor, to_thread};
 pub use foreign::wrap_future;
 pub use future::LoopFuture;
 pub use future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
@@ -61,6 +68,8 @@ pub use shield::shield;
 pub use sleep::{YieldNow, sleep, yield_now};
 pub use task::{Task, create_task};
 pub use task_group::TaskGroup;
+#[cfg(feature = "std")]
+pub use threadsafe::ConcurrentFuture;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
 pub use wait_for::wait_for;

@@ -13,6 +13,11 @@ use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
 
+/// How long an ending waits for functions that still run on threads: asyncio's
+/// `THREAD_JOIN_TIMEOUT`.
+#[cfg(feature = "std")]
+const THREAD_JOIN_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(300);
+
 /// What can be run until it is done: a Rust future, which becomes a task, or a future or task
 /// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
 pub trait EnsureFuture<T: Clone + 'static> {
@@ -82,7 +87,7 @@ impl EventLoop {
 
     /// Ends what is left on the loop as `asyncio.run` does: cancels the tasks that are not
     /// over, oldest first, runs until they are, reports what went wrong with them, closes the
-    /// async generators, and closes the loop.
+    /// async generators, waits for its own pool's threads, and closes the loop.
     ///
     /// # Errors
     ///
@@ -92,7 +97,12 @@ impl EventLoop {
     pub fn wind_down(&self) -> Result<()> {
         let outcome = self.cancel_all_tasks().and_then(|()| {
             let on = LoopRef::clone(self);
-            self.run_until_complete(async move { on.shutdown_asyncgens().await })
+            self.run_until_complete(async move {
+                on.shutdown_asyncgens().await?;
+                #[cfg(feature = "std")]
+                on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await?;
+                Ok(())
+            })
         });
         let closed = self.close();
         outcome.and(closed)

@@ -163,6 +163,12 @@ impl<T: 'static> Task<T> {
         self.node().cancel(Error::cancelled())
     }
 
+    /// What finds it again from another thread.
+    #[cfg(feature = "std")]
+    pub(crate) fn key(&self) -> crate::event_loop::WakeKey {
+        self.0.task.key
+    }
+
     /// As [`cancel`](Task::cancel), with a message that the error will carry.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.node().cancel(Error::cancelled_with(message))

@@ -6,6 +6,8 @@ use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
 
+#[cfg(feature = "std")]
+use super::executor::DefaultExecutor;
 use super::generator::Generators;
 use super::node::{Node, schedule_step};
 use super::task_slab::{TaskKey, TaskSlab};
@@ -21,6 +23,8 @@ pub(crate) struct Tasks {
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
     pub(crate) generators: Generators,
+    #[cfg(feature = "std")]
+    pub(crate) executor: DefaultExecutor,
 }
 
 /// The step that is going on: what the task tells the futures that it polls, and what they
@@ -60,6 +64,8 @@ impl Tasks {
             scratch: RefCell::new(Rc::new(Scratch::new())),
             foreign: Cell::new(0),
             generators: Generators::default(),
+            #[cfg(feature = "std")]
+            executor: DefaultExecutor::default(),
         });
         if !on.is_closed() {
             on.set_upstairs(tasks.clone());
@@ -86,6 +92,15 @@ impl Tasks {
     pub(crate) fn remove(&self, key: TaskKey) {
         let removed = self.slab.borrow_mut().remove(key);
         drop(removed);
+    }
+
+    /// Cancels a task, unless it is over.
+    #[cfg(feature = "std")]
+    pub(crate) fn cancel(&self, key: TaskKey) {
+        let task = self.slab.borrow().get(key).cloned();
+        if let Some(task) = task {
+            task.as_node().cancel(Error::cancelled());
+        }
     }
 
     /// The tasks that are not done, oldest first.
@@ -185,6 +200,8 @@ impl Upstairs for Tasks {
         let left = self.slab.replace(TaskSlab::new());
         drop(left);
         self.generators.abandon(&self.on);
+        #[cfg(feature = "std")]
+        self.executor.abandon();
     }
 
     fn as_any(self: Rc<Self>) -> Rc<dyn Any> {

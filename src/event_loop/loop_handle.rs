@@ -73,6 +73,12 @@ impl LoopHandle {
         self.0.post(Mail::Call(callback)).map_err(|_refused| Error::closed())
     }
 
+    /// Whether this thread is the one that runs the loop just now.
+    #[cfg(feature = "std")]
+    pub(crate) fn runs_here(&self) -> bool {
+        running::current_if(|on| self.is_of(on)).is_some()
+    }
+
     fn is_of(&self, on: &LoopRef) -> bool {
         Arc::ptr_eq(&self.0, on.inbox())
     }

@@ -7,6 +7,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
+use super::answers::Answers;
 use super::clock::{self, Clock, Nanos, nanos};
 use super::exceptions::Exceptions;
 use super::handle::{Call, CallbackOutput, Handle, Job, TimerHandle};
@@ -53,6 +54,7 @@ pub(super) struct Shared {
     /// Room for the timers that one turn takes out.
     pub(super) due: RefCell<Vec<(Nanos, Rc<dyn Job>)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
+    pub(super) answers: Answers,
     pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
     pub(super) exceptions: Exceptions,
     pub(super) running: Cell<bool>,

@@ -2,10 +2,11 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
 //! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
-//! `loop_handle` (other threads), `running` (which loop is it), `reactor` and `system` (the
+//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor` and `system` (the
 //! machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
 //! owner runs it).
 
+mod answers;
 mod clock;
 mod exceptions;
 mod handle;
@@ -22,6 +23,7 @@ mod running;
 mod system;
 mod timer_wheel;
 
+pub use answers::Answer;
 pub use exceptions::{ExceptionContext, ExceptionHandler};
 pub use handle::{CallbackOutput, Handle, TimerHandle};
 pub use host::{Host, Notify};

@@ -8,6 +8,7 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
+use super::answers::Answers;
 use super::clock::{Clock, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
 use super::handle::{Job, drop_quietly, run_callback};
@@ -181,6 +182,9 @@ impl EventLoop {
             // Futures may hold the loop for longer; its sockets need not wait for them.
             reactor.close(self);
         }
+        for receive in shared.answers.take_all() {
+            drop_quietly(self, receive);
+        }
         let upstairs = shared.upstairs.take();
         if let Some(upstairs) = upstairs {
             upstairs.close();
@@ -221,6 +225,7 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         timers: RefCell::new(TimerWheel::new()),
         due: RefCell::new(Vec::new()),
         inbox,
+        answers: Answers::default(),
         upstairs: RefCell::new(None),
         exceptions: Exceptions::default(),
         running: Cell::new(false),
@@ -277,6 +282,10 @@ impl LoopRef {
         let shared = self.shared();
         if !shared.ready.is_empty() {
             return Ok(());
+        }
+        if shared.answers.are_owed() {
+            // Real work is on its way, and takes no virtual time.
+            return if max_wait == Some(0) { Ok(()) } else { self.sleep(None) };
         }
         let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait));
         let due = shared.timers.borrow_mut().next_deadline();

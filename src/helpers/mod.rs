@@ -21,6 +21,10 @@ mod stream_result;
 #[cfg(feature = "std")]
 mod sync_queue;
 mod task_holder;
+#[cfg(feature = "std")]
+mod thread_hooks;
+#[cfg(feature = "std")]
+mod thread_to_async_queue;
 mod ticker;
 mod timeout;
 mod transfer;
@@ -42,6 +46,10 @@ pub use stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamVa
 #[cfg(feature = "std")]
 pub use sync_queue::SyncQueue;
 pub use task_holder::TaskHolder;
+#[cfg(feature = "std")]
+pub use thread_hooks::ThreadHooks;
+#[cfg(feature = "std")]
+pub use thread_to_async_queue::{ThreadToAsyncQueue, ThreadToAsyncQueueBuilder};
 pub use ticker::{ATicker, MinWait, Tick, TickerOptions, tick};
 pub use timeout::{TimeoutOptions, async_with_timeout};
 pub use transfer::{Process, transfer_result};

@@ -1,9 +1,9 @@
 //! [`SyncQueue`]: a queue for threads, which block until there is something.
 
-use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use core::fmt;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::threads::WorkQueue;
 use crate::{AnyFuture, Callback};
 
 /// A queue that threads iterate, until its final future is done: `hp.SyncQueue`.
@@ -28,31 +28,7 @@ use crate::{AnyFuture, Callback};
 ///     Ok(())
 /// }).unwrap();
 /// ```
-pub struct SyncQueue<T>(Arc<Shared<T>>);
-
-struct Shared<T> {
-    state: Mutex<State<T>>,
-    /// Told of each value, and of the end.
-    changed: Condvar,
-    empty_on_finished: bool,
-}
-
-struct State<T> {
-    collection: VecDeque<T>,
-    finished: bool,
-}
-
-impl<T> Shared<T> {
-    /// Nothing of the program's runs while the lock is held, so that a poisoned one is sound.
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn finish(&self) {
-        self.lock().finished = true;
-        self.changed.notify_all();
-    }
-}
+pub struct SyncQueue<T>(Arc<WorkQueue<T>>);
 
 impl<T: Send + 'static> SyncQueue<T> {
     /// A queue that ends, whatever it holds, when `final_future` is done.
@@ -68,15 +44,14 @@ impl<T: Send + 'static> SyncQueue<T> {
     }
 
     fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> SyncQueue<T> {
-        let state = Mutex::new(State { collection: VecDeque::new(), finished: false });
-        let shared = Arc::new(Shared { state, changed: Condvar::new(), empty_on_finished });
-        let ended = Arc::downgrade(&shared);
+        let queue = Arc::new(WorkQueue::new(empty_on_finished));
+        let ended = Arc::downgrade(&queue);
         final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| {
-            if let Some(shared) = ended.upgrade() {
-                shared.finish();
+            if let Some(queue) = ended.upgrade() {
+                queue.finish();
             }
         }));
-        SyncQueue(shared)
+        SyncQueue(queue)
     }
 }
 
@@ -84,8 +59,7 @@ impl<T> SyncQueue<T> {
     /// Puts `value` at the end, and wakes a thread that waits for it. After the end it stays
     /// for [`remaining`](SyncQueue::remaining).
     pub fn append(&self, value: T) {
-        self.0.lock().collection.push_back(value);
-        self.0.changed.notify_one();
+        self.0.push(value);
     }
 
     /// Ends it, for all who iterate it, from any thread. Doing so again does nothing.
@@ -96,22 +70,14 @@ impl<T> SyncQueue<T> {
     /// The values, one by one; between them the thread sleeps until there is one, or the end:
     /// `for value in queue`.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<T> {
-        let shared = self.0.clone();
-        core::iter::from_fn(move || {
-            let idle = |state: &mut State<T>| !state.finished && state.collection.is_empty();
-            let waited = shared.changed.wait_while(shared.lock(), idle);
-            let mut state = waited.unwrap_or_else(PoisonError::into_inner);
-            if state.finished && !shared.empty_on_finished {
-                return None;
-            }
-            state.collection.pop_front()
-        })
+        let queue = self.0.clone();
+        core::iter::from_fn(move || queue.next())
     }
 
     /// What it holds, each taken out as it is asked for, without waiting.
     pub fn remaining(&self) -> impl Iterator<Item = T> + use<T> {
-        let shared = self.0.clone();
-        core::iter::from_fn(move || shared.lock().collection.pop_front())
+        let queue = self.0.clone();
+        core::iter::from_fn(move || queue.take())
     }
 }
 
@@ -123,10 +89,9 @@ impl<T> Clone for SyncQueue<T> {
 
 impl<T> fmt::Debug for SyncQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.lock();
         f.debug_struct("SyncQueue")
-            .field("len", &state.collection.len())
-            .field("finished", &state.finished)
+            .field("len", &self.0.len())
+            .field("finished", &self.0.is_finished())
             .finish_non_exhaustive()
     }
 }

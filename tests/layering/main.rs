@@ -11,13 +11,17 @@ use std::path::Path;
 use tokens::{Token, text_at, tokens};
 
 /// The floors from bottom to top. A file may name its own floor and those before it.
-const FLOORS: &[&str] = &["error", "sync", "panics", "event_loop", "asyncio", "helpers", "io"];
+const FLOORS: &[&str] =
+    &["error", "sync", "panics", "event_loop", "threads", "asyncio", "helpers", "io"];
 
 /// Floors that don't name each other, although one stands above the other.
 const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
 
 /// Floors that use only what any user of the crate could: public items, from the front door.
 const OUTSIDERS: &[&str] = &["helpers"];
+
+/// What an outsider uses all the same, since it is of no use to a user of the crate.
+const SERVICES: &[(&str, &str)] = &[("helpers", "threads")];
 
 /// The front door: it imports from every floor, and no floor below the outsiders imports it.
 const FRONT_DOOR: &str = "lib.rs";
@@ -29,19 +33,22 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "panics.rs",
             "event_loop/reactor.rs",
-            "event_loop/running.rs",
+            "sync.rs",
             "event_loop/system.rs",
-            "helpers/sync_queue.rs",
+            "asyncio/executor.rs",
+            "asyncio/threadsafe.rs",
         ],
     ),
     ("loom", &["sync.rs"]),
     ("polling", &["event_loop/reactor.rs"]),
-    ("concurrent_queue", &["event_loop/inbox.rs"]),
+    ("shuttle", &["sync.rs"]),
+    ("concurrent_queue", &["sync.rs"]),
     (
         "slab",
         &[
             "event_loop/timer_wheel.rs",
             "event_loop/reactor.rs",
+            "event_loop/answers.rs",
             "asyncio/task_slab.rs",
             "asyncio/generator.rs",
         ],
@@ -53,8 +60,11 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "event_loop/exceptions.rs",
             "event_loop/run.rs",
+            "threads/crew.rs",
+            "asyncio/executor.rs",
             "helpers/error_catcher.rs",
             "helpers/reporter.rs",
+            "helpers/thread_to_async_queue.rs",
         ],
     ),
 ];
@@ -258,6 +268,9 @@ fn why_not(own: &str, target: &str, public: &BTreeSet<String>) -> Option<&'stati
     }
     if STRANGERS.contains(&(own, target)) {
         return Some("which it must not know");
+    }
+    if SERVICES.contains(&(own, target)) {
+        return None;
     }
     match (OUTSIDERS.contains(&own), rank(target).is_some()) {
         (true, true) => Some("whose public names are at the front door"),

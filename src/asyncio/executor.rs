@@ -1,0 +1,284 @@
+//! [`ThreadPoolExecutor`], [`LoopRef::run_in_executor`] and [`to_thread`]: blocking functions
+//! on threads of a pool.
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::sync::Arc;
+use core::cell::Cell;
+use core::fmt;
+use core::time::Duration;
+
+use super::callback::Callback;
+use super::future::LoopFuture;
+use super::future_like::AnyFuture;
+use super::tasks::Tasks;
+use super::timeout::timeout;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::{LoopRef, running_loop};
+use crate::sync::{AtomicBool, Ordering};
+use crate::threads::{Crew, WorkQueue, caught, shown};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A bounded pool of threads for functions that block: `concurrent.futures.ThreadPoolExecutor`,
+/// as far as a loop uses it. Threads are started as they are needed. Clones are the same pool.
+///
+/// Dropping the last clone lets the threads run what they were given, and leave; nobody waits
+/// for them.
+///
+/// ```
+/// use callsoon::{ThreadPoolExecutor, run, running_loop};
+///
+/// run(async {
+///     let pool = ThreadPoolExecutor::new(2)?;
+///     let sum = running_loop()?.run_in_executor(Some(&pool), || Ok((1..=10).sum::<u32>()))?;
+///     assert_eq!(sum.await?, 55);
+///     pool.shutdown(false).await
+/// }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct ThreadPoolExecutor(Rc<Pool>);
+
+struct Pool {
+    jobs: Arc<WorkQueue<Job>>,
+    crew: Crew,
+    max_workers: usize,
+    thread_name_prefix: String,
+}
+
+impl ThreadPoolExecutor {
+    /// A pool of up to `max_workers` threads.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](crate::ErrorKind::Value) if that is none.
+    pub fn new(max_workers: usize) -> Result<ThreadPoolExecutor> {
+        ThreadPoolExecutor::named(max_workers, "ThreadPoolExecutor")
+    }
+
+    /// As [`new`](ThreadPoolExecutor::new); the threads are called `thread_name_prefix` and
+    /// their number.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
+    pub fn named(max_workers: usize, thread_name_prefix: &str) -> Result<ThreadPoolExecutor> {
+        if max_workers == 0 {
+            return Err(Error::new(ErrorKind::Value, "max_workers must be greater than 0"));
+        }
+        Ok(ThreadPoolExecutor(Rc::new(Pool {
+            jobs: Arc::new(WorkQueue::new(true)),
+            crew: Crew::default(),
+            max_workers,
+            thread_name_prefix: thread_name_prefix.to_owned(),
+        })))
+    }
+
+    /// The loop's own: as many threads as the machine runs at once and four more, at most 32.
+    fn default_sized() -> Result<ThreadPoolExecutor> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        ThreadPoolExecutor::named(32.min(cores + 4), "asyncio")
+    }
+
+    fn submit(&self, job: Job) -> Result<()> {
+        let pool = &*self.0;
+        if pool.jobs.is_finished() {
+            return Err(Error::runtime("cannot schedule new futures after shutdown"));
+        }
+        if !pool.jobs.has_sleeper() && pool.crew.len() < pool.max_workers {
+            let started = self.start_thread();
+            // Where there is no room for another thread, those that are there do the work.
+            if pool.crew.len() == 0 {
+                started?;
+            }
+        }
+        pool.jobs.push(job);
+        Ok(())
+    }
+
+    fn start_thread(&self) -> Result<()> {
+        let pool = &*self.0;
+        let jobs = pool.jobs.clone();
+        pool.crew.start(format!("{}_{}", pool.thread_name_prefix, pool.crew.len()), move || {
+            while let Some(job) = jobs.next() {
+                // What is left to panic is the drop of something that the function brought.
+                if let Err(panic) = caught(job) {
+                    log::error!("a panic after a function: {}", shown(&panic));
+                }
+            }
+        })
+    }
+
+    /// Takes no more functions, and returns when those it has are done and its threads have
+    /// ended; with `cancel_futures` those that were not begun are cancelled instead.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits, and [`Runtime`](crate::ErrorKind::Runtime)
+    /// where no loop runs.
+    ///
+    /// # Cancellation
+    ///
+    /// The pool is shut down all the same, without being waited for.
+    pub async fn shutdown(&self, cancel_futures: bool) -> Result<()> {
+        self.0.jobs.finish();
+        if cancel_futures {
+            while let Some(job) = self.0.jobs.take() {
+                // Its future is cancelled by that.
+                drop(job);
+            }
+        }
+        let on = running_loop()?;
+        let gone = on.create_future();
+        self.0.crew.when_gone(on.answer_to(&gone)?);
+        gone.await?;
+        self.0.crew.join();
+        Ok(())
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.jobs.finish();
+    }
+}
+
+impl fmt::Debug for ThreadPoolExecutor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadPoolExecutor")
+            .field("max_workers", &self.0.max_workers)
+            .field("threads", &self.0.crew.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The executor that a loop uses where it is told of none.
+#[derive(Default)]
+pub(crate) struct DefaultExecutor {
+    executor: Cell<Option<ThreadPoolExecutor>>,
+    shut: Cell<bool>,
+}
+
+impl DefaultExecutor {
+    fn get(&self) -> Result<ThreadPoolExecutor> {
+        if self.shut.get() {
+            return Err(Error::runtime("Executor shutdown has been called"));
+        }
+        let executor = match self.executor.take() {
+            Some(executor) => executor,
+            None => ThreadPoolExecutor::default_sized()?,
+        };
+        self.executor.set(Some(executor.clone()));
+        Ok(executor)
+    }
+
+    /// The loop has closed: the threads may leave, and nobody waits for them.
+    pub(crate) fn abandon(&self) {
+        self.shut.set(true);
+        drop(self.executor.take());
+    }
+}
+
+impl LoopRef {
+    /// Has `func` called on a thread of `executor`, or of the loop's own pool, and returns the
+    /// future for what it returns: asyncio's `run_in_executor`. An error, or a panic, is the
+    /// future's exception.
+    ///
+    /// Cancelling the future keeps `func` from being called, if no thread has begun with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed,
+    /// [`Runtime`](crate::ErrorKind::Runtime) after the executor was shut down, and what the
+    /// machine says if not even a first thread can be started.
+    pub fn run_in_executor<T: Send + 'static>(
+        &self,
+        executor: Option<&ThreadPoolExecutor>,
+        func: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<LoopFuture<T>> {
+        self.check_open()?;
+        let executor = match executor {
+            Some(executor) => executor.clone(),
+            None => Tasks::of(self).executor.get()?,
+        };
+        let future = self.create_future();
+        let answer = self.answer_to(&future)?;
+        let taken = Arc::new(AtomicBool::new(false));
+        let not_taken = taken.clone();
+        let job = move || {
+            if !taken.swap(true, Ordering::Relaxed) {
+                let outcome = caught(func).and_then(|outcome| outcome);
+                if answer.give(outcome).is_err() {
+                    log::error!("what a function returned is lost: the loop was closed");
+                }
+            }
+        };
+        executor.submit(Box::new(job))?;
+        future.add_done_callback(Callback::new(move |future: &dyn AnyFuture| {
+            if future.cancelled() {
+                not_taken.store(true, Ordering::Relaxed);
+            }
+        }));
+        Ok(future)
+    }
+
+    /// Makes `executor` the one that the loop uses where it is told of none: asyncio's
+    /// `set_default_executor`.
+    pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
+        let before = Tasks::of(self).executor.executor.replace(Some(executor.clone()));
+        drop(before);
+    }
+
+    /// Shuts the loop's own pool down: asyncio's `shutdown_default_executor`, which
+    /// [`run`](crate::run) does at its end. It returns when its functions are done and its
+    /// threads have ended, or, with a warning in the log, when `limit` is over (`None`: without
+    /// a limit).
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits.
+    pub async fn shutdown_default_executor(&self, limit: Option<Duration>) -> Result<()> {
+        let executor = {
+            let tasks = Tasks::of(self);
+            tasks.executor.shut.set(true);
+            tasks.executor.executor.take()
+        };
+        let Some(executor) = executor else { return Ok(()) };
+        match timeout(limit, async |_| executor.shutdown(false).await).await {
+            Err(error) if error.kind() == ErrorKind::Timeout => {
+                let seconds = limit.unwrap_or_default().as_secs_f64();
+                log::warn!("the executor's threads have not ended within {seconds} seconds");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+/// Calls `func` on a thread of the running loop's own pool, and gives what it returns:
+/// `asyncio.to_thread`.
+///
+/// # Errors
+///
+/// `func`'s, a panic of it included, and as [`run_in_executor`](LoopRef::run_in_executor).
+///
+/// # Cancellation
+///
+/// `func` isn't called if no thread has begun with it. Else it goes on, and what it returns is
+/// dropped.
+///
+/// ```
+/// callsoon::run(async {
+///     let text = callsoon::to_thread(|| Ok(std::fs::read_to_string("/proc/self/comm")?)).await;
+///     println!("{text:?}");
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub async fn to_thread<T: Clone + Send + 'static>(
+    func: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    running_loop()?.run_in_executor(None, func)?.await
+}

@@ -1,0 +1,124 @@
+//! [`Answer`]: what another thread owes the loop, and [`Answers`], those that are not in yet.
+
+use alloc::boxed::Box;
+use core::any::Any;
+use core::cell::RefCell;
+use core::fmt;
+
+use slab::Slab;
+
+use super::loop_handle::LoopHandle;
+use super::loop_ref::LoopRef;
+use super::running;
+use crate::error::{Error, Result};
+
+/// What is to be done with the answers that threads owe.
+#[derive(Default)]
+pub(super) struct Answers(RefCell<Slab<Box<dyn Any>>>);
+
+impl Answers {
+    /// Whether any thread owes one.
+    pub(super) fn are_owed(&self) -> bool {
+        !self.0.borrow().is_empty()
+    }
+
+    /// Lets go of all of them: what comes now finds nobody.
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Box<dyn Any>> + use<> {
+        self.0.take().into_iter().map(|(_key, receive)| receive)
+    }
+}
+
+/// The one answer that somebody, most often another thread, owes a loop:
+/// [`LoopRef::expect_answer`] makes it, [`give`](Answer::give) settles it.
+///
+/// One that is dropped instead answers with a cancellation: nobody waits for ever.
+pub struct Answer<T: Send + 'static> {
+    /// Gone once it was given.
+    debt: Option<Debt<T>>,
+}
+
+struct Debt<T> {
+    to: LoopHandle,
+    key: usize,
+    /// Takes what is to be done out of the loop's [`Answers`], and does it.
+    deliver: fn(&LoopRef, usize, Result<T>),
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// Gives the answer, from any thread: what was said to [`LoopRef::expect_answer`] is
+    /// called with it on the loop's thread, in one of its next turns.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; the outcome is dropped.
+    pub fn give(mut self, outcome: Result<T>) -> Result<()> {
+        self.settle(outcome)
+    }
+
+    fn settle(&mut self, outcome: Result<T>) -> Result<()> {
+        let Some(Debt { to, key, deliver }) = self.debt.take() else { return Ok(()) };
+        to.call_soon_threadsafe(move || {
+            if let Some(on) = running::current() {
+                deliver(&on, key, outcome);
+            }
+        })
+    }
+}
+
+impl<T: Send + 'static> Drop for Answer<T> {
+    fn drop(&mut self) {
+        // A loop that has closed has nobody left who waits.
+        let _ = self.settle(Err(Error::cancelled()));
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
+}
+
+impl LoopRef {
+    /// Says that somebody outside, most often another thread, owes this loop an answer, and
+    /// what to do with it: `receive` is called with it on the loop's thread, in a turn.
+    ///
+    /// Until the answer is in, a loop with nothing to do waits for it and isn't
+    /// [`Stalled`](crate::ErrorKind::Stalled), and a virtual clock stands still. If the loop
+    /// closes first, `receive` is dropped uncalled.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// ```
+    /// use callsoon::{EventLoop, run_on, running_loop};
+    ///
+    /// run_on(&EventLoop::with_virtual_time(), async {
+    ///     let on = running_loop()?;
+    ///     let future = on.create_future::<u32>();
+    ///     let theirs = future.clone();
+    ///     let answer = on.expect_answer(move |outcome| {
+    ///         let _ = outcome.and_then(|value| theirs.set_result(value));
+    ///     })?;
+    ///     std::thread::spawn(move || answer.give(Ok(42)));
+    ///     assert_eq!(future.await?, 42);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn expect_answer<T: Send + 'static, F: FnOnce(Result<T>) + 'static>(
+        &self,
+        receive: F,
+    ) -> Result<Answer<T>> {
+        self.check_open()?;
+        let key = self.shared().answers.0.borrow_mut().insert(Box::new(receive));
+        Ok(Answer { debt: Some(Debt { to: self.handle(), key, deliver: deliver::<T, F> }) })
+    }
+}
+
+fn deliver<T, F: FnOnce(Result<T>) + 'static>(on: &LoopRef, key: usize, outcome: Result<T>) {
+    // It is there, and of this type: a key is given away once, and comes back once.
+    let receive = on.shared().answers.0.borrow_mut().try_remove(key);
+    if let Some(receive) = receive.and_then(|receive| receive.downcast::<F>().ok()) {
+        receive(outcome);
+    }
+}

@@ -1,0 +1,108 @@
+//! [`Crew`]: threads that came for one purpose, and who waits until the last has left.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::mem;
+
+use crate::error::Result;
+use crate::event_loop::Answer;
+use crate::panics;
+use crate::sync::{Arc, Builder, JoinHandle, Mutex, MutexGuard, PoisonError};
+
+/// The threads that one owner has started. It is the owner's; the threads know of it only
+/// that they are [`present`](Roll::present).
+#[derive(Default)]
+pub(crate) struct Crew {
+    roll: Arc<Roll>,
+    threads: RefCell<Vec<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Roll(Mutex<Presence>);
+
+#[derive(Default)]
+struct Presence {
+    present: usize,
+    /// To be given when nobody is present.
+    told: Vec<Answer<()>>,
+}
+
+impl Roll {
+    /// Nothing of the program's runs while the lock is held, so that a poisoned one is sound.
+    fn lock(&self) -> MutexGuard<'_, Presence> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// While it lives, its thread is present.
+struct Present(Arc<Roll>);
+
+impl Present {
+    fn new(roll: &Arc<Roll>) -> Present {
+        roll.lock().present += 1;
+        Present(Arc::clone(roll))
+    }
+}
+
+impl Drop for Present {
+    fn drop(&mut self) {
+        let mut presence = self.0.lock();
+        presence.present -= 1;
+        if presence.present > 0 {
+            return;
+        }
+        let told = mem::take(&mut presence.told);
+        drop(presence);
+        for answer in told {
+            // A loop that has closed has nobody left who waits.
+            let _ = answer.give(Ok(()));
+        }
+    }
+}
+
+impl Crew {
+    /// How many threads were started.
+    pub(crate) fn len(&self) -> usize {
+        self.threads.borrow().len()
+    }
+
+    /// Starts a thread that runs `work`. A panic of it ends the thread and nothing else.
+    ///
+    /// # Errors
+    ///
+    /// What the machine says where it has no room for another thread.
+    pub(crate) fn start(&self, name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let present = Present::new(&self.roll);
+        let body = move || {
+            let _present = present;
+            if let Err(panic) = panics::caught(work) {
+                log::error!("a thread has ended: {}", panics::shown(&panic));
+            }
+        };
+        let thread = Builder::new().name(name).spawn(body)?;
+        self.threads.borrow_mut().push(thread);
+        Ok(())
+    }
+
+    /// Has `answer` given once no thread is present, by the last that leaves.
+    pub(crate) fn when_gone(&self, answer: Answer<()>) {
+        let mut presence = self.roll.lock();
+        if presence.present > 0 {
+            presence.told.push(answer);
+            return;
+        }
+        drop(presence);
+        // As in `Present`.
+        let _ = answer.give(Ok(()));
+    }
+
+    /// Waits, blocking, until every thread has ended. After [`when_gone`](Crew::when_gone)
+    /// has answered that is at once.
+    pub(crate) fn join(&self) {
+        for thread in self.threads.take() {
+            // What it panicked with was logged where it happened.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! What threads that work for a loop are made of: [`WorkQueue`], on which they sleep, and
+//! [`Crew`], those of them that belong together. How an answer comes back is one floor below,
+//! in `event_loop::answers`.
+
+mod crew;
+mod work_queue;
+
+pub(crate) use crew::Crew;
+pub(crate) use work_queue::WorkQueue;
+
+/// For what runs on those threads.
+pub(crate) use crate::panics::{caught, shown};
