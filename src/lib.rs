@@ -42,6 +42,11 @@ mod sync;
 #[cfg(feature = "std")]
 mod threads;
 
+/// What threads may do to each other: see `loom-tests`.
+#[cfg(all(test, any(loom, shuttle)))]
+#[path = "../loom-tests/models/mod.rs"]
+mod models;
+
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
 pub use event_loop::*;

@@ -6,7 +6,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::sync::Arc;
 use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
@@ -18,7 +17,7 @@ use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
-use crate::sync::{AtomicBool, Ordering};
+use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, shown};
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -85,10 +84,10 @@ impl ThreadPoolExecutor {
 
     fn submit(&self, job: Job) -> Result<()> {
         let pool = &*self.0;
-        if pool.jobs.is_finished() {
+        if pool.jobs.gate().is_finished() {
             return Err(Error::runtime("cannot schedule new futures after shutdown"));
         }
-        if !pool.jobs.has_sleeper() && pool.crew.len() < pool.max_workers {
+        if !pool.jobs.gate().has_sleeper() && pool.crew.len() < pool.max_workers {
             let started = self.start_thread();
             // Where there is no room for another thread, those that are there do the work.
             if pool.crew.len() == 0 {
@@ -101,7 +100,7 @@ impl ThreadPoolExecutor {
 
     fn start_thread(&self) -> Result<()> {
         let pool = &*self.0;
-        let jobs = pool.jobs.clone();
+        let jobs = Arc::clone(&pool.jobs);
         pool.crew.start(format!("{}_{}", pool.thread_name_prefix, pool.crew.len()), move || {
             while let Some(job) = jobs.next() {
                 // What is left to panic is the drop of something that the function brought.
@@ -124,7 +123,7 @@ impl ThreadPoolExecutor {
     ///
     /// The pool is shut down all the same, without being waited for.
     pub async fn shutdown(&self, cancel_futures: bool) -> Result<()> {
-        self.0.jobs.finish();
+        self.0.jobs.gate().finish();
         if cancel_futures {
             while let Some(job) = self.0.jobs.take() {
                 // Its future is cancelled by that.
@@ -142,7 +141,7 @@ impl ThreadPoolExecutor {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.jobs.finish();
+        self.jobs.gate().finish();
     }
 }
 
@@ -207,7 +206,7 @@ impl LoopRef {
         let future = self.create_future();
         let answer = self.answer_to(&future)?;
         let taken = Arc::new(AtomicBool::new(false));
-        let not_taken = taken.clone();
+        let not_taken = Arc::clone(&taken);
         let job = move || {
             if !taken.swap(true, Ordering::Relaxed) {
                 let outcome = caught(func).and_then(|outcome| outcome);

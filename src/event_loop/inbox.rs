@@ -42,7 +42,13 @@ impl<M> Inbox<M> {
     }
 
     fn wake_reader(&self) {
-        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::AcqRel) {
+        // Of an awake reader the flag is left alone: a write of ours could hide its next sleep.
+        let wakes = self.sleeping.load(Ordering::Relaxed)
+            && self
+                .sleeping
+                .compare_exchange(true, false, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok();
+        if wakes {
             self.notifier.notify();
         }
     }

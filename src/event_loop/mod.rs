@@ -35,6 +35,9 @@ pub use run::EventLoop;
 pub use running::running_loop;
 pub use timer_wheel::{TimerKey, TimerWheel};
 
+#[cfg(all(test, any(loom, shuttle)))]
+pub(crate) use inbox::Inbox;
+
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 pub(crate) use loop_handle::{WakeKey, wake};
 pub(crate) use loop_ref::Upstairs;

@@ -1,9 +1,8 @@
 //! [`SyncQueue`]: a queue for threads, which block until there is something.
 
-use alloc::sync::Arc;
 use core::fmt;
 
-use crate::threads::WorkQueue;
+use crate::threads::{Arc, WorkQueue};
 use crate::{AnyFuture, Callback};
 
 /// A queue that threads iterate, until its final future is done: `hp.SyncQueue`.
@@ -44,14 +43,10 @@ impl<T: Send + 'static> SyncQueue<T> {
     }
 
     fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> SyncQueue<T> {
-        let queue = Arc::new(WorkQueue::new(empty_on_finished));
-        let ended = Arc::downgrade(&queue);
-        final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| {
-            if let Some(queue) = ended.upgrade() {
-                queue.finish();
-            }
-        }));
-        SyncQueue(queue)
+        let queue = WorkQueue::new(empty_on_finished);
+        let gate = Arc::clone(queue.gate());
+        final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| gate.finish()));
+        SyncQueue(Arc::new(queue))
     }
 }
 
@@ -64,26 +59,26 @@ impl<T> SyncQueue<T> {
 
     /// Ends it, for all who iterate it, from any thread. Doing so again does nothing.
     pub fn finish(&self) {
-        self.0.finish();
+        self.0.gate().finish();
     }
 
     /// The values, one by one; between them the thread sleeps until there is one, or the end:
     /// `for value in queue`.
     pub fn iter(&self) -> impl Iterator<Item = T> + use<T> {
-        let queue = self.0.clone();
+        let queue = Arc::clone(&self.0);
         core::iter::from_fn(move || queue.next())
     }
 
     /// What it holds, each taken out as it is asked for, without waiting.
     pub fn remaining(&self) -> impl Iterator<Item = T> + use<T> {
-        let queue = self.0.clone();
+        let queue = Arc::clone(&self.0);
         core::iter::from_fn(move || queue.take())
     }
 }
 
 impl<T> Clone for SyncQueue<T> {
     fn clone(&self) -> Self {
-        SyncQueue(self.0.clone())
+        SyncQueue(Arc::clone(&self.0))
     }
 }
 
@@ -91,7 +86,7 @@ impl<T> fmt::Debug for SyncQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SyncQueue")
             .field("len", &self.0.len())
-            .field("finished", &self.0.is_finished())
+            .field("finished", &self.0.gate().is_finished())
             .finish_non_exhaustive()
     }
 }

@@ -10,3 +10,4 @@ pub(crate) use work_queue::WorkQueue;
 
 /// For what runs on those threads.
 pub(crate) use crate::panics::{caught, shown};
+pub(crate) use crate::sync::Arc;

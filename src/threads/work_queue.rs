@@ -13,20 +13,25 @@
 //! it was said is seen by whoever sees the flag.
 
 use crate::sync::{
-    AtomicBool, AtomicUsize, ConcurrentQueue, Condvar, Mutex, MutexGuard, Ordering, PoisonError,
-    fence,
+    Arc, AtomicBool, AtomicUsize, ConcurrentQueue, Condvar, Mutex, MutexGuard, Ordering,
+    PoisonError, fence,
 };
 
 /// Work of sort `T` from anybody to many threads, first in first out.
 pub(crate) struct WorkQueue<T> {
     queue: ConcurrentQueue<T>,
+    gate: Arc<Gate>,
+    empty_on_finished: bool,
+}
+
+/// Where the threads sleep. Who only says the end holds this, and not the work.
+pub(crate) struct Gate {
     /// How many threads sleep that nobody has woken yet. Changed under the lock only.
     sleepers: AtomicUsize,
     finished: AtomicBool,
     /// How many threads were woken and don't know it yet.
     wakes: Mutex<usize>,
     bell: Condvar,
-    empty_on_finished: bool,
 }
 
 impl<T> WorkQueue<T> {
@@ -34,10 +39,12 @@ impl<T> WorkQueue<T> {
     pub(crate) fn new(empty_on_finished: bool) -> WorkQueue<T> {
         WorkQueue {
             queue: ConcurrentQueue::unbounded(),
-            sleepers: AtomicUsize::new(0),
-            finished: AtomicBool::new(false),
-            wakes: Mutex::new(0),
-            bell: Condvar::new(),
+            gate: Arc::new(Gate {
+                sleepers: AtomicUsize::new(0),
+                finished: AtomicBool::new(false),
+                wakes: Mutex::new(0),
+                bell: Condvar::new(),
+            }),
             empty_on_finished,
         }
     }
@@ -49,23 +56,12 @@ impl<T> WorkQueue<T> {
         let refused = self.queue.push(work);
         debug_assert!(refused.is_ok());
         fence(Ordering::SeqCst);
-        self.wake(1);
+        self.gate.wake(1);
     }
 
-    /// Ends it, for all who sleep on it and will.
-    pub(crate) fn finish(&self) {
-        self.finished.store(true, Ordering::Release);
-        fence(Ordering::SeqCst);
-        self.wake(usize::MAX);
-    }
-
-    pub(crate) fn is_finished(&self) -> bool {
-        self.finished.load(Ordering::Acquire)
-    }
-
-    /// Whether a thread sleeps that nobody has woken yet. It may be untrue the moment after.
-    pub(crate) fn has_sleeper(&self) -> bool {
-        self.sleepers.load(Ordering::Relaxed) != 0
+    /// What says its end.
+    pub(crate) fn gate(&self) -> &Arc<Gate> {
+        &self.gate
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -81,23 +77,41 @@ impl<T> WorkQueue<T> {
     /// nothing is to be given any more.
     pub(crate) fn next(&self) -> Option<T> {
         loop {
-            if self.is_finished() {
+            if self.gate.is_finished() {
                 // What was pushed before the end was said is visible by now.
                 return if self.empty_on_finished { self.take() } else { None };
             }
             if let Some(work) = self.take() {
                 return Some(work);
             }
-            self.sleep();
+            self.gate.sleep(|| self.queue.is_empty());
         }
     }
+}
 
-    /// Sleeps until there may be something to see.
-    fn sleep(&self) {
+impl Gate {
+    /// Says the end, to all who sleep and will.
+    pub(crate) fn finish(&self) {
+        self.finished.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+        self.wake(usize::MAX);
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.finished.load(Ordering::Acquire)
+    }
+
+    /// Whether a thread sleeps that nobody has woken yet. It may be untrue the moment after.
+    pub(crate) fn has_sleeper(&self) -> bool {
+        self.sleepers.load(Ordering::Relaxed) != 0
+    }
+
+    /// Sleeps until there may be something to see, which `nothing` says there isn't yet.
+    fn sleep(&self, nothing: impl FnOnce() -> bool) {
         let mut wakes = self.lock();
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        if !self.queue.is_empty() || self.is_finished() {
+        if !nothing() || self.is_finished() {
             // Nobody can have woken this thread meanwhile: that takes the lock.
             self.sleepers.fetch_sub(1, Ordering::Relaxed);
             return;

@@ -1,0 +1,53 @@
+//! Functions on the threads of a pool.
+
+use super::check::{Search, check, size};
+use super::host::event_loop;
+use crate::ThreadPoolExecutor;
+use crate::sync::{Arc, AtomicUsize, Ordering};
+
+/// A future is cancelled while a thread takes its function: the function runs once or not at
+/// all, the future is cancelled, and the pool shuts down.
+#[test]
+fn cancel_against_begin() {
+    check("cancel_against_begin", Search::Preemptions(2), || {
+        let event_loop = event_loop();
+        let ran = Arc::new(AtomicUsize::new(0));
+        let runs = Arc::clone(&ran);
+        event_loop
+            .run_until_complete(async move {
+                let pool = ThreadPoolExecutor::new(1)?;
+                let on = crate::running_loop()?;
+                let future = on.run_in_executor(Some(&pool), move || {
+                    runs.fetch_add(1, Ordering::Relaxed);
+                    Ok(())
+                })?;
+                future.cancel();
+                assert!((&future).await.unwrap_err().is_cancelled());
+                pool.shutdown(false).await
+            })
+            .unwrap();
+        assert!(ran.load(Ordering::Relaxed) <= 1);
+    });
+}
+
+/// Functions are submitted while threads are started, work and fall asleep, and then the pool
+/// is shut down: each function has run.
+#[test]
+fn submit_against_sleep() {
+    check("submit_against_sleep", Search::Preemptions(1), || {
+        let event_loop = event_loop();
+        event_loop
+            .run_until_complete(async move {
+                let pool = ThreadPoolExecutor::new(size(1, 3))?;
+                let on = crate::running_loop()?;
+                let futures: Vec<_> = (0..size(2, 12))
+                    .map(|number| on.run_in_executor(Some(&pool), move || Ok(number)).unwrap())
+                    .collect();
+                for (number, future) in futures.iter().enumerate() {
+                    assert_eq!(future.await?, number);
+                }
+                pool.shutdown(false).await
+            })
+            .unwrap();
+    });
+}

@@ -1,0 +1,92 @@
+//! Requests to threads, whole.
+
+use super::check::{Search, check, size};
+use super::host::event_loop;
+use crate::helpers as hp;
+use crate::{ErrorKind, Result};
+
+type Queue = hp::ThreadToAsyncQueue<()>;
+
+fn with_queue(
+    threads: usize,
+    body: impl AsyncFnOnce(Queue, &crate::LoopFuture<()>) -> Result<()> + 'static,
+) {
+    let event_loop = event_loop();
+    event_loop
+        .run_until_complete(async move {
+            let stop = hp::create_future::<()>()?;
+            let queue = hp::ThreadToAsyncQueue::builder(()).num_threads(threads).build(&stop)?;
+            body(queue, &stop).await
+        })
+        .unwrap();
+}
+
+/// The stop comes while a thread takes what was requested: that is answered all the same; what
+/// is requested later is cancelled; the threads leave.
+#[test]
+fn request_against_stop() {
+    check("request_against_stop", Search::Preemptions(1), || {
+        with_queue(size(1, 3), async |queue, stop| {
+            queue.start().await?;
+            let early: Vec<_> = (0..size(1, 9)).map(|n| queue.request(move |()| Ok(n))).collect();
+            stop.cancel();
+            let late = queue.request(|()| Ok(()));
+            assert!(late.cancelled());
+            for (number, early) in early.iter().enumerate() {
+                assert_eq!(early.await?, number);
+            }
+            queue.finish().await
+        });
+    });
+}
+
+/// The queue finishes while its threads start, take requests, and fall asleep: each request is
+/// answered before `finish` returns.
+#[test]
+fn finish_against_request() {
+    check("finish_against_request", Search::Preemptions(1), || {
+        with_queue(size(1, 3), async |queue, _stop| {
+            queue.start().await?;
+            let requests: Vec<_> =
+                (0..size(1, 9)).map(|n| queue.request(move |()| Ok(n))).collect();
+            queue.finish().await?;
+            for (number, request) in requests.iter().enumerate() {
+                assert_eq!(request.result()?, number);
+            }
+            Ok(())
+        });
+    });
+}
+
+/// A request panics on its thread: its future has the panic, and the thread goes on to the next.
+#[test]
+fn panic_in_a_thread() {
+    check("panic_in_a_thread", Search::Preemptions(1), || {
+        with_queue(1, async |queue, _stop| {
+            queue.start().await?;
+            let first = queue.request::<()>(|()| std::panic::resume_unwind(Box::new("on purpose")));
+            let second = queue.request(|()| Ok(7));
+            assert_eq!((&first).await.unwrap_err().kind(), ErrorKind::Panic);
+            assert_eq!(second.await?, 7);
+            queue.finish().await
+        });
+    });
+}
+
+/// The queue is dropped, not finished, while its thread takes a request: the request is
+/// answered, and the thread leaves (a model ends when all its threads have).
+#[test]
+fn drop_against_a_thread() {
+    check("drop_against_a_thread", Search::Preemptions(1), || {
+        with_queue(size(1, 3), async |queue, _stop| {
+            queue.start().await?;
+            let requests: Vec<_> =
+                (0..size(1, 9)).map(|n| queue.request(move |()| Ok(n))).collect();
+            drop(queue);
+            for (number, request) in requests.iter().enumerate() {
+                assert_eq!(request.await?, number);
+            }
+            Ok(())
+        });
+    });
+}

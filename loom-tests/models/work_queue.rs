@@ -1,0 +1,110 @@
+//! The queue that threads sleep on.
+
+use super::check::{Search, check, size, thread};
+use crate::sync::Arc;
+use crate::threads::WorkQueue;
+
+/// A queue whose first block is there already: making it is a spin that tells nothing.
+fn queue<T: Default>() -> Arc<WorkQueue<T>> {
+    let queue = WorkQueue::new(true);
+    queue.push(T::default());
+    assert!(queue.take().is_some());
+    Arc::new(queue)
+}
+
+fn workers(queue: &Arc<WorkQueue<usize>>, count: usize) -> Vec<thread::JoinHandle<Vec<usize>>> {
+    (0..count)
+        .map(|_| {
+            let queue = Arc::clone(queue);
+            thread::spawn(move || core::iter::from_fn(|| queue.next()).collect())
+        })
+        .collect()
+}
+
+fn join(workers: Vec<thread::JoinHandle<Vec<usize>>>) -> Vec<usize> {
+    workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
+}
+
+/// A push between a worker's last look into the queue and its sleep: the worker sees the work,
+/// or whoever pushed sees the sleeper. No end is said before the work is done, which would wake
+/// the worker in any case.
+#[test]
+fn push_against_sleep() {
+    check("push_against_sleep", Search::All, || {
+        let queue = queue();
+        let workers: Vec<_> = (0..size(1, 4))
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || queue.next())
+            })
+            .collect();
+        for work in 0..workers.len() {
+            queue.push(work);
+        }
+        let mut done: Vec<_> = workers.into_iter().map(|w| w.join().unwrap().unwrap()).collect();
+        done.sort_unstable();
+        assert!(done.into_iter().eq(0..size(1, 4)));
+    });
+}
+
+/// Two pushes while two workers fall asleep: each wakes one, and not the same one twice.
+#[test]
+fn two_pushes_against_two_sleeps() {
+    check("two_pushes_against_two_sleeps", Search::Preemptions(2), || {
+        let queue = queue();
+        let workers: Vec<_> = (0..size(2, 8))
+            .map(|_| {
+                let queue = Arc::clone(&queue);
+                thread::spawn(move || queue.next())
+            })
+            .collect();
+        for work in 0..workers.len() {
+            queue.push(work);
+        }
+        let mut done: Vec<_> = workers.into_iter().map(|w| w.join().unwrap().unwrap()).collect();
+        done.sort_unstable();
+        assert!(done.into_iter().eq(0..size(2, 8)));
+    });
+}
+
+/// The end said right behind the last push, while workers look, take and fall asleep: all that
+/// was pushed before it is taken by somebody, once.
+#[test]
+fn finish_against_the_last_push() {
+    check("finish_against_the_last_push", Search::Preemptions(3), || {
+        let queue = queue();
+        let workers = workers(&queue, size(1, 4));
+        for work in 0..size(2, 20) {
+            queue.push(work);
+        }
+        queue.gate().finish();
+        let mut done = join(workers);
+        done.sort_unstable();
+        assert!(done.into_iter().eq(0..size(2, 20)));
+    });
+}
+
+/// The end said while several workers fall asleep: it reaches each of them.
+#[test]
+fn finish_against_sleepers() {
+    check("finish_against_sleepers", Search::Preemptions(3), || {
+        let queue = queue();
+        let workers = workers(&queue, size(2, 8));
+        queue.gate().finish();
+        assert_eq!(join(workers), []);
+    });
+}
+
+/// Work of one producer, taken by one worker, comes in the order in which it was pushed.
+#[test]
+fn order_of_one_producer() {
+    check("order_of_one_producer", Search::Preemptions(3), || {
+        let queue = queue();
+        let workers = workers(&queue, 1);
+        for work in 0..size(3, 40) {
+            queue.push(work);
+        }
+        queue.gate().finish();
+        assert!(join(workers).into_iter().eq(0..size(3, 40)));
+    });
+}
