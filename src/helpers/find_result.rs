@@ -20,7 +20,12 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
         if !fut.done() || fut.cancelled() {
             continue;
         }
-        match fut.result() {
+        // The exception first: to ask a child for its result may cancel it.
+        let outcome = match fut.exception() {
+            Ok(None) => fut.result(),
+            Ok(Some(error)) | Err(error) => Err(error),
+        };
+        match outcome {
             Ok(value) => results.push(value),
             Err(error) if errors.iter().any(|known| known.ptr_eq(&error)) => {}
             Err(error) => errors.push(error),

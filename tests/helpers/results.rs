@@ -39,6 +39,22 @@ fn results_come_in_order_and_neither_pending_nor_cancelled_futures_count() -> Re
 }
 
 #[test]
+fn a_childs_child_whose_parent_failed_has_an_error_and_is_asked_for_nothing_else() -> Result<()> {
+    run(async {
+        let grandparent = hp::create_future::<i32>()?;
+        let parent = hp::ChildOfFuture::<i32>::new(&grandparent)?;
+        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let bad = error("bad");
+        parent.set_exception(bad.clone())?;
+        for _ in 0..2 {
+            let (found, _) = hp::noncancelled_results_from_futs::<i32>(&[&child]);
+            assert!(found.unwrap().ptr_eq(&bad));
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn one_error_stands_for_itself_however_many_futures_have_it() -> Result<()> {
     run(async {
         let futs = futures(4)?;
