@@ -65,7 +65,8 @@ pub fn gather<T: Clone + 'static>(
 
 /// As [`gather`], with each child's outcome in the list, exceptions and cancellations too:
 /// `asyncio.gather(..., return_exceptions=True)`. So the outer future waits for all children,
-/// and their exceptions count as read.
+/// and their exceptions count as read. A task that was cancelled stands there without its message,
+/// which is for who awaits the task itself.
 ///
 /// # Errors
 ///
@@ -79,8 +80,16 @@ pub fn gather_outcomes<T: Clone + 'static>(
     children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
 ) -> Result<LoopFuture<Vec<Result<T>>>> {
     gather_into(Children::of(children), Ends::WithTheLastChild, |children| {
-        Ok(children.iter().map(|child| child.result()).collect())
+        Ok(children.iter().map(|child| outcome(&**child)).collect())
     })
+}
+
+/// A message that only one is told is for who awaits the child.
+fn outcome<T: Clone + 'static>(child: &dyn FutureLike<T>) -> Result<T> {
+    match child.as_any().downcast_ref::<Task<T>>() {
+        Some(task) if task.tells_first() => Err(Error::cancelled()),
+        _ => child.result(),
+    }
 }
 
 /// When the outer future ends.
@@ -141,6 +150,16 @@ fn cancel<T: Clone + 'static>(child: &dyn FutureLike<T>, error: &Error) -> bool 
     }
 }
 
+/// The cancellation of an outer future whose children are all done is in the words of the last in
+/// the list, whichever ended last: also where that was told of a cancellation and went on.
+fn last_words<T: Clone + 'static>(last: &dyn FutureLike<T>) -> Error {
+    if last.cancelled() {
+        return last.exception().err().unwrap_or(Error::cancelled());
+    }
+    let task = last.as_any().downcast_ref::<Task<T>>();
+    task.map_or(Error::cancelled(), Task::last_cancellation)
+}
+
 /// What the children's callback knows.
 struct Gathering<T: 'static, R: 'static> {
     children: Rc<Children<T>>,
@@ -183,12 +202,14 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     Ok(outer)
 }
 
-impl<T, R> Gathering<T, R> {
+impl<T: Clone, R> Gathering<T, R> {
     fn child_done(&self, child: &dyn AnyFuture) -> Result<()> {
         self.left.set(self.left.get() - 1);
         if self.outer.done() {
-            // Nobody will ask for this child's exception: it counts as read.
-            let _ = child.exception();
+            if !child.cancelled() {
+                // Nobody will ask for this child's exception: it counts as read.
+                let _ = child.exception();
+            }
             return Ok(());
         }
         if self.ends == Ends::WithTheFirstError {
@@ -201,7 +222,7 @@ impl<T, R> Gathering<T, R> {
         }
         if self.children.cancelled.get() {
             // Not who ended last, but who stands last in the list.
-            let error = self.children.all.last().and_then(|last| last.exception().err());
+            let error = self.children.all.last().map(|last| last_words(&**last));
             return self.outer.set_exception(error.unwrap_or(Error::cancelled()));
         }
         match (self.collect)(&self.children.all) {

@@ -30,6 +30,17 @@ pub(crate) enum State {
     Finished,
 }
 
+/// Who is told the message of a node's cancellation.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Everyone.
+    All,
+    /// The first who asks.
+    TheFirst,
+    /// Nobody any more.
+    Nobody,
+}
+
 /// Who waits for a node's end.
 pub(crate) enum Waiting {
     /// A task, whose step is scheduled in this callback's place.
@@ -113,6 +124,7 @@ pub(crate) struct Core {
     state: Cell<State>,
     /// The exception was not read yet: if nobody ever does, it is reported.
     unread: Cell<bool>,
+    told: Cell<Told>,
     /// Whether there is a watcher among those who wait.
     watched: Cell<bool>,
     waitings: RefCell<Waitings>,
@@ -127,6 +139,7 @@ impl Core {
             home,
             state: Cell::new(State::Pending),
             unread: Cell::new(false),
+            told: Cell::new(Told::All),
             watched: Cell::new(false),
             waitings: RefCell::default(),
             error: OnceCell::new(),
@@ -163,10 +176,27 @@ impl Core {
         if self.done() { Err(Error::invalid_state("invalid state")) } else { Ok(()) }
     }
 
-    /// What an awaiter of a node without a result is given.
+    /// What an awaiter of a node without a result is given. It may be the one who is told a
+    /// cancellation's message: who only wants to know whether there is one looks at the state.
     pub(crate) fn error(&self) -> Error {
         self.unread.set(false);
+        match self.told.get() {
+            Told::All => {}
+            Told::TheFirst => self.told.set(Told::Nobody),
+            Told::Nobody => return Error::cancelled(),
+        }
         self.error.get().cloned().unwrap_or(Error::cancelled())
+    }
+
+    /// A task whose coroutine ends with a cancellation gives that to the first who asks for it,
+    /// and one without a message to all after, as in asyncio.
+    pub(crate) fn tell_first(&self) {
+        self.told.set(Told::TheFirst);
+    }
+
+    /// Whether everyone is told the message of the cancellation.
+    pub(crate) fn tells_all(&self) -> bool {
+        self.told.get() == Told::All
     }
 
     /// The error as it shows itself, which doesn't count as reading it.

@@ -43,10 +43,15 @@ use crate::error::{Error, ErrorKind, Result};
 pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
     let outer = inner.get_loop().create_future();
     if inner.done() {
-        match inner.result() {
-            Ok(value) => outer.set_result(value)?,
-            Err(_) if inner.cancelled() => drop(outer.cancel()),
-            Err(error) => outer.set_exception(error)?,
+        if inner.cancelled() {
+            // CPython gives the inner future itself here, whose message it is to tell.
+            let message = inner.outcome().err().map(|error| error.message());
+            outer.cancel_with(message.unwrap_or_default());
+        } else {
+            match inner.result() {
+                Ok(value) => outer.set_result(value)?,
+                Err(error) => outer.set_exception(error)?,
+            }
         }
         return Ok(outer);
     }
@@ -65,17 +70,18 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
 
 /// Ends `outer` as `inner` has ended, unless it was cancelled meanwhile.
 fn pass_on<T: Clone + 'static>(inner: &dyn AnyFuture, outer: &LoopFuture<T>) -> Result<()> {
-    let exception = inner.exception();
+    if inner.cancelled() {
+        outer.cancel();
+        return Ok(());
+    }
+    // Which counts as reading it, also where the shield was cancelled.
+    let exception = inner.exception()?;
     if outer.cancelled() {
         return Ok(());
     }
     match exception {
-        Err(_) => {
-            outer.cancel();
-            Ok(())
-        }
-        Ok(Some(error)) => outer.set_exception(error),
-        Ok(None) => match inner.of::<T>() {
+        Some(error) => outer.set_exception(error),
+        None => match inner.of::<T>() {
             Some(inner) => outer.set_result(inner.result()?),
             None => Err(Error::new(ErrorKind::Type, "a shielded future of another type")),
         },

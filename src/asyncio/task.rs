@@ -169,9 +169,22 @@ impl<T: 'static> Task<T> {
         self.0.task.key
     }
 
-    /// As [`cancel`](Task::cancel), with a message that the error will carry.
+    /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
+    /// coroutine is given, and, if it lets that through, the one that the first is given who
+    /// awaits the task or asks for its result or exception. Who asks later is given a
+    /// cancellation without a message, as in asyncio.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.node().cancel(Error::cancelled_with(message))
+    }
+
+    /// Whether it was cancelled with a message that only the first who asks is told.
+    pub(super) fn tells_first(&self) -> bool {
+        self.cancelled() && !self.0.core.tells_all()
+    }
+
+    /// What the last cancellation said that it was told of itself, not through what it awaited.
+    pub(super) fn last_cancellation(&self) -> Error {
+        self.0.task.cancellation()
     }
 
     /// The loop that it belongs to: asyncio's `get_loop`.
@@ -260,7 +273,7 @@ impl<T: 'static> TaskCell<T> {
         let task = &self.task;
         let parked = task.parked.replace(Parked::Running);
         let thrown = if task.must_cancel.take() {
-            Some(task.take_cancellation())
+            Some(task.cancellation())
         } else {
             task.throw_next.take()
         };
@@ -353,13 +366,8 @@ impl<T: 'static> TaskCell<T> {
             return;
         }
         task.parked.set(Parked::Waiting);
-        if task.must_cancel.get() {
-            let error = task.take_cancellation();
-            if self.cancel_waits(&error) {
-                task.must_cancel.set(false);
-            } else {
-                task.cancellation.set(Some(error));
-            }
+        if task.must_cancel.get() && self.cancel_waits(&task.cancellation()) {
+            task.must_cancel.set(false);
         }
     }
 
@@ -387,7 +395,7 @@ impl<T: 'static> TaskCell<T> {
         let node: Rc<dyn Node> = self.clone();
         match result {
             Ok(value) if self.task.must_cancel.take() => {
-                node::end_with(&node, State::Cancelled, self.task.take_cancellation());
+                node::end_with(&node, State::Cancelled, self.task.cancellation());
                 drop_quietly(home.on(), value);
             }
             Ok(value) => {
@@ -395,7 +403,10 @@ impl<T: 'static> TaskCell<T> {
                 let _ = self.value.set(value);
                 node::end(&node, State::Finished);
             }
-            Err(error) if error.is_cancelled() => node::end_with(&node, State::Cancelled, error),
+            Err(error) if error.is_cancelled() => {
+                self.core.tell_first();
+                node::end_with(&node, State::Cancelled, error);
+            }
             Err(error) => node::end_with(&node, State::Failed, error),
         }
         home.remove(self.task.key);

@@ -34,7 +34,7 @@ pub(crate) struct TaskCore {
     pub(crate) woke_itself: Cell<bool>,
     /// A cancellation that nothing awaited has taken: the next step throws it.
     pub(crate) must_cancel: Cell<bool>,
-    /// What the cancellation to come says.
+    /// What the last such cancellation says. It stays when it was thrown: see `gather`.
     pub(crate) cancellation: Cell<Option<Error>>,
     /// How often `cancel` was asked, less the `uncancel`s.
     pub(crate) cancels: Cell<usize>,
@@ -74,8 +74,11 @@ impl TaskCore {
         self.cancellation.set(Some(error));
     }
 
-    pub(crate) fn take_cancellation(&self) -> Error {
-        self.cancellation.take().unwrap_or(Error::cancelled())
+    /// What the cancellation says that is to be thrown, or was the last to be.
+    pub(crate) fn cancellation(&self) -> Error {
+        let error = self.cancellation.take().unwrap_or(Error::cancelled());
+        self.cancellation.set(Some(error.clone()));
+        error
     }
 
     /// asyncio's `uncancel`: a pending cancellation that nobody asks for any more is off.

@@ -150,7 +150,10 @@ impl Group {
                 release(&completed)?;
             }
         }
-        let Ok(Some(error)) = task.exception() else { return Ok(()) };
+        if task.cancelled() {
+            return Ok(());
+        }
+        let Some(error) = task.exception()? else { return Ok(()) };
         if self.left.get() {
             let message = "a task of a TaskGroup has failed after its scope was dropped";
             let mut context = ExceptionContext::new(message);

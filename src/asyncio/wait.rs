@@ -90,7 +90,9 @@ async fn wait_until<F: AnyFuture>(
         let is_enough = left.get() == 0
             || match return_when {
                 ReturnWhen::FirstCompleted => true,
-                ReturnWhen::FirstException => matches!(done.exception(), Ok(Some(_))),
+                ReturnWhen::FirstException => {
+                    !done.cancelled() && matches!(done.exception(), Ok(Some(_)))
+                }
                 ReturnWhen::AllCompleted => false,
             };
         if is_enough { release(&enough) } else { Ok(()) }

@@ -71,14 +71,12 @@ fn follow_parent<T: 'static>(fut: &LoopFuture<T>, parent: &dyn AnyFuture) -> Res
     if fut.done() {
         return Ok(());
     }
-    match parent.exception() {
-        Ok(Some(error)) => fut.set_exception(error),
-        // With a result, or cancelled.
-        _ => {
-            fut.cancel();
-            Ok(())
-        }
+    let exception = if parent.cancelled() { None } else { parent.exception()? };
+    if let Some(error) = exception {
+        return fut.set_exception(error);
     }
+    fut.cancel();
+    Ok(())
 }
 
 /// A future-like thing as one of `T`, if that is what its results are.

@@ -1,8 +1,11 @@
 //! Cancelling one task: when it is told, what it may do about it, and who counts.
 
+use std::cell::OnceCell;
+use std::rc::Rc;
+
 use callsoon::{
-    Error, ErrorKind, EventLoop, LoopFuture, Task, create_task, current_task, running_loop, sleep,
-    yield_now,
+    Error, ErrorKind, EventLoop, LoopFuture, ReturnWhen, Task, TaskGroup, create_task,
+    current_task, gather_outcomes, helpers as hp, running_loop, shield, sleep, wait, yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
@@ -193,7 +196,65 @@ fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
         task.cancel_with("early");
         let error = (&task).await.unwrap_err();
         assert_eq!((error.is_cancelled(), &*error.message()), (true, "early"));
-        assert!(task.exception().unwrap_err().ptr_eq(&error), "the same error for all");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_cancelled_task_tells_its_message_to_the_first_who_asks_and_a_future_to_all() {
+    run(async {
+        let (task, future) = (create_task(sleep(secs(1)))?, running_loop()?.create_future::<()>());
+        task.cancel_with("once");
+        future.cancel_with("always");
+        yield_now().await?;
+        assert!(task.cancelled() && !task.cancel(), "which don't ask for it");
+        assert_eq!((&task).await.unwrap_err().message(), "once");
+        assert_eq!(task.exception().unwrap_err().message(), "");
+        for _ in 0..2 {
+            assert_eq!((&future).await.unwrap_err().message(), "always");
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_task_that_is_cancelled_as_it_returns_tells_its_message_to_all() {
+    run(async {
+        let itself: Rc<OnceCell<Task<()>>> = Rc::default();
+        let task = create_task({
+            let itself = itself.clone();
+            async move {
+                itself.get().expect("it was told").cancel_with("always");
+                Ok(())
+            }
+        })?;
+        assert!(itself.set(task.clone()).is_ok());
+        for _ in 0..2 {
+            assert_eq!((&task).await.unwrap_err().message(), "always");
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_looks_only_whether_a_task_was_cancelled_leaves_its_message_to_others() {
+    run(async {
+        let group = TaskGroup::scope(async |group| {
+            let task = group.create_task(sleep(secs(1)))?;
+            let (shielded, outcomes) = (shield(&task)?, gather_outcomes([&task])?);
+            let child = hp::ChildOfFuture::<()>::new(&task)?;
+            task.add_done_callback(hp::silent_reporter());
+            task.cancel_with("why");
+            wait([&task], None, ReturnWhen::FirstException).await?;
+            assert_eq!(shielded.await.unwrap_err().message(), "");
+            assert_eq!(outcomes.await?[0].as_ref().unwrap_err().message(), "");
+            assert_eq!(child.await.unwrap_err().message(), "");
+            Ok(task)
+        });
+        assert_eq!(group.await?.await.unwrap_err().message(), "why");
         Ok(())
     })
     .unwrap();

@@ -182,9 +182,28 @@ fn a_cancellations_message_reaches_the_children() {
         let outer = gather_outcomes(children)?;
         assert!(outer.cancel_with("enough"));
         assert_eq!(shown(outer.await), "CancelledError: enough");
-        for child in children {
-            assert_eq!(shown(child.result()), "CancelledError: enough");
-        }
+        let words = children.map(|child| shown(child.result()));
+        assert_eq!(words, ["CancelledError: enough", "CancelledError"], "a task's, told before");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn cancelled_outcomes_end_in_the_words_of_the_last_child_in_the_list() {
+    run(async {
+        let (first, last) = (pending::<i32>()?, pending::<i32>()?);
+        let outer = gather_outcomes([&first, &last])?;
+        last.set_result(1)?;
+        outer.cancel_with("enough");
+        assert_eq!(shown(outer.await), "CancelledError", "a result has no words");
+
+        let stubborn = create_task(async { Ok(sleep(secs(1)).await.map_or(1, |()| 2)) })?;
+        let outer = gather_outcomes([&pending::<i32>()? as &dyn FutureLike<i32>, &stubborn])?;
+        yield_now().await?;
+        stubborn.cancel();
+        outer.cancel_with("by itself");
+        assert_eq!(shown(outer.await), "CancelledError: by itself");
         Ok(())
     })
     .unwrap();

@@ -32,6 +32,9 @@ fn of_what_is_done_it_is_done_at_once() {
         cancelled.cancel();
         assert_eq!(shown(shield(&failed)?.result()), "ValueError: before");
         assert!(shield(&cancelled)?.cancelled());
+        let told = pending::<i32>()?;
+        told.cancel_with("why");
+        assert_eq!(shield(&told)?.await.unwrap_err().message(), "why");
         Ok(())
     })
     .unwrap();
