@@ -96,7 +96,7 @@ families! {
 
 #[test]
 fn hand_written() {
-    hold_to("hand-written", 125);
+    hold_to("hand-written", 200);
 }
 
 #[test]
@@ -146,6 +146,8 @@ fn what_is_no_program_is_refused() {
         (json!({"main": [["set_result", "f", [1]]]}), "set_result: [1] is no value"),
         (json!({"main": [["repeat", 1.5, []]]}), "repeat: 1.5 is no count"),
         (json!({"main": [["repeat", 2]]}), "repeat: no statements"),
+        (json!({"main": [["add", "n", 1.5]]}), "add: 1.5 is no whole number"),
+        (json!({"main": [["timeout_at", "t", -1, []]]}), "timeout_at: -1 is no time in seconds"),
         (json!({"main": [["try", [], []]]}), "try: [] are no options"),
         (json!({"main": [["try", [], {"error": 1}]]}), "not a list of statements: 1"),
         (json!({"main": [["spawn", "t", "k", {"silent": 1}]]}), "spawn: silent can't be 1"),

@@ -90,6 +90,10 @@ impl<'a> Args<'a> {
         self.read("count", |json| json.as_u64().and_then(|count| usize::try_from(count).ok()))
     }
 
+    pub(crate) fn whole(&mut self) -> Result<i64, Malformed> {
+        self.read("whole number", Json::as_i64)
+    }
+
     /// Statements of their own.
     pub(crate) fn block(&mut self) -> Result<Block, Malformed> {
         decode_block(self.next("statements")?)

@@ -87,6 +87,21 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 Ok(())
             })
         }
+        "channel_state" => {
+            let v = args.name()?;
+            now(move |me| {
+                let channel = me.vars.channel(&v)?;
+                me.say(format_args!("{v} empty {} full {}", channel.empty(), channel.full()));
+                Ok(())
+            })
+        }
+        "shutdown" => {
+            let (v, immediate) = (args.name()?, args.flag()?);
+            now(move |me| {
+                me.vars.channel(&v)?.shutdown(immediate);
+                Ok(())
+            })
+        }
         _ => None,
     })
 }

@@ -1,10 +1,17 @@
-//! The statements that steer: `log`, `raise`, `return`, `break`, `repeat`, `try`, `reraise`.
+//! The statements that steer: `log`, `raise`, `fail`, `return`, `break`, `repeat`, `try`, `reraise`;
+//! and those that count: `number`, `add`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use callsoon::Error;
 
 use super::args::Args;
 use super::failure::{Done, Flow, error_name, make_error};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
+use super::vars::Name;
 
 /// A body with its handlers.
 pub(crate) struct Try {
@@ -27,11 +34,28 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let name = args.name()?;
             now(move |_| Err(make_error(&name).into()))
         }
+        "fail" => Some(Statement::Fail(args.name()?)),
         "return" => {
             let value = args.value()?;
             awaits(async move |_| Err(Flow::Return(value.clone())))
         }
         "break" => awaits(async |_| Err(Flow::Break)),
+        "number" => {
+            let (v, number) = (args.name()?, args.whole()?);
+            now(move |me| {
+                me.vars.put(&v, Cell::new(number));
+                Ok(())
+            })
+        }
+        "add" => {
+            let (v, more) = (args.name()?, args.whole()?);
+            now(move |me| {
+                let number = me.number(&v)?;
+                number.set(number.get().saturating_add(more));
+                me.say(format_args!("{v} is {}", number.get()));
+                Ok(())
+            })
+        }
         "repeat" => Some(Statement::Repeat(args.count()?, args.block()?)),
         "try" => {
             let body = args.block()?;
@@ -50,6 +74,11 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
 }
 
 impl Speaker {
+    /// A number that the program counts with.
+    pub(crate) fn number(&self, v: &Name) -> Result<Rc<Cell<i64>>, Error> {
+        self.vars.get::<Cell<i64>>(v)
+    }
+
     pub(crate) async fn repeat(&self, times: usize, body: &Block) -> Done {
         for _ in 0..times {
             match self.run(body).await {

@@ -66,7 +66,16 @@ fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
         return;
     }
     let name = context.exception.as_ref().map_or_else(|| "NoneType".to_owned(), error_name);
-    trace.say("loop", name);
+    let parts = [
+        ("asyncgen", &context.asyncgen),
+        ("future", &context.future),
+        ("handle", &context.handle),
+        ("task", &context.task),
+    ];
+    let known: Vec<&str> =
+        parts.into_iter().filter(|(_, shown)| shown.is_some()).map(|(part, _)| part).collect();
+    let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
+    trace.say("loop", format_args!("{name} of {known}"));
 }
 
 /// Runs main, and reports.

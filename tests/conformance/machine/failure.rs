@@ -61,7 +61,11 @@ pub(crate) fn misplaced() -> Error {
 
 pub(crate) fn error_name(error: &Error) -> String {
     if error.is_cancelled() {
-        return "cancelled".to_owned();
+        let message = error.message();
+        return match &*message {
+            "" => "cancelled".to_owned(),
+            message => format!("cancelled({message})"),
+        };
     }
     if let Some(ProgramError(name)) = error.downcast_ref() {
         return name.clone();

@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use callsoon::{Error, TimerHandle, helpers as hp};
+use callsoon::{Error, Handle, TimerHandle, helpers as hp};
 
 use super::args::Args;
 use super::failure::{error_name, make_error, outcome_of};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Statement, awaits, now};
+use super::trace::millis;
 use super::value::{Value, state};
 use super::vars::Name;
 
@@ -46,6 +47,14 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             now(move |me| {
                 let took = me.vars.any(&v)?.cancel();
                 me.say(format_args!("cancel {v} -> {took}"));
+                Ok(())
+            })
+        }
+        "cancel_with" => {
+            let (v, message) = (args.name()?, args.name()?);
+            now(move |me| {
+                let took = me.vars.cancel_with(&v, &message)?;
+                me.say(format_args!("cancel {v} with {message} -> {took}"));
                 Ok(())
             })
         }
@@ -132,9 +141,33 @@ fn decode_callbacks(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, 
             now(move |me| Ok(me.transfer(&from, &to, errors_only, process.as_ref())?))
         }
         "soon" => {
-            let cb = args.name()?;
+            let (cb, v) = (args.name()?, args.optional_name()?);
             now(move |me| {
-                me.event_loop.call_soon(me.scheduled(&cb)?)?;
+                let handle = me.event_loop.call_soon(me.scheduled(&cb)?)?;
+                if let Some(v) = &v {
+                    me.vars.put::<Handle>(v, handle);
+                }
+                Ok(())
+            })
+        }
+        "call_at" => {
+            let (when, v, cb) = (args.seconds()?, args.name()?, args.name()?);
+            now(move |me| {
+                let handle = me.event_loop.call_at(when, me.scheduled(&cb)?)?;
+                me.vars.put::<TimerHandle>(&v, handle);
+                Ok(())
+            })
+        }
+        "handle" => {
+            let v = args.name()?;
+            now(move |me| {
+                if let Ok(timer) = me.vars.get::<TimerHandle>(&v) {
+                    let (when, cancelled) = (millis(timer.when()), timer.cancelled());
+                    me.say(format_args!("{v} when {when}, cancelled {cancelled}"));
+                } else {
+                    let cancelled = me.vars.get::<Handle>(&v)?.cancelled();
+                    me.say(format_args!("{v} cancelled {cancelled}"));
+                }
                 Ok(())
             })
         }
@@ -155,6 +188,8 @@ impl Speaker {
     fn cancel(&self, v: &Name) -> Result<(), Error> {
         if let Ok(timer) = self.vars.get::<TimerHandle>(v) {
             timer.cancel();
+        } else if let Ok(handle) = self.vars.get::<Handle>(v) {
+            handle.cancel();
         } else {
             self.vars.any(v)?.cancel();
         }
@@ -180,7 +215,7 @@ impl Speaker {
         let me = self.alone(name.clone());
         Rc::new(move |from, to| {
             me.say(format_args!("{} -> {}", state(from), state(to)));
-            me.run_callback(&body);
+            me.run_contained(&body);
         })
     }
 }

@@ -2,13 +2,14 @@
 
 use std::pin::Pin;
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::{
     AnyFuture, Error, FutureId, FutureLike, LoopFuture, ReturnWhen, Task, TaskGroup, helpers as hp,
 };
 
 use super::args::{Args, Options};
-use super::failure::Done;
+use super::failure::{Done, Flow};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
@@ -55,6 +56,16 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 me.outcome("wait", done).await
             })
         }
+        "as_completed" => {
+            let (names, options, body) = (args.names()?, args.options()?, args.block()?);
+            let limit = options.seconds("timeout")?;
+            awaits(async move |me| me.as_completed(&names, limit, &body).await)
+        }
+        "each_completed" => {
+            let (names, options, body) = (args.names()?, args.options()?, args.block()?);
+            let (limit, tolerant) = (options.seconds("timeout")?, options.flag("tolerant")?);
+            awaits(async move |me| me.each_completed(&names, limit, tolerant, &body).await)
+        }
         "task_group" => {
             let (g, body) = (args.name()?, args.block()?);
             awaits(async move |me| me.task_group(&g, &body).await)
@@ -78,6 +89,7 @@ fn return_when(options: &Options<'_>) -> Result<ReturnWhen, Malformed> {
 pub(crate) trait Gathered {
     fn to_any(&self) -> Rc<dyn AnyFuture>;
     fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>>;
+    fn cancel_with(&self, message: &str) -> bool;
 }
 
 impl<R: Clone + Into<Value> + 'static> Gathered for LoopFuture<R> {
@@ -88,6 +100,10 @@ impl<R: Clone + Into<Value> + 'static> Gathered for LoopFuture<R> {
     fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>> {
         let results = FutureLike::wait(self);
         Box::pin(async move { results.await.map(Into::into) })
+    }
+
+    fn cancel_with(&self, message: &str) -> bool {
+        LoopFuture::cancel_with(self, message)
     }
 }
 
@@ -102,6 +118,47 @@ impl Speaker {
         };
         self.vars.put_gathered(v, gathered.clone());
         gathered.to_any().add_callback(hp::silent_reporter());
+        Ok(())
+    }
+
+    async fn as_completed(&self, names: &[Name], limit: Option<Duration>, body: &Block) -> Done {
+        let futures = self.values_of(names)?;
+        let mut completed = callsoon::as_completed(&futures, limit)?;
+        self.for_each(body, async || {
+            let Some(done) = completed.next().await? else { return Ok(None) };
+            let place = futures.iter().position(|future| future.id() == done.id());
+            let name = &names[place.expect("it is one of them")];
+            Ok(Some(format!("completed {name}")))
+        })
+        .await?;
+        self.say("as_completed is over");
+        Ok(())
+    }
+
+    async fn each_completed(
+        &self,
+        names: &[Name],
+        limit: Option<Duration>,
+        tolerant: bool,
+        body: &Block,
+    ) -> Done {
+        let mut completed = callsoon::as_completed(self.values_of(names)?, limit)?;
+        loop {
+            let result = match completed.next().await {
+                Ok(None) => break,
+                Ok(Some(future)) => future.result(),
+                Err(error) => Err(error),
+            };
+            match self.outcome("completed", async { result }).await {
+                Err(Flow::Error(error)) if tolerant && !error.is_cancelled() => {}
+                said => said?,
+            }
+            match self.run(body).await {
+                Err(Flow::Break) => break,
+                ended => ended?,
+            }
+        }
+        self.say("each_completed is over");
         Ok(())
     }
 

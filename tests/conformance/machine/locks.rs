@@ -42,6 +42,23 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 Ok(())
             })
         }
+        "is_set" => {
+            let v = args.name()?;
+            now(move |me| {
+                me.say(format_args!("{v} set {}", me.vars.get::<Event>(&v)?.is_set()));
+                Ok(())
+            })
+        }
+        "barrier_state" => {
+            let v = args.name()?;
+            now(move |me| {
+                let barrier = me.vars.get::<Barrier>(&v)?;
+                let (waiting, parties) = (barrier.n_waiting(), barrier.parties());
+                let broken = barrier.broken();
+                me.say(format_args!("{v} waiting {waiting} of {parties}, broken {broken}"));
+                Ok(())
+            })
+        }
         "notify" => {
             let (v, count) = (args.name()?, args.count()?);
             now(move |me| Ok(me.vars.get::<Condition>(&v)?.notify(count)?))
@@ -68,7 +85,17 @@ fn decode_making(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
     Ok(match op {
         "lock" => made(args.name()?, || Ok(Lock::new())),
         "event" => made(args.name()?, || Ok(Event::new())),
-        "condition" => made(args.name()?, || Ok(Condition::new())),
+        "condition" => {
+            let (v, lock) = (args.name()?, args.optional_name()?);
+            now(move |me| {
+                let made = match &lock {
+                    Some(lock) => Condition::with_lock((*me.vars.get::<Lock>(lock)?).clone()),
+                    None => Condition::new(),
+                };
+                me.vars.put(&v, made);
+                Ok(())
+            })
+        }
         "semaphore" => {
             let (v, value) = (args.name()?, args.count()?);
             made(v, move || Ok(Semaphore::new(value)))
@@ -114,6 +141,31 @@ fn decode_waiting(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Ma
                 me.vars.get::<Condition>(&v)?.wait().await?;
                 me.say(format_args!("notified {v}"));
                 Ok(())
+            })
+        }
+        "cond_wait_for" => {
+            let (v, number, least) = (args.name()?, args.name()?, args.whole()?);
+            awaits(async move |me| {
+                let watched = me.number(&number)?;
+                let is_enough = || {
+                    me.say(format_args!("{number} is {} of {least}", watched.get()));
+                    watched.get() >= least
+                };
+                Ok(me.vars.get::<Condition>(&v)?.wait_for(is_enough).await?)
+            })
+        }
+        "barrier_abort" => {
+            let v = args.name()?;
+            awaits(async move |me| {
+                let barrier = me.vars.get::<Barrier>(&v)?;
+                me.outcome(format_args!("abort {v}"), barrier.abort()).await
+            })
+        }
+        "barrier_reset" => {
+            let v = args.name()?;
+            awaits(async move |me| {
+                let barrier = me.vars.get::<Barrier>(&v)?;
+                me.outcome(format_args!("reset {v}"), barrier.reset()).await
             })
         }
         "barrier_wait" => {

@@ -34,8 +34,10 @@ impl log::Log for Logger {
 }
 
 /// The error's name in its text, which is `NAME` for a program's own, `NAME: MESSAGE` for one
-/// that the runtime made, and `ExceptionGroup: MESSAGE [TEXT, TEXT]` for several.
+/// that the runtime made, and `ExceptionGroup: MESSAGE [TEXT, TEXT]` for several; with `: ` before
+/// it where a message might stand that a program doesn't give.
 fn name_in(text: &str) -> String {
+    let text = text.strip_prefix(": ").unwrap_or(text);
     let group = text.strip_prefix("ExceptionGroup: ").and_then(|text| text.split_once(" ["));
     if let Some((_, parts)) = group {
         let parts = parts.strip_suffix(']').unwrap_or(parts);

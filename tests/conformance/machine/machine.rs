@@ -70,7 +70,7 @@ impl Machine {
         let body = self.program.callbacks.get(name).cloned().unwrap_or_default();
         let callback = Callback::new(move |future: &dyn AnyFuture| {
             me.say(state(future));
-            me.run_callback(&body);
+            me.run_callback(&body)
         });
         self.callbacks.borrow_mut().insert(name.clone(), callback.clone());
         callback
@@ -80,12 +80,12 @@ impl Machine {
     pub(crate) fn scheduled(
         self: &Rc<Machine>,
         name: &Name,
-    ) -> Result<impl FnOnce() + use<>, Error> {
+    ) -> Result<impl FnOnce() -> callsoon::Result<()> + use<>, Error> {
         let body = self.callback_body(name)?;
         let me = Speaker::new(self.clone(), name.clone());
         Ok(move || {
             me.say("called");
-            me.run_callback(&body);
+            me.run_callback(&body)
         })
     }
 

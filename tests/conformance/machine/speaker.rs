@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use callsoon::{Error, ErrorKind, Yielder};
 
-use super::failure::{Done, Flow, error_name, misplaced, named, outcome_of};
+use super::failure::{Done, Flow, error_name, make_error, misplaced, named, outcome_of};
 use super::machine::Machine;
 use super::statement::{Block, Boxed, Statement};
 use super::value::Value;
@@ -109,16 +109,37 @@ impl Speaker {
     }
 
     /// Runs statements as a callback's: the first that fails ends it.
-    pub(crate) fn run_callback(&self, body: &Block) {
+    ///
+    /// # Errors
+    ///
+    /// What `fail` raises, and nothing else.
+    pub(crate) fn run_callback(&self, body: &Block) -> callsoon::Result<()> {
         for statement in body.iter() {
             let ended = self.burn().map_err(Flow::from).and_then(|()| match statement {
                 Statement::Now(run) => run(self),
+                Statement::Fail(_) => Ok(()),
                 _ => Err(misplaced().into()),
             });
             if let Err(Flow::Error(error)) = ended {
-                return self.say(format_args!("error {}", error_name(&error)));
+                self.say_error(&error);
+                return Ok(());
+            }
+            if let Statement::Fail(name) = statement {
+                return Err(make_error(name));
             }
         }
+        Ok(())
+    }
+
+    /// Runs statements as a callback's that no error can leave.
+    pub(crate) fn run_contained(&self, body: &Block) {
+        if let Err(error) = self.run_callback(body) {
+            self.say_error(&error);
+        }
+    }
+
+    fn say_error(&self, error: &Error) {
+        self.say(format_args!("error {}", error_name(error)));
     }
 
     /// Runs statements, one after the other.
@@ -142,6 +163,7 @@ impl Speaker {
         match (statement, giving) {
             (Statement::Now(run), _) => run(self),
             (Statement::Awaits(run), _) => run(self.plain()).await,
+            (Statement::Fail(name), _) => Err(make_error(name).into()),
             (Statement::Repeat(times, body), _) => self.repeat(*times, body).await,
             (Statement::Try(attempt), _) => self.attempt(attempt).await,
             (Statement::Yield(value), Some(yielder)) => self.give(yielder, value).await,

@@ -11,6 +11,7 @@ use super::failure::Done;
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::value::Value;
+use super::vars::Name;
 use super::{
     channels, control, futures, generators, groups, holder, locks, queue, streamer, tasks, ticker,
     timeouts, waiting, wrappers,
@@ -35,6 +36,8 @@ pub(crate) enum Statement {
     Yield(Value),
     /// Raises the error that a handler is about: stands at a handler's top level only.
     Reraise,
+    /// Raises an error that leaves a callback, where one can.
+    Fail(Name),
 }
 
 /// A family's decoder: the statement, or none where the op is not the family's.

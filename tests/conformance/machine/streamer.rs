@@ -7,7 +7,7 @@ use std::rc::Rc;
 use callsoon::{AnyFuture, Error, helpers as hp};
 
 use super::args::{Args, Options};
-use super::failure::{error_name, named};
+use super::failure::{error_name, make_error, named};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Statement, awaits, now};
@@ -73,10 +73,11 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             })
         }
         "stream_finish" => {
-            let s = args.name()?;
+            let (s, error) = (args.name()?, args.optional_name()?);
             awaits(async move |me| {
                 let streamer = me.streamer(&s)?;
-                me.outcome(format_args!("{s}.finish"), streamer.finish(None)).await
+                let error = error.as_ref().map(|name| make_error(name));
+                me.outcome(format_args!("{s}.finish"), streamer.finish(error)).await
             })
         }
         "with_streamer" => {
@@ -215,7 +216,7 @@ impl Speaker {
         let body = self.program.callbacks.get(name).cloned().unwrap_or_default();
         move |result| {
             me.say(shown(result));
-            me.run_callback(&body);
+            me.run_contained(&body);
         }
     }
 }

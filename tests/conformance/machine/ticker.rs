@@ -1,14 +1,15 @@
 //! Tickers.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use callsoon::{Error, Lock, Semaphore, helpers as hp};
 
 use super::args::Args;
+use super::failure::make_error;
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Statement, awaits, now};
+use super::trace::millis;
 use super::vars::Name;
 
 type Ticker = hp::ATicker;
@@ -52,6 +53,14 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 me.left(&t, left)
             })
         }
+        "ticker_finish" => {
+            let (t, error) = (args.name()?, args.optional_name()?);
+            awaits(async move |me| {
+                let ticker = me.vars.get::<Ticker>(&t)?;
+                let error = error.as_ref().map(|name| make_error(name));
+                me.outcome(format_args!("{t}.finish"), ticker.finish(error)).await
+            })
+        }
         "ticks" => {
             let (t, body) = (args.name()?, args.block()?);
             awaits(async move |me| {
@@ -68,12 +77,6 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         }
         _ => None,
     })
-}
-
-/// Whole milliseconds, rounded half to even as Python does.
-fn millis(time: Duration) -> u128 {
-    let (whole, rest) = (time.as_nanos() / 1_000_000, time.as_nanos() % 1_000_000);
-    whole + u128::from(rest > 500_000 || (rest == 500_000 && whole % 2 == 1))
 }
 
 impl Speaker {

@@ -1,27 +1,41 @@
 //! Deadlines: `timeout` and its `reschedule`, and `wait_for`.
 
-use callsoon::Timeout;
+use std::time::Duration;
+
+use callsoon::{AnyFuture, Error, LoopFuture, Timeout};
 
 use super::args::Args;
 use super::failure::{Done, outcome_of};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
-use super::vars::Name;
+use super::trace::millis;
+use super::value::Value;
+use super::vars::{Name, Vars, Waited};
 
 pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
     Ok(match op {
         "wait_for" => {
-            let (v, limit) = (args.name()?, args.seconds()?);
+            let (v, limit) = (args.name()?, args.seconds_or_never()?);
             awaits(async move |me| {
-                let awaited = me.vars.wait(&v)?;
-                let ended = callsoon::wait_for(awaited, limit);
+                let ended = me.vars.wait_for(&v, limit)?;
                 me.outcome(format_args!("wait_for {v}"), ended).await
             })
         }
+        "wait_for_call" => {
+            let (coro, limit) = (args.name()?, args.seconds_or_never()?);
+            awaits(async move |me| {
+                let ended = callsoon::wait_for(me.called(&coro), limit);
+                me.outcome(format_args!("wait_for {coro}"), ended).await
+            })
+        }
         "timeout" => {
-            let (v, seconds, body) = (args.name()?, args.seconds()?, args.block()?);
+            let (v, seconds, body) = (args.name()?, args.seconds_or_never()?, args.block()?);
             awaits(async move |me| me.timeout(&v, Timeout::after(seconds)?, &body).await)
+        }
+        "timeout_at" => {
+            let (v, when, body) = (args.name()?, args.seconds_or_never()?, args.block()?);
+            awaits(async move |me| me.timeout(&v, Timeout::at(when)?, &body).await)
         }
         "reschedule" => {
             let (v, seconds) = (args.name()?, args.seconds_or_never()?);
@@ -31,8 +45,44 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 Ok(scope.reschedule(seconds.map(|seconds| now + seconds))?)
             })
         }
+        "reschedule_at" => {
+            let (v, when) = (args.name()?, args.seconds_or_never()?);
+            now(move |me| Ok(me.vars.get::<Timeout>(&v)?.reschedule(when)?))
+        }
+        "when" => {
+            let v = args.name()?;
+            now(move |me| {
+                match me.vars.get::<Timeout>(&v)?.when() {
+                    Some(when) => me.say(format_args!("{v} when {}", millis(when))),
+                    None => me.say(format_args!("{v} when none")),
+                }
+                Ok(())
+            })
+        }
+        "expired" => {
+            let v = args.name()?;
+            now(move |me| {
+                me.say(format_args!("{v} expired {}", me.vars.get::<Timeout>(&v)?.expired()));
+                Ok(())
+            })
+        }
         _ => None,
     })
+}
+
+impl Vars {
+    /// A limit of zero cancels the thing itself, so it is not to be wrapped.
+    fn wait_for(&self, v: &Name, limit: Option<Duration>) -> Result<Waited, Error> {
+        if let Ok(task) = self.task(v) {
+            return Ok(Box::pin(callsoon::wait_for(task, limit)));
+        }
+        if let Ok(future) = self.future(v) {
+            if let Some(future) = future.as_any().downcast_ref::<LoopFuture<Value>>() {
+                return Ok(Box::pin(callsoon::wait_for(future.clone(), limit)));
+            }
+        }
+        Ok(Box::pin(callsoon::wait_for(self.wait(v)?, limit)))
+    }
 }
 
 impl Speaker {

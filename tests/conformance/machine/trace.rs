@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::time::Duration;
 
 use callsoon::LoopRef;
 
@@ -30,4 +31,10 @@ impl Trace {
 /// Whole milliseconds, a half going to the even neighbour as in Python's `round`.
 fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1000.0).round_ties_even()
+}
+
+/// Whole milliseconds, rounded half to even as Python does.
+pub(crate) fn millis(time: Duration) -> u128 {
+    let (whole, rest) = (time.as_nanos() / 1_000_000, time.as_nanos() % 1_000_000);
+    whole + u128::from(rest > 500_000 || (rest == 500_000 && whole % 2 == 1))
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use callsoon::{AnyFuture, Error, FutureLike, Task};
+use callsoon::{AnyFuture, Error, FutureLike, LoopFuture, Task};
 
 use super::failure::named;
 use super::groups::Gathered;
@@ -99,6 +99,23 @@ impl Vars {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future),
             Thing::Gathered(_) | Thing::Other(_) => Err(named("AttributeError")),
+        }
+    }
+
+    /// Cancels with a message what can be, and says whether it accepted.
+    pub(crate) fn cancel_with(&self, name: &str, message: &str) -> Result<bool, Error> {
+        let future = match self.thing(name)? {
+            Thing::Future(future) => future,
+            Thing::Gathered(gathered) => return Ok(gathered.cancel_with(message)),
+            Thing::Other(_) => return Err(named("AttributeError")),
+        };
+        let any = future.as_any();
+        if let Some(future) = any.downcast_ref::<LoopFuture<Value>>() {
+            return Ok(future.cancel_with(message));
+        }
+        match any.downcast_ref::<Task<Value>>() {
+            Some(task) => Ok(task.cancel_with(message)),
+            None => Err(named("TypeError")),
         }
     }
 
