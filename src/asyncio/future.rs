@@ -127,6 +127,11 @@ impl<T: 'static> LoopFuture<T> {
         self.node().cancel(error)
     }
 
+    /// Has the message of its cancellation told only to the first who asks, as a task's is.
+    pub(super) fn tell_first(&self) {
+        self.0.core.tell_first();
+    }
+
     /// Its result, cloned.
     ///
     /// # Errors

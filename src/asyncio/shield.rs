@@ -3,6 +3,7 @@
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike};
+use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A future that ends as `inner` does, and whose cancellation `inner` doesn't feel:
@@ -44,7 +45,10 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
     let outer = inner.get_loop().create_future();
     if inner.done() {
         if inner.cancelled() {
-            // CPython gives the inner future itself here, whose message it is to tell.
+            // asyncio gives the inner future itself here: the message is for as many as there.
+            if inner.as_any().downcast_ref::<Task<T>>().is_some_and(Task::tells_first) {
+                outer.tell_first();
+            }
             let message = inner.outcome().err().map(|error| error.message());
             outer.cancel_with(message.unwrap_or_default());
         } else {

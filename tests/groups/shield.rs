@@ -35,6 +35,12 @@ fn of_what_is_done_it_is_done_at_once() {
         let told = pending::<i32>()?;
         told.cancel_with("why");
         assert_eq!(shield(&told)?.await.unwrap_err().message(), "why");
+        let task = create_task(after(1, 1))?;
+        task.cancel_with("once");
+        yield_now().await?;
+        let shielded = shield(&task)?;
+        assert_eq!(shown(shielded.clone().await), "CancelledError: once");
+        assert_eq!(shown(shielded.await), "CancelledError", "as of the task itself");
         Ok(())
     })
     .unwrap();
