@@ -9,6 +9,7 @@ use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopHandle, LoopRef, WakeKey, running_loop};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::threads::caught;
 
 /// The result, to come, of what a loop does for another thread: `concurrent.futures.Future`,
 /// as `asyncio.run_coroutine_threadsafe` returns it.
@@ -32,35 +33,42 @@ struct State<T> {
 }
 
 impl<T> Shared<T> {
-    /// Nothing of the program's runs while the lock is held, so that a poisoned one is sound.
+    /// Of the program's own, only the clone of an outcome runs while the lock is held, and
+    /// changes nothing here: a poisoned one is sound.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first end counts; says whether this was it.
-    fn end(&self, outcome: Result<T>) -> bool {
+    /// The first end counts. What comes later is dropped, when the lock is free again.
+    fn end(&self, outcome: Result<T>) {
         let mut state = self.lock();
-        if state.outcome.is_some() {
-            // Dropped by the caller, when the lock is free again.
-            return false;
+        if state.outcome.is_none() {
+            state.outcome = Some(outcome);
+            drop(state);
+            self.ended.notify_all();
         }
-        state.outcome = Some(outcome);
-        drop(state);
-        self.ended.notify_all();
-        true
+    }
+
+    fn is_done(&self) -> bool {
+        self.lock().outcome.is_some()
+    }
+
+    fn is_cancelled(&self) -> bool {
+        matches!(&self.lock().outcome, Some(Err(error)) if error.is_cancelled())
     }
 }
 
 impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
     /// Waits, blocking the thread, until the task has ended, or `timeout` is over (`None`:
-    /// without a limit), and returns what it returned.
+    /// without a limit), and returns what it returned: a clone, as it may be asked again.
     ///
     /// # Errors
     ///
     /// The task's exception or cancellation; [`Timeout`](crate::ErrorKind::Timeout) when the
     /// time was up first, which leaves the task alone; [`Closed`](crate::ErrorKind::Closed) if
     /// the loop closed before the task had ended; and, instead of a deadlock,
-    /// [`Runtime`](crate::ErrorKind::Runtime) on the loop's own thread while it isn't done.
+    /// [`Runtime`](crate::ErrorKind::Runtime) on the thread that runs the loop, while the task
+    /// isn't done.
     pub fn result(&self, timeout: Option<Duration>) -> Result<T> {
         let mut state = self.shared.lock();
         if state.outcome.is_none() && self.on.runs_here() {
@@ -86,39 +94,45 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
         }
     }
 
-    /// Cancels the task, which learns of it at its await, and doesn't wait for its end. Says
-    /// whether there was anything to cancel.
+    /// Cancels the task, which learns of it at its await, and doesn't wait for its end; a task
+    /// that the loop has not made yet begins, and learns of it at its first. Says whether this
+    /// future is cancelled now: not if the task had ended otherwise.
+    ///
+    /// What the task still fails with is reported to the loop's exception handler.
     pub fn cancel(&self) -> bool {
-        if !self.shared.end(Err(Error::cancelled())) {
-            return false;
+        let mut state = self.shared.lock();
+        if state.outcome.is_some() {
+            drop(state);
+            return self.cancelled();
         }
-        let shared = Arc::clone(&self.shared);
-        // A loop that has closed has no task left to cancel.
-        let _ = self.on.call_soon_threadsafe(move || {
-            let task = shared.lock().task;
-            if let (Some(task), Ok(on)) = (task, running_loop()) {
-                Tasks::of(&on).cancel(task);
-            }
-        });
+        state.outcome = Some(Err(Error::cancelled()));
+        // Without one yet, whoever makes it sees the outcome.
+        let task = state.task;
+        drop(state);
+        self.shared.ended.notify_all();
+        if let Some(task) = task {
+            // A loop that has closed has no task left to cancel.
+            let _ = self.on.call_soon_threadsafe(move || cancel_task(task));
+        }
         true
     }
 
     /// Whether the task has ended, or was cancelled.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.shared.lock().outcome.is_some()
+        self.shared.is_done()
     }
 
     /// Whether it was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.shared.lock().outcome.as_ref().is_some_and(|o| matches!(o, Err(e) if e.is_cancelled()))
+        self.shared.is_cancelled()
     }
 }
 
 impl<T> fmt::Debug for ConcurrentFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let done = self.shared.lock().outcome.is_some();
+        let done = self.shared.is_done();
         f.debug_struct("ConcurrentFuture").field("done", &done).finish_non_exhaustive()
     }
 }
@@ -135,7 +149,12 @@ impl<T> Drop for Ending<T> {
 impl LoopHandle {
     /// Has the loop run the coroutine that `make` makes there as a task, from any other
     /// thread, and returns the future that the thread may wait for: asyncio's
-    /// `run_coroutine_threadsafe`.
+    /// `run_coroutine_threadsafe`. A panic in `make` is the future's exception, and told to the
+    /// loop's exception handler too.
+    ///
+    /// A virtual clock stands still while a thread owes an answer: there, a function of
+    /// [`to_thread`](crate::to_thread) or of a request must not wait for a coroutine that waits
+    /// for the clock. Neither would end.
     ///
     /// # Errors
     ///
@@ -169,10 +188,7 @@ impl LoopHandle {
         let state = Mutex::new(State { outcome: None, task: None });
         let shared = Arc::new(Shared { state, ended: Condvar::new() });
         let ending = Ending(Arc::clone(&shared));
-        self.call_soon_threadsafe(move || {
-            let cancelled = ending.0.lock().outcome.is_some();
-            if cancelled { Ok(()) } else { start(&running_loop()?, make, ending) }
-        })?;
+        self.call_soon_threadsafe(move || start(&running_loop()?, make, ending))?;
         Ok(ConcurrentFuture { shared, on: self.clone() })
     }
 }
@@ -183,11 +199,28 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
     make: impl FnOnce() -> F,
     ending: Ending<T>,
 ) -> Result<()> {
-    let task = on.create_task(make())?;
-    ending.0.lock().task = Some(task.key());
+    let made = caught(make).and_then(|coroutine| on.create_task(coroutine));
+    let task = made.inspect_err(|error| ending.0.end(Err(error.clone())))?;
+    let key = task.key();
+    let mut state = ending.0.lock();
+    state.task = Some(key);
+    let cancelled = state.outcome.is_some();
+    drop(state);
     let ended = task.clone();
     task.add_done_callback(move |_: &dyn AnyFuture| {
-        ending.0.end(ended.result());
+        // Nobody would read what a cancelled future's task says; it reports that itself.
+        if !ending.0.is_done() {
+            ending.0.end(ended.result());
+        }
     });
+    if cancelled {
+        on.call_soon(move || cancel_task(key))?;
+    }
     Ok(())
+}
+
+fn cancel_task(task: WakeKey) {
+    if let Ok(on) = running_loop() {
+        Tasks::of(&on).cancel(task);
+    }
 }
