@@ -166,12 +166,18 @@ impl DefaultExecutor {
         if self.shut.get() {
             return Err(Error::runtime("Executor shutdown has been called"));
         }
-        let executor = match self.executor.take() {
-            Some(executor) => executor,
-            None => ThreadPoolExecutor::default_sized()?,
-        };
+        if let Some(executor) = self.peek() {
+            return Ok(executor);
+        }
+        let executor = ThreadPoolExecutor::default_sized()?;
         self.executor.set(Some(executor.clone()));
         Ok(executor)
+    }
+
+    fn peek(&self) -> Option<ThreadPoolExecutor> {
+        let executor = self.executor.take();
+        self.executor.set(executor.clone());
+        executor
     }
 
     /// The loop has closed: the threads may leave, and nobody waits for them.
@@ -234,7 +240,9 @@ impl LoopRef {
     /// Shuts the loop's own pool down: asyncio's `shutdown_default_executor`, which
     /// [`run`](crate::run) does at its end. It returns when its functions are done and its
     /// threads have ended, or, with a warning in the log, when `limit` is over (`None`: without
-    /// a limit).
+    /// a limit). May be called again, and waits again.
+    ///
+    /// On a virtual clock `limit` is never over: the clock stands still while a thread works.
     ///
     /// # Errors
     ///
@@ -243,7 +251,7 @@ impl LoopRef {
         let executor = {
             let tasks = Tasks::of(self);
             tasks.executor.shut.set(true);
-            tasks.executor.executor.take()
+            tasks.executor.peek()
         };
         let Some(executor) = executor else { return Ok(()) };
         match timeout(limit, async |_| executor.shutdown(false).await).await {
