@@ -18,7 +18,7 @@ use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
 use crate::sync::{Arc, AtomicBool, Ordering};
-use crate::threads::{Crew, WorkQueue, caught, shown};
+use crate::threads::{Crew, WorkQueue, caught, logged};
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -104,9 +104,7 @@ impl ThreadPoolExecutor {
         pool.crew.start(format!("{}_{}", pool.thread_name_prefix, pool.crew.len()), move || {
             while let Some(job) = jobs.next() {
                 // What is left to panic is the drop of something that the function brought.
-                if let Err(panic) = caught(job) {
-                    log::error!("a panic after a function: {}", shown(&panic));
-                }
+                logged("a panic after a function", job);
             }
         })
     }
@@ -127,7 +125,7 @@ impl ThreadPoolExecutor {
         if cancel_futures {
             while let Some(job) = self.0.jobs.take() {
                 // Its future is cancelled by that.
-                drop(job);
+                logged("a panic in a drop of a function", || drop(job));
             }
         }
         let on = running_loop()?;

@@ -6,20 +6,26 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::time::Duration;
 
 use super::child_of_future::ChildOfFuture;
 use super::named_future::create_future_on;
 use super::sync_queue::SyncQueue;
 use super::thread_hooks::ThreadHooks;
 use super::waiting::wait_for_all_futures;
-use crate::threads::{Crew, caught, shown};
+use crate::threads::{Crew, caught, logged, shown};
 use crate::{Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, running_loop, sleep};
 
 /// A request on its way to a thread: it is run with what `create_args` returned, or, where that
 /// failed, answers with the error.
 type Request<H> = Box<dyn FnOnce(&Listener<H>, Result<&mut <H as ThreadHooks>::Args>) + Send>;
+
+/// A request that came when there was no thread to send it to: it is told of the queue once it
+/// may be sent, or of nobody when no thread will come. A thread would owe its answer by now
+/// otherwise, and a virtual clock wait for it.
+type Early<H> = Box<dyn FnOnce(Option<&ThreadToAsyncQueue<H>>)>;
 
 /// What is told of errors.
 type OnError = dyn Fn(&Error) + Send + Sync;
@@ -58,6 +64,7 @@ pub struct ThreadToAsyncQueue<H: ThreadHooks> {
     name: String,
     num_threads: usize,
     stop_fut: ChildOfFuture<()>,
+    early: RefCell<Vec<Early<H>>>,
     requests: SyncQueue<Request<H>>,
     hooks: Arc<H>,
     onerror: Arc<OnError>,
@@ -114,6 +121,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueueBuilder<H> {
         Ok(ThreadToAsyncQueue {
             on: running_loop()?,
             num_threads,
+            early: RefCell::default(),
             requests: SyncQueue::emptied_on_finished(&stop_fut),
             stop_fut,
             hooks: Arc::new(hooks),
@@ -157,6 +165,10 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
     pub async fn start(&self) -> Result<()> {
         if self.started.replace(true) {
             return Err(Error::new(crate::ErrorKind::Runtime, "the threads were started before"));
+        }
+        // Before the threads, which leave at once if the queue has stopped already.
+        for early in self.early.take() {
+            early(Some(self));
         }
         let mut ready = Vec::new();
         let mut outcome = Ok(());
@@ -203,12 +215,28 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
             future.cancel();
             return future;
         }
-        match self.on.answer_to(&future) {
+        if self.crew.len() > 0 {
+            self.send(func, &future);
+            return future;
+        }
+        let to_send = future.clone();
+        self.early.borrow_mut().push(Box::new(move |queue| match queue {
+            Some(queue) => queue.send(func, &to_send),
+            None => drop(to_send.cancel()),
+        }));
+        future
+    }
+
+    fn send<R: Send + 'static>(
+        &self,
+        func: impl FnOnce(&mut H::Args) -> Result<R> + Send + 'static,
+        future: &LoopFuture<R>,
+    ) {
+        match self.on.answer_to(future) {
             Ok(answer) => self.requests.append(to_request(func, answer)),
             // The loop has closed.
             Err(_closed) => drop(future.cancel()),
         }
-        future
     }
 
     /// Stops the queue, and returns when all that was requested is answered and the threads
@@ -228,11 +256,15 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
         self.crew.when_gone(self.on.answer_to(&gone)?);
         gone.await?;
         self.crew.join();
-        let unanswered: Vec<_> = self.requests.remaining().collect();
-        if !unanswered.is_empty() {
-            drop(unanswered);
+        self.cancel_unsent();
+        let mut unanswered = self.requests.remaining().peekable();
+        if unanswered.peek().is_some() {
+            for request in unanswered {
+                // That answers it.
+                logged(DROPPED, || drop(request));
+            }
             // Their futures are cancelled in this turn.
-            sleep(core::time::Duration::ZERO).await?;
+            sleep(Duration::ZERO).await?;
         }
         Ok(())
     }
@@ -242,7 +274,8 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
     ///
     /// # Errors
     ///
-    /// That of [`start`](ThreadToAsyncQueue::start), then the body's, then that of `finish`.
+    /// That of `finish`, where that fails; else that of [`start`](ThreadToAsyncQueue::start),
+    /// without which there is no body, or the body's.
     ///
     /// # Cancellation
     ///
@@ -260,13 +293,23 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
         self.stop_fut.cancel();
         self.requests.finish();
     }
+
+    fn cancel_unsent(&self) {
+        for early in self.early.take() {
+            logged(DROPPED, || early(None));
+        }
+    }
 }
+
+/// Before a panic in the log.
+const DROPPED: &str = "a panic in a drop of a request";
 
 impl<H: ThreadHooks> Drop for ThreadToAsyncQueue<H> {
     fn drop(&mut self) {
         // What no thread takes goes with the last hold on the queue, and to drop a request
         // answers it.
         self.stop();
+        self.cancel_unsent();
     }
 }
 
@@ -297,9 +340,7 @@ impl<H: ThreadHooks> Listener<H> {
         log_if_closed(ready.give(Ok(())));
         for request in self.requests.iter() {
             // What is left to panic is the drop of something that a request brought along.
-            if let Err(panic) = caught(|| self.serve(request, &mut args)) {
-                log::error!("a panic after a request: {}", shown(&panic));
-            }
+            logged("a panic after a request", || self.serve(request, &mut args));
         }
     }
 

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 
-use crate::error::Result;
+use super::logged;
+use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::Answer;
-use crate::panics;
 use crate::sync::{Arc, Builder, JoinHandle, Mutex, MutexGuard, PoisonError};
 
 /// The threads that one owner has started. It is the owner's; the threads know of it only
@@ -62,7 +62,7 @@ impl Drop for Present {
 }
 
 impl Crew {
-    /// How many threads were started.
+    /// How many threads were started, and not [joined](Crew::join) since.
     pub(crate) fn len(&self) -> usize {
         self.threads.borrow().len()
     }
@@ -71,14 +71,16 @@ impl Crew {
     ///
     /// # Errors
     ///
-    /// What the machine says where it has no room for another thread.
+    /// What the machine says where it has no room for another thread;
+    /// [`Value`](ErrorKind::Value) for a name that no thread can have.
     pub(crate) fn start(&self, name: String, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        if name.contains('\0') {
+            return Err(Error::new(ErrorKind::Value, "a thread's name can't hold a NUL"));
+        }
         let present = Present::new(&self.roll);
         let body = move || {
             let _present = present;
-            if let Err(panic) = panics::caught(work) {
-                log::error!("a thread has ended: {}", panics::shown(&panic));
-            }
+            logged("a thread has ended", work);
         };
         let thread = Builder::new().name(name).spawn(body)?;
         self.threads.borrow_mut().push(thread);
@@ -98,7 +100,7 @@ impl Crew {
     }
 
     /// Waits, blocking, until every thread has ended. After [`when_gone`](Crew::when_gone)
-    /// has answered that is at once.
+    /// has answered, what is left of them is the drop of their thread locals.
     pub(crate) fn join(&self) {
         for thread in self.threads.take() {
             // What it panicked with was logged where it happened.

@@ -1,11 +1,13 @@
-//! What threads that work for a loop are made of: [`WorkQueue`], on which they sleep, and
-//! [`Crew`], those of them that belong together. How an answer comes back is one floor below,
+//! What threads that work for a loop are made of: [`WorkQueue`], on which they sleep,
+//! [`Crew`], those of them that belong together, and [`logged`], who hears of their panics. How an answer comes back is one floor below,
 //! in `event_loop::answers`.
 
 mod crew;
+mod logged;
 mod work_queue;
 
 pub(crate) use crew::Crew;
+pub(crate) use logged::logged;
 pub(crate) use work_queue::WorkQueue;
 
 /// For what runs on those threads.

@@ -60,7 +60,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "event_loop/exceptions.rs",
             "event_loop/run.rs",
-            "threads/crew.rs",
+            "threads/logged.rs",
             "asyncio/executor.rs",
             "helpers/error_catcher.rs",
             "helpers/reporter.rs",
