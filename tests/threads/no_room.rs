@@ -1,0 +1,129 @@
+//! Where the machine has no room for another thread, that is an error, and nothing is left
+//! behind. Each test runs itself again in a process that has that little room.
+#![cfg(target_os = "linux")]
+
+use std::env;
+use std::process::Command;
+
+use callsoon::{ErrorKind, Result, ThreadPoolExecutor, running_loop};
+
+use crate::driver::run;
+use crate::parts::{Visitors, counted, door};
+
+const WITHIN: &str = "CALLSOON_TEST_WITHIN";
+
+/// Whether this is the process with little room; else makes it, and asserts that the test passes
+/// in it. `room` is what the shell says beforehand, `stack` how much each thread asks for.
+fn little_room(test: &str, room: &str, stack: u64) -> bool {
+    if env::var_os(WITHIN).is_some() {
+        return true;
+    }
+    let output = Command::new("sh")
+        .arg("-c")
+        .arg(format!("{room} exec \"$0\" --exact no_room::{test} --nocapture --test-threads 1"))
+        .arg(env::current_exe().expect("a process has a file"))
+        .env(WITHIN, "1")
+        .env("RUST_MIN_STACK", stack.to_string())
+        .output()
+        .expect("there is a shell");
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}\n{complained}");
+    false
+}
+
+/// No stack of this size fits into any process.
+const FAR_TOO_LARGE: u64 = 1 << 47;
+
+/// Three stacks of a gibibyte fit into this many KiB, and no more.
+const FOR_THREE: &str = "ulimit -v 3900000;";
+const GIBIBYTE: u64 = 1 << 30;
+
+#[test]
+fn a_start_without_any_thread_fails_and_cancels_what_was_requested() -> Result<()> {
+    let own = "a_start_without_any_thread_fails_and_cancels_what_was_requested";
+    if !little_room(own, "", FAR_TOO_LARGE) {
+        return Ok(());
+    }
+    run(async {
+        let (queue, visitors, _stop) = counted(2)?;
+        let early = queue.request(|_| Ok(()));
+        assert_eq!(queue.start().await.unwrap_err().kind(), ErrorKind::Other);
+        assert!(early.cancelled() && queue.request(|_| Ok(())).cancelled());
+        visitors.assert_all_have_left(0);
+        queue.finish().await
+    })
+}
+
+#[test]
+fn a_start_with_some_of_its_threads_fails_and_joins_those() -> Result<()> {
+    let own = "a_start_with_some_of_its_threads_fails_and_joins_those";
+    if !little_room(own, FOR_THREE, GIBIBYTE) {
+        return Ok(());
+    }
+    run(async {
+        const WANTED: usize = 8;
+        let (queue, visitors, _stop) = counted(WANTED)?;
+        let early = queue.request(|_| Ok(7));
+        let error = queue.start().await.unwrap_err();
+        assert!(error.downcast_ref::<std::io::Error>().is_some(), "{error:?}");
+        let come = visitors.have_come();
+        assert!((1..WANTED).contains(&come), "{come} threads");
+        visitors.assert_all_have_left(come);
+        assert_eq!(early.result()?, 7, "there was a thread for it");
+        assert!(queue.request(|_| Ok(())).cancelled());
+        // The room is there again.
+        let (queue, visitors, _stop) = counted(1)?;
+        queue.scope(async |queue| queue.request(|_| Ok(())).await).await?;
+        visitors.assert_all_have_left(1);
+        Ok(())
+    })
+}
+
+#[test]
+fn a_pool_without_any_thread_says_so() -> Result<()> {
+    if !little_room("a_pool_without_any_thread_says_so", "", FAR_TOO_LARGE) {
+        return Ok(());
+    }
+    run(async {
+        let pool = ThreadPoolExecutor::new(2)?;
+        let refused = running_loop()?.run_in_executor(Some(&pool), || Ok(())).unwrap_err();
+        assert!(refused.downcast_ref::<std::io::Error>().is_some(), "{refused:?}");
+        pool.shutdown(false).await
+    })
+}
+
+#[test]
+fn a_pool_works_with_as_many_threads_as_there_is_room_for() -> Result<()> {
+    let own = "a_pool_works_with_as_many_threads_as_there_is_room_for";
+    if !little_room(own, FOR_THREE, GIBIBYTE) {
+        return Ok(());
+    }
+    run(async {
+        const WANTED: usize = 8;
+        let on = running_loop()?;
+        let (pool, visitors) = (ThreadPoolExecutor::new(WANTED)?, Visitors::default());
+        let mut keepers = Vec::new();
+        let mut futures = Vec::new();
+        for number in 0..WANTED {
+            let (at_it, keeper) = door();
+            keepers.push(keeper);
+            futures.push(on.run_in_executor(Some(&pool), move || {
+                at_it.pass();
+                Ok(number)
+            })?);
+        }
+        drop(keepers);
+        for (number, future) in futures.into_iter().enumerate() {
+            assert_eq!(future.await?, number);
+        }
+        let shown = format!("{pool:?}");
+        assert!(!shown.contains("threads: 0") && !shown.contains("threads: 8"), "{shown}");
+        on.run_in_executor(Some(&pool), move || {
+            visitors.come();
+            Ok(())
+        })?
+        .await?;
+        pool.shutdown(false).await
+    })
+}

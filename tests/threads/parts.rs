@@ -1,0 +1,183 @@
+//! Doors at which threads wait, a count of those that have left, and what they log.
+
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use callsoon::{AnyFuture, Error, LoopFuture, Result, helpers as hp};
+use log::{LevelFilter, Log, Metadata, Record};
+
+/// Where a thread says that it has come, and waits.
+pub(crate) struct Door {
+    come: Sender<()>,
+    opened: Receiver<()>,
+}
+
+/// Who opens a [`Door`]. Gone, it is open for ever.
+pub(crate) struct Keeper {
+    came: Receiver<()>,
+    open: Sender<()>,
+}
+
+pub(crate) fn door() -> (Door, Keeper) {
+    let ((come, came), (open, opened)) = (mpsc::channel(), mpsc::channel());
+    (Door { come, opened }, Keeper { came, open })
+}
+
+impl Door {
+    pub(crate) fn pass(&self) {
+        let _ = self.come.send(());
+        let _ = self.opened.recv();
+    }
+}
+
+impl Keeper {
+    /// Waits, blocking, until somebody stands at the door.
+    pub(crate) fn somebody_is_there(&self) {
+        self.came.recv().expect("somebody comes to the door");
+    }
+
+    /// Whether somebody has come that was not seen yet.
+    pub(crate) fn nobody_came(&self) -> bool {
+        self.came.try_recv().is_err()
+    }
+
+    /// Lets one pass.
+    pub(crate) fn open(&self) {
+        self.open.send(()).expect("the door is there");
+    }
+}
+
+/// How many threads have come here, and how many of those have ended.
+#[derive(Clone, Default)]
+pub(crate) struct Visitors(Arc<(AtomicUsize, AtomicUsize)>);
+
+struct Visit(Visitors);
+
+thread_local! {
+    static VISITS: RefCell<Vec<Visit>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Visitors {
+    /// Counts this thread, until its thread locals are dropped: the last that it does.
+    pub(crate) fn come(&self) {
+        self.0.0.fetch_add(1, SeqCst);
+        VISITS.with_borrow_mut(|visits| visits.push(Visit(self.clone())));
+    }
+
+    /// Asserts that `count` threads came, and that each has ended by now.
+    #[track_caller]
+    pub(crate) fn assert_all_have_left(&self, count: usize) {
+        assert_eq!((self.0.0.load(SeqCst), self.0.1.load(SeqCst)), (count, count));
+    }
+
+    pub(crate) fn have_come(&self) -> usize {
+        self.0.0.load(SeqCst)
+    }
+
+    /// Waits for those that nobody joins.
+    pub(crate) fn wait_until_left(&self, count: usize) {
+        while self.0.1.load(SeqCst) < count {
+            thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // Time enough for somebody who doesn't join to be seen.
+        for _ in 0..200 {
+            thread::yield_now();
+        }
+        self.0.0.1.fetch_add(1, SeqCst);
+    }
+}
+
+struct Logger(Mutex<Vec<(String, String)>>);
+
+static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
+
+impl Log for Logger {
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        let name = thread::current().name().unwrap_or_default().to_owned();
+        let line = format!("{}: {}", record.level(), record.args());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, line));
+    }
+
+    fn flush(&self) {}
+}
+
+/// Keeps what is logged from now on.
+pub(crate) fn keep_log() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        log::set_logger(&LOGGER).expect("the test binary has one logger");
+        log::set_max_level(LevelFilter::Trace);
+    });
+}
+
+/// Takes what threads whose names start with `name` have logged, in order. A test names its
+/// threads as no other does.
+pub(crate) fn logged_by(name: &str) -> Vec<String> {
+    let mut lines = LOGGER.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let (own, others) = lines.drain(..).partition(|(thread, _)| thread.starts_with(name));
+    *lines = others;
+    let own: Vec<(String, String)> = own;
+    own.into_iter().map(|(_, line)| line).collect()
+}
+
+/// What this test's own thread has logged.
+pub(crate) fn logged_here() -> Vec<String> {
+    logged_by(thread::current().name().expect("tests run on threads of their own"))
+}
+
+/// Hooks that count their threads.
+pub(crate) struct Counted(pub(crate) Visitors);
+
+impl hp::ThreadHooks for Counted {
+    type Args = u32;
+
+    fn create_args(&self, _thread_number: usize, existing: Option<u32>) -> Result<u32> {
+        if existing.is_none() {
+            self.0.come();
+        }
+        Ok(existing.map_or(0, |requests| requests + 1))
+    }
+}
+
+/// A queue of `num_threads` threads that are counted, for ever.
+pub(crate) fn counted(
+    num_threads: usize,
+) -> Result<(hp::ThreadToAsyncQueue<Counted>, Visitors, LoopFuture<()>)> {
+    let visitors = Visitors::default();
+    let stop = hp::create_future()?;
+    let hooks = Counted(visitors.clone());
+    let builder = hp::ThreadToAsyncQueue::builder(hooks).num_threads(num_threads);
+    Ok((builder.build(&stop)?, visitors, stop))
+}
+
+/// A value whose drop panics.
+#[derive(Clone, Debug)]
+pub(crate) struct Bomb(pub(crate) &'static str);
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            panic!("{}", self.0);
+        }
+    }
+}
+
+/// The exception of what is done.
+pub(crate) fn error_of(future: &dyn AnyFuture) -> Error {
+    future.exception().expect("it is done and not cancelled").expect("it has failed")
+}
+
+pub(crate) const SECOND: Duration = Duration::from_secs(1);
