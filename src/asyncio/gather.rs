@@ -157,7 +157,7 @@ fn last_words<T: Clone + 'static>(last: &dyn FutureLike<T>) -> Error {
         return last.exception().err().unwrap_or(Error::cancelled());
     }
     let task = last.as_any().downcast_ref::<Task<T>>();
-    task.map_or(Error::cancelled(), Task::last_cancellation)
+    task.map_or(Error::cancelled(), |task| task.core().cancellation())
 }
 
 /// What the children's callback knows.

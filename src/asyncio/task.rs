@@ -163,12 +163,6 @@ impl<T: 'static> Task<T> {
         self.node().cancel(Error::cancelled())
     }
 
-    /// What finds it again from another thread.
-    #[cfg(feature = "std")]
-    pub(crate) fn key(&self) -> crate::event_loop::WakeKey {
-        self.0.task.key
-    }
-
     /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
     /// coroutine is given, and, if it lets that through, the one that the first is given who
     /// awaits the task or asks for its result or exception. Who asks later is given a
@@ -182,9 +176,9 @@ impl<T: 'static> Task<T> {
         self.cancelled() && !self.0.core.tells_all()
     }
 
-    /// What the last cancellation said that it was told of itself, not through what it awaited.
-    pub(super) fn last_cancellation(&self) -> Error {
-        self.0.task.cancellation()
+    /// What it is beside its value.
+    pub(super) fn core(&self) -> &TaskCore {
+        &self.0.task
     }
 
     /// The loop that it belongs to: asyncio's `get_loop`.
