@@ -25,7 +25,8 @@
 //!
 //! The house has three floors, and each uses only those below: [`event_loop`] runs callbacks,
 //! [`asyncio`] has futures, tasks and what is built on them, [`helpers`] has Photons' own.
-//! Everything of the first two is also here at the root.
+//! Beside the helpers, and with std only, `io` has sockets and pipes. Everything of the first
+//! two is also here at the root.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
@@ -37,6 +38,8 @@ pub mod asyncio;
 mod error;
 pub mod event_loop;
 pub mod helpers;
+#[cfg(feature = "std")]
+pub mod io;
 mod panics;
 mod sync;
 #[cfg(feature = "std")]

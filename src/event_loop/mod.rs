@@ -2,8 +2,8 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
 //! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
-//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor` and `system` (the
-//! machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
+//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor`, `readers`
+//! and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
 //! owner runs it).
 
 mod answers;
@@ -16,6 +16,8 @@ mod loop_handle;
 mod loop_ref;
 #[cfg(feature = "std")]
 mod reactor;
+#[cfg(feature = "std")]
+mod readers;
 mod ready;
 mod run;
 mod running;
@@ -41,4 +43,8 @@ pub(crate) use inbox::Inbox;
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 pub(crate) use loop_handle::{WakeKey, wake};
 pub(crate) use loop_ref::Upstairs;
+#[cfg(feature = "std")]
+pub(crate) use reactor::{Listener, Registration};
+#[cfg(feature = "std")]
+pub(crate) use ready::ReadyQueue;
 pub(crate) use running::current as current_loop;

@@ -5,17 +5,19 @@
 //! forget it. This is all that `polling` asks of its `unsafe` functions, and the only file
 //! with `unsafe` code in it for the sake of I/O.
 //!
+//! **Interest Invariant**: what the poller was last told about a descriptor is in its
+//! [`Watch`], and takes in all that is wanted. It may be more: a side that nobody wants any
+//! more is taken back only when it is reported, so that whoever waits again and again, as a
+//! server does for the next request, costs one system call in all.
+//!
 //! A loop that never watches a socket never makes a poller: it sleeps in a parker. Once there
 //! is a poller the loop sleeps in that.
 #![allow(unsafe_code)]
 
-use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::any::type_name;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
@@ -25,18 +27,18 @@ use crossbeam_utils::sync::{Parker, Unparker};
 use polling::{AsSource, Event, Events, PollMode, Poller};
 use slab::Slab;
 
-use super::handle::{CallbackOutput, Job, drop_quietly, run_callback};
+use super::handle::drop_quietly;
 use super::host::Notify;
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
 
 #[cfg(unix)]
-type RawKey = std::os::fd::RawFd;
+pub(super) type RawKey = std::os::fd::RawFd;
 #[cfg(windows)]
-type RawKey = std::os::windows::io::RawSocket;
+pub(super) type RawKey = std::os::windows::io::RawSocket;
 
-fn raw_key(source: &impl AsSource) -> RawKey {
+pub(super) fn raw_key(source: &impl AsSource) -> RawKey {
     #[cfg(unix)]
     return std::os::fd::AsRawFd::as_raw_fd(&source.as_fd());
     #[cfg(windows)]
@@ -81,68 +83,92 @@ unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
 
-/// What is watched of one descriptor.
-struct Watch {
-    source: Rc<dyn Source>,
-    reader: Option<Rc<dyn Repeating>>,
-    writer: Option<Rc<dyn Repeating>>,
+/// Who is told that one side of a descriptor is ready.
+pub(crate) trait Listener {
+    /// Whether it wants to be told now.
+    fn wanted(&self) -> bool;
+
+    /// The side is ready, and nobody wants to know.
+    fn unwanted(&self) {}
+
+    /// The side was ready when the loop looked: in this turn it runs what follows from that.
+    fn tell(self: Rc<Self>, ready: &ReadyQueue);
+
+    /// It is not to be told any more, even if it is on its way.
+    fn cancel(&self) {}
 }
 
-/// One of the two callbacks that a descriptor may have.
-#[derive(Clone, Copy)]
-enum Side {
+/// One of the two sides of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
     Reader,
     Writer,
 }
 
+/// What is wanted of a descriptor: to read, to write.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+struct Interest {
+    reader: bool,
+    writer: bool,
+}
+
+impl Interest {
+    fn event(self, key: usize) -> Event {
+        Event::new(key, self.reader, self.writer)
+    }
+
+    fn or(self, other: Interest) -> Interest {
+        Interest { reader: self.reader || other.reader, writer: self.writer || other.writer }
+    }
+}
+
+/// What is watched of one descriptor.
+struct Watch {
+    source: Rc<dyn Source>,
+    reader: Option<Rc<dyn Listener>>,
+    writer: Option<Rc<dyn Listener>>,
+    /// What the poller knows of it; `None` while it doesn't know the descriptor.
+    told: Option<Interest>,
+    /// It belongs to a [`Registration`], and takes no callbacks.
+    registered: bool,
+}
+
 impl Watch {
-    fn side(&mut self, side: Side) -> &mut Option<Rc<dyn Repeating>> {
+    fn side(&mut self, side: Side) -> &mut Option<Rc<dyn Listener>> {
         match side {
             Side::Reader => &mut self.reader,
             Side::Writer => &mut self.writer,
         }
     }
 
-    fn interest(&self, key: usize) -> Event {
-        Event::new(key, self.reader.is_some(), self.writer.is_some())
+    fn wanted(&self) -> Interest {
+        let wanted = |side: &Option<Rc<dyn Listener>>| side.as_ref().is_some_and(|l| l.wanted());
+        Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
     }
-}
 
-/// A callback that runs once for each turn in which its socket is ready.
-struct Repeat<F> {
-    /// Away while it runs, and for good once it is cancelled.
-    callback: Cell<Option<F>>,
-    cancelled: Cell<bool>,
-}
-
-/// What the reactor needs of a [`Repeat`], whatever its closure.
-trait Repeating: Job {
-    fn cancel(&self);
-    fn job(self: Rc<Self>) -> Rc<dyn Job>;
-}
-
-impl<F: FnMut() -> R + 'static, R: CallbackOutput> Job for Repeat<F> {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        let Some(mut callback) = self.callback.take() else { return };
-        run_callback(on, || self.describe(), &mut callback);
-        if !self.cancelled.get() {
-            self.callback.set(Some(callback));
+    /// Has the poller know that `interest` is wanted; none at all has it forget the source, as
+    /// one that hung up would be reported for ever otherwise.
+    fn tell(&mut self, poller: &Poller, key: usize, interest: Interest) -> Result<()> {
+        if self.told == Some(interest) {
+            return Ok(());
         }
-    }
-
-    fn describe(&self) -> String {
-        "<Handle ".to_owned() + type_name::<F>() + ">"
-    }
-}
-
-impl<F: FnMut() -> R + 'static, R: CallbackOutput> Repeating for Repeat<F> {
-    fn cancel(&self) {
-        self.cancelled.set(true);
-        drop(self.callback.take());
-    }
-
-    fn job(self: Rc<Self>) -> Rc<dyn Job> {
-        self
+        let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
+        if interest == Interest::default() {
+            if self.told.take().is_some() {
+                poller.delete(&*self.source)?;
+            }
+            return Ok(());
+        }
+        if self.told.is_some() {
+            poller.modify_with_mode(&*self.source, interest.event(key), mode)?;
+        } else {
+            let raw = raw_key(&&*self.source);
+            // SAFETY: This watch holds its source, and is dropped only by `Reactor::forget` and
+            // `close`, which have the poller forget it before: the Source Invariant.
+            unsafe { poller.add_with_mode(raw, interest.event(key), mode)? };
+        }
+        self.told = Some(interest);
+        Ok(())
     }
 }
 
@@ -170,8 +196,10 @@ pub(crate) struct Reactor {
     events: RefCell<Events>,
     watches: RefCell<Slab<Watch>>,
     keys: RefCell<BTreeMap<RawKey, usize>>,
-    /// Callbacks whose sockets were ready at the last wait.
-    fired: RefCell<Vec<Rc<dyn Job>>>,
+    /// How many listeners there are that something may come for.
+    waiting: Cell<usize>,
+    /// Listeners whose sockets were ready at the last wait.
+    fired: RefCell<Vec<Rc<dyn Listener>>>,
 }
 
 impl Reactor {
@@ -184,6 +212,7 @@ impl Reactor {
             events: RefCell::new(Events::new()),
             watches: RefCell::new(Slab::new()),
             keys: RefCell::new(BTreeMap::new()),
+            waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
         }
     }
@@ -192,8 +221,9 @@ impl Reactor {
         self.bell.clone()
     }
 
+    /// Whether anybody wants to hear of any source.
     pub(crate) fn has_sources(&self) -> bool {
-        !self.watches.borrow().is_empty()
+        self.waiting.get() > 0
     }
 
     /// Looks for events without waiting. No system call while nothing is watched.
@@ -219,28 +249,41 @@ impl Reactor {
         Ok(())
     }
 
-    /// The callbacks that `event` calls for: the reader before the writer, as in asyncio.
+    /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
     fn note(&self, poller: &Poller, event: Event) -> Result<()> {
-        let watches = self.watches.borrow();
-        let Some(watch) = watches.get(event.key) else { return Ok(()) };
+        let mut watches = self.watches.borrow_mut();
+        let Some(watch) = watches.get_mut(event.key) else { return Ok(()) };
         let mut fired = self.fired.borrow_mut();
-        if let Some(reader) = watch.reader.clone().filter(|_| event.readable) {
-            fired.push(reader.job());
-        }
-        if let Some(writer) = watch.writer.clone().filter(|_| event.writable) {
-            fired.push(writer.job());
+        let mut take_back = false;
+        for (side, is_ready) in [(&watch.reader, event.readable), (&watch.writer, event.writable)] {
+            match side {
+                Some(listener) if is_ready && listener.wanted() => fired.push(listener.clone()),
+                Some(listener) if is_ready => {
+                    listener.unwanted();
+                    take_back = true;
+                }
+                _ => {}
+            }
         }
         if !poller.supports_level() {
-            poller.modify(&*watch.source, watch.interest(event.key))?;
+            // It was reported, so it is not watched any more.
+            watch.told = watch.told.map(|_| Interest::default());
+            take_back = true;
         }
-        Ok(())
+        if take_back { watch.tell(poller, event.key, watch.wanted()) } else { Ok(()) }
     }
 
+    /// Tells those whose sockets were ready, in the order in which they were reported.
     pub(crate) fn take_fired(&self, ready: &ReadyQueue) {
-        let mut fired = self.fired.borrow_mut();
-        if !fired.is_empty() {
-            ready.extend(fired.drain(..));
+        if self.fired.borrow().is_empty() {
+            return;
         }
+        let mut fired = self.fired.take();
+        for listener in fired.drain(..) {
+            listener.tell(ready);
+        }
+        // Its room is kept. Telling doesn't poll, so nothing has come meanwhile.
+        self.fired.replace(fired);
     }
 
     fn poller(&self) -> Result<&Poller> {
@@ -251,65 +294,73 @@ impl Reactor {
         self.bell.poller.get().map(|poller| &**poller).ok_or_else(Error::closed)
     }
 
-    /// Watches one side of `source`. Gives back the callback that was there before.
-    fn watch(
+    fn count(&self, more: usize, fewer: usize) {
+        self.waiting.set(self.waiting.get() + more - fewer);
+    }
+
+    /// Watches one side of `source` by a listener that always wants to be told. Gives back the
+    /// one that was there before.
+    pub(super) fn watch(
         &self,
         source: Rc<dyn Source>,
-        raw: RawKey,
         side: Side,
-        callback: Rc<dyn Repeating>,
-    ) -> Result<Option<Rc<dyn Repeating>>> {
+        listener: Rc<dyn Listener>,
+    ) -> Result<Option<Rc<dyn Listener>>> {
         let poller = self.poller()?;
-        let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
+        let raw = raw_key(&&*source);
+        let key = match self.keys.borrow().get(&raw) {
+            Some(key) => *key,
+            None => self.insert(source, raw, false),
+        };
         let mut watches = self.watches.borrow_mut();
-        let known = self.keys.borrow().get(&raw).copied();
-        if let Some(key) = known {
-            let watch = &mut watches[key];
-            let before = watch.side(side).replace(callback);
-            let changed = poller.modify_with_mode(&*watch.source, watch.interest(key), mode);
-            if changed.is_err() {
-                *watch.side(side) = before;
-                return changed.map(|()| None).map_err(Error::from);
-            }
-            return Ok(before);
+        let watch = &mut watches[key];
+        if watch.registered {
+            return Err(already_registered());
         }
-        let mut watch = Watch { source, reader: None, writer: None };
-        *watch.side(side) = Some(callback);
-        let entry = watches.vacant_entry();
-        let key = entry.key();
-        // SAFETY: `watch` goes into the slab and is taken out only by `unwatch` and `close`,
-        // which delete its source from the poller before they drop it: the Source Invariant.
-        let added = unsafe { poller.add_with_mode(raw, watch.interest(key), mode) };
-        if let Err(refused) = added {
-            // What the callback holds may call back as it is dropped.
+        let before = watch.side(side).replace(listener);
+        if let Err(refused) = watch.tell(poller, key, watch.wanted()) {
+            // What they hold may call back as it is dropped.
+            let listener = core::mem::replace(watch.side(side), before);
+            let unused = watch.told.is_none().then(|| watches.remove(key));
             drop(watches);
-            drop(watch);
-            return Err(refused.into());
+            if unused.is_some() {
+                self.keys.borrow_mut().remove(&raw);
+            }
+            drop((listener, unused));
+            return Err(refused);
         }
-        entry.insert(watch);
-        self.keys.borrow_mut().insert(raw, key);
-        Ok(None)
+        self.count(1, usize::from(before.is_some()));
+        Ok(before)
     }
 
     /// Stops watching one side of a descriptor. What it gives back is to be cancelled and
     /// dropped where nothing is borrowed.
-    fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
+    pub(super) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
         let known = self.keys.borrow().get(&raw).copied();
         let Some(key) = known else { return Ok(Unwatched::default()) };
         let poller = self.poller()?;
         let mut watches = self.watches.borrow_mut();
         let watch = &mut watches[key];
-        let Some(callback) = watch.side(side).take() else { return Ok(Unwatched::default()) };
-        if watch.reader.is_some() || watch.writer.is_some() {
-            let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
-            poller.modify_with_mode(&*watch.source, watch.interest(key), mode)?;
-            return Ok(Unwatched { callback: Some(callback), watch: None });
+        if watch.registered {
+            return Err(already_registered());
         }
-        let deleted = poller.delete(&*watch.source);
-        self.keys.borrow_mut().remove(&raw);
-        let watch = watches.remove(key);
-        deleted?;
-        Ok(Unwatched { callback: Some(callback), watch: Some(watch) })
+        let Some(listener) = watch.side(side).take() else { return Ok(Unwatched::default()) };
+        self.count(0, 1);
+        let told = watch.tell(poller, key, watch.wanted());
+        let unused = watch.reader.is_none() && watch.writer.is_none();
+        let watch = unused.then(|| watches.remove(key));
+        if unused {
+            self.keys.borrow_mut().remove(&raw);
+        }
+        told?;
+        Ok(Unwatched { listener: Some(listener), watch })
+    }
+
+    fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
+        let watch = Watch { source, reader: None, writer: None, told: None, registered };
+        let key = self.watches.borrow_mut().insert(watch);
+        self.keys.borrow_mut().insert(raw, key);
+        key
     }
 
     /// Forgets every source. Called once, when the loop closes.
@@ -317,6 +368,7 @@ impl Reactor {
         let fired = self.fired.take();
         drop_quietly(on, fired);
         self.keys.take();
+        self.waiting.set(0);
         let mut watches = self.watches.take();
         for watch in watches.drain() {
             if let Ok(poller) = self.poller() {
@@ -328,131 +380,95 @@ impl Reactor {
     }
 }
 
+fn already_registered() -> Error {
+    Error::runtime("the descriptor is awaited by an `Async` of this loop")
+}
+
 /// What [`Reactor::unwatch`] took out.
 #[derive(Default)]
-struct Unwatched {
-    callback: Option<Rc<dyn Repeating>>,
+pub(super) struct Unwatched {
+    listener: Option<Rc<dyn Listener>>,
     watch: Option<Watch>,
 }
 
 impl Unwatched {
-    fn let_go(self) -> bool {
-        let was_there = self.callback.is_some();
-        if let Some(callback) = self.callback {
-            callback.cancel();
+    pub(super) fn let_go(self) -> bool {
+        let was_there = self.listener.is_some();
+        if let Some(listener) = self.listener {
+            listener.cancel();
         }
         drop(self.watch);
         was_there
     }
 }
 
-impl fmt::Debug for Reactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor").field("sources", &self.watches.borrow().len()).finish()
-    }
+/// The place in the reactor of a source whose sides are awaited now and then. Once it is
+/// dropped the reactor has let go of the source.
+pub(crate) struct Registration {
+    reactor: Rc<Reactor>,
+    raw: RawKey,
+    key: usize,
 }
 
-impl LoopRef {
-    /// Has `callback` run in each turn in which `source` can be read without blocking, until
-    /// [`remove_reader`](LoopRef::remove_reader): asyncio's `add_reader`. A reader that the
-    /// same descriptor had before is replaced.
-    ///
-    /// The loop holds `source` as long as it watches it: hand it an `Rc` or `Arc` and keep
-    /// one. It should be in non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; what the system says
-    /// where it can't watch the descriptor (a regular file, say, or no descriptor left); and
-    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop whose host has no reactor.
-    ///
-    /// ```
-    /// use std::{io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
-    /// use callsoon::EventLoop;
-    ///
-    /// let (mut ours, theirs) = UnixStream::pair()?;
-    /// let theirs = Rc::new(theirs);
-    /// let event_loop = EventLoop::new();
-    /// let (on, reading) = (event_loop.clone(), theirs.clone());
-    /// event_loop.add_reader(theirs.clone(), move || {
-    ///     let mut byte = [0];
-    ///     (&*reading).read_exact(&mut byte).expect("it is readable");
-    ///     assert_eq!(byte, *b"!");
-    ///     on.stop();
-    /// })?;
-    /// ours.write_all(b"!")?;
-    /// event_loop.run_forever()?;
-    /// assert!(event_loop.remove_reader(&theirs)?);
-    /// # Ok::<(), callsoon::Error>(())
-    /// ```
-    pub fn add_reader<R: CallbackOutput + 'static>(
-        &self,
-        source: impl Source + 'static,
-        callback: impl FnMut() -> R + 'static,
-    ) -> Result<()> {
-        self.watch(source, Side::Reader, callback)
-    }
-
-    /// Has `callback` run in each turn in which `source` can be written without blocking,
-    /// until [`remove_writer`](LoopRef::remove_writer): asyncio's `add_writer`. For the rest
-    /// see [`add_reader`](LoopRef::add_reader).
-    ///
-    /// # Errors
-    ///
-    /// As [`add_reader`](LoopRef::add_reader).
-    pub fn add_writer<R: CallbackOutput + 'static>(
-        &self,
-        source: impl Source + 'static,
-        callback: impl FnMut() -> R + 'static,
-    ) -> Result<()> {
-        self.watch(source, Side::Writer, callback)
-    }
-
-    /// Stops watching `source` for reading: asyncio's `remove_reader`. The callback won't run
-    /// any more, even if it is ready already. Says whether there was one.
-    ///
-    /// # Errors
-    ///
-    /// What the system says where it can't be changed.
-    pub fn remove_reader(&self, source: &impl Source) -> Result<bool> {
-        self.unwatch(source, Side::Reader)
-    }
-
-    /// Stops watching `source` for writing: asyncio's `remove_writer`. Says whether it was.
-    ///
-    /// # Errors
-    ///
-    /// As [`remove_reader`](LoopRef::remove_reader).
-    pub fn remove_writer(&self, source: &impl Source) -> Result<bool> {
-        self.unwatch(source, Side::Writer)
-    }
-
-    fn reactor(&self) -> Result<Rc<Reactor>> {
-        let reactor = self.shared().reactor.borrow().clone();
-        reactor.ok_or_else(|| Error::runtime("the loop's host has no reactor"))
-    }
-
-    fn watch<R: CallbackOutput + 'static>(
-        &self,
-        source: impl Source + 'static,
-        side: Side,
-        callback: impl FnMut() -> R + 'static,
-    ) -> Result<()> {
-        self.check_open()?;
-        let raw = raw_key(&source);
-        let callback = Cell::new(Some(callback));
-        let repeat = Rc::new(Repeat { callback, cancelled: Cell::new(false) });
-        if let Some(before) = self.reactor()?.watch(Rc::new(source), raw, side, repeat)? {
-            before.cancel();
+impl Registration {
+    /// Takes a place for `source`. The poller hears of it with the first wait.
+    pub(crate) fn new(
+        on: &LoopRef,
+        source: Rc<dyn Source>,
+        reader: Rc<dyn Listener>,
+        writer: Rc<dyn Listener>,
+    ) -> Result<Registration> {
+        on.check_open()?;
+        let reactor = on.reactor()?;
+        let raw = raw_key(&&*source);
+        if reactor.keys.borrow().contains_key(&raw) {
+            return Err(Error::runtime("the descriptor is watched by this loop already"));
         }
+        let key = reactor.insert(source, raw, true);
+        let watch = &mut reactor.watches.borrow_mut()[key];
+        watch.reader = Some(reader);
+        watch.writer = Some(writer);
+        Ok(Registration { reactor: reactor.clone(), raw, key })
+    }
+
+    /// Somebody waits: sees to it that what is wanted by now is watched.
+    pub(crate) fn begin_wait(&self) -> Result<()> {
+        let mut watches = self.reactor.watches.borrow_mut();
+        // The loop may have closed, and let go of all its sources.
+        let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
+        let interest = watch.wanted().or(watch.told.unwrap_or_default());
+        watch.tell(self.reactor.poller()?, self.key, interest)?;
+        self.reactor.count(1, 0);
         Ok(())
     }
 
-    fn unwatch(&self, source: &impl Source, side: Side) -> Result<bool> {
-        if self.is_closed() {
-            // Closing has let go of everything.
-            return Ok(false);
+    /// Who began to wait waits no more.
+    pub(crate) fn end_wait(&self) {
+        if self.reactor.watches.borrow().contains(self.key) {
+            self.reactor.count(0, 1);
         }
-        Ok(self.reactor()?.unwatch(raw_key(source), side)?.let_go())
+    }
+
+    fn leave(&self) -> Result<()> {
+        let mut watches = self.reactor.watches.borrow_mut();
+        let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
+        drop(watches);
+        self.reactor.keys.borrow_mut().remove(&self.raw);
+        let told = watch.tell(self.reactor.poller()?, self.key, Interest::default());
+        drop(watch);
+        told
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        // A source that the poller doesn't know any more is forgotten already.
+        let _ = self.leave();
+    }
+}
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor").field("sources", &self.watches.borrow().len()).finish()
     }
 }

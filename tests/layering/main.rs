@@ -37,6 +37,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/system.rs",
             "asyncio/executor.rs",
             "asyncio/threadsafe.rs",
+            "io/async_source.rs",
+            "io/udp.rs",
         ],
     ),
     ("loom", &["sync.rs"]),

@@ -1,0 +1,227 @@
+//! [`Async`]: a source whose reads and writes wait for their loop.
+
+use alloc::rc::Rc;
+use core::fmt;
+use std::io;
+
+use super::direction::Direction;
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, Registration, Source, running_loop};
+
+/// Something with a file descriptor, in non-blocking mode, whose operations wait on a loop
+/// until they can be done.
+///
+/// An operation is tried first, and waits only where it would block, unless the one before
+/// has shown that it would. Several tasks may use one source: each of the two directions
+/// serves one at a time, in the order in which they came. One reads while another writes.
+/// After 64 operations in a row that did not wait, the loop gets its turn.
+///
+/// The poller hears of the source with the first wait, and once more when it is dropped. In
+/// between, waiting costs nothing but the poll, as long as something always waits when
+/// something comes.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// use std::os::unix::net::UnixStream;
+/// use callsoon::io::Async;
+///
+/// callsoon::run(async {
+///     let (ours, mut theirs) = UnixStream::pair()?;
+///     let ours = Async::new(ours)?;
+///     theirs.write_all(b"hello")?;
+///     let mut buffer = [0; 8];
+///     let count = ours.read_with(|mut stream| stream.read(&mut buffer)).await?;
+///     assert_eq!(&buffer[..count], b"hello");
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Cancellation
+///
+/// Cancelling a task that waits makes the await return `Err(Cancelled)`. It was waiting, so
+/// nothing had been read or written, and nothing is lost. Dropping the await does the same.
+pub struct Async<T: Source + 'static> {
+    // Before the source: the poller forgets a descriptor before that is closed.
+    registration: Registration,
+    source: Rc<T>,
+    reader: Rc<Direction>,
+    writer: Rc<Direction>,
+    on: LoopRef,
+}
+
+impl<T: Source + 'static> Async<T> {
+    /// Sets `source` to non-blocking mode, and has it wait on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs; otherwise as
+    /// [`new_on`](Async::new_on).
+    pub fn new(source: T) -> Result<Async<T>> {
+        Async::new_on(&running_loop()?, source)
+    }
+
+    /// Sets `source` to non-blocking mode, and has it wait on `on`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says where the mode can't be set;
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the loop watches the descriptor already, or has
+    /// a host without a reactor; [`Closed`](crate::ErrorKind::Closed) after it has closed.
+    pub fn new_on(on: &LoopRef, source: T) -> Result<Async<T>> {
+        set_nonblocking(&source)?;
+        Async::of_nonblocking(on, source)
+    }
+
+    /// As [`new_on`](Async::new_on), for a source that is in non-blocking mode already.
+    pub(super) fn of_nonblocking(on: &LoopRef, source: T) -> Result<Async<T>> {
+        let (source, reader, writer) = (Rc::new(source), Rc::default(), Rc::default());
+        let registration = Registration::new(
+            on,
+            Rc::clone(&source) as Rc<dyn Source>,
+            Rc::<Direction>::clone(&reader),
+            Rc::<Direction>::clone(&writer),
+        )?;
+        Ok(Async { registration, source, reader, writer, on: on.clone() })
+    }
+
+    /// Waits until `operation` can be done without blocking, and does it: until it returns
+    /// neither `WouldBlock` nor `Interrupted`. It is called in the direction of reading.
+    ///
+    /// # Errors
+    ///
+    /// What `operation` fails with, of kind [`Io`](crate::ErrorKind::Io); the cancellation;
+    /// [`Closed`](crate::ErrorKind::Closed) if it has to wait after the loop has closed.
+    ///
+    /// # Cancellation
+    ///
+    /// See [`Async`].
+    pub async fn read_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
+        self.repeat(&self.reader, operation, |_| false).await
+    }
+
+    /// As [`read_with`](Async::read_with), in the direction of writing.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`Async`].
+    pub async fn write_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
+        self.repeat(&self.writer, operation, |_| false).await
+    }
+
+    /// As [`read_with`](Async::read_with); `exhausts` says of what was read that there is
+    /// nothing more, so that the next read waits before it tries.
+    pub(super) async fn read_all_with<R>(
+        &self,
+        operation: impl FnMut(&T) -> io::Result<R>,
+        exhausts: impl FnOnce(&R) -> bool,
+    ) -> Result<R> {
+        self.repeat(&self.reader, operation, exhausts).await
+    }
+
+    async fn repeat<R>(
+        &self,
+        direction: &Direction,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausts: impl FnOnce(&R) -> bool,
+    ) -> Result<R> {
+        let _turn = direction.turn().await?;
+        if direction.take_exhausted() {
+            direction.ready(&self.on, &self.registration).await?;
+        }
+        loop {
+            match operation(&self.source) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    direction.ready(&self.on, &self.registration).await?;
+                }
+                Err(error) => return Err(error.into()),
+                Ok(outcome) => {
+                    direction.done(exhausts(&outcome));
+                    return Ok(outcome);
+                }
+            }
+        }
+    }
+
+    /// Waits until there is something to read, the peer has closed, or reading would fail. It
+    /// always asks the poller, so it takes a turn of the loop at least.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation; what the system says where it can't watch the descriptor (a regular
+    /// file, say); [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// # Cancellation
+    ///
+    /// See [`Async`].
+    pub async fn readable(&self) -> Result<()> {
+        self.wait(&self.reader).await
+    }
+
+    /// Waits until something can be written, or writing would fail. For the rest see
+    /// [`readable`](Async::readable).
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Async::readable).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`Async`].
+    pub async fn writable(&self) -> Result<()> {
+        self.wait(&self.writer).await
+    }
+
+    async fn wait(&self, direction: &Direction) -> Result<()> {
+        let _turn = direction.turn().await?;
+        // What follows is tried by its own hand, and tells nothing of it.
+        direction.take_exhausted();
+        direction.ready(&self.on, &self.registration).await
+    }
+
+    /// The source itself.
+    #[must_use]
+    pub fn get_ref(&self) -> &T {
+        &self.source
+    }
+
+    /// The loop on which it waits.
+    #[must_use]
+    pub fn get_loop(&self) -> &LoopRef {
+        &self.on
+    }
+
+    /// Gives the source back, still in non-blocking mode. The loop has let go of it by then.
+    ///
+    /// # Errors
+    ///
+    /// None that could be met: it would take somebody else who holds the source.
+    pub fn into_inner(self) -> Result<T> {
+        drop(self.registration);
+        Rc::into_inner(self.source).ok_or_else(|| Error::runtime("the source is still watched"))
+    }
+}
+
+impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Async").field(&self.source).finish()
+    }
+}
+
+/// The standard library sets the mode of its sockets only. The mode belongs to what is open
+/// and not to the descriptor, so a socket made of a copy of that will do for all sorts.
+#[cfg(unix)]
+fn set_nonblocking(source: &impl Source) -> io::Result<()> {
+    let copy = source.as_fd().try_clone_to_owned()?;
+    std::os::unix::net::UnixStream::from(copy).set_nonblocking(true)
+}
+
+#[cfg(windows)]
+fn set_nonblocking(source: &impl Source) -> io::Result<()> {
+    let copy = source.as_socket().try_clone_to_owned()?;
+    std::net::TcpStream::from(copy).set_nonblocking(true)
+}

@@ -1,0 +1,150 @@
+//! [`UdpSocket`]: datagrams over IP.
+
+use std::net::{self, SocketAddr, ToSocketAddrs};
+
+use super::async_source::Async;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::running_loop;
+
+/// A UDP socket whose sends and receives wait for the loop: the place of asyncio's
+/// `sock_sendto` and `sock_recvfrom`.
+///
+/// Addresses are anything that resolves to one, as in the standard library. A *name* is looked
+/// up by the system, which blocks the loop meanwhile: give it a [`SocketAddr`] where that
+/// matters.
+///
+/// ```
+/// use callsoon::io::UdpSocket;
+///
+/// callsoon::run(async {
+///     let (bulb, app) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+///     app.send_to(b"who are you?", bulb.local_addr()?).await?;
+///     let mut buffer = [0; 64];
+///     let (count, asker) = bulb.recv_from(&mut buffer).await?;
+///     assert_eq!(&buffer[..count], b"who are you?");
+///     assert_eq!(asker, app.local_addr()?);
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Cancellation
+///
+/// As for [`Async`]: a wait that is cancelled or dropped has received and sent nothing.
+#[derive(Debug)]
+pub struct UdpSocket(Async<net::UdpSocket>);
+
+impl UdpSocket {
+    /// A socket bound to `address` (port 0: one that is free), on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn bind(address: impl ToSocketAddrs) -> Result<UdpSocket> {
+        UdpSocket::from(net::UdpSocket::bind(address)?)
+    }
+
+    /// Takes over a socket of the standard library, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::new`].
+    pub fn from(socket: net::UdpSocket) -> Result<UdpSocket> {
+        socket.set_nonblocking(true)?;
+        Ok(UdpSocket(Async::of_nonblocking(&running_loop()?, socket)?))
+    }
+
+    /// Sends a datagram to `address`, and says how many bytes went.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation; see [`Async::write_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    pub async fn send_to(&self, datagram: &[u8], address: impl ToSocketAddrs) -> Result<usize> {
+        let address = first_of(address)?;
+        self.0.write_with(|socket| socket.send_to(datagram, address)).await
+    }
+
+    /// Waits for a datagram, and says how long it is and from where. What does not fit into
+    /// `buffer` is lost: 65,535 bytes hold any.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation; see [`Async::read_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    pub async fn recv_from(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.0.read_with(|socket| socket.recv_from(buffer)).await
+    }
+
+    /// Has [`send`](UdpSocket::send) go to `address`, and [`recv`](UdpSocket::recv) take from
+    /// there only. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn connect(&self, address: impl ToSocketAddrs) -> Result<()> {
+        Ok(self.get_ref().connect(address)?)
+    }
+
+    /// Sends a datagram to where the socket is [connected](UdpSocket::connect).
+    ///
+    /// # Errors
+    ///
+    /// As [`send_to`](UdpSocket::send_to).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    pub async fn send(&self, datagram: &[u8]) -> Result<usize> {
+        self.0.write_with(|socket| socket.send(datagram)).await
+    }
+
+    /// Waits for a datagram from where the socket is [connected](UdpSocket::connect), and says
+    /// how long it is. For the rest see [`recv_from`](UdpSocket::recv_from).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from). A datagram that nobody took there may come
+    /// back as `ConnectionRefused`.
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.0.read_with(|socket| socket.recv(buffer)).await
+    }
+
+    /// Where it is bound.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn local_addr(&self) -> Result<SocketAddr> {
+        Ok(self.get_ref().local_addr()?)
+    }
+
+    /// The standard library's socket, for its options: `set_broadcast` and the like.
+    #[must_use]
+    pub fn get_ref(&self) -> &net::UdpSocket {
+        self.0.get_ref()
+    }
+
+    /// Gives the standard library's socket back, in non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::into_inner`].
+    pub fn into_inner(self) -> Result<net::UdpSocket> {
+        self.0.into_inner()
+    }
+}
+
+fn first_of(address: impl ToSocketAddrs) -> Result<SocketAddr> {
+    let first = address.to_socket_addrs()?.next();
+    first.ok_or_else(|| Error::new(ErrorKind::Value, "no address to send to"))
+}
