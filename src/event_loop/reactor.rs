@@ -308,10 +308,8 @@ impl Reactor {
     ) -> Result<Option<Rc<dyn Listener>>> {
         let poller = self.poller()?;
         let raw = raw_key(&&*source);
-        let key = match self.keys.borrow().get(&raw) {
-            Some(key) => *key,
-            None => self.insert(source, raw, false),
-        };
+        let known = self.keys.borrow().get(&raw).copied();
+        let key = known.unwrap_or_else(|| self.insert(source, raw, false));
         let mut watches = self.watches.borrow_mut();
         let watch = &mut watches[key];
         if watch.registered {
