@@ -9,6 +9,8 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use core::any::TypeId;
 use core::fmt;
 
 /// What this crate's functions return, unless another error type is named.
@@ -52,7 +54,7 @@ pub enum ErrorKind {
     BrokenBarrier,
     /// Several errors in one: `ExceptionGroup`. See [`Error::group`].
     Group,
-    /// The operating system refused: `OSError`.
+    /// The operating system refused: `OSError`. See [`Error::io_error`].
     Io,
     /// An error of the program's own, made by `?` or [`Error::other`].
     Other,
@@ -87,7 +89,8 @@ impl ErrorKind {
 ///
 /// Cloning gives the same error again ([`ptr_eq`](Error::ptr_eq)), as two names for one Python
 /// exception would. Any `std::error::Error + Send + Sync` turns into one by `?`; to get it
-/// back, [`downcast_ref`](Error::downcast_ref). For that, `Error` itself does not implement
+/// back, [`downcast_ref`](Error::downcast_ref). One of `std::io` is of kind
+/// [`Io`](ErrorKind::Io), every other of kind [`Other`](ErrorKind::Other). For that, `Error` itself does not implement
 /// `std::error::Error`; it converts into a `Box<dyn std::error::Error + Send + Sync>`.
 ///
 /// ```
@@ -139,7 +142,9 @@ impl Error {
         Error::shared(kind, Detail::Message(message.into().into_boxed_str()))
     }
 
-    /// An error of the program's own. `?` does the same.
+    /// An error of the program's own, of kind [`Other`](ErrorKind::Other) whatever it is. `?`
+    /// does the same, but with std it makes an [`Io`](ErrorKind::Io) error of a
+    /// `std::io::Error`.
     #[must_use]
     pub fn other(error: impl core::error::Error + Send + Sync + 'static) -> Error {
         Error::shared(ErrorKind::Other, Detail::Source(Box::new(error)))
@@ -192,6 +197,13 @@ impl Error {
             },
             Repr::Cancelled => None,
         }
+    }
+
+    /// What the operating system said, if that is what the error is made of.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn io_error(&self) -> Option<&std::io::Error> {
+        self.downcast_ref()
     }
 
     /// What the error says; empty for a cancellation without a message.
@@ -271,8 +283,20 @@ impl fmt::Debug for Error {
 
 impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Error {
-        Error::other(error)
+        Error::shared(kind_of::<E>(), Detail::Source(Box::new(error)))
     }
+}
+
+/// The kind that errors of type `E` get by `?`.
+#[cfg(feature = "std")]
+fn kind_of<E: 'static>() -> ErrorKind {
+    let is_io = TypeId::of::<E>() == TypeId::of::<std::io::Error>();
+    if is_io { ErrorKind::Io } else { ErrorKind::Other }
+}
+
+#[cfg(not(feature = "std"))]
+fn kind_of<E>() -> ErrorKind {
+    ErrorKind::Other
 }
 
 /// An [`Error`] as a standard error, for those who collect errors of all sorts.

@@ -27,6 +27,8 @@ pub struct ExceptionContext {
     pub handle: Option<String>,
     /// The async generator concerned, as it shows itself.
     pub asyncgen: Option<String>,
+    /// The socket concerned, as it shows itself.
+    pub socket: Option<String>,
 }
 
 impl ExceptionContext {
@@ -102,6 +104,7 @@ impl LoopRef {
             ("exception", &shown),
             ("future", &context.future),
             ("handle", &context.handle),
+            ("socket", &context.socket),
             ("task", &context.task),
         ];
         for (key, value) in lines {

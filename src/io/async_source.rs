@@ -96,7 +96,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn read_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(&self.reader, operation, |_| false).await
+        self.repeat(&self.reader, operation).await
     }
 
     /// As [`read_with`](Async::read_with), in the direction of writing.
@@ -109,26 +109,26 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn write_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(&self.writer, operation, |_| false).await
-    }
-
-    /// As [`read_with`](Async::read_with); `exhausts` says of what was read that there is
-    /// nothing more, so that the next read waits before it tries.
-    pub(super) async fn read_all_with<R>(
-        &self,
-        operation: impl FnMut(&T) -> io::Result<R>,
-        exhausts: impl FnOnce(&R) -> bool,
-    ) -> Result<R> {
-        self.repeat(&self.reader, operation, exhausts).await
+        self.repeat(&self.writer, operation).await
     }
 
     async fn repeat<R>(
         &self,
         direction: &Direction,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Result<R> {
+        let _turn = direction.turn().await?;
+        self.in_turn(direction, operation, |_| false).await
+    }
+
+    /// Does `operation` as soon as it can be done, for the one who has the turn. `exhausts`
+    /// says of what came of it that the next one would block.
+    pub(super) async fn in_turn<R>(
+        &self,
+        direction: &Direction,
         mut operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl FnOnce(&R) -> bool,
     ) -> Result<R> {
-        let _turn = direction.turn().await?;
         if direction.take_exhausted() {
             direction.ready(&self.on, &self.registration).await?;
         }
@@ -145,6 +145,14 @@ impl<T: Source + 'static> Async<T> {
                 }
             }
         }
+    }
+
+    pub(super) fn reader(&self) -> &Direction {
+        &self.reader
+    }
+
+    pub(super) fn writer(&self) -> &Direction {
+        &self.writer
     }
 
     /// Waits until there is something to read, the peer has closed, or reading would fail. It

@@ -1,14 +1,25 @@
 //! Sockets and pipes whose operations are awaited, on the loop's reactor.
 //!
 //! In reading order: `direction` (whose turn it is to read, or to write, and who waits),
-//! [`Async`] (any source with a descriptor), and on it `udp`.
+//! [`Async`] (any source with a descriptor); on it `stream` (what all streams can do), `accept`
+//! and `connect`; and what users take: `tcp`, `udp`, `unix`.
 //!
-//! Bytes are read and written by methods of `&self`, so a socket in an `Rc` can be read by one
-//! task and written by another.
+//! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
+//! and written by another. Asyncio's transports, protocols and stream readers have no place
+//! here: its `sock_*` methods do, and a task that loops over `read` is what a protocol was.
 
+mod accept;
 mod async_source;
+mod connect;
 mod direction;
+mod stream;
+mod tcp;
 mod udp;
+#[cfg(unix)]
+mod unix;
 
 pub use async_source::Async;
+pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
+#[cfg(unix)]
+pub use unix::{UnixDatagram, UnixListener, UnixStream};

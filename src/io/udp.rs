@@ -3,8 +3,8 @@
 use std::net::{self, SocketAddr, ToSocketAddrs};
 
 use super::async_source::Async;
+use super::stream::{impl_socket, nonblocking};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::running_loop;
 
 /// A UDP socket whose sends and receives wait for the loop: the place of asyncio's
 /// `sock_sendto` and `sock_recvfrom`.
@@ -49,8 +49,7 @@ impl UdpSocket {
     ///
     /// As [`Async::new`].
     pub fn from(socket: net::UdpSocket) -> Result<UdpSocket> {
-        socket.set_nonblocking(true)?;
-        Ok(UdpSocket(Async::of_nonblocking(&running_loop()?, socket)?))
+        Ok(UdpSocket(nonblocking!(socket)?))
     }
 
     /// Sends a datagram to `address`, and says how many bytes went.
@@ -118,31 +117,9 @@ impl UdpSocket {
     pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
         self.0.read_with(|socket| socket.recv(buffer)).await
     }
-
-    /// Where it is bound.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn local_addr(&self) -> Result<SocketAddr> {
-        Ok(self.get_ref().local_addr()?)
-    }
-
-    /// The standard library's socket, for its options: `set_broadcast` and the like.
-    #[must_use]
-    pub fn get_ref(&self) -> &net::UdpSocket {
-        self.0.get_ref()
-    }
-
-    /// Gives the standard library's socket back, in non-blocking mode.
-    ///
-    /// # Errors
-    ///
-    /// As [`Async::into_inner`].
-    pub fn into_inner(self) -> Result<net::UdpSocket> {
-        self.0.into_inner()
-    }
 }
+
+impl_socket!(UdpSocket, net::UdpSocket, SocketAddr);
 
 fn first_of(address: impl ToSocketAddrs) -> Result<SocketAddr> {
     let first = address.to_socket_addrs()?.next();

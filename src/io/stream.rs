@@ -1,0 +1,215 @@
+//! What all streams of bytes have in common.
+
+use std::io::{self, Read, Write};
+
+use super::async_source::Async;
+use crate::error::Result;
+use crate::event_loop::Source;
+
+/// Reads what there is. A read that didn't fill the buffer has emptied the socket, so the next
+/// one asks the poller before the socket; what comes in between, the peer's end included, the
+/// poller reports all the same.
+pub(super) async fn read<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<usize>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Read,
+{
+    let _turn = stream.reader().turn().await?;
+    read_in_turn(stream, buffer).await
+}
+
+async fn read_in_turn<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<usize>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Read,
+{
+    let room = buffer.len();
+    let exhausts = |count: &usize| (1..room).contains(count);
+    stream.in_turn(stream.reader(), |mut source: &T| source.read(buffer), exhausts).await
+}
+
+pub(super) async fn read_exact<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<()>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Read,
+{
+    let _turn = stream.reader().turn().await?;
+    let mut read = 0;
+    while read < buffer.len() {
+        match read_in_turn(stream, &mut buffer[read..]).await? {
+            0 => {
+                let message = format!("the peer closed after {read} of {} bytes", buffer.len());
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+            }
+            count => read += count,
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn write<T>(stream: &Async<T>, bytes: &[u8]) -> Result<usize>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Write,
+{
+    let _turn = stream.writer().turn().await?;
+    write_in_turn(stream, bytes).await
+}
+
+/// As for reads: who could not write everything has filled the socket.
+async fn write_in_turn<T>(stream: &Async<T>, bytes: &[u8]) -> Result<usize>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Write,
+{
+    let exhausts = |count: &usize| (1..bytes.len()).contains(count);
+    stream.in_turn(stream.writer(), |mut source: &T| source.write(bytes), exhausts).await
+}
+
+pub(super) async fn write_all<T>(stream: &Async<T>, mut bytes: &[u8]) -> Result<()>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Write,
+{
+    let _turn = stream.writer().turn().await?;
+    while !bytes.is_empty() {
+        match write_in_turn(stream, bytes).await? {
+            0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+            count => bytes = &bytes[count..],
+        }
+    }
+    Ok(())
+}
+
+/// The methods that all streams have. Their `Async` is in field 0.
+macro_rules! impl_stream {
+    ($stream:ident, $std:ty) => {
+        impl $stream {
+            /// Takes over a stream of the standard library, on the loop that runs.
+            ///
+            /// # Errors
+            ///
+            /// As [`Async::new`](super::Async::new).
+            pub fn from(stream: $std) -> Result<$stream> {
+                Ok($stream(nonblocking!(stream)?))
+            }
+
+            /// Reads what there is into `buffer`, as much as fits, and says how many bytes;
+            /// waits where there is nothing. 0 says that the peer has closed its side, or that
+            /// `buffer` is empty.
+            ///
+            /// # Errors
+            ///
+            /// What the system says; the cancellation; see
+            /// [`Async::read_with`](super::Async::read_with).
+            ///
+            /// # Cancellation
+            ///
+            /// Cancelled or dropped, it has read nothing.
+            pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
+                stream::read(&self.0, buffer).await
+            }
+
+            /// Fills `buffer`, waiting as often as it takes. Nobody else reads in between.
+            ///
+            /// # Errors
+            ///
+            /// `UnexpectedEof` if the peer closes before; otherwise as [`read`](Self::read).
+            ///
+            /// # Cancellation
+            ///
+            /// Cancelled or dropped, it may have filled the front of `buffer`, and doesn't say
+            /// how far. Where that matters, call [`read`](Self::read) by hand.
+            pub async fn read_exact(&self, buffer: &mut [u8]) -> Result<()> {
+                stream::read_exact(&self.0, buffer).await
+            }
+
+            /// Writes as much of `bytes` as there is room for in the system's buffer, and says
+            /// how many bytes; waits where there is none.
+            ///
+            /// # Errors
+            ///
+            /// What the system says; the cancellation; see
+            /// [`Async::write_with`](super::Async::write_with).
+            ///
+            /// # Cancellation
+            ///
+            /// Cancelled or dropped, it has written nothing.
+            pub async fn write(&self, bytes: &[u8]) -> Result<usize> {
+                stream::write(&self.0, bytes).await
+            }
+
+            /// Writes all of `bytes`, waiting for room as often as it takes. Nobody else
+            /// writes in between.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            ///
+            /// # Cancellation
+            ///
+            /// Cancelled or dropped, it may have written the front of `bytes`, and doesn't say
+            /// how much. Where that matters, call [`write`](Self::write) by hand.
+            pub async fn write_all(&self, bytes: &[u8]) -> Result<()> {
+                stream::write_all(&self.0, bytes).await
+            }
+
+            /// Ends one direction, or both. The peer reads the end once it has read what was
+            /// written before.
+            ///
+            /// # Errors
+            ///
+            /// What the system says.
+            pub fn shutdown(&self, how: Shutdown) -> Result<()> {
+                Ok(self.get_ref().shutdown(how)?)
+            }
+        }
+    };
+}
+pub(super) use impl_stream;
+
+/// What all sockets have, from the standard library's. Their `Async` is in field 0.
+macro_rules! impl_socket {
+    ($socket:ident, $std:ty, $address:ty) => {
+        impl $socket {
+            /// The address of this end.
+            ///
+            /// # Errors
+            ///
+            /// What the system says.
+            pub fn local_addr(&self) -> Result<$address> {
+                Ok(self.get_ref().local_addr()?)
+            }
+
+            /// The standard library's socket, for what is set and asked there.
+            #[must_use]
+            pub fn get_ref(&self) -> &$std {
+                self.0.get_ref()
+            }
+
+            /// Gives the standard library's socket back, in non-blocking mode.
+            ///
+            /// # Errors
+            ///
+            /// As [`Async::into_inner`](super::Async::into_inner).
+            pub fn into_inner(self) -> Result<$std> {
+                self.0.into_inner()
+            }
+        }
+    };
+}
+pub(super) use impl_socket;
+
+/// Makes a socket of the standard library non-blocking, by its own method, and awaited on the
+/// loop that runs.
+macro_rules! nonblocking {
+    ($socket:expr) => {{
+        let socket = $socket;
+        match socket.set_nonblocking(true) {
+            Ok(()) => $crate::event_loop::running_loop()
+                .and_then(|on| $crate::io::Async::of_nonblocking(&on, socket)),
+            Err(refused) => Err(refused.into()),
+        }
+    }};
+}
+pub(super) use nonblocking;

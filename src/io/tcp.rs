@@ -1,0 +1,137 @@
+//! [`TcpListener`] and [`TcpStream`]: connections over IP.
+
+use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
+
+use super::accept::accept;
+use super::async_source::Async;
+use super::connect::connect;
+use super::stream::{self, impl_socket, impl_stream, nonblocking};
+use crate::error::Result;
+
+/// A socket that waits for connections: the place of asyncio's `sock_accept`, with the care
+/// for its resources that `start_server` takes.
+///
+/// ```
+/// use callsoon::create_task;
+/// use callsoon::io::{TcpListener, TcpStream};
+///
+/// callsoon::run(async {
+///     let listener = TcpListener::bind("127.0.0.1:0")?;
+///     let address = listener.local_addr()?;
+///     let client = create_task(async move {
+///         let stream = TcpStream::connect(address).await?;
+///         stream.write_all(b"hello").await
+///     })?;
+///     let (stream, _peer) = listener.accept().await?;
+///     let mut greeting = [0; 5];
+///     stream.read_exact(&mut greeting).await?;
+///     assert_eq!(&greeting, b"hello");
+///     client.await
+/// }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct TcpListener(Async<net::TcpListener>);
+
+impl TcpListener {
+    /// Listens at `address` (port 0: one that is free), on the loop that runs. A *name* is
+    /// looked up by the system, which blocks the loop meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn bind(address: impl ToSocketAddrs) -> Result<TcpListener> {
+        TcpListener::from(net::TcpListener::bind(address)?)
+    }
+
+    /// Takes over a listener of the standard library, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::new`].
+    pub fn from(listener: net::TcpListener) -> Result<TcpListener> {
+        Ok(TcpListener(nonblocking!(listener)?))
+    }
+
+    /// Waits for a connection, and gives it with the peer's address. Several tasks may wait;
+    /// they are served in the order in which they came.
+    ///
+    /// Where the system is out of descriptors, buffers or memory, the exception handler is
+    /// told (`socket.accept() out of system resource`), and the listener rests for a second of
+    /// the loop's time before it tries again, as asyncio's servers do.
+    ///
+    /// # Errors
+    ///
+    /// What else the system says; the cancellation; see [`Async::read_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, it has accepted nothing.
+    pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
+        let (stream, peer) = accept(&self.0, net::TcpListener::accept).await?;
+        Ok((TcpStream::from(stream)?, peer))
+    }
+}
+
+impl_socket!(TcpListener, net::TcpListener, SocketAddr);
+
+/// A connection whose reads and writes wait for the loop: the place of asyncio's
+/// `sock_connect`, `sock_recv` and `sock_sendall`.
+///
+/// All methods take `&self`: in an `Rc`, one task may read while another writes. Several that
+/// read, or several that write, are served in the order in which they came. Dropping it closes
+/// the connection.
+///
+/// For an example see [`TcpListener`].
+#[derive(Debug)]
+pub struct TcpStream(Async<net::TcpStream>);
+
+impl TcpStream {
+    /// Connects to `address`, on the loop that runs.
+    ///
+    /// The standard library connects in a blocking call only, so this takes a thread for as
+    /// long as it lasts. It is real work that another thread does: virtual time does not wait
+    /// for it where a timer is pending.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the attempt: refused, unreachable, timed out. The cancellation;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed as soon as the system has made it, or
+    /// given up.
+    pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
+        TcpStream::from(connect(address).await?)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        Ok(self.get_ref().peer_addr()?)
+    }
+
+    /// Whether small writes go out at once, in place of waiting for more to send with them.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn nodelay(&self) -> Result<bool> {
+        Ok(self.get_ref().nodelay()?)
+    }
+
+    /// Sets whether small writes go out at once. asyncio's streams do; a new socket doesn't.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
+        Ok(self.get_ref().set_nodelay(nodelay)?)
+    }
+}
+
+impl_stream!(TcpStream, net::TcpStream);
+impl_socket!(TcpStream, net::TcpStream, SocketAddr);

@@ -1,0 +1,216 @@
+//! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`]: sockets of one machine.
+
+use std::net::Shutdown;
+use std::os::unix::net::{self, SocketAddr};
+use std::path::Path;
+
+use super::accept::accept;
+use super::async_source::Async;
+use super::stream::{self, impl_socket, impl_stream, nonblocking};
+use crate::error::Result;
+
+/// A Unix socket that waits for connections. It leaves its path in the file system when it is
+/// dropped.
+#[derive(Debug)]
+pub struct UnixListener(Async<net::UnixListener>);
+
+impl UnixListener {
+    /// Listens at `path`, which must not exist, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn bind(path: impl AsRef<Path>) -> Result<UnixListener> {
+        UnixListener::from(net::UnixListener::bind(path)?)
+    }
+
+    /// Takes over a listener of the standard library, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::new`].
+    pub fn from(listener: net::UnixListener) -> Result<UnixListener> {
+        Ok(UnixListener(nonblocking!(listener)?))
+    }
+
+    /// Waits for a connection, and gives it with the peer's address, which is mostly unnamed.
+    /// For the rest see [`TcpListener::accept`](super::TcpListener::accept).
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpListener::accept`](super::TcpListener::accept).
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, it has accepted nothing.
+    pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
+        let (stream, peer) = accept(&self.0, net::UnixListener::accept).await?;
+        Ok((UnixStream::from(stream)?, peer))
+    }
+}
+
+impl_socket!(UnixListener, net::UnixListener, SocketAddr);
+
+/// A connection on this machine whose reads and writes wait for the loop. For the rest see
+/// [`TcpStream`](super::TcpStream).
+///
+/// ```
+/// use callsoon::io::UnixStream;
+///
+/// callsoon::run(async {
+///     let (ours, theirs) = UnixStream::pair()?;
+///     ours.write_all(b"hello").await?;
+///     drop(ours);
+///     let mut buffer = [0; 8];
+///     assert_eq!(theirs.read(&mut buffer).await?, 5);
+///     assert_eq!(theirs.read(&mut buffer).await?, 0); // the peer has closed
+///     Ok(())
+/// }).unwrap();
+/// ```
+#[derive(Debug)]
+pub struct UnixStream(Async<net::UnixStream>);
+
+impl UnixStream {
+    /// Two ends of one connection, both on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn pair() -> Result<(UnixStream, UnixStream)> {
+        let (one, two) = net::UnixStream::pair()?;
+        Ok((UnixStream::from(one)?, UnixStream::from(two)?))
+    }
+
+    /// Connects to the listener at `path`, on the loop that runs. It does so at once, or not:
+    /// only where the listener's queue is full does the system block until there is room.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn connect(path: impl AsRef<Path>) -> Result<UnixStream> {
+        UnixStream::from(net::UnixStream::connect(path)?)
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn peer_addr(&self) -> Result<SocketAddr> {
+        Ok(self.get_ref().peer_addr()?)
+    }
+}
+
+impl_stream!(UnixStream, net::UnixStream);
+impl_socket!(UnixStream, net::UnixStream, SocketAddr);
+
+/// A socket for datagrams on this machine, whose sends and receives wait for the loop. Nothing
+/// is lost on the way: where the receiver's queue is full, the sender waits.
+///
+/// # Cancellation
+///
+/// As for [`Async`]: a wait that is cancelled or dropped has received and sent nothing.
+#[derive(Debug)]
+pub struct UnixDatagram(Async<net::UnixDatagram>);
+
+impl UnixDatagram {
+    /// A socket at `path`, which must not exist, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub fn bind(path: impl AsRef<Path>) -> Result<UnixDatagram> {
+        UnixDatagram::from(net::UnixDatagram::bind(path)?)
+    }
+
+    /// A socket without an address, that can send, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](UnixDatagram::bind).
+    pub fn unbound() -> Result<UnixDatagram> {
+        UnixDatagram::from(net::UnixDatagram::unbound()?)
+    }
+
+    /// Two sockets connected to each other, both on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`bind`](UnixDatagram::bind).
+    pub fn pair() -> Result<(UnixDatagram, UnixDatagram)> {
+        let (one, two) = net::UnixDatagram::pair()?;
+        Ok((UnixDatagram::from(one)?, UnixDatagram::from(two)?))
+    }
+
+    /// Takes over a socket of the standard library, on the loop that runs.
+    ///
+    /// # Errors
+    ///
+    /// As [`Async::new`].
+    pub fn from(socket: net::UnixDatagram) -> Result<UnixDatagram> {
+        Ok(UnixDatagram(nonblocking!(socket)?))
+    }
+
+    /// Has [`send`](UnixDatagram::send) go to the socket at `path`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn connect(&self, path: impl AsRef<Path>) -> Result<()> {
+        Ok(self.get_ref().connect(path)?)
+    }
+
+    /// Sends a datagram to where the socket is connected, and says how many bytes went.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation; see [`Async::write_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UnixDatagram`].
+    pub async fn send(&self, datagram: &[u8]) -> Result<usize> {
+        self.0.write_with(|socket| socket.send(datagram)).await
+    }
+
+    /// Sends a datagram to the socket at `path`, and says how many bytes went.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](UnixDatagram::send).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UnixDatagram`].
+    pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> Result<usize> {
+        self.0.write_with(|socket| socket.send_to(datagram, &path)).await
+    }
+
+    /// Waits for a datagram, and says how long it is. What does not fit into `buffer` is lost.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation; see [`Async::read_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UnixDatagram`].
+    pub async fn recv(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.0.read_with(|socket| socket.recv(buffer)).await
+    }
+
+    /// As [`recv`](UnixDatagram::recv), and says from where.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](UnixDatagram::recv).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UnixDatagram`].
+    pub async fn recv_from(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.0.read_with(|socket| socket.recv_from(buffer)).await
+    }
+}
+
+impl_socket!(UnixDatagram, net::UnixDatagram, SocketAddr);
