@@ -24,6 +24,10 @@ where
     for<'a> &'a T: Read,
 {
     let room = buffer.len();
+    if room == 0 {
+        // The system would wait for something to read none of.
+        return Ok(0);
+    }
     let exhausts = |count: &usize| (1..room).contains(count);
     stream.in_turn(stream.reader(), |mut source: &T| source.read(buffer), exhausts).await
 }
@@ -62,6 +66,9 @@ where
     T: Source + 'static,
     for<'a> &'a T: Write,
 {
+    if bytes.is_empty() {
+        return Ok(0);
+    }
     let exhausts = |count: &usize| (1..bytes.len()).contains(count);
     stream.in_turn(stream.writer(), |mut source: &T| source.write(bytes), exhausts).await
 }

@@ -189,3 +189,18 @@ fn a_panic_in_the_drop_of_a_cancelled_body_is_reported_and_the_task_is_cancelled
     assert_eq!(reports.len(), 1);
     assert_eq!(reports[0].exception.as_ref().unwrap().message(), "in a drop");
 }
+
+#[test]
+fn what_the_system_says_is_an_error_of_kind_io_by_the_question_mark_and_no_other_is() {
+    fn asked<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
+        (|| -> Result<()> { Err(error)? })().unwrap_err()
+    }
+    let refused = asked(std::io::Error::from(std::io::ErrorKind::AddrInUse));
+    assert_eq!((refused.kind(), refused.kind().name()), (ErrorKind::Io, "OSError"));
+    assert_eq!(refused.io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
+    let lost = asked(Lost { parcels: 1 });
+    assert_eq!(lost.kind(), ErrorKind::Other);
+    assert!(lost.io_error().is_none() && Error::cancelled().io_error().is_none());
+    let by_hand = Error::other(std::io::Error::from(std::io::ErrorKind::AddrInUse));
+    assert_eq!(by_hand.kind(), ErrorKind::Other);
+}

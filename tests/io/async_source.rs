@@ -1,0 +1,193 @@
+//! `Async` itself: any source, its modes, its errors, what it gives back.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{Error as IoError, ErrorKind as IoErrorKind, Read, Write};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::rc::Rc;
+
+use callsoon::io::Async;
+use callsoon::{ErrorKind, EventLoop, create_task};
+
+use crate::run::{on, run, settle};
+use crate::support::trace::Trace;
+
+#[test]
+fn new_sets_any_source_to_non_blocking_mode() {
+    run(async {
+        let (stream, _peer) = UnixStream::pair()?;
+        let stream = Async::new(stream)?;
+        let refused = stream.get_ref().read(&mut [0]).unwrap_err();
+        assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
+        // A pipe, which the standard library itself can't set.
+        let (read, mut write) = std::io::pipe()?;
+        let pipe = Async::new(File::from(OwnedFd::from(read)))?;
+        let refused = pipe.get_ref().read(&mut [0]).unwrap_err();
+        assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
+        write.write_all(b"!")?;
+        assert_eq!(pipe.read_with(|mut pipe| pipe.read(&mut [0; 8])).await?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_operation_is_tried_until_it_neither_would_block_nor_is_interrupted() {
+    run(async {
+        let (stream, mut peer) = UnixStream::pair()?;
+        let stream = Async::new(stream)?;
+        peer.write_all(b"!")?;
+        let trace = Trace::new();
+        let mut tries = [IoErrorKind::Interrupted, IoErrorKind::WouldBlock].into_iter();
+        let operation = |_: &UnixStream| match tries.next() {
+            Some(kind) => {
+                trace.push(kind);
+                Err(IoError::from(kind))
+            }
+            None => Ok(7),
+        };
+        assert_eq!(stream.read_with(operation).await?, 7);
+        let once = stream.write_with(|_| Err::<(), _>(IoErrorKind::BrokenPipe.into()));
+        let error = once.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.io_error().unwrap().kind(), IoErrorKind::BrokenPipe);
+        trace.expect(["operation interrupted", "operation would block"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_waits_goes_on_in_the_turn_in_which_the_source_was_ready() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let (stream, mut peer) = UnixStream::pair().unwrap();
+    let says = trace.clone();
+    let task = event_loop.create_task(async move {
+        Async::new(stream)?.readable().await?;
+        says.push("readable");
+        Ok(())
+    });
+    let task = task.unwrap();
+    assert_eq!(event_loop.run_once(crate::run::NOW).unwrap(), 1);
+    assert_eq!(event_loop.run_once(crate::run::NOW).unwrap(), 0);
+    trace.expect_nothing();
+    peer.write_all(b"!").unwrap();
+    assert_eq!(event_loop.run_once(crate::run::NOW).unwrap(), 1);
+    trace.expect(["readable"]);
+    assert!(task.done());
+}
+
+#[test]
+fn readable_says_what_the_poller_says_again_and_again() {
+    run(async {
+        let (stream, mut peer) = UnixStream::pair()?;
+        let stream = Rc::new(Async::new(stream)?);
+        stream.writable().await?;
+        let waits = stream.clone();
+        let waiting = create_task(async move {
+            waits.readable().await?;
+            waits.readable().await
+        })?;
+        settle().await?;
+        assert!(!waiting.done());
+        peer.write_all(b"!")?;
+        settle().await?;
+        assert!(waiting.done());
+        assert_eq!(stream.get_ref().read(&mut [0; 8])?, 1);
+        let waits = stream.clone();
+        let again = create_task(async move { waits.readable().await })?;
+        settle().await?;
+        assert!(!again.done());
+        peer.write_all(b"!")?;
+        again.await
+    });
+}
+
+#[test]
+fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
+    run(async {
+        let (stream, mut peer) = UnixStream::pair()?;
+        let stream = Rc::new(Async::new(stream)?);
+        let waits = stream.clone();
+        let waiting = create_task(async move { waits.readable().await })?;
+        settle().await?; // it is registered by now
+        waiting.cancel();
+        assert!(waiting.await.unwrap_err().is_cancelled());
+        let mut stream = Rc::into_inner(stream).unwrap().into_inner()?;
+        peer.write_all(b"!")?;
+        assert_eq!(stream.read(&mut [0; 8])?, 1);
+        drop(stream);
+        assert_eq!(peer.write(b"!").unwrap_err().kind(), IoErrorKind::BrokenPipe);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_is_watched_already_is_refused_and_so_is_a_reader_for_what_is_awaited() {
+    run(async {
+        let (stream, _peer) = UnixStream::pair()?;
+        let stream = Rc::new(stream);
+        on().add_reader(stream.clone(), || ())?;
+        let refused = Async::new(stream.clone()).unwrap_err();
+        assert_eq!(refused.message(), "the descriptor is watched by this loop already");
+        on().remove_reader(&stream)?;
+        let awaited = Async::new(stream.clone())?;
+        let second = Async::new(stream.clone()).unwrap_err();
+        assert_eq!(second.kind(), ErrorKind::Runtime);
+        let awaited_by = "the descriptor is awaited by an `Async` of this loop";
+        for refused in [
+            on().add_reader(stream.clone(), || ()).unwrap_err(),
+            on().add_writer(stream.clone(), || ()).unwrap_err(),
+            on().remove_reader(&stream).unwrap_err(),
+        ] {
+            assert_eq!(
+                (refused.kind(), refused.message().as_str()),
+                (ErrorKind::Runtime, awaited_by)
+            );
+        }
+        drop(awaited);
+        on().add_reader(stream.clone(), || ())?;
+        assert!(on().remove_reader(&stream)?);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_regular_file_can_be_read_and_not_be_waited_for() {
+    run(async {
+        let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let file = Async::new(File::open(manifest)?)?;
+        assert_eq!(file.read_with(|mut file| file.read(&mut [0; 2])).await?, 2);
+        let refused = file.readable().await.unwrap_err();
+        assert_eq!(refused.io_error().unwrap().kind(), IoErrorKind::PermissionDenied);
+        Ok(())
+    });
+}
+
+#[test]
+fn without_a_loop_that_runs_there_is_nothing_to_wait_on() {
+    let (one, two) = UnixStream::pair().unwrap();
+    assert_eq!(Async::new(one).unwrap_err().kind(), ErrorKind::Runtime);
+    let event_loop = EventLoop::with_virtual_time();
+    let source = Async::new_on(&event_loop, two).unwrap();
+    assert!(source.get_loop().ptr_eq(&event_loop));
+    event_loop.run_until_complete(async move { source.writable().await }).unwrap();
+}
+
+/// A peer that never pauses must not keep the loop from its other work.
+#[test]
+fn after_64_operations_that_did_not_wait_the_loop_gets_its_turn() {
+    run(async {
+        let (stream, _peer) = UnixStream::pair()?;
+        let stream = Async::new(stream)?;
+        let done = Rc::new(Cell::new(0));
+        let (seen, so_far) = (Rc::new(Cell::new(0)), done.clone());
+        let sees = seen.clone();
+        on().call_soon(move || sees.set(so_far.get()))?;
+        for _ in 0..200 {
+            stream.read_with(|_| Ok(())).await?;
+            done.set(done.get() + 1);
+        }
+        assert_eq!(seen.get(), 64);
+        Ok(())
+    });
+}

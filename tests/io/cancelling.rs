@@ -1,0 +1,123 @@
+//! What a wait leaves behind that was cancelled, timed out or dropped: nothing.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::io::{UdpSocket, UnixStream};
+use callsoon::{ErrorKind, create_task, sleep, wait_for};
+
+use crate::run::{on, run, settle};
+
+#[test]
+fn a_read_that_is_cancelled_loses_nothing_however_late() {
+    run(async {
+        // Cancelled before anything came; when it was there; when the reader was told.
+        for late in 0..3 {
+            let (ours, theirs) = UnixStream::pair()?;
+            let ours = Rc::new(ours);
+            let reads = ours.clone();
+            let reading = create_task(async move { reads.read(&mut [0; 8]).await })?;
+            settle().await?;
+            if late > 0 {
+                theirs.write_all(b"kept").await?;
+            }
+            if late == 2 {
+                // It runs when the reader was told, and before it has run.
+                let cancels = reading.clone();
+                on().call_soon(move || assert!(cancels.cancel()))?;
+            } else {
+                assert!(reading.cancel());
+            }
+            assert!(reading.await.unwrap_err().is_cancelled(), "{late}");
+            if late == 0 {
+                theirs.write_all(b"kept").await?;
+            }
+            let mut buffer = [0; 8];
+            assert_eq!(ours.read(&mut buffer).await?, 4, "{late}");
+            assert_eq!(&buffer[..4], b"kept");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_read_may_be_limited_in_time_and_tried_again() {
+    run(async {
+        let (ours, theirs) = UnixStream::pair()?;
+        let ours = Rc::new(ours);
+        for _ in 0..3 {
+            let reads = ours.clone();
+            let limited =
+                wait_for(async move { reads.read(&mut [0; 8]).await }, Duration::from_secs(5));
+            assert_eq!(limited.await.unwrap_err().kind(), ErrorKind::Timeout);
+        }
+        assert_eq!(on().time(), Duration::from_secs(15));
+        theirs.write_all(b"late").await?;
+        assert_eq!(ours.read(&mut [0; 8]).await?, 4);
+        Ok(())
+    });
+}
+
+#[test]
+fn cleaning_up_may_use_the_socket_at_which_the_task_was_cancelled() {
+    run(async {
+        let (ours, theirs) = UnixStream::pair()?;
+        let session = create_task(async move {
+            let outcome = ours.read(&mut [0; 8]).await;
+            ours.write_all(b"goodbye").await?;
+            outcome
+        })?;
+        settle().await?;
+        session.cancel();
+        let mut last_words = [0; 7];
+        theirs.read_exact(&mut last_words).await?;
+        assert_eq!(&last_words, b"goodbye");
+        assert!(session.await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+}
+
+/// The system uses the lowest number that is free: the next socket has the one of the last.
+#[test]
+fn a_socket_with_the_number_of_one_that_was_registered_is_another_one() {
+    run(async {
+        let sender = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        for round in 0..3_u8 {
+            let socket = Rc::new(UdpSocket::bind("127.0.0.1:0")?);
+            let receives = socket.clone();
+            let receiving = create_task(async move { receives.recv_from(&mut [0; 8]).await })?;
+            settle().await?;
+            receiving.cancel();
+            assert!(receiving.await.unwrap_err().is_cancelled());
+            let receives = socket.clone();
+            let receiving = create_task(async move {
+                let mut byte = [0];
+                receives.recv_from(&mut byte).await?;
+                Ok(byte[0])
+            })?;
+            settle().await?;
+            sender.send_to(&[round], socket.local_addr()?)?;
+            assert_eq!(receiving.await?, round);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_registered_socket_for_which_nobody_waits_keeps_no_loop_from_stalling() {
+    let event_loop = callsoon::EventLoop::with_virtual_time();
+    let outcome = event_loop.run_until_complete(async {
+        let (ours, theirs) = UnixStream::pair()?;
+        let ours = Rc::new(ours);
+        let reads = ours.clone();
+        let reading = create_task(async move { reads.read(&mut [0; 8]).await })?;
+        sleep(Duration::from_secs(1)).await?;
+        reading.cancel();
+        sleep(Duration::from_secs(1)).await?;
+        drop(theirs);
+        on().create_future::<()>().await?;
+        drop(ours);
+        Ok(())
+    });
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Stalled);
+}

@@ -1,0 +1,29 @@
+//! A test that runs itself again: in a process of its own, with its own limits and signals.
+
+use std::env;
+use std::process::{Command, Output};
+
+const CHILD: &str = "CALLSOON_TEST_IS_CHILD";
+
+/// In the parent runs the test `name` again, by a shell that does `first` before, and gives its
+/// end; in the child gives nothing.
+pub(crate) fn output_of_child(name: &str, first: &str) -> Option<Output> {
+    if env::var_os(CHILD).is_some() {
+        return None;
+    }
+    let own = env::current_exe().expect("the test program");
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("{first}; exec \"$0\" \"$1\" --exact --nocapture")]);
+    Some(shell.arg(own).arg(name).env(CHILD, "1").output().expect("a shell"))
+}
+
+/// Whether this is the child. The parent runs it, and sees it succeed.
+#[track_caller]
+pub(crate) fn is_child(name: &str, first: &str) -> bool {
+    let Some(output) = output_of_child(name, first) else { return true };
+    let said = String::from_utf8_lossy(&output.stdout);
+    let failed = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}\n{said}\n{failed}", output.status);
+    assert!(said.contains("1 passed"), "the child ran no test: {said}");
+    false
+}

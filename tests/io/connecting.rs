@@ -1,0 +1,47 @@
+//! Connecting over TCP.
+
+use std::io::ErrorKind as IoErrorKind;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use callsoon::io::{TcpListener, TcpStream};
+use callsoon::{ErrorKind, create_task, yield_now};
+
+use crate::run::run;
+
+#[test]
+fn a_connection_that_is_refused_says_so() {
+    run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let nobody = listener.local_addr()?;
+        drop(listener);
+        let refused = TcpStream::connect(nobody).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Io);
+        assert_eq!(refused.io_error().unwrap().kind(), IoErrorKind::ConnectionRefused);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_address_that_makes_no_sense_is_an_error() {
+    run(async {
+        let nowhere = SocketAddr::from((Ipv4Addr::new(255, 255, 255, 255), 9));
+        assert_eq!(TcpStream::connect(nowhere).await.unwrap_err().kind(), ErrorKind::Io);
+        Ok(())
+    });
+}
+
+/// The thread may be done before the cancel comes, or go on after it: the peer sees the same.
+#[test]
+fn a_connection_that_is_made_for_nobody_is_closed() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let connecting = create_task(async move { TcpStream::connect(address).await.map(drop) })?;
+        yield_now().await?;
+        let in_time = connecting.cancel();
+        assert_eq!(connecting.await.is_err_and(|error| error.is_cancelled()), in_time);
+        let (stream, _peer) = listener.accept().await?;
+        assert_eq!(stream.read(&mut [0]).await?, 0);
+        Ok(())
+    });
+}

@@ -1,0 +1,23 @@
+//! Sockets that are awaited: what comes through, whose turn it is, what a cancellation, a drop
+//! and a closed loop leave behind, and what it costs in system calls.
+//!
+//! Time is virtual, and both ends of a connection mostly on one loop: what one end has written
+//! is there when the loop looks at the other.
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod accepting;
+mod async_source;
+mod cancelling;
+mod child;
+mod connecting;
+mod crowds;
+mod datagrams;
+mod lines;
+mod loops;
+mod run;
+#[cfg(feature = "signals")]
+mod signals;
+mod streams;
