@@ -2,8 +2,8 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
 //! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
-//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor`, `readers`
-//! and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
+//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor`,
+//! `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
 //! owner runs it).
 
 mod answers;
@@ -21,6 +21,8 @@ mod readers;
 mod ready;
 mod run;
 mod running;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
 #[cfg(feature = "std")]
 mod system;
 mod timer_wheel;

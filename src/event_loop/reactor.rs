@@ -200,6 +200,8 @@ pub(crate) struct Reactor {
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
     fired: RefCell<Vec<Rc<dyn Listener>>>,
+    #[cfg(all(unix, feature = "signals"))]
+    signals: super::signals::Signals,
 }
 
 impl Reactor {
@@ -214,7 +216,14 @@ impl Reactor {
             keys: RefCell::new(BTreeMap::new()),
             waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
+            #[cfg(all(unix, feature = "signals"))]
+            signals: Default::default(),
         }
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    pub(super) fn signals(&self) -> &super::signals::Signals {
+        &self.signals
     }
 
     pub(crate) fn notifier(&self) -> Arc<dyn Notify> {
@@ -363,6 +372,8 @@ impl Reactor {
 
     /// Forgets every source. Called once, when the loop closes.
     pub(crate) fn close(&self, on: &LoopRef) {
+        #[cfg(all(unix, feature = "signals"))]
+        self.signals.close();
         let fired = self.fired.take();
         drop_quietly(on, fired);
         self.keys.take();

@@ -19,7 +19,7 @@ pub(super) async fn accept<T: Source + Debug + 'static, C>(
     listener: &Async<T>,
     mut accept: impl FnMut(&T) -> io::Result<C>,
 ) -> Result<C> {
-    let _turn = listener.reader().turn().await?;
+    let _turn = listener.turn(listener.reader()).await?;
     loop {
         let outcome = listener.in_turn(listener.reader(), &mut accept, |_| false).await;
         let error = match outcome {

@@ -1,12 +1,18 @@
 //! [`Async`]: a source whose reads and writes wait for their loop.
 
 use alloc::rc::Rc;
+use core::cell::Cell;
 use core::fmt;
 use std::io;
 
 use super::direction::Direction;
+use crate::asyncio::{LockGuard, yield_now};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, Registration, Source, running_loop};
+
+/// So many operations in a row may succeed before the loop gets its turn: a peer that is
+/// faster than its reader must not keep timers and other tasks from running.
+const IN_A_ROW: u32 = 64;
 
 /// Something with a file descriptor, in non-blocking mode, whose operations wait on a loop
 /// until they can be done.
@@ -46,6 +52,8 @@ pub struct Async<T: Source + 'static> {
     source: Rc<T>,
     reader: Rc<Direction>,
     writer: Rc<Direction>,
+    /// How many operations there were since somebody waited.
+    in_a_row: Cell<u32>,
     on: LoopRef,
 }
 
@@ -81,7 +89,8 @@ impl<T: Source + 'static> Async<T> {
             Rc::<Direction>::clone(&reader),
             Rc::<Direction>::clone(&writer),
         )?;
-        Ok(Async { registration, source, reader, writer, on: on.clone() })
+        let in_a_row = Cell::new(0);
+        Ok(Async { registration, source, reader, writer, in_a_row, on: on.clone() })
     }
 
     /// Waits until `operation` can be done without blocking, and does it: until it returns
@@ -117,8 +126,23 @@ impl<T: Source + 'static> Async<T> {
         direction: &Direction,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Result<R> {
-        let _turn = direction.turn().await?;
+        let _turn = self.turn(direction).await?;
         self.in_turn(direction, operation, |_| false).await
+    }
+
+    /// Waits for one's turn in a direction.
+    pub(super) async fn turn(&self, direction: &Direction) -> Result<LockGuard> {
+        let turn = direction.turn().await?;
+        if self.in_a_row.get() >= IN_A_ROW {
+            self.in_a_row.set(0);
+            yield_now().await?;
+        }
+        Ok(turn)
+    }
+
+    async fn ready(&self, direction: &Direction) -> Result<()> {
+        self.in_a_row.set(0);
+        direction.ready(&self.on, &self.registration).await
     }
 
     /// Does `operation` as soon as it can be done, for the one who has the turn. `exhausts`
@@ -130,17 +154,18 @@ impl<T: Source + 'static> Async<T> {
         exhausts: impl FnOnce(&R) -> bool,
     ) -> Result<R> {
         if direction.take_exhausted() {
-            direction.ready(&self.on, &self.registration).await?;
+            self.ready(direction).await?;
         }
         loop {
             match operation(&self.source) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    direction.ready(&self.on, &self.registration).await?;
+                    self.ready(direction).await?;
                 }
                 Err(error) => return Err(error.into()),
                 Ok(outcome) => {
-                    direction.done(exhausts(&outcome));
+                    direction.set_exhausted(exhausts(&outcome));
+                    self.in_a_row.set(self.in_a_row.get() + 1);
                     return Ok(outcome);
                 }
             }
@@ -185,10 +210,10 @@ impl<T: Source + 'static> Async<T> {
     }
 
     async fn wait(&self, direction: &Direction) -> Result<()> {
-        let _turn = direction.turn().await?;
+        let _turn = self.turn(direction).await?;
         // What follows is tried by its own hand, and tells nothing of it.
         direction.take_exhausted();
-        direction.ready(&self.on, &self.registration).await
+        self.ready(direction).await
     }
 
     /// The source itself.

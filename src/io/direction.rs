@@ -3,13 +3,9 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use crate::asyncio::{Lock, LockGuard, LoopFuture, yield_now};
+use crate::asyncio::{Lock, LockGuard, LoopFuture};
 use crate::error::Result;
 use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration};
-
-/// So many operations in a row may succeed before the loop gets its turn: a peer that is
-/// faster than its reader must not keep timers and other tasks from running.
-const IN_A_ROW: u32 = 64;
 
 /// One of the two directions of a source. Only who has its turn tries or waits.
 #[derive(Default)]
@@ -19,24 +15,17 @@ pub(super) struct Direction {
     waiter: RefCell<Option<LoopFuture<()>>>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
-    in_a_row: Cell<u32>,
 }
 
 impl Direction {
     /// Waits for one's turn: first come, first served.
     pub(super) async fn turn(&self) -> Result<LockGuard> {
-        let turn = self.turn.lock().await?;
-        if self.in_a_row.get() >= IN_A_ROW {
-            self.in_a_row.set(0);
-            yield_now().await?;
-        }
-        Ok(turn)
+        self.turn.lock().await
     }
 
-    /// What was asked for is done, and `exhausted` says that the next would have to wait.
-    pub(super) fn done(&self, exhausted: bool) {
+    /// Says whether the next operation would have to wait.
+    pub(super) fn set_exhausted(&self, exhausted: bool) {
         self.exhausted.set(exhausted);
-        self.in_a_row.set(self.in_a_row.get() + 1);
     }
 
     /// Whether to wait before it is tried.
@@ -46,7 +35,6 @@ impl Direction {
 
     /// Waits until the poller says that it is ready.
     pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        self.in_a_row.set(0);
         let ready = on.create_future();
         let _waiting = Waiting::begin(self, registration, ready.clone())?;
         ready.await

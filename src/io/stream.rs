@@ -14,7 +14,7 @@ where
     T: Source + 'static,
     for<'a> &'a T: Read,
 {
-    let _turn = stream.reader().turn().await?;
+    let _turn = stream.turn(stream.reader()).await?;
     read_in_turn(stream, buffer).await
 }
 
@@ -37,7 +37,7 @@ where
     T: Source + 'static,
     for<'a> &'a T: Read,
 {
-    let _turn = stream.reader().turn().await?;
+    let _turn = stream.turn(stream.reader()).await?;
     let mut read = 0;
     while read < buffer.len() {
         match read_in_turn(stream, &mut buffer[read..]).await? {
@@ -56,7 +56,7 @@ where
     T: Source + 'static,
     for<'a> &'a T: Write,
 {
-    let _turn = stream.writer().turn().await?;
+    let _turn = stream.turn(stream.writer()).await?;
     write_in_turn(stream, bytes).await
 }
 
@@ -78,7 +78,7 @@ where
     T: Source + 'static,
     for<'a> &'a T: Write,
 {
-    let _turn = stream.writer().turn().await?;
+    let _turn = stream.turn(stream.writer()).await?;
     while !bytes.is_empty() {
         match write_in_turn(stream, bytes).await? {
             0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),

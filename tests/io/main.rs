@@ -21,3 +21,5 @@ mod run;
 #[cfg(feature = "signals")]
 mod signals;
 mod streams;
+#[cfg(target_os = "linux")]
+mod system_calls;

@@ -1,1 +1,175 @@
+//! Signals that the loop handles, each test in a process of its own: signals are the process's.
 
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::{ErrorKind, EventLoop};
+use signal_hook::consts::{SIGCHLD, SIGFPE, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::low_level::raise;
+
+use crate::child::{is_child, output_of_child};
+use crate::run::NOW;
+use crate::support::on_drop::on_drop;
+use crate::support::trace::Trace;
+
+fn says(trace: &Trace, line: &'static str) -> impl FnMut() + 'static {
+    let trace = trace.clone();
+    move || trace.push(line)
+}
+
+#[test]
+fn a_handler_runs_on_the_loop_once_for_each_signal_in_the_turn_after_it_was_seen() {
+    const NAME: &str =
+        "signals::a_handler_runs_on_the_loop_once_for_each_signal_in_the_turn_after_it_was_seen";
+    if !is_child(NAME, "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "one")).unwrap();
+    event_loop.add_signal_handler(SIGUSR2, says(&trace, "two")).unwrap();
+    raise(SIGUSR1).unwrap();
+    raise(SIGUSR1).unwrap();
+    trace.expect_nothing();
+    assert_eq!(event_loop.run_once(NOW).unwrap(), 1);
+    trace.expect_nothing();
+    assert_eq!(event_loop.run_once(NOW).unwrap(), 2);
+    trace.expect(["one", "one"]);
+    raise(SIGUSR2).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    trace.expect(["two"]);
+    assert_eq!(event_loop.run_once(NOW).unwrap(), 0);
+}
+
+#[test]
+fn a_later_handler_replaces_the_former_and_lets_go_of_it() {
+    if !is_child("signals::a_later_handler_replaces_the_former_and_lets_go_of_it", "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let (former, goes) = (trace.clone(), on_drop(trace.says("the former goes")));
+    let former = move || {
+        let _goes = &goes;
+        former.push("former");
+    };
+    event_loop.add_signal_handler(SIGUSR1, former).unwrap();
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "later")).unwrap();
+    trace.expect(["the former goes"]);
+    raise(SIGUSR1).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    trace.expect(["later"]);
+    assert!(event_loop.remove_signal_handler(SIGUSR1).unwrap());
+    assert!(!event_loop.remove_signal_handler(SIGUSR1).unwrap());
+}
+
+/// A handler is something that could still happen, so the loop sleeps and does not stall.
+#[cfg(target_os = "linux")] // which says whether a thread is asleep
+#[test]
+fn a_signal_from_another_process_wakes_a_loop_that_is_asleep() {
+    const NAME: &str = "signals::a_signal_from_another_process_wakes_a_loop_that_is_asleep";
+    if !is_child(NAME, "true") {
+        return;
+    }
+    let event_loop = EventLoop::new();
+    let on = event_loop.clone();
+    event_loop.add_signal_handler(SIGTERM, move || on.stop()).unwrap();
+    let own = std::process::id();
+    let thread = std::fs::read_link("/proc/thread-self").unwrap();
+    let thread = thread.display();
+    let asleep = format!("grep -q ^State:.S /proc/{thread}/status");
+    let script = format!("until {asleep}; do :; done; kill {own}");
+    let mut kill = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    event_loop.run_forever().unwrap();
+    assert!(kill.wait().unwrap().success());
+}
+
+#[test]
+fn every_loop_that_handles_a_signal_is_told() {
+    if !is_child("signals::every_loop_that_handles_a_signal_is_told", "true") {
+        return;
+    }
+    let (trace, one, two) =
+        (Trace::new(), EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
+    one.add_signal_handler(SIGUSR1, says(&trace, "one")).unwrap();
+    two.add_signal_handler(SIGUSR1, says(&trace, "two")).unwrap();
+    raise(SIGUSR1).unwrap();
+    for event_loop in [&one, &two] {
+        event_loop.run_once(NOW).unwrap();
+        event_loop.run_once(NOW).unwrap();
+    }
+    trace.expect(["one", "two"]);
+    one.close().unwrap();
+    assert!(!one.remove_signal_handler(SIGUSR1).unwrap());
+    raise(SIGUSR1).unwrap(); // which would end the process if nobody handled it
+    two.run_once(NOW).unwrap();
+    two.run_once(NOW).unwrap();
+    trace.expect(["two"]);
+}
+
+#[test]
+fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
+    const NAME: &str = "signals::a_signal_whose_handler_was_removed_does_what_it_does_by_default";
+    if let Some(output) = output_of_child(NAME, "true") {
+        assert_eq!(output.status.signal(), Some(SIGTERM), "{output:?}");
+        return;
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    event_loop.add_signal_handler(SIGTERM, || ()).unwrap();
+    raise(SIGTERM).unwrap();
+    event_loop.remove_signal_handler(SIGTERM).unwrap();
+    event_loop.add_signal_handler(SIGTERM, || ()).unwrap();
+    raise(SIGTERM).unwrap();
+    // What is ignored by default is ignored again.
+    event_loop.add_signal_handler(SIGCHLD, || ()).unwrap();
+    event_loop.remove_signal_handler(SIGCHLD).unwrap();
+    raise(SIGCHLD).unwrap();
+    drop(event_loop);
+    raise(SIGTERM).unwrap();
+}
+
+#[test]
+fn what_can_not_be_caught_and_what_is_no_signal_is_refused() {
+    let event_loop = EventLoop::with_virtual_time();
+    for signal in [SIGKILL, SIGSTOP, SIGFPE] {
+        let message = format!("sig {signal} cannot be caught");
+        for refused in [
+            event_loop.add_signal_handler(signal, || ()).unwrap_err(),
+            event_loop.remove_signal_handler(signal).unwrap_err(),
+        ] {
+            assert_eq!((refused.kind(), refused.message()), (ErrorKind::Runtime, message.clone()));
+        }
+    }
+    for signal in [-1, 0, 1000] {
+        let refused = event_loop.add_signal_handler(signal, || ()).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Value);
+        assert_eq!(refused.message(), format!("invalid signal number {signal}"));
+    }
+    event_loop.close().unwrap();
+    let refused = event_loop.add_signal_handler(SIGUSR1, || ()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn a_handler_may_remove_itself_and_its_errors_are_told() {
+    if !is_child("signals::a_handler_may_remove_itself_and_its_errors_are_told", "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let told = trace.clone();
+    event_loop.set_exception_handler(Some(Rc::new(move |_, context| {
+        told.push(context.exception.as_ref().unwrap().message());
+    })));
+    let on = event_loop.clone();
+    let handler = move || {
+        assert!(on.remove_signal_handler(SIGUSR1)?);
+        Err::<(), _>(callsoon::Error::new(ErrorKind::Value, "of the handler"))
+    };
+    event_loop.add_signal_handler(SIGUSR1, handler).unwrap();
+    raise(SIGUSR1).unwrap();
+    event_loop.call_later(Duration::from_secs(1), || ()).unwrap();
+    while event_loop.run_once(None).is_ok() {}
+    trace.expect(["of the handler"]);
+}

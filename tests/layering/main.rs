@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "panics.rs",
             "event_loop/reactor.rs",
             "sync.rs",
+            "event_loop/signals.rs",
             "event_loop/system.rs",
             "asyncio/executor.rs",
             "asyncio/threadsafe.rs",
@@ -50,6 +51,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("loom", &["sync.rs"]),
     ("polling", &["event_loop/reactor.rs"]),
     ("shuttle", &["sync.rs"]),
+    ("signal_hook", &["event_loop/signals.rs"]),
     ("concurrent_queue", &["sync.rs"]),
     (
         "slab",

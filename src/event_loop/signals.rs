@@ -1,0 +1,198 @@
+//! Signal handlers: callbacks that run on the loop when the process gets a signal.
+//!
+//! What runs in the signal's own context is `signal-hook`'s: it writes a byte into a socket
+//! whose other end the reactor watches.
+
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use signal_hook::{SigId, consts, flag, low_level};
+
+use super::handle::CallbackOutput;
+use super::loop_ref::LoopRef;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The signals that one loop handles.
+#[derive(Default)]
+pub(super) struct Signals(RefCell<BTreeMap<i32, Handled>>);
+
+impl Signals {
+    /// The loop closes: signals do what they did before it.
+    pub(super) fn close(&self) {
+        let handled = self.0.take();
+        drop(handled);
+    }
+}
+
+/// While it lives, a signal is written to a socket in place of what it does by default.
+struct Handled {
+    id: SigId,
+    woken: Rc<UnixStream>,
+    _instead: InsteadOfDefault,
+}
+
+impl Drop for Handled {
+    fn drop(&mut self) {
+        low_level::unregister(self.id);
+    }
+}
+
+/// How many loops handle a signal, and whether it does what it does by default. A signal that
+/// was ever handled stays hooked, so its default has to be brought about by hand.
+struct DefaultAction {
+    holders: usize,
+    does_default: Arc<AtomicBool>,
+}
+
+/// Of the whole process, as signals are.
+static DEFAULTS: Mutex<BTreeMap<i32, DefaultAction>> = Mutex::new(BTreeMap::new());
+
+/// Nothing panics while it is locked.
+fn defaults() -> MutexGuard<'static, BTreeMap<i32, DefaultAction>> {
+    DEFAULTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While one lives anywhere, its signal doesn't do what it does by default.
+struct InsteadOfDefault(i32);
+
+impl InsteadOfDefault {
+    fn of(signal: i32) -> io::Result<InsteadOfDefault> {
+        let mut defaults = defaults();
+        if !defaults.contains_key(&signal) {
+            let does_default = Arc::new(AtomicBool::new(false));
+            // What a signal without a name does by default nobody knows: it will do nothing.
+            if low_level::signal_name(signal).is_some() {
+                flag::register_conditional_default(signal, Arc::clone(&does_default))?;
+            }
+            defaults.insert(signal, DefaultAction { holders: 0, does_default });
+        }
+        if let Some(default) = defaults.get_mut(&signal) {
+            default.holders += 1;
+            default.does_default.store(false, Ordering::SeqCst);
+        }
+        Ok(InsteadOfDefault(signal))
+    }
+}
+
+impl Drop for InsteadOfDefault {
+    fn drop(&mut self) {
+        if let Some(default) = defaults().get_mut(&self.0) {
+            default.holders -= 1;
+            default.does_default.store(default.holders == 0, Ordering::SeqCst);
+        }
+    }
+}
+
+/// The numbers that there are, as the system says itself when it is asked to hook one; those
+/// of errors of the program can't be caught soundly, and two not at all.
+fn check_signal(signal: i32) -> Result<()> {
+    if consts::FORBIDDEN.contains(&signal) {
+        return Err(Error::runtime(format!("sig {signal} cannot be caught")));
+    }
+    Ok(())
+}
+
+fn refused(signal: i32, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::InvalidInput {
+        return Error::new(ErrorKind::Value, format!("invalid signal number {signal}"));
+    }
+    error.into()
+}
+
+impl LoopRef {
+    /// Has `callback` run on the loop whenever the process gets `signal`: asyncio's
+    /// `add_signal_handler`. A handler that the loop had for the signal before is replaced. The
+    /// callback runs in a turn like any other and never inside the signal's own handler; the
+    /// loop is woken for it. What the signal does by default it does not do meanwhile.
+    ///
+    /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
+    /// handle signals, and each that handles one is told. The loop's end takes its handlers
+    /// with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) for a signal that can't be caught (`SIGKILL` and
+    /// `SIGSTOP`, and those that say that the program is broken), and on a loop whose host has no
+    /// reactor; [`Value`](crate::ErrorKind::Value) for a number that is no signal's;
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; and what the system
+    /// says.
+    ///
+    /// ```
+    /// use callsoon::EventLoop;
+    /// use signal_hook::{consts::SIGHUP, low_level::raise};
+    ///
+    /// let event_loop = EventLoop::new();
+    /// let on = event_loop.clone();
+    /// event_loop.add_signal_handler(SIGHUP, move || on.stop())?;
+    /// raise(SIGHUP)?;
+    /// event_loop.run_forever()?;
+    /// assert!(event_loop.remove_signal_handler(SIGHUP)?);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    pub fn add_signal_handler<R: CallbackOutput + 'static>(
+        &self,
+        signal: i32,
+        callback: impl FnMut() -> R + 'static,
+    ) -> Result<()> {
+        check_signal(signal)?;
+        self.check_open()?;
+        let reactor = self.reactor()?;
+        let (woken, wakes) = UnixStream::pair()?;
+        woken.set_nonblocking(true)?;
+        let woken = Rc::new(woken);
+        // Hooked before the default is set aside: where this fails, nothing has changed.
+        let id = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
+        let instead =
+            InsteadOfDefault::of(signal).inspect_err(|_| _ = low_level::unregister(id))?;
+        let handled = Handled { id, woken: woken.clone(), _instead: instead };
+        let (on, callback) = (self.clone(), Rc::new(RefCell::new(callback)));
+        let reads = woken.clone();
+        self.add_reader(woken, move || -> Result<()> {
+            for _ in 0..signals_in(&reads) {
+                let callback = callback.clone();
+                on.call_soon(move || (callback.borrow_mut())())?;
+            }
+            Ok(())
+        })?;
+        let before = reactor.signals().0.borrow_mut().insert(signal, handled);
+        self.let_go_of(before).map(drop)
+    }
+
+    /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
+    /// whether the loop handled it. The default comes back when no loop handles the signal any
+    /// more. What a signal that came before has scheduled runs all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_signal_handler`](LoopRef::add_signal_handler) for signals that can't be caught,
+    /// and what the system says.
+    pub fn remove_signal_handler(&self, signal: i32) -> Result<bool> {
+        check_signal(signal)?;
+        if self.is_closed() {
+            return Ok(false);
+        }
+        let handled = self.reactor()?.signals().0.borrow_mut().remove(&signal);
+        self.let_go_of(handled)
+    }
+
+    fn let_go_of(&self, handled: Option<Handled>) -> Result<bool> {
+        handled.map_or(Ok(false), |handled| self.remove_reader(&handled.woken))
+    }
+}
+
+/// How many signals came since the last time. The system may make one of several that come
+/// while the process doesn't look.
+fn signals_in(mut woken: &UnixStream) -> usize {
+    let mut count = 0;
+    let mut bytes = [0; 64];
+    while let Ok(read @ 1..) = woken.read(&mut bytes) {
+        count += read;
+    }
+    count
+}

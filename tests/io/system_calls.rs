@@ -1,0 +1,90 @@
+//! What a request costs in system calls of ours: one read and one write. The poll comes on top,
+//! once for all sockets that are ready together, and the socket itself is told of to the poller
+//! once and never again.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net;
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::{env, iter};
+
+use callsoon::io::TcpStream;
+use callsoon::{EventLoop, create_task};
+
+use crate::run::{NOW, settle};
+
+const NAME: &str = "system_calls::a_request_costs_one_read_one_write_and_one_poll";
+const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
+const REQUESTS: usize = 100;
+
+/// The proof is a system call tracer's. Where there is none, the child runs without, and the
+/// test says so on its error output.
+#[test]
+fn a_request_costs_one_read_one_write_and_one_poll() {
+    if env::var_os(CHILD).is_some() {
+        return be_traced();
+    }
+    let log = env::temp_dir().join(format!("callsoon-io-strace-{}", std::process::id()));
+    let own = env::current_exe().unwrap();
+    let child = |mut command: Command| {
+        command.args([NAME, "--exact", "--test-threads=1"]).env(CHILD, "1");
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    };
+    let mut strace = Command::new("strace");
+    strace.arg("-f").arg("-o").arg(&log).arg(&own);
+    let traced = child(strace);
+    let calls = fs::read_to_string(&log).unwrap_or_default();
+    // It may never have been made.
+    let _ = fs::remove_file(&log);
+    if !traced || !calls.contains("callsoon-mark") {
+        assert!(child(Command::new(&own)), "the child fails without strace, too");
+        eprintln!("no system calls were looked at: strace is missing or may not trace");
+        return;
+    }
+    let between = calls.split("callsoon-mark").nth(1).expect("two marks");
+    let count = |call: &str| between.lines().filter(|line| line.contains(call)).count();
+    assert_eq!(count(" recvfrom("), REQUESTS);
+    assert_eq!(count(" sendto("), REQUESTS);
+    assert_eq!(count(" epoll_"), REQUESTS + count(" epoll_ctl("));
+    // The poller's own descriptors have the key that no socket has.
+    let own_key = format!("u64={}", u64::MAX);
+    let of_sockets = |line: &&str| line.contains(" epoll_ctl(") && !line.contains(&own_key);
+    assert_eq!(between.lines().filter(of_sockets).collect::<Vec<_>>(), [""; 0]);
+}
+
+fn mark() {
+    assert!(fs::metadata("/callsoon-mark").is_err());
+}
+
+fn be_traced() {
+    let event_loop = EventLoop::new();
+    let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (ours, _) = listener.accept().unwrap();
+    // As a file it is read and written by calls of another name.
+    let mut peer = File::from(OwnedFd::from(peer));
+    let serves = async move {
+        let ours = TcpStream::from(ours)?;
+        let serving = create_task(async move {
+            let mut buffer = [0; 64];
+            loop {
+                let count = ours.read(&mut buffer).await?;
+                ours.write_all(&buffer[..count]).await?;
+            }
+        })?;
+        settle().await?;
+        let _task: callsoon::Task<()> = serving;
+        Ok(())
+    };
+    event_loop.run_until_complete(serves).unwrap();
+    let mut ask = || {
+        peer.write_all(b"question").unwrap();
+        assert_eq!(event_loop.run_once(NOW).unwrap(), 1);
+        peer.read_exact(&mut [0; 8]).unwrap();
+    };
+    ask(); // What has to be told to the poller it is told by now.
+    mark();
+    iter::repeat_with(&mut ask).take(REQUESTS).for_each(drop);
+    mark();
+}
