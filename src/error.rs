@@ -90,8 +90,10 @@ impl ErrorKind {
 /// Cloning gives the same error again ([`ptr_eq`](Error::ptr_eq)), as two names for one Python
 /// exception would. Any `std::error::Error + Send + Sync` turns into one by `?`; to get it
 /// back, [`downcast_ref`](Error::downcast_ref). One of `std::io` is of kind
-/// [`Io`](ErrorKind::Io), every other of kind [`Other`](ErrorKind::Other). For that, `Error` itself does not implement
-/// `std::error::Error`; it converts into a `Box<dyn std::error::Error + Send + Sync>`.
+/// [`Io`](ErrorKind::Io), every other of kind [`Other`](ErrorKind::Other).
+///
+/// So that this works for all, `Error` itself does not implement `std::error::Error`; it
+/// converts into a `Box<dyn std::error::Error + Send + Sync>`.
 ///
 /// ```
 /// use callsoon::{Error, ErrorKind};
@@ -283,20 +285,12 @@ impl fmt::Debug for Error {
 
 impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Error {
-        Error::shared(kind_of::<E>(), Detail::Source(Box::new(error)))
+        #[cfg(feature = "std")]
+        if TypeId::of::<E>() == TypeId::of::<std::io::Error>() {
+            return Error::shared(ErrorKind::Io, Detail::Source(Box::new(error)));
+        }
+        Error::other(error)
     }
-}
-
-/// The kind that errors of type `E` get by `?`.
-#[cfg(feature = "std")]
-fn kind_of<E: 'static>() -> ErrorKind {
-    let is_io = TypeId::of::<E>() == TypeId::of::<std::io::Error>();
-    if is_io { ErrorKind::Io } else { ErrorKind::Other }
-}
-
-#[cfg(not(feature = "std"))]
-fn kind_of<E>() -> ErrorKind {
-    ErrorKind::Other
 }
 
 /// An [`Error`] as a standard error, for those who collect errors of all sorts.

@@ -4,6 +4,7 @@
 //! whose other end the reactor watches.
 
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
@@ -64,18 +65,19 @@ struct InsteadOfDefault(i32);
 impl InsteadOfDefault {
     fn of(signal: i32) -> io::Result<InsteadOfDefault> {
         let mut defaults = defaults();
-        if !defaults.contains_key(&signal) {
-            let does_default = Arc::new(AtomicBool::new(false));
-            // What a signal without a name does by default nobody knows: it will do nothing.
-            if low_level::signal_name(signal).is_some() {
-                flag::register_conditional_default(signal, Arc::clone(&does_default))?;
+        let default = match defaults.entry(signal) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let does_default = Arc::new(AtomicBool::new(false));
+                // What a signal without a name does by default nobody knows: it will do nothing.
+                if low_level::signal_name(signal).is_some() {
+                    flag::register_conditional_default(signal, Arc::clone(&does_default))?;
+                }
+                new.insert(DefaultAction { holders: 0, does_default })
             }
-            defaults.insert(signal, DefaultAction { holders: 0, does_default });
-        }
-        if let Some(default) = defaults.get_mut(&signal) {
-            default.holders += 1;
-            default.does_default.store(false, Ordering::SeqCst);
-        }
+        };
+        default.holders += 1;
+        default.does_default.store(false, Ordering::SeqCst);
         Ok(InsteadOfDefault(signal))
     }
 }
@@ -89,8 +91,8 @@ impl Drop for InsteadOfDefault {
     }
 }
 
-/// The numbers that there are, as the system says itself when it is asked to hook one; those
-/// of errors of the program can't be caught soundly, and two not at all.
+/// Two signals can't be caught at all; those by which the system says that the program is broken
+/// can't be outlived.
 fn check_signal(signal: i32) -> Result<()> {
     if consts::FORBIDDEN.contains(&signal) {
         return Err(Error::runtime(format!("sig {signal} cannot be caught")));

@@ -325,7 +325,7 @@ fn what_a_refused_reader_captured_may() {
     let captured = on_drop(world.calls_back("refused"));
     let manifest = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
     let refused = world.event_loop.add_reader(manifest, move || _ = &captured);
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Other);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Io);
     world.expect(&[], "refused", &[]);
 }
 

@@ -3,8 +3,9 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{Error as IoError, ErrorKind as IoErrorKind, Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use callsoon::io::Async;
@@ -21,12 +22,19 @@ fn new_sets_any_source_to_non_blocking_mode() {
         let refused = stream.get_ref().read(&mut [0]).unwrap_err();
         assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
         // A pipe, which the standard library itself can't set.
-        let (read, mut write) = std::io::pipe()?;
-        let pipe = Async::new(File::from(OwnedFd::from(read)))?;
-        let refused = pipe.get_ref().read(&mut [0]).unwrap_err();
-        assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
-        write.write_all(b"!")?;
-        assert_eq!(pipe.read_with(|mut pipe| pipe.read(&mut [0; 8])).await?, 1);
+        let (input, output) = (Stdio::piped(), Stdio::piped());
+        let mut cat = Command::new("cat").stdin(input).stdout(output).spawn()?;
+        let pipe = Async::new(cat.stdout.take().unwrap())?;
+        let mut byte = [0];
+        let reads = |byte: &mut [u8]| {
+            // What reads a pipe takes it mutably, unless it is a file.
+            File::from(pipe.get_ref().as_fd().try_clone_to_owned()?).read(byte)
+        };
+        assert_eq!(reads(&mut byte).unwrap_err().kind(), IoErrorKind::WouldBlock);
+        cat.stdin.take().unwrap().write_all(b"!")?;
+        assert_eq!(pipe.read_with(|_| reads(&mut byte)).await?, 1);
+        assert_eq!(&byte, b"!");
+        cat.wait()?;
         Ok(())
     });
 }
