@@ -120,8 +120,12 @@ fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
         settle().await?; // it is registered by now
         waiting.cancel();
         assert!(waiting.await.unwrap_err().is_cancelled());
-        let mut stream = Rc::into_inner(stream).unwrap().into_inner()?;
+        let stream = Rc::into_inner(stream).unwrap().into_inner()?;
+        // The poller has forgotten it, or it would refuse it now.
+        let again = Async::new(stream)?;
         peer.write_all(b"!")?;
+        again.readable().await?;
+        let mut stream = again.into_inner()?;
         assert_eq!(stream.read(&mut [0; 8])?, 1);
         drop(stream);
         assert_eq!(peer.write(b"!").unwrap_err().kind(), IoErrorKind::BrokenPipe);
