@@ -6,10 +6,15 @@ use std::net::{Ipv4Addr, SocketAddr};
 use callsoon::io::{TcpListener, TcpStream};
 use callsoon::{ErrorKind, create_task, yield_now};
 
+use crate::child::is_child;
 use crate::run::run;
 
+/// In a process of its own: a child that another test forks may hold the listener for a moment.
 #[test]
 fn a_connection_that_is_refused_says_so() {
+    if !is_child("connecting::a_connection_that_is_refused_says_so", "true") {
+        return;
+    }
     run(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let nobody = listener.local_addr()?;
