@@ -1,0 +1,115 @@
+//! [`Arguments`]: what the program was told.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+use crate::protocol::{Color, Message, PORT};
+
+/// Finds the lights of a LIFX network, asks each for its state, and keeps what they say in a
+/// SQLite database. Without a target it brings a network of its own: simulated lights on loopback
+/// sockets, of which some are dead, and which lose, delay and double packets.
+#[derive(Parser, Clone, PartialEq, Debug)]
+#[command(version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// Find real lights by this address, most often the network's broadcast address
+    #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target, conflicts_with_all = ["devices", "loss", "seed"])]
+    pub target: Option<SocketAddr>,
+
+    /// How many lights to simulate
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub devices: u32,
+
+    /// How many packets the simulated network loses in each direction
+    #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100))]
+    pub loss: u32,
+
+    /// How long to look, and no longer
+    #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
+    pub seconds: Duration,
+
+    /// What the simulated network's chance follows from
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+
+    /// The database to write to; unless said, a file in the system's folder for temporary ones
+    #[arg(long, value_name = "PATH")]
+    pub database: Option<PathBuf>,
+
+    /// Print the outcome as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Only simulate the lights, all at one port, for any LIFX client to talk to
+    #[arg(long, conflicts_with_all = ["target", "seconds", "database", "json", "set_power", "set_color"])]
+    pub simulate_only: bool,
+
+    /// The port of --simulate-only; 0 takes any that is free
+    #[arg(long, value_name = "P", default_value_t = PORT, requires = "simulate_only")]
+    pub port: u16,
+
+    /// Turn every light on or off before it is asked
+    #[arg(long, value_name = "POWER")]
+    pub set_power: Option<Power>,
+
+    /// Set the colour of every light before it is asked: degrees, two numbers up to 1, kelvin
+    #[arg(long, value_name = "H,S,B,K")]
+    pub set_color: Option<Color>,
+}
+
+const EXIT_CODES: &str = "Exit codes:
+  0    every light answered, but for those that were simulated as dead
+  1    something went wrong
+  2    the arguments make no sense
+  3    a light didn't answer, none was found, or the time was over
+  130  interrupted; what was known by then was written and shown";
+
+/// What a light is told to be.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum Power {
+    /// It shines.
+    On,
+    /// It doesn't.
+    Off,
+}
+
+impl Arguments {
+    /// What each light is told before it is asked.
+    #[must_use]
+    pub fn orders(&self) -> Vec<Message> {
+        let power = self.set_power.map(|power| {
+            let level = if power == Power::On { u16::MAX } else { 0 };
+            Message::LightSetPower { level, duration: 0 }
+        });
+        let color = self.set_color.map(|color| Message::SetColor { color, duration: 0 });
+        power.into_iter().chain(color).collect()
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.database.clone().unwrap_or_else(|| std::env::temp_dir().join("fleet.sqlite"))
+    }
+}
+
+fn target(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    match text.parse::<IpAddr>() {
+        Ok(address) => Ok(SocketAddr::new(address, PORT)),
+        Err(_) => Err(String::from("an IP address is needed, with or without a port")),
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match seconds.filter(|seconds| !seconds.is_zero() && *seconds <= LONGEST) {
+        Some(seconds) => Ok(seconds),
+        None => Err(String::from("a number of seconds is needed, above 0 and at most 86400")),
+    }
+}
+
+const LONGEST: Duration = Duration::from_secs(86_400);

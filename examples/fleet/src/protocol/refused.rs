@@ -1,0 +1,59 @@
+//! [`Refused`]: why bytes are no packet.
+
+use std::error::Error;
+use std::fmt;
+
+/// What is wrong with bytes that are no packet of the protocol.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refused {
+    /// They end before the header does.
+    Truncated {
+        /// How many bytes there are.
+        len: usize,
+    },
+    /// There are not as many as the header says.
+    Size {
+        /// What the header says.
+        said: usize,
+        /// How many bytes there are.
+        len: usize,
+    },
+    /// The header's protocol number is not 1024.
+    Protocol {
+        /// What it is.
+        number: u16,
+    },
+    /// The header says that it names no target.
+    NotAddressable,
+    /// The message's own bytes are not as many as its kind has.
+    Payload {
+        /// The kind of message.
+        kind: u16,
+        /// How many bytes such a message has.
+        expected: usize,
+        /// How many there are.
+        len: usize,
+    },
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Refused::Truncated { len } => {
+                write!(f, "{len} bytes are fewer than the {} of a header", super::HEADER_SIZE)
+            }
+            Refused::Size { said, len } => {
+                write!(f, "the header speaks of {said} bytes, and there are {len}")
+            }
+            Refused::Protocol { number } => {
+                write!(f, "the header is one of protocol {number}, not of 1024")
+            }
+            Refused::NotAddressable => f.write_str("the header says that it names no target"),
+            Refused::Payload { kind, expected, len } => {
+                write!(f, "a message of kind {kind} has {expected} bytes, and here are {len}")
+            }
+        }
+    }
+}
+
+impl Error for Refused {}

@@ -1,0 +1,92 @@
+//! [`Outcome`]: what is known in the end.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::board::GroupLine;
+use super::latencies::Latencies;
+use crate::client::{Tally, Told};
+
+/// Why a search ended.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// All was asked.
+    Complete,
+    /// There was no more time.
+    OutOfTime,
+    /// Somebody interrupted it.
+    Interrupted,
+}
+
+impl Ending {
+    /// As the database has it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Ending::Complete => "complete",
+            Ending::OutOfTime => "out_of_time",
+            Ending::Interrupted => "interrupted",
+        }
+    }
+}
+
+/// A device that didn't answer.
+#[derive(Clone, PartialEq, Eq, Serialize, Debug)]
+pub struct Unanswered {
+    /// Which device.
+    pub serial: String,
+    /// Where it said that it was.
+    pub address: Option<SocketAddr>,
+    /// What is known about it.
+    pub reason: String,
+    /// Whether it was simulated as one that doesn't answer.
+    pub dead: bool,
+}
+
+/// What came of a search: what is shown, and, under `answered` and `unanswered`, what the
+/// database holds.
+#[derive(Clone, Serialize, Debug)]
+pub struct Outcome {
+    /// Why it ended.
+    pub ending: Ending,
+    /// How long it took.
+    pub seconds: f64,
+    /// How many devices there should be, where that is known.
+    pub expected: Option<usize>,
+    /// How many said that they are there.
+    pub seen: usize,
+    /// How often everyone was asked whether they are there.
+    pub rounds: u32,
+    /// What devices told, by serial.
+    pub answered: Vec<Told>,
+    /// Which devices didn't answer, by serial.
+    pub unanswered: Vec<Unanswered>,
+    /// How long answers took, in milliseconds.
+    pub latency_ms: Option<Latencies>,
+    /// How many packets there were.
+    pub packets: Tally,
+    /// Where all this was written.
+    pub database: PathBuf,
+    /// Under which number.
+    pub run: i64,
+    /// What is known of each group.
+    #[serde(skip)]
+    pub groups: Vec<GroupLine>,
+}
+
+impl Outcome {
+    /// What the program says of it to who started it; see the program's help.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let silent = self.unanswered.iter().filter(|unanswered| !unanswered.dead).count();
+        match self.ending {
+            Ending::Interrupted => 130,
+            Ending::OutOfTime => 3,
+            Ending::Complete if silent > 0 || self.seen == 0 => 3,
+            Ending::Complete => 0,
+        }
+    }
+}

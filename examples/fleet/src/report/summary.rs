@@ -1,0 +1,76 @@
+//! [`summary`]: an outcome in words.
+
+use super::board::GroupLine;
+use super::outcome::{Ending, Outcome, Unanswered};
+
+/// Of more devices than this that don't answer, only so many are named. The database and the
+/// JSON name them all.
+const MOST_NAMED: usize = 20;
+
+/// A line for each group, under a heading.
+#[must_use]
+pub fn groups_table(groups: &[GroupLine]) -> Vec<String> {
+    let widest = groups.iter().map(|line| line.group.chars().count()).max().unwrap_or(0).max(5);
+    let heading = format!("{:widest$}  lights    on  median latency", "group");
+    let lines = groups.iter().map(|line| {
+        let median = line.latencies.map_or(0.0, |latencies| latencies.median);
+        format!("{:widest$}  {:>6}  {:>4}  {median:>11.1} ms", line.group, line.lights, line.on)
+    });
+    std::iter::once(heading).chain(lines).collect()
+}
+
+/// What came of a search, as it is shown at its end.
+#[must_use]
+pub fn summary(outcome: &Outcome) -> String {
+    let mut text = String::new();
+    let mut line = |words: String| text.extend([words.as_str(), "\n"]);
+    if !outcome.groups.is_empty() {
+        groups_table(&outcome.groups).into_iter().for_each(&mut line);
+        line(String::new());
+    }
+    line(what_came_of_it(outcome));
+    if !outcome.unanswered.is_empty() {
+        line(String::from("no answer from"));
+        outcome.unanswered.iter().take(MOST_NAMED).map(named).for_each(&mut line);
+        if let Some(more) = outcome.unanswered.len().checked_sub(MOST_NAMED).filter(|m| *m > 0) {
+            line(format!("  and {more} more"));
+        }
+    }
+    if let Some(times) = outcome.latency_ms {
+        line(format!(
+            "latency: median {:.1} ms, 90 % within {:.1}, 99 % within {:.1}, slowest {:.1} ms",
+            times.median, times.p90, times.p99, times.slowest
+        ));
+    }
+    let packets = outcome.packets;
+    line(format!(
+        "packets: {} sent, {} received; {} were of lights seen before, {} late or twice",
+        packets.sent, packets.received, packets.known, packets.unasked
+    ));
+    if packets.refused + packets.foreign > 0 {
+        line(format!(
+            "         {} were not understood, {} were for somebody else",
+            packets.refused, packets.foreign
+        ));
+    }
+    line(format!("written to {} as run {}", outcome.database.display(), outcome.run));
+    text
+}
+
+fn what_came_of_it(outcome: &Outcome) -> String {
+    let (answered, seconds) = (outcome.answered.len(), outcome.seconds);
+    let of = outcome.expected.unwrap_or(outcome.seen);
+    let counted = format!("{answered} of {of} lights answered in {seconds:.1} s");
+    match outcome.ending {
+        Ending::Complete => counted,
+        Ending::OutOfTime => format!("out of time: {counted}"),
+        Ending::Interrupted => format!("interrupted: {counted}"),
+    }
+}
+
+fn named(unanswered: &Unanswered) -> String {
+    let Unanswered { serial, address, reason, dead } = unanswered;
+    let at = address.map(|address| format!(" at {address}")).unwrap_or_default();
+    let dead = if *dead { " (simulated as dead)" } else { "" };
+    format!("  {serial}{at}: {reason}{dead}")
+}

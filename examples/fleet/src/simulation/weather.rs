@@ -1,0 +1,40 @@
+//! [`Weather`]: what becomes of packets on their way.
+
+use std::time::Duration;
+
+use fastrand::Rng;
+
+/// How likely it is that a packet arrives twice, in percent.
+const DOUBLED: u32 = 5;
+
+/// How long a packet may be on its way, in microseconds.
+const DELAYS: std::ops::RangeInclusive<u64> = 2_000..=40_000;
+
+/// Loses packets, delays them and doubles them, each as the seed has it.
+#[derive(Clone, Debug)]
+pub struct Weather {
+    random: Rng,
+    loss: u32,
+}
+
+impl Weather {
+    /// Weather that loses `loss` percent of all packets.
+    #[must_use]
+    pub fn new(seed: u64, loss: u32) -> Weather {
+        Weather { random: Rng::with_seed(seed), loss }
+    }
+
+    /// Whether a packet arrives at all.
+    pub fn carries(&mut self) -> bool {
+        self.random.u32(..100) >= self.loss
+    }
+
+    /// After what times a packet arrives: none where it is lost, two where it is doubled.
+    pub fn arrivals(&mut self) -> Vec<Duration> {
+        if !self.carries() {
+            return Vec::new();
+        }
+        let times = if self.random.u32(..100) < DOUBLED { 2 } else { 1 };
+        (0..times).map(|_| Duration::from_micros(self.random.u64(DELAYS))).collect()
+    }
+}

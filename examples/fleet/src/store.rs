@@ -1,0 +1,216 @@
+//! [`Store`]: the database, on threads of its own.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use callsoon::helpers as hp;
+use callsoon::{AnyFuture, Error, ErrorKind, LoopFuture, Result};
+use rusqlite::{Connection, named_params};
+
+use crate::client::Told;
+use crate::report::{Ending, Unanswered};
+
+/// How many threads write, each by a connection of its own.
+const THREADS: usize = 2;
+
+/// How long a connection waits for another to have written.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+const SCHEMA: &str = "
+    CREATE TABLE IF NOT EXISTS runs (
+        run INTEGER PRIMARY KEY AUTOINCREMENT,
+        started INTEGER NOT NULL,       -- seconds since 1970
+        target TEXT NOT NULL,
+        ending TEXT                     -- complete, out_of_time or interrupted; else it was cut off
+    ) STRICT;
+    CREATE TABLE IF NOT EXISTS answered (
+        run INTEGER NOT NULL REFERENCES runs,
+        serial TEXT NOT NULL,
+        address TEXT NOT NULL,
+        label TEXT NOT NULL,
+        'group' TEXT NOT NULL,
+        vendor INTEGER NOT NULL,
+        product INTEGER NOT NULL,
+        power INTEGER NOT NULL,         -- 0 is off, 65535 on
+        hue INTEGER NOT NULL,           -- these three: 0 to 65535
+        saturation INTEGER NOT NULL,
+        brightness INTEGER NOT NULL,
+        kelvin INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        latency_us INTEGER NOT NULL,
+        PRIMARY KEY (run, serial)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE IF NOT EXISTS unanswered (
+        run INTEGER NOT NULL REFERENCES runs,
+        serial TEXT NOT NULL,
+        address TEXT,
+        reason TEXT NOT NULL,
+        dead INTEGER NOT NULL,          -- 1: simulated as one that doesn't answer
+        PRIMARY KEY (run, serial)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Gives each thread its connection, and each request its transaction.
+struct Connections {
+    path: PathBuf,
+}
+
+impl hp::ThreadHooks for Connections {
+    type Args = Connection;
+
+    fn setup(&mut self) -> Result<()> {
+        let made = connect(&self.path).and_then(|connection| connection.execute_batch(SCHEMA));
+        made.map_err(|error| self.failed(&error))
+    }
+
+    fn create_args(&self, _thread: usize, existing: Option<Connection>) -> Result<Connection> {
+        let connection = existing.map_or_else(|| connect(&self.path), Ok);
+        connection.map_err(|error| self.failed(&error))
+    }
+
+    fn wrap_request<R>(
+        &self,
+        request: impl FnOnce(&mut Connection) -> Result<R>,
+        connection: &mut Connection,
+    ) -> Result<R> {
+        let failed = |error| self.failed(&error);
+        connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        match request(connection) {
+            Ok(value) => connection.execute_batch("COMMIT").map_err(failed).map(|()| value),
+            Err(error) => {
+                connection.execute_batch("ROLLBACK").map_err(failed)?;
+                Err(self.failed(&error.message()))
+            }
+        }
+    }
+}
+
+impl Connections {
+    fn failed(&self, error: &impl std::fmt::Display) -> Error {
+        let path = self.path.display();
+        Error::new(ErrorKind::Other, format!("the database {path} can't be used: {error}"))
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // With a write-ahead log a crash can lose the last transactions, and damages nothing.
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    Ok(connection)
+}
+
+/// One run's rows in the database.
+#[derive(Debug)]
+pub struct Store {
+    queue: hp::ThreadToAsyncQueue<Connections>,
+    run: i64,
+}
+
+impl Store {
+    /// Opens the database at `path`, which it makes where there is none, and begins a run there;
+    /// `target` is what the run looks for. When it returns, all that `body` asked for is done.
+    ///
+    /// # Errors
+    ///
+    /// The database's; then the body's.
+    pub async fn scope<R>(
+        path: &Path,
+        target: String,
+        stop: &dyn AnyFuture,
+        body: impl AsyncFnOnce(&Store) -> Result<R>,
+    ) -> Result<R> {
+        let connections = Connections { path: path.to_owned() };
+        let builder = hp::ThreadToAsyncQueue::builder(connections);
+        let queue = builder.num_threads(THREADS).name("database").build(stop)?;
+        queue.start().await?;
+        let began = queue.request(move |connection| begin(connection, &target)).await;
+        let mut store = Store { queue, run: 0 };
+        let outcome = match began {
+            Ok(run) => {
+                store.run = run;
+                body(&store).await
+            }
+            Err(error) => Err(error),
+        };
+        store.queue.finish().await?;
+        outcome
+    }
+
+    /// The run's number.
+    #[must_use]
+    pub fn run(&self) -> i64 {
+        self.run
+    }
+
+    /// Writes what a device told. The future is done when that is so.
+    pub fn write_told(&self, told: Told) -> LoopFuture<()> {
+        let run = self.run;
+        self.queue.request(move |connection| insert_told(connection, run, &told))
+    }
+
+    /// Writes which devices don't answer. The future is done when that is so.
+    pub fn write_unanswered(&self, unanswered: Vec<Unanswered>) -> LoopFuture<()> {
+        let run = self.run;
+        self.queue.request(move |connection| {
+            unanswered.iter().try_for_each(|row| insert_unanswered(connection, run, row))
+        })
+    }
+
+    /// Writes how the run has ended. The future is done when that is so.
+    pub fn write_ending(&self, ending: Ending) -> LoopFuture<()> {
+        let run = self.run;
+        self.queue.request(move |connection| {
+            let statement = "UPDATE runs SET ending = ?2 WHERE run = ?1";
+            connection.prepare_cached(statement)?.execute((run, ending.name()))?;
+            Ok(())
+        })
+    }
+}
+
+fn begin(connection: &Connection, target: &str) -> Result<i64> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let started = i64::try_from(since_1970).unwrap_or(i64::MAX);
+    let statement = "INSERT INTO runs (started, target) VALUES (?1, ?2)";
+    connection.prepare_cached(statement)?.execute((started, target))?;
+    Ok(connection.last_insert_rowid())
+}
+
+fn insert_told(connection: &Connection, run: i64, told: &Told) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO answered VALUES (:run, :serial, :address, :label, :group, :vendor, :product,
+            :power, :hue, :saturation, :brightness, :kelvin, :attempts, :latency_us)",
+    )?;
+    statement.execute(named_params! {
+        ":run": run,
+        ":serial": told.serial.to_string(),
+        ":address": told.address.to_string(),
+        ":label": told.label.to_string(),
+        ":group": told.group.to_string(),
+        ":vendor": told.vendor,
+        ":product": told.product,
+        ":power": told.power,
+        ":hue": told.color.hue,
+        ":saturation": told.color.saturation,
+        ":brightness": told.color.brightness,
+        ":kelvin": told.color.kelvin,
+        ":attempts": told.attempts,
+        ":latency_us": i64::try_from(told.latency.as_micros()).unwrap_or(i64::MAX),
+    })?;
+    Ok(())
+}
+
+fn insert_unanswered(connection: &Connection, run: i64, row: &Unanswered) -> Result<()> {
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO unanswered VALUES (:run, :serial, :address, :reason, :dead)",
+    )?;
+    statement.execute(named_params! {
+        ":run": run,
+        ":serial": row.serial,
+        ":address": row.address.map(|address| address.to_string()),
+        ":reason": row.reason,
+        ":dead": row.dead,
+    })?;
+    Ok(())
+}
