@@ -1,0 +1,7 @@
+//! The program itself, run as a user runs it.
+
+mod arguments;
+mod interrupt;
+mod one_port;
+mod running;
+mod search;
