@@ -48,7 +48,7 @@ fn a_start_without_any_thread_fails_and_cancels_what_was_requested() -> Result<(
     run(async {
         let (queue, visitors, _stop) = counted(2)?;
         let early = queue.request(|_| Ok(()));
-        assert_eq!(queue.start().await.unwrap_err().kind(), ErrorKind::Other);
+        assert_eq!(queue.start().await.unwrap_err().kind(), ErrorKind::Io);
         assert!(early.cancelled() && queue.request(|_| Ok(())).cancelled());
         visitors.assert_all_have_left(0);
         queue.finish().await
