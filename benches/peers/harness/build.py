@@ -10,15 +10,15 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", FOLDER / "target"))
 VENV = TARGET / "peers-venv"
 
 
-def programs(quick=False):
-    """Builds `peers` and `peers-mem`."""
+def program(quick=False):
+    """Builds `peers`."""
     features = ["--no-default-features", "--features", "monoio"] if quick else []
     command = ["cargo", "build", "--release", "--quiet", *features]
     subprocess.run(command, cwd=FOLDER, check=True, env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
 
 
-def program(name):
-    return str(TARGET / "release" / name)
+def peers():
+    return str(TARGET / "release" / "peers")
 
 
 def python():
@@ -36,7 +36,7 @@ def make_venv():
         wanted = FOLDER / "python" / "requirements.txt"
         pip = [VENV / "bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "-r", wanted], check=True)
-        # Of what it requires the helpers need only delfick_project, and the rest doesn't build.
+        # Of what they require the helpers need only delfick_project, and the rest doesn't build.
         subprocess.run([*pip, "--no-deps", "lifx-photons-core==0.40.4"], check=True)
     except BaseException:
         shutil.rmtree(VENV)

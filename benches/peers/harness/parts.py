@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass, field
 
+from . import echo, minimal
+
 TOKIO = ["tokio-localset", "tokio-localrt"]
-RUST = [
-    "callsoon", *TOKIO, "smol-local", "smol-static", "localpool", "monoio", "compio", "glommio",
-]
-WITH_HP = ["callsoon", "callsoon-hp", *RUST[1:]]
+OTHERS = [*TOKIO, "smol-local", "smol-static", "localpool", "monoio", "compio", "glommio"]
+RUST = ["callsoon", *OTHERS]
+WITH_FLOOR = [*RUST, "floor"]
+WITH_HP = ["callsoon", "callsoon-hp", *OTHERS]
 PYTHON = ["asyncio", "uvloop"]
 WITH_PHOTONS = [*PYTHON, "photons"]
 QUICK = {"callsoon", "callsoon-hp", "monoio", "tokio-localset"}
@@ -20,56 +22,64 @@ class Job:
 
     workload: str
     sizes: list
-    rust: list = field(default_factory=lambda: [*RUST, "floor"])
+    rust: list = field(default_factory=lambda: RUST)
     python: list = field(default_factory=lambda: PYTHON)
     # Python takes part up to this size.
     python_limit: int = 100 * K
-    program: str = "peers"
-    # The CPU it is kept on; None where it may use all.
+    # The CPU on which all happens; None where it doesn't matter.
     cpu: int | None = 0
+    # What the samples' environment has beside the usual, and what that is called.
     environment: dict = field(default_factory=dict)
-    # What sets this job apart from another with the same workload.
     tag: str = ""
 
 
-def offload(workload, size):
-    for workers in (1, 4):
-        environment = {"PEERS_WORKERS": str(workers)}
-        rust = ["callsoon-hp", *TOKIO, "smol-local", "smol-static", "localpool", "compio"]
-        yield Job(
-            workload, [size], rust, WITH_PHOTONS, environment=environment, tag=f"{workers} workers"
-        )
+def offload(workload, n, threads):
+    return Job(
+        workload,
+        [n],
+        ["callsoon", "callsoon-hp", *TOKIO, "smol-local", "smol-static", "localpool", "compio"],
+        WITH_PHOTONS,
+        # The blocking crate has a name of its own for it.
+        environment={"PEERS_THREADS": str(threads), "BLOCKING_MAX_THREADS": str(threads)},
+        tag=f"{threads} threads" if threads > 1 else "1 thread",
+    )
+
+
+def memory(workload, rust=RUST):
+    return Job(workload, [100 * K, M], rust, cpu=None)
 
 
 PARTS = {
     "tasks": [
-        Job("spawn_join", [K, 10 * K, 100 * K, M]),
-        Job("yield_ring", [1, K, 100 * K]),
-        Job("yield_native", [K], ["callsoon", *TOKIO], []),
-        Job("wake_chain", [K, 100 * K]),
-        Job("ping_pong", [100 * K], python_limit=0),
-        Job("ping_pong", [10 * K], ["callsoon"], WITH_PHOTONS),
+        Job("spawn_join", [K, 10 * K, 100 * K, M], WITH_FLOOR),
+        Job("self_wake", [1, K, 100 * K], WITH_FLOOR, []),
+        Job("yield_ring", [1, K, 100 * K], WITH_FLOOR),
+        Job("wake_chain", [K, 100 * K], WITH_FLOOR),
+        Job("ping_pong", [10 * K, 100 * K], WITH_FLOOR, WITH_PHOTONS, python_limit=10 * K),
     ],
+    "call_soon": [Job("call_soon", [K, 100 * K], ["callsoon"])],
     "timers": [
-        Job("timer_raw_cancel", [K, 10 * K, 100 * K, M], RUST),
-        Job("timer_raw_fire", [K, 10 * K, 100 * K, M], RUST),
-        Job("timer_task_cancel", [K, 100 * K, M], RUST),
-        Job("timer_task_fire", [K, 100 * K, M], RUST),
+        Job("timer_cancel", [K, 10 * K, 100 * K, M]),
+        Job("timer_fire", [K, 10 * K, 100 * K, M]),
+        Job("sleep_cancel", [K, 100 * K, M]),
+        Job("sleep_fire", [K, 100 * K, M]),
     ],
-    "timeouts": [Job("with_timeout", [10 * K], WITH_HP, WITH_PHOTONS)],
+    "timeouts": [Job("with_timeout", [K, 10 * K], WITH_HP, WITH_PHOTONS, python_limit=K)],
     "results": [
         Job("stream_results", [K, 10 * K, 100 * K, M], [*WITH_HP, "floor"], WITH_PHOTONS,
             python_limit=10 * K),
     ],
-    "holders": [
-        Job("hold", [100, K, 10 * K, 100 * K], WITH_HP, WITH_PHOTONS, python_limit=10 * K),
-    ],
-    "call_soon": [Job("call_soon", [K, 100 * K], ["callsoon"])],
+    "holders": [Job("hold", [100, K, 10 * K, 100 * K], WITH_HP, WITH_PHOTONS, python_limit=10 * K)],
     "memory": [
-        Job(workload, [M], contenders, program="peers-mem", cpu=None, python_limit=0)
-        for workload, contenders in (
-            ("mem_tasks", [*RUST, "floor"]), ("mem_timers", RUST), ("mem_sleeping_tasks", RUST),
-        )
+        memory("parked_task", WITH_FLOOR), memory("pending_timer"), memory("sleeping_task"),
     ],
-    "threads": [*offload("offload_latency", 2 * K), *offload("offload_pipelined", 10 * K)],
+    "threads": [
+        offload(workload, n, threads)
+        for workload, n in (("offload", 2 * K), ("offload_many", 10 * K))
+        for threads in (1, 4)
+    ],
+    "floors": [Job("floor", [10 * K], ["boxed_calls", "clock", "poll", "eventfd_trip"], [])],
+    # These have ways of their own.
+    "echo": [echo.take],
+    "minimal": [minimal.take],
 }

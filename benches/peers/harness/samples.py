@@ -17,7 +17,7 @@ def commands(job, size, contenders):
     pinned = [] if job.cpu is None else ["taskset", "-c", str(job.cpu)]
     for contender in job.rust:
         if not contenders or contender in contenders:
-            yield contender, [*pinned, build.program(job.program), job.workload, contender, str(size)]
+            yield contender, [*pinned, build.peers(), job.workload, contender, str(size)]
     python = build.python()
     for contender in job.python if python and size <= job.python_limit else []:
         if not contenders or contender in contenders:
@@ -48,13 +48,13 @@ def take(job, rounds, contenders):
     rows = []
     for size in job.sizes:
         running = dict(commands(job, size, contenders))
-        for _ in range(min(rounds, 3) if size >= 1_000_000 else rounds):
+        for turn in range(min(rounds, 3) if size >= 1_000_000 else rounds):
             for contender in list(running):
                 figures = sample(running[contender], job.environment)
                 if figures is None:
                     del running[contender]
                 else:
-                    rows.append({"tag": job.tag, **figures})
+                    rows.append({**figures, "tag": job.tag, "round": turn})
     return rows
 
 
@@ -62,6 +62,10 @@ def keep(rows):
     with RESULTS.open("a") as kept:
         for row in rows:
             kept.write(json.dumps(row) + "\n")
+
+
+def forget():
+    RESULTS.unlink(missing_ok=True)
 
 
 def kept():

@@ -4,17 +4,18 @@ import statistics
 from collections import defaultdict
 
 OURS = ("callsoon", "callsoon-hp")
-NOT_FIGURES = ("w", "c", "n", "tag")
+NOT_FIGURES = ("workload", "contender", "n", "tag", "round")
 
 
 class Figures:
-    """The samples of one figure of one workload."""
+    """The samples of one figure of one workload: by contender and column, round by round."""
 
     def __init__(self):
-        self.samples = defaultdict(list)
+        self.samples = defaultdict(dict)
 
-    def add(self, contender, column, value):
-        self.samples[contender, column].append(value)
+    def add(self, row, value):
+        column = (row.get("tag", ""), row["n"])
+        self.samples[row["contender"], column][row["round"]] = value
 
     @property
     def contenders(self):
@@ -24,26 +25,30 @@ class Figures:
     def columns(self):
         return sorted({column for _, column in self.samples})
 
-    def least(self, contender, column):
-        return min(self.samples.get((contender, column), [None]))
+    def of(self, contender, column):
+        return self.samples.get((contender, column), {})
 
     def median(self, contender, column):
-        return statistics.median(self.samples[contender, column])
+        return statistics.median(self.of(contender, column).values())
+
+    def ratio(self, ours, theirs, column):
+        """Our figure over theirs: the median of the rounds, each of which compares its own two."""
+        ours, theirs = self.of(ours, column), self.of(theirs, column)
+        ratios = [ours[turn] / theirs[turn] for turn in ours if theirs.get(turn)]
+        return statistics.median(ratios) if ratios else None
 
     def ours(self, column):
-        """Callsoon's own, or where only its helpers took part, theirs."""
-        found = (self.least(contender, column) for contender in OURS)
-        return next((least for least in found if least is not None), None)
+        """Which of ours the others are compared with."""
+        return next((name for name in OURS if self.of(name, column)), None)
 
 
 def group(rows):
     """(workload, figure) to its samples, in the order of the rows."""
     groups = defaultdict(Figures)
     for row in rows:
-        column = (row.get("tag", ""), row["n"])
         for name, value in row.items():
             if name not in NOT_FIGURES:
-                groups[row["w"], name].add(row["c"], column, value)
+                groups[row["workload"], name].add(row, value)
     return groups
 
 
@@ -57,21 +62,18 @@ def heading(column):
 
 
 def cell(figures, contender, column):
-    least = figures.least(contender, column)
-    if least is None:
+    samples = figures.of(contender, column)
+    if not samples:
         return "-"
-    text = f"{number(figures.median(contender, column))} ({number(least)})"
+    text = f"{number(figures.median(contender, column))} ({number(min(samples.values()))})"
     ours = figures.ours(column)
-    if ours and least and contender not in OURS:
-        text += f" ×{ours / least:.2f}"
-    return text
+    ratio = ours and contender not in OURS and figures.ratio(ours, contender, column)
+    return f"{text} ×{ratio:.2f}" if ratio else text
 
 
-def table(workload, name, figures):
+def table(figures):
     columns = figures.columns
     lines = [
-        f"### {workload} [{name}]",
-        "",
         "| contender | " + " | ".join(map(heading, columns)) + " |",
         "| --- |" + " ---: |" * len(columns),
     ]
@@ -82,4 +84,5 @@ def table(workload, name, figures):
 
 
 def of(rows):
-    return "\n".join(table(*key, figures) for key, figures in group(rows).items())
+    groups = group(rows).items()
+    return "\n".join(f"### {key[0]} [{key[1]}]\n\n{table(figures)}" for key, figures in groups)

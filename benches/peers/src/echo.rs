@@ -1,123 +1,159 @@
-//! The load generator (plain epoll, one thread) and a bare epoll server as the floor.
+//! What asks an echo server, and a server on bare epoll, which none can be quicker than.
+
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
-    os::fd::AsRawFd,
+    os::fd::{AsFd, OwnedFd},
+    thread,
     time::{Duration, Instant},
 };
 
-const MSG: usize = 64;
+use rustix::{buffer::spare_capacity, event::epoll};
 
-fn epoll() -> i32 {
-    unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }
-}
-fn add(ep: i32, fd: i32, key: u64) {
-    let mut e = libc::epoll_event { events: libc::EPOLLIN as u32, u64: key };
-    assert_eq!(unsafe { libc::epoll_ctl(ep, libc::EPOLL_CTL_ADD, fd, &mut e) }, 0);
+use crate::measure::Figures;
+
+const MESSAGE: [u8; 64] = [7; 64];
+const WARM_UP: Duration = Duration::from_millis(300);
+/// The key of what isn't a client.
+const LISTENER: u64 = u64::MAX;
+
+/// Level-triggered: what is readable is told in each wait until it is read.
+struct Epoll {
+    epoll: OwnedFd,
+    events: Vec<epoll::Event>,
 }
 
-/// `conns` connections, one 64-byte message in flight on each, for `secs` after a 0.3 s warm-up.
-pub fn load(port: u16, conns: usize, secs: f64) -> Vec<(&'static str, f64)> {
-    let ep = epoll();
-    let mut socks = vec![];
-    for i in 0..conns {
-        // glommio binds for itself, a moment after the port is announced
-        let s = (0..200)
-            .find_map(|_| match TcpStream::connect(("127.0.0.1", port)) {
-                Ok(s) => Some(s),
-                Err(_) => {
-                    std::thread::sleep(Duration::from_millis(5));
-                    None
+impl Epoll {
+    fn new() -> Epoll {
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).unwrap();
+        Epoll { epoll, events: Vec::with_capacity(256) }
+    }
+
+    fn add(&self, source: impl AsFd, key: u64) {
+        let key = epoll::EventData::new_u64(key);
+        epoll::add(&self.epoll, source, key, epoll::EventFlags::IN).unwrap();
+    }
+
+    /// The keys of what is readable.
+    fn wait(&mut self) -> impl Iterator<Item = u64> {
+        self.events.clear();
+        epoll::wait(&self.epoll, spare_capacity(&mut self.events), None).unwrap();
+        self.events.iter().map(|event| event.data.u64())
+    }
+}
+
+/// A server may say its port a moment before it listens.
+fn connect(port: u16) -> TcpStream {
+    for _ in 0..200 {
+        if let Ok(stream) = TcpStream::connect(("127.0.0.1", port)) {
+            stream.set_nodelay(true).unwrap();
+            return stream;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    panic!("no server at port {port}");
+}
+
+struct Client {
+    stream: TcpStream,
+    asked: Instant,
+    /// How much of the answer has come.
+    got: usize,
+}
+
+impl Client {
+    fn ask(&mut self) {
+        (self.asked, self.got) = (Instant::now(), 0);
+        self.stream.write_all(&MESSAGE).unwrap();
+    }
+
+    /// Whether the answer is complete.
+    fn read(&mut self, buffer: &mut [u8]) -> bool {
+        match self.stream.read(buffer) {
+            Ok(0) => panic!("the server has closed"),
+            Ok(count) => self.got += count,
+            Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+        }
+        self.got >= MESSAGE.len()
+    }
+}
+
+/// `clients`, each with one message of 64 bytes on its way, for `seconds` after a warm-up.
+pub fn load(port: u16, clients: u64, seconds: u64) -> Figures {
+    let mut epoll = Epoll::new();
+    let connected = |key| {
+        let stream = connect(port);
+        stream.set_nonblocking(true).unwrap();
+        epoll.add(&stream, key);
+        Client { stream, asked: Instant::now(), got: 0 }
+    };
+    let mut clients: Vec<_> = (0..clients).map(connected).collect();
+    clients.iter_mut().for_each(Client::ask);
+    let start = Instant::now() + WARM_UP;
+    let end = start + Duration::from_secs(seconds);
+    let (mut took, mut requests) = (Vec::with_capacity(1 << 20), 0);
+    let mut buffer = [0; 1024];
+    let mut now = Instant::now();
+    while now < end {
+        for key in epoll.wait() {
+            let client = &mut clients[key as usize];
+            if client.read(&mut buffer) {
+                now = Instant::now();
+                requests += 1;
+                if now > start {
+                    took.push((now - client.asked).as_nanos() as f64 / 1e3);
                 }
-            })
-            .expect("no server");
-        s.set_nodelay(true).unwrap();
-        s.set_nonblocking(true).unwrap();
-        add(ep, s.as_raw_fd(), i as u64);
-        socks.push((s, Instant::now(), 0usize));
-    }
-    let msg = [7u8; MSG];
-    for (s, t, _) in &mut socks {
-        *t = Instant::now();
-        s.write_all(&msg).unwrap();
-    }
-    let warm = Instant::now() + Duration::from_millis(300);
-    let end = warm + Duration::from_secs_f64(secs);
-    let mut lat: Vec<u32> = Vec::with_capacity(4 << 20);
-    let mut evs = [libc::epoll_event { events: 0, u64: 0 }; 64];
-    let mut buf = [0u8; 1024];
-    loop {
-        let k = unsafe { libc::epoll_wait(ep, evs.as_mut_ptr(), 64, 1000) };
-        if k <= 0 {
-            panic!("server silent")
-        }
-        let mut now = Instant::now();
-        for e in &evs[..k as usize] {
-            let (s, t, got) = &mut socks[e.u64 as usize];
-            *got += match s.read(&mut buf) {
-                Ok(0) => panic!("server closed"),
-                Ok(n) => n,
-                Err(_) => continue,
-            };
-            if *got < MSG {
-                continue;
+                client.ask();
             }
-            *got = 0;
-            now = Instant::now();
-            if now > warm {
-                lat.push((now - *t).as_nanos() as u32);
-            }
-            *t = now;
-            s.write_all(&msg).unwrap();
-        }
-        if now > end {
-            break;
         }
     }
-    let n = lat.len();
-    lat.sort_unstable();
+    took.sort_by(f64::total_cmp);
     vec![
-        ("rps", n as f64 / secs),
-        ("p50_us", lat[n / 2] as f64 / 1e3),
-        ("p99_us", lat[n * 99 / 100] as f64 / 1e3),
+        ("requests", requests as f64),
+        ("requests/s", took.len() as f64 / (now - start).as_secs_f64()),
+        ("median us", took[took.len() / 2]),
+        ("99th centile us", took[took.len() * 99 / 100]),
     ]
 }
 
-/// Level-triggered epoll, no runtime at all.
-pub fn bare_server(l: TcpListener) {
-    l.set_nonblocking(true).unwrap();
-    let ep = epoll();
-    add(ep, l.as_raw_fd(), u64::MAX);
-    let mut socks: Vec<TcpStream> = vec![];
-    let mut evs = [libc::epoll_event { events: 0, u64: 0 }; 256];
-    let mut buf = [0u8; 1024];
+/// Serves without end.
+pub fn bare_server(listener: TcpListener) {
+    listener.set_nonblocking(true).unwrap();
+    let mut epoll = Epoll::new();
+    epoll.add(&listener, LISTENER);
+    let mut streams: Vec<Option<TcpStream>> = vec![];
+    let mut buffer = [0; 1024];
     loop {
-        let k = unsafe { libc::epoll_wait(ep, evs.as_mut_ptr(), 256, -1) }.max(0);
-        for e in &evs[..k as usize] {
-            if e.u64 == u64::MAX {
-                while let Ok((s, _)) = l.accept() {
-                    s.set_nodelay(true).unwrap();
-                    s.set_nonblocking(true).unwrap();
-                    add(ep, s.as_raw_fd(), socks.len() as u64);
-                    socks.push(s);
-                }
-            } else {
-                let s = &mut socks[e.u64 as usize];
-                match s.read(&mut buf) {
-                    Ok(n) if n > 0 => {
-                        let _ = s.write(&buf[..n]);
-                    }
-                    Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {}
-                    _ => unsafe {
-                        libc::epoll_ctl(
-                            ep,
-                            libc::EPOLL_CTL_DEL,
-                            s.as_raw_fd(),
-                            std::ptr::null_mut(),
-                        );
-                    },
+        let mut connected = false;
+        for key in epoll.wait() {
+            if key == LISTENER {
+                connected = true;
+            } else if let Some(stream) = &mut streams[key as usize] {
+                if !answer(stream, &mut buffer) {
+                    streams[key as usize] = None;
                 }
             }
         }
+        if connected {
+            accept(&listener, &epoll, &mut streams);
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, epoll: &Epoll, streams: &mut Vec<Option<TcpStream>>) {
+    while let Ok((stream, _)) = listener.accept() {
+        stream.set_nodelay(true).unwrap();
+        stream.set_nonblocking(true).unwrap();
+        epoll.add(&stream, streams.len() as u64);
+        streams.push(Some(stream));
+    }
+}
+
+/// Sends back what has come. False when the client has gone.
+fn answer(stream: &mut TcpStream, buffer: &mut [u8]) -> bool {
+    match stream.read(buffer) {
+        Ok(0) => false,
+        Ok(count) => stream.write_all(&buffer[..count]).is_ok(),
+        Err(error) => error.kind() == ErrorKind::WouldBlock,
     }
 }

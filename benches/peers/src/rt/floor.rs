@@ -2,12 +2,14 @@
 //! no cancellation, no names. One block with a plain reference count for each task. It keeps
 //! asyncio's rules: the ready queue runs in rounds, and who awaits a task is woken by a callback
 //! on that queue.
+//!
+//! Its wakers are not `Sync`: whoever would wake from another thread breaks it.
 
-use super::Rt;
 use std::{
-    cell::{Cell, RefCell, UnsafeCell},
+    cell::{Cell, RefCell},
     collections::VecDeque,
     future::Future,
+    mem::ManuallyDrop,
     net::TcpListener,
     pin::Pin,
     rc::Rc,
@@ -15,191 +17,223 @@ use std::{
     time::Instant,
 };
 
-/// An `Rc` queue: what a single-threaded program needs of a channel.
-pub struct LocalChan<T> {
-    q: RefCell<VecDeque<T>>,
-    w: RefCell<Option<Waker>>,
-}
+use super::{Rt, wake_self};
 
-/// A task as one heap block: future, result, waiter and a plain (not atomic) reference count.
-/// The cheapest shape found here that still has sound, clonable wakers on its own thread.
+pub struct Floor;
+
+/// A task. Its future is never moved while it is in here.
 struct Block<F: Future> {
     queued: Cell<bool>,
-    fut: UnsafeCell<Option<F>>,
-    out: Cell<Option<F::Output>>,
+    future: RefCell<Option<F>>,
+    value: Cell<Option<F::Output>>,
     waiter: Cell<Option<Waker>>,
 }
+
 trait Step {
     fn step(self: Rc<Self>);
 }
-pub trait Out<T> {
-    fn take(&self, w: &Waker) -> Option<T>;
+
+trait Joined<T> {
+    /// The task's value, or the waker kept for when there is one.
+    fn poll_value(&self, waker: &Waker) -> Poll<T>;
 }
-enum Entry {
+
+enum Ready {
     Step(Rc<dyn Step>),
     Callback(Waker),
 }
-struct RcQueue(UnsafeCell<VecDeque<Entry>>);
-thread_local!(static RQ: RcQueue = const { RcQueue(UnsafeCell::new(VecDeque::new())) });
-fn push(r: Entry) {
-    // Safety: single-threaded; the reference ends with the statement.
-    RQ.with(|q| unsafe { (*q.0.get()).push_back(r) })
+
+thread_local!(static READY: RefCell<VecDeque<Ready>> = const { RefCell::new(VecDeque::new()) });
+
+fn schedule(ready: Ready) {
+    READY.with_borrow_mut(|queue| queue.push_back(ready))
+}
+
+/// Runs what is ready now, and none of what that makes ready. Returns how much it was.
+fn run_round() -> usize {
+    let round = READY.with_borrow(VecDeque::len);
+    for _ in 0..round {
+        match READY.with_borrow_mut(VecDeque::pop_front) {
+            Some(Ready::Step(task)) => task.step(),
+            Some(Ready::Callback(waker)) => waker.wake(),
+            None => unreachable!("only a round takes from the queue"),
+        }
+    }
+    round
 }
 
 impl<F: Future + 'static> Block<F> {
-    const VT: RawWakerVTable =
-        RawWakerVTable::new(Self::clone_w, Self::wake_w, Self::wake_ref, Self::drop_w);
-    unsafe fn clone_w(p: *const ()) -> RawWaker {
-        unsafe { Rc::increment_strong_count(p as *const Self) };
-        RawWaker::new(p, &Self::VT)
+    const WAKER: RawWakerVTable =
+        RawWakerVTable::new(Self::clone_waker, Self::wake, Self::wake_by_ref, Self::drop_waker);
+
+    // SAFETY of these four: the pointer is from `Rc::into_raw` or borrowed from one that lives,
+    // and all happens on one thread.
+
+    unsafe fn clone_waker(task: *const ()) -> RawWaker {
+        unsafe { Rc::increment_strong_count(task.cast::<Self>()) };
+        RawWaker::new(task, &Self::WAKER)
     }
-    unsafe fn wake_w(p: *const ()) {
-        let rc = unsafe { Rc::from_raw(p as *const Self) };
-        if !rc.queued.replace(true) {
-            push(Entry::Step(rc))
+
+    unsafe fn wake(task: *const ()) {
+        unsafe { Rc::from_raw(task.cast::<Self>()) }.woken()
+    }
+
+    unsafe fn wake_by_ref(task: *const ()) {
+        ManuallyDrop::new(unsafe { Rc::from_raw(task.cast::<Self>()) }).woken()
+    }
+
+    unsafe fn drop_waker(task: *const ()) {
+        drop(unsafe { Rc::from_raw(task.cast::<Self>()) })
+    }
+
+    fn woken(self: &Rc<Self>) {
+        if !self.queued.replace(true) {
+            schedule(Ready::Step(self.clone()))
         }
-    }
-    unsafe fn wake_ref(p: *const ()) {
-        let rc = std::mem::ManuallyDrop::new(unsafe { Rc::from_raw(p as *const Self) });
-        if !rc.queued.replace(true) {
-            push(Entry::Step((*rc).clone()))
-        }
-    }
-    unsafe fn drop_w(p: *const ()) {
-        drop(unsafe { Rc::from_raw(p as *const Self) })
     }
 }
+
 impl<F: Future + 'static> Step for Block<F> {
     fn step(self: Rc<Self>) {
         self.queued.set(false);
-        // Safety: a step never runs inside another of the same task (one thread, one loop).
-        let slot = unsafe { &mut *self.fut.get() };
-        let Some(fut) = slot else { return };
-        let w = std::mem::ManuallyDrop::new(unsafe {
-            Waker::from_raw(RawWaker::new(Rc::as_ptr(&self) as *const (), &Self::VT))
-        });
-        if let Poll::Ready(v) =
-            unsafe { Pin::new_unchecked(fut) }.poll(&mut Context::from_waker(&w))
-        {
-            *slot = None;
-            self.out.set(Some(v));
-            if let Some(w) = self.waiter.take() {
-                push(Entry::Callback(w))
+        let mut place = self.future.borrow_mut();
+        let Some(future) = place.as_mut() else { return };
+        let raw = RawWaker::new(Rc::as_ptr(&self).cast(), &Self::WAKER);
+        // SAFETY: `self` outlives the waker, which isn't dropped.
+        let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
+        // SAFETY: it is in an `Rc`, and leaves its place only to be dropped there.
+        let future = unsafe { Pin::new_unchecked(future) };
+        if let Poll::Ready(value) = future.poll(&mut Context::from_waker(&waker)) {
+            *place = None;
+            self.value.set(Some(value));
+            if let Some(waiter) = self.waiter.take() {
+                schedule(Ready::Callback(waiter))
             }
         }
     }
 }
-impl<F: Future + 'static> Out<F::Output> for Block<F> {
-    fn take(&self, w: &Waker) -> Option<F::Output> {
-        let v = self.out.take();
-        if v.is_none() {
-            self.waiter.set(Some(w.clone()));
-        }
-        v
-    }
-}
-pub struct RcJoin<T>(Rc<dyn Out<T>>);
-impl<T> Future for RcJoin<T> {
-    type Output = T;
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        match self.0.take(cx.waker()) {
-            Some(v) => Poll::Ready(v),
-            None => Poll::Pending,
+
+impl<F: Future + 'static> Joined<F::Output> for Block<F> {
+    fn poll_value(&self, waker: &Waker) -> Poll<F::Output> {
+        match self.value.take() {
+            Some(value) => Poll::Ready(value),
+            None => {
+                self.waiter.set(Some(waker.clone()));
+                Poll::Pending
+            }
         }
     }
 }
 
-pub struct Floor;
+pub struct Join<T>(Rc<dyn Joined<T>>);
+
+impl<T> Future for Join<T> {
+    type Output = T;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        self.0.poll_value(cx.waker())
+    }
+}
+
+/// What a single-threaded program needs of a channel.
+pub struct Channel<T> {
+    values: RefCell<VecDeque<T>>,
+    waiter: Cell<Option<Waker>>,
+}
 
 impl Rt for Floor {
     type H = ();
-    type Join<T: Clone + 'static> = RcJoin<T>;
-    type Tx<T: 'static> = Rc<LocalChan<T>>;
-    type Rx<T: 'static> = Rc<LocalChan<T>>;
+    type Join<T: Clone + 'static> = Join<T>;
+    type Tx<T: 'static> = Rc<Channel<T>>;
+    type Rx<T: 'static> = Rc<Channel<T>>;
     const CAN_CANCEL: bool = false;
     const HAS_TIMERS: bool = false;
     const HAS_ECHO: bool = false;
 
-    fn run<F, Fut>(f: F) -> Fut::Output
+    fn run<F, Fut>(main: F) -> Fut::Output
     where
         F: FnOnce(()) -> Fut,
         Fut: Future + 'static,
         Fut::Output: Clone + 'static,
     {
-        let root = Self::spawn((), f(()));
+        let main = Self::spawn((), main(()));
         loop {
-            let n = RQ.with(|q| unsafe { (*q.0.get()).len() });
-            for _ in 0..n {
-                match RQ.with(|q| unsafe { (*q.0.get()).pop_front() }) {
-                    Some(Entry::Step(t)) => t.step(),
-                    Some(Entry::Callback(w)) => w.wake(),
-                    None => break,
-                }
+            assert_ne!(run_round(), 0, "nothing could ever happen again");
+            if let Poll::Ready(value) = main.0.poll_value(Waker::noop()) {
+                return value;
             }
-            if let Some(v) = root.0.take(Waker::noop()) {
-                return v;
-            }
-            assert!(RQ.with(|q| unsafe { !(*q.0.get()).is_empty() }), "deadlock");
         }
     }
-    fn spawn<F>(_: (), fut: F) -> RcJoin<F::Output>
+
+    fn spawn<F>(_: (), future: F) -> Join<F::Output>
     where
         F: Future + 'static,
         F::Output: Clone + 'static,
     {
-        let b = Rc::new(Block {
+        let task = Rc::new(Block {
             queued: Cell::new(true),
-            fut: UnsafeCell::new(Some(fut)),
-            out: Cell::new(None),
+            future: RefCell::new(Some(future)),
+            value: Cell::new(None),
             waiter: Cell::new(None),
         });
-        push(Entry::Step(b.clone()));
-        RcJoin(b)
+        schedule(Ready::Step(task.clone()));
+        Join(task)
     }
-    fn cancel<T: Clone + 'static>(_: RcJoin<T>) {}
-    fn detach<T: Clone + 'static>(j: RcJoin<T>) {
-        std::mem::forget(j) // a parked task here has no other owner
+
+    fn cancel<T: Clone + 'static>(_: Join<T>) {
+        unimplemented!()
     }
+
+    fn detach<T: Clone + 'static>(task: Join<T>) {
+        // Nothing else holds a task that is parked.
+        std::mem::forget(task)
+    }
+
     fn sleep_until(_: (), _: Instant) -> impl Future<Output = ()> + 'static {
         async { unimplemented!() }
     }
-    async fn echo(_: (), _: TcpListener) {
-        unimplemented!()
-    }
+
     fn channel<T: 'static>() -> (Self::Tx<T>, Self::Rx<T>) {
-        let c = Rc::new(LocalChan { q: Default::default(), w: Default::default() });
-        (c.clone(), c)
+        let channel = Rc::new(Channel { values: RefCell::default(), waiter: Cell::default() });
+        (channel.clone(), channel)
     }
-    fn send<T: 'static>(tx: &Self::Tx<T>, v: T) {
-        tx.q.borrow_mut().push_back(v);
-        if let Some(w) = tx.w.borrow_mut().take() {
-            w.wake()
+
+    fn send<T: 'static>(to: &Self::Tx<T>, value: T) {
+        to.values.borrow_mut().push_back(value);
+        if let Some(waiter) = to.waiter.take() {
+            waiter.wake()
         }
     }
-    async fn recv<T: 'static>(rx: &mut Self::Rx<T>) -> T {
-        std::future::poll_fn(|cx| match rx.q.borrow_mut().pop_front() {
-            Some(v) => Poll::Ready(v),
+
+    async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T {
+        std::future::poll_fn(|cx| match from.values.borrow_mut().pop_front() {
+            Some(value) => Poll::Ready(value),
             None => {
-                *rx.w.borrow_mut() = Some(cx.waker().clone());
+                from.waiter.set(Some(cx.waker().clone()));
                 Poll::Pending
             }
         })
         .await
     }
-    /// As a ResultStreamer would: the result goes to one queue when its task ends.
+
+    /// Each task's end goes to one queue.
     async fn stream_results(_: (), n: u64) -> u64 {
-        let (tx, mut rx) = Self::channel::<u64>();
+        let (to, mut from) = Self::channel::<u64>();
         for i in 0..n {
-            let tx = tx.clone();
+            let to = to.clone();
             Self::spawn((), async move {
-                super::generic_yield().await;
-                Self::send(&tx, i);
+                wake_self().await;
+                Self::send(&to, i);
             });
         }
-        let mut acc = 0;
+        let mut sum = 0;
         for _ in 0..n {
-            acc += Self::recv(&mut rx).await;
+            sum += Self::recv(&mut from).await;
         }
-        acc
+        sum
+    }
+
+    async fn echo(_: (), _: TcpListener) {
+        unimplemented!()
     }
 }

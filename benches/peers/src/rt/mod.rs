@@ -1,5 +1,27 @@
-//! One contender = one implementation of [`Rt`]. To add a runtime: write a module here that
-//! implements the trait, then add one line to [`with_rt!`] and [`NAMES`]. Nothing else changes.
+//! Who takes part: one module and one `impl Rt` for each, and a line in [`CONTENDERS`].
+
+mod callsoon;
+#[cfg(feature = "compio")]
+mod compio;
+mod floor;
+mod futures;
+#[cfg(feature = "glommio")]
+mod glommio;
+#[cfg(feature = "monoio")]
+mod monoio;
+mod smol;
+mod threads;
+mod tokio;
+
+use std::{
+    cell::Cell,
+    future::{Future, IntoFuture, poll_fn},
+    net::TcpListener,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
 use futures_channel::oneshot;
 use futures_util::{
@@ -7,31 +29,49 @@ use futures_util::{
     future::{Either, select},
     stream::FuturesUnordered,
 };
-use std::{
-    cell::Cell,
-    future::{Future, IntoFuture, poll_fn},
-    net::TcpListener,
-    pin::{Pin, pin},
-    rc::Rc,
-    task::Poll,
-    time::{Duration, Instant},
+
+use crate::{
+    measure::{Figures, Repeat},
+    work,
 };
 
-pub mod callsoon_rt;
-#[cfg(feature = "compio")]
-pub mod compio_rt;
-pub mod floor;
-#[cfg(feature = "glommio")]
-pub mod glommio_rt;
-pub mod localpool;
-#[cfg(feature = "monoio")]
-pub mod monoio_rt;
-pub mod smol_rt;
-pub mod tokio_rt;
+/// A contender that has been chosen by its name.
+pub struct Contender {
+    pub name: &'static str,
+    /// Runs a workload with so many of what it is about; nothing where the contender can't.
+    pub work: fn(&str, u64, Repeat) -> Option<Figures>,
+    /// Serves echo without end, where the contender can.
+    pub serve: Option<fn(TcpListener)>,
+}
 
-/// The few things every workload is written in. `H` is whatever `spawn` needs (often `()`).
+const fn contender<R: Rt>(name: &'static str) -> Contender {
+    let serve: fn(TcpListener) = |listener| R::run(move |h| R::echo(h, listener));
+    Contender { name, work: work::run::<R>, serve: if R::HAS_ECHO { Some(serve) } else { None } }
+}
+
+pub const CONTENDERS: &[Contender] = &[
+    contender::<callsoon::Callsoon<false>>("callsoon"),
+    contender::<callsoon::Callsoon<true>>("callsoon-hp"),
+    contender::<tokio::LocalSet>("tokio-localset"),
+    contender::<tokio::LocalRuntime>("tokio-localrt"),
+    contender::<smol::Local>("smol-local"),
+    contender::<smol::Static>("smol-static"),
+    contender::<futures::LocalPool>("localpool"),
+    #[cfg(feature = "monoio")]
+    contender::<monoio::Monoio<true>>("monoio"),
+    #[cfg(feature = "monoio")]
+    contender::<monoio::Monoio<false>>("monoio-epoll"),
+    #[cfg(feature = "compio")]
+    contender::<compio::Compio>("compio"),
+    #[cfg(feature = "glommio")]
+    contender::<glommio::Glommio>("glommio"),
+    contender::<floor::Floor>("floor"),
+];
+
+/// What the workloads are written in.
 #[allow(async_fn_in_trait)]
 pub trait Rt: Sized + 'static {
+    /// What it takes to spawn.
     type H: Copy + 'static;
     type Join<T: Clone + 'static>: IntoFuture<Output = T> + 'static;
     type Tx<T: 'static>: 'static;
@@ -39,65 +79,40 @@ pub trait Rt: Sized + 'static {
 
     const CAN_CANCEL: bool = true;
     const HAS_TIMERS: bool = true;
-    const HAS_CHANNEL: bool = true;
     const HAS_CALL_SOON: bool = false;
     const HAS_OFFLOAD: bool = false;
     const HAS_ECHO: bool = true;
-    /// A task that wakes itself goes to the back of the queue (monoio: to the front).
+    /// A task that wakes itself goes to the back of the queue.
     const FAIR_YIELD: bool = true;
 
-    /// Start the runtime, run `f(handle)` to its end on this thread.
-    fn run<F, Fut>(f: F) -> Fut::Output
+    /// Starts the runtime and runs `main` to its end on this thread.
+    fn run<F, Fut>(main: F) -> Fut::Output
     where
         F: FnOnce(Self::H) -> Fut,
         Fut: Future + 'static,
         Fut::Output: Clone + 'static;
 
-    fn spawn<F>(h: Self::H, fut: F) -> Self::Join<F::Output>
+    fn spawn<F>(h: Self::H, future: F) -> Self::Join<F::Output>
     where
         F: Future + 'static,
         F::Output: Clone + 'static;
 
-    /// Cancel the task behind a handle (drop it, abort it).
-    fn cancel<T: Clone + 'static>(join: Self::Join<T>);
+    /// Cancels a task, in the runtime's own way.
+    fn cancel<T: Clone + 'static>(task: Self::Join<T>);
 
-    /// Keep the task running without its handle.
-    fn detach<T: Clone + 'static>(join: Self::Join<T>);
+    /// Lets a task run on without its handle.
+    fn detach<T: Clone + 'static>(task: Self::Join<T>);
 
     fn sleep_until(h: Self::H, at: Instant) -> impl Future<Output = ()> + 'static;
 
+    /// A channel without bound.
     fn channel<T: 'static>() -> (Self::Tx<T>, Self::Rx<T>);
-    fn send<T: 'static>(tx: &Self::Tx<T>, v: T);
-    fn recv<T: 'static>(rx: &mut Self::Rx<T>) -> impl Future<Output = T>;
+    fn send<T: 'static>(to: &Self::Tx<T>, value: T);
+    async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T;
 
-    /// What the runtime's own documentation offers as a yield.
-    fn native_yield() -> impl Future<Output = ()> {
-        generic_yield()
-    }
-
-    /// Submit now, resolve with the result computed on a worker thread.
-    fn offload(
-        _h: Self::H,
-        _job: impl FnOnce() -> u64 + Send + 'static,
-    ) -> impl Future<Output = u64> + 'static {
-        async { unimplemented!() }
-    }
-
-    /// Spawn `n` tasks that yield once, add up their results as they finish.
-    async fn stream_results(h: Self::H, n: u64) -> u64 {
-        let mut set = FuturesUnordered::new();
-        for i in 0..n {
-            let task = Self::spawn(h, async move {
-                generic_yield().await;
-                i
-            });
-            set.push(task.into_future());
-        }
-        let mut acc = 0;
-        while let Some(v) = set.next().await {
-            acc += v;
-        }
-        acc
+    /// What the runtime offers to give way.
+    fn give_way() -> impl Future<Output = ()> + 'static {
+        wake_self()
     }
 
     /// Timers that are in no task: started now, cancelled when they are dropped.
@@ -127,66 +142,73 @@ pub trait Rt: Sized + 'static {
         })
     }
 
-    /// A task that yields once and returns `i`, raced against ten seconds.
+    /// A task that gives way once and returns `i`, with a limit of ten seconds.
     async fn with_timeout(h: Self::H, i: u64) -> u64 {
         let limit = pin!(Self::sleep_until(h, Instant::now() + Duration::from_secs(10)));
         let task = Self::spawn(h, async move {
-            generic_yield().await;
+            wake_self().await;
             i
         });
         match select(pin!(task.into_future()), limit).await {
             Either::Left((value, _)) => value,
-            Either::Right(_) => panic!("timed out"),
+            Either::Right(_) => panic!("ten seconds have passed"),
         }
+    }
+
+    /// The sum of what `n` tasks return that give way once, added up as they finish.
+    async fn stream_results(h: Self::H, n: u64) -> u64 {
+        let mut tasks: FuturesUnordered<_> = (0..n)
+            .map(|i| {
+                let task = Self::spawn(h, async move {
+                    wake_self().await;
+                    i
+                });
+                task.into_future()
+            })
+            .collect();
+        let mut sum = 0;
+        while let Some(value) = tasks.next().await {
+            sum += value;
+        }
+        sum
     }
 
     /// `n` tasks, of which the i-th ends i turns later, held until all are over.
     async fn hold(h: Self::H, n: u64) {
-        let mut held = FuturesUnordered::new();
-        let gates: Vec<_> = (0..n)
+        let (gates, tasks): (Vec<_>, FuturesUnordered<_>) = (0..n)
             .map(|_| {
                 let (open, gate) = oneshot::channel::<()>();
-                held.push(Self::spawn(h, async move { gate.await.unwrap() }).into_future());
-                open
+                (open, Self::spawn(h, async move { gate.await.unwrap() }).into_future())
             })
-            .collect();
+            .unzip();
         Self::detach(Self::spawn(h, async move {
-            for gate in gates {
-                gate.send(()).unwrap();
-                generic_yield().await;
+            for open in gates {
+                open.send(()).unwrap();
+                wake_self().await;
             }
         }));
-        while held.next().await.is_some() {}
+        assert_eq!(tasks.count().await as u64, n);
     }
 
-    /// `n` callbacks, each called once, and the call that ends the wait.
+    /// `n` callbacks, and one more that ends the wait for them.
     async fn call_soon(_h: Self::H, _n: u64) {
         unimplemented!()
     }
 
-    /// Serve 64-byte-message echo on every connection, for ever.
+    /// Has the threads there before the first [`offload`](Rt::offload).
+    async fn start_threads(_h: Self::H) {}
+
+    /// Has `job` done by a thread, from now on; the future is its answer.
+    fn offload(
+        _h: Self::H,
+        _job: impl FnOnce() -> u64 + Send + 'static,
+    ) -> impl Future<Output = u64> + 'static {
+        async { unimplemented!() }
+    }
+
+    /// Sends back whatever comes on any connection, without end.
     async fn echo(h: Self::H, listener: TcpListener);
 }
-
-/// The channel of a runtime that has none of its own.
-#[cfg(any(feature = "compio", feature = "glommio"))]
-macro_rules! futures_mpsc {
-    () => {
-        type Tx<T: 'static> = futures_channel::mpsc::UnboundedSender<T>;
-        type Rx<T: 'static> = futures_channel::mpsc::UnboundedReceiver<T>;
-        fn channel<T: 'static>() -> (Self::Tx<T>, Self::Rx<T>) {
-            futures_channel::mpsc::unbounded()
-        }
-        fn send<T: 'static>(tx: &Self::Tx<T>, v: T) {
-            let _ = tx.unbounded_send(v);
-        }
-        async fn recv<T: 'static>(rx: &mut Self::Rx<T>) -> T {
-            futures_util::StreamExt::next(rx).await.unwrap()
-        }
-    };
-}
-#[cfg(any(feature = "compio", feature = "glommio"))]
-pub(crate) use futures_mpsc;
 
 /// What [`Rt::start_timers`] gives.
 #[allow(async_fn_in_trait)]
@@ -205,106 +227,24 @@ impl<F: Future<Output = ()>> Timers for Boxed<F> {
     }
 }
 
-/// Wake yourself and return Pending once: the same code for every runtime.
-pub fn generic_yield() -> impl Future<Output = ()> {
-    struct Y(bool);
-    impl Future for Y {
-        type Output = ();
-        fn poll(mut self: Pin<&mut Self>, cx: &mut std::task::Context<'_>) -> Poll<()> {
-            if self.0 {
-                return Poll::Ready(());
-            }
-            self.0 = true;
-            cx.waker().wake_by_ref();
-            Poll::Pending
+/// Wakes its own task and gives way once: the same for every runtime.
+pub fn wake_self() -> impl Future<Output = ()> {
+    WakeSelf { woken: false }
+}
+
+struct WakeSelf {
+    woken: bool,
+}
+
+impl Future for WakeSelf {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.woken {
+            return Poll::Ready(());
         }
+        self.woken = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
-    Y(false)
-}
-
-pub const NAMES: &[&str] = &[
-    "callsoon",
-    "callsoon-hp",
-    "tokio-localset",
-    "tokio-localrt",
-    "smol-local",
-    "smol-static",
-    "localpool",
-    "floor",
-    #[cfg(feature = "monoio")]
-    "monoio",
-    #[cfg(feature = "monoio")]
-    "monoio-legacy",
-    #[cfg(feature = "compio")]
-    "compio",
-    #[cfg(feature = "glommio")]
-    "glommio",
-];
-
-#[macro_export]
-macro_rules! with_rt {
-    ($name:expr, $R:ident => $body:expr) => {
-        match $name {
-            "callsoon" => {
-                type $R = $crate::rt::callsoon_rt::Callsoon<false>;
-                $body
-            }
-            "callsoon-hp" => {
-                type $R = $crate::rt::callsoon_rt::Callsoon<true>;
-                $body
-            }
-            "tokio-localset" => {
-                type $R = $crate::rt::tokio_rt::LocalSetRt;
-                $body
-            }
-            "tokio-localrt" => {
-                type $R = $crate::rt::tokio_rt::LocalRuntimeRt;
-                $body
-            }
-            "smol-local" => {
-                type $R = $crate::rt::smol_rt::SmolLocal;
-                $body
-            }
-            "smol-static" => {
-                type $R = $crate::rt::smol_rt::SmolStatic;
-                $body
-            }
-            "localpool" => {
-                type $R = $crate::rt::localpool::Pool;
-                $body
-            }
-            "floor" => {
-                type $R = $crate::rt::floor::Floor;
-                $body
-            }
-            #[cfg(feature = "monoio")]
-            "monoio" => {
-                type $R = $crate::rt::monoio_rt::Monoio<true>;
-                $body
-            }
-            #[cfg(feature = "monoio")]
-            "monoio-legacy" => {
-                type $R = $crate::rt::monoio_rt::Monoio<false>;
-                $body
-            }
-            #[cfg(feature = "compio")]
-            "compio" => {
-                type $R = $crate::rt::compio_rt::Compio;
-                $body
-            }
-            #[cfg(feature = "glommio")]
-            "glommio" => {
-                type $R = $crate::rt::glommio_rt::Glommio;
-                $body
-            }
-            other => {
-                eprintln!("unknown contender {other}");
-                std::process::exit(2)
-            }
-        }
-    };
-}
-
-pub fn workers() -> usize {
-    std::env::var("PEERS_WORKERS").ok().and_then(|v| v.parse().ok()).unwrap_or(1)
 }

@@ -1,9 +1,7 @@
-//! This crate: its asyncio floor, and with `HELPERS` the Photons helpers on it.
-use super::{Rt, Timers};
-use callsoon::helpers as hp;
-use callsoon::{Await, LoopFuture, Queue, Task, TaskGroup, TimerHandle};
+//! callsoon: what it has of asyncio, and what it has of Photons.
+
 use std::{
-    cell::Cell,
+    cell::{Cell, RefCell},
     future::{Future, IntoFuture},
     net::TcpListener,
     pin::Pin,
@@ -12,17 +10,29 @@ use std::{
     time::{Duration, Instant},
 };
 
+use callsoon::{
+    Await, LoopFuture, Queue, Task, TaskGroup, ThreadPoolExecutor, TimerHandle, helpers as hp,
+};
+use pin_project_lite::pin_project;
+
+use super::{Rt, Timers, threads};
+
+/// With `HELPERS`, whatever can be done by a Photons helper is.
 pub struct Callsoon<const HELPERS: bool>;
 
-/// A future of a value as one of a result: no larger than the future itself.
-struct Fine<F>(F);
+pin_project! {
+    /// A future of a value as one of a result, and no larger than it.
+    struct Fine<F> {
+        #[pin]
+        future: F,
+    }
+}
 
 impl<F: Future> Future for Fine<F> {
     type Output = callsoon::Result<F::Output>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        // SAFETY: the field is pinned with the whole, which is never moved out of.
-        unsafe { self.map_unchecked_mut(|fine| &mut fine.0) }.poll(cx).map(Ok)
+        self.project().future.poll(cx).map(Ok)
     }
 }
 
@@ -75,6 +85,25 @@ impl Drop for CallLater {
     }
 }
 
+enum Threads {
+    Executor(ThreadPoolExecutor),
+    Queue(hp::ThreadToAsyncQueue<()>),
+}
+
+thread_local!(static THREADS: RefCell<Option<Threads>> = const { RefCell::new(None) });
+
+impl Threads {
+    async fn start<const HELPERS: bool>(number: usize) -> callsoon::Result<Threads> {
+        if !HELPERS {
+            return Ok(Threads::Executor(ThreadPoolExecutor::new(number)?));
+        }
+        let stop = hp::create_future::<()>()?;
+        let queue = hp::ThreadToAsyncQueue::builder(()).num_threads(number).build(&stop)?;
+        queue.start().await?;
+        Ok(Threads::Queue(queue))
+    }
+}
+
 async fn yield_and_return(i: u64) -> callsoon::Result<u64> {
     callsoon::yield_now().await?;
     Ok(i)
@@ -85,43 +114,51 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
     type Join<T: Clone + 'static> = Join<T>;
     type Tx<T: 'static> = Queue<T>;
     type Rx<T: 'static> = Queue<T>;
+    const HAS_OFFLOAD: bool = true;
     const HAS_CALL_SOON: bool = true;
     const HAS_ECHO: bool = false;
 
-    fn run<F, Fut>(f: F) -> Fut::Output
+    fn run<F, Fut>(main: F) -> Fut::Output
     where
         F: FnOnce(()) -> Fut,
         Fut: Future + 'static,
         Fut::Output: Clone + 'static,
     {
-        callsoon::run(Fine(f(()))).unwrap()
+        callsoon::run(Fine { future: main(()) }).unwrap()
     }
-    fn spawn<F>(_: (), fut: F) -> Join<F::Output>
+
+    fn spawn<F>(_: (), future: F) -> Join<F::Output>
     where
         F: Future + 'static,
         F::Output: Clone + 'static,
     {
-        Join(callsoon::create_task(Fine(fut)).unwrap())
+        Join(callsoon::create_task(Fine { future }).unwrap())
     }
-    fn cancel<T: Clone + 'static>(join: Join<T>) {
-        join.0.cancel();
+
+    fn cancel<T: Clone + 'static>(task: Join<T>) {
+        task.0.cancel();
     }
+
     fn detach<T: Clone + 'static>(_: Join<T>) {}
     fn sleep_until(_: (), at: Instant) -> impl Future<Output = ()> + 'static {
         async move { callsoon::sleep(until(at)).await.unwrap() }
     }
+
     fn channel<T: 'static>() -> (Queue<T>, Queue<T>) {
         let queue = Queue::new(0);
         (queue.clone(), queue)
     }
-    fn send<T: 'static>(tx: &Queue<T>, v: T) {
-        tx.put_nowait(v).unwrap()
+
+    fn send<T: 'static>(to: &Queue<T>, value: T) {
+        to.put_nowait(value).unwrap()
     }
-    async fn recv<T: 'static>(rx: &mut Queue<T>) -> T {
-        rx.get().await.unwrap()
+
+    async fn recv<T: 'static>(from: &mut Queue<T>) -> T {
+        from.get().await.unwrap()
     }
-    async fn native_yield() {
-        callsoon::yield_now().await.unwrap()
+
+    fn give_way() -> impl Future<Output = ()> + 'static {
+        async { callsoon::yield_now().await.unwrap() }
     }
 
     async fn start_timers(_: (), n: u64, due: impl Iterator<Item = Instant>) -> impl Timers {
@@ -234,6 +271,26 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
         on.call_soon(move || end.set_result(())).unwrap();
         done.await.unwrap();
         assert_eq!(called.get(), n);
+    }
+
+    async fn start_threads(_: ()) {
+        let threads = Threads::start::<HELPERS>(threads::number()).await.unwrap();
+        THREADS.replace(Some(threads));
+    }
+
+    fn offload(
+        _: (),
+        job: impl FnOnce() -> u64 + Send + 'static,
+    ) -> impl Future<Output = u64> + 'static {
+        let answer = THREADS.with_borrow(|threads| match threads {
+            Some(Threads::Executor(executor)) => {
+                let on = callsoon::running_loop().unwrap();
+                on.run_in_executor(Some(executor), || Ok(job())).unwrap()
+            }
+            Some(Threads::Queue(queue)) => queue.request(|()| Ok(job())),
+            None => panic!("no threads were started"),
+        });
+        Value(answer.into_future())
     }
 
     async fn echo(_: (), _: TcpListener) {
