@@ -1,7 +1,7 @@
 """The same small program on each runtime: its size, its dependencies, how long it takes to build."""
 
-import os
-import shutil
+import re
+import resource
 import subprocess
 import tempfile
 import time
@@ -27,31 +27,40 @@ def dependencies(package):
     return len({line.split(" (")[0] for line in tree.stdout.splitlines() if line}) - 1
 
 
-def asleep(program):
-    """Its resident bytes and threads while it sleeps."""
-    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as running:
-        time.sleep(0.005)
-        status = Path(f"/proc/{running.pid}/status").read_text()
-        assert running.stdout.read() == "5\n", f"{program} doesn't do its work"
-    lines = dict(line.split(":", 1) for line in status.splitlines())
-    return int(lines["VmRSS"].split()[0]) * 1024, int(lines["Threads"])
+def running(program):
+    """The most that it holds in memory, and its threads."""
+    resident, threads = 0, 0
+    with subprocess.Popen([program], stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None:
+            status = Path(f"/proc/{process.pid}/status").read_text()
+            found = dict(re.findall(r"(VmRSS|Threads):\s+(\d+)", status))
+            resident = max(resident, int(found.get("VmRSS", 0)) * 1024)
+            threads = max(threads, int(found["Threads"]))
+            time.sleep(0.001)
+        assert process.stdout.read() == "5\n", f"{program} doesn't do its work"
+    return resident, threads
+
+
+def cpu_seconds():
+    """Of all processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def build(name):
     package = f"minimal-{name}"
-    target = tempfile.mkdtemp()
-    try:
-        start = time.monotonic()
-        cargo("build", "--release", "--quiet", "--offline", "--package", package, "--target-dir", target)
-        seconds = time.monotonic() - start
-        program = os.path.join(target, "release", package)
-        resident, threads = asleep(program)
+    with tempfile.TemporaryDirectory() as target:
+        start, cpu_start = time.monotonic(), cpu_seconds()
+        options = ["--release", "--quiet", "--offline", "--target-dir", target]
+        cargo("build", *options, "--package", package)
+        seconds, cpu = time.monotonic() - start, cpu_seconds() - cpu_start
+        program = Path(target, "release", package)
+        resident, threads = running(program)
         return {
-            "binary bytes": os.path.getsize(program), "crates": dependencies(package),
-            "cold build s": seconds, "resident bytes": resident, "threads": threads,
+            "binary bytes": program.stat().st_size, "crates": dependencies(package),
+            "cold build s": seconds, "of CPU time": cpu,
+            "resident bytes": resident, "threads": threads,
         }
-    finally:
-        shutil.rmtree(target)
 
 
 def take(rounds, contenders):

@@ -8,6 +8,7 @@ import matplotlib
 matplotlib.use("svg")
 # The same figures give the same file.
 matplotlib.rcParams["svg.hashsalt"] = "callsoon"
+matplotlib.rcParams["svg.fonttype"] = "none"
 from matplotlib import pyplot as plt  # noqa: E402
 
 OURS = {"callsoon": "black", "callsoon-hp": "crimson"}
@@ -28,7 +29,7 @@ def draw(plots, path):
             style = dict(linewidth=2.8, zorder=3) if ours else dict(linewidth=1, alpha=0.85)
             axis.plot(*zip(*points), marker="o", markersize=3.5, label=contender, color=colour, **style)
         axis.set(xscale="log", yscale="log", title=title, xlabel="N", ylabel="ns each")
-        axis.grid(which="both", alpha=0.2)
+        axis.grid(alpha=0.3)
         axis.legend(fontsize=6.5, ncols=2)
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})

@@ -65,24 +65,56 @@ def cell(figures, contender, column):
     samples = figures.of(contender, column)
     if not samples:
         return "-"
-    text = f"{number(figures.median(contender, column))} ({number(min(samples.values()))})"
+    text, least = number(figures.median(contender, column)), number(min(samples.values()))
+    if least != text:
+        text += f" ({least})"
     ours = figures.ours(column)
     ratio = ours and contender not in OURS and figures.ratio(ours, contender, column)
     return f"{text} ×{ratio:.2f}" if ratio else text
 
 
-def table(figures):
-    columns = figures.columns
-    lines = [
-        "| contender | " + " | ".join(map(heading, columns)) + " |",
-        "| --- |" + " ---: |" * len(columns),
-    ]
-    for contender in figures.contenders:
-        cells = (cell(figures, contender, column) for column in columns)
-        lines.append(f"| {contender} | " + " | ".join(cells) + " |")
+def markdown(headings, contenders, cells):
+    """A row for each contender; `cells` gives those of one."""
+    headings = list(headings)
+    lines = ["| contender | " + " | ".join(headings) + " |", "| --- |" + " ---: |" * len(headings)]
+    lines += (f"| {contender} | " + " | ".join(cells(contender)) + " |" for contender in contenders)
     return "\n".join(lines) + "\n"
 
 
+def by_size(figures):
+    """One figure at several sizes."""
+    columns = figures.columns
+
+    def cells(contender):
+        return (cell(figures, contender, column) for column in columns)
+
+    return markdown(map(heading, columns), figures.contenders, cells)
+
+
+def by_name(named):
+    """Several figures at one size."""
+    first = next(iter(named.values()))
+    [column] = first.columns
+
+    def cells(contender):
+        return (cell(figures, contender, column) for figures in named.values())
+
+    return markdown(named, first.contenders, cells)
+
+
+def of_workload(workload, groups):
+    """All that was measured of it."""
+    named = {name: figures for (of, name), figures in groups.items() if of == workload}
+    if len(named) > 1 and all(len(figures.columns) == 1 for figures in named.values()):
+        return by_name(named)
+    tables = (
+        by_size(figures) if name == "ns" else f"{name}:\n\n{by_size(figures)}"
+        for name, figures in named.items()
+    )
+    return "\n".join(tables)
+
+
 def of(rows):
-    groups = group(rows).items()
-    return "\n".join(f"### {key[0]} [{key[1]}]\n\n{table(figures)}" for key, figures in groups)
+    groups = group(rows)
+    workloads = dict.fromkeys(workload for workload, _ in groups)
+    return "\n".join(f"### {workload}\n\n{of_workload(workload, groups)}" for workload in workloads)

@@ -128,10 +128,10 @@ pub fn bare_server(listener: TcpListener) {
         for key in epoll.wait() {
             if key == LISTENER {
                 connected = true;
-            } else if let Some(stream) = &mut streams[key as usize] {
-                if !answer(stream, &mut buffer) {
-                    streams[key as usize] = None;
-                }
+            } else {
+                // Dropped where the client has gone, epoll's entry with it.
+                let stream = &mut streams[key as usize];
+                stream.take_if(|stream| !answer(stream, &mut buffer));
             }
         }
         if connected {
