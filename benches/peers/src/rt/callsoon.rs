@@ -3,7 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::{Future, IntoFuture},
-    net::TcpListener,
+    net,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll},
@@ -12,6 +12,7 @@ use std::{
 
 use callsoon::{
     Await, LoopFuture, Queue, Task, TaskGroup, ThreadPoolExecutor, TimerHandle, helpers as hp,
+    io::{TcpListener, TcpStream},
 };
 use pin_project_lite::pin_project;
 
@@ -104,6 +105,16 @@ impl Threads {
     }
 }
 
+async fn echo(stream: TcpStream) -> callsoon::Result<()> {
+    let mut buffer = [0; 1024];
+    loop {
+        match stream.read(&mut buffer).await {
+            Ok(count @ 1..) => stream.write_all(&buffer[..count]).await?,
+            _ => return Ok(()),
+        }
+    }
+}
+
 async fn yield_and_return(i: u64) -> callsoon::Result<u64> {
     callsoon::yield_now().await?;
     Ok(i)
@@ -116,7 +127,6 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
     type Rx<T: 'static> = Queue<T>;
     const HAS_OFFLOAD: bool = true;
     const HAS_CALL_SOON: bool = true;
-    const HAS_ECHO: bool = false;
 
     fn run<F, Fut>(main: F) -> Fut::Output
     where
@@ -293,7 +303,12 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
         Value(answer.into_future())
     }
 
-    async fn echo(_: (), _: TcpListener) {
-        unimplemented!()
+    async fn echo(_: (), listener: net::TcpListener) {
+        let listener = TcpListener::from(listener).unwrap();
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            callsoon::create_task(echo(stream)).unwrap();
+        }
     }
 }
