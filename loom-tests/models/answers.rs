@@ -11,7 +11,7 @@ use crate::ErrorKind;
 /// doesn't stall.
 #[test]
 fn answer_against_sleep() {
-    check("answer_against_sleep", Search::Preemptions(2), || {
+    check("answer_against_sleep", Search::All, || {
         let event_loop = event_loop();
         let future = event_loop.create_future();
         let answer = event_loop.answer_to(&future).unwrap();
@@ -24,7 +24,7 @@ fn answer_against_sleep() {
 /// An answer dropped on its thread, as by a panic: whoever waits is told.
 #[test]
 fn dropped_answer_against_sleep() {
-    check("dropped_answer_against_sleep", Search::Preemptions(2), || {
+    check("dropped_answer_against_sleep", Search::All, || {
         let event_loop = event_loop();
         let future = event_loop.create_future::<usize>();
         let answer = event_loop.answer_to(&future).unwrap();
@@ -38,7 +38,7 @@ fn dropped_answer_against_sleep() {
 /// still waits for what it is owed, and then has nothing left.
 #[test]
 fn answer_against_a_dropped_future() {
-    check("answer_against_a_dropped_future", Search::Preemptions(2), || {
+    check("answer_against_a_dropped_future", Search::Preemptions(4), || {
         let event_loop = event_loop();
         let future = event_loop.create_future::<usize>();
         let answer = event_loop.answer_to(&future).unwrap();
@@ -54,7 +54,7 @@ fn answer_against_a_dropped_future() {
 /// is dropped, uncalled, on the loop's thread.
 #[test]
 fn answer_against_close() {
-    check("answer_against_close", Search::Preemptions(3), || {
+    check("answer_against_close", Search::All, || {
         let event_loop = event_loop();
         let called = Rc::new(RefCell::new(false));
         let seen = called.clone();

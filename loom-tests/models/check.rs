@@ -26,9 +26,14 @@ pub(crate) fn check(name: &str, search: Search, model: impl Fn() + Sync + Send +
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = match search {
-        Search::All => None,
-        Search::Preemptions(bound) => Some(bound),
+    // To look further than a routine run has time for: MODEL_PREEMPTIONS=4, or `all`.
+    builder.preemption_bound = match std::env::var("MODEL_PREEMPTIONS").as_deref() {
+        Ok("all") => None,
+        Ok(bound) => Some(bound.parse().expect("a number, or `all`")),
+        Err(_) => match search {
+            Search::All => None,
+            Search::Preemptions(bound) => Some(bound),
+        },
     };
     builder.max_branches = 20_000;
     let bound = builder.preemption_bound;

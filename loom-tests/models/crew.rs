@@ -8,7 +8,7 @@ use crate::threads::Crew;
 /// the answer.
 #[test]
 fn leaving_against_waiting() {
-    check("leaving_against_waiting", Search::Preemptions(2), || {
+    check("leaving_against_waiting", Search::Preemptions(4), || {
         let event_loop = event_loop();
         let crew = Crew::default();
         for number in 0..size(2, 6) {
@@ -24,7 +24,7 @@ fn leaving_against_waiting() {
 /// A thread that panics leaves like any other.
 #[test]
 fn panic_against_waiting() {
-    check("panic_against_waiting", Search::Preemptions(2), || {
+    check("panic_against_waiting", Search::All, || {
         let event_loop = event_loop();
         let crew = Crew::default();
         crew.start("panics".to_owned(), || std::panic::resume_unwind(Box::new("on purpose")))

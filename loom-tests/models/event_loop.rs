@@ -14,7 +14,7 @@ use crate::{ErrorKind, running_loop};
 /// polled, parks, and the loop falls asleep: the task sees both.
 #[test]
 fn two_wakes_against_a_park() {
-    check("two_wakes_against_a_park", Search::Preemptions(2), || {
+    check("two_wakes_against_a_park", Search::Preemptions(3), || {
         let event_loop = event_loop();
         let events = Arc::new(AtomicUsize::new(0));
         // What is polled last is who is to be woken.
@@ -45,7 +45,7 @@ fn two_wakes_against_a_park() {
 /// which nobody woke, isn't polled.
 #[test]
 fn wake_against_the_reuse_of_a_place() {
-    check("wake_against_the_reuse_of_a_place", Search::Preemptions(2), || {
+    check("wake_against_the_reuse_of_a_place", Search::All, || {
         let event_loop = event_loop();
         let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
         let keep = kept.clone();
@@ -96,7 +96,7 @@ fn wake_against_the_reuse_of_a_place() {
 /// never runs, and its captures are dropped exactly once.
 #[test]
 fn call_against_close() {
-    check("call_against_close", Search::Preemptions(3), || {
+    check("call_against_close", Search::All, || {
         let event_loop = event_loop();
         let handle = event_loop.handle();
         let captured = Arc::new(AtomicUsize::new(0));
@@ -126,7 +126,7 @@ impl Drop for CountsDrop {
 /// thread, and those of one thread in their order.
 #[test]
 fn calls_against_a_running_loop() {
-    check("calls_against_a_running_loop", Search::Preemptions(2), || {
+    check("calls_against_a_running_loop", Search::Preemptions(4), || {
         let event_loop = event_loop();
         let (threads, calls) = (size(1, 4), size(2, 6));
         let seen = Arc::new(AtomicUsize::new(0));

@@ -9,7 +9,7 @@ use crate::sync::{Arc, AtomicUsize, Ordering};
 /// all, the future is cancelled, and the pool shuts down.
 #[test]
 fn cancel_against_begin() {
-    check("cancel_against_begin", Search::Preemptions(2), || {
+    check("cancel_against_begin", Search::Preemptions(3), || {
         let event_loop = event_loop();
         let ran = Arc::new(AtomicUsize::new(0));
         let runs = Arc::clone(&ran);
@@ -34,7 +34,7 @@ fn cancel_against_begin() {
 /// is shut down: each function has run.
 #[test]
 fn submit_against_sleep() {
-    check("submit_against_sleep", Search::Preemptions(1), || {
+    check("submit_against_sleep", Search::Preemptions(3), || {
         let event_loop = event_loop();
         event_loop
             .run_until_complete(async move {

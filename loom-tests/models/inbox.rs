@@ -61,7 +61,7 @@ fn two_posts_against_a_sleep() {
 /// A burst against one sleep rings once at most, and not at all while the loop is awake.
 #[test]
 fn a_burst_rings_once() {
-    check("a_burst_rings_once", Search::Preemptions(3), || {
+    check("a_burst_rings_once", Search::Preemptions(4), || {
         let (inbox, bell) = inbox();
         let senders: Vec<_> = (0..size(2, 6))
             .map(|sender| {
@@ -82,7 +82,7 @@ fn a_burst_rings_once() {
 /// The mail of one sender comes in the order in which it was posted, whatever another posts.
 #[test]
 fn order_of_one_sender() {
-    check("order_of_one_sender", Search::Preemptions(2), || {
+    check("order_of_one_sender", Search::Preemptions(3), || {
         let (inbox, bell) = inbox();
         let posts = size(2, 20);
         let senders: Vec<_> = (0..2)

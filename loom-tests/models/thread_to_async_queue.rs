@@ -25,7 +25,7 @@ fn with_queue(
 /// is requested later is cancelled; the threads leave.
 #[test]
 fn request_against_stop() {
-    check("request_against_stop", Search::Preemptions(1), || {
+    check("request_against_stop", Search::Preemptions(3), || {
         with_queue(size(1, 3), async |queue, stop| {
             queue.start().await?;
             let early: Vec<_> = (0..size(1, 9)).map(|n| queue.request(move |()| Ok(n))).collect();
@@ -44,7 +44,7 @@ fn request_against_stop() {
 /// answered before `finish` returns.
 #[test]
 fn finish_against_request() {
-    check("finish_against_request", Search::Preemptions(1), || {
+    check("finish_against_request", Search::Preemptions(3), || {
         with_queue(size(1, 3), async |queue, _stop| {
             queue.start().await?;
             let requests: Vec<_> =
@@ -61,7 +61,7 @@ fn finish_against_request() {
 /// A request panics on its thread: its future has the panic, and the thread goes on to the next.
 #[test]
 fn panic_in_a_thread() {
-    check("panic_in_a_thread", Search::Preemptions(1), || {
+    check("panic_in_a_thread", Search::Preemptions(3), || {
         with_queue(1, async |queue, _stop| {
             queue.start().await?;
             let first = queue.request::<()>(|()| std::panic::resume_unwind(Box::new("on purpose")));
@@ -77,7 +77,7 @@ fn panic_in_a_thread() {
 /// answered, and the thread leaves (a model ends when all its threads have).
 #[test]
 fn drop_against_a_thread() {
-    check("drop_against_a_thread", Search::Preemptions(1), || {
+    check("drop_against_a_thread", Search::Preemptions(3), || {
         with_queue(size(1, 3), async |queue, _stop| {
             queue.start().await?;
             let requests: Vec<_> =

@@ -8,7 +8,7 @@ use crate::{ErrorKind, Result, sleep};
 /// and runs it: neither waits for ever.
 #[test]
 fn result_against_the_loop() {
-    check("result_against_the_loop", Search::Preemptions(2), || {
+    check("result_against_the_loop", Search::Preemptions(4), || {
         let event_loop = event_loop();
         let handle = event_loop.handle();
         let thread = thread::spawn(move || {
@@ -25,7 +25,7 @@ fn result_against_the_loop() {
 /// and no task is left behind.
 #[test]
 fn cancel_against_the_end() {
-    check("cancel_against_the_end", Search::Preemptions(2), || {
+    check("cancel_against_the_end", Search::Preemptions(4), || {
         let event_loop = event_loop();
         let handle = event_loop.handle();
         let thread = thread::spawn(move || {

@@ -50,7 +50,7 @@ fn push_against_sleep() {
 /// Two pushes while two workers fall asleep: each wakes one, and not the same one twice.
 #[test]
 fn two_pushes_against_two_sleeps() {
-    check("two_pushes_against_two_sleeps", Search::Preemptions(2), || {
+    check("two_pushes_against_two_sleeps", Search::Preemptions(3), || {
         let queue = queue();
         let workers: Vec<_> = (0..size(2, 8))
             .map(|_| {
@@ -71,7 +71,7 @@ fn two_pushes_against_two_sleeps() {
 /// was pushed before it is taken by somebody, once.
 #[test]
 fn finish_against_the_last_push() {
-    check("finish_against_the_last_push", Search::Preemptions(3), || {
+    check("finish_against_the_last_push", Search::Preemptions(5), || {
         let queue = queue();
         let workers = workers(&queue, size(1, 4));
         for work in 0..size(2, 20) {
@@ -87,7 +87,7 @@ fn finish_against_the_last_push() {
 /// The end said while several workers fall asleep: it reaches each of them.
 #[test]
 fn finish_against_sleepers() {
-    check("finish_against_sleepers", Search::Preemptions(3), || {
+    check("finish_against_sleepers", Search::All, || {
         let queue = queue();
         let workers = workers(&queue, size(2, 8));
         queue.gate().finish();
@@ -98,7 +98,7 @@ fn finish_against_sleepers() {
 /// Work of one producer, taken by one worker, comes in the order in which it was pushed.
 #[test]
 fn order_of_one_producer() {
-    check("order_of_one_producer", Search::Preemptions(3), || {
+    check("order_of_one_producer", Search::Preemptions(5), || {
         let queue = queue();
         let workers = workers(&queue, 1);
         for work in 0..size(3, 40) {
