@@ -269,6 +269,13 @@ impl Real {
     }
 }
 
+impl Drop for Real {
+    fn drop(&mut self) {
+        // Their callbacks hold the slots, and these hold the futures.
+        self.slots.take();
+    }
+}
+
 fn start() -> (Model, Real) {
     let (mut model, mut real) = (Model::default(), Real::new());
     for slot in 0..SLOTS {
