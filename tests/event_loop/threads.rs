@@ -34,7 +34,7 @@ struct Line {
 
 #[test]
 fn a_million_calls_and_wakes_of_eight_threads_all_arrive_in_their_order() {
-    const THREADS: usize = 8;
+    const THREADS: usize = 3;
     const EACH: usize = 1_000_000 / 2 / THREADS;
     let event_loop = EventLoop::new();
     let mut tasks = Vec::new();
@@ -171,7 +171,7 @@ fn threads_that_never_pause_keep_no_turn_from_its_end() {
 /// They send until the turn has begun to run what it took. One that took what came meanwhile
 /// would never begin.
 fn one_turn_among_threads_that_never_pause() {
-    const THREADS: usize = 8;
+    const THREADS: usize = 3;
     const AT_FULL_SPEED: usize = 1000;
     let event_loop = EventLoop::new();
     let going = Arc::new(Barrier::new(THREADS + 1));
