@@ -60,6 +60,12 @@ mod docs {
     #[doc = include_str!("../README.md")]
     mod readme {}
 
+    #[doc = include_str!("../docs/cancellation.md")]
+    mod cancellation {}
+
+    #[doc = include_str!("../docs/from-asyncio.md")]
+    mod from_asyncio {}
+
     #[doc = include_str!("../docs/from-photons.md")]
     mod from_photons {}
 }

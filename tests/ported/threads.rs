@@ -1,0 +1,40 @@
+// Functions that block, on the loop's own threads and on those of a pool.
+use callsoon::{
+    Error, ErrorKind, EventLoop, Result, ThreadPoolExecutor, gather, run_on, running_loop,
+    to_thread,
+};
+
+fn digits(text: &str) -> Result<u32> {
+    let no_digit = || Error::new(ErrorKind::Value, "no digit");
+    text.chars().map(|letter| letter.to_digit(10).ok_or_else(no_digit)).sum()
+}
+
+async fn program() -> Result<()> {
+    println!("sum {}", to_thread(|| digits("12345")).await?);
+    match to_thread(|| digits("12x45")).await {
+        Err(error) if error.kind() == ErrorKind::Value => {
+            println!("that was no number");
+        }
+        outcome => drop(outcome?),
+    }
+
+    let on = running_loop()?;
+    let pool = ThreadPoolExecutor::new(2)?;
+    let mut futures = Vec::new();
+    for text in ["1", "22", "333"] {
+        futures.push(on.run_in_executor(Some(&pool), move || digits(text))?);
+    }
+    println!("sums {:?}", gather(&futures)?.await?);
+    pool.shutdown(false).await?;
+    match on.run_in_executor(Some(&pool), || digits("4")) {
+        Err(error) if error.kind() == ErrorKind::Runtime => {
+            println!("{}", error.message());
+        }
+        outcome => drop(outcome?),
+    }
+    Ok(())
+}
+
+pub(crate) fn main() -> Result<()> {
+    run_on(&EventLoop::with_virtual_time(), program())
+}
