@@ -68,4 +68,10 @@ mod docs {
 
     #[doc = include_str!("../docs/from-photons.md")]
     mod from_photons {}
+
+    #[doc = include_str!("../docs/order.md")]
+    mod order {}
+
+    #[doc = include_str!("../docs/tour.md")]
+    mod tour {}
 }

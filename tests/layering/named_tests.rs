@@ -1,5 +1,6 @@
-//! The tests that the docs name are there: those in the table of CPython's own tests,
-//! `docs/cpython-tests.md`, which counts right, too, and those in `docs/deviations.md`.
+//! What the docs name is there: the tests in the table of CPython's own tests,
+//! `docs/cpython-tests.md`, which counts right, too, those in `docs/deviations.md` and
+//! `docs/order.md`, and the files in `docs/tour.md`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,26 +13,85 @@ const STATES: [&str; 3] = ["covered", "not applicable", "open"];
 
 #[test]
 fn the_table_names_tests_that_exist_and_counts_them_right() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let table = fs::read_to_string(root.join("docs/cpython-tests.md")).expect("the table");
-    let read = |file: &str| fs::read_to_string(root.join("tests").join(file)).ok();
+    let table = text_of("docs/cpython-tests.md");
+    let read = |file: &str| fs::read_to_string(root().join("tests").join(file)).ok();
     let found = mistakes(&table, &read);
     assert!(found.is_empty(), "\n{}\n", found.join("\n"));
     assert!(table.contains("\n## "), "it has modules");
 }
 
 #[test]
-fn the_deviations_name_tests_that_exist() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let deviations = fs::read_to_string(root.join("docs/deviations.md")).expect("the deviations");
-    let tests = texts_below(&root.join("tests"));
-    // Tests have long names: what has fewer words is code.
-    let named = deviations.split('`').skip(1).step_by(2);
-    let names: Vec<&str> = named.filter(|name| name.matches('_').count() > 3).collect();
-    assert!(names.len() > 80, "{} names", names.len());
+fn the_deviations_and_the_order_name_tests_that_exist() {
+    let tests = texts_below(&root().join("tests"));
     let is_there = |name: &&str| tests.iter().any(|text| has_test(text, name));
-    let missing: Vec<&str> = names.into_iter().filter(|name| !is_there(name)).collect();
-    assert!(missing.is_empty(), "there are no tests {missing:?}");
+    for (file, at_least) in [("docs/deviations.md", 80), ("docs/order.md", 50)] {
+        let text = text_of(file);
+        let names: Vec<&str> = named_tests(&text).collect();
+        assert!(names.len() >= at_least, "{file}: {} names", names.len());
+        let missing: Vec<&str> = names.into_iter().filter(|name| !is_there(name)).collect();
+        assert!(missing.is_empty(), "{file}: there are no tests {missing:?}");
+    }
+}
+
+#[test]
+fn the_rules_of_the_order_are_numbered_and_each_names_a_test() {
+    let order = text_of("docs/order.md");
+    let is_rule =
+        |line: &str| line.split_once(". **").is_some_and(|(n, _)| n.parse::<u8>().is_ok());
+    let mut rules: Vec<String> = Vec::new();
+    for line in order.lines().filter(|line| is_rule(line) || line.starts_with("  ")) {
+        match rules.last_mut() {
+            Some(rule) if !is_rule(line) => *rule += line,
+            _ => rules.push(line.to_owned()),
+        }
+    }
+    assert!(rules.len() > 20, "{} rules", rules.len());
+    for (rule, number) in rules.iter().zip(1..) {
+        assert!(rule.starts_with(&format!("{number}. ")), "this should be {number}: {rule}");
+        assert!(named_tests(rule).next().is_some(), "no test: {rule}");
+    }
+}
+
+/// The tour goes from room to room, and the picture shows them.
+#[test]
+fn the_tour_names_files_that_are_there() {
+    let tour = text_of("docs/tour.md");
+    let mut room = "";
+    let mut count = 0;
+    for line in tour.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            room = heading.split('`').nth(1).unwrap_or_default();
+        }
+        let quoted = line.split('`').skip(1).step_by(2);
+        for file in quoted.filter(|name| name.ends_with(".rs")) {
+            let places = [format!("src/{room}/{file}"), format!("src/{file}"), file.to_owned()];
+            let is_there = places.iter().any(|place| root().join(place).exists());
+            assert!(is_there, "there is no {file} in {room:?}");
+            count += 1;
+        }
+    }
+    assert!(count > 50, "{count} files");
+    let picture = text_of("docs/pictures/rooms.svg");
+    for floor in super::FLOORS {
+        assert!(picture.contains(&format!(">{floor}</text>")), "the picture lacks {floor}");
+        assert!(tour.contains(&format!("`{floor}`")), "the tour lacks {floor}");
+    }
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn text_of(file: &str) -> String {
+    fs::read_to_string(root().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// Tests have long names: what has fewer words, or other signs in it, is code.
+fn named_tests(text: &str) -> impl Iterator<Item = &str> {
+    let is_test = |name: &&str| {
+        name.matches('_').count() > 3 && name.chars().all(|c| c == '_' || c.is_ascii_alphanumeric())
+    };
+    text.split('`').skip(1).step_by(2).filter(is_test)
 }
 
 fn texts_below(folder: &Path) -> Vec<String> {
