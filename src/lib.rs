@@ -23,10 +23,36 @@
 //! }).unwrap();
 //! ```
 //!
-//! The house has three floors, and each uses only those below: [`event_loop`] runs callbacks,
-//! [`asyncio`] has futures, tasks and what is built on them, [`helpers`] has Photons' own.
-//! Beside the helpers, and with std only, `io` has sockets and pipes. Everything of the first
-//! two is also here at the root.
+//! # What it guarantees
+//!
+//! - **Order.** Which callback runs before which is written down, rule by rule, with a test for
+//!   each (`docs/order.md`). What is ready runs first in, first out; behind it come the calls of
+//!   other threads, the sockets and the timers; what a turn schedules runs in the next.
+//! - **Cancellation.** [`Task::cancel`] makes the await return an error, and what follows is the
+//!   task's. Dropping a task's handle cancels nothing. A task parked on another crate's future is
+//!   dropped, unless [`wrap_future`] stands between (`docs/cancellation.md`).
+//! - **Virtual time.** [`EventLoop::with_virtual_time`] jumps from timer to timer when nothing
+//!   is ready, and stands still while a thread owes an answer. Without threads and sockets, a run
+//!   is the same each time.
+//! - **No stall without an error.** Where nothing could ever happen any more, running the loop returns
+//!   [`Stalled`](ErrorKind::Stalled), and the loop stays sound.
+//! - **No loss in silence.** A panic in a callback or a task is an error. What nobody reads goes to
+//!   the [exception handler](LoopRef::set_exception_handler).
+//! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
+//!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
+//!   sent. Loom and shuttle try what crosses threads.
+//! - **Unsafe code** stands in two files, the reactor and the running loop, and each block says why
+//!   it is sound.
+//!
+//! # The floors
+//!
+//! Each uses only those below: [`event_loop`] runs callbacks; `threads`, which is private, is what
+//! threads that work for a loop are made of; [`asyncio`] has futures, tasks and what is built on
+//! them; [`helpers`] has Photons' own. Beside the helpers, and with std only, `io` has sockets and
+//! pipes. Everything of `event_loop` and `asyncio` is also here at the root.
+//!
+//! Who comes from Python finds each name in `docs/from-asyncio.md` and `docs/from-photons.md`; who
+//! opens the source starts with `docs/tour.md`.
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
