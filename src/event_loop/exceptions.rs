@@ -7,6 +7,7 @@ use alloc::string::String;
 use core::cell::RefCell;
 use core::fmt::Write;
 
+use super::handle::drop_quietly;
 use super::loop_ref::LoopRef;
 use crate::error::Error;
 use crate::panics;
@@ -88,6 +89,8 @@ impl LoopRef {
             failed.handle = Some(format!("while it was told: {} {first}", context.message));
             self.default_exception_handler(&failed);
         }
+        // One that was replaced meanwhile goes here, with all that it captured.
+        drop_quietly(self, handler);
     }
 
     /// Logs `context` as an error: its message, then what else it holds, a line each, in
