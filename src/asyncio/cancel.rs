@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
 
 use super::future_like::FutureId;
 use super::node::{Node, schedule_step};
@@ -11,11 +12,74 @@ use crate::error::Error;
 /// Cancels a task by cancelling what it awaits, and so on down. Says whether it was in time.
 ///
 /// A loop, not a recursion: a chain of tasks may be longer than the stack is deep. It need not
-/// come back up, because a task that is not over always accepts.
+/// come back up, because a task that is not over always accepts. Only what a future does when it
+/// is cancelled, as `gather`'s does, comes back in here; and where that happens inside of itself
+/// too often, the task is put off until the others are through.
 pub(crate) fn cancel_task(first: Rc<dyn Node>, error: &Error) -> bool {
     if !request(&first) {
         return false;
     }
+    let home = first.core().home().clone();
+    let Some(level) = home.cancelling.enter() else {
+        home.cancelling.put_off(first, error.clone());
+        return true;
+    };
+    walk(first, error);
+    if level.is_first() {
+        while let Some((task, error)) = home.cancelling.next() {
+            walk(task, &error);
+        }
+    }
+    true
+}
+
+/// How many cancellations may be under way inside of each other: more than any program has that
+/// Python could run, and few enough for a small stack.
+const LEVELS: usize = 100;
+
+/// The cancellations of a loop that are under way inside of each other.
+#[derive(Default)]
+pub(crate) struct Cancelling {
+    levels: Cell<usize>,
+    /// Tasks that are to be cancelled when the others are through, and that count as asked.
+    put_off: RefCell<VecDeque<(Rc<dyn Node>, Error)>>,
+}
+
+impl Cancelling {
+    /// One level deeper, until what this gives is dropped; none where that is too deep.
+    fn enter(&self) -> Option<Level<'_>> {
+        let level = self.levels.get();
+        (level < LEVELS).then(|| {
+            self.levels.set(level + 1);
+            Level(&self.levels)
+        })
+    }
+
+    fn put_off(&self, task: Rc<dyn Node>, error: Error) {
+        self.put_off.borrow_mut().push_back((task, error));
+    }
+
+    fn next(&self) -> Option<(Rc<dyn Node>, Error)> {
+        self.put_off.borrow_mut().pop_front()
+    }
+}
+
+struct Level<'a>(&'a Cell<usize>);
+
+impl Level<'_> {
+    fn is_first(&self) -> bool {
+        self.0.get() == 1
+    }
+}
+
+impl Drop for Level<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// From a task that counts the request already to all below it.
+fn walk(first: Rc<dyn Node>, error: &Error) {
     let mut seen = BTreeSet::new();
     let mut further = VecDeque::new();
     let mut at = Some(first);
@@ -23,7 +87,6 @@ pub(crate) fn cancel_task(first: Rc<dyn Node>, error: &Error) -> bool {
         pass_on(&task, error, &mut seen, &mut further);
         at = further.pop_front();
     }
-    true
 }
 
 /// Counts a request to cancel, if the task is not over.

@@ -6,6 +6,7 @@ use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::task::Waker;
 
+use super::cancel::Cancelling;
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
 use super::generator::Generators;
@@ -23,6 +24,7 @@ pub(crate) struct Tasks {
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
     pub(crate) generators: Generators,
+    pub(crate) cancelling: Cancelling,
     #[cfg(feature = "std")]
     pub(crate) executor: DefaultExecutor,
 }
@@ -64,6 +66,7 @@ impl Tasks {
             scratch: RefCell::new(Rc::new(Scratch::new())),
             foreign: Cell::new(0),
             generators: Generators::default(),
+            cancelling: Cancelling::default(),
             #[cfg(feature = "std")]
             executor: DefaultExecutor::default(),
         });

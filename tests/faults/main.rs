@@ -4,4 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[path = "../io/child.rs"]
+mod child;
+mod depth;
 mod drops;

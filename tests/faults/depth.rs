@@ -1,0 +1,154 @@
+//! What stands in each other deeper than a stack is.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::helpers::ChildOfFuture;
+use callsoon::{AnyFuture, EventLoop, LoopFuture, Task, gather, shield};
+
+use crate::child::is_child;
+use crate::support::trace::Trace;
+
+/// So deep that a recursion would overflow a test's stack if its frames had 70 bytes.
+const DEEP: usize = 30_000;
+
+/// What has to be possible where each of a few calls goes one deeper.
+const NESTED: usize = 1_000;
+
+fn start() -> (EventLoop, LoopFuture<()>) {
+    let event_loop = EventLoop::with_virtual_time();
+    // Those that are dropped while they are pending are not the question.
+    event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
+    let first = event_loop.create_future();
+    (event_loop, first)
+}
+
+fn settle(event_loop: &EventLoop) {
+    while event_loop.run_once(Some(Duration::ZERO)).unwrap() > 0 {}
+}
+
+/// Tasks each of which awaits a gathering of the one before it; the first awaits `first`.
+fn gatherings(event_loop: &EventLoop, first: &LoopFuture<()>, count: usize) -> Vec<Task<()>> {
+    let first = first.clone();
+    let mut tasks = vec![event_loop.create_task(async move { first.await }).unwrap()];
+    for below in 0..count - 1 {
+        let gathered = gather([&tasks[below]]).unwrap();
+        tasks.push(event_loop.create_task(async move { gathered.await.map(drop) }).unwrap());
+    }
+    settle(event_loop);
+    tasks
+}
+
+#[test]
+fn gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_deep_stack() {
+    const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_\
+                        deep_stack";
+    // What overflows its stack ends the process.
+    if !is_child(NAME, ":") {
+        return;
+    }
+    let (event_loop, first) = start();
+    let tasks = gatherings(&event_loop, &first, DEEP);
+    assert!(tasks[DEEP - 1].cancel());
+    assert!(first.cancelled());
+    assert!(tasks.iter().all(|task| task.cancelling() == 1));
+    settle(&event_loop);
+    assert!(tasks.iter().all(Task::cancelled));
+}
+
+#[test]
+fn gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_deep_stack() {
+    const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_\
+                        deep_stack";
+    if !is_child(NAME, ":") {
+        return;
+    }
+    let (event_loop, first) = start();
+    let tasks = gatherings(&event_loop, &first, DEEP);
+    first.set_result(()).unwrap();
+    settle(&event_loop);
+    assert!(tasks[DEEP - 1].result().is_ok());
+    let (event_loop, first) = start();
+    drop(gatherings(&event_loop, &first, DEEP));
+    drop((event_loop, first));
+}
+
+/// As deep as that the order is still that of the children, level by level.
+#[test]
+fn wide_and_deep_gatherings_are_cancelled_once_each_and_in_the_order_of_the_children() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let leaves = Rc::new(RefCell::new(Vec::new()));
+    let top = wide(&event_loop, &leaves, &trace, 3);
+    settle(&event_loop);
+    assert!(top.cancel());
+    assert!(leaves.borrow().iter().all(AnyFuture::cancelled));
+    settle(&event_loop);
+    trace.expect((0..27).map(|leaf| leaf.to_string()));
+    assert!(top.cancelled());
+}
+
+/// A task that awaits a gathering of three such tasks; on the last level, of three futures.
+fn wide(
+    event_loop: &EventLoop,
+    leaves: &Rc<RefCell<Vec<LoopFuture<()>>>>,
+    trace: &Trace,
+    levels: usize,
+) -> Task<()> {
+    if levels == 0 {
+        let leaf = event_loop.create_future();
+        let (number, says) = (leaves.borrow().len(), trace.clone());
+        leaf.add_done_callback(move |_: &dyn AnyFuture| says.push(number));
+        leaves.borrow_mut().push(leaf.clone());
+        return event_loop.create_task(async move { leaf.await }).unwrap();
+    }
+    let parts = [(); 3].map(|()| wide(event_loop, leaves, trace, levels - 1));
+    let gathered = gather(&parts).unwrap();
+    event_loop.create_task(async move { gathered.await.map(drop) }).unwrap()
+}
+
+fn shields(first: &LoopFuture<()>, count: usize) -> LoopFuture<()> {
+    (0..count).fold(first.clone(), |inner, _| shield(&inner).unwrap())
+}
+
+#[test]
+fn shields_of_shields_are_cancelled_from_both_ends() {
+    let (event_loop, first) = start();
+    let last = shields(&first, DEEP);
+    first.cancel();
+    settle(&event_loop);
+    assert!(last.cancelled());
+    let first = event_loop.create_future();
+    let last = shields(&first, NESTED);
+    assert!(last.cancel() && !first.done());
+    settle(&event_loop);
+    drop(last);
+    drop((shields(&first, NESTED), first));
+}
+
+#[test]
+fn children_of_children_end_with_the_first_parent_and_with_the_last_child() {
+    let (event_loop, first) = start();
+    for asked in 0..4 {
+        let top: LoopFuture<()> = event_loop.create_future();
+        let parent = top.clone();
+        let made = event_loop.run_until_complete(async move {
+            let mut last: Rc<dyn AnyFuture> = Rc::new(parent);
+            for _ in 0..NESTED {
+                last = Rc::new(ChildOfFuture::<()>::new(&*last)?);
+            }
+            Ok(last)
+        });
+        let last = made.unwrap();
+        match asked {
+            0 => assert!(top.cancel()),
+            1 => last.cancel_parent(),
+            2 => assert!(last.cancel()),
+            _ => {}
+        }
+        settle(&event_loop);
+        assert_eq!((last.done(), top.done()), (asked < 3, asked < 2));
+        drop((last, top));
+    }
+    drop(first);
+}
