@@ -1,10 +1,17 @@
 //! Broken on purpose: a machine that refuses, hosts that fail, clocks that lie, code that panics
 //! or swallows what it is told, and structures deeper than any stack.
+#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bursts;
 #[path = "../io/child.rs"]
 mod child;
+mod clocks;
 mod depth;
+#[cfg(target_os = "linux")]
+mod descriptors;
 mod drops;
+mod hosts;
+mod stubborn;
