@@ -1,41 +1,18 @@
 //! The timer wheel: each of its promises by name, and all of them at once against a sorted map.
 
+#[path = "models/wheel.rs"]
+mod wheel;
+
 use std::cell::Cell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 
 use callsoon::event_loop::{TimerKey, TimerWheel};
-
-/// 2^36 milliseconds in nanoseconds: where wheels of six levels and 1 ms ticks end.
-const DAYS_795: u64 = (1 << 36) * 1_000_000;
+use wheel::{Asked, DAYS_795, Ends, Payload, expired, next_edge, uptimes, wheel_at};
 
 /// The width of a slot on each level.
 fn widths() -> impl Iterator<Item = u64> {
     (0..11).map(|level| 1 << (6 * level))
-}
-
-/// The next time at which a slot of this width begins.
-fn next_edge(now: u64, width: u64) -> Option<u64> {
-    (now / width).checked_add(1)?.checked_mul(width)
-}
-
-/// Times the machine may have been up for: none, a day, 12 days, 795 days, 292 years, and to
-/// within a moment of the end.
-fn uptimes() -> [u64; 6] {
-    const DAY: u64 = 86_400_000_000_000;
-    [0, DAY, 12 * DAY, DAYS_795, 1 << 63, u64::MAX - (1 << 20)]
-}
-
-fn wheel_at<T>(present: u64) -> TimerWheel<T> {
-    let mut wheel = TimerWheel::new();
-    wheel.expire(present, &mut Vec::new());
-    wheel
-}
-
-fn expired<T>(wheel: &mut TimerWheel<T>, now: u64) -> Vec<(u64, T)> {
-    let mut due = Vec::new();
-    wheel.expire(now, &mut due);
-    due
 }
 
 #[test]
@@ -381,18 +358,6 @@ fn debug_asks_nothing_of_the_payload() {
     );
 }
 
-/// Counts the drops of its kind.
-struct Payload {
-    id: u64,
-    drops: Rc<Cell<u64>>,
-}
-
-impl Drop for Payload {
-    fn drop(&mut self) {
-        self.drops.set(self.drops.get() + 1);
-    }
-}
-
 #[test]
 fn a_wheel_that_is_dropped_drops_what_is_pending_once() {
     let drops = Rc::new(Cell::new(0));
@@ -408,162 +373,15 @@ fn a_wheel_that_is_dropped_drops_what_is_pending_once() {
     assert_eq!(drops.get(), 10);
 }
 
-/// A wheel and what it should be: a map sorted by (deadline, made).
-struct Twins {
-    wheel: TimerWheel<Payload>,
-    model: BTreeMap<(u64, u64), TimerKey>,
-    dead: Vec<TimerKey>,
-    now: u64,
-    /// How far time goes at once. Unlimited, it would be near its end within a few steps.
-    reach: u64,
-    made: u64,
-    drops: Rc<Cell<u64>>,
-    rng: fastrand::Rng,
-}
-
-impl Twins {
-    fn new(seed: u64) -> Self {
-        let mut rng = fastrand::Rng::with_seed(seed);
-        let now = rng.choice(uptimes()).unwrap();
-        Twins {
-            wheel: wheel_at(now),
-            model: BTreeMap::new(),
-            dead: Vec::new(),
-            now,
-            reach: u64::MAX >> rng.u32(0..60),
-            made: 0,
-            drops: Rc::default(),
-            rng,
-        }
-    }
-
-    /// A number of random length.
-    fn length(&mut self) -> u64 {
-        self.rng.u64(..) >> self.rng.u32(0..64)
-    }
-
-    /// A time that is likely to be an edge: near the present, near some level's boundary, very
-    /// far away, or that of a timer there is.
-    fn moment(&mut self) -> u64 {
-        let width = 1u64 << (6 * self.rng.u32(0..11));
-        let nudge = self.rng.u64(0..3);
-        let now = self.now;
-        match self.rng.u32(0..10) {
-            0 => now,
-            1 => now.saturating_sub(self.length()),
-            2 => now.saturating_add(nudge),
-            3 => now.saturating_add(width - 1).saturating_add(nudge),
-            4 => next_edge(now, width).map_or(now, |edge| (edge - 1).saturating_add(nudge)),
-            5 => now.saturating_add(DAYS_795 - 1 + nudge),
-            6 if self.rng.u32(0..4) == 0 => u64::MAX - nudge,
-            7 | 8 => self.pick().map_or(now, |(when, _)| when),
-            _ => now.saturating_add(self.length() >> 4),
-        }
-    }
-
-    /// Some pending timer: the earliest, the last, or the next after a random time.
-    fn pick(&mut self) -> Option<(u64, u64)> {
-        let after = self.now.saturating_add(self.length() >> 4);
-        match self.rng.u32(0..4) {
-            0 => self.model.keys().next().copied(),
-            1 => self.model.keys().next_back().copied(),
-            _ => self.model.range((after, 0)..).next().map(|(&timer, _)| timer),
-        }
-    }
-
-    fn insert(&mut self) {
-        let when = self.moment();
-        let id = self.made;
-        self.made += 1;
-        let key = self.wheel.insert(when, Payload { id, drops: self.drops.clone() });
-        self.model.insert((when, id), key);
-    }
-
-    fn cancel(&mut self) {
-        let Some(timer) = self.pick() else { return };
-        let key = self.model.remove(&timer).unwrap();
-        let payload = self.wheel.cancel(key).expect("it is pending");
-        assert_eq!(payload.id, timer.1);
-        self.dead.push(key);
-    }
-
-    fn cancel_dead(&mut self) {
-        if !self.dead.is_empty() {
-            let key = self.dead[self.rng.usize(..self.dead.len())];
-            assert!(self.wheel.cancel(key).is_none());
-        }
-    }
-
-    fn expire(&mut self, now: u64) {
-        let due = expired(&mut self.wheel, now);
-        self.now = self.now.max(now);
-        for (when, payload) in due {
-            let (timer, key) = self.model.pop_first().expect("no more than there were");
-            assert_eq!((when, payload.id), timer);
-            assert!(when <= now);
-            self.dead.push(key);
-        }
-        assert!(self.model.keys().next().is_none_or(|&(when, _)| when > now));
-    }
-
-    /// All that can be asked; `exactly` asks for the exact deadline too, which refreshes what the
-    /// wheel knows.
-    fn check(&mut self, exactly: bool) {
-        let next = self.model.keys().next().map(|&(when, _)| when);
-        let bound = self.wheel.earliest_bound();
-        assert!(bound <= next && bound.is_some() == next.is_some());
-        if exactly {
-            assert_eq!(self.wheel.next_deadline(), next);
-            assert_eq!(self.wheel.earliest_bound(), next);
-        }
-        assert_eq!(self.wheel.len(), self.model.len());
-        assert_eq!(self.wheel.is_empty(), self.model.is_empty());
-        // Whatever is not pending was dropped, here and not inside, and nothing else was.
-        assert_eq!(self.drops.get() + self.model.len() as u64, self.made);
-    }
-
-    fn step(&mut self, crowded: bool) {
-        let look = !crowded || self.rng.u32(0..8) == 0;
-        let now = match self.rng.u32(0..if look { 16 } else { 11 }) {
-            0..6 => return self.insert(),
-            6..10 => return self.cancel(),
-            10 => return self.cancel_dead(),
-            11 | 12 => {
-                let next = self.model.keys().next().map_or(self.now, |&(when, _)| when);
-                next.saturating_sub(self.rng.u64(0..2))
-            }
-            13 => self.now.saturating_add(self.length()),
-            14 => self.now.saturating_sub(self.length()),
-            _ => self.moment(),
-        };
-        if now.saturating_sub(self.now) <= self.reach {
-            self.expire(now);
-        }
-    }
-}
-
 /// `lives` wheels of `steps` steps each, compared with their models after each step.
 fn live(seed: u64, lives: u64, steps: u64, crowded: bool) {
     for life in 0..lives {
-        let mut twins = Twins::new(seed + life);
-        // Every other wheel is asked all the time, so that what a cancelled timer leaves behind
-        // is found both at once and much later.
-        let always = life % 2 == 0;
-        for _ in 0..steps {
-            twins.step(crowded);
-            let exactly = always || twins.rng.u32(0..16) == 0;
-            twins.check(exactly);
-        }
-        if life % 3 == 0 {
-            twins.expire(u64::MAX);
-        } else {
-            let mut all = Vec::new();
-            twins.wheel.drain(&mut all);
-            let drained: Vec<_> = all.iter().map(|(when, payload)| (*when, payload.id)).collect();
-            assert!(drained.iter().eq(twins.model.keys()));
-            twins.model.clear();
-        }
-        twins.check(true);
+        let mut rng = fastrand::Rng::with_seed(seed + life);
+        let asked = if life % 2 == 0 { Asked::Always } else { Asked::Seldom };
+        let ends = if life % 3 == 0 { Ends::Expired } else { Ends::Drained };
+        let mut left = 0..steps;
+        let goes_on = || left.next().is_some();
+        wheel::live(&mut |count| rng.u64(0..count), goes_on, crowded, asked, ends);
     }
 }
 

@@ -1,0 +1,174 @@
+//! Async generators whose consumers ask, send, throw, close, give up and forget, several at once:
+//! values come in order and once, steps never overlap, and no body outlives its loop.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use arbitrary::{Arbitrary, Unstructured};
+use callsoon::{AsyncGenerator, ErrorKind, Result, Task, Yielder, sleep, yield_now};
+
+use super::common::{Census, Watched, eighths, failure, panic_on_purpose};
+
+const OPERATIONS: usize = 80;
+const TURNS: usize = 5_000;
+
+/// A step of a generator's body.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Step {
+    Give,
+    /// Gives a value, and goes on whatever it gets back.
+    GiveAnyhow,
+    Sleep(u8),
+    /// Sleeps, and goes on if it is cancelled.
+    SleepAnyhow(u8),
+    Yield,
+    Fail,
+    Panic,
+    Return,
+}
+
+/// What a consumer does.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Ask {
+    Next,
+    Send(u8),
+    SendNothing,
+    Throw,
+    Close,
+    Sleep(u8),
+}
+
+#[derive(Arbitrary, Debug)]
+enum Op {
+    /// A task that asks these, one after the other.
+    Consumer(Vec<Ask>),
+    Cancel(u8),
+    /// Forgets the generator: consumers that are under way still have it.
+    Forget,
+    Turn(u8),
+    Shutdown,
+}
+
+#[derive(Arbitrary, Debug)]
+struct Input {
+    body: Vec<Step>,
+    ops: Vec<Op>,
+}
+
+/// What everybody shares.
+#[derive(Default)]
+struct World {
+    census: Census,
+    /// The numbers that the body gave, and those that came out.
+    given: Cell<usize>,
+    came: RefCell<Vec<usize>>,
+    began: Cell<bool>,
+    over: Cell<bool>,
+}
+
+type Generator = AsyncGenerator<usize, u8>;
+
+async fn body(world: Rc<World>, steps: Vec<Step>, y: Yielder<usize, u8>) -> Result<()> {
+    let _alive = world.census.one(0);
+    assert!(!world.began.replace(true), "the body began twice");
+    for step in steps {
+        match step {
+            Step::Give => drop(give(&world, &y).await?),
+            Step::GiveAnyhow => drop(give(&world, &y).await),
+            Step::Sleep(time) => sleep(eighths(time % 8)).await?,
+            Step::SleepAnyhow(time) => drop(sleep(eighths(time % 8)).await),
+            Step::Yield => yield_now().await?,
+            Step::Fail => return Err(failure()),
+            Step::Panic => panic_on_purpose(),
+            Step::Return => return Ok(()),
+        }
+    }
+    Ok(())
+}
+
+async fn give(world: &World, y: &Yielder<usize, u8>) -> Result<Option<u8>> {
+    let number = world.given.get();
+    world.given.set(number + 1);
+    y.give(number).await
+}
+
+async fn consume(world: Rc<World>, generator: Generator, asks: Vec<Ask>) -> Result<()> {
+    for ask in asks.into_iter().take(OPERATIONS) {
+        let came = match ask {
+            Ask::Next => generator.next().await,
+            Ask::Send(value) => generator.asend(Some(value)).await.map(Some),
+            Ask::SendNothing => generator.asend(None).await.map(Some),
+            Ask::Throw => generator.athrow(failure()).await,
+            Ask::Close => generator.aclose().await.map(|()| None),
+            Ask::Sleep(time) => sleep(eighths(time % 8)).await.map(|()| None),
+        };
+        match came {
+            Ok(Some(number)) => {
+                assert!(!world.over.get(), "a value after the end");
+                world.came.borrow_mut().push(number);
+            }
+            Ok(None) if matches!(ask, Ask::Next) => world.over.set(true),
+            Ok(None) => {}
+            // Whoever is cancelled ends, half of the time.
+            Err(error) if error.is_cancelled() && matches!(ask, Ask::Next) => return Err(error),
+            Err(error) => assert!(allowed(error.kind()), "{ask:?}: {error}"),
+        }
+    }
+    Ok(())
+}
+
+/// What a generator may answer, besides values.
+fn allowed(kind: ErrorKind) -> bool {
+    use ErrorKind::*;
+    matches!(kind, Cancelled | Value | Panic | Runtime | Type | StopAsyncIteration | GeneratorExit)
+}
+
+pub(crate) fn bytes(data: &[u8]) {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(data)) else { return };
+    let (watched, world) = (Watched::new(), Rc::new(World::default()));
+    let (shared, steps) = (world.clone(), input.body);
+    let made: Generator = AsyncGenerator::new(async move |y| body(shared, steps, y).await);
+    let mut generator = Some(made);
+    let mut tasks: Vec<Task<()>> = Vec::new();
+    for op in input.ops.into_iter().take(OPERATIONS) {
+        match op {
+            Op::Consumer(asks) => {
+                if let Some(generator) = &generator {
+                    let consumer = consume(world.clone(), generator.clone(), asks);
+                    tasks.push(watched.event_loop.create_task(consumer).unwrap());
+                }
+            }
+            Op::Cancel(which) if !tasks.is_empty() => {
+                tasks[usize::from(which) % tasks.len()].cancel();
+            }
+            Op::Cancel(_) => {}
+            Op::Forget => drop(generator.take()),
+            Op::Turn(wait) => drop(watched.event_loop.run_once(Some(eighths(wait % 16))).unwrap()),
+            Op::Shutdown => {
+                let on = watched.event_loop.clone();
+                let shutdown = async move { on.shutdown_asyncgens().await };
+                drop(watched.event_loop.create_task(shutdown).unwrap());
+            }
+        }
+        check(&world);
+    }
+    drop(generator);
+    assert!(watched.settles(TURNS), "the generator never rests");
+    // Every ask comes to its end by itself: nobody waits for a generator that has nothing to do.
+    assert!(tasks.iter().all(Task::done), "a consumer is stuck");
+    assert_eq!(watched.event_loop.all_tasks().len(), 0, "a closing is stuck");
+    check(&world);
+    // What a task failed with is told when it goes.
+    drop(tasks);
+    watched.check();
+    drop(watched);
+    assert_eq!(world.census.alive(), 0, "the body outlived its loop");
+}
+
+/// What came was given, in order, and each value came once. One may be on its way, or lost with
+/// whoever asked for it and gave up.
+fn check(world: &World) {
+    let came = world.came.borrow();
+    assert!(came.is_sorted_by(|a, b| a < b), "{came:?}");
+    assert!(came.last().is_none_or(|last| *last < world.given.get()));
+}

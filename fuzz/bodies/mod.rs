@@ -1,0 +1,29 @@
+//! A file for each fuzz target, with what it does with the bytes that a fuzzer makes up.
+//!
+//! All of them run on virtual time and are bounded in turns, so that a hang is an assertion that
+//! fails. None prints anything, and what panics on purpose does so without the panic hook, which
+//! under libFuzzer ends the process: any other panic is a finding, even inside of a callback.
+
+mod common;
+mod future_and_task;
+mod generator;
+mod hostile;
+mod inbox;
+mod program;
+mod queue;
+mod ready_and_handles;
+mod streamer;
+mod timer_wheel;
+
+/// The targets by their names.
+pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
+    ("future_and_task", future_and_task::bytes),
+    ("generator", generator::bytes),
+    ("hostile", hostile::bytes),
+    ("inbox", inbox::bytes),
+    ("program", program::bytes),
+    ("queue", queue::bytes),
+    ("ready_and_handles", ready_and_handles::bytes),
+    ("streamer", streamer::bytes),
+    ("timer_wheel", timer_wheel::bytes),
+];

@@ -1,0 +1,15 @@
+//! What the fuzz targets run. `tests/fuzz_corpus.rs` runs the same on what was kept of them.
+
+mod bodies;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+/// Runs the target of this name on what a fuzzer made up.
+///
+/// # Panics
+///
+/// Where the crate does not do what it should, or no target has this name.
+pub fn run(target: &str, data: &[u8]) {
+    let (_, body) = bodies::TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
+    body(data);
+}

@@ -1,0 +1,52 @@
+//! What the fuzzers found worth keeping, and whatever they ever broke, run again on the plain
+//! toolchain: `fuzz/seeds/TARGET` holds an input a file. See `docs/reliability.md`.
+
+#[path = "../fuzz/bodies/mod.rs"]
+mod bodies;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::fs;
+use std::path::PathBuf;
+
+fn seeds(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "fuzz", "seeds", target].iter().collect()
+}
+
+/// Runs a target on every input that is kept of it, in the order of their names.
+fn replay(target: &str) {
+    let (_, body) = bodies::TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
+    let folder = fs::read_dir(seeds(target)).expect("a folder of kept inputs");
+    let mut files: Vec<PathBuf> = folder.map(|entry| entry.expect("a file").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "nothing is kept of {target}");
+    for file in files {
+        // Where it panics, the last line says which input it was.
+        println!("{}", file.display());
+        body(&fs::read(&file).expect("a file that can be read"));
+    }
+}
+
+macro_rules! targets {
+    ($($target:ident),* $(,)?) => {
+        $(
+            #[test]
+            fn $target() {
+                replay(stringify!($target));
+            }
+        )*
+
+        #[test]
+        fn every_target_is_replayed() {
+            let names: Vec<&str> = bodies::TARGETS.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, [$(stringify!($target)),*]);
+            let folders = fs::read_dir(seeds("")).expect("the folder of all kept inputs");
+            assert_eq!(folders.count(), names.len(), "a folder that no target has");
+        }
+    };
+}
+
+targets! {
+    future_and_task, generator, hostile, inbox, program, queue, ready_and_handles, streamer,
+    timer_wheel,
+}
