@@ -6,26 +6,20 @@
 //! cancelled, and hasn't run since. Who was woken and goes all the same must say so, for the
 //! wake is owed to somebody else.
 
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
 
 use super::future::LoopFuture;
+use super::line::{Line, Place};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
-/// Counted from the first who ever came: an earlier place is served first.
-type Place = u64;
-
-/// A line, first come, first served. Ordered by place, so that leaving from the middle costs
-/// no more than leaving from an end.
+/// Those who wait, first come, first served.
 #[derive(Default)]
 pub(super) struct Waiters {
-    line: RefCell<BTreeMap<Place, LoopFuture<()>>>,
-    /// The place of who comes next.
-    next: Cell<Place>,
+    line: RefCell<Line<LoopFuture<()>>>,
     /// All before this place are done. What is done stays so, and isn't looked at again.
     done_before: Cell<Place>,
     /// All before this place are cancelled.
@@ -55,7 +49,7 @@ impl Waiters {
 
     /// Wakes who is first in line, if that one sleeps still: not the second in its place.
     pub(super) fn wake_head(&self) {
-        let head = self.line.borrow().first_key_value().map(|(_, future)| future.clone());
+        let head = self.line.borrow().iter().next().cloned();
         if let Some(head) = head {
             wake(&head);
         }
@@ -83,8 +77,8 @@ impl Waiters {
         is_it: impl Fn(&LoopFuture<()>) -> bool,
     ) -> Option<LoopFuture<()>> {
         let line = self.line.borrow();
-        let found = line.range(from.get()..).find(|(_, future)| is_it(future));
-        from.set(found.map_or(self.next.get(), |(place, _)| *place));
+        let found = line.iter_from(from.get()).find(|(_, future)| is_it(future));
+        from.set(found.map_or(line.next_place(), |(place, _)| place));
         found.map(|(_, future)| future.clone())
     }
 }
@@ -108,17 +102,15 @@ struct Waiter<'a, F: FnOnce(bool)> {
 
 impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
     fn join(line: &'a Waiters, on: &LoopRef, gone: F) -> Waiter<'a, F> {
-        let place = line.next.get();
-        line.next.set(place + 1);
         let future = LoopFuture::new(on);
-        line.line.borrow_mut().insert(place, future.clone());
+        let place = line.line.borrow_mut().push(future.clone());
         Waiter { line, place, future, gone: Some(gone) }
     }
 }
 
 impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
     fn drop(&mut self) {
-        let removed = self.line.line.borrow_mut().remove(&self.place);
+        let removed = self.line.line.borrow_mut().remove(self.place);
         drop(removed);
         if let Some(gone) = self.gone.take() {
             gone(self.future.done() && !self.future.cancelled());
