@@ -81,11 +81,27 @@ pub async fn cancel_futures_and_wait<F: AnyFuture>(
     wait_for_all_futures(waiting).await
 }
 
+/// Up to so many it is quicker to look through them than to keep a set.
+const FEW: usize = 8;
+
 /// Each of `futs` once, in their order.
 pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<dyn AnyFuture>> {
+    let mut unique: Vec<Rc<dyn AnyFuture>> = Vec::new();
     let mut seen = BTreeSet::new();
-    let new = futs.into_iter().filter(|fut| seen.insert(fut.id()));
-    new.map(|fut| fut.to_any()).collect()
+    for fut in futs {
+        let is_new = if unique.len() < FEW {
+            unique.iter().all(|other| other.id() != fut.id())
+        } else {
+            if seen.is_empty() {
+                seen.extend(unique.iter().map(AnyFuture::id));
+            }
+            seen.insert(fut.id())
+        };
+        if is_new {
+            unique.push(fut.to_any());
+        }
+    }
+    unique
 }
 
 /// Waits until `wanted` of `futs` have called back.
