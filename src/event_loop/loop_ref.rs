@@ -244,7 +244,7 @@ impl LoopRef {
 
     /// Moves what other threads have left to the ready queue.
     pub(super) fn take_mail(&self) {
-        if self.0.taking_mail.replace(true) {
+        if self.0.inbox.is_empty() || self.0.taking_mail.replace(true) {
             return;
         }
         // What comes meanwhile waits: senders that never pause must not keep the turn from its end.

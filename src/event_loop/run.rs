@@ -348,11 +348,13 @@ impl LoopRef {
     fn take_due_timers(&self) {
         let shared = self.shared();
         let mut timers = shared.timers.borrow_mut();
-        if timers.is_empty() {
+        let Some(earliest) = timers.earliest_bound() else { return };
+        let now = self.now();
+        if earliest > now {
             return;
         }
         let mut due = shared.due.borrow_mut();
-        timers.expire(self.now(), &mut due);
+        timers.expire(now, &mut due);
         shared.ready.extend(due.drain(..).map(|(_when, job)| job));
         if due.capacity() > KEPT {
             *due = Vec::new();
