@@ -29,7 +29,7 @@ impl AnyTask {
     /// As [`Task::cancelling`](crate::Task::cancelling).
     #[must_use]
     pub fn cancelling(&self) -> usize {
-        self.task().cancels.get()
+        self.task().cancelling()
     }
 
     /// As [`Task::uncancel`](crate::Task::uncancel).

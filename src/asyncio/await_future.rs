@@ -7,6 +7,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use super::node::{Node, Typed, Waiting, add, remove_task, remove_waker, same};
+use super::task_core::WaitPlace;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
 
@@ -26,10 +27,10 @@ pub struct Await<T: 'static> {
 enum Place {
     Nowhere,
     /// Among those who wait for the node, and in the task's list of what it waits on.
-    Task(Rc<dyn Node>),
+    Task(Rc<dyn Node>, WaitPlace),
     /// Behind a waker, because somebody else's future stands between task and await. The task
     /// may still cancel what it waits on.
-    Waker(Waker, Option<Rc<dyn Node>>),
+    Waker(Waker, Option<(Rc<dyn Node>, WaitPlace)>),
 }
 
 impl<T: 'static> Await<T> {
@@ -37,49 +38,35 @@ impl<T: 'static> Await<T> {
         Await { node, place: Place::Nowhere }
     }
 
-    fn node(&self) -> Rc<dyn Node> {
-        self.node.clone().as_node()
-    }
-
-    /// The tasks of the loop on which this is polled: the future's own loop, or a mistake.
-    fn tasks(&self) -> Rc<Tasks> {
-        let home = self.node.core().home();
-        if home.current().is_none() {
-            if let Some(running) = Tasks::running() {
-                return running;
-            }
-        }
-        home.clone()
-    }
-
     /// Leaves word of itself. A mistake is thrown in the task's next step, as asyncio does;
     /// behind somebody else's waker there may be none, and it is returned.
-    fn park(&mut self, tasks: &Rc<Tasks>, waker: &Waker) -> Result<()> {
-        let node = self.node();
+    fn park(&mut self, tasks: &Tasks, waker: &Waker) -> Result<()> {
+        let node = self.node.clone().as_node();
         let task = tasks.current();
-        let direct = task.clone().filter(|task| tasks.is_waker_of(task, waker));
+        let direct = task.is_some() && tasks.is_direct(waker);
         if let Some(mistake) = task.as_ref().and_then(|task| mistaken_wait(task, &node, tasks)) {
-            let Some(own) = direct.as_ref().and_then(|task| task.task()) else {
+            let Some(own) = task.as_ref().filter(|_| direct).and_then(|task| task.task()) else {
                 return Err(mistake);
             };
-            own.throw_next.set(Some(mistake));
+            own.throw_next(mistake);
             tasks.give_way();
             return Ok(());
         }
-        match (&self.place, &direct) {
-            (Place::Task(own), Some(task)) if same(own, task) => return Ok(()),
-            (Place::Waker(own, _), None) if own.will_wake(waker) => return Ok(()),
+        match (&self.place, &task) {
+            (Place::Task(own, _), Some(task)) if direct && same(own, task) => return Ok(()),
+            (Place::Waker(own, _), _) if !direct && own.will_wake(waker) => return Ok(()),
             _ => self.unpark(),
         }
-        if let Some(own) = task.as_ref().and_then(|task| task.task()) {
-            own.waits.borrow_mut().push(node.clone());
-        }
-        self.place = match direct {
-            Some(task) => {
+        let task = task.and_then(|task| {
+            let place = task.task()?.add_wait(node.clone());
+            Some((task, place))
+        });
+        self.place = match task {
+            Some((task, place)) if direct => {
                 add(&node, Waiting::Task(task.clone()));
-                Place::Task(task)
+                Place::Task(task, place)
             }
-            None => {
+            task => {
                 add(&node, Waiting::Waker(waker.clone()));
                 Place::Waker(waker.clone(), task)
             }
@@ -87,39 +74,40 @@ impl<T: 'static> Await<T> {
         Ok(())
     }
 
-    /// Takes back the word that was left.
+    /// Takes back the word that was left, if any was.
     fn unpark(&mut self) {
-        let node = match self.place {
+        if !matches!(self.place, Place::Nowhere) {
+            self.take_back();
+        }
+    }
+
+    fn take_back(&mut self) {
+        let core = self.node.core();
+        let task = match core::mem::replace(&mut self.place, Place::Nowhere) {
             Place::Nowhere => return,
-            _ => self.node(),
-        };
-        let place = core::mem::replace(&mut self.place, Place::Nowhere);
-        // Of a node that is done, what waited is on its way and not to be touched.
-        let pending = !node.core().done();
-        let task = match place {
-            Place::Nowhere => None,
-            Place::Task(task) => {
-                if pending {
-                    remove_task(node.core(), &task);
+            Place::Task(task, place) => {
+                // Of a node that is done, what waited is on its way and not to be touched.
+                if !core.done() {
+                    remove_task(core, &task);
                 }
-                Some(task)
+                Some((task, place))
             }
             Place::Waker(waker, task) => {
-                if pending {
-                    remove_waker(node.core(), &waker);
+                if !core.done() {
+                    remove_waker(core, &waker);
                 }
                 task
             }
         };
-        if let Some(own) = task.as_ref().and_then(|task| task.task()) {
-            let wait = own.waits.borrow_mut().remove(&node);
+        if let Some((task, place)) = task {
+            let wait = task.task().and_then(|own| own.remove_wait(place));
             drop(wait);
         }
     }
 }
 
 /// What asyncio throws at an await that could never end well.
-fn mistaken_wait(task: &Rc<dyn Node>, node: &Rc<dyn Node>, tasks: &Rc<Tasks>) -> Option<Error> {
+fn mistaken_wait(task: &Rc<dyn Node>, node: &Rc<dyn Node>, tasks: &Tasks) -> Option<Error> {
     if same(task, node) {
         return Some(Error::runtime("Task cannot await on itself"));
     }
@@ -132,19 +120,24 @@ impl<T: Clone + 'static> Future for Await<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let tasks = self.tasks();
-        if let Some(error) = tasks.take_thrown() {
-            self.unpark();
+        let core = self.node.core();
+        // The loop on which this is polled is the future's own, or it is a mistake.
+        let running = if core.home().in_step() { None } else { Tasks::running() };
+        let tasks = running.as_ref().unwrap_or(core.home());
+        let thrown = tasks.take_thrown();
+        if let Some(error) = thrown {
             // Its end was seen, though another error is thrown in its place: unless it was
             // cancelled itself, and says so in its own words.
-            let own = self.node.core().outcome().err().filter(|_| self.node.core().done());
+            let own = core.outcome().err().filter(|_| core.done());
             let own = own.filter(|own| own.is_cancelled() && error.is_cancelled());
+            self.unpark();
             return Poll::Ready(Err(own.unwrap_or(error)));
         }
-        if self.node.core().done() {
+        if core.done() {
             self.unpark();
             return Poll::Ready(self.node.read());
         }
+        let tasks = tasks.clone();
         match self.park(&tasks, cx.waker()) {
             Ok(()) => Poll::Pending,
             Err(mistake) => Poll::Ready(Err(mistake)),

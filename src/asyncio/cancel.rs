@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use super::future_like::FutureId;
-use super::node::{Node, schedule_step};
+use super::node::Node;
 use super::task_core::Parked;
 use crate::error::Error;
 
@@ -93,7 +93,7 @@ fn walk(first: Rc<dyn Node>, error: &Error) {
 fn request(node: &Rc<dyn Node>) -> bool {
     node.core().mark_read();
     let Some(task) = node.task().filter(|_| !node.core().done()) else { return false };
-    task.cancels.set(task.cancels.get() + 1);
+    task.count_cancel();
     true
 }
 
@@ -112,8 +112,8 @@ fn pass_on(
     let mut throws = parked != Parked::Waiting || task.scheduled.get();
     let mut accepted = false;
     let mut in_circle = false;
-    let waits = if running { Default::default() } else { task.waits.borrow().snapshot() };
-    for wait in waits {
+    let (first, more) = if running { Default::default() } else { task.waits() };
+    for wait in first.into_iter().chain(more) {
         if wait.task().is_none() {
             accepted |= wait.cancel(error.clone());
         } else if request(&wait) {
@@ -132,6 +132,6 @@ fn pass_on(
         task.must_cancel(error.clone());
     }
     if parked == Parked::Foreign || in_circle {
-        schedule_step(node);
+        node.clone().schedule_step();
     }
 }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use core::any::Any;
-use core::cell::OnceCell;
+use core::cell::{OnceCell, Ref, RefCell};
 use core::fmt;
 use core::future::IntoFuture;
 
@@ -45,7 +45,7 @@ pub struct LoopFuture<T: 'static>(Rc<FutureCell<T>>);
 
 struct FutureCell<T: 'static> {
     core: Core,
-    value: OnceCell<T>,
+    value: RefCell<Option<T>>,
     /// What cancels it in place of itself: a future that stands for others asks those.
     on_cancel: OnceCell<Box<CancelHook>>,
 }
@@ -63,7 +63,7 @@ impl<T: 'static> LoopFuture<T> {
     pub(crate) fn at(home: Rc<Tasks>) -> LoopFuture<T> {
         LoopFuture(Rc::new(FutureCell {
             core: Core::new(home),
-            value: OnceCell::new(),
+            value: RefCell::new(None),
             on_cancel: OnceCell::new(),
         }))
     }
@@ -99,9 +99,8 @@ impl<T: 'static> LoopFuture<T> {
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done; `value` is dropped.
     pub fn set_result(&self, value: T) -> Result<()> {
         self.0.core.check_pending()?;
-        // A pending future holds no value yet.
-        let _ = self.0.value.set(value);
-        node::end(&self.node(), State::Finished);
+        self.0.value.replace(Some(value));
+        node::end(&self.0, State::Finished);
         Ok(())
     }
 
@@ -112,7 +111,7 @@ impl<T: 'static> LoopFuture<T> {
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done.
     pub fn set_exception(&self, error: Error) -> Result<()> {
         self.0.core.check_pending()?;
-        node::end_with(&self.node(), State::Failed, error);
+        node::end_with(&self.0, State::Failed, error);
         Ok(())
     }
 
@@ -183,8 +182,7 @@ impl<T: 'static> Node for FutureCell<T> {
         if let Some(hook) = self.on_cancel.get() {
             return (hook.0)(error);
         }
-        let node: Rc<dyn Node> = self;
-        node::end_with(&node, State::Cancelled, error);
+        node::end_with(&self, State::Cancelled, error);
         true
     }
 
@@ -197,13 +195,13 @@ impl<T: 'static> Node for FutureCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Future", "pending", &self.core, self.core.name().as_deref())
+        show("Future", "pending", &self.core, self.core.name().as_deref().map(|name| &**name))
     }
 }
 
 impl<T: 'static> Typed<T> for FutureCell<T> {
-    fn value(&self) -> &OnceCell<T> {
-        &self.value
+    fn value(&self) -> Option<Ref<'_, T>> {
+        Ref::filter_map(self.value.borrow(), Option::as_ref).ok()
     }
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
@@ -437,6 +435,3 @@ impl<T: 'static> LoopFuture<T> {
         self.0.core.name().map_or_else(String::new, |name| name.to_string())
     }
 }
-
-/// The coroutine of a task.
-pub(crate) type Coroutine<T> = core::pin::Pin<Box<dyn Future<Output = Result<T>>>>;

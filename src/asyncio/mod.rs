@@ -3,7 +3,7 @@
 //!
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task`, `any_task`,
+//! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`,
 //! `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
@@ -32,6 +32,7 @@ mod semaphore;
 mod shield;
 mod sleep;
 mod task;
+mod task_cell;
 mod task_core;
 mod task_group;
 mod task_slab;

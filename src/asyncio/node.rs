@@ -1,16 +1,16 @@
 //! [`Node`]: what the loop, and those who wait, see of a future or a task, whatever its value.
 //!
-//! **Callback Invariant**: while a node is pending, its list holds the callbacks that wait for
-//! its end. At its end one job for each goes to the ready queue, in the order of adding; from
-//! then on the list holds those that are on their way, and each job runs the first of them.
-//! Nobody outside sees the list of a node that is done.
+//! **Callback Invariant**: while a node is pending, its list holds who waits for its end. At its
+//! end the step of each task, the wake of each waker and a job for each callback go to the ready
+//! queue, in the order of adding; from then on the list holds the callbacks that are on their way,
+//! and each job runs the first of them. Nobody outside sees the list of a node that is done.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, Ref};
 use core::mem;
 use core::task::Waker;
 
@@ -49,8 +49,15 @@ pub(crate) enum Waiting {
     Waker(Waker),
     /// Somebody's callback.
     Callback(Callback),
-    /// Somebody who is told at once, and is on nobody's way.
-    Watcher(Rc<dyn Watcher>, u64),
+    /// Somebody who is told at once, and is on nobody's way. Boxed, because few nodes have one and
+    /// all have room for it.
+    Watcher(Box<Watch>),
+}
+
+/// A watcher and the token by which it knows the node.
+pub(crate) struct Watch {
+    watcher: Rc<dyn Watcher>,
+    token: u64,
 }
 
 impl Waiting {
@@ -71,27 +78,38 @@ enum Waitings {
 
 impl Waitings {
     fn push(&mut self, new: Waiting) {
-        *self = match mem::take(self) {
-            Waitings::None => Waitings::One(new),
-            Waitings::One(first) => Waitings::Many(Box::new(VecDeque::from([first, new]))),
-            Waitings::Many(mut all) => {
-                all.push_back(new);
-                Waitings::Many(all)
+        match self {
+            Waitings::None => *self = Waitings::One(new),
+            Waitings::One(_) => {
+                if let Waitings::One(first) = mem::take(self) {
+                    let mut all = VecDeque::with_capacity(4);
+                    all.extend([first, new]);
+                    *self = Waitings::Many(Box::new(all));
+                }
             }
-        };
+            Waitings::Many(all) => all.push_back(new),
+        }
     }
 
     fn pop(&mut self) -> Option<Waiting> {
-        match mem::take(self) {
-            Waitings::None => None,
-            Waitings::One(waiting) => Some(waiting),
-            Waitings::Many(mut all) => {
-                let first = all.pop_front();
-                if !all.is_empty() {
-                    *self = Waitings::Many(all);
-                }
-                first
+        if let Waitings::Many(all) = self {
+            let first = all.pop_front();
+            if all.is_empty() {
+                *self = Waitings::None;
             }
+            return first;
+        }
+        match mem::take(self) {
+            Waitings::One(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Waitings::None => 0,
+            Waitings::One(_) => 1,
+            Waitings::Many(all) => all.len(),
         }
     }
 
@@ -104,17 +122,20 @@ impl Waitings {
         one.into_iter().chain(many.into_iter().flatten())
     }
 
-    /// Takes out what `is_it` says, all of it or only the first, to be dropped elsewhere.
-    fn remove(&mut self, only_first: bool, mut is_it: impl FnMut(&Waiting) -> bool) -> Waitings {
-        let mut removed = Waitings::default();
-        let mut kept = Waitings::default();
-        while let Some(waiting) = self.pop() {
-            let done = only_first && !matches!(removed, Waitings::None);
-            let to = if !done && is_it(&waiting) { &mut removed } else { &mut kept };
-            to.push(waiting);
+    /// Takes out the first of which `is_it` holds, to be dropped elsewhere.
+    fn remove_first(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
+        match self {
+            Waitings::One(waiting) if is_it(waiting) => self.pop(),
+            Waitings::Many(all) => {
+                let at = all.iter().position(is_it)?;
+                let removed = all.remove(at);
+                if all.is_empty() {
+                    *self = Waitings::None;
+                }
+                removed
+            }
+            _ => None,
         }
-        *self = kept;
-        removed
     }
 }
 
@@ -127,10 +148,11 @@ pub(crate) struct Core {
     told: Cell<Told>,
     /// Whether there is a watcher among those who wait.
     watched: Cell<bool>,
-    waitings: RefCell<Waitings>,
-    /// The exception, or the cancellation with its message.
-    error: OnceCell<Error>,
-    name: RefCell<Option<Rc<str>>>,
+    waitings: Cell<Waitings>,
+    /// The exception, or the cancellation with its message; else of no meaning.
+    error: Cell<Error>,
+    /// Behind one thin pointer, because few have one.
+    name: Cell<Option<Rc<Box<str>>>>,
 }
 
 impl Core {
@@ -141,9 +163,9 @@ impl Core {
             unread: Cell::new(false),
             told: Cell::new(Told::All),
             watched: Cell::new(false),
-            waitings: RefCell::default(),
-            error: OnceCell::new(),
-            name: RefCell::new(None),
+            waitings: Cell::default(),
+            error: Cell::new(Error::cancelled()),
+            name: Cell::new(None),
         }
     }
 
@@ -159,12 +181,22 @@ impl Core {
         self.state() != State::Pending
     }
 
-    pub(crate) fn name(&self) -> Option<Rc<str>> {
-        self.name.borrow().clone()
+    /// Looks at those who wait, or changes them. `body` runs no code but the crate's own.
+    fn with_waitings<R>(&self, body: impl FnOnce(&mut Waitings) -> R) -> R {
+        let mut waitings = self.waitings.take();
+        let outcome = body(&mut waitings);
+        self.waitings.set(waitings);
+        outcome
+    }
+
+    pub(crate) fn name(&self) -> Option<Rc<Box<str>>> {
+        let name = self.name.take();
+        self.name.set(name.clone());
+        name
     }
 
     pub(crate) fn set_name(&self, name: &str) {
-        self.name.replace(Some(Rc::from(name)));
+        self.name.set(Some(Rc::new(name.into())));
     }
 
     /// The exception, if there is one, was seen, or will never be.
@@ -185,7 +217,13 @@ impl Core {
             Told::TheFirst => self.told.set(Told::Nobody),
             Told::Nobody => return Error::cancelled(),
         }
-        self.error.get().cloned().unwrap_or(Error::cancelled())
+        self.peek()
+    }
+
+    fn peek(&self) -> Error {
+        let error = self.error.replace(Error::cancelled());
+        self.error.set(error.clone());
+        error
     }
 
     /// A task whose coroutine ends with a cancellation gives that to the first who asks for it,
@@ -201,7 +239,7 @@ impl Core {
 
     /// The error as it shows itself, which doesn't count as reading it.
     pub(crate) fn peek_error(&self) -> String {
-        self.error.get().map_or_else(String::new, panics::shown)
+        panics::shown(&self.peek())
     }
 
     pub(crate) fn exception(&self) -> Result<Option<Error>> {
@@ -242,8 +280,8 @@ impl Core {
         if self.done() {
             return 0;
         }
-        let waitings = self.waitings.borrow();
-        waitings.iter().filter(|waiting| !matches!(waiting, Waiting::Watcher(..))).count()
+        let counts = |waiting: &&Waiting| !matches!(waiting, Waiting::Watcher(_));
+        self.with_waitings(|waitings| waitings.iter().filter(counts).count())
     }
 }
 
@@ -260,6 +298,15 @@ pub(crate) trait Node: Job {
     /// Calls `callback` with a handle of this node.
     fn call(self: Rc<Self>, callback: &Callback) -> Result<()>;
 
+    /// Puts a task's step on the ready queue, unless it stands there already or the task is over.
+    fn schedule_step(self: Rc<Self>) {}
+
+    /// A task's step has panicked: that is the task's error.
+    fn fail(self: Rc<Self>, _panic: Error) {}
+
+    /// The loop has closed: lets go of what a task has.
+    fn abandon(&self) {}
+
     fn as_job(self: Rc<Self>) -> Rc<dyn Job>;
 
     fn show(&self) -> String;
@@ -267,7 +314,8 @@ pub(crate) trait Node: Job {
 
 /// A node whose result is a `T`.
 pub(crate) trait Typed<T>: Node {
-    fn value(&self) -> &OnceCell<T>;
+    /// The result, if there is one.
+    fn value(&self) -> Option<Ref<'_, T>>;
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node>;
 }
@@ -280,59 +328,78 @@ impl<T: Clone> dyn Typed<T> {
     /// The result, the exception, or the cancellation; a pending node has none.
     pub(crate) fn read(&self) -> Result<T> {
         self.core().outcome()?;
-        let value = self.value().get();
-        Ok(value.expect("a finished node has a value").clone())
+        Ok(self.value().expect("a finished node has a value").clone())
     }
 }
 
 /// Ends `node`: whoever waits is on the ready queue when this returns, and nothing has run.
-pub(crate) fn end(node: &Rc<dyn Node>, state: State) {
+pub(crate) fn end<N: Node + 'static>(node: &Rc<N>, state: State) {
     let core = node.core();
     core.state.set(state);
     core.unread.set(state == State::Failed);
-    let mut waitings = core.waitings.take();
-    let mut on_their_way = Waitings::default();
+    match core.waitings.take() {
+        Waitings::None => {}
+        Waitings::One(Waiting::Task(task)) => task.schedule_step(),
+        waitings => end_for(node.clone(), waitings),
+    }
+}
+
+/// Schedules what `waitings` call for. Watchers are told when all that is done.
+fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
+    let core = node.core();
+    let on = core.home.on();
     let mut watchers = Waitings::default();
-    while let Some(waiting) = waitings.pop() {
+    for _ in 0..waitings.len() {
+        let Some(waiting) = waitings.pop() else { break };
         match waiting {
-            Waiting::Task(task) => schedule_step(&task),
-            Waiting::Watcher(..) => watchers.push(waiting),
-            other => {
-                on_their_way.push(other);
-                core.home.on().schedule(node.clone().as_job());
+            Waiting::Task(task) => task.schedule_step(),
+            Waiting::Waker(waker) => on.schedule_wake(waker),
+            Waiting::Watcher(_) => watchers.push(waiting),
+            Waiting::Callback(_) => {
+                waitings.push(waiting);
+                on.schedule(node.clone().as_job());
             }
         }
     }
-    core.waitings.replace(on_their_way);
-    while let Some(Waiting::Watcher(watcher, token)) = watchers.pop() {
-        watcher.ended(token);
+    core.waitings.set(waitings);
+    while let Some(Waiting::Watcher(watch)) = watchers.pop() {
+        watch.watcher.ended(watch.token);
     }
 }
 
 /// Ends `node` without a result: cancelled, or with an exception.
-pub(crate) fn end_with(node: &Rc<dyn Node>, state: State, error: Error) {
-    // A pending node has no error yet, so there is nothing to lose.
-    let _ = node.core().error.set(error);
+pub(crate) fn end_with<N: Node + 'static>(node: &Rc<N>, state: State, error: Error) {
+    node.core().error.set(error);
     end(node, state);
 }
 
 /// Adds who waits. On a node that is done it is on its way at once.
 pub(crate) fn add(node: &Rc<dyn Node>, waiting: Waiting) {
     let core = node.core();
-    if core.watched.get() && !core.done() {
-        tell_watchers(core);
-    }
-    core.waitings.borrow_mut().push(waiting);
     if core.done() {
-        core.home.on().schedule(node.clone().as_job());
+        match waiting {
+            Waiting::Task(task) => task.schedule_step(),
+            Waiting::Waker(waker) => core.home.on().schedule_wake(waker),
+            other => {
+                core.with_waitings(|waitings| waitings.push(other));
+                core.home.on().schedule(node.clone().as_job());
+            }
+        }
+        return;
     }
+    core.with_waitings(|waitings| {
+        if core.watched.get() {
+            tell_watchers(waitings);
+        }
+        waitings.push(waiting);
+    });
 }
 
 /// Somebody comes to wait.
-fn tell_watchers(core: &Core) {
-    for waiting in core.waitings.borrow().iter() {
-        if let Waiting::Watcher(watcher, token) = waiting {
-            watcher.joined(*token);
+fn tell_watchers(waitings: &Waitings) {
+    for waiting in waitings.iter() {
+        if let Waiting::Watcher(watch) = waiting {
+            watch.watcher.joined(watch.token);
         }
     }
 }
@@ -341,54 +408,46 @@ fn tell_watchers(core: &Core) {
 pub(crate) fn watch(core: &Core, watcher: &Rc<dyn Watcher>, token: u64) {
     if !core.done() {
         core.watched.set(true);
-        core.waitings.borrow_mut().push(Waiting::Watcher(watcher.clone(), token));
+        let watch = Box::new(Watch { watcher: watcher.clone(), token });
+        core.with_waitings(|waitings| waitings.push(Waiting::Watcher(watch)));
     }
 }
 
 /// Runs the callback that is first on its way.
 pub(crate) fn run_next_callback(node: &Rc<dyn Node>, on: &LoopRef) {
-    let next = node.core().waitings.borrow_mut().pop();
-    match next {
-        Some(Waiting::Callback(callback)) => {
-            let describe = || format!("<Handle {} of {}>", callback.name(), node.show());
-            run_callback(on, describe, || node.clone().call(&callback));
-        }
-        Some(Waiting::Waker(waker)) => waker.wake(),
-        Some(Waiting::Task(task)) => schedule_step(&task),
-        Some(Waiting::Watcher(..)) | None => {}
+    let next = node.core().with_waitings(Waitings::pop);
+    if let Some(Waiting::Callback(callback)) = next {
+        let describe = || format!("<Handle {} of {}>", callback.name(), node.show());
+        run_callback(on, describe, || node.clone().call(&callback));
     }
 }
 
 pub(crate) fn remove_callback(core: &Core, callback: &Callback) -> usize {
-    if core.done() {
-        return 0;
+    let mut count = 0;
+    while !core.done() {
+        let is_it = |own: &Waiting| own.is_callback(callback);
+        let Some(removed) = core.with_waitings(|all| all.remove_first(is_it)) else { break };
+        drop(removed);
+        count += 1;
     }
-    let removed = core.waitings.borrow_mut().remove(false, |own| own.is_callback(callback));
-    removed.iter().count()
+    count
 }
 
 pub(crate) fn has_callback(core: &Core, callback: &Callback) -> bool {
-    !core.done() && core.waitings.borrow().iter().any(|own| own.is_callback(callback))
+    let is_it = |own: &Waiting| own.is_callback(callback);
+    !core.done() && core.with_waitings(|waitings| waitings.iter().any(is_it))
 }
 
 /// Takes out a task that doesn't wait any more, once.
 pub(crate) fn remove_task(core: &Core, task: &Rc<dyn Node>) {
     let is_it = |own: &Waiting| matches!(own, Waiting::Task(own) if same(own, task));
-    let removed = core.waitings.borrow_mut().remove(true, is_it);
+    let removed = core.with_waitings(|waitings| waitings.remove_first(is_it));
     drop(removed);
 }
 
 /// Takes out a waker that isn't waited for any more, once.
 pub(crate) fn remove_waker(core: &Core, waker: &Waker) {
     let is_it = |own: &Waiting| matches!(own, Waiting::Waker(own) if own.will_wake(waker));
-    let removed = core.waitings.borrow_mut().remove(true, is_it);
+    let removed = core.with_waitings(|waitings| waitings.remove_first(is_it));
     drop(removed);
-}
-
-/// Puts a task's step on the ready queue, unless it stands there already or the task is over.
-pub(crate) fn schedule_step(task: &Rc<dyn Node>) {
-    let Some(own) = task.task() else { return };
-    if !task.core().done() && !own.scheduled.replace(true) {
-        task.core().home.on().schedule(task.clone().as_job());
-    }
 }

@@ -77,9 +77,8 @@ impl Future for YieldNow {
             return Poll::Ready(Ok(()));
         }
         self.in_step = Some(step);
-        let task = tasks.as_ref().and_then(|tasks| Some((tasks, tasks.current()?)));
-        match task {
-            Some((tasks, task)) if tasks.is_waker_of(&task, cx.waker()) => tasks.give_way(),
+        match tasks {
+            Some(tasks) if step != 0 && tasks.is_direct(cx.waker()) => tasks.give_way(),
             _ => cx.waker().wake_by_ref(),
         }
         Poll::Pending

@@ -1,12 +1,14 @@
 //! [`TaskCore`]: the part of a task that doesn't depend on its value.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell};
 use core::panic::Location;
 use core::task::Waker;
 
-use super::node::{Node, same};
+use super::line::{Line, Place};
+use super::node::Node;
 use super::task_slab::TaskKey;
 use crate::error::Error;
 
@@ -25,8 +27,13 @@ pub(crate) enum Parked {
     Foreign,
 }
 
+/// **Wait Invariant**: the first wait is one that came when there was no other, so that those of
+/// [`Rare`] all came after it.
 pub(crate) struct TaskCore {
-    pub(crate) key: TaskKey,
+    serial: u64,
+    index: u32,
+    /// How often `cancel` was asked, less the `uncancel`s.
+    cancels: Cell<u32>,
     /// Its step is on the ready queue. The queue's next job of this task is that step.
     pub(crate) scheduled: Cell<bool>,
     pub(crate) parked: Cell<Parked>,
@@ -34,18 +41,18 @@ pub(crate) struct TaskCore {
     pub(crate) woke_itself: Cell<bool>,
     /// A cancellation that nothing awaited has taken: the next step throws it.
     pub(crate) must_cancel: Cell<bool>,
-    /// What the last such cancellation says. It stays when it was thrown: see `gather`.
-    pub(crate) cancellation: Cell<Option<Error>>,
-    /// How often `cancel` was asked, less the `uncancel`s.
-    pub(crate) cancels: Cell<usize>,
-    /// An error other than a cancellation that the next step throws.
-    pub(crate) throw_next: Cell<Option<Error>>,
-    /// What it awaits of ours: one, mostly; several inside a join or a select.
-    pub(crate) waits: RefCell<Waits>,
-    /// Its own waker, once a foreign future has asked for one.
-    pub(crate) waker: RefCell<Option<Waker>>,
+    /// An error other than a cancellation is there for the next step to throw.
+    throws: Cell<bool>,
+    /// It awaits futures of ours.
+    awaits: Cell<bool>,
     /// It is no loss if the loop closes before it is over.
     pub(crate) expendable: Cell<bool>,
+    /// What it awaits of ours: the first of it, mostly all of it.
+    first_wait: Cell<Option<Rc<dyn Node>>>,
+    /// What few tasks need.
+    rare: Cell<Option<Box<Rare>>>,
+    /// Its own waker, once a foreign future has asked for one.
+    pub(crate) waker: OnceCell<Waker>,
     /// Where it was made.
     pub(crate) spawned_at: &'static Location<'static>,
 }
@@ -53,32 +60,80 @@ pub(crate) struct TaskCore {
 impl TaskCore {
     pub(crate) fn new(key: TaskKey, spawned_at: &'static Location<'static>) -> TaskCore {
         TaskCore {
-            key,
+            serial: key.serial,
+            index: key.index,
+            cancels: Cell::new(0),
             scheduled: Cell::new(false),
             parked: Cell::new(Parked::Unstarted),
             woke_itself: Cell::new(false),
             must_cancel: Cell::new(false),
-            cancellation: Cell::new(None),
-            cancels: Cell::new(0),
-            throw_next: Cell::new(None),
-            waits: RefCell::default(),
-            waker: RefCell::new(None),
+            throws: Cell::new(false),
+            awaits: Cell::new(false),
             expendable: Cell::new(false),
+            first_wait: Cell::new(None),
+            rare: Cell::new(None),
+            waker: OnceCell::new(),
             spawned_at,
         }
+    }
+
+    pub(crate) fn key(&self) -> TaskKey {
+        TaskKey { index: self.index, serial: self.serial }
+    }
+
+    /// Looks at what few tasks need, where it is there.
+    fn with_rare<R>(&self, body: impl FnOnce(Option<&mut Rare>) -> R) -> R {
+        let mut rare = self.rare.take();
+        let outcome = body(rare.as_deref_mut());
+        self.rare.set(rare);
+        outcome
+    }
+
+    /// Changes what few tasks need: this one is one of them.
+    fn with_new_rare<R>(&self, body: impl FnOnce(&mut Rare) -> R) -> R {
+        let mut rare = self.rare.take().unwrap_or_default();
+        let outcome = body(&mut rare);
+        self.rare.set(Some(rare));
+        outcome
+    }
+
+    /// What the step that begins is to throw, if anything.
+    pub(crate) fn take_thrown(&self) -> Option<Error> {
+        if self.must_cancel.take() {
+            return Some(self.cancellation());
+        }
+        if self.throws.take() { self.with_rare(|rare| rare?.throw_next.take()) } else { None }
     }
 
     /// Notes a cancellation for the next step to throw.
     pub(crate) fn must_cancel(&self, error: Error) {
         self.must_cancel.set(true);
-        self.cancellation.set(Some(error));
+        // The commonest says nothing, and needs no room.
+        if error.ptr_eq(&Error::cancelled()) {
+            self.with_rare(|rare| rare?.cancellation.take());
+        } else {
+            self.with_new_rare(|rare| rare.cancellation = Some(error));
+        }
     }
 
     /// What the cancellation says that is to be thrown, or was the last to be.
     pub(crate) fn cancellation(&self) -> Error {
-        let error = self.cancellation.take().unwrap_or(Error::cancelled());
-        self.cancellation.set(Some(error.clone()));
-        error
+        let error = self.with_rare(|rare| rare?.cancellation.clone());
+        error.unwrap_or(Error::cancelled())
+    }
+
+    /// Notes an error for the next step to throw.
+    pub(crate) fn throw_next(&self, error: Error) {
+        self.throws.set(true);
+        self.with_new_rare(|rare| rare.throw_next = Some(error));
+    }
+
+    pub(crate) fn count_cancel(&self) {
+        self.cancels.set(self.cancels.get().saturating_add(1));
+    }
+
+    pub(crate) fn cancelling(&self) -> usize {
+        self.cancels.get() as usize
     }
 
     /// asyncio's `uncancel`: a pending cancellation that nobody asks for any more is off.
@@ -87,64 +142,69 @@ impl TaskCore {
         if self.cancels.replace(left) == 1 {
             self.must_cancel.set(false);
         }
-        left
+        left as usize
     }
 
-    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
-        self.waker.borrow().as_ref().is_some_and(|own| own.will_wake(waker))
-    }
-}
-
-/// The futures that a task awaits at once.
-#[derive(Default)]
-pub(crate) enum Waits {
-    #[default]
-    None,
-    One(Rc<dyn Node>),
-    Many(Vec<Rc<dyn Node>>),
-}
-
-impl Waits {
-    pub(crate) fn is_empty(&self) -> bool {
-        matches!(self, Waits::None)
+    /// Whether it awaits futures of ours.
+    pub(crate) fn awaits(&self) -> bool {
+        self.awaits.get()
     }
 
-    pub(crate) fn push(&mut self, node: Rc<dyn Node>) {
-        *self = match core::mem::take(self) {
-            Waits::None => Waits::One(node),
-            Waits::One(first) => Waits::Many(Vec::from([first, node])),
-            Waits::Many(mut all) => {
-                all.push(node);
-                Waits::Many(all)
+    /// Notes that it awaits `node`.
+    pub(crate) fn add_wait(&self, node: Rc<dyn Node>) -> WaitPlace {
+        if !self.awaits.replace(true) {
+            self.first_wait.set(Some(node));
+            return WaitPlace::First;
+        }
+        WaitPlace::More(self.with_new_rare(|rare| rare.waits.push(node)))
+    }
+
+    /// Takes out a wait, to be dropped where nothing is borrowed.
+    pub(crate) fn remove_wait(&self, place: WaitPlace) -> Option<Rc<dyn Node>> {
+        let (first, wait) = match place {
+            WaitPlace::First => (None, self.first_wait.take()),
+            WaitPlace::More(place) => {
+                let wait = self.with_rare(|rare| rare?.waits.remove(place));
+                (self.first_wait.take(), wait)
             }
         };
+        let more = || self.with_rare(|rare| rare.is_some_and(|rare| !rare.waits.is_empty()));
+        self.awaits.set(first.is_some() || more());
+        self.first_wait.set(first);
+        wait
     }
 
-    /// Takes out `node`, once, to be dropped where nothing is borrowed.
-    pub(crate) fn remove(&mut self, node: &Rc<dyn Node>) -> Option<Rc<dyn Node>> {
-        match core::mem::take(self) {
-            Waits::One(own) if same(&own, node) => Some(own),
-            Waits::Many(mut all) => {
-                let at = all.iter().position(|own| same(own, node));
-                let removed = at.map(|at| all.remove(at));
-                *self = match all.len() {
-                    1 => all.pop().map_or(Waits::None, Waits::One),
-                    _ => Waits::Many(all),
-                };
-                removed
-            }
-            other => {
-                *self = other;
-                None
-            }
-        }
+    /// All that it awaits, in the order in which it came.
+    pub(crate) fn waits(&self) -> (Option<Rc<dyn Node>>, Vec<Rc<dyn Node>>) {
+        let first = self.first_wait.take();
+        self.first_wait.set(first.clone());
+        let more = self.with_rare(|rare| Some(rare?.waits.iter().cloned().collect()));
+        (first, more.unwrap_or_default())
     }
 
-    pub(crate) fn snapshot(&self) -> Vec<Rc<dyn Node>> {
-        match self {
-            Waits::None => Vec::new(),
-            Waits::One(node) => Vec::from([node.clone()]),
-            Waits::Many(all) => all.clone(),
-        }
+    /// All that it awaits, to be dropped where nothing is borrowed.
+    pub(crate) fn take_waits(&self) -> impl Sized + use<> {
+        self.awaits.set(false);
+        let more = self.with_rare(|rare| Some(core::mem::take(&mut rare?.waits)));
+        (self.first_wait.take(), more)
     }
+}
+
+/// What few tasks need.
+#[derive(Default)]
+struct Rare {
+    /// What the last cancellation says that nothing awaited has taken, unless it says nothing. It
+    /// stays when it was thrown: see `gather`.
+    cancellation: Option<Error>,
+    /// An error other than a cancellation that the next step throws.
+    throw_next: Option<Error>,
+    /// What it awaits of ours besides, inside a join or a select.
+    waits: Line<Rc<dyn Node>>,
+}
+
+/// Where a wait stands among the others of its task.
+#[derive(Clone, Copy)]
+pub(crate) enum WaitPlace {
+    First,
+    More(Place),
 }

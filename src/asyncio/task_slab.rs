@@ -25,16 +25,19 @@ impl<T> TaskSlab<T> {
         TaskSlab { places: Slab::new(), made: 0 }
     }
 
-    /// Holds what `make` makes of its key.
+    /// The key of the task that is inserted next.
     ///
     /// # Panics
     ///
     /// With more than four thousand million tasks at a time.
-    pub(crate) fn insert(&mut self, make: impl FnOnce(TaskKey) -> T) {
+    pub(crate) fn next_key(&self) -> TaskKey {
+        let index = u32::try_from(self.places.vacant_key());
+        TaskKey { index: index.expect("fewer tasks than a u32 can count"), serial: self.made + 1 }
+    }
+
+    pub(crate) fn insert(&mut self, task: T) {
         self.made += 1;
-        let entry = self.places.vacant_entry();
-        let index = u32::try_from(entry.key()).expect("fewer tasks than a u32 can count");
-        entry.insert((self.made, make(TaskKey { index, serial: self.made })));
+        self.places.insert((self.made, task));
     }
 
     pub(crate) fn get(&self, key: TaskKey) -> Option<&T> {
@@ -44,7 +47,7 @@ impl<T> TaskSlab<T> {
 
     pub(crate) fn remove(&mut self, key: TaskKey) -> Option<T> {
         self.get(key)?;
-        let (_, task) = self.places.remove(key.index as usize);
+        let (_, task) = self.places.try_remove(key.index as usize)?;
         if self.places.is_empty() && self.places.capacity() > KEPT {
             self.places = Slab::new();
         }
@@ -67,12 +70,9 @@ mod tests {
     use super::*;
 
     fn keep(slab: &mut TaskSlab<&'static str>, task: &'static str) -> TaskKey {
-        let mut at = None;
-        slab.insert(|key| {
-            at = Some(key);
-            task
-        });
-        at.unwrap()
+        let key = slab.next_key();
+        slab.insert(task);
+        key
     }
 
     #[test]

@@ -3,14 +3,15 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
-use core::task::Waker;
+use core::cell::{Cell, Ref, RefCell};
+use core::ptr;
+use core::task::{RawWakerVTable, Waker};
 
 use super::cancel::Cancelling;
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
 use super::generator::Generators;
-use super::node::{Node, schedule_step};
+use super::node::Node;
 use super::task_slab::{TaskKey, TaskSlab};
 use super::waker::Scratch;
 use crate::error::Error;
@@ -18,9 +19,9 @@ use crate::event_loop::{LoopRef, Upstairs, WakeKey, current_loop};
 
 pub(crate) struct Tasks {
     on: LoopRef,
-    slab: RefCell<TaskSlab<Rc<dyn TaskNode>>>,
+    slab: RefCell<TaskSlab<Rc<dyn Node>>>,
     step: Step,
-    scratch: RefCell<Rc<Scratch>>,
+    scratch: RefCell<Scratch>,
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
     pub(crate) generators: Generators,
@@ -34,21 +35,15 @@ pub(crate) struct Tasks {
 #[derive(Default)]
 struct Step {
     /// Whose step it is.
-    task: RefCell<Option<Rc<dyn Node>>>,
+    task: Cell<Option<Rc<dyn Node>>>,
+    /// The waker that the task is polled with, by its data and its functions.
+    waker: Cell<Option<(*const (), &'static RawWakerVTable)>>,
     /// What the first of our futures that is polled is to return: Python's `coro.throw(error)`.
     thrown: Cell<Option<Error>>,
     /// The task gives way until the next turn.
     yields: Cell<bool>,
     /// How many there were, this one included.
     count: Cell<u64>,
-}
-
-/// A task in the slab.
-pub(crate) trait TaskNode: Node {
-    fn as_node(self: Rc<Self>) -> Rc<dyn Node>;
-
-    /// The loop has closed: let go of the coroutine.
-    fn abandon(&self);
 }
 
 impl Tasks {
@@ -63,7 +58,7 @@ impl Tasks {
             on: on.clone(),
             slab: RefCell::new(TaskSlab::new()),
             step: Step::default(),
-            scratch: RefCell::new(Rc::new(Scratch::new())),
+            scratch: RefCell::new(Scratch::new()),
             foreign: Cell::new(0),
             generators: Generators::default(),
             cancelling: Cancelling::default(),
@@ -87,8 +82,12 @@ impl Tasks {
 
     // -- the slab
 
-    pub(crate) fn insert(&self, make: impl FnOnce(TaskKey) -> Rc<dyn TaskNode>) {
-        self.slab.borrow_mut().insert(make);
+    /// Holds the task that `make` makes of its key.
+    pub(crate) fn insert<N: Node + 'static>(&self, make: impl FnOnce(TaskKey) -> Rc<N>) -> Rc<N> {
+        let mut slab = self.slab.borrow_mut();
+        let task = make(slab.next_key());
+        slab.insert(task.clone());
+        task
     }
 
     /// A task is over: the loop need not hold it any longer.
@@ -102,24 +101,30 @@ impl Tasks {
     pub(crate) fn cancel(&self, key: TaskKey) {
         let task = self.slab.borrow().get(key).cloned();
         if let Some(task) = task {
-            task.as_node().cancel(Error::cancelled());
+            task.cancel(Error::cancelled());
         }
     }
 
     /// The tasks that are not done, oldest first.
     pub(crate) fn all(&self) -> Vec<Rc<dyn Node>> {
-        let tasks = self.slab.borrow().in_order();
-        tasks.into_iter().map(TaskNode::as_node).collect()
+        self.slab.borrow().in_order()
     }
 
     // -- the step
 
     /// Starts a step of `task`, in which the first of our futures polled returns `thrown`.
     pub(crate) fn enter(&self, task: Rc<dyn Node>, thrown: Option<Error>) {
-        self.step.task.replace(Some(task));
-        self.step.thrown.set(thrown);
+        self.step.task.set(Some(task));
+        if thrown.is_some() {
+            self.step.thrown.set(thrown);
+        }
         self.step.yields.set(false);
         self.step.count.set(self.step.count.get() + 1);
+    }
+
+    /// The task is polled with `waker` now.
+    pub(crate) fn polls_with(&self, waker: &Waker) {
+        self.step.waker.set(Some((waker.data(), waker.vtable())));
     }
 
     /// Ends the step. Gives back what was to be thrown and met none of our futures.
@@ -130,7 +135,17 @@ impl Tasks {
     }
 
     pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
-        self.step.task.borrow().clone()
+        let task = self.step.task.take();
+        self.step.task.set(task.clone());
+        task
+    }
+
+    /// Whether a step of a task of this loop is going on.
+    pub(crate) fn in_step(&self) -> bool {
+        let task = self.step.task.take();
+        let in_step = task.is_some();
+        self.step.task.set(task);
+        in_step
     }
 
     pub(crate) fn take_thrown(&self) -> Option<Error> {
@@ -144,7 +159,7 @@ impl Tasks {
 
     /// The how manieth step of the loop it is; 0 while there is none.
     pub(crate) fn step_number(&self) -> u64 {
-        if self.step.task.borrow().is_some() { self.step.count.get() } else { 0 }
+        if self.in_step() { self.step.count.get() } else { 0 }
     }
 
     /// The task that is polled asks for a step in the next turn.
@@ -158,20 +173,24 @@ impl Tasks {
 
     // -- wakers
 
-    pub(crate) fn scratch(&self) -> Rc<Scratch> {
-        self.scratch.borrow().clone()
+    /// A waker for one poll.
+    pub(crate) fn scratch(&self) -> Ref<'_, Scratch> {
+        self.scratch.borrow()
     }
 
     /// Somebody keeps the scratch waker: leave it to them.
     pub(crate) fn renew_scratch(&self) {
-        let kept = self.scratch.replace(Rc::new(Scratch::new()));
+        let kept = self.scratch.replace(Scratch::new());
         drop(kept);
     }
 
-    /// Whether `waker` leads straight to `task`, which is polled with it.
-    pub(crate) fn is_waker_of(&self, task: &Rc<dyn Node>, waker: &Waker) -> bool {
-        self.scratch.borrow().waker().will_wake(waker)
-            || task.task().is_some_and(|own| own.is_own_waker(waker))
+    /// Whether `waker` leads straight to the task whose step it is, which is polled with it. Asked
+    /// within a step.
+    pub(crate) fn is_direct(&self, waker: &Waker) -> bool {
+        let own = self.step.waker.get();
+        own.is_some_and(|(data, functions)| {
+            data == waker.data() && ptr::eq(functions, waker.vtable())
+        })
     }
 
     pub(crate) fn add_foreign(&self) {
@@ -187,8 +206,16 @@ impl Upstairs for Tasks {
     fn wake(&self, key: WakeKey) {
         let task = self.slab.borrow().get(key).cloned();
         if let Some(task) = task {
-            schedule_step(&task.as_node());
+            task.schedule_step();
         }
+    }
+
+    fn take_panic(&self, panic: Error) -> Option<Error> {
+        let Some(task) = self.current() else { return Some(panic) };
+        self.leave();
+        self.renew_scratch();
+        task.fail(panic);
+        None
     }
 
     fn could_be_woken(&self) -> bool {

@@ -201,7 +201,7 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
 ) -> Result<()> {
     let made = caught(make).and_then(|coroutine| on.create_task(coroutine));
     let task = made.inspect_err(|error| ending.0.end(Err(error.clone())))?;
-    let key = task.core().key;
+    let key = task.core().key();
     let mut state = ending.0.lock();
     state.task = Some(key);
     let cancelled = state.outcome.is_some();

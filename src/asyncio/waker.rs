@@ -46,20 +46,23 @@ impl Scratch {
         &self.waker
     }
 
-    /// Whether somebody has kept a copy of the waker. A copy that was made and dropped again
-    /// can't wake anybody any more and doesn't count.
-    pub(crate) fn was_kept(&self) -> bool {
+    /// What the poll has done with it, which it was then made for. A copy that was made and
+    /// dropped again can't wake anybody any more and wasn't kept.
+    pub(crate) fn wipe(&self) -> Trace {
         // One count is `flag`, one `waker`.
         let kept = Arc::strong_count(&self.flag) > 2;
         // Whoever let go of a copy on another thread may have woken it before.
         fence(Ordering::Acquire);
-        kept
+        let woken = &self.flag.woken;
+        Trace { kept, woken: woken.load(Ordering::Relaxed) && woken.swap(false, Ordering::Acquire) }
     }
+}
 
-    /// Whether the waker was woken during the poll, which it was then made for.
-    pub(crate) fn take_woken(&self) -> bool {
-        self.flag.woken.load(Ordering::Relaxed) && self.flag.woken.swap(false, Ordering::Acquire)
-    }
+/// What a poll has done with the scratch waker.
+pub(crate) struct Trace {
+    /// Somebody has a copy of it still.
+    pub(crate) kept: bool,
+    pub(crate) woken: bool,
 }
 
 /// A task's own waker. It may outlive the task, and the loop: then it does nothing. It holds

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::task::Waker;
 use core::time::Duration;
 
 use super::answers::Answers;
@@ -16,7 +17,7 @@ use super::inbox::Inbox;
 use super::loop_handle::{LoopHandle, Mail, WakeKey};
 #[cfg(feature = "std")]
 use super::reactor::Reactor;
-use super::ready::ReadyQueue;
+use super::ready::{Ready, ReadyQueue};
 use super::timer_wheel::{TimerKey, TimerWheel};
 use crate::error::{Error, Result};
 use crate::sync::Arc;
@@ -26,6 +27,9 @@ use crate::sync::Arc;
 pub(crate) trait Upstairs {
     /// A waker of `key` was woken.
     fn wake(&self, key: WakeKey);
+
+    /// A job has panicked. It is given back unless it was up there that it belongs to.
+    fn take_panic(&self, panic: Error) -> Option<Error>;
 
     /// Whether something up there could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
@@ -232,13 +236,26 @@ impl LoopRef {
 
     /// Puts `job` at the end of the ready queue; once the loop has closed, nowhere.
     pub(crate) fn schedule(&self, job: Rc<dyn Job>) {
+        self.put(Ready::Job(job));
+    }
+
+    /// Has `waker` woken in its turn, as [`schedule`](LoopRef::schedule) has a job run.
+    pub(crate) fn schedule_wake(&self, waker: Waker) {
+        self.put(Ready::Wake(waker));
+    }
+
+    fn put(&self, entry: Ready) {
+        // One that runs can't be closed, and takes its mail itself.
+        if self.is_running() {
+            return self.0.ready.push(entry);
+        }
         // While the loop doesn't run, what its own thread posted is still in the inbox, and
         // was there first.
-        if !self.is_running() && !self.0.inbox.is_empty() {
+        if !self.0.inbox.is_empty() {
             self.take_mail();
         }
         if !self.is_closed() {
-            self.0.ready.push(job);
+            self.0.ready.push(entry);
         }
     }
 
@@ -251,7 +268,7 @@ impl LoopRef {
         for _ in 0..self.0.inbox.len() {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
-                Mail::Call(callback) => self.0.ready.push(Call::new(callback)),
+                Mail::Call(callback) => self.0.ready.push(Ready::Job(Call::new(callback))),
                 Mail::Wake(key) => self.wake(key),
             }
         }

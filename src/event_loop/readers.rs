@@ -9,7 +9,7 @@ use core::cell::Cell;
 use super::handle::{CallbackOutput, Job, run_callback};
 use super::loop_ref::LoopRef;
 use super::reactor::{Listener, Reactor, Side, Source, raw_key};
-use super::ready::ReadyQueue;
+use super::ready::{Ready, ReadyQueue};
 use crate::error::{Error, Result};
 
 /// A callback that runs once for each turn in which its socket is ready.
@@ -39,7 +39,7 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput> Listener for Repeat<F> {
     }
 
     fn tell(self: Rc<Self>, ready: &ReadyQueue) {
-        ready.push(self);
+        ready.push(Ready::Job(self));
     }
 
     fn cancel(&self) {

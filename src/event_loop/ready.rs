@@ -1,54 +1,63 @@
 //! The ready queue: first in, first out, and a turn's round is frozen before it runs.
 //!
 //! **Round Invariant**: what a turn runs was on the queue when the turn froze its length.
-//! What those jobs schedule stands behind them and waits for the next turn, so that no job
+//! What that schedules stands behind them and waits for the next turn, so that nobody
 //! can keep the loop from looking at its timers and its sockets.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use core::cell::RefCell;
+use core::task::Waker;
 
 use super::handle::Job;
 
 /// Beyond this room an empty queue gives its memory back.
 pub(super) const KEPT: usize = 1024;
 
+/// What is to be done, without an allocation of its own.
+pub(crate) enum Ready {
+    Job(Rc<dyn Job>),
+    /// Somebody waits behind a waker for something that has come.
+    Wake(Waker),
+}
+
 #[derive(Default)]
 pub(crate) struct ReadyQueue {
-    jobs: RefCell<VecDeque<Rc<dyn Job>>>,
+    entries: RefCell<VecDeque<Ready>>,
 }
 
 impl ReadyQueue {
-    pub(crate) fn push(&self, job: Rc<dyn Job>) {
-        self.jobs.borrow_mut().push_back(job);
+    #[inline]
+    pub(crate) fn push(&self, entry: Ready) {
+        self.entries.borrow_mut().push_back(entry);
     }
 
     pub(crate) fn extend(&self, jobs: impl Iterator<Item = Rc<dyn Job>>) {
-        self.jobs.borrow_mut().extend(jobs);
+        self.entries.borrow_mut().extend(jobs.map(Ready::Job));
     }
 
-    pub(crate) fn pop(&self) -> Option<Rc<dyn Job>> {
-        self.jobs.borrow_mut().pop_front()
+    pub(crate) fn pop(&self) -> Option<Ready> {
+        self.entries.borrow_mut().pop_front()
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.jobs.borrow().len()
+        self.entries.borrow().len()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.borrow().is_empty()
+        self.entries.borrow().is_empty()
     }
 
     /// Gives back what a burst has left behind, once it is over.
     pub(crate) fn shrink(&self) {
-        let mut jobs = self.jobs.borrow_mut();
-        if jobs.is_empty() && jobs.capacity() > KEPT {
-            *jobs = VecDeque::new();
+        let mut entries = self.entries.borrow_mut();
+        if entries.is_empty() && entries.capacity() > KEPT {
+            *entries = VecDeque::new();
         }
     }
 
     /// Everything on the queue, to be dropped where no borrow is held.
-    pub(crate) fn take_all(&self) -> VecDeque<Rc<dyn Job>> {
-        self.jobs.take()
+    pub(crate) fn take_all(&self) -> VecDeque<Ready> {
+        self.entries.take()
     }
 }

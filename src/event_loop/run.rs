@@ -15,7 +15,7 @@ use super::handle::{Job, drop_quietly, run_callback};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_ref::{LoopRef, Shared};
-use super::ready::{KEPT, ReadyQueue};
+use super::ready::{KEPT, Ready, ReadyQueue};
 use super::running::Running;
 #[cfg(feature = "std")]
 use super::system::System;
@@ -169,8 +169,11 @@ impl EventLoop {
         while let Some(mail) = shared.inbox.take() {
             drop_quietly(self, mail);
         }
-        for job in shared.ready.take_all() {
-            self.discard(job);
+        for entry in shared.ready.take_all() {
+            match entry {
+                Ready::Job(job) => self.discard(job),
+                Ready::Wake(waker) => drop_quietly(self, waker),
+            }
         }
         let mut timers = Vec::new();
         shared.timers.borrow_mut().drain(&mut timers);
@@ -362,37 +365,60 @@ impl LoopRef {
     }
 
     /// Runs what is ready now, and not what becomes ready meanwhile.
+    ///
+    /// One catch serves the jobs up to the next panic: from a task's step, from something that a
+    /// job let go of, or from somebody else's waker. It ends its job, and the round goes on.
     fn run_round(&self) -> usize {
         let ready = &self.shared().ready;
         let round = ready.len();
-        for _ in 0..round {
-            let Some(job) = ready.pop() else { break };
-            if self.debug() {
-                self.run_timed(job);
-            } else {
-                self.run_job(job);
+        let mut left = round;
+        while left > 0 {
+            let run = || {
+                while left > 0 {
+                    left -= 1;
+                    let Some(entry) = ready.pop() else { return };
+                    if self.debug() { self.run_timed(entry) } else { self.run_entry(entry) }
+                }
+            };
+            if let Err(panic) = panics::caught(run) {
+                self.report_panic(panic);
             }
         }
         round
     }
 
-    /// What a job runs it catches itself; what is left is a panic from something that it let
-    /// go of.
-    fn run_job(&self, job: Rc<dyn Job>) {
-        if let Err(panic) = panics::caught(|| job.run(self)) {
-            let mut context = ExceptionContext::new("Exception in a drop after a callback");
-            context.exception = Some(panic);
-            self.call_exception_handler(&context);
+    fn run_entry(&self, entry: Ready) {
+        match entry {
+            Ready::Job(job) => job.run(self),
+            Ready::Wake(waker) => waker.wake(),
         }
     }
 
-    fn run_timed(&self, job: Rc<dyn Job>) {
+    /// A panic in a task's step is the task's. Whatever ends with it may panic in turn.
+    fn report_panic(&self, panic: Error) {
+        let panic = match self.upstairs() {
+            Some(upstairs) => panics::caught(|| upstairs.take_panic(panic)).unwrap_or_else(Some),
+            None => Some(panic),
+        };
+        let Some(panic) = panic else { return };
+        let mut context = ExceptionContext::new("Exception in a drop after a callback");
+        context.exception = Some(panic);
+        self.call_exception_handler(&context);
+    }
+
+    fn run_timed(&self, entry: Ready) {
         let start = self.time();
-        self.run_job(job.clone());
+        let job = match &entry {
+            Ready::Job(job) => Some(job.clone()),
+            Ready::Wake(_) => None,
+        };
+        if let Err(panic) = panics::caught(|| self.run_entry(entry)) {
+            self.report_panic(panic);
+        }
         let took = self.time().saturating_sub(start);
         if took >= self.slow_callback_duration() {
             let warn = || {
-                let what = job.describe();
+                let what = job.map_or("<wake of a waker>".into(), |job| job.describe());
                 log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
             };
             let _ = panics::caught(warn);

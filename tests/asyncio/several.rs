@@ -377,3 +377,40 @@ fn a_hundred_awaited_at_once_are_cancelled_at_once() {
         assert!(futures[50..].iter().all(LoopFuture::cancelled));
     }
 }
+
+#[test]
+fn a_task_that_awaits_many_leaves_any_of_them_and_a_cancel_goes_through_the_rest_in_order() {
+    const MANY: usize = 1_000;
+    let event_loop = EventLoop::with_virtual_time();
+    let futures = futures(&event_loop, MANY);
+    let trace = Trace::new();
+    for (index, future) in futures.iter().enumerate() {
+        let trace = trace.clone();
+        future.add_done_callback(move |_: &dyn callsoon::AnyFuture| trace.push(index));
+    }
+    let awaits = waits(&futures);
+    let task = event_loop
+        .create_task(async move {
+            let mut awaits: Vec<_> = awaits.into_iter().map(Some).collect();
+            std::future::poll_fn(|cx| {
+                for awaited in awaits.iter_mut().flatten() {
+                    assert!(awaited.as_mut().poll(cx).is_pending());
+                }
+                // The first, and all but each tenth, aren't awaited any more.
+                for index in (0..MANY).filter(|index| index % 10 != 5) {
+                    awaits[index] = None;
+                }
+                std::task::Poll::Ready(())
+            })
+            .await;
+            let left = awaits.into_iter().flatten().collect();
+            join(left).await.into_iter().collect::<Result<Vec<i32>>>()
+        })
+        .unwrap();
+    settle(&event_loop);
+    assert!(task.cancel());
+    settle(&event_loop);
+    assert!(task.cancelled());
+    trace.expect((0..MANY).filter(|index| index % 10 == 5).map(|index| index.to_string()));
+    assert_eq!(futures.iter().filter(|future| !future.done()).count(), MANY - MANY / 10);
+}

@@ -71,3 +71,21 @@ fn a_slow_step_is_logged_with_its_task_as_it_is_afterwards() {
     assert!(lines[0].contains("'Task-1'") && lines[0].contains(" finished"), "{lines:?}");
     assert!(lines[0].ends_with(" took 0.200 seconds"), "{lines:?}");
 }
+
+#[test]
+fn a_slow_step_that_panics_is_logged_and_the_panic_is_its_tasks() {
+    let (machine, event_loop) = Machine::with_loop();
+    event_loop.set_debug(true);
+    let slow = takes(&machine, 2 * TENTH);
+    let task = event_loop
+        .create_task::<()>(async move {
+            slow();
+            panic!("too much")
+        })
+        .unwrap();
+    let lines = log_lines_of(|| assert_eq!(event_loop.run_once(None).unwrap(), 1));
+    assert_eq!(task.exception().unwrap().unwrap().kind(), callsoon::ErrorKind::Panic);
+    let shown = format!("{task:?}");
+    assert_eq!(lines, [format!("WARN: Executing <step of {shown}> took 0.200 seconds")]);
+    assert!(callsoon::current_task().is_none());
+}

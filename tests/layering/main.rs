@@ -1,5 +1,5 @@
 //! The house rules, read from the source: imports go down only, each dependency has its room,
-//! `unsafe` has its two, files and functions stay small enough to be read in one sitting.
+//! `unsafe` has its three, files and functions stay small enough to be read in one sitting.
 
 mod named_tests;
 mod tokens;
@@ -80,7 +80,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The files where `unsafe` may stand.
-const UNSAFE_ROOMS: &[&str] = &["event_loop/reactor.rs", "event_loop/running.rs"];
+const UNSAFE_ROOMS: &[&str] =
+    &["event_loop/reactor.rs", "event_loop/running.rs", "asyncio/task_cell.rs"];
 
 const MOST_LINES_IN_A_FILE: usize = 500;
 const MOST_LINES_IN_A_FUNCTION: usize = 80;
