@@ -4,7 +4,7 @@
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
 //! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`,
-//! `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
+//! `timer` (a limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
@@ -25,6 +25,7 @@ mod gather;
 mod generator;
 mod line;
 mod lock;
+mod nap;
 mod node;
 mod queue;
 mod runner;
@@ -67,7 +68,7 @@ pub use runner::run;
 pub use runner::{EnsureFuture, Runner, run_on};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 pub use shield::shield;
-pub use sleep::{YieldNow, sleep, yield_now};
+pub use sleep::{Sleep, YieldNow, sleep, yield_now};
 pub use task::{Task, create_task};
 pub use task_group::TaskGroup;
 #[cfg(feature = "std")]

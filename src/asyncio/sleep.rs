@@ -1,14 +1,16 @@
 //! [`sleep`] and [`yield_now`]: giving way for a time, or for a turn.
 
+use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
+use super::await_future::Await;
+use super::nap::Nap;
 use super::tasks::Tasks;
-use super::timer::{Timer, release};
 use crate::error::Result;
-use crate::event_loop::running_loop;
+use crate::event_loop::{LoopRef, TimerKey, running_loop};
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
 /// as [`yield_now`].
@@ -31,15 +33,79 @@ use crate::event_loop::running_loop;
 /// assert_eq!(event_loop.time(), Duration::from_secs(86_400));
 /// # Ok::<(), callsoon::Error>(())
 /// ```
-pub async fn sleep(delay: Duration) -> Result<()> {
-    if delay.is_zero() {
-        return yield_now().await;
+pub fn sleep(delay: Duration) -> Sleep {
+    if delay.is_zero() { Sleep(Stage::Yields(yield_now())) } else { Sleep(Stage::Awake(delay)) }
+}
+
+/// The future of [`sleep`]. Its time runs from when it is first polled.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Sleep(Stage);
+
+enum Stage {
+    /// It wasn't polled yet.
+    Awake(Duration),
+    Asleep {
+        over: Await<()>,
+        _alarm: Alarm,
+    },
+    Yields(YieldNow),
+    Over,
+}
+
+impl Stage {
+    fn fall_asleep(delay: Duration) -> Result<Stage> {
+        let on = running_loop()?;
+        let nap = Nap::new(Tasks::of(&on));
+        let key = on.add_timer(delay, nap.clone())?;
+        Ok(Stage::Asleep { over: Await::new(nap), _alarm: Alarm { on, key } })
     }
-    let on = running_loop()?;
-    let over = on.create_future();
-    let promise = over.clone();
-    let _timer = Timer::start(&on, Some(delay), move || release(&promise))?;
-    over.await
+}
+
+/// The timer of a sleep, which goes when nobody waits any more.
+struct Alarm {
+    on: LoopRef,
+    key: TimerKey,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        let timer = self.on.forget_timer(self.key);
+        drop(timer);
+    }
+}
+
+impl Future for Sleep {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if let Stage::Awake(delay) = self.0 {
+            match Stage::fall_asleep(delay) {
+                Ok(asleep) => self.0 = asleep,
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        let outcome = match &mut self.0 {
+            Stage::Asleep { over, .. } => Pin::new(over).poll(cx),
+            Stage::Yields(yields) => Pin::new(yields).poll(cx),
+            Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
+        };
+        if outcome.is_ready() {
+            self.0 = Stage::Over;
+        }
+        outcome
+    }
+}
+
+impl fmt::Debug for Sleep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.0 {
+            Stage::Awake(delay) => return write!(f, "<Sleep of {delay:?}>"),
+            Stage::Asleep { .. } => "asleep",
+            Stage::Yields(_) => "yields",
+            Stage::Over => "over",
+        };
+        write!(f, "<Sleep {state}>")
+    }
 }
 
 /// Lets the loop go on for one turn: `asyncio.sleep(0)`, the bare yield. What is scheduled

@@ -158,8 +158,16 @@ impl LoopRef {
         Ok(TimerHandle::new(Handle::new(call), self.clone(), key, when))
     }
 
+    /// Has `job` run when `delay` has passed, as the callback of
+    /// [`call_later`](LoopRef::call_later), until its timer is forgotten.
+    pub(crate) fn add_timer(&self, delay: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+        self.check_open()?;
+        let when = self.now().saturating_add(nanos(delay));
+        Ok(self.0.timers.borrow_mut().insert(when, job))
+    }
+
     /// Takes a timer out, if it is still in, for the caller to drop.
-    pub(super) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
+    pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
         self.0.timers.borrow_mut().cancel(key)
     }
 
