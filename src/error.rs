@@ -208,6 +208,24 @@ impl Error {
         self.downcast_ref()
     }
 
+    /// The error of this crate that `foreign` was made of, or its source, or the source of that.
+    ///
+    /// What passes through another crate comes back as an error of that crate. Here a task finds
+    /// out that it was its own cancellation.
+    ///
+    /// ```
+    /// use callsoon::Error;
+    ///
+    /// let foreign: Box<dyn std::error::Error> = Error::cancelled().into();
+    /// assert!(Error::within(&*foreign).is_some_and(|error| error.is_cancelled()));
+    /// assert!(Error::within(&std::fmt::Error).is_none());
+    /// ```
+    #[must_use]
+    pub fn within(foreign: &(dyn core::error::Error + 'static)) -> Option<Error> {
+        let mut chain = core::iter::successors(Some(foreign), |error| error.source());
+        chain.find_map(as_own).cloned()
+    }
+
     /// What the error says; empty for a cancellation without a message.
     #[must_use]
     pub fn message(&self) -> String {
@@ -287,7 +305,10 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
     fn from(error: E) -> Error {
         #[cfg(feature = "std")]
         if TypeId::of::<E>() == TypeId::of::<std::io::Error>() {
-            return Error::shared(ErrorKind::Io, Detail::Source(Box::new(error)));
+            return match as_own(&error) {
+                Some(own) => own.clone(),
+                None => Error::shared(ErrorKind::Io, Detail::Source(Box::new(error))),
+            };
         }
         Error::other(error)
     }
@@ -317,6 +338,41 @@ impl core::error::Error for Standard {
             },
             Repr::Cancelled => None,
         }
+    }
+}
+
+/// The error that a standard one was made of by `into`, on its own or inside of a
+/// `std::io::Error`.
+fn as_own<'a>(error: &'a (dyn core::error::Error + 'static)) -> Option<&'a Error> {
+    #[cfg(feature = "std")]
+    if let Some(error) = error.downcast_ref::<std::io::Error>() {
+        return error.get_ref().and_then(|inside| as_own(inside));
+    }
+    error.downcast_ref::<Standard>().map(|Standard(own)| own)
+}
+
+/// For functions that may fail with `std::io::Error` only. What the system said is that again,
+/// and everything else, a cancellation too, is inside of it: `?` makes it the same error as
+/// before.
+///
+/// ```
+/// use callsoon::Error;
+///
+/// let told = std::io::Error::from(Error::cancelled());
+/// assert!(Error::from(told).is_cancelled());
+/// ```
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> std::io::Error {
+        let said = error.io_error();
+        if let Some(code) = said.and_then(std::io::Error::raw_os_error) {
+            return std::io::Error::from_raw_os_error(code);
+        }
+        let kind = match error.kind() {
+            ErrorKind::Timeout => std::io::ErrorKind::TimedOut,
+            _ => said.map_or(std::io::ErrorKind::Other, std::io::Error::kind),
+        };
+        std::io::Error::new(kind, Standard(error))
     }
 }
 

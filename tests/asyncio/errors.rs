@@ -1,6 +1,6 @@
 //! Errors on their way through tasks: which error it is, whose, and what it says.
 
-use std::fmt;
+use std::{fmt, io};
 
 use callsoon::{Error, ErrorKind, EventLoop, Result, Task, create_task, running_loop, yield_now};
 
@@ -203,4 +203,54 @@ fn what_the_system_says_is_an_error_of_kind_io_by_the_question_mark_and_no_other
     assert!(lost.io_error().is_none() && Error::cancelled().io_error().is_none());
     let by_hand = Error::other(std::io::Error::from(std::io::ErrorKind::AddrInUse));
     assert_eq!(by_hand.kind(), ErrorKind::Other);
+}
+
+/// A foreign error that names another as its source.
+#[derive(Debug)]
+struct Around(io::Error);
+
+impl fmt::Display for Around {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("around")
+    }
+}
+
+impl std::error::Error for Around {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[test]
+fn an_error_that_went_through_io_is_the_same_error_again() {
+    let error = Error::cancelled_with("enough");
+    let told = io::Error::from(error.clone());
+    assert_eq!(
+        (told.kind(), told.to_string().as_str()),
+        (io::ErrorKind::Other, "CancelledError: enough")
+    );
+    assert!(Error::from(told).ptr_eq(&error));
+    let late = io::Error::from(Error::new(ErrorKind::Timeout, "late"));
+    assert_eq!(late.kind(), io::ErrorKind::TimedOut);
+    assert_eq!(Error::from(late).kind(), ErrorKind::Timeout);
+}
+
+#[test]
+fn what_the_system_said_is_that_again() {
+    let said = io::Error::from(Error::from(io::Error::from_raw_os_error(2)));
+    assert_eq!(said.raw_os_error(), Some(2));
+    let told = io::Error::new(io::ErrorKind::UnexpectedEof, "half");
+    let said = io::Error::from(Error::from(told));
+    assert_eq!((said.kind(), said.to_string().as_str()), (io::ErrorKind::UnexpectedEof, "half"));
+    assert_eq!(Error::from(said).kind(), ErrorKind::Io);
+}
+
+#[test]
+fn an_own_error_is_found_in_a_foreign_one_however_deep() {
+    let error = Error::cancelled_with("enough");
+    let around = Around(io::Error::from(error.clone()));
+    assert!(Error::within(&around).unwrap().ptr_eq(&error));
+    let deeper = Around(io::Error::other(around));
+    assert!(Error::within(&deeper).is_some_and(|found| found.ptr_eq(&error)));
+    assert!(Error::within(&Around(io::Error::from_raw_os_error(2))).is_none());
 }
