@@ -3,9 +3,11 @@
 use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
+use core::task::{Context, Poll, ready};
 use std::io;
 
 use super::direction::Direction;
+use super::polled::Polled;
 use crate::asyncio::{LockGuard, yield_now};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, Registration, Source, running_loop};
@@ -47,8 +49,11 @@ const IN_A_ROW: u32 = 64;
 /// Cancelling a task that waits makes the await return `Err(Cancelled)`. It was waiting, so
 /// nothing had been read or written, and nothing is lost. Dropping the await does the same.
 pub struct Async<T: Source + 'static> {
+    // Before the registration: what waits says so when it ends.
+    polled_reader: Polled,
+    polled_writer: Polled,
     // Before the source: the poller forgets a descriptor before that is closed.
-    registration: Registration,
+    registration: Rc<Registration>,
     source: Rc<T>,
     reader: Rc<Direction>,
     writer: Rc<Direction>,
@@ -89,8 +94,16 @@ impl<T: Source + 'static> Async<T> {
             Rc::<Direction>::clone(&reader),
             Rc::<Direction>::clone(&writer),
         )?;
-        let in_a_row = Cell::new(0);
-        Ok(Async { registration, source, reader, writer, in_a_row, on: on.clone() })
+        Ok(Async {
+            polled_reader: Polled::default(),
+            polled_writer: Polled::default(),
+            registration: Rc::new(registration),
+            source,
+            reader,
+            writer,
+            in_a_row: Cell::new(0),
+            on: on.clone(),
+        })
     }
 
     /// Waits until `operation` can be done without blocking, and does it: until it returns
@@ -119,6 +132,109 @@ impl<T: Source + 'static> Async<T> {
     /// See [`Async`].
     pub async fn write_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
         self.repeat(&self.writer, operation).await
+    }
+
+    /// [`read_with`](Async::read_with) for a poll function written by hand: has the task woken
+    /// when it is worth another call.
+    ///
+    /// Nobody else can read meanwhile, so that there is no line to stand in. What is left between
+    /// two calls is the wait and nothing else; other methods may be called in between.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling a task that waits here makes the next call return `Err(Cancelled)`; nothing was
+    /// read, and the call after that goes on as if nothing had been. A wait that was begun and
+    /// isn't polled any more stays one of those that a cancellation of the task ends.
+    pub fn poll_read_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        self.poll_reader(cx, operation, |_| false)
+    }
+
+    /// As [`poll_read_with`](Async::poll_read_with), in the direction of writing.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`poll_read_with`](Async::poll_read_with).
+    pub fn poll_write_with<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Poll<Result<R>> {
+        self.poll_writer(cx, operation, |_| false)
+    }
+
+    pub(super) fn poll_reader<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: impl FnMut(&T) -> io::Result<R>,
+        exhausts: impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        let mut polled = core::mem::take(&mut self.polled_reader);
+        let outcome = self.poll(&mut polled, &self.reader, cx, operation, exhausts);
+        self.polled_reader = polled;
+        outcome
+    }
+
+    pub(super) fn poll_writer<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        operation: impl FnMut(&T) -> io::Result<R>,
+        exhausts: impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        let mut polled = core::mem::take(&mut self.polled_writer);
+        let outcome = self.poll(&mut polled, &self.writer, cx, operation, exhausts);
+        self.polled_writer = polled;
+        outcome
+    }
+
+    /// What [`turn`](Async::turn) and [`in_turn`](Async::in_turn) do, as a poll function.
+    fn poll<R>(
+        &self,
+        polled: &mut Polled,
+        direction: &Rc<Direction>,
+        cx: &mut Context<'_>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
+        exhausts: impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        if polled.is_new() && self.in_a_row.get() >= IN_A_ROW {
+            self.in_a_row.set(0);
+            polled.give_way();
+        }
+        loop {
+            ready!(polled.poll(cx))?;
+            let mut waits = direction.take_exhausted();
+            if !waits {
+                match operation(&self.source) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                    Ok(outcome) => {
+                        self.note_success(direction, exhausts(&outcome));
+                        return Poll::Ready(Ok(outcome));
+                    }
+                }
+            }
+            if waits {
+                self.in_a_row.set(0);
+                polled.wait(&self.on, direction, &self.registration)?;
+            }
+        }
+    }
+
+    fn note_success(&self, direction: &Direction, exhausted: bool) {
+        direction.set_exhausted(exhausted);
+        self.in_a_row.set(self.in_a_row.get() + 1);
     }
 
     async fn repeat<R>(
@@ -164,8 +280,7 @@ impl<T: Source + 'static> Async<T> {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(outcome) => {
-                    direction.set_exhausted(exhausts(&outcome));
-                    self.in_a_row.set(self.in_a_row.get() + 1);
+                    self.note_success(direction, exhausts(&outcome));
                     return Ok(outcome);
                 }
             }
@@ -234,8 +349,9 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// None that could be met: it would take somebody else who holds the source.
     pub fn into_inner(self) -> Result<T> {
-        drop(self.registration);
-        Rc::into_inner(self.source).ok_or_else(|| Error::runtime("the source is still watched"))
+        let Async { polled_reader, polled_writer, registration, source, .. } = self;
+        drop((polled_reader, polled_writer, registration));
+        Rc::into_inner(source).ok_or_else(|| Error::runtime("the source is still watched"))
     }
 }
 

@@ -39,6 +39,32 @@ impl Direction {
         let _waiting = Waiting::begin(self, registration, ready.clone())?;
         ready.await
     }
+
+    /// Has `waiter` told when it is ready, in the place of who was to be told before.
+    pub(super) fn begin_wait(
+        &self,
+        registration: &Registration,
+        waiter: LoopFuture<()>,
+    ) -> Result<()> {
+        self.waiter.replace(Some(waiter));
+        let begun = registration.begin_wait();
+        if begun.is_err() {
+            self.waiter.take();
+        }
+        begun
+    }
+
+    /// The wait that was begun is over.
+    pub(super) fn end_wait(&self, registration: &Registration) {
+        registration.end_wait();
+        let waiter = self.waiter.take();
+        drop(waiter);
+    }
+
+    /// Whether `waiter` was or will be told.
+    pub(super) fn serves(&self, waiter: &LoopFuture<()>) -> bool {
+        waiter.done() || self.waiter.borrow().as_ref().is_some_and(|own| own.id() == waiter.id())
+    }
 }
 
 impl Listener for Direction {
@@ -71,19 +97,13 @@ impl<'a> Waiting<'a> {
         registration: &'a Registration,
         waiter: LoopFuture<()>,
     ) -> Result<Waiting<'a>> {
-        direction.waiter.replace(Some(waiter));
-        if let Err(refused) = registration.begin_wait() {
-            direction.waiter.take();
-            return Err(refused);
-        }
+        direction.begin_wait(registration, waiter)?;
         Ok(Waiting { direction, registration })
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.registration.end_wait();
-        let waiter = self.direction.waiter.take();
-        drop(waiter);
+        self.direction.end_wait(self.registration);
     }
 }

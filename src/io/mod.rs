@@ -1,6 +1,7 @@
 //! Sockets and pipes whose operations are awaited, on the loop's reactor.
 //!
-//! In reading order: `direction` (whose turn it is to read, or to write, and who waits),
+//! In reading order: `direction` (whose turn it is to read, or to write, and who waits), `polled`
+//! (the same for poll functions),
 //! [`Async`] (any source with a descriptor); on it `stream` (what all streams can do), `accept`
 //! and `connect`; and what users take: `tcp`, `udp`, `unix`.
 //!
@@ -12,6 +13,7 @@ mod accept;
 mod async_source;
 mod connect;
 mod direction;
+mod polled;
 mod stream;
 mod tcp;
 mod udp;

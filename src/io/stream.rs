@@ -1,6 +1,7 @@
 //! What all streams of bytes have in common.
 
-use std::io::{self, Read, Write};
+use core::task::{Context, Poll};
+use std::io::{self, IoSlice, Read, Write};
 
 use super::async_source::Async;
 use crate::error::Result;
@@ -88,6 +89,57 @@ where
     Ok(())
 }
 
+impl<T: Source + 'static> Async<T> {
+    /// Reads what there is into `buffer`, as much as fits, in a poll function written by hand:
+    /// [`TcpStream::read`](super::TcpStream::read) as such. Has the task woken when it is worth
+    /// another call.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_with`](Async::read_with).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`poll_read_with`](Async::poll_read_with).
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize>>
+    where
+        for<'a> &'a T: Read,
+    {
+        let room = buffer.len();
+        if room == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let exhausts = |count: &usize| (1..room).contains(count);
+        self.poll_reader(cx, |mut source| source.read(buffer), exhausts)
+    }
+
+    /// Writes as much of `buffers`, the first ones first, as there is room for, in a poll
+    /// function written by hand. For the rest see [`poll_read`](Async::poll_read).
+    ///
+    /// # Errors
+    ///
+    /// As [`write_with`](Async::write_with).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`poll_read_with`](Async::poll_read_with).
+    pub fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>>
+    where
+        for<'a> &'a T: Write,
+    {
+        let length = buffers.iter().map(|buffer| buffer.len()).sum();
+        if length == 0 {
+            return Poll::Ready(Ok(0));
+        }
+        let exhausts = |count: &usize| (1..length).contains(count);
+        self.poll_writer(cx, |mut source| source.write_vectored(buffers), exhausts)
+    }
+}
+
 /// The methods that all streams have. Their `Async` is in field 0.
 macro_rules! impl_stream {
     ($stream:ident, $std:ty) => {
@@ -161,6 +213,41 @@ macro_rules! impl_stream {
                 stream::write_all(&self.0, bytes).await
             }
 
+            /// [`read`](Self::read) for a poll function written by hand.
+            ///
+            /// # Errors
+            ///
+            /// As [`read`](Self::read).
+            ///
+            /// # Cancellation
+            ///
+            /// See [`Async::poll_read_with`](super::Async::poll_read_with).
+            pub fn poll_read(
+                &mut self,
+                cx: &mut Context<'_>,
+                buffer: &mut [u8],
+            ) -> Poll<Result<usize>> {
+                self.0.poll_read(cx, buffer)
+            }
+
+            /// [`write`](Self::write) for a poll function written by hand, from several buffers,
+            /// the first ones first.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write).
+            ///
+            /// # Cancellation
+            ///
+            /// See [`Async::poll_read_with`](super::Async::poll_read_with).
+            pub fn poll_write(
+                &mut self,
+                cx: &mut Context<'_>,
+                buffers: &[IoSlice<'_>],
+            ) -> Poll<Result<usize>> {
+                self.0.poll_write(cx, buffers)
+            }
+
             /// Ends one direction, or both. The peer reads the end once it has read what was
             /// written before.
             ///
@@ -169,6 +256,15 @@ macro_rules! impl_stream {
             /// What the system says.
             pub fn shutdown(&self, how: Shutdown) -> Result<()> {
                 Ok(self.get_ref().shutdown(how)?)
+            }
+
+            /// Ends the direction of writing, which a peer that is gone has ended already.
+            #[cfg(any(feature = "futures-io", feature = "hyper"))]
+            pub(crate) fn end_writing(&self) -> std::io::Result<()> {
+                match self.get_ref().shutdown(Shutdown::Write) {
+                    Err(error) if error.kind() == std::io::ErrorKind::NotConnected => Ok(()),
+                    outcome => outcome,
+                }
             }
         }
     };

@@ -1,5 +1,7 @@
 //! [`TcpListener`] and [`TcpStream`]: connections over IP.
 
+use core::task::{Context, Poll};
+use std::io::IoSlice;
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 
 use super::accept::accept;

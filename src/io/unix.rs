@@ -1,5 +1,7 @@
 //! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`]: sockets of one machine.
 
+use core::task::{Context, Poll};
+use std::io::IoSlice;
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;

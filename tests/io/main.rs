@@ -17,6 +17,7 @@ mod crowds;
 mod datagrams;
 mod lines;
 mod loops;
+mod polling;
 mod run;
 #[cfg(feature = "signals")]
 mod signals;

@@ -1,0 +1,218 @@
+//! Sockets in poll functions written by hand: the same promises as the methods that are awaited.
+
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice, Read, Write};
+use std::os::unix::net;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use callsoon::io::{Async, UnixStream};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on};
+
+use crate::run::{run, settle};
+use crate::support::trace::Trace;
+
+/// What the second side of a connection is to the tests: plain, and never blocking.
+fn pair() -> Result<(UnixStream, net::UnixStream)> {
+    let (ours, theirs) = net::UnixStream::pair()?;
+    theirs.set_nonblocking(true)?;
+    Ok((UnixStream::from(ours)?, theirs))
+}
+
+async fn read(stream: &mut UnixStream, buffer: &mut [u8]) -> Result<usize> {
+    poll_fn(|cx| stream.poll_read(cx, buffer)).await
+}
+
+/// Polls once, with the waker of the task that this runs in.
+async fn poll_once<R>(mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>) -> Poll<R> {
+    poll_fn(|cx| Poll::Ready(poll(cx))).await
+}
+
+#[test]
+fn bytes_come_through_up_to_the_end_in_both_directions() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let mut buffer = [0; 4];
+        assert_eq!(read(&mut ours, &mut []).await?, 0);
+        theirs.write_all(b"abcdef")?;
+        assert_eq!(read(&mut ours, &mut buffer).await?, 4);
+        assert_eq!(read(&mut ours, &mut buffer).await?, 2);
+        assert_eq!(&buffer, b"efcd");
+        let parts = [IoSlice::new(b"one"), IoSlice::new(b""), IoSlice::new(b", two")];
+        assert_eq!(poll_fn(|cx| ours.poll_write(cx, &parts)).await?, 8);
+        assert_eq!(poll_fn(|cx| ours.poll_write(cx, &[])).await?, 0);
+        let mut answer = [0; 16];
+        assert_eq!(theirs.read(&mut answer)?, 8);
+        assert_eq!(&answer[..8], b"one, two");
+        drop(theirs);
+        assert_eq!(read(&mut ours, &mut buffer).await?, 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let trace = Trace::new();
+        let says = trace.clone();
+        let task = create_task(async move {
+            says.push(format!("read {}", read(&mut ours, &mut [0; 8]).await?));
+            let much = [7; 65536];
+            while let Poll::Ready(count) =
+                poll_once(|cx| ours.poll_write(cx, &[IoSlice::new(&much)])).await
+            {
+                assert!(count? > 0);
+            }
+            says.push("full");
+            poll_fn(|cx| ours.poll_write(cx, &[IoSlice::new(b"!")])).await?;
+            says.push("written");
+            Ok(())
+        })?;
+        settle().await?;
+        trace.expect_nothing();
+        theirs.write_all(b"go")?;
+        settle().await?;
+        trace.expect(["read 2", "full"]);
+        let mut drain = vec![0; 1 << 20];
+        while theirs.read(&mut drain).is_ok() {}
+        task.await?;
+        trace.expect(["written"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_that_goes_on_asks_the_source_no_more_until_it_is_ready() {
+    run(async {
+        let (ours, mut theirs) = net::UnixStream::pair()?;
+        let mut ours = Async::new(ours)?;
+        let tries = Rc::new(Cell::new(0));
+        let counts = tries.clone();
+        let mut poll = move |cx: &mut Context<'_>| {
+            ours.poll_read_with(cx, |mut source| {
+                counts.set(counts.get() + 1);
+                source.read(&mut [0; 8])
+            })
+        };
+        for _ in 0..3 {
+            assert!(poll_once(&mut poll).await.is_pending());
+        }
+        assert_eq!(tries.get(), 1);
+        theirs.write_all(b"now")?;
+        assert_eq!(poll_fn(poll).await?, 3);
+        assert_eq!(tries.get(), 2);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancel_ends_the_wait_and_the_next_poll_goes_on() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let trace = Trace::new();
+        let says = trace.clone();
+        let task = create_task(async move {
+            let error = read(&mut ours, &mut [0; 8]).await.unwrap_err();
+            says.push(format!("{error} {}", error.is_cancelled()));
+            says.push(format!("read {}", read(&mut ours, &mut [0; 8]).await?));
+            Err::<(), _>(error)
+        })?;
+        settle().await?;
+        task.cancel_with("enough");
+        settle().await?;
+        trace.expect(["CancelledError: enough true"]);
+        theirs.write_all(b"kept")?;
+        assert!(task.await.unwrap_err().is_cancelled());
+        trace.expect(["read 4"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_that_another_method_took_over_is_begun_anew() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let mut buffer = [0; 8];
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut buffer)).await.is_pending());
+        let writes = create_task(async move {
+            theirs.write_all(b"one")?;
+            settle().await?;
+            theirs.write_all(b"three")?;
+            Ok(())
+        })?;
+        assert_eq!(ours.read(&mut buffer).await?, 3);
+        assert_eq!(read(&mut ours, &mut buffer).await?, 5);
+        writes.await
+    });
+}
+
+#[test]
+fn a_peer_that_is_always_ready_does_not_keep_others_from_their_turn() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        theirs.write_all(&[0; 200])?;
+        let read_before = Rc::new(Cell::new(0));
+        let (reads, seen) = (read_before.clone(), read_before.clone());
+        let other = create_task(async move { Ok(seen.get()) })?;
+        for _ in 0..200 {
+            read(&mut ours, &mut [0]).await?;
+            reads.set(reads.get() + 1);
+        }
+        assert_eq!(other.await?, 64);
+        Ok(())
+    });
+}
+
+/// A cancel that comes while the loop has its turn is returned, and nothing was read.
+#[test]
+fn a_cancel_reaches_a_reader_that_gives_way() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        theirs.write_all(&[0; 65])?;
+        let task = create_task(async move {
+            for _ in 0..64 {
+                read(&mut ours, &mut [0]).await?;
+            }
+            let error = read(&mut ours, &mut [0; 8]).await.unwrap_err();
+            assert!(error.is_cancelled());
+            read(&mut ours, &mut [0; 8]).await
+        })?;
+        let cancels = task.clone();
+        create_task(async move { Ok(cancels.cancel()) })?;
+        assert_eq!(task.await?, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wait_that_is_left_goes_with_its_source() {
+    let event_loop = EventLoop::with_virtual_time();
+    let stalled = run_on(&event_loop, async {
+        let (mut ours, theirs) = pair()?;
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut [0])).await.is_pending());
+        drop(ours);
+        let (mut ours, _theirs) = pair()?;
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut [0])).await.is_pending());
+        assert!(ours.into_inner().is_ok());
+        drop(theirs);
+        // Nobody waits for a socket any more: else the loop would wait, too.
+        callsoon::running_loop()?.create_future::<()>().await
+    });
+    assert_eq!(stalled.unwrap_err().kind(), ErrorKind::Stalled);
+}
+
+#[test]
+fn after_the_loop_has_closed_a_wait_is_refused() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (ours, _theirs) = net::UnixStream::pair().unwrap();
+    let mut ours = Async::new_on(&event_loop, ours).unwrap();
+    event_loop.close().unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let blocks = |_: &net::UnixStream| Err::<(), _>(io::ErrorKind::WouldBlock.into());
+    let Poll::Ready(Err(refused)) = ours.poll_write_with(&mut cx, blocks) else {
+        panic!("it waits on a loop that has closed");
+    };
+    assert_eq!(refused.kind(), ErrorKind::Closed);
+}
