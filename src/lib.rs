@@ -41,15 +41,15 @@
 //! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
 //!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
 //!   sent. Loom and shuttle try what crosses threads.
-//! - **Unsafe code** stands in two files, the reactor and the running loop, and each block says why
-//!   it is sound.
+//! - **Unsafe code** stands in three files, of the reactor, the running loop and the task, and each
+//!   block says why it is sound.
 //!
 //! # The floors
 //!
 //! Each uses only those below: [`event_loop`] runs callbacks; `threads`, which is private, is what
 //! threads that work for a loop are made of; [`asyncio`] has futures, tasks and what is built on
 //! them; [`helpers`] has Photons' own. Beside the helpers, and with std only, `io` has sockets and
-//! pipes. Everything of `event_loop` and `asyncio` is also here at the root.
+//! pipes. On the roof, each behind a feature, `bridges` lead to other crates' traits. Everything of `event_loop` and `asyncio` is also here at the root.
 //!
 //! Who comes from Python finds each name in `docs/from-asyncio.md` and `docs/from-photons.md`; who
 //! opens the source starts with `docs/tour.md`.
@@ -61,6 +61,8 @@
 extern crate alloc;
 
 pub mod asyncio;
+#[cfg(any(feature = "futures-core", feature = "futures-io", feature = "hyper"))]
+pub mod bridges;
 mod error;
 pub mod event_loop;
 pub mod helpers;

@@ -12,7 +12,7 @@ use tokens::{Token, text_at, tokens};
 
 /// The floors from bottom to top. A file may name its own floor and those before it.
 const FLOORS: &[&str] =
-    &["error", "sync", "panics", "event_loop", "threads", "asyncio", "helpers", "io"];
+    &["error", "sync", "panics", "event_loop", "threads", "asyncio", "helpers", "io", "bridges"];
 
 /// Floors that don't name each other, although one stands above the other.
 const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
@@ -46,8 +46,14 @@ const ROOMS: &[(&str, &[&str])] = &[
             "io/tcp.rs",
             "io/udp.rs",
             "io/unix.rs",
+            "bridges/io_futures.rs",
+            "bridges/io_hyper.rs",
+            "bridges/timer.rs",
         ],
     ),
+    ("futures_core", &["bridges/items.rs"]),
+    ("futures_io", &["bridges/io_futures.rs"]),
+    ("hyper", &["bridges/executor.rs", "bridges/io_hyper.rs", "bridges/timer.rs"]),
     ("loom", &["sync.rs"]),
     ("polling", &["event_loop/reactor.rs"]),
     ("shuttle", &["sync.rs"]),

@@ -1,0 +1,35 @@
+//! [`LoopExecutor`]: hyper's background work as tasks of the loop.
+
+use core::future::Future;
+
+use hyper::rt::Executor;
+
+use crate::asyncio::create_task;
+
+/// Starts what hyper wants done in the background as a task of the loop that runs.
+///
+/// hyper asks for one with HTTP/2 only; a connection of HTTP/1 is one future.
+///
+/// # Panics
+///
+/// [`execute`](Executor::execute) does where no loop runs: it can return no error, and the work
+/// would be lost.
+///
+/// # Cancellation
+///
+/// Nobody has the task in hand, so that it ends by itself, or is cancelled with all others at
+/// the end of [`run`](crate::run).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LoopExecutor;
+
+impl<F: Future + 'static> Executor<F> for LoopExecutor {
+    fn execute(&self, work: F) {
+        let started = create_task(async move {
+            drop(work.await);
+            Ok(())
+        });
+        if let Err(refused) = started {
+            panic!("can't start what hyper asks for: {refused}");
+        }
+    }
+}

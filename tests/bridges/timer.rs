@@ -1,0 +1,241 @@
+//! hyper's timer on a loop's clock.
+
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use callsoon::bridges::{LoopSleep, LoopTimer};
+use callsoon::{EventLoop, create_task, run_on, running_loop, wrap_future};
+use hyper::rt::{Sleep, Timer};
+
+use crate::run::{run, settle};
+use crate::support::trace::Trace;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn pending_timers() -> usize {
+    running_loop().unwrap().pending_timers()
+}
+
+fn seconds() -> u64 {
+    running_loop().unwrap().time().as_secs()
+}
+
+async fn poll_once(sleep: &mut Pin<Box<dyn Sleep>>) -> Poll<()> {
+    poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))).await
+}
+
+#[test]
+fn it_is_what_hyper_asks_for() {
+    fn goes_anywhere<T: Send + Sync + 'static>() {}
+    goes_anywhere::<LoopTimer>();
+    goes_anywhere::<LoopSleep>();
+}
+
+#[test]
+fn a_sleep_takes_its_time_on_the_loops_clock() {
+    run(async {
+        let timer = LoopTimer::new()?;
+        let began = timer.now();
+        timer.sleep(5 * SECOND).await;
+        assert_eq!((seconds(), timer.now() - began), (5, 5 * SECOND));
+        timer.sleep_until(began + 7 * SECOND).await;
+        assert_eq!(seconds(), 7);
+        // Before the timer was made, too.
+        timer.sleep_until(began).await;
+        timer.sleep_until(began - SECOND).await;
+        timer.sleep(Duration::ZERO).await;
+        assert_eq!((seconds(), pending_timers()), (7, 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn its_clock_is_the_machines_where_the_loops_is() {
+    callsoon::run(async {
+        let before = Instant::now();
+        let timer = LoopTimer::new()?;
+        assert!(before <= timer.now() && timer.now() <= Instant::now());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn sleeps_that_are_due_at_one_time_end_in_the_order_in_which_they_began() {
+    run(async {
+        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let mut tasks = Vec::new();
+        for (name, delay) in [("c", 2), ("a", 1), ("b", 1)] {
+            let says = trace.clone();
+            tasks.push(create_task(async move {
+                timer.sleep(delay * SECOND).await;
+                says.push(name);
+                Ok(())
+            })?);
+        }
+        for task in tasks {
+            task.await?;
+        }
+        trace.expect(["a", "b", "c"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_reset_moves_the_deadline_either_way_and_leaves_no_timer() {
+    run(async {
+        let timer = LoopTimer::new()?;
+        let began = timer.now();
+        let mut sleep = timer.sleep(5 * SECOND);
+        assert!(poll_once(&mut sleep).await.is_pending());
+        timer.reset(&mut sleep, began + 10 * SECOND);
+        assert_eq!(pending_timers(), 0);
+        assert!(poll_once(&mut sleep).await.is_pending());
+        timer.reset(&mut sleep, began + 3 * SECOND);
+        assert!(poll_once(&mut sleep).await.is_pending());
+        assert_eq!(pending_timers(), 1);
+        sleep.as_mut().await;
+        assert_eq!((seconds(), pending_timers()), (3, 0));
+        // One that is over may be used again.
+        timer.reset(&mut sleep, began + 4 * SECOND);
+        sleep.await;
+        assert_eq!(seconds(), 4);
+        Ok(())
+    });
+}
+
+/// A sleep of somebody else's, whom a reset has to replace.
+struct Never;
+
+impl Future for Never {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        Poll::Pending
+    }
+}
+
+impl Sleep for Never {}
+
+#[test]
+fn a_reset_of_a_foreign_sleep_puts_its_own_there() {
+    run(async {
+        let timer = LoopTimer::new()?;
+        let mut sleep: Pin<Box<dyn Sleep>> = Box::pin(Never);
+        timer.reset(&mut sleep, timer.now() + SECOND);
+        sleep.await;
+        assert_eq!(seconds(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_dropped_sleep_takes_its_timer_back() {
+    run(async {
+        let timer = LoopTimer::new()?;
+        let mut sleep = timer.sleep(SECOND);
+        assert_eq!(pending_timers(), 0);
+        assert!(poll_once(&mut sleep).await.is_pending());
+        assert_eq!(pending_timers(), 1);
+        drop(sleep);
+        assert_eq!(pending_timers(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn one_that_is_dropped_on_another_thread_is_forgotten_when_it_is_due() {
+    run(async {
+        let timer = LoopTimer::new()?;
+        let mut sleep = timer.sleep(SECOND);
+        assert!(poll_once(&mut sleep).await.is_pending());
+        thread::spawn(move || drop(sleep)).join().unwrap();
+        assert_eq!(pending_timers(), 1);
+        callsoon::sleep(2 * SECOND).await?;
+        assert_eq!(pending_timers(), 0);
+        Ok(())
+    });
+}
+
+struct Says(Trace, &'static str);
+
+impl Wake for Says {
+    fn wake(self: Arc<Self>) {
+        self.0.push(self.1);
+    }
+}
+
+#[test]
+fn it_wakes_the_last_who_polled() {
+    run(async {
+        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let mut sleep = timer.sleep(SECOND);
+        for name in ["first", "last"] {
+            let waker = Waker::from(Arc::new(Says(trace.clone(), name)));
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        }
+        callsoon::sleep(SECOND).await?;
+        trace.expect(["last"]);
+        assert!(poll_once(&mut sleep).await.is_ready());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancel_reaches_a_wrapped_sleep_and_drops_a_bare_one() {
+    run(async {
+        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let says = trace.clone();
+        let wrapped = create_task(async move {
+            let outcome = wrap_future(timer.sleep(SECOND)).await;
+            says.push(format!("wrapped: {outcome:?}"));
+            outcome
+        })?;
+        let says = trace.clone();
+        let bare = create_task(async move {
+            timer.sleep(SECOND).await;
+            says.push("never seen");
+            Ok(())
+        })?;
+        settle().await?;
+        assert_eq!(pending_timers(), 2);
+        assert!(wrapped.cancel() && bare.cancel());
+        settle().await?;
+        assert!(wrapped.cancelled() && bare.cancelled());
+        trace.expect(["wrapped: Err(CancelledError())"]);
+        assert_eq!(pending_timers(), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn away_from_its_loop_it_panics_and_says_why() {
+    let timer = run_on(&EventLoop::with_virtual_time(), async { LoopTimer::new() }).unwrap();
+    assert_eq!(LoopTimer::new().unwrap_err().message(), "no running event loop");
+    let away = |what: &dyn Fn(LoopTimer)| {
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(timer)));
+        assert_eq!(
+            panic.unwrap_err().downcast_ref::<&str>(),
+            Some(&"a LoopTimer is used away from its loop")
+        );
+    };
+    away(&|timer| assert!(timer.now() < Instant::now()));
+    away(&|timer| drop(timer.sleep(SECOND)));
+    let polls = |timer: LoopTimer| {
+        let mut sleep = pin!(timer.sleep_until(Instant::now()));
+        let _ = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    };
+    away(&polls);
+    // A loop that runs on another thread is not its own.
+    let elsewhere = thread::spawn(move || {
+        run(async move {
+            let _ = timer.now();
+            Ok(())
+        });
+    });
+    assert!(elsewhere.join().is_err());
+}
