@@ -49,7 +49,8 @@
 //! Each uses only those below: [`event_loop`] runs callbacks; `threads`, which is private, is what
 //! threads that work for a loop are made of; [`asyncio`] has futures, tasks and what is built on
 //! them; [`helpers`] has Photons' own. Beside the helpers, and with std only, `io` has sockets and
-//! pipes. On the roof, each behind a feature, `bridges` lead to other crates' traits. Everything of `event_loop` and `asyncio` is also here at the root.
+//! pipes. On the roof, each behind a feature, `bridges` lead to other crates' traits. Everything
+//! of `event_loop` and `asyncio` is also here at the root.
 //!
 //! Who comes from Python finds each name in `docs/from-asyncio.md` and `docs/from-photons.md`; who
 //! opens the source starts with `docs/tour.md`.

@@ -1,0 +1,41 @@
+//! The server's `GET /` on tokio's current-thread runtime, for `race`: `tokio-server [ADDRESS]`.
+
+use std::convert::Infallible;
+use std::error::Error;
+
+use http_body_util::Full;
+use http_hyper::GREETING;
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
+
+async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::new(Bytes::from_static(GREETING.as_bytes()))))
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    println!("http://{}", listener.local_addr()?);
+    tokio::task::LocalSet::new()
+        .run_until(async {
+            loop {
+                let (stream, _peer) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                tokio::task::spawn_local(async move {
+                    let mut http = http1::Builder::new();
+                    let connection = http
+                        .timer(TokioTimer::new())
+                        .serve_connection(TokioIo::new(stream), service_fn(answer));
+                    if let Err(error) = connection.await {
+                        eprintln!("a connection: {error}");
+                    }
+                });
+            }
+        })
+        .await
+}

@@ -1,0 +1,245 @@
+//! HTTP/1 by hyper on a loop: over sockets, with curl and with hyper's own client; what time
+//! limits and cancellations do to it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use callsoon::bridges::LoopTimer;
+use callsoon::io::{TcpListener, TcpStream, UnixStream};
+use callsoon::{
+    Error, EventLoop, Result, TaskGroup, create_task, run, run_on, running_loop, sleep, to_thread,
+    wrap_future,
+};
+use http_body_util::{BodyExt, Full};
+use http_hyper::{GREETING, MOST_ECHOED, serve, serve_one};
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::rt;
+use hyper::{Request, StatusCode};
+
+/// Runs `main` on a loop with virtual time, where both ends of a connection are.
+fn run_virtually<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) -> T {
+    run_on(&EventLoop::with_virtual_time(), main).unwrap()
+}
+
+/// Lets everything happen that is ready, or becomes so by what is ready.
+async fn settle() -> Result<()> {
+    sleep(Duration::from_nanos(1)).await
+}
+
+/// hyper's client on `stream`, whose connection is a task of its own.
+async fn client(
+    stream: impl rt::Read + rt::Write + Unpin + 'static,
+) -> Result<SendRequest<Full<Bytes>>> {
+    let (sender, connection) = handshake(stream).await?;
+    create_task(async move { Ok(connection.await?) })?;
+    Ok(sender)
+}
+
+async fn ask(
+    sender: &mut SendRequest<Full<Bytes>>,
+    method: &str,
+    path: &str,
+    body: Bytes,
+) -> Result<(StatusCode, Bytes)> {
+    let request = Request::builder().method(method).uri(path).body(Full::new(body))?;
+    let response = wrap_future(sender.send_request(request)).await??;
+    let status = response.status();
+    Ok((status, wrap_future(response.into_body().collect()).await??.to_bytes()))
+}
+
+#[test]
+fn hypers_client_and_server_talk_on_one_loop() {
+    run_virtually(async {
+        let (one, two) = UnixStream::pair()?;
+        let server = create_task(serve_one(one, LoopTimer::new()?))?;
+        let mut sender = client(two).await?;
+        let nothing = Bytes::new;
+        let (status, body) = ask(&mut sender, "GET", "/", nothing()).await?;
+        assert_eq!((status, &body[..]), (StatusCode::OK, GREETING.as_bytes()));
+        let sent: Bytes = (0..3_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let (status, body) = ask(&mut sender, "POST", "/echo", sent.clone()).await?;
+        assert!(status == StatusCode::OK && body == sent);
+        let (status, _) = ask(&mut sender, "GET", "/elsewhere", nothing()).await?;
+        assert_eq!(status, StatusCode::NOT_FOUND);
+        let (status, body) = ask(&mut sender, "GET", "/later", nothing()).await?;
+        assert_eq!((status, &body[..]), (StatusCode::OK, GREETING.as_bytes()));
+        assert_eq!(running_loop()?.time(), Duration::from_secs(1));
+        drop(sender);
+        server.await
+    });
+}
+
+#[test]
+fn a_body_that_is_too_large_is_refused_before_it_is_read() {
+    run_virtually(async {
+        let (one, two) = UnixStream::pair()?;
+        create_task(serve_one(one, LoopTimer::new()?))?;
+        let mut two = two.into_inner()?;
+        write!(two, "POST /echo HTTP/1.1\r\ncontent-length: {}\r\n\r\n", MOST_ECHOED + 1)?;
+        settle().await?;
+        let mut answer = [0; 512];
+        let count = two.read(&mut answer)?;
+        assert!(answer[..count].starts_with(b"HTTP/1.1 413 "));
+        Ok(())
+    });
+}
+
+#[test]
+fn many_clients_are_served_at_once_over_tcp() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let server = create_task(serve(listener))?;
+        TaskGroup::scope(async |group| {
+            for number in 0..64 {
+                group.create_task(async move {
+                    let mut sender = client(TcpStream::connect(address).await?).await?;
+                    for round in 0..5 {
+                        let said = Bytes::from(format!("{number} {round}"));
+                        let heard = ask(&mut sender, "POST", "/echo", said.clone()).await?;
+                        assert_eq!(heard, (StatusCode::OK, said));
+                    }
+                    Ok(())
+                })?;
+            }
+            Ok(())
+        })
+        .await?;
+        server.cancel();
+        assert!(server.await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// hyper's limit for the head of a request, on the loop's clock.
+#[test]
+fn a_peer_that_never_ends_its_request_is_cut_off_after_half_a_minute() {
+    run_virtually(async {
+        let (one, two) = net::UnixStream::pair()?;
+        let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()?))?;
+        let mut two = two;
+        two.write_all(b"GET / HTTP/1.1\r\nhost:")?;
+        server.await?;
+        assert_eq!(running_loop()?.time(), Duration::from_secs(30));
+        assert_eq!(running_loop()?.pending_timers(), 0);
+        let mut rest = String::new();
+        match two.read_to_string(&mut rest) {
+            Ok(_) => {}
+            // What it hadn't read when it closed.
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+        Ok(())
+    });
+}
+
+/// Cancelled in the middle of a request's head, and while it answers.
+#[test]
+fn a_connection_that_is_cancelled_at_work_says_so() {
+    for sent in ["GET / HTTP/1.1\r\nhost:", "GET /later HTTP/1.1\r\n\r\n"] {
+        run_virtually(async move {
+            let (one, mut two) = net::UnixStream::pair()?;
+            let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()?))?;
+            two.write_all(sent.as_bytes())?;
+            settle().await?;
+            assert!(server.cancel_with("enough"));
+            let error = server.await.unwrap_err();
+            assert!(error.is_cancelled(), "{sent:?}");
+            assert_eq!(error.message(), "enough", "{sent:?}");
+            assert_eq!(running_loop()?.pending_timers(), 0);
+            Ok(())
+        });
+    }
+}
+
+/// To hyper, whatever ends a connection between two requests is its orderly end.
+#[test]
+fn a_connection_that_is_cancelled_while_idle_just_ends() {
+    for requests in [0, 1] {
+        run_virtually(async move {
+            let (one, mut two) = net::UnixStream::pair()?;
+            let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()?))?;
+            for _ in 0..requests {
+                two.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
+            }
+            settle().await?;
+            assert!(server.cancel());
+            server.await?;
+            assert_eq!(running_loop()?.pending_timers(), 0);
+            let mut answers = String::new();
+            two.read_to_string(&mut answers)?;
+            assert_eq!(answers.matches(GREETING).count(), requests);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_request_that_is_cancelled_returns_at_its_await() {
+    run_virtually(async {
+        let (one, two) = UnixStream::pair()?;
+        create_task(serve_one(one, LoopTimer::new()?))?;
+        let mut sender = client(two).await?;
+        let asking = create_task(async move {
+            let outcome = ask(&mut sender, "GET", "/later", Bytes::new()).await;
+            settle().await?; // cleaning up may await
+            outcome
+        })?;
+        settle().await?;
+        asking.cancel();
+        assert!(asking.await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+}
+
+/// What curl prints, run on a thread; `None` where there is no curl.
+async fn curl(arguments: Vec<String>, input: Vec<u8>) -> Result<Option<Vec<u8>>> {
+    to_thread(move || {
+        let started = Command::new("curl")
+            .args(["--silent", "--show-error", "--max-time", "60", "--noproxy", "*"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut curl = match started {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            started => started?,
+        };
+        let mut stdin = curl.stdin.take().ok_or_else(Error::cancelled)?;
+        let writing = std::thread::spawn(move || stdin.write_all(&input));
+        let output = curl.wait_with_output()?;
+        assert!(output.status.success(), "curl: {}", output.status);
+        assert!(writing.join().is_ok());
+        Ok(Some(output.stdout))
+    })
+    .await
+}
+
+#[test]
+fn curl_gets_and_posts_over_one_connection() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let server = format!("http://{}", listener.local_addr()?);
+        create_task(serve(listener))?;
+        let url = |path: &str| format!("{server}{path}");
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+
+        let format = "%{http_code} %{num_connects}\n";
+        let twice = words(&["--write-out", format, &url("/"), &url("/nowhere")]);
+        let Some(said) = curl(twice, Vec::new()).await? else {
+            eprintln!("skipped: there is no curl");
+            return Ok(());
+        };
+        let said = String::from_utf8(said)?;
+        assert_eq!(said, format!("{GREETING}200 1\nthere is nothing here\n404 0\n"));
+
+        let sent: Vec<u8> = (0..1_000_000_u32).map(|at| (at % 251) as u8).collect();
+        let post = words(&["--data-binary", "@-", &url("/echo")]);
+        assert!(curl(post, sent.clone()).await? == Some(sent));
+        Ok(())
+    })
+    .unwrap();
+}
