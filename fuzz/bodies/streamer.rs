@@ -85,6 +85,8 @@ struct World {
     came: RefCell<Vec<Came>>,
     tasks: RefCell<Vec<Task<Rc<Counted>>>>,
     finished: Cell<bool>,
+    /// No more work was said, and all that comes is being taken out.
+    emptying: Cell<bool>,
 }
 
 impl World {
@@ -216,6 +218,7 @@ async fn lives(
         .scope(async move |_| {
             uses(shared.clone(), own.clone(), stop, ops).await?;
             own.no_more_work();
+            shared.emptying.set(true);
             let mut results = own.iter();
             while let Some(result) = results.next().await? {
                 shared.see(&result);
@@ -266,6 +269,7 @@ pub(crate) fn bytes(data: &[u8]) {
     }
     assert!(watched.settles(TURNS), "the streamer never rests");
     if !main.done() {
+        assert!(!world.emptying.get(), "no more work was said, and the iteration never ends");
         // Who asks a streamer to which nobody adds anything waits, until it is told to stop.
         main.cancel();
         assert!(watched.settles(TURNS), "the streamer never rests when it is cancelled");

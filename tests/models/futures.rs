@@ -436,6 +436,4 @@ pub(crate) fn live(choose: Choose<'_>, mut goes_on: impl FnMut() -> bool) {
     }
     // What the loop takes with it is not the model's business.
     real.event_loop.set_exception_handler(None);
-    // Callbacks that are left hold the slots, and those the futures with the callbacks.
-    drop(real.slots.take());
 }
