@@ -147,13 +147,24 @@ fn a_dropped_sleep_takes_its_timer_back() {
     });
 }
 
+/// It is not taken for one of those that the other thread has.
 #[test]
 fn one_that_is_dropped_on_another_thread_is_forgotten_when_it_is_due() {
     run(async {
         let timer = LoopTimer::new()?;
         let mut sleep = timer.sleep(SECOND);
         assert!(poll_once(&mut sleep).await.is_pending());
-        thread::spawn(move || drop(sleep)).join().unwrap();
+        let elsewhere = thread::spawn(move || {
+            run(async move {
+                let mut own = LoopTimer::new()?.sleep(SECOND);
+                assert!(poll_once(&mut own).await.is_pending());
+                drop(sleep);
+                assert_eq!(pending_timers(), 1);
+                own.await;
+                Ok(seconds())
+            })
+        });
+        assert_eq!(elsewhere.join().unwrap(), 1);
         assert_eq!(pending_timers(), 1);
         callsoon::sleep(2 * SECOND).await?;
         assert_eq!(pending_timers(), 0);

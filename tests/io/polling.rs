@@ -6,12 +6,16 @@ use std::io::{self, IoSlice, Read, Write};
 use std::os::unix::net;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use callsoon::io::{Async, UnixStream};
-use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for};
 
 use crate::run::{run, settle};
 use crate::support::trace::Trace;
+
+/// Of virtual time: it passes when nothing happens any more.
+const LONG: Duration = Duration::from_secs(60);
 
 /// What the second side of a connection is to the tests: plain, and never blocking.
 fn pair() -> Result<(UnixStream, net::UnixStream)> {
@@ -143,7 +147,9 @@ fn a_wait_that_another_method_took_over_is_begun_anew() {
             Ok(())
         })?;
         assert_eq!(ours.read(&mut buffer).await?, 3);
-        assert_eq!(read(&mut ours, &mut buffer).await?, 5);
+        // With a limit, because nobody would tell one who is forgotten.
+        let again = wait_for(async move { read(&mut ours, &mut buffer).await }, LONG);
+        assert_eq!(again.await?, 5);
         writes.await
     });
 }
