@@ -72,10 +72,10 @@ def rooms():
         "ResettableFuture, ChildOfFuture",
         "ThreadToAsyncQueue, SyncQueue",
     )  # fmt: skip
+    room(472, 64, 308, 34, YELLOW, "bridges", "a feature each")
     room(
-        472, 64, 308, 98, YELLOW, "io", "std only; not for helpers",
-        "Async: any source",
-        "tcp, udp, unix",
+        472, 104, 308, 58, YELLOW, "io", "std only; not for helpers",
+        "Async: any source; tcp, udp, unix",
     )  # fmt: skip
     room(
         20, 174, 760, 98, GREEN, "asyncio", "knows futures and tasks",
