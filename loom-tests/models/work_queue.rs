@@ -25,45 +25,32 @@ fn join(workers: Vec<thread::JoinHandle<Vec<usize>>>) -> Vec<usize> {
     workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
 }
 
+/// As many pushes as workers that fall asleep. No end is said before the work is done, which
+/// would wake them in any case.
+fn pushes_against_sleeps(workers: usize) {
+    let queue = queue();
+    let take_one = |queue: Arc<WorkQueue<usize>>| thread::spawn(move || queue.next());
+    let threads: Vec<_> = (0..workers).map(|_| take_one(Arc::clone(&queue))).collect();
+    for work in 0..workers {
+        queue.push(work);
+    }
+    let mut done: Vec<_> = threads.into_iter().map(|t| t.join().unwrap().unwrap()).collect();
+    done.sort_unstable();
+    assert!(done.into_iter().eq(0..workers));
+}
+
 /// A push between a worker's last look into the queue and its sleep: the worker sees the work,
-/// or whoever pushed sees the sleeper. No end is said before the work is done, which would wake
-/// the worker in any case.
+/// or whoever pushed sees the sleeper.
 #[test]
 fn push_against_sleep() {
-    check("push_against_sleep", Search::All, || {
-        let queue = queue();
-        let workers: Vec<_> = (0..size(1, 4))
-            .map(|_| {
-                let queue = Arc::clone(&queue);
-                thread::spawn(move || queue.next())
-            })
-            .collect();
-        for work in 0..workers.len() {
-            queue.push(work);
-        }
-        let mut done: Vec<_> = workers.into_iter().map(|w| w.join().unwrap().unwrap()).collect();
-        done.sort_unstable();
-        assert!(done.into_iter().eq(0..size(1, 4)));
-    });
+    check("push_against_sleep", Search::All, || pushes_against_sleeps(size(1, 4)));
 }
 
 /// Two pushes while two workers fall asleep: each wakes one, and not the same one twice.
 #[test]
 fn two_pushes_against_two_sleeps() {
     check("two_pushes_against_two_sleeps", Search::Preemptions(3), || {
-        let queue = queue();
-        let workers: Vec<_> = (0..size(2, 8))
-            .map(|_| {
-                let queue = Arc::clone(&queue);
-                thread::spawn(move || queue.next())
-            })
-            .collect();
-        for work in 0..workers.len() {
-            queue.push(work);
-        }
-        let mut done: Vec<_> = workers.into_iter().map(|w| w.join().unwrap().unwrap()).collect();
-        done.sort_unstable();
-        assert!(done.into_iter().eq(0..size(2, 8)));
+        pushes_against_sleeps(size(2, 8));
     });
 }
 

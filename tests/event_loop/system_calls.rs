@@ -34,20 +34,19 @@ fn a_turn_with_work_ready_asks_its_host_neither_for_sleep_nor_for_the_time() {
 
 #[cfg(target_os = "linux")]
 mod traced {
+    use std::fs;
     use std::os::unix::net::UnixStream;
-    use std::process::{Command, Stdio};
     use std::rc::Rc;
-    use std::{env, fs};
 
     use callsoon::EventLoop;
 
     use super::busy;
+    use crate::support::traced::{is_traced, traced};
 
     const NAME: &str = concat!(
         "system_calls::traced::",
         "a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call"
     );
-    const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
     const TURNS: usize = 1000;
 
     /// The proof is a system call tracer's: the test runs itself again under `strace`, and looks
@@ -61,26 +60,10 @@ mod traced {
     /// one says so on its error output.
     #[test]
     fn a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call() {
-        if env::var_os(CHILD).is_some() {
+        if is_traced() {
             return be_traced();
         }
-        let log = env::temp_dir().join(format!("callsoon-strace-{}", std::process::id()));
-        let own = env::current_exe().unwrap();
-        let child = |mut command: Command| {
-            command.args([NAME, "--exact", "--test-threads=1"]).env(CHILD, "1");
-            command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
-        };
-        let mut strace = Command::new("strace");
-        strace.arg("-f").arg("-o").arg(&log).arg(&own);
-        let traced = child(strace);
-        let calls = fs::read_to_string(&log).unwrap_or_default();
-        // It may never have been made.
-        let _ = fs::remove_file(&log);
-        if !traced || !calls.contains("callsoon-mark") {
-            assert!(child(Command::new(&own)), "the child fails without strace, too");
-            eprintln!("no system calls were looked at: strace is missing or may not trace");
-            return;
-        }
+        let Some(calls) = traced(NAME) else { return };
         assert_eq!(calls_between(&calls, "never-watched"), [""; 0]);
         assert_eq!(calls_between(&calls, "watched-before"), [""; 0]);
         assert!(calls_between(&calls, "watching").len() >= TURNS, "strace shows no polls");

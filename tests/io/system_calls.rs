@@ -4,44 +4,25 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::net;
 use std::os::fd::OwnedFd;
-use std::process::{Command, Stdio};
-use std::{env, iter};
+use std::{iter, net};
 
 use callsoon::io::TcpStream;
 use callsoon::{EventLoop, create_task};
 
 use crate::run::{NOW, settle};
+use crate::support::traced::{is_traced, traced};
 
 const NAME: &str = "system_calls::a_request_costs_one_read_one_write_and_one_poll";
-const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
 const REQUESTS: usize = 100;
 
-/// The proof is a system call tracer's. Where there is none, the child runs without, and the
-/// test says so on its error output.
+/// The proof is a system call tracer's.
 #[test]
 fn a_request_costs_one_read_one_write_and_one_poll() {
-    if env::var_os(CHILD).is_some() {
+    if is_traced() {
         return be_traced();
     }
-    let log = env::temp_dir().join(format!("callsoon-io-strace-{}", std::process::id()));
-    let own = env::current_exe().unwrap();
-    let child = |mut command: Command| {
-        command.args([NAME, "--exact", "--test-threads=1"]).env(CHILD, "1");
-        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
-    };
-    let mut strace = Command::new("strace");
-    strace.arg("-f").arg("-o").arg(&log).arg(&own);
-    let traced = child(strace);
-    let calls = fs::read_to_string(&log).unwrap_or_default();
-    // It may never have been made.
-    let _ = fs::remove_file(&log);
-    if !traced || !calls.contains("callsoon-mark") {
-        assert!(child(Command::new(&own)), "the child fails without strace, too");
-        eprintln!("no system calls were looked at: strace is missing or may not trace");
-        return;
-    }
+    let Some(calls) = traced(NAME) else { return };
     let between = calls.split("callsoon-mark").nth(1).expect("two marks");
     let count = |call: &str| between.lines().filter(|line| line.contains(call)).count();
     assert_eq!(count(" recvfrom("), REQUESTS);

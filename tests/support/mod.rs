@@ -4,3 +4,4 @@
 pub(crate) mod log_lines;
 pub(crate) mod on_drop;
 pub(crate) mod trace;
+pub(crate) mod traced;

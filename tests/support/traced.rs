@@ -1,0 +1,37 @@
+//! [`traced`]: what a test calls of the system, by its own witness.
+
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
+
+/// Whether this is the process that is looked at.
+pub(crate) fn is_traced() -> bool {
+    env::var_os(CHILD).is_some()
+}
+
+/// The system calls of the test `name`, which is run again in a process of its own, under
+/// `strace`; there it must make a question after a file called `callsoon-mark` or the like.
+///
+/// Where there is no `strace`, or it may not trace, there is nothing, and the test has run
+/// without; that is said on the error output.
+pub(crate) fn traced(name: &str) -> Option<String> {
+    let log = env::temp_dir().join(format!("callsoon-strace-{}", std::process::id()));
+    let own = env::current_exe().unwrap();
+    let child = |mut command: Command| {
+        command.args([name, "--exact", "--test-threads=1"]).env(CHILD, "1");
+        command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|s| s.success())
+    };
+    let mut strace = Command::new("strace");
+    strace.arg("-f").arg("-o").arg(&log).arg(&own);
+    let traced = child(strace);
+    let calls = fs::read_to_string(&log).unwrap_or_default();
+    // It may never have been made.
+    let _ = fs::remove_file(&log);
+    if traced && calls.contains("callsoon-mark") {
+        return Some(calls);
+    }
+    assert!(child(Command::new(&own)), "the child fails without strace, too");
+    eprintln!("no system calls were looked at: strace is missing or may not trace");
+    None
+}
