@@ -52,22 +52,34 @@ impl Refresher {
 impl ThreadHooks for Connections {
     type Args = Opened;
 
-    fn create_args(&self, _thread_number: usize, existing: Option<Opened>) -> Result<Opened> {
-        let generation = self.refresher.0.generation.load(Relaxed);
-        if let Some(existing) = existing.filter(|opened| opened.generation == generation) {
-            return Ok(existing);
-        }
-        let connection = Connection::open(&self.file)?;
-        connection.busy_timeout(BUSY)?;
+    /// What is the file's own and not a connection's is set here, before any thread is there:
+    /// SQLite doesn't wait its busy timeout where two connections change the journal at once.
+    fn setup(&mut self) -> Result<()> {
+        let connection = open(&self.file)?;
         connection.pragma_update(None, "journal_mode", "wal")?;
-        connection.pragma_update(None, "synchronous", "normal")?;
         connection.execute(
             "create table if not exists lamp (id integer primary key, name text not null)",
             (),
         )?;
+        Ok(())
+    }
+
+    fn create_args(&self, _thread_number: usize, existing: Option<Opened>) -> Result<Opened> {
+        let generation = self.refresher.0.generation.load(Relaxed);
+        let connection = match existing {
+            Some(existing) if existing.generation == generation => return Ok(existing),
+            _ => open(&self.file)?,
+        };
         self.refresher.0.opened.fetch_add(1, Relaxed);
         Ok(Opened { connection, generation })
     }
+}
+
+fn open(file: &Path) -> Result<Connection> {
+    let connection = Connection::open(file)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    Ok(connection)
 }
 
 /// Lamps by their number, in a file.
