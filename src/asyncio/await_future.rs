@@ -6,7 +6,8 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use super::node::{Node, Typed, Waiting, add, remove_task, remove_waker, same};
+use super::node::{Core, Node, Typed, Waiting, add, remove_task, remove_waker, same};
+use super::step::Step;
 use super::task_core::WaitPlace;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
@@ -37,53 +38,57 @@ impl<T: 'static> Await<T> {
     pub(crate) fn new(node: Rc<dyn Typed<T>>) -> Await<T> {
         Await { node, place: Place::Nowhere }
     }
+}
 
-    /// Leaves word of itself. A mistake is thrown in the task's next step, as asyncio does;
+impl Place {
+    /// Leaves word at `node`. A mistake is thrown in the task's next step, as asyncio does;
     /// behind somebody else's waker there may be none, and it is returned.
-    fn park(&mut self, tasks: &Tasks, waker: &Waker) -> Result<()> {
-        let node = self.node.clone().as_node();
+    fn park(&mut self, node: Rc<dyn Node>, tasks: &Tasks, waker: &Waker) -> Result<()> {
         let task = tasks.current();
-        let direct = task.is_some() && tasks.is_direct(waker);
+        let direct = task.is_some() && Step::with(|step| step.is_direct(waker));
         if let Some(mistake) = task.as_ref().and_then(|task| mistaken_wait(task, &node, tasks)) {
             let Some(own) = task.as_ref().filter(|_| direct).and_then(|task| task.task()) else {
                 return Err(mistake);
             };
             own.throw_next(mistake);
-            tasks.give_way();
+            Step::with(Step::give_way);
             return Ok(());
         }
-        match (&self.place, &task) {
+        match (&*self, &task) {
             (Place::Task(own, _), Some(task)) if direct && same(own, task) => return Ok(()),
             (Place::Waker(own, _), _) if !direct && own.will_wake(waker) => return Ok(()),
-            _ => self.unpark(),
+            _ => self.unpark(node.core()),
         }
-        let task = task.and_then(|task| {
-            let place = task.task()?.add_wait(node.clone());
-            Some((task, place))
-        });
-        self.place = match task {
-            Some((task, place)) if direct => {
+        *self = match task {
+            Some(task) if direct => {
                 add(&node, Waiting::Task(task.clone()));
-                Place::Task(task, place)
+                match task.task().map(|own| own.add_wait(node)) {
+                    Some(place) => Place::Task(task, place),
+                    None => Place::Nowhere,
+                }
             }
             task => {
                 add(&node, Waiting::Waker(waker.clone()));
+                let task = task.and_then(|task| {
+                    let place = task.task()?.add_wait(node);
+                    Some((task, place))
+                });
                 Place::Waker(waker.clone(), task)
             }
         };
         Ok(())
     }
 
-    /// Takes back the word that was left, if any was.
-    fn unpark(&mut self) {
-        if !matches!(self.place, Place::Nowhere) {
-            self.take_back();
+    /// Takes back the word that was left with the node of `core`, if any was.
+    #[inline]
+    fn unpark(&mut self, core: &Core) {
+        if !matches!(self, Place::Nowhere) {
+            self.take_back(core);
         }
     }
 
-    fn take_back(&mut self) {
-        let core = self.node.core();
-        let task = match core::mem::replace(&mut self.place, Place::Nowhere) {
+    fn take_back(&mut self, core: &Core) {
+        let task = match core::mem::replace(self, Place::Nowhere) {
             Place::Nowhere => return,
             Place::Task(task, place) => {
                 // Of a node that is done, what waited is on its way and not to be touched.
@@ -116,38 +121,49 @@ fn mistaken_wait(task: &Rc<dyn Node>, node: &Rc<dyn Node>, tasks: &Tasks) -> Opt
         .then(|| Error::runtime("Task got a future attached to a different loop"))
 }
 
-impl<T: Clone + 'static> Future for Await<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let core = self.node.core();
-        // The loop on which this is polled is the future's own, or it is a mistake.
-        let running = if core.home().in_step() { None } else { Tasks::running() };
-        let tasks = running.as_ref().unwrap_or(core.home());
-        let thrown = tasks.take_thrown();
-        if let Some(error) = thrown {
+impl<T: Clone + 'static> Await<T> {
+    /// Polls it in a step of `tasks`.
+    fn poll_in(
+        node: &Rc<dyn Typed<T>>,
+        place: &mut Place,
+        tasks: &Tasks,
+        waker: &Waker,
+    ) -> Poll<Result<T>> {
+        let core = node.core();
+        if let Some(error) = tasks.take_thrown() {
             // Its end was seen, though another error is thrown in its place: unless it was
             // cancelled itself, and says so in its own words.
             let own = core.outcome().err().filter(|_| core.done());
             let own = own.filter(|own| own.is_cancelled() && error.is_cancelled());
-            self.unpark();
+            place.unpark(core);
             return Poll::Ready(Err(own.unwrap_or(error)));
         }
         if core.done() {
-            self.unpark();
-            return Poll::Ready(self.node.read());
+            place.unpark(core);
+            return Poll::Ready(node.read());
         }
-        let tasks = tasks.clone();
-        match self.park(&tasks, cx.waker()) {
+        match place.park(node.clone().as_node(), tasks, waker) {
             Ok(()) => Poll::Pending,
             Err(mistake) => Poll::Ready(Err(mistake)),
         }
     }
 }
 
+impl<T: Clone + 'static> Future for Await<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let Await { node, place } = &mut *self;
+        // The loop on which this is polled is the future's own, or it is a mistake.
+        let home = node.core().home();
+        let elsewhere = if home.in_step() { None } else { Tasks::running() };
+        Self::poll_in(node, place, elsewhere.as_ref().unwrap_or(home), cx.waker())
+    }
+}
+
 impl<T: 'static> Drop for Await<T> {
     fn drop(&mut self) {
-        self.unpark();
+        self.place.unpark(self.node.core());
     }
 }
 

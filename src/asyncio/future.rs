@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::any::Any;
 use core::cell::{OnceCell, Ref, RefCell};
 use core::fmt;
@@ -195,7 +195,7 @@ impl<T: 'static> Node for FutureCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Future", "pending", &self.core, self.core.name().as_deref().map(|name| &**name))
+        show("Future", "pending", &self.core, self.core.name().as_deref())
     }
 }
 
@@ -432,6 +432,6 @@ impl<T: 'static> LoopFuture<T> {
     /// What it is called; empty if it has no name.
     #[must_use]
     pub fn name(&self) -> String {
-        self.0.core.name().map_or_else(String::new, |name| name.to_string())
+        self.0.core.name().unwrap_or_default()
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`,
+//! `task_slab`, `waker`, `step` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`,
 //! `timer` (a limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
@@ -25,6 +25,7 @@ mod gather;
 mod generator;
 mod line;
 mod lock;
+mod look_into;
 mod nap;
 mod node;
 mod queue;
@@ -32,6 +33,7 @@ mod runner;
 mod semaphore;
 mod shield;
 mod sleep;
+mod step;
 mod task;
 mod task_cell;
 mod task_core;

@@ -10,11 +10,12 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::{Cell, Ref};
+use core::cell::{Cell, OnceCell, Ref, RefCell};
 use core::mem;
 use core::task::Waker;
 
 use super::callback::Callback;
+use super::look_into::look_into;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use super::watcher::Watcher;
@@ -149,10 +150,15 @@ pub(crate) struct Core {
     /// Whether there is a watcher among those who wait.
     watched: Cell<bool>,
     waitings: Cell<Waitings>,
-    /// The exception, or the cancellation with its message; else of no meaning.
-    error: Cell<Error>,
-    /// Behind one thin pointer, because few have one.
-    name: Cell<Option<Rc<Box<str>>>>,
+    rare: OnceCell<Box<Rare>>,
+}
+
+/// What few nodes have.
+#[derive(Default)]
+struct Rare {
+    /// The exception, or the cancellation if it has a message.
+    error: RefCell<Option<Error>>,
+    name: RefCell<Option<Box<str>>>,
 }
 
 impl Core {
@@ -164,8 +170,7 @@ impl Core {
             told: Cell::new(Told::All),
             watched: Cell::new(false),
             waitings: Cell::default(),
-            error: Cell::new(Error::cancelled()),
-            name: Cell::new(None),
+            rare: OnceCell::new(),
         }
     }
 
@@ -183,20 +188,22 @@ impl Core {
 
     /// Looks at those who wait, or changes them. `body` runs no code but the crate's own.
     fn with_waitings<R>(&self, body: impl FnOnce(&mut Waitings) -> R) -> R {
-        let mut waitings = self.waitings.take();
-        let outcome = body(&mut waitings);
-        self.waitings.set(waitings);
-        outcome
+        look_into(&self.waitings, body)
     }
 
-    pub(crate) fn name(&self) -> Option<Rc<Box<str>>> {
-        let name = self.name.take();
-        self.name.set(name.clone());
-        name
+    pub(crate) fn name(&self) -> Option<String> {
+        Some(self.rare.get()?.name.borrow().as_deref()?.into())
     }
 
     pub(crate) fn set_name(&self, name: &str) {
-        self.name.set(Some(Rc::new(name.into())));
+        *self.rare.get_or_init(Box::default).name.borrow_mut() = Some(name.into());
+    }
+
+    fn set_error(&self, error: Error) {
+        // The commonest says nothing, and needs no room.
+        if !error.ptr_eq(&Error::cancelled()) {
+            *self.rare.get_or_init(Box::default).error.borrow_mut() = Some(error);
+        }
     }
 
     /// The exception, if there is one, was seen, or will never be.
@@ -221,9 +228,8 @@ impl Core {
     }
 
     fn peek(&self) -> Error {
-        let error = self.error.replace(Error::cancelled());
-        self.error.set(error.clone());
-        error
+        let error = self.rare.get().and_then(|rare| rare.error.borrow().clone());
+        error.unwrap_or(Error::cancelled())
     }
 
     /// A task whose coroutine ends with a cancellation gives that to the first who asks for it,
@@ -369,7 +375,7 @@ fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
 
 /// Ends `node` without a result: cancelled, or with an exception.
 pub(crate) fn end_with<N: Node + 'static>(node: &Rc<N>, state: State, error: Error) {
-    node.core().error.set(error);
+    node.core().set_error(error);
     end(node, state);
 }
 

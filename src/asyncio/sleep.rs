@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::await_future::Await;
 use super::nap::Nap;
+use super::step::Step;
 use super::tasks::Tasks;
 use crate::error::Result;
 use crate::event_loop::{LoopRef, TimerKey, running_loop};
@@ -134,18 +135,19 @@ impl Future for YieldNow {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let tasks = Tasks::running();
-        if let Some(error) = tasks.as_ref().and_then(|tasks| tasks.take_thrown()) {
-            return Poll::Ready(Err(error));
+        let (number, throws) = Step::with(|step| (step.number(), step.throws()));
+        if throws {
+            if let Some(error) = Tasks::running().and_then(|tasks| tasks.take_thrown()) {
+                return Poll::Ready(Err(error));
+            }
         }
-        let step = tasks.as_ref().map_or(0, |tasks| tasks.step_number());
-        if self.in_step.is_some_and(|in_step| in_step != step || step == 0) {
+        if self.in_step.is_some_and(|in_step| in_step != number || number == 0) {
             return Poll::Ready(Ok(()));
         }
-        self.in_step = Some(step);
-        match tasks {
-            Some(tasks) if step != 0 && tasks.is_direct(cx.waker()) => tasks.give_way(),
-            _ => cx.waker().wake_by_ref(),
+        self.in_step = Some(number);
+        let gives_way = Step::with(|step| step.gives_way(cx.waker()));
+        if !gives_way {
+            cx.waker().wake_by_ref();
         }
         Poll::Pending
     }

@@ -2,7 +2,7 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::any::Any;
 use core::fmt;
 use core::future::{Future, IntoFuture};
@@ -214,5 +214,5 @@ impl<T: 'static> Task<T> {
 impl_handle!(Task);
 
 pub(crate) fn task_name(core: &Core, task: &TaskCore) -> String {
-    core.name().map_or_else(|| format!("Task-{}", task.key().serial), |name| name.to_string())
+    core.name().unwrap_or_else(|| format!("Task-{}", task.key().serial))
 }

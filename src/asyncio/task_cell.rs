@@ -36,6 +36,7 @@ use super::callback::Callback;
 use super::cancel::cancel_task;
 use super::future::show;
 use super::node::{self, Core, Node, State, Typed};
+use super::step::Step;
 use super::task::{Task, task_name};
 use super::task_core::{Parked, TaskCore};
 use super::tasks::Tasks;
@@ -103,10 +104,10 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
     /// Polls with the scratch waker, and again with a waker of its own if that was kept.
     fn poll(&self, home: &Tasks) -> Poll<Result<T>> {
         if let Some(own) = self.task.waker.get() {
-            return self.poll_with(own, home);
+            return self.poll_with(own);
         }
         let scratch = home.scratch();
-        let outcome = self.poll_with(scratch.waker(), home);
+        let outcome = self.poll_with(scratch.waker());
         let Trace { kept, woken } = scratch.wipe();
         drop(scratch);
         if kept {
@@ -114,7 +115,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
         }
         if outcome.is_pending() {
             if kept {
-                return self.poll_with(self.make_waker(), home);
+                return self.poll_with(self.make_waker());
             }
             if woken {
                 self.task.woke_itself.set(true);
@@ -123,8 +124,8 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
         outcome
     }
 
-    fn poll_with(&self, waker: &Waker, home: &Tasks) -> Poll<Result<T>> {
-        home.polls_with(waker);
+    fn poll_with(&self, waker: &Waker) -> Poll<Result<T>> {
+        Step::with(|step| step.polls_with(waker));
         match &mut *self.stage.borrow_mut() {
             Stage::Coroutine(coroutine) => {
                 // SAFETY: By the Pin Invariant the cell, and so its stage, stays in its place until
@@ -148,7 +149,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
     /// Parks the task after a step that didn't end it.
     fn settle(self: &Rc<Self>) {
         let task = &self.task;
-        if self.core.home().takes_way() {
+        if Step::with(Step::yields) {
             task.parked.set(Parked::Yielding);
             return self.put_step();
         }

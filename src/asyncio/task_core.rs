@@ -3,11 +3,12 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::panic::Location;
 use core::task::Waker;
 
 use super::line::{Line, Place};
+use super::look_into::look_into;
 use super::node::Node;
 use super::task_slab::TaskKey;
 use crate::error::Error;
@@ -50,7 +51,7 @@ pub(crate) struct TaskCore {
     /// What it awaits of ours: the first of it, mostly all of it.
     first_wait: Cell<Option<Rc<dyn Node>>>,
     /// What few tasks need.
-    rare: Cell<Option<Box<Rare>>>,
+    rare: OnceCell<Box<Rare>>,
     /// Its own waker, once a foreign future has asked for one.
     pub(crate) waker: OnceCell<Waker>,
     /// Where it was made.
@@ -71,7 +72,7 @@ impl TaskCore {
             awaits: Cell::new(false),
             expendable: Cell::new(false),
             first_wait: Cell::new(None),
-            rare: Cell::new(None),
+            rare: OnceCell::new(),
             waker: OnceCell::new(),
             spawned_at,
         }
@@ -81,20 +82,9 @@ impl TaskCore {
         TaskKey { index: self.index, serial: self.serial }
     }
 
-    /// Looks at what few tasks need, where it is there.
-    fn with_rare<R>(&self, body: impl FnOnce(Option<&mut Rare>) -> R) -> R {
-        let mut rare = self.rare.take();
-        let outcome = body(rare.as_deref_mut());
-        self.rare.set(rare);
-        outcome
-    }
-
-    /// Changes what few tasks need: this one is one of them.
-    fn with_new_rare<R>(&self, body: impl FnOnce(&mut Rare) -> R) -> R {
-        let mut rare = self.rare.take().unwrap_or_default();
-        let outcome = body(&mut rare);
-        self.rare.set(Some(rare));
-        outcome
+    /// What few tasks need: this is one of them.
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
     }
 
     /// What the step that begins is to throw, if anything.
@@ -102,7 +92,7 @@ impl TaskCore {
         if self.must_cancel.take() {
             return Some(self.cancellation());
         }
-        if self.throws.take() { self.with_rare(|rare| rare?.throw_next.take()) } else { None }
+        if self.throws.take() { self.rare.get()?.throw_next.take() } else { None }
     }
 
     /// Notes a cancellation for the next step to throw.
@@ -110,22 +100,23 @@ impl TaskCore {
         self.must_cancel.set(true);
         // The commonest says nothing, and needs no room.
         if error.ptr_eq(&Error::cancelled()) {
-            self.with_rare(|rare| rare?.cancellation.take());
+            let before = self.rare.get().map(|rare| rare.cancellation.take());
+            drop(before);
         } else {
-            self.with_new_rare(|rare| rare.cancellation = Some(error));
+            self.rare().cancellation.replace(Some(error));
         }
     }
 
     /// What the cancellation says that is to be thrown, or was the last to be.
     pub(crate) fn cancellation(&self) -> Error {
-        let error = self.with_rare(|rare| rare?.cancellation.clone());
+        let error = self.rare.get().and_then(|rare| rare.cancellation.borrow().clone());
         error.unwrap_or(Error::cancelled())
     }
 
     /// Notes an error for the next step to throw.
     pub(crate) fn throw_next(&self, error: Error) {
         self.throws.set(true);
-        self.with_new_rare(|rare| rare.throw_next = Some(error));
+        self.rare().throw_next.set(Some(error));
     }
 
     pub(crate) fn count_cancel(&self) {
@@ -156,36 +147,34 @@ impl TaskCore {
             self.first_wait.set(Some(node));
             return WaitPlace::First;
         }
-        WaitPlace::More(self.with_new_rare(|rare| rare.waits.push(node)))
+        WaitPlace::More(self.rare().waits.borrow_mut().push(node))
     }
 
     /// Takes out a wait, to be dropped where nothing is borrowed.
     pub(crate) fn remove_wait(&self, place: WaitPlace) -> Option<Rc<dyn Node>> {
-        let (first, wait) = match place {
-            WaitPlace::First => (None, self.first_wait.take()),
-            WaitPlace::More(place) => {
-                let wait = self.with_rare(|rare| rare?.waits.remove(place));
-                (self.first_wait.take(), wait)
-            }
+        let (wait, first) = match place {
+            WaitPlace::First => (self.first_wait.take(), false),
+            WaitPlace::More(place) => (
+                self.rare.get().and_then(|rare| rare.waits.borrow_mut().remove(place)),
+                look_into(&self.first_wait, |first| first.is_some()),
+            ),
         };
-        let more = || self.with_rare(|rare| rare.is_some_and(|rare| !rare.waits.is_empty()));
-        self.awaits.set(first.is_some() || more());
-        self.first_wait.set(first);
+        let more = || self.rare.get().is_some_and(|rare| !rare.waits.borrow().is_empty());
+        self.awaits.set(first || more());
         wait
     }
 
     /// All that it awaits, in the order in which it came.
     pub(crate) fn waits(&self) -> (Option<Rc<dyn Node>>, Vec<Rc<dyn Node>>) {
-        let first = self.first_wait.take();
-        self.first_wait.set(first.clone());
-        let more = self.with_rare(|rare| Some(rare?.waits.iter().cloned().collect()));
+        let first = look_into(&self.first_wait, |first| first.clone());
+        let more = self.rare.get().map(|rare| rare.waits.borrow().iter().cloned().collect());
         (first, more.unwrap_or_default())
     }
 
     /// All that it awaits, to be dropped where nothing is borrowed.
     pub(crate) fn take_waits(&self) -> impl Sized + use<> {
         self.awaits.set(false);
-        let more = self.with_rare(|rare| Some(core::mem::take(&mut rare?.waits)));
+        let more = self.rare.get().map(|rare| rare.waits.take());
         (self.first_wait.take(), more)
     }
 }
@@ -195,11 +184,11 @@ impl TaskCore {
 struct Rare {
     /// What the last cancellation says that nothing awaited has taken, unless it says nothing. It
     /// stays when it was thrown: see `gather`.
-    cancellation: Option<Error>,
+    cancellation: RefCell<Option<Error>>,
     /// An error other than a cancellation that the next step throws.
-    throw_next: Option<Error>,
+    throw_next: Cell<Option<Error>>,
     /// What it awaits of ours besides, inside a join or a select.
-    waits: Line<Rc<dyn Node>>,
+    waits: RefCell<Line<Rc<dyn Node>>>,
 }
 
 /// Where a wait stands among the others of its task.

@@ -1,26 +1,33 @@
 //! [`Tasks`]: what a loop knows of its tasks. This is the floor's part of the loop.
 
-use alloc::rc::Rc;
+use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, Ref, RefCell};
-use core::ptr;
-use core::task::{RawWakerVTable, Waker};
 
 use super::cancel::Cancelling;
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
 use super::generator::Generators;
+use super::look_into::look_into;
 use super::node::Node;
+use super::step::Step;
 use super::task_slab::{TaskKey, TaskSlab};
 use super::waker::Scratch;
 use crate::error::Error;
 use crate::event_loop::{LoopRef, Upstairs, WakeKey, current_loop};
 
 pub(crate) struct Tasks {
+    me: Weak<Tasks>,
     on: LoopRef,
     slab: RefCell<TaskSlab<Rc<dyn Node>>>,
-    step: Step,
+    /// How many steps there were.
+    steps: Cell<u64>,
+    /// Whose step it is, if one goes on.
+    current: Cell<Option<Rc<dyn Node>>>,
+    /// What the first of our futures that is polled in this step is to return: Python's
+    /// `coro.throw(error)`. The step knows whether there is something.
+    thrown: Cell<Option<Error>>,
     scratch: RefCell<Scratch>,
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
@@ -30,34 +37,19 @@ pub(crate) struct Tasks {
     pub(crate) executor: DefaultExecutor,
 }
 
-/// The step that is going on: what the task tells the futures that it polls, and what they
-/// tell the task.
-#[derive(Default)]
-struct Step {
-    /// Whose step it is.
-    task: Cell<Option<Rc<dyn Node>>>,
-    /// The waker that the task is polled with, by its data and its functions.
-    waker: Cell<Option<(*const (), &'static RawWakerVTable)>>,
-    /// What the first of our futures that is polled is to return: Python's `coro.throw(error)`.
-    thrown: Cell<Option<Error>>,
-    /// The task gives way until the next turn.
-    yields: Cell<bool>,
-    /// How many there were, this one included.
-    count: Cell<u64>,
-}
-
 impl Tasks {
     /// The tasks of `on`; of a loop that has closed, an empty place for what is made too late.
     pub(crate) fn of(on: &LoopRef) -> Rc<Tasks> {
-        if let Some(upstairs) = on.upstairs() {
-            if let Ok(tasks) = upstairs.as_any().downcast() {
-                return tasks;
-            }
+        if let Some(tasks) = on.with_upstairs(|up| Tasks::behind(up)?.me.upgrade()).flatten() {
+            return tasks;
         }
-        let tasks = Rc::new(Tasks {
+        let tasks = Rc::new_cyclic(|me| Tasks {
+            me: me.clone(),
             on: on.clone(),
             slab: RefCell::new(TaskSlab::new()),
-            step: Step::default(),
+            steps: Cell::new(0),
+            current: Cell::new(None),
+            thrown: Cell::new(None),
             scratch: RefCell::new(Scratch::new()),
             foreign: Cell::new(0),
             generators: Generators::default(),
@@ -69,6 +61,10 @@ impl Tasks {
             on.set_upstairs(tasks.clone());
         }
         tasks
+    }
+
+    fn behind(upstairs: &dyn Upstairs) -> Option<&Tasks> {
+        upstairs.as_any().downcast_ref()
     }
 
     /// Those of the loop that runs on this thread.
@@ -114,61 +110,41 @@ impl Tasks {
 
     /// Starts a step of `task`, in which the first of our futures polled returns `thrown`.
     pub(crate) fn enter(&self, task: Rc<dyn Node>, thrown: Option<Error>) {
-        self.step.task.set(Some(task));
-        if thrown.is_some() {
-            self.step.thrown.set(thrown);
+        let number = self.steps.get() + 1;
+        self.steps.set(number);
+        self.current.set(Some(task));
+        Step::with(|step| step.begin(self, number));
+        if let Some(error) = thrown {
+            self.throw(error);
         }
-        self.step.yields.set(false);
-        self.step.count.set(self.step.count.get() + 1);
-    }
-
-    /// The task is polled with `waker` now.
-    pub(crate) fn polls_with(&self, waker: &Waker) {
-        self.step.waker.set(Some((waker.data(), waker.vtable())));
     }
 
     /// Ends the step. Gives back what was to be thrown and met none of our futures.
     pub(crate) fn leave(&self) -> Option<Error> {
-        let task = self.step.task.take();
+        let thrown = self.take_thrown();
+        Step::with(Step::end);
+        let task = self.current.take();
         drop(task);
-        self.step.thrown.take()
+        thrown
     }
 
     pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
-        let task = self.step.task.take();
-        self.step.task.set(task.clone());
-        task
+        look_into(&self.current, |task| task.clone())
     }
 
     /// Whether a step of a task of this loop is going on.
     pub(crate) fn in_step(&self) -> bool {
-        let task = self.step.task.take();
-        let in_step = task.is_some();
-        self.step.task.set(task);
-        in_step
+        Step::with(|step| step.is_of(self))
     }
 
     pub(crate) fn take_thrown(&self) -> Option<Error> {
-        self.step.thrown.take()
+        Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
     }
 
     /// Has the first of our futures that is polled next return `error`.
     pub(crate) fn throw(&self, error: Error) {
-        self.step.thrown.set(Some(error));
-    }
-
-    /// The how manieth step of the loop it is; 0 while there is none.
-    pub(crate) fn step_number(&self) -> u64 {
-        if self.in_step() { self.step.count.get() } else { 0 }
-    }
-
-    /// The task that is polled asks for a step in the next turn.
-    pub(crate) fn give_way(&self) {
-        self.step.yields.set(true);
-    }
-
-    pub(crate) fn takes_way(&self) -> bool {
-        self.step.yields.take()
+        self.thrown.set(Some(error));
+        Step::with(Step::set_throws);
     }
 
     // -- wakers
@@ -182,15 +158,6 @@ impl Tasks {
     pub(crate) fn renew_scratch(&self) {
         let kept = self.scratch.replace(Scratch::new());
         drop(kept);
-    }
-
-    /// Whether `waker` leads straight to the task whose step it is, which is polled with it. Asked
-    /// within a step.
-    pub(crate) fn is_direct(&self, waker: &Waker) -> bool {
-        let own = self.step.waker.get();
-        own.is_some_and(|(data, functions)| {
-            data == waker.data() && ptr::eq(functions, waker.vtable())
-        })
     }
 
     pub(crate) fn add_foreign(&self) {
@@ -234,7 +201,7 @@ impl Upstairs for Tasks {
         self.executor.abandon();
     }
 
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
+    fn as_any(&self) -> &dyn Any {
         self
     }
 }

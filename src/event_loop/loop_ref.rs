@@ -37,7 +37,7 @@ pub(crate) trait Upstairs {
     /// The loop has closed: let go of everything.
     fn close(&self);
 
-    fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
+    fn as_any(&self) -> &dyn Any;
 }
 
 /// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.
@@ -284,13 +284,12 @@ impl LoopRef {
     }
 
     pub(super) fn wake(&self, key: WakeKey) {
-        if let Some(upstairs) = self.upstairs() {
-            upstairs.wake(key);
-        }
+        self.with_upstairs(|upstairs| upstairs.wake(key));
     }
 
-    pub(crate) fn upstairs(&self) -> Option<Rc<dyn Upstairs>> {
-        self.0.upstairs.borrow().clone()
+    /// What `look` says of the floor above. `look` runs no code but the crate's own.
+    pub(crate) fn with_upstairs<R>(&self, look: impl FnOnce(&dyn Upstairs) -> R) -> Option<R> {
+        self.0.upstairs.borrow().as_deref().map(look)
     }
 
     pub(crate) fn set_upstairs(&self, upstairs: Rc<dyn Upstairs>) {

@@ -49,4 +49,6 @@ pub(crate) use loop_ref::Upstairs;
 pub(crate) use reactor::{Listener, Registration};
 #[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
-pub(crate) use running::current as current_loop;
+#[cfg(not(feature = "std"))]
+pub(crate) use running::OneThread;
+pub(crate) use running::{current as current_loop, thread_own};

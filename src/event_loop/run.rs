@@ -338,7 +338,7 @@ impl LoopRef {
         if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
             return true;
         }
-        self.inbox().has_writers() || self.upstairs().is_some_and(|up| up.could_be_woken())
+        self.inbox().has_writers() || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
     }
 
     fn take_events(&self) {
@@ -396,7 +396,8 @@ impl LoopRef {
 
     /// A panic in a task's step is the task's. Whatever ends with it may panic in turn.
     fn report_panic(&self, panic: Error) {
-        let panic = match self.upstairs() {
+        let upstairs = self.shared().upstairs.borrow().clone();
+        let panic = match upstairs {
             Some(upstairs) => panics::caught(|| upstairs.take_panic(panic)).unwrap_or_else(Some),
             None => Some(panic),
         };

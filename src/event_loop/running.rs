@@ -1,43 +1,65 @@
 //! Which loop runs here: one a thread, or, without std, one in all.
 
+use core::cell::RefCell;
+
 use super::loop_ref::LoopRef;
 use crate::error::{Error, Result};
 
 #[cfg(feature = "std")]
-mod place {
-    use core::cell::RefCell;
+pub(crate) use crate::sync::thread_own;
 
-    use super::LoopRef;
-
-    crate::sync::thread_own! {
-        static RUNNING: RefCell<Option<LoopRef>> = RefCell::new(None);
-    }
-
-    /// `None` also while the thread's locals are being taken down.
-    pub(super) fn with<R>(look: impl FnOnce(&RefCell<Option<LoopRef>>) -> R) -> Option<R> {
-        RUNNING.try_with(look).ok()
-    }
+/// Without std there is one thread, and what is a thread's own is the program's.
+#[cfg(not(feature = "std"))]
+macro_rules! thread_own {
+    (static $name:ident: $kind:ty = $value:expr;) => {
+        static $name: $crate::event_loop::OneThread<$kind> =
+            $crate::event_loop::OneThread::new($value);
+    };
 }
+#[cfg(not(feature = "std"))]
+pub(crate) use thread_own;
+
+#[cfg(not(feature = "std"))]
+pub(crate) use one_thread::OneThread;
 
 #[cfg(not(feature = "std"))]
 #[allow(unsafe_code)]
-mod place {
-    use core::cell::RefCell;
+mod one_thread {
+    use core::convert::Infallible;
 
-    use super::LoopRef;
-
-    struct OneThread(RefCell<Option<LoopRef>>);
+    /// What the one thread has that uses loops.
+    pub(crate) struct OneThread<T>(T);
 
     // SAFETY: Without std this crate has no threads to tell apart, and its documentation asks
     // that one thread alone uses loops. Interrupts may call wakers and `LoopHandle`s only, and
-    // neither of them comes here in such a build (see `is_running_loop`).
-    unsafe impl Sync for OneThread {}
+    // neither of them comes here in such a build (see `current_if`).
+    unsafe impl<T> Sync for OneThread<T> {}
 
-    static RUNNING: OneThread = OneThread(RefCell::new(None));
+    impl<T> OneThread<T> {
+        pub(crate) const fn new(value: T) -> OneThread<T> {
+            OneThread(value)
+        }
 
-    pub(super) fn with<R>(look: impl FnOnce(&RefCell<Option<LoopRef>>) -> R) -> Option<R> {
-        Some(look(&RUNNING.0))
+        pub(crate) fn with<R>(&'static self, look: impl FnOnce(&T) -> R) -> R {
+            look(&self.0)
+        }
+
+        pub(crate) fn try_with<R>(
+            &'static self,
+            look: impl FnOnce(&T) -> R,
+        ) -> Result<R, Infallible> {
+            Ok(look(&self.0))
+        }
     }
+}
+
+thread_own! {
+    static RUNNING: RefCell<Option<LoopRef>> = RefCell::new(None);
+}
+
+/// `None` also while the thread's locals are being taken down.
+fn with_place<R>(look: impl FnOnce(&RefCell<Option<LoopRef>>) -> R) -> Option<R> {
+    RUNNING.try_with(look).ok()
 }
 
 /// The loop that runs on this thread: asyncio's `get_running_loop`.
@@ -58,7 +80,7 @@ pub fn running_loop() -> Result<LoopRef> {
 }
 
 pub(crate) fn current() -> Option<LoopRef> {
-    place::with(|running| running.borrow().clone()).flatten()
+    with_place(|running| running.borrow().clone()).flatten()
 }
 
 /// The loop that runs on this thread, if `is_it` says that it is the one meant. A question of
@@ -68,7 +90,7 @@ pub(crate) fn current_if(is_it: impl FnOnce(&LoopRef) -> bool) -> Option<LoopRef
     if cfg!(not(feature = "std")) {
         return None;
     }
-    place::with(|running| running.borrow().as_ref().filter(|on| is_it(on)).cloned()).flatten()
+    with_place(|running| running.borrow().as_ref().filter(|on| is_it(on)).cloned()).flatten()
 }
 
 impl LoopRef {
@@ -77,7 +99,7 @@ impl LoopRef {
         if self.is_running() {
             return Err(Error::runtime("This event loop is already running"));
         }
-        if place::with(|running| running.borrow().is_none()) == Some(true) {
+        if with_place(|running| running.borrow().is_none()) == Some(true) {
             return Ok(());
         }
         Err(Error::runtime("Cannot run the event loop while another loop is running"))
@@ -90,7 +112,7 @@ pub(crate) struct Running(LoopRef);
 impl Running {
     pub(crate) fn enter(on: &LoopRef) -> Result<Running> {
         on.check_not_running()?;
-        place::with(|running| *running.borrow_mut() = Some(on.clone()));
+        with_place(|running| *running.borrow_mut() = Some(on.clone()));
         on.set_running(true);
         Ok(Running(on.clone()))
     }
@@ -100,7 +122,7 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.0.set_running(false);
         // Taken out first: what it drops in the end may ask which loop runs.
-        let left = place::with(|running| running.take());
+        let left = with_place(|running| running.take());
         drop(left);
     }
 }
