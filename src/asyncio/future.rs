@@ -81,6 +81,11 @@ impl<T: 'static> LoopFuture<T> {
         self.0.clone()
     }
 
+    /// Where its loop's tasks are.
+    pub(super) fn home(&self) -> &Tasks {
+        self.0.core.home()
+    }
+
     /// The loop that it belongs to: asyncio's `get_loop`.
     #[must_use]
     pub fn get_loop(&self) -> LoopRef {

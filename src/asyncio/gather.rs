@@ -1,21 +1,25 @@
 //! [`gather`]: many futures as one, whose result is the list of theirs.
 //!
 //! The outer future and the children know each other: its cancellation goes down to all of
-//! them, and each of their ends comes up by a callback. So while a child is pending, it keeps
-//! the outer future, as in asyncio; the last child's end lets go of it.
+//! them, and each of their ends comes up by a callback. So while a child is pending, it and the
+//! outer future stay, as in asyncio; the last child's end lets go of them. It is the loop that
+//! keeps them meanwhile, not their callbacks: a circle of pending futures would outlive it.
 
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::Cell;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
 use core::ops::Deref;
+
+use slab::Slab;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
 use super::task::Task;
 use crate::error::{Error, Result};
-use crate::event_loop::running_loop;
+use crate::event_loop::{LoopRef, drop_quietly, running_loop};
 
 /// One future for many: its result is the list of theirs, in the order of `children`, whatever
 /// the order in which they end. `asyncio.gather`.
@@ -164,10 +168,41 @@ fn last_words<T: Clone + 'static>(last: &dyn FutureLike<T>) -> Error {
 struct Gathering<T: 'static, R: 'static> {
     children: Rc<Children<T>>,
     outer: LoopFuture<R>,
+    /// Where the loop keeps it.
+    key: usize,
     /// How many are not done.
     left: Cell<usize>,
     ends: Ends,
     collect: fn(&[Child<T>]) -> Result<R>,
+}
+
+/// The gatherings of a loop that have pending children.
+#[derive(Default)]
+pub(crate) struct Gatherings(RefCell<Slab<Rc<dyn Any>>>);
+
+impl Gatherings {
+    /// Keeps what `make` makes of its key until it is [let go of](Gatherings::let_go), or `on`
+    /// closes. On a loop that has closed, where no callback runs any more, nothing is kept.
+    fn keep<G: 'static>(&self, on: &LoopRef, make: impl FnOnce(usize) -> G) -> Rc<G> {
+        let mut kept = self.0.borrow_mut();
+        let gathering = Rc::new(make(kept.vacant_key()));
+        if !on.is_closed() {
+            kept.insert(gathering.clone());
+        }
+        gathering
+    }
+
+    fn let_go(&self, key: usize) {
+        let gone = self.0.borrow_mut().try_remove(key);
+        drop(gone);
+    }
+
+    /// Lets go of them all, after the loop has closed.
+    pub(crate) fn abandon(&self, on: &LoopRef) {
+        for gathering in self.0.take() {
+            drop_quietly(on, gathering);
+        }
+    }
 }
 
 fn gather_into<T: Clone + 'static, R: 'static>(
@@ -190,8 +225,15 @@ fn gather_into<T: Clone + 'static, R: 'static>(
         return Ok(outer);
     }
     let left = Cell::new(unique.len());
-    let gathering = Gathering { children, outer: outer.clone(), left, ends, collect };
-    let callback = Callback::new(move |child: &dyn AnyFuture| gathering.child_done(child));
+    let gathering = outer.home().gatherings.keep(&on, |key| {
+        let outer = outer.clone();
+        Gathering { children, outer, key, left, ends, collect }
+    });
+    let kept = Rc::downgrade(&gathering);
+    let callback = Callback::new(move |child: &dyn AnyFuture| match kept.upgrade() {
+        Some(gathering) => gathering.child_done(child),
+        None => Ok(()),
+    });
     let (done, pending): (Vec<_>, Vec<_>) = unique.into_iter().partition(|child| child.done());
     for child in pending {
         child.add_callback(callback.clone());
@@ -205,6 +247,9 @@ fn gather_into<T: Clone + 'static, R: 'static>(
 impl<T: Clone, R> Gathering<T, R> {
     fn child_done(&self, child: &dyn AnyFuture) -> Result<()> {
         self.left.set(self.left.get() - 1);
+        if self.left.get() == 0 {
+            self.outer.home().gatherings.let_go(self.key);
+        }
         if self.outer.done() {
             if !child.cancelled() {
                 // Nobody will ask for this child's exception: it counts as read.

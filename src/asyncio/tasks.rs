@@ -8,6 +8,7 @@ use core::cell::{Cell, Ref, RefCell};
 use super::cancel::Cancelling;
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
+use super::gather::Gatherings;
 use super::generator::Generators;
 use super::look_into::look_into;
 use super::node::Node;
@@ -32,6 +33,7 @@ pub(crate) struct Tasks {
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
     pub(crate) generators: Generators,
+    pub(crate) gatherings: Gatherings,
     pub(crate) cancelling: Cancelling,
     #[cfg(feature = "std")]
     pub(crate) executor: DefaultExecutor,
@@ -53,6 +55,7 @@ impl Tasks {
             scratch: RefCell::new(Scratch::new()),
             foreign: Cell::new(0),
             generators: Generators::default(),
+            gatherings: Gatherings::default(),
             cancelling: Cancelling::default(),
             #[cfg(feature = "std")]
             executor: DefaultExecutor::default(),
@@ -197,6 +200,7 @@ impl Upstairs for Tasks {
         let left = self.slab.replace(TaskSlab::new());
         drop(left);
         self.generators.abandon(&self.on);
+        self.gatherings.abandon(&self.on);
         #[cfg(feature = "std")]
         self.executor.abandon();
     }

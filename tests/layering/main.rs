@@ -65,6 +65,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/timer_wheel.rs",
             "event_loop/reactor.rs",
             "event_loop/answers.rs",
+            "asyncio/gather.rs",
             "asyncio/task_slab.rs",
             "asyncio/generator.rs",
         ],

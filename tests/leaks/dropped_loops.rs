@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use callsoon::{
     AnyFuture, AsyncGenerator, EventLoop, Handle, LoopHandle, LoopRef, Result, Task, TimerHandle,
-    create_task, generator, sleep, wrap_future, yield_now,
+    create_task, gather, gather_outcomes, generator, shield, sleep, wrap_future, yield_now,
 };
 
 use crate::leaves_nothing;
@@ -96,6 +96,41 @@ fn a_loop_goes_with_tasks_whose_done_callbacks_hold_them() {
         let own = task.clone();
         task.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
         event_loop.run_once(None).unwrap();
+    });
+}
+
+/// Each child keeps the gathering, and that each child: nobody else need hold any of them.
+#[test]
+fn a_loop_goes_with_gatherings_whose_children_are_pending() {
+    a_loop_goes_with(|event_loop| {
+        let [first, second] = [(); 2].map(|()| event_loop.create_future::<Rc<i32>>());
+        let held = Rc::new(1);
+        let outer = gather([&first, &second, &first]).unwrap();
+        outer.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+        let nested = gather_outcomes([&outer]).unwrap();
+        let shields = shield(&nested).unwrap();
+        spawn(event_loop, async move { shields.await });
+        let tasks = [(); 2].map(|()| spawn(event_loop, pending::<Result<()>>()));
+        drop(gather(&tasks).unwrap());
+        event_loop.run_once(None).unwrap();
+        // The first error ends it; there is one more to wait for.
+        first.set_exception(callsoon::Error::cancelled()).unwrap();
+        event_loop.run_once(None).unwrap();
+        assert!(outer.done() && !nested.done());
+    });
+}
+
+#[test]
+fn gatherings_on_a_closed_loop_go_with_their_handles() {
+    leaves_nothing(3, || {
+        let event_loop = EventLoop::with_virtual_time();
+        let [before, after] = [(); 2].map(|()| event_loop.create_future::<i32>());
+        let made_before = gather([&before]).unwrap();
+        event_loop.close().unwrap();
+        let made_after = gather([&after, &before]).unwrap();
+        before.set_result(1).unwrap();
+        assert!(made_after.cancel() && after.cancelled());
+        assert!(!made_before.done() && !made_after.done());
     });
 }
 
