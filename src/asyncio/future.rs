@@ -165,6 +165,10 @@ impl<T: 'static> Job for FutureCell<T> {
         node::run_next_callback(&node, on);
     }
 
+    fn discard(&self) {
+        node::discard_next_callback(&self.core);
+    }
+
     fn describe(&self) -> String {
         format!("<callback of {}>", self.show())
     }

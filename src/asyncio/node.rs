@@ -419,6 +419,14 @@ pub(crate) fn watch(core: &Core, watcher: &Rc<dyn Watcher>, token: u64) {
     }
 }
 
+/// The loop has closed: lets go of the callback that is first on its way, which may hold `core`.
+pub(crate) fn discard_next_callback(core: &Core) {
+    if core.done() {
+        let next = core.with_waitings(Waitings::pop);
+        drop(next);
+    }
+}
+
 /// Runs the callback that is first on its way.
 pub(crate) fn run_next_callback(node: &Rc<dyn Node>, on: &LoopRef) {
     let next = node.core().with_waitings(Waitings::pop);

@@ -242,6 +242,10 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Job for TaskCell<F, T>
         node::run_next_callback(&node, on);
     }
 
+    fn discard(&self) {
+        node::discard_next_callback(&self.core);
+    }
+
     fn describe(&self) -> String {
         format!("<step of {}>", self.show())
     }

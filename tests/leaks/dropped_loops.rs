@@ -99,6 +99,23 @@ fn a_loop_goes_with_tasks_whose_done_callbacks_hold_them() {
     });
 }
 
+#[test]
+fn a_loop_goes_with_callbacks_on_their_way_that_hold_what_is_done() {
+    a_loop_goes_with(|event_loop| {
+        let fut = event_loop.create_future::<()>();
+        let task = spawn(event_loop, async { Ok(()) });
+        for _ in 0..2 {
+            let own = (fut.clone(), task.clone());
+            fut.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
+            let own = (fut.clone(), task.clone());
+            task.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
+        }
+        event_loop.run_once(None).unwrap();
+        fut.set_result(()).unwrap();
+        assert!(task.done() && fut.done());
+    });
+}
+
 /// Each child keeps the gathering, and that each child: nobody else need hold any of them.
 #[test]
 fn a_loop_goes_with_gatherings_whose_children_are_pending() {
