@@ -252,9 +252,15 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
     /// The queue is stopped all the same, and its threads leave without being waited for.
     pub async fn finish(&self) -> Result<()> {
         self.stop();
-        let gone = self.on.create_future();
-        self.crew.when_gone(self.on.answer_to(&gone)?);
-        gone.await?;
+        loop {
+            let gone = self.on.create_future();
+            self.crew.when_gone(self.on.answer_to(&gone)?);
+            gone.await?;
+            // Those that were started meanwhile are at work: to join them would stop the loop.
+            if self.crew.is_gone() {
+                break;
+            }
+        }
         self.crew.join();
         self.cancel_unsent();
         let mut unanswered = self.requests.remaining().peekable();

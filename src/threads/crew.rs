@@ -99,6 +99,11 @@ impl Crew {
         let _ = answer.give(Ok(()));
     }
 
+    /// Whether no thread is present.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.roll.lock().present == 0
+    }
+
     /// Waits, blocking, until every thread has ended. After [`when_gone`](Crew::when_gone)
     /// has answered, what is left of them is the drop of their thread locals.
     pub(crate) fn join(&self) {

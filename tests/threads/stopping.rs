@@ -108,6 +108,34 @@ fn two_may_wait_for_the_same_end() -> Result<()> {
 }
 
 #[test]
+fn threads_that_come_in_the_middle_of_a_finish_are_waited_for_and_stop_nobody() -> Result<()> {
+    run(async {
+        let (queue, visitors, _stop) = counted(1)?;
+        let (at_it, keeper) = door();
+        let request = queue.request(move |_| {
+            at_it.pass();
+            Ok(())
+        });
+        let queue = Rc::new(queue);
+        let (finishes, starts) = (queue.clone(), queue.clone());
+        // Nobody is there to wait for; the turn after, somebody is.
+        let finish = create_task(async move { finishes.finish().await })?;
+        let start = create_task(async move { starts.start().await })?;
+        yield_now().await?;
+        keeper.somebody_is_there();
+        for _ in 0..3 {
+            yield_now().await?;
+        }
+        assert!(!finish.done());
+        keeper.open();
+        start.await?;
+        finish.await?;
+        visitors.assert_all_have_left(1);
+        request.result()
+    })
+}
+
+#[test]
 fn a_queue_that_was_never_started_cancels_what_it_has_when_it_is_finished() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(2)?;
