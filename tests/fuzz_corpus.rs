@@ -47,6 +47,6 @@ macro_rules! targets {
 }
 
 targets! {
-    future_and_task, generator, hostile, inbox, program, queue, ready_and_handles, streamer,
+    future_and_task, generator, hostile, inbox, program, queue, ready_and_handles, streamer, threads,
     timer_wheel,
 }

@@ -13,6 +13,7 @@ mod program;
 mod queue;
 mod ready_and_handles;
 mod streamer;
+mod threads;
 mod timer_wheel;
 
 /// The targets by their names.
@@ -25,5 +26,6 @@ pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("queue", queue::bytes),
     ("ready_and_handles", ready_and_handles::bytes),
     ("streamer", streamer::bytes),
+    ("threads", threads::bytes),
     ("timer_wheel", timer_wheel::bytes),
 ];
