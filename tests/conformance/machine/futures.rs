@@ -206,7 +206,7 @@ impl Speaker {
         let process = process.map(|name| self.process(name));
         let from = self.vars.any(from)?;
         let callback = hp::transfer_result(&*self.vars.future(to)?, errors_only, process);
-        from.add_callback(callback);
+        self.add_transfer(&*from, callback);
         Ok(())
     }
 

@@ -4,7 +4,9 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use callsoon::{AnyFuture, AsyncGenerator, Callback, Error, LoopRef, helpers as hp};
+use callsoon::{
+    AnyFuture, AsyncGenerator, Callback, Error, LoopRef, WeakCallback, WeakFuture, helpers as hp,
+};
 
 use super::failure::named;
 use super::program::Program;
@@ -24,6 +26,8 @@ pub(crate) struct Machine {
     pub(crate) vars: Vars,
     /// Each program's callback is made once, so that it is equal to itself.
     callbacks: RefCell<HashMap<Name, Callback>>,
+    /// Those that hold a future, on which future each: it may be the same.
+    transfers: RefCell<Vec<(WeakFuture, WeakCallback)>>,
     /// How many there were of each coroutine and generator.
     instances: RefCell<HashMap<Name, usize>>,
     statements: Cell<usize>,
@@ -37,6 +41,7 @@ impl Machine {
             trace,
             vars: Vars::default(),
             callbacks: RefCell::default(),
+            transfers: RefCell::default(),
             instances: RefCell::default(),
             statements: Cell::new(0),
         })
@@ -93,8 +98,20 @@ impl Machine {
         self.program.callbacks.get(name).cloned().ok_or_else(|| named("KeyError"))
     }
 
-    /// Lets go of what may hold the machine, after the run.
+    /// Adds a callback that holds a future.
+    pub(crate) fn add_transfer(&self, from: &dyn AnyFuture, callback: Callback) {
+        self.transfers.borrow_mut().push((from.downgrade(), callback.downgrade()));
+        from.add_callback(callback);
+    }
+
+    /// Lets go of what may hold the machine, and of futures that hold themselves by a callback
+    /// which will never be called, after the run.
     pub(crate) fn clear(&self) {
+        for (from, callback) in self.transfers.take() {
+            if let (Some(from), Some(callback)) = (from.upgrade(), callback.upgrade()) {
+                from.remove_done_callback(&callback);
+            }
+        }
         self.vars.clear();
         drop(self.callbacks.take());
     }
