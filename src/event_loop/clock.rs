@@ -20,6 +20,13 @@ pub(crate) fn duration(nanos: Nanos) -> Duration {
     Duration::from_nanos(nanos)
 }
 
+/// The next whole millisecond.
+#[cfg(feature = "std")]
+pub(crate) fn whole_millis(duration: Duration) -> Duration {
+    let millis = duration.subsec_nanos().div_ceil(1_000_000);
+    Duration::from_secs(duration.as_secs()).saturating_add(Duration::from_millis(millis.into()))
+}
+
 /// Where the loop's time comes from.
 pub(crate) enum Clock {
     /// The host's clock.

@@ -12,6 +12,8 @@ mod exceptions;
 mod handle;
 mod host;
 mod inbox;
+#[cfg(feature = "std")]
+mod listener;
 mod loop_handle;
 mod loop_ref;
 #[cfg(feature = "std")]
@@ -19,6 +21,8 @@ mod reactor;
 #[cfg(feature = "std")]
 mod readers;
 mod ready;
+#[cfg(feature = "std")]
+mod registration;
 mod run;
 mod running;
 #[cfg(all(unix, feature = "signals"))]
@@ -43,12 +47,14 @@ pub use timer_wheel::{TimerKey, TimerWheel};
 pub(crate) use inbox::Inbox;
 
 pub(crate) use handle::{Job, drop_quietly, run_callback};
+#[cfg(feature = "std")]
+pub(crate) use listener::Listener;
 pub(crate) use loop_handle::{WakeKey, wake};
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
-pub(crate) use reactor::{Listener, Registration};
-#[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
+#[cfg(feature = "std")]
+pub(crate) use registration::Registration;
 #[cfg(not(feature = "std"))]
 pub(crate) use running::OneThread;
 pub(crate) use running::{current as current_loop, thread_own};

@@ -11,7 +11,8 @@
 //! server does for the next request, costs one system call in all.
 //!
 //! A loop that never watches a socket never makes a poller: it sleeps in a parker. Once there
-//! is a poller the loop sleeps in that.
+//! is a poller the loop sleeps in that. Either way it sleeps for whole milliseconds, as asyncio
+//! does: timers that lie closer together are due in one turn, and cost one wait.
 #![allow(unsafe_code)]
 
 use alloc::collections::BTreeMap;
@@ -21,14 +22,17 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
+use std::io;
 use std::sync::OnceLock;
 
 use crossbeam_utils::sync::{Parker, Unparker};
-use polling::{AsSource, Event, Events, PollMode, Poller};
+use polling::{AsSource, Event, PollMode, Poller};
 use slab::Slab;
 
+use super::clock::whole_millis;
 use super::handle::drop_quietly;
 use super::host::Notify;
+use super::listener::{Listener, Side, Unwatched};
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
@@ -83,31 +87,9 @@ unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
 
-/// Who is told that one side of a descriptor is ready.
-pub(crate) trait Listener {
-    /// Whether it wants to be told now.
-    fn wanted(&self) -> bool;
-
-    /// The side is ready, and nobody wants to know.
-    fn unwanted(&self) {}
-
-    /// The side was ready when the loop looked: in this turn it runs what follows from that.
-    fn tell(self: Rc<Self>, ready: &ReadyQueue);
-
-    /// It is not to be told any more, even if it is on its way.
-    fn cancel(&self) {}
-}
-
-/// One of the two sides of a descriptor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Reader,
-    Writer,
-}
-
 /// What is wanted of a descriptor: to read, to write.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-struct Interest {
+pub(super) struct Interest {
     reader: bool,
     writer: bool,
 }
@@ -117,18 +99,18 @@ impl Interest {
         Event::new(key, self.reader, self.writer)
     }
 
-    fn or(self, other: Interest) -> Interest {
+    pub(super) fn or(self, other: Interest) -> Interest {
         Interest { reader: self.reader || other.reader, writer: self.writer || other.writer }
     }
 }
 
 /// What is watched of one descriptor.
-struct Watch {
+pub(super) struct Watch {
     source: Rc<dyn Source>,
-    reader: Option<Rc<dyn Listener>>,
-    writer: Option<Rc<dyn Listener>>,
+    pub(super) reader: Option<Rc<dyn Listener>>,
+    pub(super) writer: Option<Rc<dyn Listener>>,
     /// What the poller knows of it; `None` while it doesn't know the descriptor.
-    told: Option<Interest>,
+    pub(super) told: Option<Interest>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
 }
@@ -141,14 +123,14 @@ impl Watch {
         }
     }
 
-    fn wanted(&self) -> Interest {
+    pub(super) fn wanted(&self) -> Interest {
         let wanted = |side: &Option<Rc<dyn Listener>>| side.as_ref().is_some_and(|l| l.wanted());
         Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
     }
 
     /// Has the poller know that `interest` is wanted; none at all has it forget the source, as
     /// one that hung up would be reported for ever otherwise.
-    fn tell(&mut self, poller: &Poller, key: usize, interest: Interest) -> Result<()> {
+    pub(super) fn tell(&mut self, poller: &Poller, key: usize, interest: Interest) -> Result<()> {
         if self.told == Some(interest) {
             return Ok(());
         }
@@ -190,12 +172,128 @@ impl Notify for Bell {
     }
 }
 
+/// The poller's wait, and what it has reported.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[derive(Default)]
+struct Waits(polling::Events);
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+impl Waits {
+    fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.clear();
+        poller.wait(&mut self.0, timeout).map(drop)
+    }
+
+    fn events(&self) -> impl Iterator<Item = Event> {
+        self.0.iter()
+    }
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use epoll::Waits;
+
+/// The wait on the descriptor of the poller, which is one of epoll here: `polling`'s own sets a
+/// timer before it and a bell after it, and so takes five system calls, each time.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod epoll {
+    use core::{ffi::c_int, num::NonZeroUsize};
+    use std::os::fd::AsRawFd;
+
+    use polling::Events;
+
+    use super::{Duration, Event, Poller, Vec, io};
+
+    /// How much one wait reports at most. The rest comes with the next.
+    const ROOM: c_int = 1024;
+    /// The key of the poller's own bell, and of no source.
+    const BELL: usize = usize::MAX;
+
+    const IN: u32 = 0x1;
+    const PRIORITY: u32 = 0x2;
+    const OUT: u32 = 0x4;
+    const ERROR: u32 = 0x8;
+    const HANG_UP: u32 = 0x10;
+
+    /// The system's `struct epoll_event`.
+    #[derive(Clone, Copy)]
+    #[cfg_attr(target_arch = "x86_64", repr(C, packed))]
+    #[cfg_attr(not(target_arch = "x86_64"), repr(C))]
+    struct Report {
+        flags: u32,
+        data: u64,
+    }
+
+    unsafe extern "C" {
+        fn epoll_wait(epoll: c_int, reports: *mut Report, room: c_int, millis: c_int) -> c_int;
+    }
+
+    /// Waits, and what the last one has reported.
+    pub(super) struct Waits {
+        /// Of fixed length from the first wait on, so that there is room for whatever comes.
+        room: Vec<Report>,
+        /// How many of them the last wait has filled.
+        filled: usize,
+        /// What `polling` sees while it takes its bell back.
+        seen_again: Events,
+    }
+
+    impl Default for Waits {
+        fn default() -> Waits {
+            let seen_again = Events::with_capacity(NonZeroUsize::MIN);
+            Waits { room: Vec::new(), filled: 0, seen_again }
+        }
+    }
+
+    impl Waits {
+        /// A longer timeout than the system has numbers for, 24 days, is cut, and so is one in
+        /// which a signal comes: whoever waits looks at the clock afterwards anyway.
+        pub(super) fn wait(
+            &mut self,
+            poller: &Poller,
+            timeout: Option<Duration>,
+        ) -> io::Result<()> {
+            self.filled = 0;
+            self.room.resize(ROOM as usize, Report { flags: 0, data: 0 });
+            let millis = timeout
+                .map_or(-1, |timeout| c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX));
+            let room = self.room.as_mut_ptr();
+            // SAFETY: The descriptor is the poller's and of epoll, and open as long as that is
+            // borrowed. The buffer is ours alone, and has room for as many reports as are said.
+            let filled = unsafe { epoll_wait(poller.as_raw_fd(), room, ROOM, millis) };
+            let Ok(filled) = usize::try_from(filled) else {
+                let error = io::Error::last_os_error();
+                let is_signal = error.kind() == io::ErrorKind::Interrupted;
+                return if is_signal { Ok(()) } else { Err(error) };
+            };
+            self.filled = filled;
+            if self.reports().any(|(key, _)| key == BELL) {
+                // It rang, and is not heard again before `polling` has taken it back, which it does
+                // after a wait. What that reports is watched by level, and was or will be told.
+                self.seen_again.clear();
+                poller.wait(&mut self.seen_again, Some(Duration::ZERO))?;
+            }
+            Ok(())
+        }
+
+        fn reports(&self) -> impl Iterator<Item = (usize, u32)> {
+            self.room[..self.filled].iter().map(|report| (report.data as usize, report.flags))
+        }
+
+        pub(super) fn events(&self) -> impl Iterator<Item = Event> {
+            // An error or a hang-up concerns both sides: whoever waits is to find it out.
+            let is = |flags: u32, one: u32| flags & (one | HANG_UP | ERROR) != 0;
+            self.reports()
+                .map(move |(key, flags)| Event::new(key, is(flags, IN | PRIORITY), is(flags, OUT)))
+        }
+    }
+}
+
 pub(crate) struct Reactor {
     parker: Parker,
     bell: Arc<Bell>,
-    events: RefCell<Events>,
-    watches: RefCell<Slab<Watch>>,
-    keys: RefCell<BTreeMap<RawKey, usize>>,
+    waits: RefCell<Waits>,
+    pub(super) watches: RefCell<Slab<Watch>>,
+    pub(super) keys: RefCell<BTreeMap<RawKey, usize>>,
     /// How many listeners there are that something may come for.
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
@@ -211,7 +309,7 @@ impl Reactor {
         Reactor {
             parker,
             bell: Arc::new(Bell { unparker, poller: OnceLock::new() }),
-            events: RefCell::new(Events::new()),
+            waits: RefCell::default(),
             watches: RefCell::new(Slab::new()),
             keys: RefCell::new(BTreeMap::new()),
             waiting: Cell::new(0),
@@ -240,8 +338,9 @@ impl Reactor {
         if self.has_sources() { self.wait(Some(Duration::ZERO)) } else { Ok(()) }
     }
 
-    /// Waits for events, the bell, or the end of `timeout`.
+    /// Waits for events, the bell, or the end of `timeout`, to the next millisecond.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        let timeout = timeout.map(whole_millis);
         let Some(poller) = self.bell.poller.get() else {
             match timeout {
                 Some(timeout) => self.parker.park_timeout(timeout),
@@ -249,10 +348,9 @@ impl Reactor {
             }
             return Ok(());
         };
-        let mut events = self.events.borrow_mut();
-        events.clear();
-        poller.wait(&mut events, timeout)?;
-        for event in events.iter() {
+        let mut waits = self.waits.borrow_mut();
+        waits.wait(poller, timeout)?;
+        for event in waits.events() {
             self.note(poller, event)?;
         }
         Ok(())
@@ -295,7 +393,7 @@ impl Reactor {
         self.fired.replace(fired);
     }
 
-    fn poller(&self) -> Result<&Poller> {
+    pub(super) fn poller(&self) -> Result<&Poller> {
         if self.bell.poller.get().is_none() {
             // Only the loop's thread makes it, so it is not made twice.
             let _ = self.bell.poller.set(Arc::new(Poller::new()?));
@@ -303,7 +401,7 @@ impl Reactor {
         self.bell.poller.get().map(|poller| &**poller).ok_or_else(Error::closed)
     }
 
-    fn count(&self, more: usize, fewer: usize) {
+    pub(super) fn count(&self, more: usize, fewer: usize) {
         self.waiting.set(self.waiting.get() + more - fewer);
     }
 
@@ -363,7 +461,7 @@ impl Reactor {
         Ok(Unwatched { listener: Some(listener), watch })
     }
 
-    fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
+    pub(super) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
         let watch = Watch { source, reader: None, writer: None, told: None, registered };
         let key = self.watches.borrow_mut().insert(watch);
         self.keys.borrow_mut().insert(raw, key);
@@ -391,89 +489,6 @@ impl Reactor {
 
 fn already_registered() -> Error {
     Error::runtime("the descriptor is awaited by an `Async` of this loop")
-}
-
-/// What [`Reactor::unwatch`] took out.
-#[derive(Default)]
-pub(super) struct Unwatched {
-    listener: Option<Rc<dyn Listener>>,
-    watch: Option<Watch>,
-}
-
-impl Unwatched {
-    pub(super) fn let_go(self) -> bool {
-        let was_there = self.listener.is_some();
-        if let Some(listener) = self.listener {
-            listener.cancel();
-        }
-        drop(self.watch);
-        was_there
-    }
-}
-
-/// The place in the reactor of a source whose sides are awaited now and then. Once it is
-/// dropped the reactor has let go of the source.
-pub(crate) struct Registration {
-    reactor: Rc<Reactor>,
-    raw: RawKey,
-    key: usize,
-}
-
-impl Registration {
-    /// Takes a place for `source`. The poller hears of it with the first wait.
-    pub(crate) fn new(
-        on: &LoopRef,
-        source: Rc<dyn Source>,
-        reader: Rc<dyn Listener>,
-        writer: Rc<dyn Listener>,
-    ) -> Result<Registration> {
-        on.check_open()?;
-        let reactor = on.reactor()?;
-        let raw = raw_key(&&*source);
-        if reactor.keys.borrow().contains_key(&raw) {
-            return Err(Error::runtime("the descriptor is watched by this loop already"));
-        }
-        let key = reactor.insert(source, raw, true);
-        let watch = &mut reactor.watches.borrow_mut()[key];
-        watch.reader = Some(reader);
-        watch.writer = Some(writer);
-        Ok(Registration { reactor: reactor.clone(), raw, key })
-    }
-
-    /// Somebody waits: sees to it that what is wanted by now is watched.
-    pub(crate) fn begin_wait(&self) -> Result<()> {
-        let mut watches = self.reactor.watches.borrow_mut();
-        // The loop may have closed, and let go of all its sources.
-        let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
-        let interest = watch.wanted().or(watch.told.unwrap_or_default());
-        watch.tell(self.reactor.poller()?, self.key, interest)?;
-        self.reactor.count(1, 0);
-        Ok(())
-    }
-
-    /// Who began to wait waits no more.
-    pub(crate) fn end_wait(&self) {
-        if self.reactor.watches.borrow().contains(self.key) {
-            self.reactor.count(0, 1);
-        }
-    }
-
-    fn leave(&self) -> Result<()> {
-        let mut watches = self.reactor.watches.borrow_mut();
-        let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
-        drop(watches);
-        self.reactor.keys.borrow_mut().remove(&self.raw);
-        let told = watch.tell(self.reactor.poller()?, self.key, Interest::default());
-        drop(watch);
-        told
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // A source that the poller doesn't know any more is forgotten already.
-        let _ = self.leave();
-    }
 }
 
 impl fmt::Debug for Reactor {

@@ -7,8 +7,9 @@ use core::any::type_name;
 use core::cell::Cell;
 
 use super::handle::{CallbackOutput, Job, run_callback};
+use super::listener::{Listener, Side};
 use super::loop_ref::LoopRef;
-use super::reactor::{Listener, Reactor, Side, Source, raw_key};
+use super::reactor::{Reactor, Source, raw_key};
 use super::ready::{Ready, ReadyQueue};
 use crate::error::{Error, Result};
 

@@ -53,7 +53,8 @@ use crate::sync::Arc;
 pub struct EventLoop(LoopRef);
 
 impl EventLoop {
-    /// A loop on the machine's monotonic clock, with the machine's sockets.
+    /// A loop on the machine's monotonic clock, with the machine's sockets. It sleeps for whole
+    /// milliseconds, rounded up, as asyncio's does; its clock counts nanoseconds.
     #[cfg(feature = "std")]
     #[must_use]
     #[expect(clippy::new_without_default, reason = "a default would hide a whole loop")]

@@ -34,9 +34,11 @@ fn a_turn_with_work_ready_asks_its_host_neither_for_sleep_nor_for_the_time() {
 
 #[cfg(target_os = "linux")]
 mod traced {
+    use std::cell::Cell;
     use std::fs;
     use std::os::unix::net::UnixStream;
     use std::rc::Rc;
+    use std::time::Duration;
 
     use callsoon::EventLoop;
 
@@ -47,6 +49,9 @@ mod traced {
         "system_calls::traced::",
         "a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call"
     );
+    const SLEEPS: &str =
+        "system_calls::traced::timers_that_lie_close_together_share_a_sleep_of_one_system_call";
+    const MILLISECOND: Duration = Duration::from_millis(1);
     const TURNS: usize = 1000;
 
     /// The proof is a system call tracer's: the test runs itself again under `strace`, and looks
@@ -112,6 +117,42 @@ mod traced {
         marked("watching", turns);
         event_loop.remove_reader(&ours).unwrap();
         marked("watched-before", turns);
+    }
+
+    /// All are due within a millisecond, so that it takes one sleep; or two, as the first may have
+    /// begun just when the first of them was a whole number of milliseconds away.
+    #[test]
+    fn timers_that_lie_close_together_share_a_sleep_of_one_system_call() {
+        if is_traced() {
+            return be_traced_asleep();
+        }
+        let Some(calls) = traced(SLEEPS) else { return };
+        for name in ["parker", "poller"] {
+            let calls = calls_between(&calls, name);
+            assert!(calls.len() <= 2, "{name}: {calls:#?}");
+        }
+    }
+
+    fn be_traced_asleep() {
+        let event_loop = EventLoop::new();
+        let asleep = || {
+            let (start, left) = (event_loop.time() + MILLISECOND, Rc::new(Cell::new(20)));
+            for number in 0..20 {
+                let (left, on) = (left.clone(), event_loop.clone());
+                let last_stops = move || match left.replace(left.get() - 1) {
+                    1 => on.stop(),
+                    _ => (),
+                };
+                event_loop.call_at(start + number * MILLISECOND / 20, last_stops).unwrap();
+            }
+            event_loop.run_forever().unwrap();
+        };
+        asleep(); // What memory it needs it has from here on.
+        marked("parker", asleep);
+        let (ours, _theirs) = UnixStream::pair().unwrap();
+        event_loop.add_reader(ours, || ()).unwrap();
+        asleep();
+        marked("poller", asleep);
     }
 
     fn open_files() -> impl Iterator<Item = String> {

@@ -16,7 +16,9 @@ pub(crate) fn is_traced() -> bool {
 /// Where there is no `strace`, or it may not trace, there is nothing, and the test has run
 /// without; that is said on the error output.
 pub(crate) fn traced(name: &str) -> Option<String> {
-    let log = env::temp_dir().join(format!("callsoon-strace-{}", std::process::id()));
+    // Other tests of this process look at theirs meanwhile.
+    let file = format!("callsoon-strace-{}-{}", std::process::id(), name.replace("::", "-"));
+    let log = env::temp_dir().join(file);
     let own = env::current_exe().unwrap();
     let child = |mut command: Command| {
         command.args([name, "--exact", "--test-threads=1"]).env(CHILD, "1");

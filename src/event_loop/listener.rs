@@ -1,0 +1,46 @@
+//! [`Listener`]: who hears of a source.
+
+use alloc::rc::Rc;
+
+use super::reactor::Watch;
+use super::ready::ReadyQueue;
+
+/// Who is told that one side of a descriptor is ready.
+pub(crate) trait Listener {
+    /// Whether it wants to be told now.
+    fn wanted(&self) -> bool;
+
+    /// The side is ready, and nobody wants to know.
+    fn unwanted(&self) {}
+
+    /// The side was ready when the loop looked: in this turn it runs what follows from that.
+    fn tell(self: Rc<Self>, ready: &ReadyQueue);
+
+    /// It is not to be told any more, even if it is on its way.
+    fn cancel(&self) {}
+}
+
+/// One of the two sides of a descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Reader,
+    Writer,
+}
+
+/// What [`Reactor::unwatch`](super::reactor::Reactor::unwatch) took out.
+#[derive(Default)]
+pub(super) struct Unwatched {
+    pub(super) listener: Option<Rc<dyn Listener>>,
+    pub(super) watch: Option<Watch>,
+}
+
+impl Unwatched {
+    pub(super) fn let_go(self) -> bool {
+        let was_there = self.listener.is_some();
+        if let Some(listener) = self.listener {
+            listener.cancel();
+        }
+        drop(self.watch);
+        was_there
+    }
+}
