@@ -9,7 +9,8 @@ use core::cell::{Cell, RefCell};
 use core::time::Duration;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, Host, Notify, Result, create_task, generator, running_loop, sleep,
+    Error, ErrorKind, EventLoop, Host, Notify, Result, create_task, generator, helpers as hp,
+    running_loop, sleep,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -45,6 +46,9 @@ pub fn run() -> Result<(), String> {
     check("a cancelled task cleans up", a_cancelled_task_cleans_up)?;
     check("a future is set later", a_future_is_set_later)?;
     check("a generator", a_generator)?;
+    check("a ticker", a_ticker)?;
+    check("held tasks", held_tasks)?;
+    check("streamed results", streamed_results)?;
     check("a loop with nothing to do says so", a_loop_with_nothing_to_do)
 }
 
@@ -129,6 +133,65 @@ fn a_generator(on: &EventLoop) -> Result<()> {
         Ok(values)
     })?;
     expect(values == vec![1, 2, 3], "it gave other values")
+}
+
+fn a_ticker(on: &EventLoop) -> Result<()> {
+    let at = on.run_until_complete(async {
+        let options = hp::TickerOptions { max_iterations: Some(3), ..Default::default() };
+        let mut at = Vec::new();
+        let ticker = hp::tick(2 * SECOND, options)?;
+        let body = async |ticks: &hp::ATicker| {
+            while ticks.next().await?.is_some() {
+                at.push(running_loop()?.time().as_secs());
+                sleep(SECOND).await?;
+            }
+            Ok(())
+        };
+        ticker.scope(body).await?;
+        Ok(at)
+    })?;
+    expect(at == [0, 2, 4], "it ticked at other times")
+}
+
+fn held_tasks(on: &EventLoop) -> Result<()> {
+    let over = Rc::new(Cell::new(0));
+    let in_the_holder = Rc::clone(&over);
+    on.run_until_complete(async move {
+        let holder = hp::TaskHolder::new(&hp::create_future::<()>()?)?;
+        let body = async |holder: &hp::TaskHolder| {
+            for seconds in 1..=3 {
+                let over = Rc::clone(&in_the_holder);
+                holder.add(async move {
+                    sleep(seconds * SECOND).await?;
+                    over.set(over.get() + 1);
+                    Ok(())
+                })?;
+            }
+            expect(holder.pending() == 3, "it holds another number of tasks")
+        };
+        holder.scope(body).await
+    })?;
+    expect(over.get() == 3, "it did not wait for all of its tasks")
+}
+
+fn streamed_results(on: &EventLoop) -> Result<()> {
+    let values = on.run_until_complete(async {
+        let streamer = hp::ResultStreamer::<u32>::new(&hp::create_future::<()>()?)?;
+        let body = async |streamer: &hp::ResultStreamer<u32>| {
+            for seconds in [2, 1] {
+                let late = async move { sleep(seconds * SECOND).await.map(|()| seconds) };
+                streamer.add_coroutine(late, hp::Adding::new()).await?;
+            }
+            streamer.no_more_work();
+            let (mut values, mut results) = (Vec::new(), streamer.iter());
+            while let Some(result) = results.next().await? {
+                values.extend(result.value.ok());
+            }
+            Ok(values)
+        };
+        streamer.scope(body).await
+    })?;
+    expect(values == [1, 2], "it streamed other results")
 }
 
 fn a_loop_with_nothing_to_do(on: &EventLoop) -> Result<()> {
