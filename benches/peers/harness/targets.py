@@ -19,7 +19,7 @@ class Target:
     def line(self, groups):
         try:
             value = self.measure(groups)
-        except (KeyError, TypeError, ValueError):
+        except (LookupError, TypeError, ValueError):
             value = None
         sign = "≥" if self.at_least else "≤"
         target = f"{sign} {self.limit:,g}{self.unit}"
