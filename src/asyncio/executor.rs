@@ -10,9 +10,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::callback::Callback;
 use super::future::LoopFuture;
-use super::future_like::AnyFuture;
 use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
@@ -207,10 +205,10 @@ impl LoopRef {
             Some(executor) => executor.clone(),
             None => Tasks::of(self).executor.get()?,
         };
-        let future = self.create_future();
-        let answer = self.answer_to(&future)?;
+        // Set by the first: the thread that begins, or the cancellation.
         let taken = Arc::new(AtomicBool::new(false));
-        let not_taken = Arc::clone(&taken);
+        let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));
+        let answer = self.answer_to(&future)?;
         let job = move || {
             if !taken.swap(true, Ordering::Relaxed) {
                 let outcome = caught(func).and_then(|outcome| outcome);
@@ -220,11 +218,6 @@ impl LoopRef {
             }
         };
         executor.submit(Box::new(job))?;
-        future.add_done_callback(Callback::new(move |future: &dyn AnyFuture| {
-            if future.cancelled() {
-                not_taken.store(true, Ordering::Relaxed);
-            }
-        }));
         Ok(future)
     }
 

@@ -18,6 +18,8 @@ use super::tasks::Tasks;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef};
+#[cfg(feature = "std")]
+use crate::sync::{Arc, AtomicBool, Ordering};
 
 /// A result to come: set once, by anyone; awaited by many; asyncio's `Future`.
 ///
@@ -50,8 +52,14 @@ struct FutureCell<T: 'static> {
     on_cancel: OnceCell<Box<CancelHook>>,
 }
 
-/// Is given the cancellation, and says whether it was accepted.
-struct CancelHook(Box<dyn Fn(Error) -> bool>);
+/// What is to happen when a future is cancelled.
+enum CancelHook {
+    /// This instead. It is given the cancellation, and says whether it was accepted.
+    Instead(Box<dyn Fn(Error) -> bool>),
+    /// This is set, for a thread to see.
+    #[cfg(feature = "std")]
+    Flag(Arc<AtomicBool>),
+}
 
 impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on`. The same as [`LoopRef::create_future`].
@@ -71,9 +79,19 @@ impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on` that, when it is cancelled, calls `cancel` with the error
     /// instead, and goes on; `cancel` says whether the cancellation was accepted.
     pub(crate) fn with_cancel(on: &LoopRef, cancel: impl Fn(Error) -> bool + 'static) -> Self {
+        LoopFuture::with_hook(on, CancelHook::Instead(Box::new(cancel)))
+    }
+
+    /// A pending future of `on` that, when it is cancelled, sets `flag`.
+    #[cfg(feature = "std")]
+    pub(super) fn with_cancel_flag(on: &LoopRef, flag: Arc<AtomicBool>) -> Self {
+        LoopFuture::with_hook(on, CancelHook::Flag(flag))
+    }
+
+    fn with_hook(on: &LoopRef, hook: CancelHook) -> Self {
         let future = LoopFuture::new(on);
         // A new future has none yet.
-        let _ = future.0.on_cancel.set(Box::new(CancelHook(Box::new(cancel))));
+        let _ = future.0.on_cancel.set(Box::new(hook));
         future
     }
 
@@ -188,8 +206,11 @@ impl<T: 'static> Node for FutureCell<T> {
         if self.core.done() {
             return false;
         }
-        if let Some(hook) = self.on_cancel.get() {
-            return (hook.0)(error);
+        match self.on_cancel.get().map(|hook| &**hook) {
+            Some(CancelHook::Instead(cancel)) => return cancel(error),
+            #[cfg(feature = "std")]
+            Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
+            None => {}
         }
         node::end_with(&self, State::Cancelled, error);
         true

@@ -7,10 +7,12 @@ use core::fmt;
 
 use slab::Slab;
 
-use super::loop_handle::LoopHandle;
+use super::inbox::Inbox;
+use super::loop_handle::{Mail, send};
 use super::loop_ref::LoopRef;
 use super::running;
 use crate::error::{Error, Result};
+use crate::sync::Arc;
 
 /// What is to be done with the answers that threads owe.
 #[derive(Default)]
@@ -38,7 +40,7 @@ pub struct Answer<T: Send + 'static> {
 }
 
 struct Debt<T> {
-    to: LoopHandle,
+    to: Arc<Inbox<Mail>>,
     key: usize,
     /// Takes what is to be done out of the loop's [`Answers`], and does it.
     deliver: fn(&LoopRef, usize, Result<T>),
@@ -57,7 +59,7 @@ impl<T: Send + 'static> Answer<T> {
 
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
         let Some(Debt { to, key, deliver }) = self.debt.take() else { return Ok(()) };
-        to.call_soon_threadsafe(move || {
+        send(&to, move || {
             if let Some(on) = running::current() {
                 deliver(&on, key, outcome);
             }
@@ -111,7 +113,9 @@ impl LoopRef {
     ) -> Result<Answer<T>> {
         self.check_open()?;
         let key = self.shared().answers.0.borrow_mut().insert(Box::new(receive));
-        Ok(Answer { debt: Some(Debt { to: self.handle(), key, deliver: deliver::<T, F> }) })
+        Ok(Answer {
+            debt: Some(Debt { to: Arc::clone(self.inbox()), key, deliver: deliver::<T, F> }),
+        })
     }
 }
 

@@ -5,15 +5,17 @@ use core::fmt;
 
 use super::handle::CallbackOutput;
 use super::inbox::Inbox;
-use super::loop_ref::LoopRef;
 use super::running;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
+/// A callback from another thread.
+pub(crate) type Sent = Box<dyn FnOnce() -> Result<()> + Send>;
+
 /// What threads leave for the loop.
 pub(crate) enum Mail {
     /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe).
-    Call(Box<dyn FnOnce() -> Result<()> + Send>),
+    Call(Sent),
     /// A waker of another thread was woken.
     Wake(WakeKey),
 }
@@ -66,21 +68,13 @@ impl LoopHandle {
         &self,
         callback: impl FnOnce() -> R + Send + 'static,
     ) -> Result<()> {
-        if let Some(on) = running::current_if(|on| self.is_of(on)) {
-            return on.call_soon(callback).map(drop);
-        }
-        let callback = Box::new(move || callback().into_result());
-        self.0.post(Mail::Call(callback)).map_err(|_refused| Error::closed())
+        send(&self.0, callback)
     }
 
     /// Whether this thread is the one that runs the loop just now.
     #[cfg(feature = "std")]
     pub(crate) fn runs_here(&self) -> bool {
-        running::current_if(|on| self.is_of(on)).is_some()
-    }
-
-    fn is_of(&self, on: &LoopRef) -> bool {
-        Arc::ptr_eq(&self.0, on.inbox())
+        running::current_if(|on| Arc::ptr_eq(&self.0, on.inbox())).is_some()
     }
 }
 
@@ -100,6 +94,18 @@ impl fmt::Debug for LoopHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LoopHandle").finish_non_exhaustive()
     }
+}
+
+/// Has `callback` called on the loop of `inbox`, from any thread.
+pub(crate) fn send<R: CallbackOutput + 'static>(
+    inbox: &Arc<Inbox<Mail>>,
+    callback: impl FnOnce() -> R + Send + 'static,
+) -> Result<()> {
+    if let Some(on) = running::current_if(|on| Arc::ptr_eq(inbox, on.inbox())) {
+        return on.call_soon(callback).map(drop);
+    }
+    let callback = Box::new(move || callback().into_result());
+    inbox.post(Mail::Call(callback)).map_err(|_refused| Error::closed())
 }
 
 /// Has whoever `key` stands for woken on the loop of `inbox`, from any thread. Does nothing

@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use core::task::Waker;
 
 use super::handle::Job;
+use super::loop_handle::Sent;
 
 /// Beyond this room an empty queue gives its memory back.
 pub(super) const KEPT: usize = 1024;
@@ -19,6 +20,8 @@ pub(crate) enum Ready {
     Job(Rc<dyn Job>),
     /// Somebody waits behind a waker for something that has come.
     Wake(Waker),
+    /// What another thread has sent.
+    Sent(Sent),
 }
 
 #[derive(Default)]

@@ -174,6 +174,7 @@ impl EventLoop {
             match entry {
                 Ready::Job(job) => self.discard(job),
                 Ready::Wake(waker) => drop_quietly(self, waker),
+                Ready::Sent(callback) => drop_quietly(self, callback),
             }
         }
         let mut timers = Vec::new();
@@ -240,6 +241,9 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         slow_callback_duration: Cell::new(Duration::from_millis(100)),
     }
 }
+
+/// How debug mode and errors call a callback from another thread.
+const SENT: &str = "<Handle from another thread>";
 
 impl LoopRef {
     /// One turn. It returns how many jobs it ran.
@@ -339,7 +343,10 @@ impl LoopRef {
         if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
             return true;
         }
-        self.inbox().has_writers() || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
+        let shared = self.shared();
+        shared.answers.are_owed()
+            || shared.inbox.has_writers()
+            || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
     }
 
     fn take_events(&self) {
@@ -392,6 +399,7 @@ impl LoopRef {
         match entry {
             Ready::Job(job) => job.run(self),
             Ready::Wake(waker) => waker.wake(),
+            Ready::Sent(callback) => run_callback(self, || SENT.into(), callback),
         }
     }
 
@@ -410,9 +418,10 @@ impl LoopRef {
 
     fn run_timed(&self, entry: Ready) {
         let start = self.time();
-        let job = match &entry {
-            Ready::Job(job) => Some(job.clone()),
-            Ready::Wake(_) => None,
+        let (job, else_it_is) = match &entry {
+            Ready::Job(job) => (Some(job.clone()), ""),
+            Ready::Wake(_) => (None, "<wake of a waker>"),
+            Ready::Sent(_) => (None, SENT),
         };
         if let Err(panic) = panics::caught(|| self.run_entry(entry)) {
             self.report_panic(panic);
@@ -420,7 +429,7 @@ impl LoopRef {
         let took = self.time().saturating_sub(start);
         if took >= self.slow_callback_duration() {
             let warn = || {
-                let what = job.map_or("<wake of a waker>".into(), |job| job.describe());
+                let what = job.map_or(else_it_is.into(), |job| job.describe());
                 log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
             };
             let _ = panics::caught(warn);

@@ -139,9 +139,10 @@ mod traced {
             let (start, left) = (event_loop.time() + MILLISECOND, Rc::new(Cell::new(20)));
             for number in 0..20 {
                 let (left, on) = (left.clone(), event_loop.clone());
-                let last_stops = move || match left.replace(left.get() - 1) {
-                    1 => on.stop(),
-                    _ => (),
+                let last_stops = move || {
+                    if left.replace(left.get() - 1) == 1 {
+                        on.stop();
+                    }
                 };
                 event_loop.call_at(start + number * MILLISECOND / 20, last_stops).unwrap();
             }
