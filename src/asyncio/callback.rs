@@ -4,7 +4,7 @@ use alloc::rc::{Rc, Weak};
 use core::any::{TypeId, type_name};
 use core::fmt;
 
-use super::future_like::AnyFuture;
+use super::future_like::{AnyFuture, FutureId};
 use crate::error::Result;
 use crate::event_loop::CallbackOutput;
 
@@ -34,6 +34,10 @@ trait DoneFn {
     /// The type, where it says all.
     fn identity(&self) -> Option<TypeId>;
     fn name(&self) -> &'static str;
+    /// Whom it passes the news on to.
+    fn tells(&self) -> Option<FutureId> {
+        None
+    }
 }
 
 struct Done<F>(F);
@@ -52,6 +56,30 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput> DoneFn for Done<F>
     }
 }
 
+/// A callback that passes the news on to a future, or a task.
+struct Telling<F> {
+    whom: FutureId,
+    done: Done<F>,
+}
+
+impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput> DoneFn for Telling<F> {
+    fn call(&self, future: &dyn AnyFuture) -> Result<()> {
+        self.done.call(future)
+    }
+
+    fn identity(&self) -> Option<TypeId> {
+        None
+    }
+
+    fn name(&self) -> &'static str {
+        self.done.name()
+    }
+
+    fn tells(&self) -> Option<FutureId> {
+        Some(self.whom)
+    }
+}
+
 impl Callback {
     /// A callback that calls `function` with the future that is done. An error that it
     /// returns, or a panic in it, goes to the loop's exception handler.
@@ -59,6 +87,21 @@ impl Callback {
         function: impl Fn(&dyn AnyFuture) -> R + 'static,
     ) -> Callback {
         Callback(Rc::new(Done(function)))
+    }
+
+    /// As [`new`](Callback::new), for a callback by which the future or task `whom` waits for what
+    /// it is added to: [`task_infos`](crate::LoopRef::task_infos) knows of it then. Nothing of
+    /// `whom` is held. asyncio's `future_add_to_awaited_by`.
+    pub fn telling<R: CallbackOutput + 'static>(
+        whom: FutureId,
+        function: impl Fn(&dyn AnyFuture) -> R + 'static,
+    ) -> Callback {
+        Callback(Rc::new(Telling { whom, done: Done(function) }))
+    }
+
+    /// Whom it passes the news on to, as far as it says.
+    pub(crate) fn tells(&self) -> Option<FutureId> {
+        self.0.tells()
     }
 
     /// The same callback, as long as somebody else holds it: for what is itself held by what

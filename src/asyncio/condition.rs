@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use core::fmt;
 
 use super::lock::{Lock, LockGuard};
+use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -141,7 +142,7 @@ impl Condition {
         let holding = lock.holding();
         lock.release()?;
         let mut heir = Heir(Some(waiters));
-        let mut outcome = waiters.wait(&on, |_woken| ()).await;
+        let mut outcome = waiters.wait(&on, Purpose::Condition, |_woken| ()).await;
         loop {
             match lock.resume(holding).await {
                 Ok(()) => break,

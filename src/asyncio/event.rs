@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 
+use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::Result;
 
@@ -78,7 +79,7 @@ impl Event {
             return Ok(());
         }
         let on = self.0.bound.running("Event")?;
-        self.0.waiters.wait(&on, |_woken| ()).await
+        self.0.waiters.wait(&on, Purpose::Event, |_woken| ()).await
     }
 }
 

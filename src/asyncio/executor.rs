@@ -11,6 +11,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::future::LoopFuture;
+use super::purpose::Purpose;
 use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
@@ -127,7 +128,7 @@ impl ThreadPoolExecutor {
             }
         }
         let on = running_loop()?;
-        let gone = on.create_future();
+        let gone = LoopFuture::made_for(&on, Purpose::Thread);
         self.0.crew.when_gone(on.answer_to(&gone)?);
         gone.await?;
         self.0.crew.join();
@@ -195,6 +196,7 @@ impl LoopRef {
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed,
     /// [`Runtime`](crate::ErrorKind::Runtime) after the executor was shut down, and what the
     /// machine says if not even a first thread can be started.
+    #[track_caller]
     pub fn run_in_executor<T: Send + 'static>(
         &self,
         executor: Option<&ThreadPoolExecutor>,
@@ -208,6 +210,7 @@ impl LoopRef {
         // Set by the first: the thread that begins, or the cancellation.
         let taken = Arc::new(AtomicBool::new(false));
         let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));
+        let future = future.made_to(Purpose::Thread);
         let answer = self.answer_to(&future)?;
         let job = move || {
             if !taken.swap(true, Ordering::Relaxed) {

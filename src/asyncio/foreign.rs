@@ -7,6 +7,7 @@ use core::task::Poll;
 
 use super::await_future::Await;
 use super::future::LoopFuture;
+use super::purpose::Purpose;
 use super::tasks::Tasks;
 use crate::error::Result;
 use crate::event_loop::running_loop;
@@ -27,7 +28,7 @@ use crate::event_loop::running_loop;
 pub async fn wrap_future<F: Future>(foreign: F) -> Result<F::Output> {
     let tasks = Tasks::of(&running_loop()?);
     // Never set: it is there to be cancelled, as what the task waits on.
-    let stop = LoopFuture::<()>::at(Rc::clone(&tasks));
+    let stop = LoopFuture::<()>::at(Rc::clone(&tasks)).made_to(Purpose::Foreign);
     let mut stopped: Await<()> = stop.into_future();
     let mut foreign = pin!(foreign);
     poll_fn(|cx| {

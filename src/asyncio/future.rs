@@ -8,11 +8,13 @@ use core::any::Any;
 use core::cell::{OnceCell, Ref, RefCell};
 use core::fmt;
 use core::future::IntoFuture;
+use core::panic::Location;
 
 use super::await_future::Await;
 use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, Node, State, Typed, Waiting};
+use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use super::watcher::Watcher;
@@ -64,8 +66,22 @@ enum CancelHook {
 impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on`. The same as [`LoopRef::create_future`].
     #[must_use]
+    #[track_caller]
     pub fn new(on: &LoopRef) -> LoopFuture<T> {
-        LoopFuture::at(Tasks::of(on))
+        let future = LoopFuture::at(Tasks::of(on));
+        future.0.core.note_made_at(Location::caller());
+        future
+    }
+
+    /// A pending future of `on` inside of something that does what `purpose` says.
+    pub(crate) fn made_for(on: &LoopRef, purpose: Purpose) -> LoopFuture<T> {
+        LoopFuture::at(Tasks::of(on)).made_to(purpose)
+    }
+
+    /// The same future, of which it is known what it is there for.
+    pub(super) fn made_to(self, purpose: Purpose) -> LoopFuture<T> {
+        self.0.core.purpose.set(purpose);
+        self
     }
 
     pub(crate) fn at(home: Rc<Tasks>) -> LoopFuture<T> {
@@ -78,6 +94,7 @@ impl<T: 'static> LoopFuture<T> {
 
     /// A pending future of `on` that, when it is cancelled, calls `cancel` with the error
     /// instead, and goes on; `cancel` says whether the cancellation was accepted.
+    #[track_caller]
     pub(crate) fn with_cancel(on: &LoopRef, cancel: impl Fn(Error) -> bool + 'static) -> Self {
         LoopFuture::with_hook(on, CancelHook::Instead(Box::new(cancel)))
     }
@@ -172,6 +189,7 @@ impl<T: 'static> LoopFuture<T> {
 impl LoopRef {
     /// A pending future that belongs to this loop: asyncio's `create_future`.
     #[must_use]
+    #[track_caller]
     pub fn create_future<T: 'static>(&self) -> LoopFuture<T> {
         LoopFuture::new(self)
     }

@@ -17,6 +17,7 @@ use slab::Slab;
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
+use super::purpose::Purpose;
 use super::task::Task;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, running_loop};
@@ -59,6 +60,7 @@ use crate::event_loop::{LoopRef, drop_quietly, running_loop};
 ///     Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn gather<T: Clone + 'static>(
     children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
 ) -> Result<LoopFuture<Vec<T>>> {
@@ -80,6 +82,7 @@ pub fn gather<T: Clone + 'static>(
 /// # Cancellation
 ///
 /// As for `gather`, but the outer future ends when the last child does, with the cancellation.
+#[track_caller]
 pub fn gather_outcomes<T: Clone + 'static>(
     children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
 ) -> Result<LoopFuture<Vec<Result<T>>>> {
@@ -205,6 +208,7 @@ impl Gatherings {
     }
 }
 
+#[track_caller]
 fn gather_into<T: Clone + 'static, R: 'static>(
     children: Rc<Children<T>>,
     ends: Ends,
@@ -219,6 +223,7 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     }
     let cancels = children.clone();
     let outer = LoopFuture::with_cancel(&on, move |error| cancels.cancel(&error));
+    let outer = outer.made_to(Purpose::Gather);
     let unique = children.unique();
     if unique.is_empty() {
         outer.set_result(collect(&[])?)?;
@@ -230,7 +235,7 @@ fn gather_into<T: Clone + 'static, R: 'static>(
         Gathering { children, outer, key, left, ends, collect }
     });
     let kept = Rc::downgrade(&gathering);
-    let callback = Callback::new(move |child: &dyn AnyFuture| match kept.upgrade() {
+    let callback = Callback::telling(outer.id(), move |child| match kept.upgrade() {
         Some(gathering) => gathering.child_done(child),
         None => Ok(()),
     });

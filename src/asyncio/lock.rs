@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 
+use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -168,7 +169,7 @@ impl Lock {
                 self.0.waiters.wake_head();
             }
         };
-        self.0.waiters.wait(&on, gone).await
+        self.0.waiters.wait(&on, Purpose::Lock, gone).await
     }
 
     /// By whom it is held now: what [`resume`](Lock::resume) takes.

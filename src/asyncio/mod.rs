@@ -3,7 +3,7 @@
 //!
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `node` (a future
 //! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `task_slab`, `waker`, `step` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`,
+//! `task_slab`, `waker`, `step` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`, `purpose` and `task_tree` (who waits for what),
 //! `timer` (a limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
 //! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
@@ -28,6 +28,7 @@ mod lock;
 mod look_into;
 mod nap;
 mod node;
+mod purpose;
 mod queue;
 mod runner;
 mod semaphore;
@@ -39,6 +40,7 @@ mod task_cell;
 mod task_core;
 mod task_group;
 mod task_slab;
+mod task_tree;
 mod tasks;
 #[cfg(feature = "std")]
 mod threadsafe;
@@ -73,9 +75,13 @@ pub use shield::shield;
 pub use sleep::{Sleep, YieldNow, sleep, yield_now};
 pub use task::{Task, create_task};
 pub use task_group::TaskGroup;
+pub use task_tree::{Awaited, TaskInfo, TaskState, task_tree};
 #[cfg(feature = "std")]
 pub use threadsafe::ConcurrentFuture;
 pub use timeout::{Timeout, timeout, timeout_at};
 pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
 pub use wait_for::wait_for;
 pub use watcher::Watcher;
+
+#[cfg(feature = "std")]
+pub(crate) use purpose::Purpose;

@@ -8,6 +8,7 @@ use core::cell::{Ref, RefCell};
 use super::callback::Callback;
 use super::future::show;
 use super::node::{self, Core, Node, State, Typed};
+use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
@@ -21,7 +22,9 @@ pub(super) struct Nap {
 
 impl Nap {
     pub(super) fn new(home: Rc<Tasks>) -> Rc<Nap> {
-        Rc::new(Nap { core: Core::new(home), value: RefCell::new(()) })
+        let nap = Nap { core: Core::new(home), value: RefCell::new(()) };
+        nap.core.purpose.set(Purpose::Sleep);
+        Rc::new(nap)
     }
 }
 

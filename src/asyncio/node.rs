@@ -10,12 +10,16 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, Ref, RefCell};
 use core::mem;
+use core::panic::Location;
 use core::task::Waker;
 
 use super::callback::Callback;
+use super::future_like::FutureId;
 use super::look_into::look_into;
+use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use super::watcher::Watcher;
@@ -150,6 +154,7 @@ pub(crate) struct Core {
     /// Whether there is a watcher among those who wait.
     watched: Cell<bool>,
     waitings: Cell<Waitings>,
+    pub(crate) purpose: Cell<Purpose>,
     rare: OnceCell<Box<Rare>>,
 }
 
@@ -159,6 +164,8 @@ struct Rare {
     /// The exception, or the cancellation if it has a message.
     error: RefCell<Option<Error>>,
     name: RefCell<Option<Box<str>>>,
+    /// Noted in debug mode only.
+    made_at: Cell<Option<&'static Location<'static>>>,
 }
 
 impl Core {
@@ -170,6 +177,7 @@ impl Core {
             told: Cell::new(Told::All),
             watched: Cell::new(false),
             waitings: Cell::default(),
+            purpose: Cell::new(Purpose::Any),
             rare: OnceCell::new(),
         }
     }
@@ -197,6 +205,18 @@ impl Core {
 
     pub(crate) fn set_name(&self, name: &str) {
         *self.rare.get_or_init(Box::default).name.borrow_mut() = Some(name.into());
+    }
+
+    /// Where it was made, if that was noted.
+    pub(crate) fn made_at(&self) -> Option<&'static Location<'static>> {
+        self.rare.get()?.made_at.get()
+    }
+
+    /// Notes where it was made, if the loop is in debug mode.
+    pub(crate) fn note_made_at(&self, site: &'static Location<'static>) {
+        if self.home.on().debug() {
+            self.rare.get_or_init(Box::default).made_at.set(Some(site));
+        }
     }
 
     fn set_error(&self, error: Error) {
@@ -280,6 +300,15 @@ impl Core {
     /// The loop has closed: nobody will be called any more. To be dropped elsewhere.
     pub(crate) fn take_waitings(&self) -> impl Sized + use<> {
         self.waitings.take()
+    }
+
+    /// Whom the callbacks will tell of its end, as far as they say.
+    pub(crate) fn tells(&self) -> Vec<FutureId> {
+        let told = |waiting: &Waiting| match waiting {
+            Waiting::Callback(callback) => callback.tells(),
+            Waiting::Task(_) | Waiting::Waker(_) | Waiting::Watcher(_) => None,
+        };
+        self.with_waitings(|waitings| waitings.iter().filter_map(told).collect())
     }
 
     pub(crate) fn waiting_count(&self) -> usize {

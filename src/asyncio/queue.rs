@@ -15,6 +15,7 @@ use core::iter;
 use core::ops::Deref;
 
 use super::event::Event;
+use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -189,7 +190,7 @@ impl<T: 'static> Queue<T> {
                     state.putters.wake_next();
                 }
             };
-            state.putters.wait(&on, gone).await?;
+            state.putters.wait(&on, Purpose::QueuePut, gone).await?;
         }
         self.put_nowait(item)
     }
@@ -236,7 +237,7 @@ impl<T: 'static> Queue<T> {
                     state.getters.wake_next();
                 }
             };
-            state.getters.wait(&on, gone).await?;
+            state.getters.wait(&on, Purpose::QueueGet, gone).await?;
         }
         self.get_nowait()
     }

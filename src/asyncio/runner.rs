@@ -7,8 +7,10 @@ use core::fmt;
 use core::future::Future;
 
 use super::any_task::AnyTask;
+use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
+use super::purpose::Purpose;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
@@ -27,10 +29,12 @@ pub trait EnsureFuture<T: Clone + 'static> {
     ///
     /// [`Closed`](crate::ErrorKind::Closed) where a task would have to be made after the loop
     /// has closed.
+    #[track_caller]
     fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>>;
 }
 
 impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T> for F {
+    #[track_caller]
     fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
         Ok(Rc::new(on.create_main_task(self)?))
     }
@@ -135,11 +139,11 @@ impl EventLoop {
 
 /// A future that is done once all `tasks` are.
 pub(crate) fn all_done(on: &LoopRef, tasks: &[AnyTask]) -> LoopFuture<()> {
-    let done = on.create_future();
+    let done = LoopFuture::made_for(on, Purpose::Wait);
     let left = Rc::new(Cell::new(tasks.len()));
     for task in tasks {
         let (done, left) = (done.clone(), left.clone());
-        task.add_callback(super::callback::Callback::new(move |_: &dyn AnyFuture| {
+        task.add_callback(Callback::telling(done.id(), move |_| {
             left.set(left.get() - 1);
             if left.get() == 0 { done.set_result(()) } else { Ok(()) }
         }));
@@ -296,6 +300,7 @@ impl fmt::Debug for Runner {
 /// assert_eq!(answer.unwrap(), 42);
 /// ```
 #[cfg(feature = "std")]
+#[track_caller]
 pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
     if running_loop().is_ok() {
         return Err(Error::runtime("run() cannot be called from a running event loop"));
@@ -311,6 +316,7 @@ pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) 
 /// # Errors
 ///
 /// As `run`. Where a loop runs on this thread nothing is run, and nothing closed.
+#[track_caller]
 pub fn run_on<T: Clone + 'static>(
     event_loop: &EventLoop,
     main: impl Future<Output = Result<T>> + 'static,

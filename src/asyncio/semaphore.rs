@@ -10,6 +10,7 @@ use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
 
+use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -126,7 +127,7 @@ impl Semaphore {
             }
             state.give_all();
         };
-        state.waiters.wait(&on, gone).await?;
+        state.waiters.wait(&on, Purpose::Semaphore, gone).await?;
         // Permits that came while others stood in line are still there.
         state.give_all();
         Ok(())

@@ -3,6 +3,7 @@
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike};
+use super::purpose::Purpose;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -41,8 +42,9 @@ use crate::error::{Error, ErrorKind, Result};
 ///     Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
-    let outer = inner.get_loop().create_future();
+    let outer = LoopFuture::new(&inner.get_loop()).made_to(Purpose::Shield);
     if inner.done() {
         if inner.cancelled() {
             // asyncio gives the inner future itself here: the message is for as many as there.
@@ -60,7 +62,7 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
         return Ok(outer);
     }
     let to = outer.clone();
-    let passes_on = Callback::new(move |inner: &dyn AnyFuture| pass_on(inner, &to));
+    let passes_on = Callback::telling(outer.id(), move |inner| pass_on(inner, &to));
     inner.add_callback(passes_on.clone());
     // The inner future holds its callback, and that the outer one: which must hold neither.
     let (inner, passes_on) = (inner.downgrade(), passes_on.downgrade());

@@ -15,8 +15,10 @@ use core::fmt;
 use core::future::Future;
 
 use super::any_task::{AnyTask, current_task};
+use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::AnyFuture;
+use super::purpose::Purpose;
 use super::task::Task;
 use super::timer::release;
 use crate::error::{Error, Result};
@@ -122,7 +124,8 @@ impl TaskGroup {
         let place = group.made.replace(group.made.get() + 1);
         group.tasks.borrow_mut().insert(place, task.to_any());
         let own = group.clone();
-        task.add_done_callback(move |task: &dyn AnyFuture| own.task_done(place, task));
+        let parent = group.parent.id();
+        task.add_done_callback(Callback::telling(parent, move |task| own.task_done(place, task)));
         Ok(task)
     }
 }
@@ -211,7 +214,7 @@ impl Group {
     async fn wait_for_tasks(&self) -> Option<Error> {
         let mut interrupted = None;
         while !self.is_empty() {
-            let completed = self.on.create_future();
+            let completed = LoopFuture::made_for(&self.on, Purpose::Group);
             self.completed.replace(Some(completed.clone()));
             let waited = completed.await;
             self.completed.take();

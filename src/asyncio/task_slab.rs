@@ -54,6 +54,10 @@ impl<T> TaskSlab<T> {
         Some(task)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
     /// All tasks, oldest first.
     pub(crate) fn in_order(&self) -> Vec<T>
     where

@@ -10,6 +10,7 @@ use core::time::Duration;
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, check_loop};
+use super::purpose::Purpose;
 use super::queue::Queue;
 use super::timer::{Timer, release};
 use crate::error::{Error, ErrorKind, Result};
@@ -81,11 +82,11 @@ async fn wait_until<F: AnyFuture>(
     return_when: ReturnWhen,
 ) -> Result<()> {
     let on = running_loop()?;
-    let waiter: LoopFuture<()> = on.create_future();
+    let waiter: LoopFuture<()> = LoopFuture::made_for(&on, Purpose::Wait);
     let late = waiter.clone();
     let _timer = Timer::start(&on, limit, move || release(&late))?;
     let (enough, left) = (waiter.clone(), Cell::new(futures.len()));
-    let callback = Callback::new(move |done: &dyn AnyFuture| {
+    let callback = Callback::telling(waiter.id(), move |done| {
         left.set(left.get() - 1);
         let is_enough = left.get() == 0
             || match return_when {

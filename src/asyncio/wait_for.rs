@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike};
+use super::future_like::FutureLike;
+use super::purpose::Purpose;
 use super::runner::EnsureFuture;
 use super::timeout::Timeout;
 use super::timer::release;
@@ -68,10 +69,10 @@ async fn only_if_done<T: Clone + 'static>(future: Rc<dyn FutureLike<T>>) -> Resu
 /// Cancels `future`, and waits until it is done by way of a future of our own: were it awaited
 /// itself, its cancellation couldn't be told from ours.
 async fn cancel_and_wait<T: Clone + 'static>(future: &dyn FutureLike<T>) -> Result<()> {
-    let waiter: LoopFuture<()> = running_loop()?.create_future();
+    let waiter: LoopFuture<()> = LoopFuture::made_for(&running_loop()?, Purpose::Wait);
     let ended = waiter.clone();
     let any = [future.to_any()];
-    let _callbacks = Callbacks::add(&any, Callback::new(move |_: &dyn AnyFuture| release(&ended)));
+    let _callbacks = Callbacks::add(&any, Callback::telling(waiter.id(), move |_| release(&ended)));
     future.cancel();
     waiter.await
 }

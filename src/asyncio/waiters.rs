@@ -13,6 +13,7 @@ use core::fmt::Write;
 
 use super::future::LoopFuture;
 use super::line::{Line, Place};
+use super::purpose::Purpose;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
@@ -27,12 +28,17 @@ pub(super) struct Waiters {
 }
 
 impl Waiters {
-    /// Waits in line until woken.
+    /// Waits in line until woken, to do what `purpose` says.
     ///
     /// Who goes before that, cancelled or dropped, is out of line when `gone` is called, with
     /// whether it was woken already.
-    pub(super) async fn wait(&self, on: &LoopRef, gone: impl FnOnce(bool)) -> Result<()> {
-        let mut waiter = Waiter::join(self, on, gone);
+    pub(super) async fn wait(
+        &self,
+        on: &LoopRef,
+        purpose: Purpose,
+        gone: impl FnOnce(bool),
+    ) -> Result<()> {
+        let mut waiter = Waiter::join(self, on, purpose, gone);
         (&waiter.future).await?;
         waiter.gone = None;
         Ok(())
@@ -101,8 +107,8 @@ struct Waiter<'a, F: FnOnce(bool)> {
 }
 
 impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
-    fn join(line: &'a Waiters, on: &LoopRef, gone: F) -> Waiter<'a, F> {
-        let future = LoopFuture::new(on);
+    fn join(line: &'a Waiters, on: &LoopRef, purpose: Purpose, gone: F) -> Waiter<'a, F> {
+        let future = LoopFuture::made_for(on, purpose);
         let place = line.line.borrow_mut().push(future.clone());
         Waiter { line, place, future, gone: Some(gone) }
     }

@@ -1,6 +1,8 @@
 //! [`LoopRef`]: the loop as its callbacks, futures and tasks see it. Who runs it is in `run`.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
@@ -33,6 +35,9 @@ pub(crate) trait Upstairs {
 
     /// Whether something up there could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
+
+    /// Who waits there, and for what, as text; none where there is nobody.
+    fn show_waits(&self) -> Option<String>;
 
     /// The loop has closed: let go of everything.
     fn close(&self);
@@ -169,6 +174,15 @@ impl LoopRef {
     /// Takes a timer out, if it is still in, for the caller to drop.
     pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
         self.0.timers.borrow_mut().cancel(key)
+    }
+
+    /// When the pending timers are due, by the address of what they run.
+    pub(crate) fn deadlines(&self) -> BTreeMap<*const (), Duration> {
+        // Where the timers are just being changed, they tell nothing.
+        let Ok(timers) = self.0.timers.try_borrow() else { return BTreeMap::new() };
+        let deadline =
+            |(when, job): (Nanos, &Rc<dyn Job>)| (Rc::as_ptr(job).cast(), clock::duration(when));
+        timers.iter().map(deadline).collect()
     }
 
     /// Has the loop stop at the end of the turn that is going on, or, if it doesn't run, after

@@ -321,8 +321,7 @@ impl LoopRef {
             if !self.inbox().is_empty() {
                 return Ok(());
             }
-            let message = "nothing is left that could ever happen on this loop";
-            return Err(Error::new(ErrorKind::Stalled, message));
+            return Err(self.stalled());
         }
         let shared = self.shared();
         if shared.inbox.begin_sleep() {
@@ -336,6 +335,18 @@ impl LoopRef {
             return outcome;
         }
         Ok(())
+    }
+
+    /// Who waits for what will never come is in the log, for who wants to know.
+    #[cold]
+    fn stalled(&self) -> Error {
+        let message = "nothing is left that could ever happen on this loop";
+        if let Some(upstairs) = self.upstairs().filter(|_| log::log_enabled!(log::Level::Debug)) {
+            let tell = || upstairs.show_waits().map(|waits| log::debug!("{message}\n{waits}"));
+            // A logger that panics has nobody left to be told.
+            let _ = panics::caught(tell);
+        }
+        Error::new(ErrorKind::Stalled, message)
     }
 
     fn could_be_woken(&self) -> bool {

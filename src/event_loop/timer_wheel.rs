@@ -228,6 +228,11 @@ impl<T> TimerWheel<T> {
         self.first().map(|first| self.slots[first].low)
     }
 
+    /// Every timer that is pending, as its deadline and its payload, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
+        self.entries.iter().map(|(_, entry)| (entry.when, &entry.payload))
+    }
+
     /// How many timers are pending.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -13,11 +13,13 @@ use crate::{AnyFuture, Callback, LoopFuture, LoopRef, Result, running_loop};
 /// # Errors
 ///
 /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+#[track_caller]
 pub fn create_future<T: 'static>() -> Result<LoopFuture<T>> {
     Ok(create_future_on(&running_loop()?))
 }
 
 /// As [`create_future`], on a loop that needn't run yet: `hp.create_future(loop=...)`.
+#[track_caller]
 pub fn create_future_on<T: 'static>(on: &LoopRef) -> LoopFuture<T> {
     let future = on.create_future();
     future.add_done_callback(silent_reporter());

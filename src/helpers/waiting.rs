@@ -115,7 +115,7 @@ async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()
     let waiter: LoopFuture<()> = running_loop()?.create_future();
     let left = Cell::new(wanted);
     let ended = waiter.clone();
-    let callback = Callback::new(move |_: &dyn AnyFuture| {
+    let callback = Callback::telling(waiter.id(), move |_| {
         left.set(left.get().saturating_sub(1));
         if left.get() == 0 && !ended.done() { ended.set_result(()) } else { Ok(()) }
     });

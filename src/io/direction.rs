@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use crate::asyncio::{Lock, LockGuard, LoopFuture};
+use crate::asyncio::{Lock, LockGuard, LoopFuture, Purpose};
 use crate::error::Result;
 use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration};
 
@@ -35,7 +35,7 @@ impl Direction {
 
     /// Waits until the poller says that it is ready.
     pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let ready = on.create_future();
+        let ready = LoopFuture::made_for(on, Purpose::Source);
         let _waiting = Waiting::begin(self, registration, ready.clone())?;
         ready.await
     }

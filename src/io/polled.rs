@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::direction::Direction;
-use crate::asyncio::{Await, LoopFuture, YieldNow, yield_now};
+use crate::asyncio::{Await, LoopFuture, Purpose, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, Registration};
 
@@ -53,7 +53,7 @@ impl Polled {
     ) -> Result<()> {
         // What was before says that it is over, and must not mean the new one.
         *self = Polled::Nothing;
-        let ready = on.create_future();
+        let ready = LoopFuture::made_for(on, Purpose::Source);
         direction.begin_wait(registration, ready.clone())?;
         let (direction, registration) = (Rc::clone(direction), Rc::clone(registration));
         let awaited = ready.clone().into_future();

@@ -1,0 +1,7 @@
+//! Looking into a loop: who waits for whom, which run it was, what took how long, and what comes
+//! of another order.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod task_tree;
