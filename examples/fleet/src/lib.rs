@@ -10,6 +10,7 @@ pub mod client;
 mod explained;
 mod interrupt;
 pub mod protocol;
+mod question;
 pub mod report;
 pub mod search;
 pub mod simulate;

@@ -14,6 +14,7 @@ use crate::arguments::Arguments;
 use crate::client::{Discovery, News, Remote, Rounds, Session, Sighting, inquire};
 use crate::interrupt::on_interrupt;
 use crate::protocol::{Message, Serial};
+use crate::question::on_question;
 use crate::report::{Board, Ending, Latencies, Outcome, Screen};
 use crate::simulation::{Health, Network, Population};
 use crate::stop::Stop;
@@ -39,6 +40,7 @@ struct Target {
 ///
 /// A socket's or the database's.
 pub async fn search(arguments: Arguments) -> Result<Outcome> {
+    on_question()?;
     let stop = Stop::new()?;
     let interrupted = stop.clone();
     on_interrupt(move || interrupted.end(Ending::Interrupted))?;
@@ -121,10 +123,12 @@ impl Search {
             let target = self.target.words();
             self.screen.borrow_mut().say(&format!("looking for {target}"));
             if let Some(network) = &self.target.network {
-                beside.add(self.stop.clone().watch(network.clone().run()))?;
+                let network = network.clone().run();
+                beside.add(self.stop.clone().watch(network))?.set_name("network");
             }
-            beside.add(self.stop.clone().watch(self.session.clone().listen()))?;
-            beside.add(self.stop.clone().watch(self.clone().show()))?;
+            let session = self.session.clone().listen();
+            beside.add(self.stop.clone().watch(session))?.set_name("session");
+            beside.add(self.stop.clone().watch(self.clone().show()))?.set_name("screen");
             let never = hp::create_future::<()>()?;
             let outcome = Store::scope(&self.database, target, &never, async |store| {
                 self.ask_and_write(store).await
@@ -167,7 +171,8 @@ impl Search {
                 let last = streamer.clone();
                 let adding = hp::Adding::new().on_done(move |_| last.no_more_work());
                 let stop = Rc::new(self.stop.future().clone());
-                streamer.add_generator(discovery.run(stop), adding).await?;
+                let discovery = streamer.add_generator(discovery.run(stop), adding).await?;
+                discovery.set_name("discovery");
                 let mut results = streamer.iter();
                 while let Some(result) = results.next().await? {
                     self.hear(result, streamer, store, writes).await?;
@@ -193,7 +198,9 @@ impl Search {
                     let _turn = turns.permit().await?;
                     inquire(remote, orders).await.map(News::Told)
                 };
-                streamer.add_coroutine(inquiry, hp::Adding::new().context(sighting)).await?;
+                let adding = hp::Adding::new().context(sighting);
+                let inquiry = streamer.add_coroutine(inquiry, adding).await?;
+                inquiry.set_name(&format!("inquiry of {}", sighting.serial));
             }
             (hp::StreamValue::Value(News::Told(told)), _) => {
                 let written = store.write_told(told.clone());

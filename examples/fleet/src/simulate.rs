@@ -5,6 +5,7 @@ use callsoon::helpers as hp;
 
 use crate::arguments::Arguments;
 use crate::interrupt::on_interrupt;
+use crate::question::on_question;
 use crate::simulation::{Health, Network, Population};
 
 /// Simulates devices at one port until it is interrupted.
@@ -20,6 +21,7 @@ pub async fn simulate(arguments: Arguments) -> Result<()> {
         .filter(|resident| resident.health != Health::Well)
         .map(|resident| resident.device.serial.to_string())
         .collect();
+    on_question()?;
     let interrupted = hp::create_future::<()>()?;
     let interrupt = interrupted.clone();
     on_interrupt(move || if interrupt.done() { Ok(()) } else { interrupt.set_result(()) })?;

@@ -3,5 +3,6 @@
 mod arguments;
 mod interrupt;
 mod one_port;
+mod question;
 mod running;
 mod search;
