@@ -5,10 +5,12 @@
 #[path = "conformance/machine/mod.rs"]
 mod machine;
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::{fs, panic};
 
+use callsoon::{Disorder, LoopRef};
 use serde_json::{Value, json};
 
 /// Programs of one golden file, with the traces that the oracle left.
@@ -105,6 +107,55 @@ fn every_hand_written_program_says_what_it_shows() {
         let says = golden.says.unwrap_or_default();
         assert!(says.ends_with('.'), "{} says {says:?}", golden.program["name"]);
     }
+}
+
+/// The trace of a golden program, and the hash of its schedule.
+fn hashed(golden: &Golden, disorder: Option<Disorder>) -> (Vec<String>, Option<u64>) {
+    let mut on = None;
+    let trace = machine::execute::run_with(&golden.program, |event_loop| {
+        event_loop.set_disorder(disorder);
+        event_loop.start_schedule_hash();
+        on = Some(LoopRef::clone(event_loop));
+    });
+    (trace.expect("a program"), on.and_then(|on| on.schedule_hash()))
+}
+
+/// In virtual time the contract leaves nothing free but turns in which nothing happens.
+#[test]
+fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    let (mut hashes, mut count) = (BTreeSet::new(), 0);
+    let families = read("families");
+    for golden in families.lines().chain(["hand-written"]).flat_map(goldens) {
+        let (trace, hash) = hashed(&golden, None);
+        assert_eq!(trace, golden.trace, "{}", golden.program["name"]);
+        hashes.insert(hash);
+        count += 1;
+        for _ in 0..3 {
+            let disorder = Disorder::free(rng.u64(..));
+            let again = hashed(&golden, Some(disorder));
+            assert_eq!(again, (trace.clone(), hash), "{disorder}: {}", golden.program["name"]);
+        }
+    }
+    // Some programs differ in what they say only, and not in what the loop does.
+    let told_apart = hashes.len();
+    assert!(told_apart * 4 > count * 3, "only {told_apart} of {count} are told from each other");
+}
+
+/// What is ready in another order is another run, and a run all the same.
+#[test]
+fn what_is_ready_in_another_order_is_another_run_that_its_seed_gives_again() {
+    let (mut runs, mut others) = (0, 0);
+    for golden in read("families").lines().flat_map(|family| goldens(family).into_iter().take(12)) {
+        for seed in 0..3 {
+            let disorder = Some(Disorder::ready(seed));
+            let (trace, hash) = hashed(&golden, disorder);
+            assert!(trace.iter().any(|line| line.contains(" end: ")), "{}", golden.program["name"]);
+            assert_eq!(hashed(&golden, disorder), (trace.clone(), hash), "the seed gives it again");
+            (runs, others) = (runs + 1, others + usize::from(trace != golden.trace));
+        }
+    }
+    assert!(others * 4 > runs, "only {others} of {runs} differ");
 }
 
 /// The trace of a program with this main and nothing else.

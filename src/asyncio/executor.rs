@@ -207,6 +207,8 @@ impl LoopRef {
             Some(executor) => executor.clone(),
             None => Tasks::of(self).executor.get()?,
         };
+        #[cfg(feature = "trace")]
+        let func = self.traced(func);
         // Set by the first: the thread that begins, or the cancellation.
         let taken = Arc::new(AtomicBool::new(false));
         let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));

@@ -19,7 +19,7 @@ use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
-use crate::event_loop::{Job, LoopRef};
+use crate::event_loop::{Job, LoopRef, Mark};
 #[cfg(feature = "std")]
 use crate::sync::{Arc, AtomicBool, Ordering};
 
@@ -203,6 +203,10 @@ impl<T: 'static> Job for FutureCell<T> {
 
     fn discard(&self) {
         node::discard_next_callback(&self.core);
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::FutureDone
     }
 
     fn describe(&self) -> String {

@@ -12,7 +12,7 @@ use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
-use crate::event_loop::{Job, LoopRef};
+use crate::event_loop::{Job, LoopRef, Mark};
 
 /// A future of nothing that its timer ends. Nobody but one sleep has it, so it has no callbacks.
 pub(super) struct Nap {
@@ -34,6 +34,10 @@ impl Job for Nap {
         if !self.core.done() {
             node::end(&self, State::Finished);
         }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::Sleep
     }
 
     fn describe(&self) -> String {

@@ -42,7 +42,7 @@ use super::task_core::{Parked, TaskCore};
 use super::tasks::Tasks;
 use super::waker::{Trace, task_waker};
 use crate::error::{Error, Result};
-use crate::event_loop::{ExceptionContext, Job, LoopRef, drop_quietly, run_callback};
+use crate::event_loop::{ExceptionContext, Job, LoopRef, Mark, drop_quietly, run_callback};
 
 pub(super) struct TaskCell<F, T> {
     core: Core,
@@ -244,6 +244,17 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Job for TaskCell<F, T>
 
     fn discard(&self) {
         node::discard_next_callback(&self.core);
+    }
+
+    #[cfg(feature = "trace")]
+    fn title(&self) -> String {
+        let done = if self.task.scheduled.get() { "" } else { "a callback of " };
+        String::from(done) + &task_name(&self.core, &self.task)
+    }
+
+    fn mark(&self) -> Mark {
+        let task = self.task.key().serial;
+        if self.task.scheduled.get() { Mark::Step(task) } else { Mark::TaskDone(task) }
     }
 
     fn describe(&self) -> String {

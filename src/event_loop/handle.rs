@@ -12,6 +12,7 @@ use core::time::Duration;
 use super::clock::{self, Nanos};
 use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
+use super::schedule_hash::Mark;
 use super::timer_wheel::TimerKey;
 use crate::error::Result;
 use crate::panics;
@@ -23,6 +24,17 @@ pub(crate) trait Job {
 
     /// The loop closes: lets go of what will not run.
     fn discard(&self) {}
+
+    /// What it does next, for those who compare runs.
+    fn mark(&self) -> Mark {
+        Mark::Call
+    }
+
+    /// What a timeline calls it, which is to be short, and the same each time.
+    #[cfg(feature = "trace")]
+    fn title(&self) -> String {
+        self.describe()
+    }
 
     /// What debug mode calls it.
     fn describe(&self) -> String;

@@ -21,6 +21,7 @@ use super::loop_handle::{LoopHandle, Mail, WakeKey};
 use super::reactor::Reactor;
 use super::ready::{Ready, ReadyQueue};
 use super::timer_wheel::{TimerKey, TimerWheel};
+use super::watched::Watched;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
@@ -73,6 +74,7 @@ pub(super) struct Shared {
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
     pub(super) debug: Cell<bool>,
+    pub(super) watched: Watched,
     pub(super) slow_callback_duration: Cell<Duration>,
 }
 
@@ -225,6 +227,7 @@ impl LoopRef {
     /// is logged as a warning.
     pub fn set_debug(&self, debug: bool) {
         self.0.debug.set(debug);
+        self.update_watched();
     }
 
     /// Whether the loop is in debug mode.

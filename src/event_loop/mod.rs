@@ -3,11 +3,13 @@
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
 //! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
 //! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor`,
-//! `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `run` (the loop as its
+//! `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `schedule_hash`,
+//! `disorder`, `trace` and `watched` (what is looked at besides, on request), `run` (the loop as its
 //! owner runs it).
 
 mod answers;
 mod clock;
+mod disorder;
 mod exceptions;
 mod handle;
 mod host;
@@ -25,13 +27,18 @@ mod ready;
 mod registration;
 mod run;
 mod running;
+mod schedule_hash;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 #[cfg(feature = "std")]
 mod system;
 mod timer_wheel;
+#[cfg(feature = "trace")]
+mod trace;
+mod watched;
 
 pub use answers::Answer;
+pub use disorder::Disorder;
 pub use exceptions::{ExceptionContext, ExceptionHandler};
 pub use handle::{CallbackOutput, Handle, TimerHandle};
 pub use host::{Host, Notify};
@@ -42,6 +49,8 @@ pub use reactor::Source;
 pub use run::EventLoop;
 pub use running::running_loop;
 pub use timer_wheel::{TimerKey, TimerWheel};
+#[cfg(feature = "trace")]
+pub use trace::Trace;
 
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use inbox::Inbox;
@@ -58,3 +67,4 @@ pub(crate) use registration::Registration;
 #[cfg(not(feature = "std"))]
 pub(crate) use running::OneThread;
 pub(crate) use running::{current as current_loop, thread_own};
+pub(crate) use schedule_hash::Mark;

@@ -30,6 +30,7 @@ use polling::{AsSource, Event, PollMode, Poller};
 use slab::Slab;
 
 use super::clock::whole_millis;
+use super::disorder::Chance;
 use super::handle::drop_quietly;
 use super::host::Notify;
 use super::listener::{Listener, Side, Unwatched};
@@ -298,6 +299,7 @@ pub(crate) struct Reactor {
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
     fired: RefCell<Vec<Rc<dyn Listener>>>,
+    pub(super) chance: Chance,
     #[cfg(all(unix, feature = "signals"))]
     signals: super::signals::Signals,
 }
@@ -314,6 +316,7 @@ impl Reactor {
             keys: RefCell::new(BTreeMap::new()),
             waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
+            chance: Chance::default(),
             #[cfg(all(unix, feature = "signals"))]
             signals: Default::default(),
         }
@@ -350,6 +353,10 @@ impl Reactor {
         };
         let mut waits = self.waits.borrow_mut();
         waits.wait(poller, timeout)?;
+        if self.chance.is_on() {
+            let events = self.chance.shuffled(waits.events());
+            return events.into_iter().try_for_each(|event| self.note(poller, event));
+        }
         for event in waits.events() {
             self.note(poller, event)?;
         }

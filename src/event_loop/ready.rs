@@ -15,6 +15,9 @@ use super::loop_handle::Sent;
 /// Beyond this room an empty queue gives its memory back.
 pub(super) const KEPT: usize = 1024;
 
+/// What a callback from another thread is called.
+pub(super) const SENT: &str = "<Handle from another thread>";
+
 /// What is to be done, without an allocation of its own.
 pub(crate) enum Ready {
     Job(Rc<dyn Job>),
@@ -22,6 +25,17 @@ pub(crate) enum Ready {
     Wake(Waker),
     /// What another thread has sent.
     Sent(Sent),
+}
+
+impl Ready {
+    /// The job, or else what it is called.
+    pub(super) fn job(&self) -> Result<&Rc<dyn Job>, &'static str> {
+        match self {
+            Ready::Job(job) => Ok(job),
+            Ready::Wake(_) => Err("<wake of a waker>"),
+            Ready::Sent(_) => Err(SENT),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -41,6 +55,11 @@ impl ReadyQueue {
 
     pub(crate) fn pop(&self) -> Option<Ready> {
         self.entries.borrow_mut().pop_front()
+    }
+
+    /// Changes the order of the first `count` entries.
+    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [Ready])) {
+        change(&mut self.entries.borrow_mut().make_contiguous()[..count]);
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -15,11 +15,12 @@ use super::handle::{Job, drop_quietly, run_callback};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_ref::{LoopRef, Shared};
-use super::ready::{KEPT, Ready, ReadyQueue};
+use super::ready::{KEPT, Ready, ReadyQueue, SENT};
 use super::running::Running;
 #[cfg(feature = "std")]
 use super::system::System;
 use super::timer_wheel::TimerWheel;
+use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::panics;
 use crate::sync::Arc;
@@ -238,16 +239,16 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         stopping: Cell::new(false),
         closed: Cell::new(false),
         debug: Cell::new(false),
+        watched: Watched::default(),
         slow_callback_duration: Cell::new(Duration::from_millis(100)),
     }
 }
 
-/// How debug mode and errors call a callback from another thread.
-const SENT: &str = "<Handle from another thread>";
-
 impl LoopRef {
     /// One turn. It returns how many jobs it ran.
     fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
+        #[cfg(feature = "trace")]
+        let _turn = self.turn_span();
         self.take_mail();
         self.wait(max_wait)?;
         self.take_mail();
@@ -258,8 +259,10 @@ impl LoopRef {
 
     /// Waits until something may be ready, for no longer than `max_wait`.
     fn wait(&self, max_wait: Option<Nanos>) -> Result<()> {
+        #[cfg(feature = "trace")]
+        let _wait = self.wait_span();
         let shared = self.shared();
-        if !shared.ready.is_empty() || shared.stopping.get() {
+        if !shared.ready.is_empty() || shared.stopping.get() || self.skips_wait() {
             return self.poll();
         }
         shared.ready.shrink();
@@ -341,7 +344,8 @@ impl LoopRef {
     #[cold]
     fn stalled(&self) -> Error {
         let message = "nothing is left that could ever happen on this loop";
-        if let Some(upstairs) = self.upstairs().filter(|_| log::log_enabled!(log::Level::Debug)) {
+        let upstairs = self.shared().upstairs.borrow().clone();
+        if let Some(upstairs) = upstairs.filter(|_| log::log_enabled!(log::Level::Debug)) {
             let tell = || upstairs.show_waits().map(|waits| log::debug!("{message}\n{waits}"));
             // A logger that panics has nobody left to be told.
             let _ = panics::caught(tell);
@@ -377,6 +381,9 @@ impl LoopRef {
         }
         let mut due = shared.due.borrow_mut();
         timers.expire(now, &mut due);
+        if self.is_watched() {
+            self.note_due(&due);
+        }
         shared.ready.extend(due.drain(..).map(|(_when, job)| job));
         if due.capacity() > KEPT {
             *due = Vec::new();
@@ -390,13 +397,16 @@ impl LoopRef {
     fn run_round(&self) -> usize {
         let ready = &self.shared().ready;
         let round = ready.len();
+        if self.is_watched() {
+            self.begin_watched_round(round);
+        }
         let mut left = round;
         while left > 0 {
             let run = || {
                 while left > 0 {
                     left -= 1;
                     let Some(entry) = ready.pop() else { return };
-                    if self.debug() { self.run_timed(entry) } else { self.run_entry(entry) }
+                    if self.is_watched() { self.run_watched(entry) } else { self.run_entry(entry) }
                 }
             };
             if let Err(panic) = panics::caught(run) {
@@ -406,7 +416,7 @@ impl LoopRef {
         round
     }
 
-    fn run_entry(&self, entry: Ready) {
+    pub(super) fn run_entry(&self, entry: Ready) {
         match entry {
             Ready::Job(job) => job.run(self),
             Ready::Wake(waker) => waker.wake(),
@@ -415,7 +425,7 @@ impl LoopRef {
     }
 
     /// A panic in a task's step is the task's. Whatever ends with it may panic in turn.
-    fn report_panic(&self, panic: Error) {
+    pub(super) fn report_panic(&self, panic: Error) {
         let upstairs = self.shared().upstairs.borrow().clone();
         let panic = match upstairs {
             Some(upstairs) => panics::caught(|| upstairs.take_panic(panic)).unwrap_or_else(Some),
@@ -425,25 +435,5 @@ impl LoopRef {
         let mut context = ExceptionContext::new("Exception in a drop after a callback");
         context.exception = Some(panic);
         self.call_exception_handler(&context);
-    }
-
-    fn run_timed(&self, entry: Ready) {
-        let start = self.time();
-        let (job, else_it_is) = match &entry {
-            Ready::Job(job) => (Some(job.clone()), ""),
-            Ready::Wake(_) => (None, "<wake of a waker>"),
-            Ready::Sent(_) => (None, SENT),
-        };
-        if let Err(panic) = panics::caught(|| self.run_entry(entry)) {
-            self.report_panic(panic);
-        }
-        let took = self.time().saturating_sub(start);
-        if took >= self.slow_callback_duration() {
-            let warn = || {
-                let what = job.map_or(else_it_is.into(), |job| job.describe());
-                log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
-            };
-            let _ = panics::caught(warn);
-        }
     }
 }

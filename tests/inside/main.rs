@@ -4,4 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod disorder;
+mod schedule_hash;
 mod task_tree;
+#[cfg(feature = "trace")]
+mod trace;

@@ -24,8 +24,16 @@ const MAX_TURNS: usize = 20_000;
 ///
 /// What is wrong with a program that is none.
 pub(crate) fn run(program: &Json) -> Result<Vec<String>, Malformed> {
+    run_with(program, |_| ())
+}
+
+/// As [`run`], on a loop that `prepare` has seen before.
+pub(crate) fn run_with(
+    program: &Json,
+    prepare: impl FnOnce(&EventLoop),
+) -> Result<Vec<String>, Malformed> {
     match Program::decode(program) {
-        Ok(program) => Ok(execute(program)),
+        Ok(program) => Ok(execute(program, prepare)),
         Err(Malformed::Op(op)) => Ok(vec![format!("0 end: unsupported {op}")]),
         Err(malformed) => Err(malformed),
     }
@@ -41,8 +49,9 @@ enum Ending {
     Livelock,
 }
 
-fn execute(program: Program) -> Vec<String> {
+fn execute(program: Program, prepare: impl FnOnce(&EventLoop)) -> Vec<String> {
     let event_loop = EventLoop::with_virtual_time();
+    prepare(&event_loop);
     let trace = Rc::new(Trace::new(event_loop.clone()));
     let machine = Machine::new(program, event_loop.clone(), trace.clone());
     let listening = Listening::to(trace.clone());

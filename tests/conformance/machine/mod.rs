@@ -19,7 +19,7 @@
 mod args;
 mod channels;
 mod control;
-mod execute;
+pub(crate) mod execute;
 mod failure;
 mod futures;
 mod generators;

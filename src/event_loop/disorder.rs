@@ -1,0 +1,154 @@
+//! [`Disorder`]: another order, by chance and on request, for tests.
+//!
+//! The order is part of the contract, so a program may rely on it; that it does may still come as a
+//! surprise to who ports it. And some of the order is left free, which no program may rely on.
+
+#[cfg(feature = "std")]
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::fmt;
+
+use super::loop_ref::LoopRef;
+use super::ready::ReadyQueue;
+
+/// How much of the order a loop leaves to chance, and the seed of that: what
+/// [`set_disorder`](LoopRef::set_disorder) takes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Disorder {
+    all_that_is_ready: bool,
+    seed: u64,
+}
+
+impl Disorder {
+    /// What the order contract leaves free (`docs/order.md`): in which order sockets are served
+    /// that are ready at the same time, and turns in which nothing happens, because a wait has
+    /// ended early. A program that behaves differently now relies on what the machine decides.
+    #[must_use]
+    pub fn free(seed: u64) -> Disorder {
+        Disorder { all_that_is_ready: false, seed }
+    }
+
+    /// As [`free`](Disorder::free), and what is ready in a turn runs in any order, against the
+    /// contract: callbacks, steps of tasks, timers that are due. A program that behaves differently
+    /// now relies on who comes first, as it may, here and in asyncio; a port to a runtime without
+    /// such an order would break.
+    #[must_use]
+    pub fn ready(seed: u64) -> Disorder {
+        Disorder { all_that_is_ready: true, seed }
+    }
+
+    /// What chance follows from: the same seed gives the same run again.
+    #[must_use]
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+/// As it is logged: `disorder of what is ready, seed 7`.
+impl fmt::Display for Disorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = if self.all_that_is_ready { "is ready" } else { "the contract leaves free" };
+        write!(f, "disorder of what {what}, seed {}", self.seed)
+    }
+}
+
+impl LoopRef {
+    /// Leaves some of the order to chance, from the next turn on; `None`, as it is at first, leaves
+    /// nothing. For tests: a run that fails is replayed by its seed, which is logged.
+    ///
+    /// ```
+    /// use callsoon::{Disorder, EventLoop};
+    ///
+    /// let order_of = |seed| {
+    ///     let event_loop = EventLoop::with_virtual_time();
+    ///     event_loop.set_disorder(Some(Disorder::ready(seed)));
+    ///     let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    ///     for n in 0..9 {
+    ///         let order = order.clone();
+    ///         event_loop.call_soon(move || order.borrow_mut().push(n))?;
+    ///     }
+    ///     event_loop.call_later(std::time::Duration::from_secs(1), || ())?;
+    ///     while order.borrow().is_empty() {
+    ///         event_loop.run_once(None)?;
+    ///     }
+    ///     callsoon::Result::Ok(order.take())
+    /// };
+    /// assert_eq!(order_of(1)?, order_of(1)?);
+    /// assert_ne!(order_of(1)?, order_of(2)?);
+    /// # callsoon::Result::Ok(())
+    /// ```
+    pub fn set_disorder(&self, disorder: Option<Disorder>) {
+        self.shared().watched.chance.start(disorder);
+        self.update_watched();
+        #[cfg(feature = "std")]
+        if let Some(reactor) = &*self.shared().reactor.borrow() {
+            reactor.chance.start(disorder);
+        }
+        if let Some(disorder) = disorder {
+            log::info!("{disorder}");
+        }
+    }
+
+    /// What was set by [`set_disorder`](LoopRef::set_disorder).
+    #[must_use]
+    pub fn disorder(&self) -> Option<Disorder> {
+        self.shared().watched.chance.disorder.get()
+    }
+}
+
+/// The chance that follows from a seed.
+#[derive(Default)]
+pub(super) struct Chance {
+    disorder: Cell<Option<Disorder>>,
+    state: Cell<u64>,
+}
+
+impl Chance {
+    pub(super) fn start(&self, disorder: Option<Disorder>) {
+        self.disorder.set(disorder);
+        self.state.set(disorder.map_or(0, |disorder| disorder.seed));
+    }
+
+    pub(super) fn is_on(&self) -> bool {
+        self.disorder.get().is_some()
+    }
+
+    /// Once in four times, where there is disorder.
+    pub(super) fn skips(&self) -> bool {
+        self.is_on() && self.next(4) == 0
+    }
+
+    /// The order of `things`, by chance.
+    fn shuffle<T>(&self, things: &mut [T]) {
+        for last in (1..things.len()).rev() {
+            things.swap(last, self.next(last + 1));
+        }
+    }
+
+    #[cfg(feature = "std")]
+    pub(super) fn shuffled<T>(&self, things: impl Iterator<Item = T>) -> Vec<T> {
+        let mut things: Vec<T> = things.collect();
+        self.shuffle(&mut things);
+        things
+    }
+
+    pub(super) fn shuffle_ready(&self, ready: &ReadyQueue, count: usize) {
+        if self.disorder.get().is_some_and(|disorder| disorder.all_that_is_ready) {
+            ready.with_first(count, |entries| self.shuffle(entries));
+        }
+    }
+
+    /// A number below `bound`, by the generator "splitmix64".
+    fn next(&self, bound: usize) -> usize {
+        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.state.set(state);
+        (mixed(state) % bound as u64) as usize
+    }
+}
+
+/// A number in which each bit depends on each of `number`'s: splitmix64's last step.
+pub(super) fn mixed(number: u64) -> u64 {
+    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ number >> 31
+}

@@ -1,0 +1,104 @@
+//! [`Watched`]: what is looked at beside running a loop, where somebody has asked for it.
+//!
+//! Mostly nobody has. So all of it stands behind one flag, and a loop that nobody watches pays for
+//! a look at that.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::cell::Cell;
+
+use super::clock::{Clock, Nanos};
+use super::disorder::Chance;
+use super::handle::Job;
+use super::loop_ref::LoopRef;
+use super::ready::Ready;
+use super::schedule_hash::ScheduleHash;
+#[cfg(feature = "trace")]
+use super::trace::Tracing;
+use crate::panics;
+
+#[derive(Default)]
+pub(super) struct Watched {
+    /// Whether anything here is on, or debug mode.
+    any: Cell<bool>,
+    pub(super) hash: ScheduleHash,
+    pub(super) chance: Chance,
+    #[cfg(feature = "trace")]
+    pub(super) tracing: Tracing,
+}
+
+impl LoopRef {
+    /// Whether each entry, round and wait is looked at.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        self.shared().watched.any.get()
+    }
+
+    /// Something was turned on or off.
+    pub(super) fn update_watched(&self) {
+        let watched = &self.shared().watched;
+        let any = self.debug() || watched.hash.is_on() || watched.chance.is_on();
+        #[cfg(feature = "trace")]
+        let any = any || watched.tracing.is_on();
+        watched.any.set(any);
+    }
+
+    /// A round of `count` entries begins.
+    #[cold]
+    pub(super) fn begin_watched_round(&self, count: usize) {
+        let shared = self.shared();
+        if count > 0 {
+            shared.watched.chance.shuffle_ready(&shared.ready, count);
+            shared.watched.hash.begin_round(self.virtual_now(), count);
+        }
+    }
+
+    /// Timers are due, and stand in the order in which they will run.
+    #[cold]
+    pub(super) fn note_due(&self, due: &[(Nanos, Rc<dyn Job>)]) {
+        let watched = &self.shared().watched;
+        if self.virtual_now().is_some() {
+            due.iter().for_each(|(when, _)| watched.hash.note_due(*when));
+        }
+        #[cfg(feature = "trace")]
+        due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, &**job));
+    }
+
+    /// Whether the wait that would begin now is to end before it has begun.
+    pub(super) fn skips_wait(&self) -> bool {
+        self.is_watched() && self.shared().watched.chance.skips()
+    }
+
+    #[cold]
+    pub(super) fn run_watched(&self, entry: Ready) {
+        self.shared().watched.hash.note_entry(&entry);
+        #[cfg(feature = "trace")]
+        let _span = self.shared().watched.tracing.span_of(&entry);
+        if self.debug() { self.run_timed(entry) } else { self.run_entry(entry) }
+    }
+
+    /// Runs it, and warns if that takes long.
+    fn run_timed(&self, entry: Ready) {
+        let start = self.time();
+        let job = entry.job().cloned();
+        if let Err(panic) = panics::caught(|| self.run_entry(entry)) {
+            self.report_panic(panic);
+        }
+        let took = self.time().saturating_sub(start);
+        if took >= self.slow_callback_duration() {
+            let warn = || {
+                let what = job.map_or_else(String::from, |job| job.describe());
+                log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
+            };
+            let _ = panics::caught(warn);
+        }
+    }
+
+    /// The time, where it is the same in each run.
+    fn virtual_now(&self) -> Option<Nanos> {
+        match &self.shared().clock {
+            Clock::Host => None,
+            Clock::Virtual(now) => Some(now.get()),
+        }
+    }
+}
