@@ -98,6 +98,9 @@ mod docs {
     #[doc = include_str!("../docs/from-photons.md")]
     mod from_photons {}
 
+    #[doc = include_str!("../docs/inside.md")]
+    mod inside {}
+
     #[doc = include_str!("../docs/order.md")]
     mod order {}
 

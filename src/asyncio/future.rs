@@ -247,7 +247,7 @@ impl<T: 'static> Node for FutureCell<T> {
     }
 
     fn show(&self) -> String {
-        show("Future", "pending", &self.core, self.core.name().as_deref())
+        show("Future", "pending", &self.core, self.core.name().as_deref(), self.core.made_at())
     }
 }
 
@@ -270,8 +270,14 @@ impl<T: 'static> Drop for FutureCell<T> {
 }
 
 /// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`, with the word
-/// `pending` for one that is not over.
-pub(crate) fn show(what: &str, pending: &str, core: &Core, name: Option<&str>) -> String {
+/// `pending` for one that is not over, and with where it was made if that is known.
+pub(crate) fn show(
+    what: &str,
+    pending: &str,
+    core: &Core,
+    name: Option<&str>,
+    made_at: Option<&Location<'_>>,
+) -> String {
     let mut text = match core.state() {
         State::Pending => format!("<{what} {pending}"),
         State::Cancelled => format!("<{what} cancelled"),
@@ -284,6 +290,9 @@ pub(crate) fn show(what: &str, pending: &str, core: &Core, name: Option<&str>) -
     match core.waiting_count() {
         0 => {}
         count => text += &format!(" callbacks={count}"),
+    }
+    if let Some(site) = made_at {
+        text += &format!(" created at {}:{}", site.file(), site.line());
     }
     text + ">"
 }

@@ -22,9 +22,7 @@ pub(super) struct Nap {
 
 impl Nap {
     pub(super) fn new(home: Rc<Tasks>) -> Rc<Nap> {
-        let nap = Nap { core: Core::new(home), value: RefCell::new(()) };
-        nap.core.purpose.set(Purpose::Sleep);
-        Rc::new(nap)
+        Rc::new(Nap { core: Core::made_for(home, Purpose::Sleep), value: RefCell::new(()) })
     }
 }
 
@@ -71,7 +69,7 @@ impl Node for Nap {
     }
 
     fn show(&self) -> String {
-        show("Future", "pending", &self.core, None)
+        show("Future", "pending", &self.core, None, None)
     }
 }
 

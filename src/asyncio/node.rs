@@ -170,6 +170,10 @@ struct Rare {
 
 impl Core {
     pub(crate) fn new(home: Rc<Tasks>) -> Core {
+        Core::made_for(home, Purpose::Any)
+    }
+
+    pub(crate) fn made_for(home: Rc<Tasks>, purpose: Purpose) -> Core {
         Core {
             home,
             state: Cell::new(State::Pending),
@@ -177,7 +181,7 @@ impl Core {
             told: Cell::new(Told::All),
             watched: Cell::new(false),
             waitings: Cell::default(),
-            purpose: Cell::new(Purpose::Any),
+            purpose: Cell::new(purpose),
             rare: OnceCell::new(),
         }
     }

@@ -18,8 +18,10 @@ pub(crate) enum Purpose {
     Wait,
     Group,
     /// A function that runs on another thread.
+    #[cfg(feature = "std")]
     Thread,
     /// A socket, or any other source with a descriptor.
+    #[cfg(feature = "std")]
     Source,
     /// Another crate's future, around which it stands.
     Foreign,
@@ -40,7 +42,9 @@ impl Purpose {
             Purpose::Shield => "shield",
             Purpose::Wait => "wait",
             Purpose::Group => "TaskGroup",
+            #[cfg(feature = "std")]
             Purpose::Thread => "run_in_executor",
+            #[cfg(feature = "std")]
             Purpose::Source => "readiness of a source",
             Purpose::Foreign => "wrap_future",
         }

@@ -330,5 +330,6 @@ impl<F, T> Drop for TaskCell<F, T> {
 
 fn show_task(core: &Core, task: &TaskCore) -> String {
     let pending = if task.cancelling() > 0 { "cancelling" } else { "pending" };
-    show("Task", pending, core, Some(&task_name(core, task)))
+    let made_at = core.home().on().debug().then_some(task.spawned_at);
+    show("Task", pending, core, Some(&task_name(core, task)), made_at)
 }

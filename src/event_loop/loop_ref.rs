@@ -224,7 +224,10 @@ impl LoopRef {
 
     /// Turns debug mode on or off: asyncio's `set_debug`. In debug mode a callback or task
     /// step that takes [`slow_callback_duration`](LoopRef::slow_callback_duration) or longer
-    /// is logged as a warning.
+    /// is logged as a warning, and futures note where they were made. They and tasks say so
+    /// wherever they are shown: in that warning, in what the
+    /// [exception handler](LoopRef::set_exception_handler) is told of an exception that was never
+    /// retrieved, and in the [`task_tree`](LoopRef::task_tree).
     pub fn set_debug(&self, debug: bool) {
         self.0.debug.set(debug);
         self.update_watched();

@@ -344,9 +344,9 @@ impl LoopRef {
     #[cold]
     fn stalled(&self) -> Error {
         let message = "nothing is left that could ever happen on this loop";
-        let upstairs = self.shared().upstairs.borrow().clone();
-        if let Some(upstairs) = upstairs.filter(|_| log::log_enabled!(log::Level::Debug)) {
-            let tell = || upstairs.show_waits().map(|waits| log::debug!("{message}\n{waits}"));
+        if log::log_enabled!(log::Level::Debug) {
+            let waits = self.with_upstairs(|upstairs| upstairs.show_waits()).flatten();
+            let tell = || waits.map(|waits| log::debug!("{message}\n{waits}"));
             // A logger that panics has nobody left to be told.
             let _ = panics::caught(tell);
         }

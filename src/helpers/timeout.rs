@@ -6,7 +6,7 @@ use core::time::Duration;
 
 use super::background::async_as_background;
 use super::named_future::create_future;
-use crate::{AnyFuture, Error, LoopFuture, Result, Task, TimerHandle, running_loop};
+use crate::{AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, running_loop};
 
 /// What [`async_with_timeout`] can be told: Photons' keyword arguments.
 #[derive(Clone, Debug)]
@@ -73,7 +73,8 @@ pub async fn async_with_timeout<T: Clone + 'static>(
         task.set_name(name);
     }
     let (passed_on, done) = (outcome.clone(), task.clone());
-    task.add_done_callback(move |_: &dyn AnyFuture| pass_on(&done, &passed_on));
+    let pass_on = move |_: &dyn AnyFuture| pass_on(&done, &passed_on);
+    task.add_done_callback(Callback::telling(outcome.id(), pass_on));
     let (late, too_slow) = (outcome.clone(), task.clone());
     let on_timeout = move || give_up(&too_slow, &late, options.timeout_error);
     let _timer = CancelAtEnd(running_loop()?.call_later(options.timeout, on_timeout)?);

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod debug_sites;
 mod disorder;
 mod schedule_hash;
 mod task_tree;
