@@ -10,6 +10,8 @@ use core::fmt;
 
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
+#[cfg(feature = "std")]
+use crate::error::Result;
 
 /// How much of the order a loop leaves to chance, and the seed of that: what
 /// [`set_disorder`](LoopRef::set_disorder) takes.
@@ -125,11 +127,21 @@ impl Chance {
         }
     }
 
+    /// Has `see` see each of `things` up to its first error: in their order, or, where there is
+    /// disorder, by chance in any.
     #[cfg(feature = "std")]
-    pub(super) fn shuffled<T>(&self, things: impl Iterator<Item = T>) -> Vec<T> {
+    #[inline]
+    pub(super) fn each<T>(
+        &self,
+        mut things: impl Iterator<Item = T>,
+        see: impl FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        if !self.is_on() {
+            return things.try_for_each(see);
+        }
         let mut things: Vec<T> = things.collect();
         self.shuffle(&mut things);
-        things
+        things.into_iter().try_for_each(see)
     }
 
     pub(super) fn shuffle_ready(&self, ready: &ReadyQueue, count: usize) {

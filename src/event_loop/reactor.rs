@@ -353,14 +353,7 @@ impl Reactor {
         };
         let mut waits = self.waits.borrow_mut();
         waits.wait(poller, timeout)?;
-        if self.chance.is_on() {
-            let events = self.chance.shuffled(waits.events());
-            return events.into_iter().try_for_each(|event| self.note(poller, event));
-        }
-        for event in waits.events() {
-            self.note(poller, event)?;
-        }
-        Ok(())
+        self.chance.each(waits.events(), |event| self.note(poller, event))
     }
 
     /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
