@@ -1,8 +1,10 @@
 //! How futures, tasks, awaits, generators and handles show themselves, in every state.
 
+use std::pin::Pin;
+
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Task, create_task, generator, running_loop, sleep,
-    yield_now,
+    AnyFuture, Callback, Error, ErrorKind, EventLoop, Task, TaskGroup, as_completed, create_task,
+    generator, running_loop, sleep, yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
@@ -163,4 +165,59 @@ fn showing_a_task_inside_of_its_own_step_is_fine() {
         Ok(())
     })
     .unwrap();
+}
+
+#[test]
+fn what_stands_for_others_shows_how_many() {
+    run(async {
+        let on = running_loop()?;
+        let futures = [on.create_future::<i32>(), on.create_future()];
+        let mut completed = as_completed(&futures, None)?;
+        assert_eq!(format!("{completed:?}"), "<AsCompleted left=2>");
+        futures[1].set_result(1)?;
+        completed.next().await?;
+        assert_eq!(format!("{completed:?}"), "<AsCompleted left=1>");
+        let group = TaskGroup::scope(async |group| {
+            group.create_task(std::future::pending::<callsoon::Result<()>>())?;
+            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=1>");
+            group.create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "bad")) })?;
+            let own = group.clone();
+            group.create_task(async move {
+                let cancelled = sleep(secs(1)).await;
+                assert_eq!(format!("{own:?}"), "<TaskGroup tasks=2 cancelling>");
+                cancelled
+            })?;
+            Ok(())
+        });
+        assert_eq!(group.await.unwrap_err().kind(), ErrorKind::Group);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_sleep_shows_how_far_it_is() {
+    run(async {
+        let mut nap = sleep(secs(2));
+        assert_eq!(format!("{nap:?}"), "<Sleep of 2s>");
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut nap).poll(&mut context).is_pending());
+        assert_eq!(format!("{nap:?}"), "<Sleep asleep>");
+        let mut rest = sleep(secs(0));
+        assert!(Pin::new(&mut rest).poll(&mut context).is_pending());
+        assert_eq!(format!("{rest:?}"), "<Sleep yields>");
+        (&mut rest).await?;
+        assert_eq!(format!("{rest:?}"), "<Sleep over>");
+        nap.await
+    })
+    .unwrap();
+}
+
+#[test]
+fn weak_handles_say_no_more_than_that_they_are_weak() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<i32>();
+    let callback = Callback::new(|_: &dyn AnyFuture| ());
+    assert_eq!(format!("{:?}", AnyFuture::downgrade(&future)), "(WeakFuture)");
+    assert_eq!(format!("{:?}", callback.downgrade()), "(WeakCallback)");
 }

@@ -4,8 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, all_tasks, create_task, current_task,
-    running_loop, sleep, yield_now,
+    AnyFuture, Callback, Error, ErrorKind, EventLoop, Result, Task, all_tasks, create_task,
+    current_task, running_loop, sleep, yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
@@ -318,4 +318,29 @@ fn a_future_that_a_task_returns_is_its_result_and_is_not_awaited() {
     let given = event_loop.run_until_complete(task).unwrap();
     assert_eq!(given.id(), future.id());
     assert!(!future.done());
+}
+
+/// What a loop tells of its tasks is a handle like any other, but for the value.
+#[test]
+fn a_task_without_its_type_does_what_the_task_does() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(sleep(secs(1))).unwrap();
+    let any = event_loop.all_tasks().remove(0);
+    assert_eq!(any.id(), task.id());
+    let refused = AnyFuture::set_exception(&any, Error::cancelled()).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Runtime);
+    assert!(any.check_settable().is_err() && !task.done());
+    assert_eq!(any.outcome().unwrap_err().kind(), ErrorKind::InvalidState);
+    let callback = Callback::new(|_: &dyn AnyFuture| ());
+    any.add_callback(callback.clone());
+    assert!(any.has_callback(&callback) && task.has_callback(&callback));
+    assert_eq!(any.remove_done_callback(&callback), 1);
+    assert!(!any.has_callback(&callback));
+    let weak = any.downgrade();
+    assert_eq!(weak.upgrade().map(|any| any.id()), Some(task.id()));
+    assert!(any.cancel());
+    settle(&event_loop);
+    assert!(any.done() && any.cancelled() && any.exception().unwrap_err().is_cancelled());
+    drop((any, task));
+    assert!(weak.upgrade().is_none());
 }

@@ -299,3 +299,37 @@ fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> R
         Ok(())
     })
 }
+
+/// What Photons says too: the parent is cancelled by the question, and has a value all the same.
+#[test]
+fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_result() -> Result<()>
+{
+    run(async {
+        let grandparent: LoopFuture<i32> = hp::create_future()?;
+        let parent = ChildOfFuture::<i32>::new(&grandparent)?;
+        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let of_another_type = ChildOfFuture::<u8>::new(&parent)?;
+        parent.set_result(5)?;
+        grandparent.set_result(1)?;
+        assert!(child.cancelled() && child.done());
+        assert_eq!(child.result()?, 5);
+        assert_eq!(kind(of_another_type.result()), Some(ErrorKind::Cancelled));
+        Ok(())
+    })
+}
+
+#[test]
+fn the_cancellation_of_a_parent_that_was_reset_or_is_a_child_is_the_childs() -> Result<()> {
+    run(async {
+        let resettable = hp::ResettableFuture::<i32>::new()?;
+        let parent = ChildOfFuture::<i32>::new(&resettable)?;
+        let child = ChildOfFuture::<i32>::new(&parent)?;
+        resettable.cancel();
+        assert_eq!(kind(parent.result()), Some(ErrorKind::Cancelled));
+        assert_eq!(kind(child.result()), Some(ErrorKind::Cancelled));
+        resettable.reset(false);
+        let late = ChildOfFuture::<i32>::new(&resettable)?;
+        assert_eq!(kind(late.result()), Some(ErrorKind::InvalidState));
+        Ok(())
+    })
+}

@@ -11,6 +11,7 @@ mod parts;
 
 mod catching;
 mod child_of_future;
+mod display;
 mod futures;
 mod memory;
 mod queue;
