@@ -91,18 +91,27 @@ pub struct TimerWheel<T> {
     /// The number of the next timer. It can't run out: at a timer a nanosecond it takes 584 years.
     made: NonZeroU64,
     entries: Slab<Entry<T>>,
+    /// Where the timer stands whose entry has the same index. Apart from that, because whoever
+    /// walks a list knows the next place only when it has seen the one before: so a walk sees less
+    /// memory.
+    links: Vec<Link>,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
     slots: Box<[Slot]>,
 }
 
 struct Entry<T> {
-    when: u64,
     /// Never zero: the slab finds room there for its own mark, which saves a word an entry.
     made: NonZeroU64,
+    payload: T,
+}
+
+/// A timer's deadline, and its neighbours in its slot's list.
+#[derive(Clone, Copy)]
+struct Link {
+    when: u64,
     next: u32,
     prev: u32,
-    payload: T,
 }
 
 /// A list of timers, and the earliest deadline among them as far as it is known.
@@ -138,6 +147,7 @@ impl<T> TimerWheel<T> {
             present: 0,
             made: NonZeroU64::MIN,
             entries: Slab::new(),
+            links: Vec::new(),
             occupied: [0; LEVELS],
             slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
         }
@@ -156,8 +166,11 @@ impl<T> TimerWheel<T> {
         let index = self.entries.vacant_key();
         assert!(index < NIL as usize, "too many timers are pending");
         let index = index as u32;
-        self.entries.insert(Entry { when, made, next: NIL, prev: NIL, payload });
-        self.append(index);
+        self.entries.insert(Entry { made, payload });
+        if index as usize == self.links.len() {
+            self.links.push(Link { when, next: NIL, prev: NIL });
+        }
+        self.append(index, when);
         TimerKey { index, made }
     }
 
@@ -168,7 +181,7 @@ impl<T> TimerWheel<T> {
             return None;
         }
         let entry = self.entries.remove(index);
-        self.unlink(&entry);
+        self.unlink(self.links[index]);
         self.give_back();
         Some(entry.payload)
     }
@@ -266,51 +279,49 @@ impl<T> TimerWheel<T> {
         let (mut at, mut earliest) = (head, u64::MAX);
         // Nothing is earlier than `low`, so the first of that deadline ends the walk.
         while at != NIL && earliest != low {
-            let entry = &self.entries[at as usize];
-            earliest = earliest.min(entry.when);
-            at = entry.next;
+            let link = self.links[at as usize];
+            earliest = earliest.min(link.when);
+            at = link.next;
         }
         earliest
     }
 
-    /// Links an entry at the end of its slot's list, as the Made Invariant wants it.
-    fn append(&mut self, index: u32) {
-        let when = self.entries[index as usize].when;
+    /// Puts a timer at the end of its slot's list, as the Made Invariant wants it.
+    fn append(&mut self, index: u32, when: u64) {
         let place = place(self.present, when);
         self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
         let slot = &mut self.slots[place];
-        let last = mem::replace(&mut slot.tail, index);
-        if last == NIL {
+        let prev = mem::replace(&mut slot.tail, index);
+        if prev == NIL {
             *slot = Slot { head: index, tail: index, low: when, low_is: Low::Head };
         } else {
-            let tail = &mut self.entries[last as usize];
+            let tail = &mut self.links[prev as usize];
             tail.next = index;
             if slot.low_is == Low::Head && when < tail.when {
                 slot.low_is = Low::Held;
             }
             slot.low = slot.low.min(when);
         }
-        let entry = &mut self.entries[index as usize];
-        (entry.next, entry.prev) = (NIL, last);
+        self.links[index as usize] = Link { when, next: NIL, prev };
     }
 
-    /// Closes the gap in its slot's list that an entry leaves, which is out of the slab already.
-    fn unlink(&mut self, entry: &Entry<T>) {
-        let place = place(self.present, entry.when);
+    /// Closes the gap in its slot's list that a timer leaves.
+    fn unlink(&mut self, link: Link) {
+        let place = place(self.present, link.when);
         let slot = &mut self.slots[place];
-        match entry.prev {
-            NIL => slot.head = entry.next,
-            prev => self.entries[prev as usize].next = entry.next,
+        match link.prev {
+            NIL => slot.head = link.next,
+            prev => self.links[prev as usize].next = link.next,
         }
-        match entry.next {
-            NIL => slot.tail = entry.prev,
-            next => self.entries[next as usize].prev = entry.prev,
+        match link.next {
+            NIL => slot.tail = link.prev,
+            next => self.links[next as usize].prev = link.prev,
         }
         if slot.head == NIL {
             self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
-        } else if entry.when == slot.low {
+        } else if link.when == slot.low {
             match slot.low_is {
-                Low::Head => slot.low = self.entries[slot.head as usize].when,
+                Low::Head => slot.low = self.links[slot.head as usize].when,
                 Low::Held | Low::Stale => slot.low_is = Low::Stale,
             }
         }
@@ -323,22 +334,25 @@ impl<T> TimerWheel<T> {
         let mut at = mem::replace(&mut self.slots[place], Slot::EMPTY).head;
         let start = due.len();
         while at != NIL {
-            let Entry { when, next, .. } = self.entries[at as usize];
+            let Link { when, next, .. } = self.links[at as usize];
             if when <= now {
                 due.push((when, self.entries.remove(at as usize).payload));
             } else {
-                self.append(at);
+                self.append(at, when);
             }
             at = next;
         }
         // A stable sort: it leaves equal deadlines as the Made Invariant has them.
-        due[start..].sort_by_key(|&(when, _)| when);
+        if due.len() - start > 1 {
+            due[start..].sort_by_key(|&(when, _)| when);
+        }
     }
 
     /// Frees the storage when the last of many timers is gone.
     fn give_back(&mut self) {
         if self.entries.is_empty() && self.entries.capacity() > KEPT {
             self.entries = Slab::new();
+            self.links = Vec::new();
         }
     }
 }
@@ -373,12 +387,12 @@ mod tests {
             let mut list = Vec::new();
             let (mut prev, mut at) = (NIL, slot.head);
             while at != NIL {
-                let entry = &wheel.entries[at as usize];
-                assert_eq!(entry.prev, prev);
-                assert_eq!(place(wheel.present, entry.when), at_place, "Place Invariant");
-                assert!(slot.low <= entry.when, "Low Invariant");
-                list.push((entry.when, entry.made));
-                (prev, at) = (at, entry.next);
+                let (link, entry) = (wheel.links[at as usize], &wheel.entries[at as usize]);
+                assert_eq!(link.prev, prev);
+                assert_eq!(place(wheel.present, link.when), at_place, "Place Invariant");
+                assert!(slot.low <= link.when, "Low Invariant");
+                list.push((link.when, entry.made));
+                (prev, at) = (at, link.next);
             }
             assert_eq!(prev, slot.tail);
             let exact = list.iter().any(|&(when, _)| when == slot.low);
@@ -422,7 +436,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_is_24_bytes_and_its_payload() {
-        assert_eq!(size_of::<Option<Entry<[u64; 2]>>>(), 40);
+    fn a_timer_is_24_bytes_and_its_payload() {
+        assert_eq!(size_of::<Option<Entry<[u64; 2]>>>() + size_of::<Link>(), 40);
     }
 }
