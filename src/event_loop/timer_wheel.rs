@@ -243,7 +243,7 @@ impl<T> TimerWheel<T> {
 
     /// Every timer that is pending, as its deadline and its payload, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.entries.iter().map(|(_, entry)| (entry.when, &entry.payload))
+        self.entries.iter().map(|(at, entry)| (self.links[at].when, &entry.payload))
     }
 
     /// How many timers are pending.
