@@ -23,7 +23,8 @@ pub struct Disorder {
 
 impl Disorder {
     /// What the order contract leaves free (`docs/order.md`): in which order sockets are served
-    /// that are ready at the same time, and turns in which nothing happens, because a wait has
+    /// that are ready at the same time, whether another thread's call that comes while the loop
+    /// waits runs in this turn or the next, and turns in which nothing happens, because a wait has
     /// ended early. A program that behaves differently now relies on what the machine decides.
     #[must_use]
     pub fn free(seed: u64) -> Disorder {
@@ -116,7 +117,7 @@ impl Chance {
     }
 
     /// Once in four times, where there is disorder.
-    pub(super) fn skips(&self) -> bool {
+    pub(super) fn puts_off(&self) -> bool {
         self.is_on() && self.next(4) == 0
     }
 

@@ -251,7 +251,7 @@ impl LoopRef {
         let _turn = self.turn_span();
         self.take_mail();
         self.wait(max_wait)?;
-        self.take_mail();
+        self.take_new_mail();
         self.take_events();
         self.take_due_timers();
         Ok(self.run_round())
@@ -262,7 +262,7 @@ impl LoopRef {
         #[cfg(feature = "trace")]
         let _wait = self.wait_span();
         let shared = self.shared();
-        if !shared.ready.is_empty() || shared.stopping.get() || self.skips_wait() {
+        if !shared.ready.is_empty() || shared.stopping.get() || self.puts_off() {
             return self.poll();
         }
         shared.ready.shrink();

@@ -70,9 +70,10 @@ impl fmt::Debug for Trace {
 
 impl LoopRef {
     /// Begins to record what the loop does when, anew if it did already, and keeps up to
-    /// `most_events` of it, of about a hundred bytes each. See [`Trace`].
+    /// `most_events` of it, of some two hundred bytes each. See [`Trace`].
     ///
-    /// While it records, each turn, step and callback costs some two hundred nanoseconds more.
+    /// While it records, each turn, step and callback costs two looks at the machine's clock and
+    /// what it takes to note its name.
     pub fn start_trace(&self, most_events: usize) {
         self.tracing().recorder.replace(Some(Arc::new(Recorder::new(most_events))));
         self.tracing().turns.set(0);

@@ -64,9 +64,16 @@ impl LoopRef {
         due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, &**job));
     }
 
-    /// Whether the wait that would begin now is to end before it has begun.
-    pub(super) fn skips_wait(&self) -> bool {
-        self.is_watched() && self.shared().watched.chance.skips()
+    /// Whether what may come now or later, by the machine's will, is to come later.
+    pub(super) fn puts_off(&self) -> bool {
+        self.is_watched() && self.shared().watched.chance.puts_off()
+    }
+
+    /// Takes what has come during the wait: from other threads, as this one has waited.
+    pub(super) fn take_new_mail(&self) {
+        if !self.inbox().is_empty() && !self.puts_off() {
+            self.take_mail();
+        }
     }
 
     #[cold]

@@ -5,9 +5,12 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use callsoon::{Disorder, EventLoop, Result, create_task, run_on, sleep, yield_now};
+use callsoon::{
+    Disorder, EventLoop, Host, LoopHandle, Notify, Result, create_task, run_on, sleep, yield_now,
+};
 
 use crate::support::log_lines::log_lines_of;
 
@@ -58,6 +61,52 @@ fn free_disorder_changes_the_order_of_sockets_and_not_that_of_a_sockets_sides() 
         orders.insert(order);
     }
     assert_eq!(orders.len(), 6, "all orders come up");
+}
+
+/// A machine below the loop on which a thread calls in whenever the loop waits.
+#[derive(Clone, Default)]
+struct CallsWhileItWaits(Rc<RefCell<Option<LoopHandle>>>);
+
+struct NoBell;
+
+impl Notify for NoBell {
+    fn notify(&self) {}
+}
+
+impl Host for CallsWhileItWaits {
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wait(&self, _: Option<Duration>) -> Result<()> {
+        if let Some(handle) = self.0.take() {
+            let calls = move || handle.call_soon_threadsafe(|| ());
+            std::thread::spawn(calls).join().unwrap()?;
+        }
+        Ok(())
+    }
+
+    fn notifier(&self) -> Arc<dyn Notify> {
+        Arc::new(NoBell)
+    }
+}
+
+#[test]
+fn free_disorder_changes_the_turn_of_another_threads_call_and_loses_none() {
+    let mut turns = BTreeSet::new();
+    for seed in 0..SEEDS {
+        let host = CallsWhileItWaits::default();
+        let event_loop = EventLoop::with_host(host.clone());
+        event_loop.set_disorder(Some(Disorder::free(seed)));
+        host.0.replace(Some(event_loop.handle()));
+        // The last turn before the call is the one that has waited.
+        let mut after_the_wait = 0;
+        while event_loop.run_once(None).unwrap() == 0 {
+            after_the_wait += usize::from(host.0.borrow().is_none());
+        }
+        turns.insert(after_the_wait);
+    }
+    assert_eq!(turns.into_iter().collect::<Vec<_>>(), [0, 1]);
 }
 
 /// Who leans on the order: the second task takes for granted that the first has run.
