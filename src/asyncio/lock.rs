@@ -128,6 +128,12 @@ impl Lock {
         Ok(LockGuard { lock: self.clone(), holding: self.take() })
     }
 
+    /// As [`lock`](Lock::lock), if that needs no waiting.
+    #[cfg(feature = "std")]
+    pub(crate) fn try_lock(&self) -> Option<LockGuard> {
+        self.is_free().then(|| LockGuard { lock: self.clone(), holding: self.take() })
+    }
+
     /// Runs `body` with the lock held, and releases it whatever comes of that: `async with`.
     ///
     /// # Errors

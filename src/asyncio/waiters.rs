@@ -55,6 +55,9 @@ impl Waiters {
 
     /// Wakes who is first in line, if that one sleeps still: not the second in its place.
     pub(super) fn wake_head(&self) {
+        if self.line.borrow().is_empty() {
+            return;
+        }
         let head = self.line.borrow().iter().next().cloned();
         if let Some(head) = head {
             wake(&head);
@@ -83,6 +86,9 @@ impl Waiters {
         is_it: impl Fn(&LoopFuture<()>) -> bool,
     ) -> Option<LoopFuture<()>> {
         let line = self.line.borrow();
+        if line.is_empty() {
+            return None;
+        }
         let found = line.iter_from(from.get()).find(|(_, future)| is_it(future));
         from.set(found.map_or(line.next_place(), |(place, _)| place));
         found.map(|(_, future)| future.clone())

@@ -248,7 +248,11 @@ impl<T: Source + 'static> Async<T> {
 
     /// Waits for one's turn in a direction.
     pub(super) async fn turn(&self, direction: &Direction) -> Result<LockGuard> {
-        let turn = direction.turn().await?;
+        // Mostly nobody else is there, and to ask for that alone is a quarter of the work.
+        let turn = match direction.try_turn() {
+            Some(turn) => turn,
+            None => direction.turn().await?,
+        };
         if self.in_a_row.get() >= IN_A_ROW {
             self.in_a_row.set(0);
             yield_now().await?;

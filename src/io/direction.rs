@@ -23,6 +23,11 @@ impl Direction {
         self.turn.lock().await
     }
 
+    /// The turn, if nobody else has it or waits for it.
+    pub(super) fn try_turn(&self) -> Option<LockGuard> {
+        self.turn.try_lock()
+    }
+
     /// Says whether the next operation would have to wait.
     pub(super) fn set_exhausted(&self, exhausted: bool) {
         self.exhausted.set(exhausted);
