@@ -13,7 +13,9 @@ pub(crate) type Nanos = u64;
 
 /// A duration in nanoseconds; what doesn't fit lasts for ever.
 pub(crate) fn nanos(duration: Duration) -> Nanos {
-    Nanos::try_from(duration.as_nanos()).unwrap_or(Nanos::MAX)
+    let seconds = duration.as_secs().checked_mul(1_000_000_000);
+    let all = seconds.and_then(|nanos| nanos.checked_add(duration.subsec_nanos().into()));
+    all.unwrap_or(Nanos::MAX)
 }
 
 pub(crate) fn duration(nanos: Nanos) -> Duration {
@@ -36,6 +38,7 @@ pub(crate) enum Clock {
 }
 
 impl Clock {
+    #[inline]
     pub(crate) fn now(&self, host: &dyn Host) -> Nanos {
         match self {
             Clock::Host => nanos(host.now()),

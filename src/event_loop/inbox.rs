@@ -53,6 +53,7 @@ impl<M> Inbox<M> {
         }
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.queue.is_empty()
     }

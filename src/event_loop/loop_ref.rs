@@ -94,6 +94,7 @@ impl LoopRef {
         clock::duration(self.now())
     }
 
+    #[inline]
     pub(super) fn now(&self) -> Nanos {
         self.0.clock.now(&*self.0.host)
     }
@@ -250,6 +251,7 @@ impl LoopRef {
         self.0.slow_callback_duration.get()
     }
 
+    #[inline]
     pub(crate) fn check_open(&self) -> Result<()> {
         if self.is_closed() { Err(Error::closed()) } else { Ok(()) }
     }
@@ -288,8 +290,15 @@ impl LoopRef {
     }
 
     /// Moves what other threads have left to the ready queue.
+    #[inline]
     pub(super) fn take_mail(&self) {
-        if self.0.inbox.is_empty() || self.0.taking_mail.replace(true) {
+        if !self.0.inbox.is_empty() {
+            self.take_what_came();
+        }
+    }
+
+    fn take_what_came(&self) {
+        if self.0.taking_mail.replace(true) {
             return;
         }
         // What comes meanwhile waits: senders that never pause must not keep the turn from its end.

@@ -332,11 +332,13 @@ impl Reactor {
     }
 
     /// Whether anybody wants to hear of any source.
+    #[inline]
     pub(crate) fn has_sources(&self) -> bool {
         self.waiting.get() > 0
     }
 
     /// Looks for events without waiting. No system call while nothing is watched.
+    #[inline]
     pub(crate) fn poll(&self) -> Result<()> {
         if self.has_sources() { self.wait(Some(Duration::ZERO)) } else { Ok(()) }
     }
