@@ -1,8 +1,10 @@
 //! [`Callback`]: a done callback with an identity that can be compared.
 
+use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use core::any::{TypeId, type_name};
 use core::fmt;
+use core::mem::needs_drop;
 
 use super::future_like::{AnyFuture, FutureId};
 use crate::error::Result;
@@ -27,7 +29,23 @@ use crate::event_loop::CallbackOutput;
 /// assert_ne!(callback, Callback::new(closure));
 /// ```
 #[derive(Clone)]
-pub struct Callback(Rc<dyn DoneFn>);
+pub struct Callback(Function);
+
+/// A function that captures nothing is the same wherever it stands, and needs no block of its own.
+#[derive(Clone)]
+enum Function {
+    Plain(&'static dyn DoneFn),
+    Shared(Rc<dyn DoneFn>),
+}
+
+impl Function {
+    fn get(&self) -> &dyn DoneFn {
+        match self {
+            Function::Plain(function) => *function,
+            Function::Shared(function) => &**function,
+        }
+    }
+}
 
 trait DoneFn {
     fn call(&self, future: &dyn AnyFuture) -> Result<()>;
@@ -53,6 +71,13 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput> DoneFn for Done<F>
 
     fn name(&self) -> &'static str {
         type_name::<F>()
+    }
+}
+
+impl<F> Done<F> {
+    /// Whether there is nothing to keep of it, nor to drop.
+    const fn is_plain(&self) -> bool {
+        size_of::<F>() == 0 && !needs_drop::<F>()
     }
 }
 
@@ -86,7 +111,13 @@ impl Callback {
     pub fn new<R: CallbackOutput + 'static>(
         function: impl Fn(&dyn AnyFuture) -> R + 'static,
     ) -> Callback {
-        Callback(Rc::new(Done(function)))
+        let done = Done(function);
+        Callback(if done.is_plain() {
+            // A box of nothing takes no memory, so that none is lost with it.
+            Function::Plain(Box::leak(Box::new(done)))
+        } else {
+            Function::Shared(Rc::new(done))
+        })
     }
 
     /// As [`new`](Callback::new), for a callback by which the future or task `whom` waits for what
@@ -96,39 +127,51 @@ impl Callback {
         whom: FutureId,
         function: impl Fn(&dyn AnyFuture) -> R + 'static,
     ) -> Callback {
-        Callback(Rc::new(Telling { whom, done: Done(function) }))
+        Callback(Function::Shared(Rc::new(Telling { whom, done: Done(function) })))
     }
 
     /// Whom it passes the news on to, as far as it says.
     pub(crate) fn tells(&self) -> Option<FutureId> {
-        self.0.tells()
+        self.0.get().tells()
     }
 
     /// The same callback, as long as somebody else holds it: for what is itself held by what
-    /// the callback holds.
+    /// the callback holds. A function that captures nothing is always there.
     #[must_use]
     pub fn downgrade(&self) -> WeakCallback {
-        WeakCallback(Rc::downgrade(&self.0))
+        WeakCallback(match &self.0 {
+            Function::Plain(function) => WeakFunction::Plain(*function),
+            Function::Shared(function) => WeakFunction::Shared(Rc::downgrade(function)),
+        })
     }
 
     pub(crate) fn call(&self, future: &dyn AnyFuture) -> Result<()> {
-        self.0.call(future)
+        self.0.get().call(future)
     }
 
     pub(crate) fn name(&self) -> &'static str {
-        self.0.name()
+        self.0.get().name()
     }
 }
 
 /// A callback that is not kept alive: see [`Callback::downgrade`].
 #[derive(Clone)]
-pub struct WeakCallback(Weak<dyn DoneFn>);
+pub struct WeakCallback(WeakFunction);
+
+#[derive(Clone)]
+enum WeakFunction {
+    Plain(&'static dyn DoneFn),
+    Shared(Weak<dyn DoneFn>),
+}
 
 impl WeakCallback {
     /// The callback, if it is still there.
     #[must_use]
     pub fn upgrade(&self) -> Option<Callback> {
-        self.0.upgrade().map(Callback)
+        Some(Callback(match &self.0 {
+            WeakFunction::Plain(function) => Function::Plain(*function),
+            WeakFunction::Shared(function) => Function::Shared(function.upgrade()?),
+        }))
     }
 }
 
@@ -152,11 +195,17 @@ impl From<&Callback> for Callback {
 
 impl PartialEq for Callback {
     fn eq(&self, other: &Callback) -> bool {
-        match (self.0.identity(), other.0.identity()) {
-            (Some(a), Some(b)) => a == b,
+        match (&self.0, &other.0) {
             // The address alone: two vtables may stand for one type.
-            (None, None) => core::ptr::addr_eq(Rc::as_ptr(&self.0), Rc::as_ptr(&other.0)),
-            _ => false,
+            (Function::Shared(own), Function::Shared(other))
+                if core::ptr::addr_eq(Rc::as_ptr(own), Rc::as_ptr(other)) =>
+            {
+                true
+            }
+            (own, other) => {
+                let own = own.get().identity();
+                own.is_some() && own == other.get().identity()
+            }
         }
     }
 }
