@@ -9,10 +9,11 @@ use core::panic::Location;
 
 use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, WeakFuture};
-use super::node::{self, Node, State, Waiting};
+use super::node::{self, Node, State};
 use super::task::task_name;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::waitings::Waiting;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};

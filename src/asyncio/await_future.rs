@@ -4,12 +4,14 @@ use alloc::rc::Rc;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
+use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::node::{Core, Node, Typed, Waiting, add, remove_task, remove_waker, same};
+use super::node::{Core, Node, Typed, remove_task, remove_waker, same};
 use super::step::Step;
 use super::task_core::WaitPlace;
 use super::tasks::Tasks;
+use super::waitings::Waiting;
 use crate::error::{Error, Result};
 
 /// Waits for a future or a task, and returns its result.
@@ -61,14 +63,14 @@ impl Place {
         }
         *self = match task {
             Some(task) if direct => {
-                add(&node, Waiting::Task(task.clone()));
+                node.core().wait(Waiting::Task(task.clone()));
                 match task.task().map(|own| own.add_wait(node)) {
                     Some(place) => Place::Task(task, place),
                     None => Place::Nowhere,
                 }
             }
             task => {
-                add(&node, Waiting::Waker(waker.clone()));
+                node.core().wait(Waiting::Waker(waker.clone()));
                 let task = task.and_then(|task| {
                     let place = task.task()?.add_wait(node);
                     Some((task, place))
@@ -116,8 +118,8 @@ fn mistaken_wait(task: &Rc<dyn Node>, node: &Rc<dyn Node>, tasks: &Tasks) -> Opt
     if same(task, node) {
         return Some(Error::runtime("Task cannot await on itself"));
     }
-    let home = node.core().home();
-    (!home.on().ptr_eq(tasks.on()))
+    let home = &**node.core().home();
+    (!ptr::eq(home, tasks) && !home.on().ptr_eq(tasks.on()))
         .then(|| Error::runtime("Task got a future attached to a different loop"))
 }
 

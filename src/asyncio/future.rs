@@ -13,10 +13,11 @@ use core::panic::Location;
 use super::await_future::Await;
 use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
-use super::node::{self, Core, Node, State, Typed, Waiting};
+use super::node::{self, Core, Node, State, Typed};
 use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::waitings::Waiting;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef, Mark};
@@ -385,7 +386,7 @@ macro_rules! impl_handle {
             }
 
             fn add_callback(&self, callback: Callback) {
-                self.add_done_callback(callback);
+                node::add(&self.node(), Waiting::Callback(callback));
             }
 
             fn remove_done_callback(&self, callback: &Callback) -> usize {

@@ -6,13 +6,11 @@
 //! and each job runs the first of them. Nobody outside sees the list of a node that is done.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::{Cell, OnceCell, Ref, RefCell};
-use core::mem;
 use core::panic::Location;
 use core::task::Waker;
 
@@ -22,6 +20,7 @@ use super::look_into::look_into;
 use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
+use super::waitings::{Waiting, Waitings, Watch};
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, Job, LoopRef, run_callback};
@@ -44,104 +43,6 @@ enum Told {
     TheFirst,
     /// Nobody any more.
     Nobody,
-}
-
-/// Who waits for a node's end.
-pub(crate) enum Waiting {
-    /// A task, whose step is scheduled in this callback's place.
-    Task(Rc<dyn Node>),
-    /// A foreign future around ours.
-    Waker(Waker),
-    /// Somebody's callback.
-    Callback(Callback),
-    /// Somebody who is told at once, and is on nobody's way. Boxed, because few nodes have one and
-    /// all have room for it.
-    Watcher(Box<Watch>),
-}
-
-/// A watcher and the token by which it knows the node.
-pub(crate) struct Watch {
-    watcher: Rc<dyn Watcher>,
-    token: u64,
-}
-
-impl Waiting {
-    fn is_callback(&self, callback: &Callback) -> bool {
-        matches!(self, Waiting::Callback(own) if own == callback)
-    }
-}
-
-/// Most nodes have one callback, and need no allocation for it.
-#[derive(Default)]
-enum Waitings {
-    #[default]
-    None,
-    One(Waiting),
-    #[expect(clippy::box_collection, reason = "a node with one callback is to stay small")]
-    Many(Box<VecDeque<Waiting>>),
-}
-
-impl Waitings {
-    fn push(&mut self, new: Waiting) {
-        match self {
-            Waitings::None => *self = Waitings::One(new),
-            Waitings::One(_) => {
-                if let Waitings::One(first) = mem::take(self) {
-                    let mut all = VecDeque::with_capacity(4);
-                    all.extend([first, new]);
-                    *self = Waitings::Many(Box::new(all));
-                }
-            }
-            Waitings::Many(all) => all.push_back(new),
-        }
-    }
-
-    fn pop(&mut self) -> Option<Waiting> {
-        if let Waitings::Many(all) = self {
-            let first = all.pop_front();
-            if all.is_empty() {
-                *self = Waitings::None;
-            }
-            return first;
-        }
-        match mem::take(self) {
-            Waitings::One(waiting) => Some(waiting),
-            _ => None,
-        }
-    }
-
-    fn len(&self) -> usize {
-        match self {
-            Waitings::None => 0,
-            Waitings::One(_) => 1,
-            Waitings::Many(all) => all.len(),
-        }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Waiting> {
-        let (one, many) = match self {
-            Waitings::None => (None, None),
-            Waitings::One(waiting) => (Some(waiting), None),
-            Waitings::Many(all) => (None, Some(all.iter())),
-        };
-        one.into_iter().chain(many.into_iter().flatten())
-    }
-
-    /// Takes out the first of which `is_it` holds, to be dropped elsewhere.
-    fn remove_first(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
-        match self {
-            Waitings::One(waiting) if is_it(waiting) => self.pop(),
-            Waitings::Many(all) => {
-                let at = all.iter().position(is_it)?;
-                let removed = all.remove(at);
-                if all.is_empty() {
-                    *self = Waitings::None;
-                }
-                removed
-            }
-            _ => None,
-        }
-    }
 }
 
 /// The part of a node that doesn't depend on its value.
@@ -201,6 +102,17 @@ impl Core {
     /// Looks at those who wait, or changes them. `body` runs no code but the crate's own.
     fn with_waitings<R>(&self, body: impl FnOnce(&mut Waitings) -> R) -> R {
         look_into(&self.waitings, body)
+    }
+
+    /// Adds who waits for the end of a node that is pending.
+    #[inline]
+    pub(super) fn wait(&self, waiting: Waiting) {
+        self.with_waitings(|waitings| {
+            if self.watched.get() {
+                tell_watchers(waitings);
+            }
+            waitings.push(waiting);
+        });
     }
 
     pub(crate) fn name(&self) -> Option<String> {
@@ -379,6 +291,10 @@ pub(crate) fn end<N: Node + 'static>(node: &Rc<N>, state: State) {
     match core.waitings.take() {
         Waitings::None => {}
         Waitings::One(Waiting::Task(task)) => task.schedule_step(),
+        waiting @ Waitings::One(Waiting::Callback(_)) => {
+            core.waitings.set(waiting);
+            core.home.on().schedule(node.clone());
+        }
         waitings => end_for(node.clone(), waitings),
     }
 }
@@ -426,12 +342,7 @@ pub(crate) fn add(node: &Rc<dyn Node>, waiting: Waiting) {
         }
         return;
     }
-    core.with_waitings(|waitings| {
-        if core.watched.get() {
-            tell_watchers(waitings);
-        }
-        waitings.push(waiting);
-    });
+    core.wait(waiting);
 }
 
 /// Somebody comes to wait.

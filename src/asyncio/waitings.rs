@@ -1,0 +1,217 @@
+//! [`Waitings`]: those who wait for a node's end, in the order of their coming.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use core::mem;
+use core::task::Waker;
+
+use super::callback::Callback;
+use super::node::Node;
+use super::watcher::Watcher;
+
+/// Who waits for a node's end.
+pub(crate) enum Waiting {
+    /// A task, whose step is scheduled in this callback's place.
+    Task(Rc<dyn Node>),
+    /// A foreign future around ours.
+    Waker(Waker),
+    /// Somebody's callback.
+    Callback(Callback),
+    /// Somebody who is told at once, and is on nobody's way. Boxed, because few nodes have one and
+    /// all have room for it.
+    Watcher(Box<Watch>),
+}
+
+/// A watcher and the token by which it knows the node.
+pub(crate) struct Watch {
+    pub(super) watcher: Rc<dyn Watcher>,
+    pub(super) token: u64,
+}
+
+impl Waiting {
+    pub(super) fn is_callback(&self, callback: &Callback) -> bool {
+        matches!(self, Waiting::Callback(own) if own == callback)
+    }
+}
+
+/// Most nodes have one who waits, and need no allocation for it; and most others have a few, and
+/// need but one.
+#[derive(Default)]
+pub(super) enum Waitings {
+    #[default]
+    None,
+    One(Waiting),
+    Many(Box<Many>),
+}
+
+/// How many stand in one block.
+const FEW: usize = 4;
+
+/// **Few Invariant**: the first are in `few`, from `start` on and around its end; `more` holds
+/// what has no room there.
+#[derive(Default)]
+pub(super) struct Many {
+    few: [Option<Waiting>; FEW],
+    start: usize,
+    len: usize,
+    more: VecDeque<Waiting>,
+}
+
+impl Many {
+    fn push(&mut self, new: Waiting) {
+        if self.len == FEW {
+            return self.more.push_back(new);
+        }
+        self.few[(self.start + self.len) % FEW] = Some(new);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<Waiting> {
+        let first = self.few[self.start].take()?;
+        self.start = (self.start + 1) % FEW;
+        self.len -= 1;
+        self.fill();
+        Some(first)
+    }
+
+    /// Brings up who has room now.
+    fn fill(&mut self) {
+        if let Some(next) = self.more.pop_front() {
+            self.push(next);
+        }
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Waiting> {
+        if at >= FEW {
+            return self.more.remove(at - FEW);
+        }
+        let removed = self.few[(self.start + at) % FEW].take()?;
+        for at in at + 1..self.len {
+            let behind = self.few[(self.start + at) % FEW].take();
+            self.few[(self.start + at - 1) % FEW] = behind;
+        }
+        self.len -= 1;
+        self.fill();
+        Some(removed)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        let few = (0..self.len).filter_map(|at| self.few[(self.start + at) % FEW].as_ref());
+        few.chain(&self.more)
+    }
+}
+
+impl Waitings {
+    #[inline]
+    pub(super) fn push(&mut self, new: Waiting) {
+        match self {
+            Waitings::None => *self = Waitings::One(new),
+            Waitings::One(_) => self.push_second(new),
+            Waitings::Many(all) => all.push(new),
+        }
+    }
+
+    fn push_second(&mut self, new: Waiting) {
+        if let Waitings::One(first) = mem::take(self) {
+            let few = [Some(first), Some(new), None, None];
+            let many = Many { few, start: 0, len: 2, more: VecDeque::new() };
+            *self = Waitings::Many(Box::new(many));
+        }
+    }
+
+    /// Takes out the first. The block of many stays until nobody is left in it.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        if let Waitings::Many(all) = self {
+            let first = all.pop();
+            if all.len == 0 {
+                *self = Waitings::None;
+            }
+            return first;
+        }
+        match mem::take(self) {
+            Waitings::One(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Waitings::None => 0,
+            Waitings::One(_) => 1,
+            Waitings::Many(all) => all.len + all.more.len(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
+        let (one, many) = match self {
+            Waitings::None => (None, None),
+            Waitings::One(waiting) => (Some(waiting), None),
+            Waitings::Many(all) => (None, Some(all.iter())),
+        };
+        one.into_iter().chain(many.into_iter().flatten())
+    }
+
+    /// Takes out the first of which `is_it` holds, to be dropped elsewhere.
+    pub(super) fn remove_first(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
+        match self {
+            Waitings::One(waiting) if is_it(waiting) => self.pop(),
+            Waitings::Many(all) => {
+                let at = all.iter().position(is_it)?;
+                let removed = all.remove(at);
+                if all.len == 0 {
+                    *self = Waitings::None;
+                }
+                removed
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    fn waiting(number: usize) -> Waiting {
+        Waiting::Callback(Callback::new(move |_: &dyn super::super::AnyFuture| {
+            assert_ne!(number, usize::MAX, "it holds its number");
+        }))
+    }
+
+    fn callback(waiting: &Waiting) -> Callback {
+        match waiting {
+            Waiting::Callback(callback) => callback.clone(),
+            _ => unreachable!("the test has callbacks only"),
+        }
+    }
+
+    #[test]
+    fn they_are_a_line_from_which_any_may_leave() {
+        let mut random = fastrand::Rng::with_seed(3);
+        let mut waitings = Waitings::default();
+        let mut model: Vec<Callback> = Vec::new();
+        for step in 0..20_000 {
+            match random.u8(..4) {
+                0 | 1 if model.len() < 12 => {
+                    let new = waiting(step);
+                    model.push(callback(&new));
+                    waitings.push(new);
+                }
+                2 if !model.is_empty() => {
+                    let gone = model.remove(random.usize(..model.len()));
+                    let removed = waitings.remove_first(|own| own.is_callback(&gone));
+                    assert!(removed.is_some_and(|own| own.is_callback(&gone)));
+                }
+                _ => {
+                    let first = (!model.is_empty()).then(|| model.remove(0));
+                    assert_eq!(waitings.pop().as_ref().map(callback), first);
+                }
+            }
+            assert_eq!(waitings.len(), model.len());
+            assert_eq!(waitings.iter().map(callback).collect::<Vec<_>>(), model);
+        }
+    }
+}
