@@ -138,11 +138,11 @@ impl Condition {
             return Err(Error::runtime("cannot wait on un-acquired lock"));
         }
         let ConditionState { lock, waiters, bound } = &*self.0;
-        let on = bound.running("Condition")?;
+        let home = bound.running("Condition")?;
         let holding = lock.holding();
         lock.release()?;
         let mut heir = Heir(Some(waiters));
-        let mut outcome = waiters.wait(&on, Purpose::Condition, |_woken| ()).await;
+        let mut outcome = waiters.wait(home, Purpose::Condition, |_woken| ()).await;
         loop {
             match lock.resume(holding).await {
                 Ok(()) => break,

@@ -78,8 +78,8 @@ impl Event {
         if self.is_set() {
             return Ok(());
         }
-        let on = self.0.bound.running("Event")?;
-        self.0.waiters.wait(&on, Purpose::Event, |_woken| ()).await
+        let home = self.0.bound.running("Event")?;
+        self.0.waiters.wait(home, Purpose::Event, |_woken| ()).await
     }
 }
 

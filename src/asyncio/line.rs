@@ -35,9 +35,22 @@ impl<T> Line<T> {
 
     /// Takes out what stands at `place`, to be dropped where nothing is borrowed.
     pub(super) fn remove(&mut self, place: Place) -> Option<T> {
-        let at = self.entries.binary_search_by_key(&place, |entry| entry.0).ok()?;
-        let thing = self.entries[at].1.take()?;
-        self.gaps += 1;
+        let thing = if self.entries.front()?.0 == place {
+            let first = self.entries.pop_front();
+            first.and_then(|(_, thing)| thing)
+        } else {
+            let at = self.entries.binary_search_by_key(&place, |entry| entry.0).ok()?;
+            let thing = self.entries[at].1.take();
+            self.gaps += usize::from(thing.is_some());
+            thing
+        };
+        if self.gaps > 0 {
+            self.close_gaps();
+        }
+        thing
+    }
+
+    fn close_gaps(&mut self) {
         while let Some((_, None)) = self.entries.front() {
             self.entries.pop_front();
             self.gaps -= 1;
@@ -46,7 +59,6 @@ impl<T> Line<T> {
             self.entries.retain(|entry| entry.1.is_some());
             self.gaps = 0;
         }
-        Some(thing)
     }
 
     /// The place of what comes next.

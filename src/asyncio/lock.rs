@@ -168,14 +168,14 @@ impl Lock {
         if self.is_free() {
             return Ok(());
         }
-        let on = self.0.bound.running("Lock")?;
+        let home = self.0.bound.running("Lock")?;
         // A lock that is held will be released, which wakes whoever is first then.
         let gone = |_woken| {
             if !self.locked() {
                 self.0.waiters.wake_head();
             }
         };
-        self.0.waiters.wait(&on, Purpose::Lock, gone).await
+        self.0.waiters.wait(home, Purpose::Lock, gone).await
     }
 
     /// By whom it is held now: what [`resume`](Lock::resume) takes.

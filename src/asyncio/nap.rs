@@ -1,4 +1,5 @@
-//! [`Nap`]: what a sleeping task waits on, and what its timer runs, in one block.
+//! [`Nap`]: what a task waits on that nobody else has, in one block: asleep, until its timer runs
+//! it, or in line, until it is woken.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -14,24 +15,40 @@ use super::tasks::Tasks;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef, Mark};
 
-/// A future of nothing that its timer ends. Nobody but one sleep has it, so it has no callbacks.
+/// A future of nothing. Nobody but who waits on it has it, so it has no callbacks.
 pub(super) struct Nap {
     core: Core,
     value: RefCell<()>,
 }
 
 impl Nap {
-    pub(super) fn new(home: Rc<Tasks>) -> Rc<Nap> {
-        Rc::new(Nap { core: Core::made_for(home, Purpose::Sleep), value: RefCell::new(()) })
+    pub(super) fn new(home: Rc<Tasks>, purpose: Purpose) -> Rc<Nap> {
+        Rc::new(Nap { core: Core::made_for(home, purpose), value: RefCell::new(()) })
+    }
+
+    /// Whether it has ended, or was cancelled.
+    pub(super) fn is_over(&self) -> bool {
+        self.core.done()
+    }
+
+    pub(super) fn was_cancelled(&self) -> bool {
+        self.core.state() == State::Cancelled
+    }
+
+    /// Ends it, unless it is over. Says whether it did.
+    pub(super) fn end(self: &Rc<Self>) -> bool {
+        let ends = !self.is_over();
+        if ends {
+            node::end(self, State::Finished);
+        }
+        ends
     }
 }
 
 /// The timer is due. A nap that was cancelled in the same turn stays so.
 impl Job for Nap {
     fn run(self: Rc<Self>, _on: &LoopRef) {
-        if !self.core.done() {
-            node::end(&self, State::Finished);
-        }
+        self.end();
     }
 
     fn mark(&self) -> Mark {

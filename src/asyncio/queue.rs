@@ -184,13 +184,13 @@ impl<T: 'static> Queue<T> {
         let state = &*self.0;
         while self.full() {
             self.check_open()?;
-            let on = state.bound.running(state.what)?;
+            let home = state.bound.running(state.what)?;
             let gone = |woken| {
                 if woken && !self.full() {
                     state.putters.wake_next();
                 }
             };
-            state.putters.wait(&on, Purpose::QueuePut, gone).await?;
+            state.putters.wait(home, Purpose::QueuePut, gone).await?;
         }
         self.put_nowait(item)
     }
@@ -229,17 +229,20 @@ impl<T: 'static> Queue<T> {
     /// line is woken.
     pub async fn get(&self) -> Result<T> {
         let state = &*self.0;
-        while self.empty() {
+        loop {
+            if let Some(item) = self.take() {
+                state.putters.wake_next();
+                return Ok(item);
+            }
             self.check_open()?;
-            let on = state.bound.running(state.what)?;
+            let home = state.bound.running(state.what)?;
             let gone = |woken| {
                 if woken && !self.empty() {
                     state.getters.wake_next();
                 }
             };
-            state.getters.wait(&on, Purpose::QueueGet, gone).await?;
+            state.getters.wait(home, Purpose::QueueGet, gone).await?;
         }
-        self.get_nowait()
     }
 
     /// Takes the next item out if there is one.

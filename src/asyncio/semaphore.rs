@@ -120,14 +120,14 @@ impl Semaphore {
             return Ok(());
         }
         let state = &*self.0;
-        let on = state.bound.running("Semaphore")?;
+        let home = state.bound.running("Semaphore")?;
         let gone = |woken| {
             if woken {
                 state.add_permit();
             }
             state.give_all();
         };
-        state.waiters.wait(&on, Purpose::Semaphore, gone).await?;
+        state.waiters.wait(home, Purpose::Semaphore, gone).await?;
         // Permits that came while others stood in line are still there.
         state.give_all();
         Ok(())

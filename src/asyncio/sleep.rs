@@ -8,6 +8,7 @@ use core::time::Duration;
 
 use super::await_future::Await;
 use super::nap::Nap;
+use super::purpose::Purpose;
 use super::step::Step;
 use super::tasks::Tasks;
 use crate::error::Result;
@@ -56,7 +57,7 @@ enum Stage {
 impl Stage {
     fn fall_asleep(delay: Duration) -> Result<Stage> {
         let on = running_loop()?;
-        let nap = Nap::new(Tasks::of(&on));
+        let nap = Nap::new(Tasks::of(&on), Purpose::Sleep);
         let key = on.add_timer(delay, nap.clone())?;
         Ok(Stage::Asleep { over: Await::new(nap), _alarm: Alarm { on, key } })
     }

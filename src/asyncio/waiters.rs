@@ -1,26 +1,29 @@
-//! [`Waiters`]: those who wait in line at a lock, an event or a queue, each on a future of
+//! [`Waiters`]: those who wait in line at a lock, an event or a queue, each taking a nap of
 //! their own; and [`Bound`], the loop on which they do.
 //!
 //! **Line Invariant**: a waiter stands in the line from its first poll until it has seen that
-//! it was woken, or has gone. A done future in the line is one whose waiter was woken or
+//! it was woken, or has gone. A nap in the line that is over is one whose waiter was woken or
 //! cancelled, and hasn't run since. Who was woken and goes all the same must say so, for the
 //! wake is owed to somebody else.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
 
-use super::future::LoopFuture;
+use super::await_future::Await;
 use super::line::{Line, Place};
+use super::nap::Nap;
 use super::purpose::Purpose;
+use super::tasks::Tasks;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::running_loop;
 
 /// Those who wait, first come, first served.
 #[derive(Default)]
 pub(super) struct Waiters {
-    line: RefCell<Line<LoopFuture<()>>>,
+    line: RefCell<Line<Rc<Nap>>>,
     /// All before this place are done. What is done stays so, and isn't looked at again.
     done_before: Cell<Place>,
     /// All before this place are cancelled.
@@ -34,23 +37,20 @@ impl Waiters {
     /// whether it was woken already.
     pub(super) async fn wait(
         &self,
-        on: &LoopRef,
+        home: &Rc<Tasks>,
         purpose: Purpose,
         gone: impl FnOnce(bool),
     ) -> Result<()> {
-        let mut waiter = Waiter::join(self, on, purpose, gone);
-        (&waiter.future).await?;
+        let mut waiter = Waiter::join(self, home, purpose, gone);
+        Await::new(waiter.nap.clone()).await?;
         waiter.gone = None;
         Ok(())
     }
 
     /// Wakes the first who was neither woken nor cancelled. Says whether there was one.
     pub(super) fn wake_next(&self) -> bool {
-        let Some(next) = self.first_after(&self.done_before, |future| !future.done()) else {
-            return false;
-        };
-        wake(&next);
-        true
+        let next = self.first_after(&self.done_before, |nap| !nap.is_over());
+        next.is_some_and(|next| next.end())
     }
 
     /// Wakes who is first in line, if that one sleeps still: not the second in its place.
@@ -60,7 +60,7 @@ impl Waiters {
         }
         let head = self.line.borrow().iter().next().cloned();
         if let Some(head) = head {
-            wake(&head);
+            head.end();
         }
     }
 
@@ -71,7 +71,7 @@ impl Waiters {
 
     /// Whether anybody in line was not cancelled. Who was woken counts: it has yet to run.
     pub(super) fn any_alive(&self) -> bool {
-        self.first_after(&self.cancelled_before, |future| !future.cancelled()).is_some()
+        self.first_after(&self.cancelled_before, |nap| !nap.was_cancelled()).is_some()
     }
 
     /// How many are in line.
@@ -80,26 +80,14 @@ impl Waiters {
     }
 
     /// The first in line that `is_it` says, none of which stands before `from`; which moves on.
-    fn first_after(
-        &self,
-        from: &Cell<Place>,
-        is_it: impl Fn(&LoopFuture<()>) -> bool,
-    ) -> Option<LoopFuture<()>> {
+    fn first_after(&self, from: &Cell<Place>, is_it: impl Fn(&Nap) -> bool) -> Option<Rc<Nap>> {
         let line = self.line.borrow();
-        if line.is_empty() {
+        if from.get() == line.next_place() {
             return None;
         }
-        let found = line.iter_from(from.get()).find(|(_, future)| is_it(future));
+        let found = line.iter_from(from.get()).find(|(_, nap)| is_it(nap));
         from.set(found.map_or(line.next_place(), |(place, _)| place));
-        found.map(|(_, future)| future.clone())
-    }
-}
-
-/// A future that is done was woken before, or cancelled.
-fn wake(future: &LoopFuture<()>) {
-    if !future.done() {
-        // It was pending a moment ago, and nobody else can come between.
-        let _ = future.set_result(());
+        found.map(|(_, nap)| nap.clone())
     }
 }
 
@@ -107,16 +95,16 @@ fn wake(future: &LoopFuture<()>) {
 struct Waiter<'a, F: FnOnce(bool)> {
     line: &'a Waiters,
     place: Place,
-    future: LoopFuture<()>,
+    nap: Rc<Nap>,
     /// Who to tell; none once it was served.
     gone: Option<F>,
 }
 
 impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
-    fn join(line: &'a Waiters, on: &LoopRef, purpose: Purpose, gone: F) -> Waiter<'a, F> {
-        let future = LoopFuture::made_for(on, purpose);
-        let place = line.line.borrow_mut().push(future.clone());
-        Waiter { line, place, future, gone: Some(gone) }
+    fn join(line: &'a Waiters, home: &Rc<Tasks>, purpose: Purpose, gone: F) -> Waiter<'a, F> {
+        let nap = Nap::new(home.clone(), purpose);
+        let place = line.line.borrow_mut().push(nap.clone());
+        Waiter { line, place, nap, gone: Some(gone) }
     }
 }
 
@@ -125,21 +113,31 @@ impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
         let removed = self.line.line.borrow_mut().remove(self.place);
         drop(removed);
         if let Some(gone) = self.gone.take() {
-            gone(self.future.done() && !self.future.cancelled());
+            gone(self.nap.is_over() && !self.nap.was_cancelled());
         }
     }
 }
 
 /// The loop that somebody first waited on. Until then any will do.
 #[derive(Default)]
-pub(super) struct Bound(OnceCell<LoopRef>);
+pub(super) struct Bound(OnceCell<Rc<Tasks>>);
 
 impl Bound {
     /// The loop that runs on this thread, which must always be the same.
-    pub(super) fn running(&self, what: &str) -> Result<LoopRef> {
+    #[inline]
+    pub(super) fn running(&self, what: &str) -> Result<&Rc<Tasks>> {
+        match self.0.get() {
+            // One loop runs at a time, and it is this one whose step it is.
+            Some(home) if home.in_step() => Ok(home),
+            _ => self.bind(what),
+        }
+    }
+
+    fn bind(&self, what: &str) -> Result<&Rc<Tasks>> {
         let running = running_loop()?;
-        if self.0.get_or_init(|| running.clone()).ptr_eq(&running) {
-            return Ok(running);
+        let home = self.0.get_or_init(|| Tasks::of(&running));
+        if home.on().ptr_eq(&running) {
+            return Ok(home);
         }
         Err(Error::runtime(format!("{what} is bound to a different event loop")))
     }
