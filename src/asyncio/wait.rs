@@ -235,10 +235,17 @@ impl<F: AnyFuture> fmt::Debug for AsCompleted<F> {
     }
 }
 
-/// Each of `futures` once, in their order.
+/// Each of `futures` once, in their order. Mostly they are that already, and often one was made
+/// behind the other, so that it takes but a look.
 fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<F> {
-    let mut seen = BTreeSet::new();
-    futures.into_iter().filter(|future| seen.insert(future.id())).collect()
+    let mut futures: Vec<F> = futures.into_iter().collect();
+    let mut ids: Vec<_> = futures.iter().map(AnyFuture::id).collect();
+    ids.sort_unstable();
+    if ids.windows(2).any(|pair| pair[0] == pair[1]) {
+        let mut seen = BTreeSet::new();
+        futures.retain(|future| seen.insert(future.id()));
+    }
+    futures
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.
