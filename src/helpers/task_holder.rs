@@ -2,17 +2,16 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
-use super::held_tasks::{HeldTasks, Number};
+use super::held_tasks::{HeldTasks, Key};
 use super::holder_wait::HolderWait;
-use super::resettable_future::ResettableFuture;
-use super::waiting::{unique, wait_for_all_futures};
-use crate::{AnyFuture, Callback, Error, Result, Task, Watcher};
+use super::waiting::{unique, wait_for_all_futures, wait_for_what_is_done};
+use crate::{AnyFuture, Callback, Error, Event, Result, Task, Watcher};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -43,30 +42,65 @@ pub struct TaskHolder(Rc<Inner>);
 struct Inner {
     ts: RefCell<HeldTasks>,
     final_future: ChildOfFuture<()>,
+    /// The `finish` that was the last to put its callback on that.
+    last_to_follow: Cell<u64>,
+    finishes: Cell<u64>,
     cleaner: RefCell<Option<Task<()>>>,
-    /// Done when a task has ended since the cleaner looked.
-    cleaner_waiter: ResettableFuture<()>,
-    /// What makes it so: on every task.
+    to_clean: Rc<ToClean>,
+    /// What says that there is something to clean: on every task.
     call_cleaner: Callback,
     /// The `finish`es that wait for a task to end.
     waits: RefCell<Vec<Rc<HolderWait>>>,
 }
 
+/// What the cleaner waits for.
+#[derive(Default)]
+struct ToClean {
+    /// Set when a task has ended since the cleaner looked.
+    called: Event,
+    /// The wait for that was cancelled, and so is each that comes before the next call. In the
+    /// original it is one future, that stays cancelled until it is made anew.
+    cancelled: Cell<bool>,
+}
+
+impl ToClean {
+    fn call(&self) {
+        self.cancelled.set(false);
+        self.called.set();
+    }
+
+    async fn wait(&self) -> Result<()> {
+        if self.cancelled.get() {
+            return Err(Error::cancelled());
+        }
+        let outcome = self.called.wait().await;
+        if outcome.is_ok() {
+            self.called.clear();
+        } else if !self.called.is_set() {
+            self.cancelled.set(true);
+        }
+        outcome
+    }
+}
+
 /// A holder hears of its tasks' ends as they come, and asks none of them.
 impl Watcher for Inner {
-    fn ended(&self, number: u64) {
+    fn ended(&self, token: u64) {
         let mut ts = self.ts.borrow_mut();
-        ts.note_end(number);
-        if let Some(task) = ts.get(number) {
-            for wait in &*self.waits.borrow() {
-                wait.note_end(task.id());
-            }
+        let Some(key) = ts.key(token) else { return };
+        ts.note_end(key);
+        if !ts.is_again(key) {
+            self.waits.borrow().iter().for_each(|wait| wait.note_end(key));
         }
     }
 
-    fn joined(&self, number: u64) {
-        for wait in &*self.waits.borrow() {
-            wait.note_joined(number);
+    fn joined(&self, token: u64) {
+        let waits = self.waits.borrow();
+        if waits.is_empty() {
+            return;
+        }
+        if let Some(key) = self.ts.borrow().key(token) {
+            waits.iter().for_each(|wait| wait.note_joined(key));
         }
     }
 }
@@ -80,17 +114,16 @@ impl TaskHolder {
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn new(final_future: &dyn AnyFuture) -> Result<TaskHolder> {
         let final_future = ChildOfFuture::new(final_future)?;
-        let cleaner_waiter = ResettableFuture::new()?;
-        let called = cleaner_waiter.clone();
-        let call_cleaner = Callback::new(move |_: &dyn AnyFuture| {
-            called.reset(false);
-            called.set_result(())
-        });
+        let to_clean = Rc::new(ToClean::default());
+        let called = to_clean.clone();
+        let call_cleaner = Callback::new(move |_: &dyn AnyFuture| called.call());
         Ok(TaskHolder(Rc::new(Inner {
             ts: RefCell::default(),
             final_future,
+            last_to_follow: Cell::new(0),
+            finishes: Cell::new(0),
             cleaner: RefCell::new(None),
-            cleaner_waiter,
+            to_clean,
             call_cleaner,
             waits: RefCell::default(),
         })))
@@ -141,18 +174,20 @@ impl TaskHolder {
     /// As [`add`](TaskHolder::add).
     pub fn add_task(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
+        let done = task.done();
+        let again = done || task.has_callback(&self.0.call_cleaner);
         task.add_callback(self.0.call_cleaner.clone());
-        let number = self.0.ts.borrow().next();
+        let key = self.0.ts.borrow().next_key();
         let watcher: Rc<dyn Watcher> = self.0.clone();
-        let tells = task.watch(&watcher, number);
-        self.0.ts.borrow_mut().add(task.to_any(), tells);
-        if tells && task.done() {
-            self.0.ts.borrow_mut().note_end(number);
-        }
+        let tells = task.watch(&watcher, key.token());
+        let task = task.to_any();
+        let mut ts = self.0.ts.borrow_mut();
+        ts.add(task, tells, again || !tells);
         if tells {
-            for wait in &*self.0.waits.borrow() {
-                wait.note_added(number);
+            if done {
+                ts.note_end(key);
             }
+            self.0.waits.borrow().iter().for_each(|wait| wait.note_added(key));
         }
         Ok(())
     }
@@ -175,18 +210,19 @@ impl TaskHolder {
     }
 
     /// Those of the tasks that have to be asked and are done.
-    fn asked_done(&self) -> Vec<Number> {
-        let to_ask = self.0.ts.borrow().to_ask();
-        to_ask.into_iter().filter(|(_, task)| task.done()).map(|(number, _)| number).collect()
+    fn asked_done(&self) -> Vec<Key> {
+        let ts = self.0.ts.borrow();
+        if ts.nobody_to_ask() {
+            return Vec::new();
+        }
+        let to_ask = ts.to_ask();
+        drop(ts);
+        to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
     fn drop_done(&self) {
         let asked_done = self.asked_done();
-        let removed = {
-            let mut ts = self.0.ts.borrow_mut();
-            let done = ts.done(&asked_done);
-            ts.remove(done)
-        };
+        let removed = self.0.ts.borrow_mut().remove_done(&asked_done);
         drop(removed);
     }
 
@@ -200,6 +236,10 @@ impl TaskHolder {
     /// Whether it holds `task`. A task that is done is let go a little later.
     #[must_use]
     pub fn contains(&self, task: &dyn AnyFuture) -> bool {
+        if !task.done() && task.has_callback(&self.0.call_cleaner) {
+            // What is pending stays, once it was added.
+            return true;
+        }
         self.0.ts.borrow().contains(task.id())
     }
 
@@ -248,9 +288,7 @@ impl TaskHolder {
                 wait_for_all_futures(waited).await?;
             } else {
                 let to_ask = self.0.ts.borrow().to_ask();
-                let to_ask = to_ask.into_iter().map(|(_, task)| task);
-                let others = core::iter::once(final_future.to_any()).chain(to_ask);
-                waiting.next(unique(others)).await?;
+                waiting.next(unique(to_ask.into_iter().map(|(_, task)| task))).await?;
             }
             self.drop_done();
         }
@@ -275,9 +313,18 @@ impl TaskHolder {
         let (name, gone) = {
             let mut ts = self.0.ts.borrow_mut();
             let done = ts.done(&asked_done);
-            ts.begin_clean(done)
+            let gone = match done.is_empty() {
+                true => Gone::Nobody,
+                false if ts.all_tell(&done) => Gone::ForGood,
+                false => Gone::Asked(done.iter().filter_map(|key| ts.get(*key).cloned()).collect()),
+            };
+            (ts.begin_clean(done), gone)
         };
-        let waited = wait_for_all_futures(gone).await;
+        let waited = match gone {
+            Gone::Nobody => Ok(()),
+            Gone::ForGood => wait_for_what_is_done().await,
+            Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
+        };
         let removed = self.0.ts.borrow_mut().end_clean(name, waited.is_ok());
         drop(removed);
         waited
@@ -300,30 +347,57 @@ impl TaskHolder {
     }
 }
 
+/// Whose callbacks a clean-up waits for.
+enum Gone {
+    Nobody,
+    /// Tasks and plain futures: whatever happens, they are done.
+    ForGood,
+    /// Some that stand on others may be pending again.
+    Asked(Vec<Rc<dyn AnyFuture>>),
+}
+
 /// While it lives, a `finish` waits.
 struct Waiting<'a> {
     holder: &'a TaskHolder,
     wait: Rc<HolderWait>,
+    /// On the tasks.
     callback: Callback,
+    /// On the final future.
+    follow: Callback,
+    name: u64,
 }
 
 impl Waiting<'_> {
     fn new(holder: &TaskHolder, wait: Rc<HolderWait>) -> Waiting<'_> {
         holder.0.waits.borrow_mut().push(wait.clone());
-        let callback = wait.callback();
-        Waiting { holder, wait, callback }
+        let name = holder.0.finishes.get() + 1;
+        holder.0.finishes.set(name);
+        let ends = wait.clone();
+        let follow = Callback::new(move |_: &dyn AnyFuture| ends.end());
+        Waiting { holder, callback: wait.callback(), wait, follow, name }
     }
 
-    /// Waits until a task, or one of `others`, has called back.
+    /// Waits until a task, the final future, or one of `others`, has called back.
     async fn next(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
-        let task = |number| self.holder.0.ts.borrow().get(number).cloned();
-        self.wait.next(&self.callback, task, others).await
+        self.follow();
+        self.wait.next(&self.callback, &self.holder.0.ts, others).await
+    }
+
+    /// Stands last among the `finish`es that follow the final future, which is pending: each does
+    /// so anew for each of its rounds.
+    fn follow(&self) {
+        let TaskHolder(inner) = self.holder;
+        if inner.last_to_follow.replace(self.name) != self.name {
+            inner.final_future.remove_done_callback(&self.follow);
+            inner.final_future.add_done_callback(&self.follow);
+        }
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.holder.0.waits.borrow_mut().retain(|wait| !Rc::ptr_eq(wait, &self.wait));
+        self.holder.0.final_future.remove_done_callback(&self.follow);
         for task in self.holder.tasks() {
             task.remove_done_callback(&self.callback);
         }
@@ -332,8 +406,7 @@ impl Drop for Waiting<'_> {
 
 async fn clean_for_ever(holder: TaskHolder) -> Result<()> {
     loop {
-        (&holder.0.cleaner_waiter).await?;
-        holder.0.cleaner_waiter.reset(false);
+        holder.0.to_clean.wait().await?;
         holder.clean().await?;
     }
 }

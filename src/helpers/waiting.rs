@@ -123,6 +123,16 @@ async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()
     waiter.await
 }
 
+/// As [`wait_for_all_futures`] for tasks and plain futures that are all done: they call back in the
+/// next turn, and the wait is over in the one after.
+pub(super) async fn wait_for_what_is_done() -> Result<()> {
+    let on = running_loop()?;
+    let waiter: LoopFuture<()> = on.create_future();
+    let called = waiter.clone();
+    on.call_soon(move || if called.done() { Ok(()) } else { called.set_result(()) })?;
+    waiter.await
+}
+
 /// A callback on many futures, taken back when it is not waited for any more.
 pub(super) struct Callbacks {
     futs: Vec<Rc<dyn AnyFuture>>,

@@ -70,6 +70,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "asyncio/gather.rs",
             "asyncio/task_slab.rs",
             "asyncio/generator.rs",
+            "helpers/held_tasks.rs",
         ],
     ),
     ("waker_fn", &["asyncio/waker.rs"]),
