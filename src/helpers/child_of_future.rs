@@ -142,6 +142,11 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         &self.0.fut
     }
 
+    /// Whether its own future is done, which is where callbacks are: see the module's words on that.
+    pub(super) fn own_is_done(&self) -> bool {
+        self.fut().done()
+    }
+
     fn parent(&self) -> &dyn AnyFuture {
         &*self.0.parent
     }

@@ -12,6 +12,7 @@ mod holder_wait;
 mod named_future;
 mod pauser;
 mod queue;
+mod reader;
 mod reporter;
 mod resettable_future;
 mod result_streamer;

@@ -6,8 +6,7 @@ use core::cell::RefCell;
 use core::fmt;
 
 use super::child_of_future::ChildOfFuture;
-use super::resettable_future::ResettableFuture;
-use super::waiting::wait_for_first_future;
+use super::reader::{Reader, Readers};
 use crate::{AnyFuture, Result};
 
 /// A queue without bound that is iterated: `hp.Queue`.
@@ -38,8 +37,7 @@ pub struct Queue<T: 'static>(Rc<Inner<T>>);
 
 struct Inner<T: 'static> {
     collection: RefCell<VecDeque<QueueEntry<T>>>,
-    /// Done when there may be something to look at.
-    waiter: ResettableFuture<()>,
+    readers: Rc<Readers>,
     final_future: ChildOfFuture<()>,
     empty_on_finished: bool,
 }
@@ -73,15 +71,12 @@ impl<T: 'static> Queue<T> {
     }
 
     fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> Result<Queue<T>> {
-        let waiter = ResettableFuture::new()?;
-        let final_future = ChildOfFuture::new(final_future)?;
-        let woken = waiter.clone();
-        final_future.add_done_callback(move |_: &dyn AnyFuture| {
-            woken.reset(false);
-            woken.set_result(())
-        });
+        let final_future: ChildOfFuture<()> = ChildOfFuture::new(final_future)?;
+        let readers = Rc::new(Readers::new(final_future.get_loop()));
+        let called = readers.clone();
+        final_future.add_done_callback(move |_: &dyn AnyFuture| called.call());
         let collection = RefCell::default();
-        Ok(Queue(Rc::new(Inner { collection, waiter, final_future, empty_on_finished })))
+        Ok(Queue(Rc::new(Inner { collection, readers, final_future, empty_on_finished })))
     }
 
     /// Puts `value` at the end.
@@ -105,14 +100,15 @@ impl<T: 'static> Queue<T> {
 
     fn push(&self, entry: QueueEntry<T>) -> Result<()> {
         self.0.collection.borrow_mut().push_back(entry);
-        if self.0.waiter.done() { Ok(()) } else { self.0.waiter.set_result(()) }
+        self.0.readers.call();
+        Ok(())
     }
 
     /// The values, one by one, as they come: `async for value in queue`. An iteration that is
     /// left can be taken up by another.
     #[must_use]
     pub fn iter(&self) -> QueueIter<T> {
-        QueueIter { queue: self.clone(), stage: Stage::Fresh }
+        QueueIter { queue: self.clone(), stage: Stage::Fresh, reader: None }
     }
 
     /// What it holds, each taken out as it is asked for. A reader that was woken for it
@@ -154,6 +150,8 @@ impl<T: 'static> Queue<T> {
 pub struct QueueIter<T: 'static> {
     queue: Queue<T>,
     stage: Stage,
+    /// Who reads, once it has begun.
+    reader: Option<Rc<Reader>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,12 +175,13 @@ impl<T: 'static> QueueIter<T> {
     pub async fn next(&mut self) -> Result<Option<T>> {
         match self.stage {
             Stage::Over => return Ok(None),
-            Stage::Fresh if self.queue.is_empty() => self.queue.0.waiter.reset(false),
+            Stage::Fresh if self.queue.is_empty() => self.queue.0.readers.reset(),
             Stage::Fresh | Stage::Going => {}
         }
         // Until a value is there to be returned: an error, too, ends the iteration.
         self.stage = Stage::Over;
-        let value = self.queue.take().await?;
+        let reader = self.reader.get_or_insert_with(|| self.queue.0.readers.add());
+        let value = self.queue.take(reader).await?;
         if value.is_some() {
             self.stage = Stage::Going;
         }
@@ -198,26 +197,34 @@ const PATIENCE: usize = 1_000;
 
 impl<T: 'static> Queue<T> {
     /// Waits for a value; `None` is the end.
-    async fn take(&self) -> Result<Option<T>> {
-        let Inner { waiter, final_future, empty_on_finished, .. } = &*self.0;
+    async fn take(&self, reader: &Rc<Reader>) -> Result<Option<T>> {
+        let Inner { readers, final_future, empty_on_finished, .. } = &*self.0;
         let mut in_vain = 0;
         loop {
-            wait_for_first_future([final_future as &dyn AnyFuture, waiter]).await?;
+            readers.wait(reader, final_future).await?;
             if final_future.done() && (!empty_on_finished || self.is_empty()) {
                 return Ok(None);
             }
             match self.pop() {
                 Some(QueueEntry::Value(value)) => {
                     if self.is_empty() {
-                        waiter.reset(false);
+                        readers.reset();
                     }
                     return Ok(Some(value));
                 }
                 Some(QueueEntry::Done) => return Ok(None),
-                // Somebody else took it, and left the waiter done.
+                // Somebody else took it, and left the readers called.
                 None if in_vain < PATIENCE => in_vain += 1,
-                None => waiter.reset(false),
+                None => readers.reset(),
             }
+        }
+    }
+}
+
+impl<T: 'static> Drop for QueueIter<T> {
+    fn drop(&mut self) {
+        if let Some(reader) = &self.reader {
+            reader.leave(&self.queue.0.final_future);
         }
     }
 }
