@@ -5,7 +5,6 @@ use core::future::Future;
 use core::time::Duration;
 
 use super::background::async_as_background;
-use super::named_future::create_future;
 use crate::{AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, running_loop};
 
 /// What [`async_with_timeout`] can be told: Photons' keyword arguments.
@@ -67,17 +66,18 @@ pub async fn async_with_timeout<T: Clone + 'static>(
     coroutine: impl Future<Output = Result<T>> + 'static,
     options: TimeoutOptions,
 ) -> Result<T> {
-    let outcome: LoopFuture<T> = create_future()?;
+    let on = running_loop()?;
+    let outcome: LoopFuture<T> = on.create_future();
     let task = async_as_background(coroutine, options.silent)?;
     if let Some(name) = &options.name {
         task.set_name(name);
     }
-    let (passed_on, done) = (outcome.clone(), task.clone());
-    let pass_on = move |_: &dyn AnyFuture| pass_on(&done, &passed_on);
+    let passed_on = outcome.clone();
+    let pass_on = move |done: &dyn AnyFuture| pass_on(done, &passed_on);
     task.add_done_callback(Callback::telling(outcome.id(), pass_on));
-    let (late, too_slow) = (outcome.clone(), task.clone());
-    let on_timeout = move || give_up(&too_slow, &late, options.timeout_error);
-    let _timer = CancelAtEnd(running_loop()?.call_later(options.timeout, on_timeout)?);
+    let late = outcome.clone();
+    let on_timeout = move || give_up(&task, &late, options.timeout_error);
+    let _timer = CancelAtEnd(on.call_later(options.timeout, on_timeout)?);
     outcome.await
 }
 
@@ -89,19 +89,25 @@ impl Drop for CancelAtEnd {
     }
 }
 
-fn pass_on<T: Clone + 'static>(task: &Task<T>, outcome: &LoopFuture<T>) -> Result<()> {
-    if task.cancelled() {
+fn pass_on<T: Clone + 'static>(done: &dyn AnyFuture, outcome: &LoopFuture<T>) -> Result<()> {
+    let Some(task) = done.of::<T>().filter(|task| !task.cancelled()) else {
         outcome.cancel();
         return Ok(());
-    }
+    };
     let result = task.result();
     if outcome.done() {
         return Ok(());
     }
     match result {
         Ok(value) => outcome.set_result(value),
-        Err(error) => outcome.set_exception(error),
+        Err(error) => fail(outcome, error),
     }
+}
+
+/// The error counts as read: who is cancelled in the same turn never asks for it.
+fn fail<T: 'static>(outcome: &LoopFuture<T>, error: Error) -> Result<()> {
+    outcome.set_exception(error)?;
+    outcome.exception().map(drop)
 }
 
 /// The error first: cancelling the task would otherwise be what the caller sees.
@@ -114,7 +120,7 @@ fn give_up<T: 'static>(
         return Ok(());
     }
     if let Some(error) = error.filter(|_| !outcome.done()) {
-        outcome.set_exception(error)?;
+        fail(outcome, error)?;
     }
     task.cancel();
     outcome.cancel();
