@@ -190,7 +190,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let on_end = move |done: &dyn AnyFuture| {
             let result =
                 StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
-            streamer.pass_on(&result, on_done.as_ref())
+            streamer.pass_on(result, on_done.as_ref())
         };
         self.add_any(&task, false, on_end).await?;
         if self.0.final_future.done() {
@@ -237,10 +237,12 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
                 context: context.clone(),
                 successful: true,
             };
+            let Some(on_each) = &on_each else {
+                self.0.queue.append(Entry::Result(result))?;
+                continue;
+            };
             self.0.queue.append(Entry::Result(result.clone()))?;
-            if let Some(on_each) = &on_each {
-                on_each(&result);
-            }
+            on_each(&result);
         }
         Ok(())
     }
@@ -293,7 +295,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let streamer = self.clone();
         let on_end = move |done: &dyn AnyFuture| {
             let result = StreamResult::of_end(done, context.clone(), StreamValue::of_result);
-            streamer.pass_on(&result, on_done.as_ref())
+            streamer.pass_on(result, on_done.as_ref())
         };
         self.add_any(task, force, on_end).await
     }
@@ -322,15 +324,16 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     }
 
     /// A task has ended with `result`.
-    fn pass_on(&self, result: &StreamResult<V, C>, on_done: Option<&OnResult<V, C>>) -> Result<()> {
+    fn pass_on(&self, result: StreamResult<V, C>, on_done: Option<&OnResult<V, C>>) -> Result<()> {
+        let told = on_done.map(|on_done| (on_done, result.clone()));
         if !matches!(result.value, StreamValue::GeneratorComplete) {
             if !result.successful {
-                self.0.catcher.catch(result)?;
+                self.0.catcher.catch(&result)?;
             }
-            self.0.queue.append(Entry::Result(result.clone()))?;
+            self.0.queue.append(Entry::Result(result))?;
         }
-        if let Some(on_done) = on_done {
-            on_done(result);
+        if let Some((on_done, result)) = told {
+            on_done(&result);
         }
         Ok(())
     }
