@@ -7,7 +7,7 @@ use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::node::{Core, Node, Typed, remove_task, remove_waker, same};
+use super::node::{Core, Node, Typed, add, remove_task, remove_waker, same};
 use super::step::Step;
 use super::task_core::WaitPlace;
 use super::tasks::Tasks;
@@ -70,7 +70,8 @@ impl Place {
                 }
             }
             task => {
-                node.core().wait(Waiting::Waker(waker.clone()));
+                // Whoever clones a waker may end the node by that.
+                add(&node, Waiting::Waker(waker.clone()));
                 let task = task.and_then(|task| {
                     let place = task.task()?.add_wait(node);
                     Some((task, place))

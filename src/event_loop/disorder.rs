@@ -62,7 +62,7 @@ impl LoopRef {
     /// ```
     /// use callsoon::{Disorder, EventLoop};
     ///
-    /// let order_of = |seed| {
+    /// let order_of = |seed| -> callsoon::Result<Vec<i32>> {
     ///     let event_loop = EventLoop::with_virtual_time();
     ///     event_loop.set_disorder(Some(Disorder::ready(seed)));
     ///     let order = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
@@ -74,11 +74,11 @@ impl LoopRef {
     ///     while order.borrow().is_empty() {
     ///         event_loop.run_once(None)?;
     ///     }
-    ///     callsoon::Result::Ok(order.take())
+    ///     Ok(order.take())
     /// };
     /// assert_eq!(order_of(1)?, order_of(1)?);
     /// assert_ne!(order_of(1)?, order_of(2)?);
-    /// # callsoon::Result::Ok(())
+    /// # Ok::<(), callsoon::Error>(())
     /// ```
     pub fn set_disorder(&self, disorder: Option<Disorder>) {
         self.shared().watched.chance.start(disorder);

@@ -129,7 +129,9 @@ mod traced {
         let Some(calls) = traced(SLEEPS) else { return };
         for name in ["parker", "poller"] {
             let calls = calls_between(&calls, name);
-            assert!(calls.len() <= 2, "{name}: {calls:#?}");
+            // On a machine that is late a timer is due before anybody sleeps: a look, without.
+            let sleeps = calls.iter().filter(|call| !call.contains(", 0)"));
+            assert!(sleeps.count() <= 2, "{name}: {calls:#?}");
         }
     }
 
