@@ -36,7 +36,7 @@ use crate::error::Result;
 /// event_loop.run_until_complete(sleep(Duration::from_secs(1)))?;
 /// let trace = event_loop.stop_trace().expect("it was started");
 /// trace.write(std::io::sink())?; // or a file, for https://ui.perfetto.dev
-/// # callsoon::Result::Ok(())
+/// # Ok::<(), callsoon::Error>(())
 /// ```
 pub struct Trace(Arc<Recorder>);
 
