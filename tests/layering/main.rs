@@ -247,6 +247,35 @@ fn public_names_are_those_that_a_user_sees() {
     assert_eq!(public_names(&files), BTreeSet::from(expected.map(str::to_owned)));
 }
 
+/// A program in a guide that nothing compiles would be wrong one day, unseen.
+#[test]
+fn the_programs_of_the_guides_are_compiled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let front_door = fs::read_to_string(root.join("src/lib.rs")).expect("the front door");
+    let mut guides = vec![(root.join("README.md"), "../README.md".to_owned())];
+    for entry in fs::read_dir(root.join("docs")).expect("a folder of guides") {
+        let path = entry.expect("a guide").path();
+        if path.extension().is_some_and(|extension| extension == "md") {
+            let name = path.file_name().expect("a name").to_string_lossy();
+            guides.push((path.clone(), format!("../docs/{name}")));
+        }
+    }
+    for (path, name) in guides {
+        let text = fs::read_to_string(path).expect("a guide");
+        let fences = text.lines().filter_map(|line| line.trim_start().strip_prefix("```"));
+        for (index, fence) in fences.enumerate() {
+            // An opening fence without a language is a program to rustdoc.
+            let opens = index % 2 == 0;
+            assert!(!opens || !fence.is_empty(), "{name}: a block without a language");
+            assert!(
+                !(opens && fence.starts_with("rust"))
+                    || front_door.contains(&format!("include_str!(\"{name}\")")) && fence == "rust",
+                "{name}: a program that is not compiled and run"
+            );
+        }
+    }
+}
+
 /// Everything that breaks a rule in one file, as `src/FILE:LINE: what`.
 fn complaints(name: &str, text: &str, public: &BTreeSet<String>) -> Vec<String> {
     let tokens = tokens(text);
