@@ -56,6 +56,32 @@ fn work_that_takes_longer_leaves_ticks_out_and_the_rest_at_their_times() {
     assert_eq!(ticks(secs(10), times(3), secs(25)), [0, 25_000, 50_000, 75_000]);
 }
 
+/// However many are left out: few are counted off one by one, and very many are not.
+#[test]
+fn work_that_takes_longer_once_leaves_the_rest_at_their_times_however_long_it_was() {
+    for late in [5, 999, 1_000, 1_001, 5_000, 1_048_575, 1_048_576] {
+        for part in [500, 950] {
+            let trace = Trace::new();
+            let (on, mut work) = (trace.clone(), Some(millis(late * 1_000 + part)));
+            run(async move {
+                let now = running_loop()?;
+                let ticker = ATicker::new(secs(1), times(4))?;
+                ticker.start();
+                while ticker.next().await?.is_some() {
+                    on.push(now.time().as_millis());
+                    sleep(work.take().unwrap_or_default()).await?;
+                }
+                ticker.finish(None).await
+            })
+            .unwrap();
+            // One that is late comes at once; the next not within a tenth of a second of it.
+            let next = if part == 500 { late + 1 } else { late + 2 };
+            let at = [0, late * 1_000 + part, next * 1_000, (next + 1) * 1_000];
+            trace.expect(at.map(|at| at.to_string()));
+        }
+    }
+}
+
 #[test]
 fn no_time_between_the_ticks_is_as_much_as_there_must_be_at_least() {
     let least = |min_wait| TickerOptions { min_wait, ..times(3) };
