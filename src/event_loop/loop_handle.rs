@@ -55,8 +55,8 @@ impl LoopHandle {
     }
 
     /// Schedules `callback` on the loop's thread, from any thread, and wakes the loop if it
-    /// sleeps. On the loop's own thread it is [`call_soon`](LoopRef::call_soon): both keep to
-    /// one order. asyncio's `call_soon_threadsafe`.
+    /// sleeps. On the loop's own thread it is [`call_soon`](crate::LoopRef::call_soon): both keep
+    /// to one order. asyncio's `call_soon_threadsafe`.
     ///
     /// A callback that was taken and not run before the loop closes is dropped on the loop's
     /// thread.
