@@ -1,13 +1,16 @@
 //! The middle floor: the promises. Futures with callbacks, tasks that can be cancelled, and
 //! what is built on them, as asyncio has it.
 //!
-//! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `waitings` (those
-//! who wait for an end), `node` (a future
-//! or task whatever its value), `future`, `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `task_slab`, `waker`, `step` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one block), `task`, `any_task`, `purpose` and `task_tree` (who waits for what),
-//! `timer` (a limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`; `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those
-//! who wait), and on it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
-//! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
+//! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `look_into`
+//! (how a cell's content is looked at), `waitings` (those who wait for an end), `node` (a future or
+//! task whatever its value), `future`, `step` (what a task's step tells the futures in it),
+//! `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
+//! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one
+//! block), `task`, `any_task`, `cancel`, `purpose` and `task_tree` (who waits for what), `timer` (a
+//! limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`;
+//! `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those who wait), and on
+//! it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many futures at once
+//! `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
 mod answer_to;
 mod any_task;

@@ -1,11 +1,11 @@
 //! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
-//! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox` and
-//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `reactor`,
-//! `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as its callbacks see it), `schedule_hash`,
-//! `disorder`, `trace` and `watched` (what is looked at besides, on request), `run` (the loop as its
-//! owner runs it).
+//! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
+//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `listener`,
+//! `reactor`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
+//! (the loop as its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is
+//! looked at besides, on request), `run` (the loop as its owner runs it).
 
 mod answers;
 mod clock;
