@@ -11,6 +11,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::future::LoopFuture;
+use super::look_into::look_into;
 use super::purpose::Purpose;
 use super::tasks::Tasks;
 use super::timeout::timeout;
@@ -172,9 +173,7 @@ impl DefaultExecutor {
     }
 
     fn peek(&self) -> Option<ThreadPoolExecutor> {
-        let executor = self.executor.take();
-        self.executor.set(executor.clone());
-        executor
+        look_into(&self.executor, |executor| executor.clone())
     }
 
     /// The loop has closed: the threads may leave, and nobody waits for them.

@@ -115,12 +115,17 @@ impl Core {
         });
     }
 
+    /// What few nodes have: this is one of them.
+    fn rare(&self) -> &Rare {
+        self.rare.get_or_init(Box::default)
+    }
+
     pub(crate) fn name(&self) -> Option<String> {
         Some(self.rare.get()?.name.borrow().as_deref()?.into())
     }
 
     pub(crate) fn set_name(&self, name: &str) {
-        *self.rare.get_or_init(Box::default).name.borrow_mut() = Some(name.into());
+        *self.rare().name.borrow_mut() = Some(name.into());
     }
 
     /// Where it was made, if that was noted.
@@ -131,14 +136,14 @@ impl Core {
     /// Notes where it was made, if the loop is in debug mode.
     pub(crate) fn note_made_at(&self, site: &'static Location<'static>) {
         if self.home.on().debug() {
-            self.rare.get_or_init(Box::default).made_at.set(Some(site));
+            self.rare().made_at.set(Some(site));
         }
     }
 
     fn set_error(&self, error: Error) {
         // The commonest says nothing, and needs no room.
         if !error.ptr_eq(&Error::cancelled()) {
-            *self.rare.get_or_init(Box::default).error.borrow_mut() = Some(error);
+            *self.rare().error.borrow_mut() = Some(error);
         }
     }
 
