@@ -45,10 +45,17 @@ impl<T: 'static> Await<T> {
 impl Place {
     /// Leaves word at `node`. A mistake is thrown in the task's next step, as asyncio does;
     /// behind somebody else's waker there may be none, and it is returned.
-    fn park(&mut self, node: Rc<dyn Node>, tasks: &Tasks, waker: &Waker) -> Result<()> {
+    fn park(
+        &mut self,
+        node: Rc<dyn Node>,
+        core: &Core,
+        tasks: &Tasks,
+        waker: &Waker,
+    ) -> Result<()> {
         let task = tasks.current();
         let direct = task.is_some() && Step::with(|step| step.is_direct(waker));
-        if let Some(mistake) = task.as_ref().and_then(|task| mistaken_wait(task, &node, tasks)) {
+        let mistaken = |task| mistaken_wait(task, &node, core, tasks);
+        if let Some(mistake) = task.as_ref().and_then(mistaken) {
             let Some(own) = task.as_ref().filter(|_| direct).and_then(|task| task.task()) else {
                 return Err(mistake);
             };
@@ -59,11 +66,11 @@ impl Place {
         match (&*self, &task) {
             (Place::Task(own, _), Some(task)) if direct && same(own, task) => return Ok(()),
             (Place::Waker(own, _), _) if !direct && own.will_wake(waker) => return Ok(()),
-            _ => self.unpark(node.core()),
+            _ => self.unpark(core),
         }
         *self = match task {
             Some(task) if direct => {
-                node.core().wait(Waiting::Task(task.clone()));
+                core.wait(Waiting::Task(task.clone()));
                 match task.task().map(|own| own.add_wait(node)) {
                     Some(place) => Place::Task(task, place),
                     None => Place::Nowhere,
@@ -115,11 +122,16 @@ impl Place {
 }
 
 /// What asyncio throws at an await that could never end well.
-fn mistaken_wait(task: &Rc<dyn Node>, node: &Rc<dyn Node>, tasks: &Tasks) -> Option<Error> {
+fn mistaken_wait(
+    task: &Rc<dyn Node>,
+    node: &Rc<dyn Node>,
+    core: &Core,
+    tasks: &Tasks,
+) -> Option<Error> {
     if same(task, node) {
         return Some(Error::runtime("Task cannot await on itself"));
     }
-    let home = &**node.core().home();
+    let home = &**core.home();
     (!ptr::eq(home, tasks) && !home.on().ptr_eq(tasks.on()))
         .then(|| Error::runtime("Task got a future attached to a different loop"))
 }
@@ -128,11 +140,11 @@ impl<T: Clone + 'static> Await<T> {
     /// Polls it in a step of `tasks`.
     fn poll_in(
         node: &Rc<dyn Typed<T>>,
+        core: &Core,
         place: &mut Place,
         tasks: &Tasks,
         waker: &Waker,
     ) -> Poll<Result<T>> {
-        let core = node.core();
         if let Some(error) = tasks.take_thrown() {
             // Its end was seen, though another error is thrown in its place: unless it was
             // cancelled itself, and says so in its own words.
@@ -145,7 +157,7 @@ impl<T: Clone + 'static> Await<T> {
             place.unpark(core);
             return Poll::Ready(node.read());
         }
-        match place.park(node.clone().as_node(), tasks, waker) {
+        match place.park(node.clone().as_node(), core, tasks, waker) {
             Ok(()) => Poll::Pending,
             Err(mistake) => Poll::Ready(Err(mistake)),
         }
@@ -158,9 +170,10 @@ impl<T: Clone + 'static> Future for Await<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let Await { node, place } = &mut *self;
         // The loop on which this is polled is the future's own, or it is a mistake.
-        let home = node.core().home();
+        let core = node.core();
+        let home = core.home();
         let elsewhere = if home.in_step() { None } else { Tasks::running() };
-        Self::poll_in(node, place, elsewhere.as_ref().unwrap_or(home), cx.waker())
+        Self::poll_in(node, core, place, elsewhere.as_ref().unwrap_or(home), cx.waker())
     }
 }
 

@@ -46,12 +46,13 @@ impl Step {
         self.number.set(number);
         self.home.set(ptr::from_ref(home).cast());
         self.yields.set(false);
-        self.throws.set(false);
     }
 
-    pub(super) fn end(&self) {
+    /// The step is over. Says whether an error is still there to be thrown.
+    pub(super) fn end(&self) -> bool {
         self.number.set(0);
         self.home.set(ptr::null());
+        self.throws()
     }
 
     pub(super) fn number(&self) -> u64 {

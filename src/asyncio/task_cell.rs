@@ -82,22 +82,42 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
     fn step(self: &Rc<Self>) {
         let task = &self.task;
         let parked = task.parked.replace(Parked::Running);
-        let thrown = task.take_thrown();
-        if let (Some(error), Parked::Unstarted | Parked::Foreign) = (&thrown, parked) {
-            return self.finish(Err(error.clone()));
+        if task.throws() && !self.prepare_throw(parked) {
+            return;
         }
         let home = self.core.home();
-        home.enter(self.clone(), thrown);
+        home.enter(self.clone());
         let outcome = self.poll(home);
-        // What was thrown and met no await of ours is still to come.
-        match home.leave() {
-            Some(error) if error.is_cancelled() => task.must_cancel(error),
-            Some(error) => task.throw_next(error),
-            None => {}
+        if home.leave() {
+            self.keep_thrown(home);
         }
         match outcome {
             Poll::Pending => self.settle(),
             Poll::Ready(result) => self.finish(result),
+        }
+    }
+
+    /// Has the step that begins throw. A coroutine without an await of ours at which that could
+    /// come out, as one that never ran, ends at once: then there is no step.
+    #[cold]
+    fn prepare_throw(self: &Rc<Self>, parked: Parked) -> bool {
+        let Some(error) = self.task.take_thrown() else { return true };
+        let has_await = !matches!(parked, Parked::Unstarted | Parked::Foreign);
+        if has_await {
+            self.core.home().throw(error);
+        } else {
+            self.finish(Err(error));
+        }
+        has_await
+    }
+
+    /// What was thrown and met no await of ours is still to come.
+    #[cold]
+    fn keep_thrown(&self, home: &Tasks) {
+        match home.take_thrown() {
+            Some(error) if error.is_cancelled() => self.task.must_cancel(error),
+            Some(error) => self.task.throw_next(error),
+            None => {}
         }
     }
 

@@ -87,7 +87,12 @@ impl TaskCore {
         self.rare.get_or_init(Box::default)
     }
 
-    /// What the step that begins is to throw, if anything.
+    /// Whether the next step is to throw something.
+    pub(crate) fn throws(&self) -> bool {
+        self.must_cancel.get() || self.throws.get()
+    }
+
+    /// What the step that begins is to throw.
     pub(crate) fn take_thrown(&self) -> Option<Error> {
         if self.must_cancel.take() {
             return Some(self.cancellation());

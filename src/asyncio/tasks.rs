@@ -112,24 +112,19 @@ impl Tasks {
 
     // -- the step
 
-    /// Starts a step of `task`, in which the first of our futures polled returns `thrown`.
-    pub(crate) fn enter(&self, task: Rc<dyn Node>, thrown: Option<Error>) {
+    /// Starts a step of `task`.
+    pub(crate) fn enter(&self, task: Rc<dyn Node>) {
         let number = self.steps.get() + 1;
         self.steps.set(number);
         self.current.set(Some(task));
         Step::with(|step| step.begin(self, number));
-        if let Some(error) = thrown {
-            self.throw(error);
-        }
     }
 
-    /// Ends the step. Gives back what was to be thrown and met none of our futures.
-    pub(crate) fn leave(&self) -> Option<Error> {
-        let thrown = self.take_thrown();
-        Step::with(Step::end);
+    /// Ends the step. Says whether something was to be thrown and met none of our futures.
+    pub(crate) fn leave(&self) -> bool {
         let task = self.current.take();
         drop(task);
-        thrown
+        Step::with(Step::end)
     }
 
     pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
@@ -145,7 +140,8 @@ impl Tasks {
         Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
     }
 
-    /// Has the first of our futures that is polled next return `error`.
+    /// Has the first of our futures that is polled next, in this step or the one to come, return
+    /// `error`: Python's `coro.throw(error)`.
     pub(crate) fn throw(&self, error: Error) {
         self.thrown.set(Some(error));
         Step::with(Step::set_throws);
@@ -183,7 +179,9 @@ impl Upstairs for Tasks {
 
     fn take_panic(&self, panic: Error) -> Option<Error> {
         let Some(task) = self.current() else { return Some(panic) };
-        self.leave();
+        if self.leave() {
+            drop(self.take_thrown());
+        }
         self.renew_scratch();
         task.fail(panic);
         None

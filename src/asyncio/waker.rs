@@ -53,8 +53,12 @@ impl Scratch {
         let kept = Arc::strong_count(&self.flag) > 2;
         // Whoever let go of a copy on another thread may have woken it before.
         fence(Ordering::Acquire);
-        let woken = &self.flag.woken;
-        Trace { kept, woken: woken.load(Ordering::Relaxed) && woken.swap(false, Ordering::Acquire) }
+        let woken = self.flag.woken.load(Ordering::Relaxed);
+        if woken {
+            // No exchange: who has no copy can't wake, and one that somebody kept is left to them.
+            self.flag.woken.store(false, Ordering::Relaxed);
+        }
+        Trace { kept, woken }
     }
 }
 

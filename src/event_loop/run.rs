@@ -364,6 +364,7 @@ impl LoopRef {
             || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
     }
 
+    #[inline]
     fn take_events(&self) {
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
@@ -416,6 +417,7 @@ impl LoopRef {
         round
     }
 
+    #[inline]
     pub(super) fn run_entry(&self, entry: Ready) {
         match entry {
             Ready::Job(job) => job.run(self),
