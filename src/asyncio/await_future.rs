@@ -172,7 +172,7 @@ impl<T: Clone + 'static> Future for Await<T> {
         // The loop on which this is polled is the future's own, or it is a mistake.
         let core = node.core();
         let home = core.home();
-        let elsewhere = if home.in_step() { None } else { Tasks::running() };
+        let elsewhere = if home.in_step() { None } else { Tasks::running().ok() };
         Self::poll_in(node, core, place, elsewhere.as_ref().unwrap_or(home), cx.waker())
     }
 }

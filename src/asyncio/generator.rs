@@ -98,7 +98,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         if self.finished.get() || self.registered.borrow().is_some() {
             return;
         }
-        if let Some(tasks) = Tasks::running() {
+        if let Ok(tasks) = Tasks::running() {
             let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
             let key = tasks.generators.add(weak);
             self.registered.replace(Some((tasks, key)));
@@ -162,7 +162,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             Err(error) if !started => return self.fail_unstarted(error),
             resume if self.gave.replace(false) => self.channel.resume.set(Some(resume)),
             Err(error) => {
-                if let Some(tasks) = Tasks::running() {
+                if let Ok(tasks) = Tasks::running() {
                     tasks.throw(error);
                 }
             }
@@ -345,7 +345,7 @@ async fn aclose<Y: 'static, S: 'static>(state: &Rc<State<Y, S>>) -> Result<()> {
         return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
     }
     // A closing task that was cancelled before its first step throws that instead.
-    let thrown = Tasks::running().and_then(|tasks| tasks.take_thrown());
+    let thrown = Tasks::running().ok().and_then(|tasks| tasks.take_thrown());
     let exit = thrown.unwrap_or_else(|| Error::new(ErrorKind::GeneratorExit, ""));
     match state.advance(Err(exit)).await {
         Step::Gave(_) => Err(Error::runtime("async generator ignored GeneratorExit")),

@@ -87,14 +87,17 @@ impl Core {
         }
     }
 
+    #[inline]
     pub(crate) fn home(&self) -> &Rc<Tasks> {
         &self.home
     }
 
+    #[inline]
     pub(crate) fn state(&self) -> State {
         self.state.get()
     }
 
+    #[inline]
     pub(crate) fn done(&self) -> bool {
         self.state() != State::Pending
     }
@@ -199,17 +202,24 @@ impl Core {
     }
 
     /// Whether nobody has read the exception, as the node goes.
+    #[inline]
     pub(crate) fn report_unread(&self, what: &str, show: impl FnOnce(&mut ExceptionContext)) {
-        if self.unread.get() && self.state() == State::Failed {
-            let message = format!("{what} exception was never retrieved");
-            let mut context = ExceptionContext::new(message);
-            context.exception = Some(self.error());
+        if self.unread.get() {
+            let mut context = self.unread_context(what);
             show(&mut context);
             self.home.on().call_exception_handler(&context);
         }
     }
 
+    #[cold]
+    fn unread_context(&self, what: &str) -> ExceptionContext {
+        let mut context = ExceptionContext::new(format!("{what} exception was never retrieved"));
+        context.exception = Some(self.error());
+        context
+    }
+
     /// The result without the value.
+    #[inline]
     pub(crate) fn outcome(&self) -> Result<()> {
         match self.state() {
             State::Pending => Err(Error::invalid_state("Result is not set.")),

@@ -12,7 +12,7 @@ use super::purpose::Purpose;
 use super::step::Step;
 use super::tasks::Tasks;
 use crate::error::Result;
-use crate::event_loop::{LoopRef, TimerKey, running_loop};
+use crate::event_loop::{LoopRef, TimerKey};
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
 /// as [`yield_now`].
@@ -56,8 +56,9 @@ enum Stage {
 
 impl Stage {
     fn fall_asleep(delay: Duration) -> Result<Stage> {
-        let on = running_loop()?;
-        let nap = Nap::new(Tasks::of(&on), Purpose::Sleep);
+        let home = Tasks::running()?;
+        let on = home.on().clone();
+        let nap = Nap::new(home, Purpose::Sleep);
         let key = on.add_timer(delay, nap.clone())?;
         Ok(Stage::Asleep { over: Await::new(nap), _alarm: Alarm { on, key } })
     }
@@ -138,7 +139,7 @@ impl Future for YieldNow {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let (number, throws) = Step::with(|step| (step.number(), step.throws()));
         if throws {
-            if let Some(error) = Tasks::running().and_then(|tasks| tasks.take_thrown()) {
+            if let Some(error) = Tasks::running().ok().and_then(|tasks| tasks.take_thrown()) {
                 return Poll::Ready(Err(error));
             }
         }

@@ -19,7 +19,7 @@ use super::tasks::Tasks;
 use super::waitings::Waiting;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::LoopRef;
 
 /// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
 ///
@@ -102,7 +102,8 @@ impl LoopRef {
 pub fn create_task<T: 'static>(
     future: impl Future<Output = Result<T>> + 'static,
 ) -> Result<Task<T>> {
-    running_loop()?.create_task(future)
+    // A loop that runs is open.
+    Ok(Task(TaskCell::start(&Tasks::running()?, future, Location::caller())))
 }
 
 impl<T: 'static> Task<T> {

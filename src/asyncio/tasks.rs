@@ -16,8 +16,28 @@ use super::node::Node;
 use super::step::Step;
 use super::task_slab::{TaskKey, TaskSlab};
 use super::waker::Scratch;
-use crate::error::Error;
-use crate::event_loop::{LoopRef, Upstairs, WakeKey, current_loop};
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, Upstairs, WakeKey, running_loop, thread_own};
+
+// Those that were last looked for on this thread, until a loop closes here.
+thread_own! {
+    static LATEST: RefCell<Option<Rc<Tasks>>> = RefCell::new(None);
+}
+
+/// Those that were looked for last, if `are_they` says that they are the ones meant. None are
+/// known while the thread's locals are taken down.
+#[inline]
+fn latest(are_they: impl FnOnce(&Tasks) -> bool) -> Option<Rc<Tasks>> {
+    let of_latest = |latest: &RefCell<Option<Rc<Tasks>>>| {
+        latest.borrow().as_ref().filter(|tasks| are_they(tasks)).cloned()
+    };
+    LATEST.try_with(of_latest).ok().flatten()
+}
+
+fn set_latest(tasks: Option<Rc<Tasks>>) {
+    let before = LATEST.try_with(|latest| latest.replace(tasks));
+    drop(before);
+}
 
 pub(crate) struct Tasks {
     me: Weak<Tasks>,
@@ -42,10 +62,30 @@ pub(crate) struct Tasks {
 
 impl Tasks {
     /// The tasks of `on`; of a loop that has closed, an empty place for what is made too late.
+    #[inline]
     pub(crate) fn of(on: &LoopRef) -> Rc<Tasks> {
-        if let Some(tasks) = on.with_upstairs(|up| Tasks::behind(up)?.me.upgrade()).flatten() {
-            return tasks;
+        latest(|tasks| tasks.on.ptr_eq(on)).unwrap_or_else(|| Tasks::find(on))
+    }
+
+    /// Those of the loop that runs on this thread.
+    #[inline]
+    pub(crate) fn running() -> Result<Rc<Tasks>> {
+        match latest(Tasks::in_step) {
+            Some(tasks) => Ok(tasks),
+            None => running_loop().map(|on| Tasks::of(&on)),
         }
+    }
+
+    fn find(on: &LoopRef) -> Rc<Tasks> {
+        let found = on.with_upstairs(|up| Tasks::behind(up)?.me.upgrade()).flatten();
+        let tasks = found.unwrap_or_else(|| Tasks::new(on));
+        if !on.is_closed() {
+            set_latest(Some(tasks.clone()));
+        }
+        tasks
+    }
+
+    fn new(on: &LoopRef) -> Rc<Tasks> {
         let tasks = Rc::new_cyclic(|me| Tasks {
             me: me.clone(),
             on: on.clone(),
@@ -71,11 +111,7 @@ impl Tasks {
         upstairs.as_any().downcast_ref()
     }
 
-    /// Those of the loop that runs on this thread.
-    pub(crate) fn running() -> Option<Rc<Tasks>> {
-        current_loop().map(|on| Tasks::of(&on))
-    }
-
+    #[inline]
     pub(crate) fn on(&self) -> &LoopRef {
         &self.on
     }
@@ -113,6 +149,7 @@ impl Tasks {
     // -- the step
 
     /// Starts a step of `task`.
+    #[inline]
     pub(crate) fn enter(&self, task: Rc<dyn Node>) {
         let number = self.steps.get() + 1;
         self.steps.set(number);
@@ -121,21 +158,25 @@ impl Tasks {
     }
 
     /// Ends the step. Says whether something was to be thrown and met none of our futures.
+    #[inline]
     pub(crate) fn leave(&self) -> bool {
         let task = self.current.take();
         drop(task);
         Step::with(Step::end)
     }
 
+    #[inline]
     pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
         look_into(&self.current, |task| task.clone())
     }
 
     /// Whether a step of a task of this loop is going on.
+    #[inline]
     pub(crate) fn in_step(&self) -> bool {
         Step::with(|step| step.is_of(self))
     }
 
+    #[inline]
     pub(crate) fn take_thrown(&self) -> Option<Error> {
         Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
     }
@@ -150,6 +191,7 @@ impl Tasks {
     // -- wakers
 
     /// A waker for one poll.
+    #[inline]
     pub(crate) fn scratch(&self) -> Ref<'_, Scratch> {
         self.scratch.borrow()
     }
@@ -196,6 +238,7 @@ impl Upstairs for Tasks {
     }
 
     fn close(&self) {
+        set_latest(None);
         let tasks = self.slab.borrow().in_order();
         for task in tasks {
             task.abandon();

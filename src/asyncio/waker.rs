@@ -42,12 +42,14 @@ impl Scratch {
         Scratch { flag, waker }
     }
 
+    #[inline]
     pub(crate) fn waker(&self) -> &Waker {
         &self.waker
     }
 
     /// What the poll has done with it, which it was then made for. A copy that was made and
     /// dropped again can't wake anybody any more and wasn't kept.
+    #[inline]
     pub(crate) fn wipe(&self) -> Trace {
         // One count is `flag`, one `waker`.
         let kept = Arc::strong_count(&self.flag) > 2;

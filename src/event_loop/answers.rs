@@ -60,7 +60,7 @@ impl<T: Send + 'static> Answer<T> {
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
         let Some(Debt { to, key, deliver }) = self.debt.take() else { return Ok(()) };
         send(&to, move || {
-            if let Some(on) = running::current() {
+            if let Ok(on) = running::running_loop() {
                 deliver(&on, key, outcome);
             }
         })

@@ -197,6 +197,7 @@ impl LoopRef {
 
     /// Whether the loop is being run.
     #[must_use]
+    #[inline]
     pub fn is_running(&self) -> bool {
         self.0.running.get()
     }
@@ -265,6 +266,7 @@ impl LoopRef {
     }
 
     /// Puts `job` at the end of the ready queue; once the loop has closed, nowhere.
+    #[inline]
     pub(crate) fn schedule(&self, job: Rc<dyn Job>) {
         self.put(Ready::Job(job));
     }

@@ -66,5 +66,5 @@ pub(crate) use ready::ReadyQueue;
 pub(crate) use registration::Registration;
 #[cfg(not(feature = "std"))]
 pub(crate) use running::OneThread;
-pub(crate) use running::{current as current_loop, thread_own};
+pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;

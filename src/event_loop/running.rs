@@ -76,11 +76,8 @@ fn with_place<R>(look: impl FnOnce(&RefCell<Option<LoopRef>>) -> R) -> Option<R>
 /// }).unwrap();
 /// ```
 pub fn running_loop() -> Result<LoopRef> {
-    current().ok_or_else(|| Error::runtime("no running event loop"))
-}
-
-pub(crate) fn current() -> Option<LoopRef> {
-    with_place(|running| running.borrow().clone()).flatten()
+    let running = with_place(|running| running.borrow().clone()).flatten();
+    running.ok_or_else(|| Error::runtime("no running event loop"))
 }
 
 /// The loop that runs on this thread, if `is_it` says that it is the one meant. A question of
