@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef, Mark};
 
 /// A future of nothing. Nobody but who waits on it has it, so it has no callbacks.
-pub(super) struct Nap {
+pub(crate) struct Nap {
     core: Core,
     value: RefCell<()>,
 }
@@ -26,8 +26,20 @@ impl Nap {
         Rc::new(Nap { core: Core::made_for(home, purpose), value: RefCell::new(()) })
     }
 
+    /// A nap of `on`: `spent` itself, which is over, if nobody else has it any more.
+    #[cfg(feature = "std")]
+    pub(crate) fn out_of(spent: Option<Rc<Nap>>, on: &LoopRef, purpose: Purpose) -> Rc<Nap> {
+        if let Some(mut nap) = spent {
+            if let Some(own) = Rc::get_mut(&mut nap) {
+                own.core = Core::made_for(Rc::clone(own.core.home()), purpose);
+                return nap;
+            }
+        }
+        Nap::new(Tasks::of(on), purpose)
+    }
+
     /// Whether it has ended, or was cancelled.
-    pub(super) fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.core.done()
     }
 
@@ -36,7 +48,7 @@ impl Nap {
     }
 
     /// Ends it, unless it is over. Says whether it did.
-    pub(super) fn end(self: &Rc<Self>) -> bool {
+    pub(crate) fn end(self: &Rc<Self>) -> bool {
         let ends = !self.is_over();
         if ends {
             node::end(self, State::Finished);

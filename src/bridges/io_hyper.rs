@@ -4,11 +4,10 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 
-use hyper::rt::{Read, ReadBufCursor, Write};
+use hyper::rt::{ReadBufCursor, Write};
 
-use crate::error::Result;
 use crate::io::TcpStream;
 #[cfg(unix)]
 use crate::io::UnixStream;
@@ -24,19 +23,16 @@ thread_own! {
     static BYTES: Cell<Vec<u8>> = Cell::new(Vec::new());
 }
 
-/// Has `read` fill a buffer, and copies what came into hyper's.
-fn read(
-    mut buffer: ReadBufCursor<'_>,
-    read: impl FnOnce(&mut [u8]) -> Poll<Result<usize>>,
-) -> Poll<io::Result<()>> {
+/// Reads up to `room` bytes from `source`, and copies them into hyper's buffer.
+fn read(mut source: impl Read, buffer: &mut ReadBufCursor<'_>, room: usize) -> io::Result<usize> {
     let mut bytes = BYTES.with(Cell::take);
     bytes.resize(AT_ONCE, 0);
-    let outcome = read(&mut bytes[..buffer.remaining().min(AT_ONCE)]);
-    if let Poll::Ready(Ok(count)) = outcome {
+    let outcome = source.read(&mut bytes[..room]);
+    if let Ok(count) = outcome {
         buffer.put_slice(&bytes[..count]);
     }
     BYTES.with(|own| own.set(bytes));
-    outcome.map_ok(drop).map_err(Into::into)
+    outcome
 }
 
 macro_rules! impl_socket {
@@ -46,13 +42,16 @@ macro_rules! impl_socket {
         /// What awaits the connection gets a `hyper::Error` in which
         /// [`Error::within`](crate::Error::within) finds the cancellation. One that hits a
         /// server's connection between two requests is its orderly end, to hyper, and no error.
-        impl Read for $stream {
+        impl hyper::rt::Read for $stream {
             fn poll_read(
                 self: Pin<&mut Self>,
                 cx: &mut Context<'_>,
-                buffer: ReadBufCursor<'_>,
+                mut buffer: ReadBufCursor<'_>,
             ) -> Poll<io::Result<()>> {
-                read(buffer, |bytes| $stream::poll_read(self.get_mut(), cx, bytes))
+                let room = buffer.remaining().min(AT_ONCE);
+                let read = |source: &_| read(source, &mut buffer, room);
+                let polled = self.get_mut().as_async().poll_read_by(cx, room, read);
+                polled.map_ok(drop).map_err(Into::into)
             }
         }
 

@@ -27,6 +27,26 @@ pub(crate) enum Side {
     Writer,
 }
 
+/// What is wanted of a descriptor: to read, to write.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Interest {
+    pub(super) reader: bool,
+    pub(super) writer: bool,
+}
+
+impl Interest {
+    pub(super) fn has(self, side: Side) -> bool {
+        match side {
+            Side::Reader => self.reader,
+            Side::Writer => self.writer,
+        }
+    }
+
+    pub(super) fn or(self, other: Interest) -> Interest {
+        Interest { reader: self.reader || other.reader, writer: self.writer || other.writer }
+    }
+}
+
 /// What [`Reactor::unwatch`](super::reactor::Reactor::unwatch) took out.
 #[derive(Default)]
 pub(super) struct Unwatched {

@@ -57,7 +57,7 @@ pub(crate) use inbox::Inbox;
 
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 #[cfg(feature = "std")]
-pub(crate) use listener::Listener;
+pub(crate) use listener::{Listener, Side};
 pub(crate) use loop_handle::{WakeKey, wake};
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]

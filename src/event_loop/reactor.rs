@@ -33,7 +33,7 @@ use super::clock::whole_millis;
 use super::disorder::Chance;
 use super::handle::drop_quietly;
 use super::host::Notify;
-use super::listener::{Listener, Side, Unwatched};
+use super::listener::{Interest, Listener, Side, Unwatched};
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
@@ -88,21 +88,8 @@ unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
 
-/// What is wanted of a descriptor: to read, to write.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Interest {
-    reader: bool,
-    writer: bool,
-}
-
-impl Interest {
-    fn event(self, key: usize) -> Event {
-        Event::new(key, self.reader, self.writer)
-    }
-
-    pub(super) fn or(self, other: Interest) -> Interest {
-        Interest { reader: self.reader || other.reader, writer: self.writer || other.writer }
-    }
+fn event(key: usize, of: Interest) -> Event {
+    Event::new(key, of.reader, of.writer)
 }
 
 /// What is watched of one descriptor.
@@ -143,12 +130,12 @@ impl Watch {
             return Ok(());
         }
         if self.told.is_some() {
-            poller.modify_with_mode(&*self.source, interest.event(key), mode)?;
+            poller.modify_with_mode(&*self.source, event(key, interest), mode)?;
         } else {
             let raw = raw_key(&&*self.source);
             // SAFETY: This watch holds its source, and is dropped only by `Reactor::forget` and
             // `close`, which have the poller forget it before: the Source Invariant.
-            unsafe { poller.add_with_mode(raw, interest.event(key), mode)? };
+            unsafe { poller.add_with_mode(raw, event(key, interest), mode)? };
         }
         self.told = Some(interest);
         Ok(())

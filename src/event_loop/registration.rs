@@ -2,9 +2,9 @@
 
 use alloc::rc::Rc;
 
-use super::listener::Listener;
+use super::listener::{Interest, Listener, Side};
 use super::loop_ref::LoopRef;
-use super::reactor::{Interest, RawKey, Reactor, Source, raw_key};
+use super::reactor::{RawKey, Reactor, Source, raw_key};
 use crate::error::{Error, Result};
 
 /// The place in the reactor of a source whose sides are awaited now and then. Once it is
@@ -36,13 +36,15 @@ impl Registration {
         Ok(Registration { reactor: reactor.clone(), raw, key })
     }
 
-    /// Somebody waits: sees to it that what is wanted by now is watched.
-    pub(crate) fn begin_wait(&self) -> Result<()> {
+    /// Somebody waits for one side: sees to it that this is watched.
+    pub(crate) fn begin_wait(&self, side: Side) -> Result<()> {
         let mut watches = self.reactor.watches.borrow_mut();
         // The loop may have closed, and let go of all its sources.
         let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
-        let interest = watch.wanted().or(watch.told.unwrap_or_default());
-        watch.tell(self.reactor.poller()?, self.key, interest)?;
+        let told = watch.told.unwrap_or_default();
+        if !told.has(side) {
+            watch.tell(self.reactor.poller()?, self.key, watch.wanted().or(told))?;
+        }
         self.reactor.count(1, 0);
         Ok(())
     }

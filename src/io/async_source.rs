@@ -10,7 +10,7 @@ use super::direction::Direction;
 use super::polled::Polled;
 use crate::asyncio::{LockGuard, yield_now};
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, Registration, Source, running_loop};
+use crate::event_loop::{LoopRef, Registration, Side, Source, running_loop};
 
 /// So many operations in a row may succeed before the loop gets its turn: a peer that is
 /// faster than its reader must not keep timers and other tasks from running.
@@ -49,14 +49,11 @@ const IN_A_ROW: u32 = 64;
 /// Cancelling a task that waits makes the await return `Err(Cancelled)`. It was waiting, so
 /// nothing had been read or written, and nothing is lost. Dropping the await does the same.
 pub struct Async<T: Source + 'static> {
-    // Before the registration: what waits says so when it ends.
-    polled_reader: Polled,
-    polled_writer: Polled,
-    // Before the source: the poller forgets a descriptor before that is closed.
-    registration: Rc<Registration>,
+    // Before the source: with the second of them goes the registration, by which the poller
+    // forgets a descriptor before that is closed.
+    reader: Polled,
+    writer: Polled,
     source: Rc<T>,
-    reader: Rc<Direction>,
-    writer: Rc<Direction>,
     /// How many operations there were since somebody waited.
     in_a_row: Cell<u32>,
     on: LoopRef,
@@ -87,20 +84,18 @@ impl<T: Source + 'static> Async<T> {
 
     /// As [`new_on`](Async::new_on), for a source that is in non-blocking mode already.
     pub(super) fn of_nonblocking(on: &LoopRef, source: T) -> Result<Async<T>> {
-        let (source, reader, writer) = (Rc::new(source), Rc::default(), Rc::default());
-        let registration = Registration::new(
+        let source = Rc::new(source);
+        let (reader, writer) = (Direction::new(Side::Reader), Direction::new(Side::Writer));
+        let registration = Rc::new(Registration::new(
             on,
             Rc::clone(&source) as Rc<dyn Source>,
             Rc::<Direction>::clone(&reader),
             Rc::<Direction>::clone(&writer),
-        )?;
+        )?);
         Ok(Async {
-            polled_reader: Polled::default(),
-            polled_writer: Polled::default(),
-            registration: Rc::new(registration),
+            reader: Polled::new(reader, Rc::clone(&registration)),
+            writer: Polled::new(writer, registration),
             source,
-            reader,
-            writer,
             in_a_row: Cell::new(0),
             on: on.clone(),
         })
@@ -118,7 +113,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn read_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(&self.reader, operation).await
+        self.repeat(self.reader(), operation).await
     }
 
     /// As [`read_with`](Async::read_with), in the direction of writing.
@@ -131,7 +126,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn write_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(&self.writer, operation).await
+        self.repeat(self.writer(), operation).await
     }
 
     /// [`read_with`](Async::read_with) for a poll function written by hand: has the task woken
@@ -180,10 +175,8 @@ impl<T: Source + 'static> Async<T> {
         operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
-        let mut polled = core::mem::take(&mut self.polled_reader);
-        let outcome = self.poll(&mut polled, &self.reader, cx, operation, exhausts);
-        self.polled_reader = polled;
-        outcome
+        let Async { reader, source, in_a_row, on, .. } = self;
+        poll(reader, (&**source, on, in_a_row), cx, operation, exhausts)
     }
 
     pub(super) fn poll_writer<R>(
@@ -192,49 +185,8 @@ impl<T: Source + 'static> Async<T> {
         operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
-        let mut polled = core::mem::take(&mut self.polled_writer);
-        let outcome = self.poll(&mut polled, &self.writer, cx, operation, exhausts);
-        self.polled_writer = polled;
-        outcome
-    }
-
-    /// What [`turn`](Async::turn) and [`in_turn`](Async::in_turn) do, as a poll function.
-    fn poll<R>(
-        &self,
-        polled: &mut Polled,
-        direction: &Rc<Direction>,
-        cx: &mut Context<'_>,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
-        exhausts: impl Fn(&R) -> bool,
-    ) -> Poll<Result<R>> {
-        if polled.is_new() && self.in_a_row.get() >= IN_A_ROW {
-            self.in_a_row.set(0);
-            polled.give_way();
-        }
-        loop {
-            ready!(polled.poll(cx))?;
-            let mut waits = direction.take_exhausted();
-            if !waits {
-                match operation(&self.source) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
-                    Err(error) => return Poll::Ready(Err(error.into())),
-                    Ok(outcome) => {
-                        self.note_success(direction, exhausts(&outcome));
-                        return Poll::Ready(Ok(outcome));
-                    }
-                }
-            }
-            if waits {
-                self.in_a_row.set(0);
-                polled.wait(&self.on, direction, &self.registration)?;
-            }
-        }
-    }
-
-    fn note_success(&self, direction: &Direction, exhausted: bool) {
-        direction.set_exhausted(exhausted);
-        self.in_a_row.set(self.in_a_row.get() + 1);
+        let Async { writer, source, in_a_row, on, .. } = self;
+        poll(writer, (&**source, on, in_a_row), cx, operation, exhausts)
     }
 
     async fn repeat<R>(
@@ -262,7 +214,7 @@ impl<T: Source + 'static> Async<T> {
 
     async fn ready(&self, direction: &Direction) -> Result<()> {
         self.in_a_row.set(0);
-        direction.ready(&self.on, &self.registration).await
+        direction.ready(&self.on, self.reader.registration()).await
     }
 
     /// Does `operation` as soon as it can be done, for the one who has the turn. `exhausts`
@@ -284,7 +236,7 @@ impl<T: Source + 'static> Async<T> {
                 }
                 Err(error) => return Err(error.into()),
                 Ok(outcome) => {
-                    self.note_success(direction, exhausts(&outcome));
+                    note_success(direction, &self.in_a_row, exhausts(&outcome));
                     return Ok(outcome);
                 }
             }
@@ -292,11 +244,11 @@ impl<T: Source + 'static> Async<T> {
     }
 
     pub(super) fn reader(&self) -> &Direction {
-        &self.reader
+        self.reader.direction()
     }
 
     pub(super) fn writer(&self) -> &Direction {
-        &self.writer
+        self.writer.direction()
     }
 
     /// Waits until there is something to read, the peer has closed, or reading would fail. It
@@ -311,7 +263,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn readable(&self) -> Result<()> {
-        self.wait(&self.reader).await
+        self.wait(self.reader()).await
     }
 
     /// Waits until something can be written, or writing would fail. For the rest see
@@ -325,7 +277,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn writable(&self) -> Result<()> {
-        self.wait(&self.writer).await
+        self.wait(self.writer()).await
     }
 
     async fn wait(&self, direction: &Direction) -> Result<()> {
@@ -353,10 +305,48 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// None that could be met: it would take somebody else who holds the source.
     pub fn into_inner(self) -> Result<T> {
-        let Async { polled_reader, polled_writer, registration, source, .. } = self;
-        drop((polled_reader, polled_writer, registration));
+        let Async { reader, writer, source, .. } = self;
+        drop((reader, writer));
         Rc::into_inner(source).ok_or_else(|| Error::runtime("the source is still watched"))
     }
+}
+
+/// What [`turn`](Async::turn) and [`in_turn`](Async::in_turn) do, as a poll function.
+fn poll<T, R>(
+    polled: &mut Polled,
+    (source, on, in_a_row): (&T, &LoopRef, &Cell<u32>),
+    cx: &mut Context<'_>,
+    mut operation: impl FnMut(&T) -> io::Result<R>,
+    exhausts: impl Fn(&R) -> bool,
+) -> Poll<Result<R>> {
+    if polled.is_new() && in_a_row.get() >= IN_A_ROW {
+        in_a_row.set(0);
+        polled.give_way();
+    }
+    loop {
+        ready!(polled.poll(cx))?;
+        let mut waits = polled.direction().take_exhausted();
+        if !waits {
+            match operation(source) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
+                Err(error) => return Poll::Ready(Err(error.into())),
+                Ok(outcome) => {
+                    note_success(polled.direction(), in_a_row, exhausts(&outcome));
+                    return Poll::Ready(Ok(outcome));
+                }
+            }
+        }
+        if waits {
+            in_a_row.set(0);
+            polled.wait(on)?;
+        }
+    }
+}
+
+fn note_success(direction: &Direction, in_a_row: &Cell<u32>, exhausted: bool) {
+    direction.set_exhausted(exhausted);
+    in_a_row.set(in_a_row.get() + 1);
 }
 
 impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {

@@ -3,21 +3,33 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use crate::asyncio::{Lock, LockGuard, LoopFuture, Purpose};
+use crate::asyncio::{Await, Lock, LockGuard, Nap, Purpose};
 use crate::error::Result;
-use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration};
+use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
 
 /// One of the two directions of a source. Only who has its turn tries or waits.
-#[derive(Default)]
 pub(super) struct Direction {
+    side: Side,
     turn: Lock,
-    /// What the one who waits awaits. A future that is done has been told already.
-    waiter: RefCell<Option<LoopFuture<()>>>,
+    /// What the one who waits awaits. One that is over has been told already.
+    waiter: RefCell<Option<Rc<Nap>>>,
+    /// What the last one awaited, which serves the next: a server waits for each request.
+    spent: Cell<Option<Rc<Nap>>>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
 }
 
 impl Direction {
+    pub(super) fn new(side: Side) -> Rc<Direction> {
+        Rc::new(Direction {
+            side,
+            turn: Lock::default(),
+            waiter: RefCell::default(),
+            spent: Cell::default(),
+            exhausted: Cell::default(),
+        })
+    }
+
     /// Waits for one's turn: first come, first served.
     pub(super) async fn turn(&self) -> Result<LockGuard> {
         self.turn.lock().await
@@ -40,41 +52,38 @@ impl Direction {
 
     /// Waits until the poller says that it is ready.
     pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let ready = LoopFuture::made_for(on, Purpose::Source);
-        let _waiting = Waiting::begin(self, registration, ready.clone())?;
-        ready.await
+        let waiter = self.begin_wait(on, registration)?;
+        let _waiting = Waiting { direction: self, registration };
+        Await::new(waiter).await
     }
 
-    /// Has `waiter` told when it is ready, in the place of who was to be told before.
-    pub(super) fn begin_wait(
-        &self,
-        registration: &Registration,
-        waiter: LoopFuture<()>,
-    ) -> Result<()> {
-        self.waiter.replace(Some(waiter));
-        let begun = registration.begin_wait();
+    /// What ends when it is ready, in the place of what was to be told before.
+    pub(super) fn begin_wait(&self, on: &LoopRef, registration: &Registration) -> Result<Rc<Nap>> {
+        let waiter = Nap::out_of(self.spent.take(), on, Purpose::Source);
+        self.waiter.replace(Some(waiter.clone()));
+        let begun = registration.begin_wait(self.side);
         if begun.is_err() {
             self.waiter.take();
         }
-        begun
+        begun.map(|()| waiter)
     }
 
     /// The wait that was begun is over.
     pub(super) fn end_wait(&self, registration: &Registration) {
         registration.end_wait();
         let waiter = self.waiter.take();
-        drop(waiter);
+        self.spent.set(waiter);
     }
 
     /// Whether `waiter` was or will be told.
-    pub(super) fn serves(&self, waiter: &LoopFuture<()>) -> bool {
-        waiter.done() || self.waiter.borrow().as_ref().is_some_and(|own| own.id() == waiter.id())
+    pub(super) fn serves(&self, waiter: &Rc<Nap>) -> bool {
+        waiter.is_over() || self.waiter.borrow().as_ref().is_some_and(|own| Rc::ptr_eq(own, waiter))
     }
 }
 
 impl Listener for Direction {
     fn wanted(&self) -> bool {
-        self.waiter.borrow().as_ref().is_some_and(|waiter| !waiter.done())
+        self.waiter.borrow().as_ref().is_some_and(|waiter| !waiter.is_over())
     }
 
     fn unwanted(&self) {
@@ -84,8 +93,8 @@ impl Listener for Direction {
     fn tell(self: Rc<Self>, _ready: &ReadyQueue) {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
-            // A waiter that was cancelled meanwhile has its end already.
-            let _ = waiter.set_result(());
+            // One that was cancelled meanwhile has its end already.
+            waiter.end();
         }
     }
 }
@@ -94,17 +103,6 @@ impl Listener for Direction {
 struct Waiting<'a> {
     direction: &'a Direction,
     registration: &'a Registration,
-}
-
-impl<'a> Waiting<'a> {
-    fn begin(
-        direction: &'a Direction,
-        registration: &'a Registration,
-        waiter: LoopFuture<()>,
-    ) -> Result<Waiting<'a>> {
-        direction.begin_wait(registration, waiter)?;
-        Ok(Waiting { direction, registration })
-    }
 }
 
 impl Drop for Waiting<'_> {

@@ -105,12 +105,21 @@ impl<T: Source + 'static> Async<T> {
     where
         for<'a> &'a T: Read,
     {
-        let room = buffer.len();
+        self.poll_read_by(cx, buffer.len(), |mut source| source.read(buffer))
+    }
+
+    /// [`poll_read`](Async::poll_read) into what only `read` can reach, where there is `room`: it
+    /// is called when there should be something to read.
+    pub(crate) fn poll_read_by(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        read: impl FnMut(&T) -> io::Result<usize>,
+    ) -> Poll<Result<usize>> {
         if room == 0 {
             return Poll::Ready(Ok(0));
         }
-        let exhausts = |count: &usize| (1..room).contains(count);
-        self.poll_reader(cx, |mut source| source.read(buffer), exhausts)
+        self.poll_reader(cx, read, |count| (1..room).contains(count))
     }
 
     /// Writes as much of `buffers`, the first ones first, as there is room for, in a poll
@@ -256,6 +265,11 @@ macro_rules! impl_stream {
             /// What the system says.
             pub fn shutdown(&self, how: Shutdown) -> Result<()> {
                 Ok(self.get_ref().shutdown(how)?)
+            }
+
+            #[cfg(feature = "hyper")]
+            pub(crate) fn as_async(&mut self) -> &mut $crate::io::Async<$std> {
+                &mut self.0
             }
 
             /// Ends the direction of writing, which a peer that is gone has ended already.
