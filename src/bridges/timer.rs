@@ -1,12 +1,17 @@
 //! [`LoopTimer`]: the loop's clock and timers, for hyper.
 //!
 //! hyper wants both a timer and a sleep that can go to other threads, and a loop's timers can't.
-//! So what hyper holds is a number, and what that stands for stays with the thread, in [`SLEEPS`].
+//! So what hyper holds is a ticket, and what that stands for stays with the thread, in [`SLEEPS`].
+//!
+//! A server makes a sleep for each request and drops it when that has come, so that being made,
+//! polled once and dropped is what is to be cheap.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
+use alloc::string::String;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 use core::time::Duration;
@@ -14,31 +19,113 @@ use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
+use slab::Slab;
 
 use crate::error::Result;
-use crate::event_loop::{LoopRef, TimerHandle, running_loop};
+use crate::event_loop::{Job, LoopRef, TimerKey, current_loop, run_callback, running_loop};
 use crate::sync::thread_own;
+
+/// Room for so many is kept when nobody sleeps any more.
+const KEPT: usize = 1024;
 
 /// A timer that is pending, and whom it wakes.
 struct Asleep {
-    timer: TimerHandle,
+    number: u64,
+    on: LoopRef,
+    timer: TimerKey,
+    alarm: Rc<Alarm>,
     waker: Waker,
 }
 
-/// Counted up, so that none comes twice: what is not there any more is over.
-type Number = u64;
+/// Which of the [`SLEEPS`] it is. Numbers are counted up, so that none comes twice: what isn't
+/// there by that number any more is over.
+#[derive(Clone, Copy, Debug)]
+struct Ticket {
+    place: usize,
+    number: u64,
+}
 
-thread_own! {
-    static SLEEPS: RefCell<BTreeMap<Number, Asleep>> = RefCell::new(BTreeMap::new());
+struct Sleeps {
+    asleep: Slab<Asleep>,
+    /// How many there were.
+    count: u64,
+    /// One that was taken back, for the next.
+    spare: Option<Rc<Alarm>>,
 }
 
 thread_own! {
-    static NEXT: Cell<Number> = Cell::new(0);
+    static SLEEPS: RefCell<Sleeps> =
+        RefCell::new(Sleeps { asleep: Slab::new(), count: 0, spare: None });
 }
 
-fn take(number: Number) -> Option<Asleep> {
-    // `None` also while the thread's locals are being taken down.
-    SLEEPS.try_with(|sleeps| sleeps.borrow_mut().remove(&number)).ok().flatten()
+thread_own! {
+    static HERE: Cell<Option<ThreadId>> = Cell::new(None);
+}
+
+/// This thread, of which the standard library would make a handle each time.
+fn here() -> ThreadId {
+    HERE.with(|here| {
+        here.get().unwrap_or_else(|| {
+            let id = thread::current().id();
+            here.set(Some(id));
+            id
+        })
+    })
+}
+
+impl Sleeps {
+    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<Ticket> {
+        let entry = self.asleep.vacant_entry();
+        let ticket = Ticket { place: entry.key(), number: self.count };
+        let mut alarm = self.spare.take().unwrap_or_else(|| Rc::new(Alarm(ticket)));
+        match Rc::get_mut(&mut alarm) {
+            Some(alarm) => alarm.0 = ticket,
+            // It was due already when it was taken back, and is still to be run.
+            None => alarm = Rc::new(Alarm(ticket)),
+        }
+        let timer = on.add_timer_at(at, alarm.clone())?;
+        self.count += 1;
+        entry.insert(Asleep { number: ticket.number, on, timer, alarm, waker });
+        Ok(ticket)
+    }
+
+    fn get(&mut self, ticket: Ticket) -> Option<&mut Asleep> {
+        self.asleep.get_mut(ticket.place).filter(|own| own.number == ticket.number)
+    }
+
+    fn take(&mut self, ticket: Ticket) -> Option<Asleep> {
+        self.get(ticket)?;
+        let taken = self.asleep.try_remove(ticket.place);
+        if self.asleep.is_empty() && self.asleep.capacity() > KEPT {
+            self.asleep = Slab::new();
+        }
+        taken
+    }
+}
+
+/// What is asleep by `ticket`, which is over by that: to be dropped where nothing is borrowed.
+fn take(ticket: Ticket) -> Option<Asleep> {
+    with_sleeps(|sleeps| sleeps.take(ticket)).flatten()
+}
+
+/// `None` while the thread's locals are being taken down.
+fn with_sleeps<R>(look: impl FnOnce(&mut Sleeps) -> R) -> Option<R> {
+    SLEEPS.try_with(|sleeps| look(&mut sleeps.borrow_mut())).ok()
+}
+
+/// What the timer runs.
+struct Alarm(Ticket);
+
+impl Job for Alarm {
+    fn run(self: Rc<Self>, on: &LoopRef) {
+        if let Some(asleep) = take(self.0) {
+            run_callback(on, || self.describe(), || asleep.waker.wake());
+        }
+    }
+
+    fn describe(&self) -> String {
+        String::from("<timer of a LoopSleep>")
+    }
 }
 
 /// The clock and the timers of one loop, as hyper's `Timer`: what a connection's time limits are
@@ -80,19 +167,18 @@ impl LoopTimer {
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn new() -> Result<LoopTimer> {
         let made = (Instant::now(), running_loop()?.time());
-        Ok(LoopTimer { thread: thread::current().id(), made })
+        Ok(LoopTimer { thread: here(), made })
     }
 
     fn running(&self) -> LoopRef {
-        let here = thread::current().id() == self.thread;
-        match running_loop() {
-            Ok(on) if here => on,
+        match current_loop() {
+            Some(on) if here() == self.thread => on,
             _ => panic!("a LoopTimer is used away from its loop"),
         }
     }
 
     fn sleep_at(&self, at: Duration) -> LoopSleep {
-        LoopSleep { timer: *self, at, number: None }
+        LoopSleep { timer: *self, at, ticket: None }
     }
 
     /// When `deadline` is, by the loop's clock.
@@ -127,7 +213,8 @@ impl Timer for LoopTimer {
     }
 }
 
-/// The sleep of a [`LoopTimer`]. It starts its timer when it is first polled.
+/// The sleep of a [`LoopTimer`]. It starts its timer when it is first polled, and takes a turn of
+/// the loop at least.
 ///
 /// # Cancellation
 ///
@@ -141,22 +228,7 @@ pub struct LoopSleep {
     timer: LoopTimer,
     at: Duration,
     /// What it has among the thread's [`SLEEPS`].
-    number: Option<Number>,
-}
-
-impl LoopSleep {
-    fn start(&mut self, on: &LoopRef, waker: Waker) {
-        let number = NEXT.with(|next| next.replace(next.get() + 1));
-        let wake = move || {
-            if let Some(asleep) = take(number) {
-                asleep.waker.wake();
-            }
-        };
-        // A loop that has closed polls nobody, so that there is nobody here to be told.
-        let Ok(timer) = on.call_at(self.at, wake) else { return };
-        self.number = Some(number);
-        SLEEPS.with(|sleeps| sleeps.borrow_mut().insert(number, Asleep { timer, waker }));
-    }
+    ticket: Option<Ticket>,
 }
 
 impl Future for LoopSleep {
@@ -164,17 +236,17 @@ impl Future for LoopSleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let on = self.timer.running();
-        let Some(number) = self.number else {
-            if self.at <= on.time() {
-                return Poll::Ready(());
-            }
-            self.start(&on, cx.waker().clone());
+        // Cloned, and dropped, where nothing is borrowed: a waker is somebody else's code.
+        let waker = cx.waker().clone();
+        let Some(ticket) = self.ticket else {
+            let started = SLEEPS.with(|sleeps| sleeps.borrow_mut().start(on, self.at, waker));
+            // A loop that has closed polls nobody, so that there is nobody here to be told.
+            self.ticket = started.ok();
             return Poll::Pending;
         };
-        let waker = cx.waker().clone();
         let before = SLEEPS.with(|sleeps| {
             let mut sleeps = sleeps.borrow_mut();
-            Some(core::mem::replace(&mut sleeps.get_mut(&number)?.waker, waker))
+            Some(mem::replace(&mut sleeps.get(ticket)?.waker, waker))
         });
         if before.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }
@@ -184,9 +256,14 @@ impl Sleep for LoopSleep {}
 
 impl Drop for LoopSleep {
     fn drop(&mut self) {
-        let here = thread::current().id() == self.timer.thread;
-        if let Some(asleep) = self.number.filter(|_| here).and_then(take) {
-            asleep.timer.cancel();
+        let Some(ticket) = self.ticket else { return };
+        if here() != self.timer.thread {
+            return;
+        }
+        if let Some(Asleep { on, timer, alarm, .. }) = take(ticket) {
+            let timer = on.forget_timer(timer);
+            drop(timer);
+            with_sleeps(|sleeps| sleeps.spare = Some(alarm));
         }
     }
 }

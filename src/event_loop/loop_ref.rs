@@ -169,8 +169,17 @@ impl LoopRef {
     /// Has `job` run when `delay` has passed, as the callback of
     /// [`call_later`](LoopRef::call_later), until its timer is forgotten.
     pub(crate) fn add_timer(&self, delay: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+        self.add_timer_when(self.now().saturating_add(nanos(delay)), job)
+    }
+
+    /// As [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
+    #[cfg(feature = "hyper")]
+    pub(crate) fn add_timer_at(&self, when: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+        self.add_timer_when(nanos(when), job)
+    }
+
+    fn add_timer_when(&self, when: Nanos, job: Rc<dyn Job>) -> Result<TimerKey> {
         self.check_open()?;
-        let when = self.now().saturating_add(nanos(delay));
         Ok(self.0.timers.borrow_mut().insert(when, job))
     }
 

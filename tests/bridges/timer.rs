@@ -1,7 +1,9 @@
 //! hyper's timer on a loop's clock.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
@@ -192,6 +194,34 @@ fn it_wakes_the_last_who_polled() {
         callsoon::sleep(SECOND).await?;
         trace.expect(["last"]);
         assert!(poll_once(&mut sleep).await.is_ready());
+        Ok(())
+    });
+}
+
+/// What its timer runs stands behind who drops it, in the same turn, and is not taken for another's.
+#[test]
+fn one_that_is_dropped_as_it_is_due_wakes_nobody() {
+    run(async {
+        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let says = trace.clone();
+        let start = move |name| {
+            let mut sleep = timer.sleep(SECOND);
+            let waker = Waker::from(Arc::new(Says(says.clone(), name)));
+            assert!(sleep.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            sleep
+        };
+        let kept = Rc::new(RefCell::new(None));
+        let (keeps, starts) = (kept.clone(), start.clone());
+        running_loop()?.call_later(SECOND, move || {
+            drop(keeps.take());
+            *keeps.borrow_mut() = Some(starts("second"));
+        })?;
+        *kept.borrow_mut() = Some(start("first"));
+        callsoon::sleep(SECOND + SECOND / 2).await?;
+        trace.expect_nothing();
+        assert_eq!(pending_timers(), 1);
+        callsoon::sleep(SECOND).await?;
+        trace.expect(["second"]);
         Ok(())
     });
 }

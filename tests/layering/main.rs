@@ -71,6 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "asyncio/task_slab.rs",
             "asyncio/generator.rs",
             "helpers/held_tasks.rs",
+            "bridges/timer.rs",
         ],
     ),
     ("waker_fn", &["asyncio/waker.rs"]),
