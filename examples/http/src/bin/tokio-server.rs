@@ -8,12 +8,18 @@ use http_hyper::GREETING;
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
 
-async fn answer(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
-    Ok(Response::new(Full::new(Bytes::from_static(GREETING.as_bytes()))))
+async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (status, body) = match (request.method(), request.uri().path()) {
+        (&Method::GET, "/") => (StatusCode::OK, Bytes::from_static(GREETING.as_bytes())),
+        _ => (StatusCode::NOT_FOUND, Bytes::new()),
+    };
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    Ok(response)
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -21,21 +27,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
     let listener = TcpListener::bind(address).await?;
     println!("http://{}", listener.local_addr()?);
-    tokio::task::LocalSet::new()
-        .run_until(async {
-            loop {
-                let (stream, _peer) = listener.accept().await?;
-                stream.set_nodelay(true)?;
-                tokio::task::spawn_local(async move {
-                    let mut http = http1::Builder::new();
-                    let connection = http
-                        .timer(TokioTimer::new())
-                        .serve_connection(TokioIo::new(stream), service_fn(answer));
-                    if let Err(error) = connection.await {
-                        eprintln!("a connection: {error}");
-                    }
-                });
+    loop {
+        let (stream, _peer) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::spawn(async move {
+            let mut http = http1::Builder::new();
+            let connection = http
+                .timer(TokioTimer::new())
+                .serve_connection(TokioIo::new(stream), service_fn(answer));
+            if let Err(error) = connection.await {
+                eprintln!("a connection: {error}");
             }
-        })
-        .await
+        });
+    }
 }
