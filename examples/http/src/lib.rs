@@ -1,16 +1,16 @@
-//! An HTTP/1 server by hyper on a callsoon loop, for its program and its tests.
+//! HTTP/1 by hyper on a callsoon loop: a server and a client, for their programs and their tests.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use callsoon::bridges::LoopTimer;
-use callsoon::io::TcpListener;
-use callsoon::{Error, Result, TaskGroup, sleep};
-use http_body_util::{BodyExt, Full};
+use callsoon::io::{TcpListener, TcpStream};
+use callsoon::{Error, Result, TaskGroup, create_task, sleep, wrap_future};
+use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Bytes, Incoming};
 use hyper::rt::{Read, Write};
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, client, header, server};
 
 /// What the server says to `GET /`.
 pub const GREETING: &str = "hello from the loop\n";
@@ -18,17 +18,14 @@ pub const GREETING: &str = "hello from the loop\n";
 /// How much it takes back of a body to `POST /echo`.
 pub const MOST_ECHOED: u64 = 16 << 20;
 
-/// Answers one request: `GET /`, `GET /later` after a second, `POST /echo`.
-///
-/// # Errors
-///
-/// The cancellation; what is wrong with the connection.
+/// Answers one request: `GET /`, `GET /later` after a second, `POST /echo`. Its errors are a
+/// cancellation, and what is wrong with the connection.
 pub async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>> {
     let (status, body) = match (request.method(), request.uri().path()) {
-        (&Method::GET, "/") => (StatusCode::OK, Bytes::from_static(GREETING.as_bytes())),
+        (&Method::GET, "/") => (StatusCode::OK, GREETING.into()),
         (&Method::GET, "/later") => {
             sleep(Duration::from_secs(1)).await?;
-            (StatusCode::OK, Bytes::from_static(GREETING.as_bytes()))
+            (StatusCode::OK, GREETING.into())
         }
         (&Method::POST, "/echo") => match request.body().size_hint().upper() {
             Some(length) if length <= MOST_ECHOED => {
@@ -36,7 +33,7 @@ pub async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>>
             }
             _ => (StatusCode::PAYLOAD_TOO_LARGE, Bytes::new()),
         },
-        _ => (StatusCode::NOT_FOUND, Bytes::from_static(b"there is nothing here\n")),
+        _ => (StatusCode::NOT_FOUND, "there is nothing here\n".into()),
     };
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
@@ -44,32 +41,22 @@ pub async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>>
 }
 
 /// Serves one connection to its end. A peer that breaks it off or talks nonsense is reported,
-/// and is nobody else's concern.
-///
-/// # Errors
-///
-/// The cancellation of the task, unless that came between two requests: then it just ends.
+/// and is nobody else's concern. A cancellation is returned, unless it came between two requests.
 pub async fn serve_one(stream: impl Read + Write + Unpin, timer: LoopTimer) -> Result<()> {
-    let mut http = http1::Builder::new();
+    let mut http = server::conn::http1::Builder::new();
     // A peer has 30 seconds for the head of a request, by hyper's own default.
     let connection = http.timer(timer).serve_connection(stream, service_fn(answer));
-    match connection.await {
-        Err(error) => match Error::within(&error) {
-            Some(own) if own.is_cancelled() => Err(own),
-            _ => {
-                eprintln!("a connection: {error}");
-                Ok(())
-            }
-        },
-        Ok(()) => Ok(()),
+    let Err(error) = connection.await else { return Ok(()) };
+    match Error::within(&error) {
+        Some(own) if own.is_cancelled() => Err(own),
+        _ => {
+            eprintln!("a connection: {error}");
+            Ok(())
+        }
     }
 }
 
 /// Serves whoever comes, each in a task of its own, until it is cancelled.
-///
-/// # Errors
-///
-/// The cancellation; what the system says when nobody can be accepted.
 pub async fn serve(listener: TcpListener) -> Result<()> {
     let timer = LoopTimer::new()?;
     TaskGroup::scope(async |group| {
@@ -80,4 +67,21 @@ pub async fn serve(listener: TcpListener) -> Result<()> {
         }
     })
     .await
+}
+
+/// The status and the body of what is at `path`.
+pub async fn get(server: SocketAddr, path: &str) -> Result<(StatusCode, Bytes)> {
+    let stream = TcpStream::connect(server).await?;
+    let (mut sender, connection) = client::conn::http1::handshake(stream).await?;
+    // What is said over the connection, and what is asked of it, are two things to wait for.
+    let connection = create_task(async move { Ok(connection.await?) })?;
+    let request = Request::get(path).header(header::HOST, server.to_string());
+    let request = request.body(Empty::<Bytes>::new())?;
+    // Wrapped, because these two know nothing of the loop: so a cancellation is returned here.
+    let response = wrap_future(sender.send_request(request)).await??;
+    let status = response.status();
+    let body = wrap_future(response.into_body().collect()).await??.to_bytes();
+    drop(sender);
+    connection.await?;
+    Ok((status, body))
 }
