@@ -22,7 +22,7 @@ use hyper::rt::{Sleep, Timer};
 use slab::Slab;
 
 use crate::error::Result;
-use crate::event_loop::{Job, LoopRef, TimerKey, current_loop, run_callback, running_loop};
+use crate::event_loop::{Job, LoopRef, TimerKey, run_callback, running_loop};
 use crate::sync::thread_own;
 
 /// Room for so many is kept when nobody sleeps any more.
@@ -171,8 +171,8 @@ impl LoopTimer {
     }
 
     fn running(&self) -> LoopRef {
-        match current_loop() {
-            Some(on) if here() == self.thread => on,
+        match running_loop() {
+            Ok(on) if here() == self.thread => on,
             _ => panic!("a LoopTimer is used away from its loop"),
         }
     }
