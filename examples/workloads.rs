@@ -220,6 +220,26 @@ async fn streamer(n: u64) -> Result<()> {
         .await
 }
 
+/// A streamer of `n` results, all in one turn.
+async fn results_at_once(n: u64) -> Result<()> {
+    let stop = hp::create_future::<()>()?;
+    let streamer = hp::ResultStreamer::<u64>::new(&stop)?;
+    streamer
+        .scope(async |streamer| {
+            for task in 1..=n {
+                streamer.add_coroutine(yield_once(task), hp::Adding::new()).await?;
+            }
+            streamer.no_more_work();
+            let (mut results, mut seen) = (streamer.iter(), 0);
+            while results.next().await?.is_some() {
+                seen += 1;
+            }
+            assert_eq!(seen, n, "a result for each task");
+            Ok(())
+        })
+        .await
+}
+
 fn run(workload: &str, n: u64) -> Option<Result<()>> {
     let event_loop = EventLoop::with_virtual_time();
     Some(match workload {
@@ -237,6 +257,7 @@ fn run(workload: &str, n: u64) -> Option<Result<()>> {
         "completed" => run_on(&event_loop, completed(n)),
         "holder" => run_on(&event_loop, holder(n)),
         "streamer" => run_on(&event_loop, streamer(n)),
+        "results_at_once" => run_on(&event_loop, results_at_once(n)),
         _ => return None,
     })
 }

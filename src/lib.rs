@@ -79,6 +79,7 @@ mod threads;
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
 
+pub(crate) use asyncio::Naps;
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
 pub use event_loop::*;

@@ -71,6 +71,7 @@ pub use future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 pub use gather::{gather, gather_outcomes};
 pub use generator::{AsyncGenerator, Yielder, generator};
 pub use lock::{Lock, LockGuard};
+pub(crate) use nap::Naps;
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 #[cfg(feature = "std")]
 pub use runner::run;

@@ -1,11 +1,12 @@
 //! [`Nap`]: what a task waits on that nobody else has, in one block: asleep, until its timer runs
-//! it, or in line, until it is woken.
+//! it, or in line, until it is woken; and [`Naps`], for a task that waits again and again.
 
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Ref, RefCell};
 
+use super::await_future::Await;
 use super::callback::Callback;
 use super::future::show;
 use super::node::{self, Core, Node, State, Typed};
@@ -13,7 +14,7 @@ use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
-use crate::event_loop::{Job, LoopRef, Mark};
+use crate::event_loop::{Job, LoopRef, Mark, running_loop};
 
 /// A future of nothing. Nobody but who waits on it has it, so it has no callbacks.
 pub(crate) struct Nap {
@@ -57,18 +58,19 @@ impl Nap {
     }
 }
 
-/// The timer is due. A nap that was cancelled in the same turn stays so.
+/// The timer is due, or it is the turn that it was to end in. A nap that was cancelled in the same
+/// turn stays so.
 impl Job for Nap {
     fn run(self: Rc<Self>, _on: &LoopRef) {
         self.end();
     }
 
     fn mark(&self) -> Mark {
-        Mark::Sleep
+        if self.core.purpose.get() == Purpose::Sleep { Mark::Sleep } else { Mark::Call }
     }
 
     fn describe(&self) -> String {
-        format!("<timer of {}>", self.show())
+        format!("<end of {}>", self.show())
     }
 }
 
@@ -109,5 +111,51 @@ impl Typed<()> for Nap {
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
         self
+    }
+}
+
+/// One task's naps, one after the other. None takes a block of its own, unless somebody still has
+/// the one before.
+#[derive(Default)]
+pub(crate) struct Naps(RefCell<Option<Rc<Nap>>>);
+
+impl Naps {
+    /// Begins the next nap, and forgets the one before. The task that goes on is to await it, at
+    /// once or after it has seen to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub(crate) fn begin(&self) -> Result<Await<()>> {
+        let before = self.0.take();
+        let nap = Self::after(before)?;
+        self.0.replace(Some(nap.clone()));
+        Ok(Await::new(nap))
+    }
+
+    fn after(before: Option<Rc<Nap>>) -> Result<Rc<Nap>> {
+        if let Some(mut nap) = before {
+            if let Some(own) = Rc::get_mut(&mut nap).filter(|own| own.core.home().in_step()) {
+                own.core.renew();
+                return Ok(nap);
+            }
+        }
+        Ok(Nap::new(Tasks::of(&running_loop()?), Purpose::Wait))
+    }
+
+    /// Ends the nap that goes on, if one does.
+    pub(crate) fn end(&self) {
+        let nap = self.0.borrow().clone();
+        if let Some(nap) = nap {
+            nap.end();
+        }
+    }
+
+    /// Ends this nap, and none after it, when its turn comes in the ready queue.
+    pub(crate) fn end_soon(&self) {
+        let nap = self.0.borrow().clone();
+        if let Some(nap) = nap {
+            nap.core.home().on().schedule(nap.clone());
+        }
     }
 }

@@ -87,6 +87,11 @@ impl Core {
         }
     }
 
+    /// Makes it what it was when it was made.
+    pub(super) fn renew(&mut self) {
+        *self = Core::made_for(self.home.clone(), self.purpose.get());
+    }
+
     #[inline]
     pub(crate) fn home(&self) -> &Rc<Tasks> {
         &self.home

@@ -17,12 +17,12 @@ use core::cell::{Cell, RefCell};
 
 use super::held_tasks::{HeldTasks, Key, Number};
 use super::waiting::Callbacks;
-use crate::{AnyFuture, Callback, Event, Result};
+use crate::{AnyFuture, Callback, Naps, Result};
 
 #[derive(Default)]
 pub(super) struct HolderWait {
-    /// Set once the round is over.
-    over: Event,
+    /// Each is over when its round is.
+    naps: Naps,
     /// How many rounds there were.
     rounds: Cell<u64>,
     /// The callbacks that are on their way: those of this round, and those of rounds before.
@@ -74,7 +74,7 @@ impl HolderWait {
 
     /// Ends the round.
     pub(super) fn end(&self) {
-        self.over.set();
+        self.naps.end();
     }
 
     /// Waits until one of the tasks, by `callback`, or one of `others` has called back. The
@@ -85,7 +85,7 @@ impl HolderWait {
         tasks: &RefCell<HeldTasks>,
         others: Vec<Rc<dyn AnyFuture>>,
     ) -> Result<()> {
-        self.over.clear();
+        let over = self.naps.begin()?;
         self.rounds.set(self.rounds.get() + 1);
         self.late.set(self.late.get() + self.on_time.take());
         let _others = (!others.is_empty()).then(|| Callbacks::add(others, self.of_this_round()));
@@ -93,7 +93,7 @@ impl HolderWait {
         self.put_new(callback, tasks);
         // Adding the callbacks was joining, too.
         self.joined.borrow_mut().clear();
-        self.over.wait().await
+        over.await
     }
 
     fn of_this_round(self: &Rc<Self>) -> Callback {

@@ -72,7 +72,7 @@ impl<T: 'static> Queue<T> {
 
     fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> Result<Queue<T>> {
         let final_future: ChildOfFuture<()> = ChildOfFuture::new(final_future)?;
-        let readers = Rc::new(Readers::new(final_future.get_loop()));
+        let readers = Rc::<Readers>::default();
         let called = readers.clone();
         final_future.add_done_callback(move |_: &dyn AnyFuture| called.call());
         let collection = RefCell::default();

@@ -15,10 +15,10 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use super::child_of_future::ChildOfFuture;
-use crate::{AnyFuture, Callback, Event, LoopRef, Result};
+use crate::{AnyFuture, Callback, Naps, Result};
 
+#[derive(Default)]
 pub(super) struct Readers {
-    on: LoopRef,
     /// There may be something to look at.
     called: Cell<bool>,
     /// Those who wait to be called; nobody, while they are.
@@ -39,20 +39,13 @@ pub(super) struct Reader {
 
 #[derive(Default)]
 struct State {
-    /// Set when the wait is over.
-    over: Event,
-    /// How many waits there were.
-    waits: Cell<u64>,
+    /// Its waits.
+    waits: Naps,
     /// The final future was done before the wait began.
     too_late: Cell<bool>,
 }
 
 impl Readers {
-    pub(super) fn new(on: LoopRef) -> Readers {
-        let (called, waiting) = (Cell::new(false), RefCell::default());
-        Readers { on, called, waiting, made: Cell::new(0), last: Cell::new(0) }
-    }
-
     /// One more, who hasn't waited yet.
     pub(super) fn add(&self) -> Rc<Reader> {
         self.made.set(self.made.get() + 1);
@@ -60,7 +53,7 @@ impl Readers {
         let follows = state.clone();
         let follow = Callback::new(move |_: &dyn AnyFuture| {
             if !follows.too_late.get() {
-                follows.over.set();
+                follows.waits.end();
             }
         });
         Rc::new(Reader { number: self.made.get(), state, follow })
@@ -72,19 +65,8 @@ impl Readers {
             return;
         }
         for reader in self.waiting.take() {
-            self.call_one(&reader);
+            reader.state.waits.end_soon();
         }
-    }
-
-    fn call_one(&self, reader: &Reader) {
-        let (state, wait) = (reader.state.clone(), reader.state.waits.get());
-        let call = move || {
-            if state.waits.get() == wait {
-                state.over.set();
-            }
-        };
-        // A loop that has closed calls nobody.
-        let _ = self.on.call_soon(call);
     }
 
     /// There is nothing to look at before the next call.
@@ -100,8 +82,7 @@ impl Readers {
         final_future: &ChildOfFuture<()>,
     ) -> Result<()> {
         let state = &*reader.state;
-        state.over.clear();
-        state.waits.set(state.waits.get() + 1);
+        let over = state.waits.begin()?;
         let is_final = final_future.own_is_done();
         if is_final {
             state.too_late.set(true);
@@ -110,12 +91,12 @@ impl Readers {
             final_future.add_done_callback(&reader.follow);
         }
         if is_final || self.called.get() {
-            self.call_one(reader);
-            return state.over.wait().await;
+            state.waits.end_soon();
+            return over.await;
         }
         self.waiting.borrow_mut().push_back(reader.clone());
         let _in_line = InLine(self, reader);
-        state.over.wait().await
+        over.await
     }
 }
 

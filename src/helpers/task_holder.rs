@@ -11,7 +11,7 @@ use super::child_of_future::ChildOfFuture;
 use super::held_tasks::{HeldTasks, Key};
 use super::holder_wait::HolderWait;
 use super::waiting::{unique, wait_for_all_futures, wait_for_what_is_done};
-use crate::{AnyFuture, Callback, Error, Event, Result, Task, Watcher};
+use crate::{AnyFuture, Callback, Error, Naps, Result, Task, Watcher};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -56,8 +56,10 @@ struct Inner {
 /// What the cleaner waits for.
 #[derive(Default)]
 struct ToClean {
-    /// Set when a task has ended since the cleaner looked.
-    called: Event,
+    /// A task has ended since the cleaner looked.
+    called: Cell<bool>,
+    /// The cleaner's waits for that.
+    waits: Naps,
     /// The wait for that was cancelled, and so is each that comes before the next call. In the
     /// original it is one future, that stays cancelled until it is made anew.
     cancelled: Cell<bool>,
@@ -66,17 +68,22 @@ struct ToClean {
 impl ToClean {
     fn call(&self) {
         self.cancelled.set(false);
-        self.called.set();
+        if !self.called.replace(true) {
+            self.waits.end();
+        }
     }
 
     async fn wait(&self) -> Result<()> {
         if self.cancelled.get() {
             return Err(Error::cancelled());
         }
-        let outcome = self.called.wait().await;
+        if self.called.take() {
+            return Ok(());
+        }
+        let outcome = self.waits.begin()?.await;
         if outcome.is_ok() {
-            self.called.clear();
-        } else if !self.called.is_set() {
+            self.called.set(false);
+        } else if !self.called.get() {
             self.cancelled.set(true);
         }
         outcome
@@ -302,13 +309,13 @@ impl TaskHolder {
             wait_for_all_futures([&cleaner]).await?;
         }
         let holder = self.clone();
-        let last = async_as_background(async move { holder.clean().await }, false)?;
+        let last = async_as_background(async move { holder.clean(&Naps::default()).await }, false)?;
         wait_for_all_futures([&last]).await
     }
 
     /// Lets go of the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
-    async fn clean(&self) -> Result<()> {
+    async fn clean(&self, naps: &Naps) -> Result<()> {
         let asked_done = self.asked_done();
         let (name, gone) = {
             let mut ts = self.0.ts.borrow_mut();
@@ -322,7 +329,7 @@ impl TaskHolder {
         };
         let waited = match gone {
             Gone::Nobody => Ok(()),
-            Gone::ForGood => wait_for_what_is_done().await,
+            Gone::ForGood => wait_for_what_is_done(naps).await,
             Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
         };
         let removed = self.0.ts.borrow_mut().end_clean(name, waited.is_ok());
@@ -405,9 +412,10 @@ impl Drop for Waiting<'_> {
 }
 
 async fn clean_for_ever(holder: TaskHolder) -> Result<()> {
+    let naps = Naps::default();
     loop {
         holder.0.to_clean.wait().await?;
-        holder.clean().await?;
+        holder.clean(&naps).await?;
     }
 }
 
