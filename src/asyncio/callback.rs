@@ -202,6 +202,9 @@ impl PartialEq for Callback {
             {
                 true
             }
+            // One type is the one or the other.
+            (Function::Plain(_), Function::Shared(_))
+            | (Function::Shared(_), Function::Plain(_)) => false,
             (own, other) => {
                 let own = own.get().identity();
                 own.is_some() && own == other.get().identity()

@@ -323,23 +323,24 @@ pub(crate) fn end<N: Node + 'static>(node: &Rc<N>, state: State) {
 fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
     let core = node.core();
     let on = core.home.on();
-    let mut watchers = Waitings::default();
-    for _ in 0..waitings.len() {
-        let Some(waiting) = waitings.pop() else { break };
+    waitings.retain(|waiting| {
         match waiting {
-            Waiting::Task(task) => task.schedule_step(),
-            Waiting::Waker(waker) => on.schedule_wake(waker),
-            Waiting::Watcher(_) => watchers.push(waiting),
-            Waiting::Callback(_) => {
-                waitings.push(waiting);
-                on.schedule(node.clone().as_job());
-            }
+            Waiting::Task(task) => task.clone().schedule_step(),
+            Waiting::Waker(waker) => on.schedule_wake(waker.clone()),
+            Waiting::Callback(_) => on.schedule(node.clone().as_job()),
+            Waiting::Watcher(_) => {}
         }
+        matches!(waiting, Waiting::Callback(_) | Waiting::Watcher(_))
+    });
+    if core.watched.get() {
+        waitings.retain(|waiting| {
+            if let Waiting::Watcher(watch) = waiting {
+                watch.watcher.ended(watch.token);
+            }
+            matches!(waiting, Waiting::Callback(_))
+        });
     }
     core.waitings.set(waitings);
-    while let Some(Waiting::Watcher(watch)) = watchers.pop() {
-        watch.watcher.ended(watch.token);
-    }
 }
 
 /// Ends `node` without a result: cancelled, or with an exception.

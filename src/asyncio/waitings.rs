@@ -48,57 +48,64 @@ pub(super) enum Waitings {
 /// How many stand in one block.
 const FEW: usize = 4;
 
-/// **Few Invariant**: the first are in `few`, from `start` on and around its end; `more` holds
-/// what has no room there.
+/// **Few Invariant**: the first are in `few`, from `start` to `end`; `more` holds what came when
+/// there was no room behind those.
 #[derive(Default)]
 pub(super) struct Many {
     few: [Option<Waiting>; FEW],
     start: usize,
-    len: usize,
+    end: usize,
     more: VecDeque<Waiting>,
 }
 
 impl Many {
     fn push(&mut self, new: Waiting) {
-        if self.len == FEW {
-            return self.more.push_back(new);
+        if self.end < FEW && self.more.is_empty() {
+            self.few[self.end] = Some(new);
+            self.end += 1;
+        } else {
+            self.more.push_back(new);
         }
-        self.few[(self.start + self.len) % FEW] = Some(new);
-        self.len += 1;
+    }
+
+    fn few(&self) -> &[Option<Waiting>] {
+        &self.few[self.start..self.end]
     }
 
     fn pop(&mut self) -> Option<Waiting> {
-        let first = self.few[self.start].take()?;
-        self.start = (self.start + 1) % FEW;
-        self.len -= 1;
-        self.fill();
-        Some(first)
-    }
-
-    /// Brings up who has room now.
-    fn fill(&mut self) {
-        if let Some(next) = self.more.pop_front() {
-            self.push(next);
+        if self.start == self.end {
+            return self.more.pop_front();
         }
+        self.start += 1;
+        self.few[self.start - 1].take()
     }
 
     fn remove(&mut self, at: usize) -> Option<Waiting> {
-        if at >= FEW {
-            return self.more.remove(at - FEW);
+        let few = &mut self.few[self.start..self.end];
+        if at >= few.len() {
+            return self.more.remove(at - few.len());
         }
-        let removed = self.few[(self.start + at) % FEW].take()?;
-        for at in at + 1..self.len {
-            let behind = self.few[(self.start + at) % FEW].take();
-            self.few[(self.start + at - 1) % FEW] = behind;
-        }
-        self.len -= 1;
-        self.fill();
-        Some(removed)
+        few[at..].rotate_left(1);
+        self.end -= 1;
+        self.few[self.end].take()
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Waiting> {
-        let few = (0..self.len).filter_map(|at| self.few[(self.start + at) % FEW].as_ref());
-        few.chain(&self.more)
+    fn retain(&mut self, mut is_kept: impl FnMut(&Waiting) -> bool) {
+        let few = self.start..self.end;
+        self.end = self.start;
+        for at in few {
+            if self.few[at].as_ref().is_some_and(&mut is_kept) {
+                self.few.swap(self.end, at);
+                self.end += 1;
+            } else {
+                self.few[at] = None;
+            }
+        }
+        self.more.retain(is_kept);
+    }
+
+    fn len(&self) -> usize {
+        self.end - self.start + self.more.len()
     }
 }
 
@@ -115,7 +122,7 @@ impl Waitings {
     fn push_second(&mut self, new: Waiting) {
         if let Waitings::One(first) = mem::take(self) {
             let few = [Some(first), Some(new), None, None];
-            let many = Many { few, start: 0, len: 2, more: VecDeque::new() };
+            let many = Many { few, start: 0, end: 2, more: VecDeque::new() };
             *self = Waitings::Many(Box::new(many));
         }
     }
@@ -124,7 +131,7 @@ impl Waitings {
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         if let Waitings::Many(all) = self {
             let first = all.pop();
-            if all.len == 0 {
+            if all.len() == 0 {
                 *self = Waitings::None;
             }
             return first;
@@ -135,21 +142,13 @@ impl Waitings {
         }
     }
 
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Waitings::None => 0,
-            Waitings::One(_) => 1,
-            Waitings::Many(all) => all.len + all.more.len(),
-        }
-    }
-
     pub(super) fn iter(&self) -> impl Iterator<Item = &Waiting> {
-        let (one, many) = match self {
-            Waitings::None => (None, None),
-            Waitings::One(waiting) => (Some(waiting), None),
-            Waitings::Many(all) => (None, Some(all.iter())),
+        let (one, few, more) = match self {
+            Waitings::None => (None, Default::default(), Default::default()),
+            Waitings::One(waiting) => (Some(waiting), Default::default(), Default::default()),
+            Waitings::Many(all) => (None, all.few(), all.more.iter()),
         };
-        one.into_iter().chain(many.into_iter().flatten())
+        one.into_iter().chain(few.iter().filter_map(Option::as_ref)).chain(more)
     }
 
     /// Takes out the first of which `is_it` holds, to be dropped elsewhere.
@@ -157,14 +156,29 @@ impl Waitings {
         match self {
             Waitings::One(waiting) if is_it(waiting) => self.pop(),
             Waitings::Many(all) => {
-                let at = all.iter().position(is_it)?;
+                let few = all.few().iter().flatten();
+                let at = few.chain(&all.more).position(is_it)?;
                 let removed = all.remove(at);
-                if all.len == 0 {
+                if all.len() == 0 {
                     *self = Waitings::None;
                 }
                 removed
             }
             _ => None,
+        }
+    }
+
+    /// Looks at each, in order, and drops those of which `is_kept` doesn't hold.
+    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Waiting) -> bool) {
+        match self {
+            Waitings::One(waiting) if !is_kept(waiting) => *self = Waitings::None,
+            Waitings::Many(all) => {
+                all.retain(is_kept);
+                if all.len() == 0 {
+                    *self = Waitings::None;
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -64,7 +64,7 @@ impl Readers {
         if self.called.replace(true) {
             return;
         }
-        for reader in self.waiting.take() {
+        for reader in self.waiting.borrow_mut().drain(..) {
             reader.state.waits.end_soon();
         }
     }

@@ -294,8 +294,8 @@ impl TaskHolder {
                 let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                let to_ask = self.0.ts.borrow().to_ask();
-                waiting.next(unique(to_ask.into_iter().map(|(_, task)| task))).await?;
+                let to_ask = self.0.ts.borrow().to_ask().into_iter();
+                waiting.next(unique(to_ask.map(|(_, task)| task))).await?;
             }
             self.drop_done();
         }
