@@ -10,7 +10,8 @@ fn read_exception(future: &dyn AnyFuture) {
     }
 }
 
-fn log_exception(future: &dyn AnyFuture) {
+/// Logs the exception of `future`, if it has one.
+pub(super) fn log_exception(future: &dyn AnyFuture) {
     if future.cancelled() {
         return;
     }

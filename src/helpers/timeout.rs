@@ -4,8 +4,10 @@ use alloc::string::String;
 use core::future::Future;
 use core::time::Duration;
 
-use super::background::async_as_background;
-use crate::{AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, running_loop};
+use super::reporter::log_exception;
+use crate::{
+    AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, create_task, running_loop,
+};
 
 /// What [`async_with_timeout`] can be told: Photons' keyword arguments.
 #[derive(Clone, Debug)]
@@ -68,12 +70,19 @@ pub async fn async_with_timeout<T: Clone + 'static>(
 ) -> Result<T> {
     let on = running_loop()?;
     let outcome: LoopFuture<T> = on.create_future();
-    let task = async_as_background(coroutine, options.silent)?;
+    let task = create_task(coroutine)?;
     if let Some(name) = &options.name {
         task.set_name(name);
     }
     let passed_on = outcome.clone();
-    let pass_on = move |done: &dyn AnyFuture| pass_on(done, &passed_on);
+    // Nobody else has the task, to see that it has one callback for what takes two.
+    let pass_on = move |done: &dyn AnyFuture| {
+        let passed_on = pass_on(done, &passed_on);
+        if !options.silent {
+            log_exception(done);
+        }
+        passed_on
+    };
     task.add_done_callback(Callback::telling(outcome.id(), pass_on));
     let late = outcome.clone();
     let on_timeout = move || give_up(&task, &late, options.timeout_error);
