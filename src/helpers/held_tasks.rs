@@ -96,9 +96,15 @@ pub(super) struct HeldTasks {
     next: Number,
     cleans: Vec<Clean>,
     cleans_begun: Number,
+    /// One that is over, for the sake of its blocks.
+    spare: Option<Clean>,
 }
 
+/// A spare clean-up has room for so many keys at most.
+const KEPT: usize = 16;
+
 /// A clean-up that is going on.
+#[derive(Default)]
 struct Clean {
     name: Number,
     /// The first number that came after it began.
@@ -211,20 +217,16 @@ impl HeldTasks {
         self.held - self.over - asked_done
     }
 
-    /// Those that are done, in order: those that told, and those that were asked.
-    pub(super) fn done(&mut self, asked_done: &[Key]) -> Vec<Key> {
+    /// Adds to `done` those that are done, in order: those that told, and those that were asked.
+    fn list_done(&mut self, asked_done: &[Key], done: &mut Vec<Key>) {
         let places = &self.places;
         self.ended.retain(|key| {
             let place = places.get(key.at);
             place.is_some_and(|place| !place.hidden && place.number == key.number)
         });
-        if asked_done.is_empty() && self.ended.len() < 2 {
-            return self.ended.clone();
-        }
-        let mut done = [&self.ended, asked_done].concat();
+        done.extend(self.ended.iter().chain(asked_done));
         done.sort_unstable_by_key(|key| key.number);
         done.dedup();
-        done
     }
 
     /// Takes those that are done out.
@@ -235,7 +237,9 @@ impl HeldTasks {
                 self.remove(key, &mut removed);
             }
         } else {
-            for key in self.done(asked_done) {
+            let mut done = Vec::new();
+            self.list_done(asked_done, &mut done);
+            for key in done {
                 self.remove(key, &mut removed);
             }
         }
@@ -284,11 +288,19 @@ impl HeldTasks {
     }
 
     /// Begins a clean-up of those that are done, and returns its name.
-    pub(super) fn begin_clean(&mut self, done: Vec<Key>) -> Number {
-        let name = self.cleans_begun;
+    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> Number {
+        let mut clean = self.spare.take().unwrap_or_default();
+        self.list_done(asked_done, &mut clean.gone);
+        clean.name = self.cleans_begun;
+        clean.start = self.next;
         self.cleans_begun += 1;
-        self.cleans.push(Clean { name, start: self.next, gone: done, taken: Vec::new() });
-        name
+        self.cleans.push(clean);
+        self.cleans_begun - 1
+    }
+
+    /// Whom the clean-up that was begun last takes out.
+    pub(super) fn gone(&self) -> &[Key] {
+        self.cleans.last().map_or(&[], |clean| &clean.gone)
     }
 
     /// A clean-up ends. If it was `finished`, the list is what it was when it began, less what
@@ -305,7 +317,7 @@ impl HeldTasks {
             }
         }
         clean.taken.sort_unstable_by_key(|key| key.number);
-        for key in clean.taken {
+        for key in clean.taken.drain(..) {
             let place = &mut self.places[key.at];
             place.noted_by -= 1;
             if !place.hidden {
@@ -322,6 +334,10 @@ impl HeldTasks {
             } else if place.noted_by == 0 {
                 removed.push(self.give_back(key.at));
             }
+        }
+        clean.gone.clear();
+        if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT {
+            self.spare = Some(clean);
         }
         removed
     }
@@ -402,8 +418,7 @@ mod tests {
                     6 if clean.is_none() => {
                         let (gone, stays): (Vec<_>, Vec<_>) =
                             list.iter().cloned().partition(LoopFuture::done);
-                        let done = held.done(&[]);
-                        clean = Some((held.begin_clean(done), gone, stays));
+                        clean = Some((held.begin_clean(&[]), gone, stays));
                     }
                     _ => {
                         let Some((name, gone, stays)) = clean.take() else { continue };

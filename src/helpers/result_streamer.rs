@@ -186,8 +186,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let Adding { context, on_each, on_done, .. } = adding;
         let run = self.clone().drive(generator.clone(), context.clone(), on_each, complete);
         let task = async_as_background(run, self.0.catcher.is_truthy())?;
-        let streamer = self.clone();
-        let on_end = move |done: &dyn AnyFuture| {
+        let on_end = move |streamer: &Self, done: &dyn AnyFuture| {
             let result =
                 StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
             streamer.pass_on(result, on_done.as_ref())
@@ -213,8 +212,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let error = outcome.as_ref().err().cloned();
         let stop = async move { stop_async_generator(&generator, None, error).await };
         let stop = async_as_background(stop, self.0.catcher.is_truthy())?;
-        let streamer = self.clone();
-        let on_end = move |done: &dyn AnyFuture| {
+        let on_end = |streamer: &Self, done: &dyn AnyFuture| {
             let result: StreamResult<V, C> = StreamResult::of_stop(done);
             if !result.successful {
                 streamer.0.catcher.catch(&result)?;
@@ -292,8 +290,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     /// As [`add_generator`](ResultStreamer::add_generator).
     pub async fn add_task(&self, task: &dyn AnyFuture, adding: Adding<V, C>) -> Result<()> {
         let Adding { context, on_done, force, .. } = adding;
-        let streamer = self.clone();
-        let on_end = move |done: &dyn AnyFuture| {
+        let on_end = move |streamer: &Self, done: &dyn AnyFuture| {
             let result = StreamResult::of_end(done, context.clone(), StreamValue::of_result);
             streamer.pass_on(result, on_done.as_ref())
         };
@@ -304,7 +301,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         &self,
         task: &dyn AnyFuture,
         force: bool,
-        on_end: impl Fn(&dyn AnyFuture) -> Result<()> + 'static,
+        on_end: impl Fn(&Self, &dyn AnyFuture) -> Result<()> + 'static,
     ) -> Result<()> {
         if self.0.final_future.done() {
             return if force {
@@ -315,7 +312,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         }
         let streamer = self.clone();
         task.add_callback(Callback::new(move |done: &dyn AnyFuture| {
-            on_end(done)?;
+            on_end(&streamer, done)?;
             streamer.0.queue.append(Entry::FinishedTask)
         }));
         self.0.ts.add_task(task)?;

@@ -319,13 +319,13 @@ impl TaskHolder {
         let asked_done = self.asked_done();
         let (name, gone) = {
             let mut ts = self.0.ts.borrow_mut();
-            let done = ts.done(&asked_done);
-            let gone = match done.is_empty() {
-                true => Gone::Nobody,
-                false if ts.all_tell(&done) => Gone::ForGood,
-                false => Gone::Asked(done.iter().filter_map(|key| ts.get(*key).cloned()).collect()),
+            let name = ts.begin_clean(&asked_done);
+            let gone = match ts.gone() {
+                [] => Gone::Nobody,
+                gone if ts.all_tell(gone) => Gone::ForGood,
+                gone => Gone::Asked(gone.iter().filter_map(|key| ts.get(*key).cloned()).collect()),
             };
-            (ts.begin_clean(done), gone)
+            (name, gone)
         };
         let waited = match gone {
             Gone::Nobody => Ok(()),
