@@ -52,8 +52,6 @@ pub(crate) struct Core {
     /// The exception was not read yet: if nobody ever does, it is reported.
     unread: Cell<bool>,
     told: Cell<Told>,
-    /// Whether there is a watcher among those who wait.
-    watched: Cell<bool>,
     waitings: Cell<Waitings>,
     pub(crate) purpose: Cell<Purpose>,
     rare: OnceCell<Box<Rare>>,
@@ -80,7 +78,6 @@ impl Core {
             state: Cell::new(State::Pending),
             unread: Cell::new(false),
             told: Cell::new(Told::All),
-            watched: Cell::new(false),
             waitings: Cell::default(),
             purpose: Cell::new(purpose),
             rare: OnceCell::new(),
@@ -115,12 +112,7 @@ impl Core {
     /// Adds who waits for the end of a node that is pending.
     #[inline]
     pub(super) fn wait(&self, waiting: Waiting) {
-        self.with_waitings(|waitings| {
-            if self.watched.get() {
-                tell_watchers(waitings);
-            }
-            waitings.push(waiting);
-        });
+        self.with_waitings(|waitings| waitings.push(waiting));
     }
 
     /// What few nodes have: this is one of them.
@@ -242,7 +234,7 @@ impl Core {
     pub(crate) fn tells(&self) -> Vec<FutureId> {
         let told = |waiting: &Waiting| match waiting {
             Waiting::Callback(callback) => callback.tells(),
-            Waiting::Task(_) | Waiting::Waker(_) | Waiting::Watcher(_) => None,
+            Waiting::Task(_) | Waiting::Waker(_) => None,
         };
         self.with_waitings(|waitings| waitings.iter().filter_map(told).collect())
     }
@@ -251,8 +243,7 @@ impl Core {
         if self.done() {
             return 0;
         }
-        let counts = |waiting: &&Waiting| !matches!(waiting, Waiting::Watcher(_));
-        self.with_waitings(|waitings| waitings.iter().filter(counts).count())
+        self.with_waitings(|waitings| waitings.iter().count())
     }
 }
 
@@ -328,19 +319,14 @@ fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
             Waiting::Task(task) => task.clone().schedule_step(),
             Waiting::Waker(waker) => on.schedule_wake(waker.clone()),
             Waiting::Callback(_) => on.schedule(node.clone().as_job()),
-            Waiting::Watcher(_) => {}
         }
-        matches!(waiting, Waiting::Callback(_) | Waiting::Watcher(_))
+        matches!(waiting, Waiting::Callback(_))
     });
-    if core.watched.get() {
-        waitings.retain(|waiting| {
-            if let Waiting::Watcher(watch) = waiting {
-                watch.watcher.ended(watch.token);
-            }
-            matches!(waiting, Waiting::Callback(_))
-        });
-    }
+    let watches = waitings.take_watches();
     core.waitings.set(waitings);
+    for watch in watches {
+        watch.watcher.ended(watch.token);
+    }
 }
 
 /// Ends `node` without a result: cancelled, or with an exception.
@@ -366,21 +352,11 @@ pub(crate) fn add(node: &Rc<dyn Node>, waiting: Waiting) {
     core.wait(waiting);
 }
 
-/// Somebody comes to wait.
-fn tell_watchers(waitings: &Waitings) {
-    for waiting in waitings.iter() {
-        if let Waiting::Watcher(watch) = waiting {
-            watch.watcher.joined(watch.token);
-        }
-    }
-}
-
 /// Has `watcher` told of the end, unless that has come.
 pub(crate) fn watch(core: &Core, watcher: &Rc<dyn Watcher>, token: u64) {
     if !core.done() {
-        core.watched.set(true);
-        let watch = Box::new(Watch { watcher: watcher.clone(), token });
-        core.with_waitings(|waitings| waitings.push(Waiting::Watcher(watch)));
+        let watch = Watch { watcher: watcher.clone(), token };
+        core.with_waitings(|waitings| waitings.watch(watch));
     }
 }
 

@@ -1,8 +1,10 @@
-//! [`Waitings`]: those who wait for a node's end, in the order of their coming.
+//! [`Waitings`]: those who wait for a node's end, in the order of their coming, and those who watch
+//! it, who are told at once and are on nobody's way.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::mem;
 use core::task::Waker;
 
@@ -18,9 +20,6 @@ pub(crate) enum Waiting {
     Waker(Waker),
     /// Somebody's callback.
     Callback(Callback),
-    /// Somebody who is told at once, and is on nobody's way. Boxed, because few nodes have one and
-    /// all have room for it.
-    Watcher(Box<Watch>),
 }
 
 /// A watcher and the token by which it knows the node.
@@ -36,7 +35,7 @@ impl Waiting {
 }
 
 /// Most nodes have one who waits, and need no allocation for it; and most others have a few, and
-/// need but one.
+/// need but one, which has room for a watcher too.
 #[derive(Default)]
 pub(super) enum Waitings {
     #[default]
@@ -56,10 +55,19 @@ pub(super) struct Many {
     start: usize,
     end: usize,
     more: VecDeque<Waiting>,
+    watch: Option<Watch>,
+    more_watches: Vec<Watch>,
 }
 
 impl Many {
+    fn of(first: Waiting) -> Many {
+        Many { few: [Some(first), None, None, None], end: 1, ..Many::default() }
+    }
+
     fn push(&mut self, new: Waiting) {
+        for watch in self.watch.iter().chain(&self.more_watches) {
+            watch.watcher.joined(watch.token);
+        }
         if self.end < FEW && self.more.is_empty() {
             self.few[self.end] = Some(new);
             self.end += 1;
@@ -104,8 +112,8 @@ impl Many {
         self.more.retain(is_kept);
     }
 
-    fn len(&self) -> usize {
-        self.end - self.start + self.more.len()
+    fn is_empty(&self) -> bool {
+        self.start == self.end && self.more.is_empty() && self.watch.is_none()
     }
 }
 
@@ -114,24 +122,47 @@ impl Waitings {
     pub(super) fn push(&mut self, new: Waiting) {
         match self {
             Waitings::None => *self = Waitings::One(new),
-            Waitings::One(_) => self.push_second(new),
+            Waitings::One(_) => self.change_many(|all| all.push(new)),
             Waitings::Many(all) => all.push(new),
         }
     }
 
-    fn push_second(&mut self, new: Waiting) {
-        if let Waitings::One(first) = mem::take(self) {
-            let few = [Some(first), Some(new), None, None];
-            let many = Many { few, start: 0, end: 2, more: VecDeque::new() };
-            *self = Waitings::Many(Box::new(many));
+    /// Changes the block of many, which is made for it if there is none.
+    fn change_many(&mut self, change: impl FnOnce(&mut Many)) {
+        let mut all = match mem::take(self) {
+            Waitings::None => Box::default(),
+            Waitings::One(first) => Box::new(Many::of(first)),
+            Waitings::Many(all) => all,
+        };
+        change(&mut all);
+        *self = Waitings::Many(all);
+    }
+
+    /// Has somebody told of who comes to wait, and of the end.
+    pub(super) fn watch(&mut self, watch: Watch) {
+        self.change_many(|all| match all.watch {
+            None => all.watch = Some(watch),
+            Some(_) => all.more_watches.push(watch),
+        });
+    }
+
+    /// Those who are to be told of the end.
+    pub(super) fn take_watches(&mut self) -> impl Iterator<Item = Watch> + use<> {
+        let mut watches = (None, Vec::new());
+        if let Waitings::Many(all) = self {
+            watches = (all.watch.take(), mem::take(&mut all.more_watches));
+            if all.is_empty() {
+                *self = Waitings::None;
+            }
         }
+        watches.0.into_iter().chain(watches.1)
     }
 
     /// Takes out the first. The block of many stays until nobody is left in it.
     pub(super) fn pop(&mut self) -> Option<Waiting> {
         if let Waitings::Many(all) = self {
             let first = all.pop();
-            if all.len() == 0 {
+            if all.is_empty() {
                 *self = Waitings::None;
             }
             return first;
@@ -159,7 +190,7 @@ impl Waitings {
                 let few = all.few().iter().flatten();
                 let at = few.chain(&all.more).position(is_it)?;
                 let removed = all.remove(at);
-                if all.len() == 0 {
+                if all.is_empty() {
                     *self = Waitings::None;
                 }
                 removed
@@ -174,7 +205,7 @@ impl Waitings {
             Waitings::One(waiting) if !is_kept(waiting) => *self = Waitings::None,
             Waitings::Many(all) => {
                 all.retain(is_kept);
-                if all.len() == 0 {
+                if all.is_empty() {
                     *self = Waitings::None;
                 }
             }
