@@ -14,7 +14,7 @@ use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
-use crate::event_loop::{Job, LoopRef, Mark, running_loop};
+use crate::event_loop::{Job, LoopRef, Mark};
 
 /// A future of nothing. Nobody but who waits on it has it, so it has no callbacks.
 pub(crate) struct Nap {
@@ -27,16 +27,19 @@ impl Nap {
         Rc::new(Nap { core: Core::made_for(home, purpose), value: RefCell::new(()) })
     }
 
-    /// A nap of `on`: `spent` itself, which is over, if nobody else has it any more.
-    #[cfg(feature = "std")]
-    pub(crate) fn out_of(spent: Option<Rc<Nap>>, on: &LoopRef, purpose: Purpose) -> Rc<Nap> {
+    /// A nap of `home` for `purpose`: `spent`, one of the same, if nobody else has it any more.
+    pub(crate) fn again(spent: Option<Rc<Nap>>, home: &Rc<Tasks>, purpose: Purpose) -> Rc<Nap> {
         if let Some(mut nap) = spent {
-            if let Some(own) = Rc::get_mut(&mut nap) {
-                own.core = Core::made_for(Rc::clone(own.core.home()), purpose);
+            if let Some(own) = Rc::get_mut(&mut nap).filter(|own| own.is_of(home, purpose)) {
+                own.core.renew();
                 return nap;
             }
         }
-        Nap::new(Tasks::of(on), purpose)
+        Nap::new(home.clone(), purpose)
+    }
+
+    fn is_of(&self, home: &Rc<Tasks>, purpose: Purpose) -> bool {
+        Rc::ptr_eq(self.core.home(), home) && self.core.purpose.get() == purpose
     }
 
     /// Whether it has ended, or was cancelled.
@@ -127,20 +130,10 @@ impl Naps {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub(crate) fn begin(&self) -> Result<Await<()>> {
-        let before = self.0.take();
-        let nap = Self::after(before)?;
+        let home = Tasks::running()?;
+        let nap = Nap::again(self.0.take(), &home, Purpose::Wait);
         self.0.replace(Some(nap.clone()));
         Ok(Await::new(nap))
-    }
-
-    fn after(before: Option<Rc<Nap>>) -> Result<Rc<Nap>> {
-        if let Some(mut nap) = before {
-            if let Some(own) = Rc::get_mut(&mut nap).filter(|own| own.core.home().in_step()) {
-                own.core.renew();
-                return Ok(nap);
-            }
-        }
-        Ok(Nap::new(Tasks::of(&running_loop()?), Purpose::Wait))
     }
 
     /// Ends the nap that goes on, if one does.

@@ -314,13 +314,16 @@ pub(crate) fn end<N: Node + 'static>(node: &Rc<N>, state: State) {
 fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
     let core = node.core();
     let on = core.home.on();
-    waitings.retain(|waiting| {
+    waitings.sift(|waiting| {
         match waiting {
-            Waiting::Task(task) => task.clone().schedule_step(),
-            Waiting::Waker(waker) => on.schedule_wake(waker.clone()),
-            Waiting::Callback(_) => on.schedule(node.clone().as_job()),
+            Waiting::Task(task) => task.schedule_step(),
+            Waiting::Waker(waker) => on.schedule_wake(waker),
+            Waiting::Callback(_) => {
+                on.schedule(node.clone().as_job());
+                return Some(waiting);
+            }
         }
-        matches!(waiting, Waiting::Callback(_))
+        None
     });
     let watches = waitings.take_watches();
     core.waitings.set(waitings);

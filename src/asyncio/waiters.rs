@@ -28,6 +28,8 @@ pub(super) struct Waiters {
     done_before: Cell<Place>,
     /// All before this place are cancelled.
     cancelled_before: Cell<Place>,
+    /// The nap of the last who left, for the next who comes.
+    spent: Cell<Option<Rc<Nap>>>,
 }
 
 impl Waiters {
@@ -102,7 +104,7 @@ struct Waiter<'a, F: FnOnce(bool)> {
 
 impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
     fn join(line: &'a Waiters, home: &Rc<Tasks>, purpose: Purpose, gone: F) -> Waiter<'a, F> {
-        let nap = Nap::new(home.clone(), purpose);
+        let nap = Nap::again(line.spent.take(), home, purpose);
         let place = line.line.borrow_mut().push(nap.clone());
         Waiter { line, place, nap, gone: Some(gone) }
     }
@@ -115,6 +117,7 @@ impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
         if let Some(gone) = self.gone.take() {
             gone(self.nap.is_over() && !self.nap.was_cancelled());
         }
+        self.line.spent.set(Some(self.nap.clone()));
     }
 }
 

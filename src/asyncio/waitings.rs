@@ -98,18 +98,19 @@ impl Many {
         self.few[self.end].take()
     }
 
-    fn retain(&mut self, mut is_kept: impl FnMut(&Waiting) -> bool) {
+    fn sift(&mut self, mut sift: impl FnMut(Waiting) -> Option<Waiting>) {
         let few = self.start..self.end;
         self.end = self.start;
         for at in few {
-            if self.few[at].as_ref().is_some_and(&mut is_kept) {
-                self.few.swap(self.end, at);
+            if let Some(kept) = self.few[at].take().and_then(&mut sift) {
+                self.few[self.end] = Some(kept);
                 self.end += 1;
-            } else {
-                self.few[at] = None;
             }
         }
-        self.more.retain(is_kept);
+        for _ in 0..self.more.len() {
+            let kept = self.more.pop_front().and_then(&mut sift);
+            self.more.extend(kept);
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -199,17 +200,17 @@ impl Waitings {
         }
     }
 
-    /// Looks at each, in order, and drops those of which `is_kept` doesn't hold.
-    pub(super) fn retain(&mut self, mut is_kept: impl FnMut(&Waiting) -> bool) {
-        match self {
-            Waitings::One(waiting) if !is_kept(waiting) => *self = Waitings::None,
-            Waitings::Many(all) => {
-                all.retain(is_kept);
-                if all.is_empty() {
-                    *self = Waitings::None;
+    /// Gives each to `sift`, in order, and keeps what it gives back.
+    pub(super) fn sift(&mut self, mut sift: impl FnMut(Waiting) -> Option<Waiting>) {
+        match mem::take(self) {
+            Waitings::None => {}
+            Waitings::One(waiting) => *self = sift(waiting).map_or(Waitings::None, Waitings::One),
+            Waitings::Many(mut all) => {
+                all.sift(sift);
+                if !all.is_empty() {
+                    *self = Waitings::Many(all);
                 }
             }
-            _ => {}
         }
     }
 }
@@ -255,7 +256,6 @@ mod tests {
                     assert_eq!(waitings.pop().as_ref().map(callback), first);
                 }
             }
-            assert_eq!(waitings.len(), model.len());
             assert_eq!(waitings.iter().map(callback).collect::<Vec<_>>(), model);
         }
     }

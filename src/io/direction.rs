@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use crate::asyncio::{Await, Lock, LockGuard, Nap, Purpose};
+use crate::asyncio::{Await, Lock, LockGuard, Nap, Purpose, Tasks};
 use crate::error::Result;
 use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
 
@@ -59,7 +59,7 @@ impl Direction {
 
     /// What ends when it is ready, in the place of what was to be told before.
     pub(super) fn begin_wait(&self, on: &LoopRef, registration: &Registration) -> Result<Rc<Nap>> {
-        let waiter = Nap::out_of(self.spent.take(), on, Purpose::Source);
+        let waiter = Nap::again(self.spent.take(), &Tasks::of(on), Purpose::Source);
         self.waiter.replace(Some(waiter.clone()));
         let begun = registration.begin_wait(self.side);
         if begun.is_err() {
