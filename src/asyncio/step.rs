@@ -46,6 +46,7 @@ impl Step {
         self.number.set(number);
         self.home.set(ptr::from_ref(home).cast());
         self.yields.set(false);
+        self.throws.set(false);
     }
 
     /// The step is over. Says whether an error is still there to be thrown.

@@ -82,11 +82,15 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
     fn step(self: &Rc<Self>) {
         let task = &self.task;
         let parked = task.parked.replace(Parked::Running);
-        if task.throws() && !self.prepare_throw(parked) {
-            return;
+        let throws = task.throws();
+        if throws && matches!(parked, Parked::Unstarted | Parked::Foreign) {
+            return self.end_unresumed();
         }
         let home = self.core.home();
         home.enter(self.clone());
+        if throws {
+            self.throw(home);
+        }
         let outcome = self.poll(home);
         if home.leave() {
             self.keep_thrown(home);
@@ -97,18 +101,20 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
         }
     }
 
-    /// Has the step that begins throw. A coroutine without an await of ours at which that could
-    /// come out, as one that never ran, ends at once: then there is no step.
+    /// Ends a task that never ran, or that stands at no await of ours at which what is thrown could
+    /// come out.
     #[cold]
-    fn prepare_throw(self: &Rc<Self>, parked: Parked) -> bool {
-        let Some(error) = self.task.take_thrown() else { return true };
-        let has_await = !matches!(parked, Parked::Unstarted | Parked::Foreign);
-        if has_await {
-            self.core.home().throw(error);
-        } else {
-            self.finish(Err(error));
+    fn end_unresumed(self: &Rc<Self>) {
+        let error = self.task.take_thrown().unwrap_or(Error::cancelled());
+        self.finish(Err(error));
+    }
+
+    /// Has the step that began throw.
+    #[cold]
+    fn throw(&self, home: &Tasks) {
+        if let Some(error) = self.task.take_thrown() {
+            home.throw(error);
         }
-        has_await
     }
 
     /// What was thrown and met no await of ours is still to come.

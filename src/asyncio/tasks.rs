@@ -181,8 +181,7 @@ impl Tasks {
         Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
     }
 
-    /// Has the first of our futures that is polled next, in this step or the one to come, return
-    /// `error`: Python's `coro.throw(error)`.
+    /// Has the first of our futures that is polled next in this step return `error`.
     pub(crate) fn throw(&self, error: Error) {
         self.thrown.set(Some(error));
         Step::with(Step::set_throws);

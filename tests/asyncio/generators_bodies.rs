@@ -1,7 +1,10 @@
 //! Async generators whose bodies handle errors, await what fails, or ask for their own values.
 
 use std::cell::OnceCell;
+use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::{Context, Waker};
 
 use callsoon::{
     AsyncGenerator, Error, ErrorKind, Result, Yielder, create_task, generator, running_loop, sleep,
@@ -239,6 +242,23 @@ fn the_items_of_one_are_those_of_another_that_a_test_which_awaits_lets_through()
         });
         assert_eq!(all_of(even).await, "0, 2, 4, 6, 8");
         Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn an_error_that_met_nothing_outside_of_a_step_is_thrown_at_nobody_else() {
+    run(async {
+        let stuck: Rc<AsyncGenerator<i32>> =
+            Rc::new(generator(async |_| std::future::pending::<Result<()>>().await));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(pin!(stuck.next()).poll(&mut context).is_pending());
+        running_loop()?.call_soon(move || {
+            let thrown = pin!(stuck.athrow(value("at the one that is stuck")));
+            assert!(thrown.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        })?;
+        yield_now().await?;
+        sleep(secs(1)).await
     })
     .unwrap();
 }
