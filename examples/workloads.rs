@@ -200,34 +200,24 @@ async fn holder(n: u64) -> Result<()> {
 
 /// A streamer of `n` results, each in an instant of its own.
 async fn streamer(n: u64) -> Result<()> {
-    let stop = hp::create_future::<()>()?;
-    let streamer = hp::ResultStreamer::<u64>::new(&stop)?;
-    streamer
-        .scope(async |streamer| {
-            for task in 1..=n {
-                let coroutine =
-                    async move { sleep(Duration::from_millis(task)).await.map(|()| task) };
-                streamer.add_coroutine(coroutine, hp::Adding::new()).await?;
-            }
-            streamer.no_more_work();
-            let (mut results, mut seen) = (streamer.iter(), 0);
-            while results.next().await?.is_some() {
-                seen += 1;
-            }
-            assert_eq!(seen, n, "a result for each task");
-            Ok(())
-        })
-        .await
+    stream(n, |task| async move { sleep(Duration::from_millis(task)).await.map(|()| task) }).await
 }
 
 /// A streamer of `n` results, all in one turn.
 async fn results_at_once(n: u64) -> Result<()> {
+    stream(n, yield_once).await
+}
+
+async fn stream<F: Future<Output = Result<u64>> + 'static>(
+    n: u64,
+    coroutine: impl Fn(u64) -> F,
+) -> Result<()> {
     let stop = hp::create_future::<()>()?;
     let streamer = hp::ResultStreamer::<u64>::new(&stop)?;
     streamer
         .scope(async |streamer| {
             for task in 1..=n {
-                streamer.add_coroutine(yield_once(task), hp::Adding::new()).await?;
+                streamer.add_coroutine(coroutine(task), hp::Adding::new()).await?;
             }
             streamer.no_more_work();
             let (mut results, mut seen) = (streamer.iter(), 0);
