@@ -8,6 +8,8 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
 use core::time::Duration;
 
 use super::future::LoopFuture;
@@ -16,7 +18,7 @@ use super::purpose::Purpose;
 use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::{LoopRef, Seconds, running_loop};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, logged};
 
@@ -152,10 +154,36 @@ impl fmt::Debug for ThreadPoolExecutor {
     }
 }
 
+/// A pool as the loop has it whose own it is. Behind a `dyn`, because every loop ends its pool: a
+/// program that never has one does without the code for it.
+trait Own {
+    fn executor(&self) -> ThreadPoolExecutor;
+    fn end(self: Rc<Self>, limit: Option<Duration>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+}
+
+impl Own for ThreadPoolExecutor {
+    fn executor(&self) -> ThreadPoolExecutor {
+        self.clone()
+    }
+
+    fn end(self: Rc<Self>, limit: Option<Duration>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(async move {
+            match timeout(limit, async |_| self.shutdown(false).await).await {
+                Err(error) if error.kind() == ErrorKind::Timeout => {
+                    let limit = Seconds(limit.unwrap_or_default());
+                    log::warn!("the executor's threads have not ended within {limit} seconds");
+                    Ok(())
+                }
+                outcome => outcome,
+            }
+        })
+    }
+}
+
 /// The executor that a loop uses where it is told of none.
 #[derive(Default)]
 pub(crate) struct DefaultExecutor {
-    executor: Cell<Option<ThreadPoolExecutor>>,
+    executor: Cell<Option<Rc<dyn Own>>>,
     shut: Cell<bool>,
 }
 
@@ -164,15 +192,15 @@ impl DefaultExecutor {
         if self.shut.get() {
             return Err(Error::runtime("Executor shutdown has been called"));
         }
-        if let Some(executor) = self.peek() {
-            return Ok(executor);
+        if let Some(own) = self.peek() {
+            return Ok(own.executor());
         }
         let executor = ThreadPoolExecutor::default_sized()?;
-        self.executor.set(Some(executor.clone()));
+        self.executor.set(Some(Rc::new(executor.clone())));
         Ok(executor)
     }
 
-    fn peek(&self) -> Option<ThreadPoolExecutor> {
+    fn peek(&self) -> Option<Rc<dyn Own>> {
         look_into(&self.executor, |executor| executor.clone())
     }
 
@@ -228,7 +256,7 @@ impl LoopRef {
     /// Makes `executor` the one that the loop uses where it is told of none: asyncio's
     /// `set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
-        let before = Tasks::of(self).executor.executor.replace(Some(executor.clone()));
+        let before = Tasks::of(self).executor.executor.replace(Some(Rc::new(executor.clone())));
         drop(before);
     }
 
@@ -248,14 +276,9 @@ impl LoopRef {
             tasks.executor.shut.set(true);
             tasks.executor.peek()
         };
-        let Some(executor) = executor else { return Ok(()) };
-        match timeout(limit, async |_| executor.shutdown(false).await).await {
-            Err(error) if error.kind() == ErrorKind::Timeout => {
-                let seconds = limit.unwrap_or_default().as_secs_f64();
-                log::warn!("the executor's threads have not ended within {seconds} seconds");
-                Ok(())
-            }
-            outcome => outcome,
+        match executor {
+            Some(executor) => executor.end(limit).await,
+            None => Ok(()),
         }
     }
 }

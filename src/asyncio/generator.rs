@@ -415,17 +415,26 @@ impl<Y: 'static, S: 'static> Closing for State<Y, S> {
     }
 }
 
+/// Closes the generators of a loop.
+type CloseAll = fn(LoopRef) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+
 /// The generators of a loop that have started and are not finished.
 #[derive(Default)]
-pub(crate) struct Generators(RefCell<Slab<Weak<dyn Closing>>>);
+pub(crate) struct Generators {
+    started: RefCell<Slab<Weak<dyn Closing>>>,
+    /// There once there was a generator, because every loop closes its own: a program that never
+    /// has one does without the code for it.
+    close_all: Cell<Option<CloseAll>>,
+}
 
 impl Generators {
     fn add(&self, generator: Weak<dyn Closing>) -> usize {
-        self.0.borrow_mut().insert(generator)
+        self.close_all.set(Some(|on| Box::pin(async move { close_all(&on).await })));
+        self.started.borrow_mut().insert(generator)
     }
 
     fn remove(&self, key: usize) {
-        let removed = self.0.borrow_mut().try_remove(key);
+        let removed = self.started.borrow_mut().try_remove(key);
         drop(removed);
     }
 
@@ -438,7 +447,7 @@ impl Generators {
 
     /// Those that are there. Each takes itself out when it is finished.
     fn all(&self) -> Vec<Rc<dyn Closing>> {
-        self.0.borrow().iter().filter_map(|(_, generator)| generator.upgrade()).collect()
+        self.started.borrow().iter().filter_map(|(_, generator)| generator.upgrade()).collect()
     }
 }
 
@@ -452,23 +461,30 @@ impl LoopRef {
     /// The cancellation of the task that waits;
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     pub async fn shutdown_asyncgens(&self) -> Result<()> {
-        let mut closing = Vec::new();
-        for generator in Tasks::of(self).generators.all() {
-            let task = self.create_started_task(generator.clone().close())?;
-            closing.push((generator, task));
+        match Tasks::of(self).generators.close_all.get() {
+            Some(close_all) => close_all(self.clone()).await,
+            None => Ok(()),
         }
-        for (generator, task) in closing {
-            let Err(error) = (&task).await else { continue };
-            if !task.done() {
-                return Err(error);
-            }
-            let shown = generator.show();
-            let message = "an error occurred during closing of asynchronous generator ";
-            let mut context = ExceptionContext::new(String::from(message) + &shown);
-            context.exception = Some(error);
-            context.asyncgen = Some(shown);
-            self.call_exception_handler(&context);
-        }
-        Ok(())
     }
+}
+
+async fn close_all(on: &LoopRef) -> Result<()> {
+    let mut closing = Vec::new();
+    for generator in Tasks::of(on).generators.all() {
+        let task = on.create_started_task(generator.clone().close())?;
+        closing.push((generator, task));
+    }
+    for (generator, task) in closing {
+        let Err(error) = (&task).await else { continue };
+        if !task.done() {
+            return Err(error);
+        }
+        let shown = generator.show();
+        let message = "an error occurred during closing of asynchronous generator ";
+        let mut context = ExceptionContext::new(String::from(message) + &shown);
+        context.exception = Some(error);
+        context.asyncgen = Some(shown);
+        on.call_exception_handler(&context);
+    }
+    Ok(())
 }

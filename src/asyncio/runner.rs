@@ -171,7 +171,8 @@ pub(crate) fn all_done(on: &LoopRef, tasks: &[AnyTask]) -> LoopFuture<()> {
 /// ```
 pub struct Runner {
     state: RefCell<State>,
-    debug: Option<bool>,
+    /// Turns debug mode on or off, if that was asked for.
+    debug: Option<fn(&LoopRef)>,
 }
 
 enum State {
@@ -201,7 +202,9 @@ impl Runner {
     /// `debug`. See [`set_debug`](LoopRef::set_debug).
     #[must_use]
     pub fn with_debug(self, debug: bool) -> Runner {
-        Runner { debug: Some(debug), ..self }
+        let set: fn(&LoopRef) =
+            if debug { |on| on.set_debug(true) } else { |on| on.set_debug(false) };
+        Runner { debug: Some(set), ..self }
     }
 
     /// The loop on which all runs, made now if it was not before.
@@ -265,8 +268,8 @@ impl Runner {
             return Err(Error::runtime("Runner has no event loop yet"));
         };
         let event_loop = Rc::new(factory());
-        if let Some(debug) = self.debug {
-            event_loop.set_debug(debug);
+        if let Some(set_debug) = self.debug {
+            set_debug(&event_loop);
         }
         self.state.replace(State::Initialized(event_loop.clone()));
         Ok(event_loop)

@@ -19,7 +19,7 @@ use super::task::task_name;
 use super::task_core::{Parked, TaskCore};
 use super::tasks::Tasks;
 use crate::error::Result;
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::{LoopRef, Seconds, running_loop};
 
 /// A task as it was at one moment: asyncio's `FutureCallGraph` of a task.
 ///
@@ -148,6 +148,23 @@ impl LoopRef {
     pub fn task_tree(&self) -> String {
         Tree { infos: &self.task_infos(), time: self.time(), debug: self.debug() }.text()
     }
+
+    /// Turns debug mode on or off: asyncio's `set_debug`. In debug mode a callback or task
+    /// step that takes [`slow_callback_duration`](LoopRef::slow_callback_duration) or longer
+    /// is logged as a warning, and futures note where they were made. They and tasks say so
+    /// wherever they are shown: in that warning, in what the
+    /// [exception handler](LoopRef::set_exception_handler) is told of an exception that was never
+    /// retrieved, and in the [`task_tree`](LoopRef::task_tree). When the loop has
+    /// [stalled](crate::ErrorKind::Stalled), that tree is logged, at the level `debug`.
+    pub fn set_debug(&self, debug: bool) {
+        // Named only here, so that a program that never asks for it doesn't hold the tree's code.
+        self.set_debug_with(debug.then_some(LoopRef::waits));
+    }
+
+    /// Who waits for what, if anybody does.
+    fn waits(&self) -> Option<String> {
+        Tasks::of(self).has_tasks().then(|| self.task_tree())
+    }
 }
 
 /// The [`task_tree`](LoopRef::task_tree) of the loop that runs on this thread.
@@ -263,7 +280,7 @@ enum Shown {
 impl Tree<'_> {
     fn text(&self) -> String {
         let count = self.infos.len();
-        let mut text = format!("{count} tasks at {:.3} s\n", self.time.as_secs_f64());
+        let mut text = format!("{count} tasks at {} s\n", Seconds(self.time));
         let places: BTreeMap<_, _> =
             self.infos.iter().enumerate().map(|(at, info)| (info.id, at)).collect();
         let mut shown: Vec<_> = self.infos.iter().map(|_| Shown::NotYet).collect();
@@ -355,7 +372,7 @@ impl Tree<'_> {
                 None => text.write_str("a task that is over"),
             },
             Awaited::Group(tasks) => write!(text, "a TaskGroup of {}", count(tasks)),
-            Awaited::Sleep(Some(until)) => write!(text, "sleep until {:.3} s", until.as_secs_f64()),
+            Awaited::Sleep(Some(until)) => write!(text, "sleep until {} s", Seconds(*until)),
             Awaited::Sleep(None) => text.write_str("sleep, whose time has come"),
             Awaited::Foreign => text.write_str("another crate's future"),
             Awaited::Future { what, name, made_at, tasks, .. } => {

@@ -1,7 +1,6 @@
 //! [`Tasks`]: what a loop knows of its tasks. This is the floor's part of the loop.
 
 use alloc::rc::{Rc, Weak};
-use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, Ref, RefCell};
@@ -146,6 +145,10 @@ impl Tasks {
         self.slab.borrow().in_order()
     }
 
+    pub(super) fn has_tasks(&self) -> bool {
+        !self.slab.borrow().is_empty()
+    }
+
     // -- the step
 
     /// Starts a step of `task`.
@@ -230,10 +233,6 @@ impl Upstairs for Tasks {
 
     fn could_be_woken(&self) -> bool {
         self.foreign.get() != 0
-    }
-
-    fn show_waits(&self) -> Option<String> {
-        (!self.slab.borrow().is_empty()).then(|| self.on.task_tree())
     }
 
     fn close(&self) {

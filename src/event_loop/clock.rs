@@ -4,6 +4,7 @@
 //! the only places where time is rounded, and they round towards the longer wait.
 
 use core::cell::Cell;
+use core::fmt;
 use core::time::Duration;
 
 use super::host::Host;
@@ -20,6 +21,17 @@ pub(crate) fn nanos(duration: Duration) -> Nanos {
 
 pub(crate) fn duration(nanos: Nanos) -> Duration {
     Duration::from_nanos(nanos)
+}
+
+/// Shown in seconds, to the nearest millisecond: by whole numbers, as floating ones would be a
+/// tenth of what a small program takes from here.
+pub(crate) struct Seconds(pub(crate) Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nearest = self.0.saturating_add(Duration::from_nanos(499_999));
+        write!(f, "{}.{:03}", nearest.as_secs(), nearest.subsec_millis())
+    }
 }
 
 /// The next whole millisecond.

@@ -37,14 +37,14 @@ pub(crate) trait Upstairs {
     /// Whether something up there could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
 
-    /// Who waits there, and for what, as text; none where there is nobody.
-    fn show_waits(&self) -> Option<String>;
-
     /// The loop has closed: let go of everything.
     fn close(&self);
 
     fn as_any(&self) -> &dyn Any;
 }
+
+/// Who waits up there, and for what, as text; none where there is nobody.
+pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 
 /// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.
 ///
@@ -73,7 +73,8 @@ pub(super) struct Shared {
     /// Set by `stop`, until the turn that is going on has ended.
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
-    pub(super) debug: Cell<bool>,
+    /// Debug mode.
+    pub(super) debug: Cell<Option<ShowWaits>>,
     pub(super) watched: Watched,
     pub(super) slow_callback_duration: Cell<Duration>,
 }
@@ -233,21 +234,16 @@ impl LoopRef {
         self.0.timers.borrow().len()
     }
 
-    /// Turns debug mode on or off: asyncio's `set_debug`. In debug mode a callback or task
-    /// step that takes [`slow_callback_duration`](LoopRef::slow_callback_duration) or longer
-    /// is logged as a warning, and futures note where they were made. They and tasks say so
-    /// wherever they are shown: in that warning, in what the
-    /// [exception handler](LoopRef::set_exception_handler) is told of an exception that was never
-    /// retrieved, and in the [`task_tree`](LoopRef::task_tree).
-    pub fn set_debug(&self, debug: bool) {
-        self.0.debug.set(debug);
+    /// Turns debug mode on or off. In debug mode it is known how to `show_waits`.
+    pub(crate) fn set_debug_with(&self, show_waits: Option<ShowWaits>) {
+        self.0.debug.set(show_waits);
         self.update_watched();
     }
 
     /// Whether the loop is in debug mode.
     #[must_use]
     pub fn debug(&self) -> bool {
-        self.0.debug.get()
+        self.0.debug.get().is_some()
     }
 
     /// Sets from how long on a callback is called slow.

@@ -55,6 +55,7 @@ pub use trace::Trace;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use inbox::Inbox;
 
+pub(crate) use clock::Seconds;
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 #[cfg(feature = "std")]
 pub(crate) use listener::{Listener, Side};

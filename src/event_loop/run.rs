@@ -238,7 +238,7 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         taking_mail: Cell::new(false),
         stopping: Cell::new(false),
         closed: Cell::new(false),
-        debug: Cell::new(false),
+        debug: Cell::new(None),
         watched: Watched::default(),
         slow_callback_duration: Cell::new(Duration::from_millis(100)),
     }
@@ -340,15 +340,14 @@ impl LoopRef {
         Ok(())
     }
 
-    /// Who waits for what will never come is in the log, for who wants to know.
+    /// In debug mode, who waits for what will never come is in the log.
     #[cold]
     fn stalled(&self) -> Error {
         let message = "nothing is left that could ever happen on this loop";
-        if log::log_enabled!(log::Level::Debug) {
-            let waits = self.with_upstairs(|upstairs| upstairs.show_waits()).flatten();
-            let tell = || waits.map(|waits| log::debug!("{message}\n{waits}"));
+        let show = self.shared().debug.get().filter(|_| log::log_enabled!(log::Level::Debug));
+        if let Some(waits) = show.and_then(|show| show(self)) {
             // A logger that panics has nobody left to be told.
-            let _ = panics::caught(tell);
+            let _ = panics::caught(|| log::debug!("{message}\n{waits}"));
         }
         Error::new(ErrorKind::Stalled, message)
     }

@@ -7,7 +7,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
 
-use super::clock::{Clock, Nanos};
+use super::clock::{Clock, Nanos, Seconds};
 use super::disorder::Chance;
 use super::handle::Job;
 use super::loop_ref::LoopRef;
@@ -95,7 +95,7 @@ impl LoopRef {
         if took >= self.slow_callback_duration() {
             let warn = || {
                 let what = job.map_or_else(String::from, |job| job.describe());
-                log::warn!("Executing {what} took {:.3} seconds", took.as_secs_f64());
+                log::warn!("Executing {what} took {} seconds", Seconds(took));
             };
             let _ = panics::caught(warn);
         }
