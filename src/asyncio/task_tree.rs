@@ -154,15 +154,18 @@ impl LoopRef {
     /// is logged as a warning, and futures note where they were made. They and tasks say so
     /// wherever they are shown: in that warning, in what the
     /// [exception handler](LoopRef::set_exception_handler) is told of an exception that was never
-    /// retrieved, and in the [`task_tree`](LoopRef::task_tree). When the loop has
-    /// [stalled](crate::ErrorKind::Stalled), that tree is logged, at the level `debug`.
+    /// retrieved, and in the [`task_tree`](LoopRef::task_tree). From the first time on that it is
+    /// turned on, a [stall](crate::ErrorKind::Stalled) logs that tree, at the level `debug`. With
+    /// debug assertions, as in `cargo run`, it always does.
     pub fn set_debug(&self, debug: bool) {
-        // Named only here, so that a program that never asks for it doesn't hold the tree's code.
-        self.set_debug_with(debug.then_some(LoopRef::waits));
+        if debug {
+            self.log_at_stalls(LoopRef::waits);
+        }
+        self.turn_debug(debug);
     }
 
     /// Who waits for what, if anybody does.
-    fn waits(&self) -> Option<String> {
+    pub(super) fn waits(&self) -> Option<String> {
         Tasks::of(self).has_tasks().then(|| self.task_tree())
     }
 }

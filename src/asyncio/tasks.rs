@@ -103,6 +103,9 @@ impl Tasks {
         if !on.is_closed() {
             on.set_upstairs(tasks.clone());
         }
+        if cfg!(debug_assertions) {
+            on.log_at_stalls(LoopRef::waits);
+        }
         tasks
     }
 

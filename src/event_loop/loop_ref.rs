@@ -73,8 +73,9 @@ pub(super) struct Shared {
     /// Set by `stop`, until the turn that is going on has ended.
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
-    /// Debug mode.
-    pub(super) debug: Cell<Option<ShowWaits>>,
+    pub(super) debug: Cell<bool>,
+    /// What a stall logs, where that is wanted.
+    pub(super) show_waits: Cell<Option<ShowWaits>>,
     pub(super) watched: Watched,
     pub(super) slow_callback_duration: Cell<Duration>,
 }
@@ -234,16 +235,20 @@ impl LoopRef {
         self.0.timers.borrow().len()
     }
 
-    /// Turns debug mode on or off. In debug mode it is known how to `show_waits`.
-    pub(crate) fn set_debug_with(&self, show_waits: Option<ShowWaits>) {
-        self.0.debug.set(show_waits);
+    pub(crate) fn turn_debug(&self, on: bool) {
+        self.0.debug.set(on);
         self.update_watched();
+    }
+
+    /// Has a stall log what `show_waits` says. A program that never asks for it is spared the code.
+    pub(crate) fn log_at_stalls(&self, show_waits: ShowWaits) {
+        self.0.show_waits.set(Some(show_waits));
     }
 
     /// Whether the loop is in debug mode.
     #[must_use]
     pub fn debug(&self) -> bool {
-        self.0.debug.get().is_some()
+        self.0.debug.get()
     }
 
     /// Sets from how long on a callback is called slow.

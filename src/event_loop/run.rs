@@ -238,7 +238,8 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         taking_mail: Cell::new(false),
         stopping: Cell::new(false),
         closed: Cell::new(false),
-        debug: Cell::new(None),
+        debug: Cell::new(false),
+        show_waits: Cell::new(None),
         watched: Watched::default(),
         slow_callback_duration: Cell::new(Duration::from_millis(100)),
     }
@@ -340,11 +341,11 @@ impl LoopRef {
         Ok(())
     }
 
-    /// In debug mode, who waits for what will never come is in the log.
+    /// Who waits for what will never come is in the log, where that was asked for.
     #[cold]
     fn stalled(&self) -> Error {
         let message = "nothing is left that could ever happen on this loop";
-        let show = self.shared().debug.get().filter(|_| log::log_enabled!(log::Level::Debug));
+        let show = self.shared().show_waits.get().filter(|_| log::log_enabled!(log::Level::Debug));
         if let Some(waits) = show.and_then(|show| show(self)) {
             // A logger that panics has nobody left to be told.
             let _ = panics::caught(|| log::debug!("{message}\n{waits}"));
