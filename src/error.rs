@@ -42,6 +42,8 @@ pub enum ErrorKind {
     StopAsyncIteration,
     /// An async generator is told to end: `GeneratorExit`.
     GeneratorExit,
+    /// Somebody wants the program to end: `KeyboardInterrupt`.
+    KeyboardInterrupt,
     /// A task or callback panicked.
     Panic,
     /// A bounded queue has no room: `asyncio.QueueFull`.
@@ -73,6 +75,7 @@ impl ErrorKind {
             ErrorKind::Type => "TypeError",
             ErrorKind::StopAsyncIteration => "StopAsyncIteration",
             ErrorKind::GeneratorExit => "GeneratorExit",
+            ErrorKind::KeyboardInterrupt => "KeyboardInterrupt",
             ErrorKind::Panic => "Panic",
             ErrorKind::QueueFull => "QueueFull",
             ErrorKind::QueueEmpty => "QueueEmpty",

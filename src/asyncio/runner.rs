@@ -13,6 +13,8 @@ use super::future_like::{AnyFuture, FutureLike, check_loop};
 use super::purpose::Purpose;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(all(unix, feature = "signals"))]
+use crate::event_loop::INTERRUPT;
 use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
 
 /// How long an ending waits for functions that still run on threads: asyncio's
@@ -173,6 +175,9 @@ pub struct Runner {
     state: RefCell<State>,
     /// Turns debug mode on or off, if that was asked for.
     debug: Option<fn(&LoopRef)>,
+    /// Whether Ctrl-C cancels the main task.
+    #[cfg(all(unix, feature = "signals"))]
+    interruptible: bool,
 }
 
 enum State {
@@ -195,7 +200,12 @@ impl Runner {
     #[must_use]
     pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
         let state = RefCell::new(State::Created(Some(Box::new(factory))));
-        Runner { state, debug: None }
+        Runner {
+            state,
+            debug: None,
+            #[cfg(all(unix, feature = "signals"))]
+            interruptible: false,
+        }
     }
 
     /// The same, with the loop in debug mode or out of it whatever the factory did: asyncio's
@@ -205,6 +215,34 @@ impl Runner {
         let set: fn(&LoopRef) =
             if debug { |on| on.set_debug(true) } else { |on| on.set_debug(false) };
         Runner { debug: Some(set), ..self }
+    }
+
+    /// The same runner, of which Ctrl-C (`SIGINT`) cancels the main task, as asyncio's does: what
+    /// `main` then does to end in order is awaited, and [`run`](Runner::run) returns a
+    /// [`KeyboardInterrupt`](ErrorKind::KeyboardInterrupt) error if `main` lets the cancellation
+    /// through, and otherwise what `main` returns. A second Ctrl-C meanwhile does what it does by
+    /// default, and so does one while no main runs. A handler that the loop had for the signal is
+    /// replaced.
+    ///
+    /// While a main runs, its loop is never [stalled](ErrorKind::Stalled), and looks at its sockets
+    /// in every turn.
+    ///
+    /// ```
+    /// use callsoon::{ErrorKind, Runner, sleep};
+    /// use signal_hook::{consts::SIGINT, low_level::raise};
+    ///
+    /// let runner = Runner::new().with_interrupts();
+    /// let outcome = runner.run(async {
+    ///     raise(SIGINT)?;
+    ///     sleep(std::time::Duration::from_secs(3600)).await
+    /// });
+    /// assert_eq!(outcome.unwrap_err().kind(), ErrorKind::KeyboardInterrupt);
+    /// # runner.close().unwrap();
+    /// ```
+    #[cfg(all(unix, feature = "signals"))]
+    #[must_use]
+    pub fn with_interrupts(self) -> Runner {
+        Runner { interruptible: true, ..self }
     }
 
     /// The loop on which all runs, made now if it was not before.
@@ -234,7 +272,12 @@ impl Runner {
             let message = "Runner.run() cannot be called from a running event loop";
             return Err(Error::runtime(message));
         }
-        self.event_loop()?.run_until_complete(main)
+        let event_loop = self.event_loop()?;
+        #[cfg(all(unix, feature = "signals"))]
+        if self.interruptible {
+            return run_until_interrupted(&event_loop, main);
+        }
+        event_loop.run_until_complete(main)
     }
 
     /// Ends what is left and closes the loop, as [`wind_down`](EventLoop::wind_down) does.
@@ -273,6 +316,33 @@ impl Runner {
         }
         self.state.replace(State::Initialized(event_loop.clone()));
         Ok(event_loop)
+    }
+}
+
+/// Runs `main` until it is over, which the first Ctrl-C cancels.
+#[cfg(all(unix, feature = "signals"))]
+#[track_caller]
+fn run_until_interrupted<T: Clone + 'static>(
+    event_loop: &EventLoop,
+    main: impl Future<Output = Result<T>> + 'static,
+) -> Result<T> {
+    let task = event_loop.create_main_task(main)?;
+    let interrupted = Rc::new(Cell::new(false));
+    let (on, main, seen) = (LoopRef::clone(event_loop), task.clone(), interrupted.clone());
+    let interrupt = move || {
+        seen.set(main.cancel());
+        on.remove_signal_handler(INTERRUPT).map(drop)
+    };
+    // Where there can't be a handler, main never runs.
+    event_loop.add_signal_handler(INTERRUPT, interrupt).inspect_err(|_| _ = task.cancel())?;
+    let outcome = event_loop.run_until_complete(task.clone());
+    let removed = event_loop.remove_signal_handler(INTERRUPT);
+    match outcome {
+        Err(error) if error.is_cancelled() && interrupted.get() && task.uncancel() == 0 => {
+            Err(Error::new(ErrorKind::KeyboardInterrupt, ""))
+        }
+        Ok(value) => removed.map(|_| value),
+        failed => failed,
     }
 }
 

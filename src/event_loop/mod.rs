@@ -69,3 +69,5 @@ pub(crate) use registration::Registration;
 pub(crate) use running::OneThread;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
+#[cfg(all(unix, feature = "signals"))]
+pub(crate) use signals::INTERRUPT;

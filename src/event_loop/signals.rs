@@ -19,6 +19,9 @@ use super::handle::CallbackOutput;
 use super::loop_ref::LoopRef;
 use crate::error::{Error, ErrorKind, Result};
 
+/// The signal of Ctrl-C.
+pub(crate) const INTERRUPT: i32 = consts::SIGINT;
+
 /// The signals that one loop handles.
 #[derive(Default)]
 pub(super) struct Signals(RefCell<BTreeMap<i32, Handled>>);

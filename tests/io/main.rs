@@ -15,6 +15,8 @@ mod child;
 mod connecting;
 mod crowds;
 mod datagrams;
+#[cfg(feature = "signals")]
+mod interrupts;
 mod lines;
 mod loops;
 mod polling;
