@@ -235,7 +235,12 @@ impl LoopRef {
             None => Tasks::of(self).executor.get()?,
         };
         #[cfg(feature = "trace")]
-        let func = self.traced(func);
+        let trace = self.trace_of(&func);
+        #[cfg(feature = "trace")]
+        let func = move || {
+            let _span = trace.begin();
+            func()
+        };
         // Set by the first: the thread that begins, or the cancellation.
         let taken = Arc::new(AtomicBool::new(false));
         let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));

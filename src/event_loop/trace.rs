@@ -108,17 +108,23 @@ impl LoopRef {
         Some(Span::begin(recorder, "wait", "wait".to_owned(), Value::Null))
     }
 
-    /// `function`, which tells the trace that is going on now when it runs, on whatever thread.
-    pub(crate) fn traced<R, F: FnOnce() -> R>(
-        &self,
-        function: F,
-    ) -> impl FnOnce() -> R + use<R, F> {
-        let recorder = self.tracing().recorder();
-        move || {
-            let name = || core::any::type_name::<F>().to_owned();
-            let _span = recorder.map(|to| Span::begin(to, "thread", name(), Value::Null));
-            function()
-        }
+    /// What tells the trace that is going on now when `function` runs, on whatever thread.
+    pub(crate) fn trace_of<F>(&self, _function: &F) -> ThreadTrace {
+        ThreadTrace { recorder: self.tracing().recorder(), name: core::any::type_name::<F> }
+    }
+}
+
+/// On its way to a thread with what runs there.
+pub(crate) struct ThreadTrace {
+    recorder: Option<Arc<Recorder>>,
+    name: fn() -> &'static str,
+}
+
+impl ThreadTrace {
+    /// It runs until what this gives is dropped.
+    pub(crate) fn begin(self) -> Option<Span> {
+        let name = (self.name)().to_owned();
+        self.recorder.map(|to| Span::begin(to, "thread", name, Value::Null))
     }
 }
 
@@ -164,7 +170,7 @@ impl Tracing {
 }
 
 /// What goes on until it is dropped.
-pub(super) struct Span {
+pub(crate) struct Span {
     recorder: Arc<Recorder>,
     kind: &'static str,
     name: String,

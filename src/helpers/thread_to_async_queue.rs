@@ -232,6 +232,13 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
         func: impl FnOnce(&mut H::Args) -> Result<R> + Send + 'static,
         future: &LoopFuture<R>,
     ) {
+        #[cfg(feature = "trace")]
+        let trace = self.on.trace_of(&func);
+        #[cfg(feature = "trace")]
+        let func = move |args: &mut H::Args| {
+            let _span = trace.begin();
+            func(args)
+        };
         match self.on.answer_to(future) {
             Ok(answer) => self.requests.append(to_request(func, answer)),
             // The loop has closed.

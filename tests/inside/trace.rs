@@ -1,7 +1,9 @@
 //! The timeline: what is written is JSON, and its spans stand inside of each other.
 
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use callsoon::helpers as hp;
 use callsoon::{EventLoop, Trace, create_task, run_on, running_loop, sleep, to_thread, yield_now};
 use serde_json::Value;
 
@@ -95,6 +97,43 @@ fn steps_callbacks_timers_waits_and_threads_are_told_apart() {
     let name = events.iter().find(|event| event["ph"] == "M" && &event["tid"] == tid).unwrap();
     assert!(name["args"]["name"].as_str().unwrap().starts_with("asyncio"), "{name}");
     assert_ne!(tid, 0);
+}
+
+#[test]
+fn each_thread_of_a_queue_has_what_it_was_asked() {
+    let event_loop = EventLoop::with_virtual_time();
+    event_loop.start_trace(100_000);
+    run_on(&event_loop, async {
+        let stop = hp::create_future::<()>()?;
+        let queue = hp::ThreadToAsyncQueue::builder(()).name("asked").num_threads(2);
+        let queue = queue.build(&stop)?;
+        // What comes before the threads do is theirs, too.
+        let early = queue.request(|()| Ok(()));
+        queue
+            .scope(async |queue| {
+                early.await?;
+                // Neither returns before both threads have one.
+                let both = Arc::new(Barrier::new(2));
+                let meet = |both: Arc<Barrier>| move |(): &mut ()| Ok(drop(both.wait()));
+                let (one, other) = (queue.request(meet(both.clone())), queue.request(meet(both)));
+                one.await?;
+                other.await
+            })
+            .await
+    })
+    .unwrap();
+    let events = events(&event_loop.stop_trace().expect("it was started"));
+    let mut threads = Vec::new();
+    for request in of(&events, "thread") {
+        assert!(request["name"].as_str().unwrap().contains("each_thread_of_a_queue"), "{request}");
+        let is_its = |event: &&Value| event["ph"] == "M" && event["tid"] == request["tid"];
+        let thread = events.iter().find(is_its).unwrap();
+        threads.push(thread["args"]["name"].as_str().unwrap());
+    }
+    assert_eq!(threads.len(), 3);
+    threads.sort_unstable();
+    threads.dedup();
+    assert_eq!(threads, ["asked-0", "asked-1"]);
 }
 
 #[test]
