@@ -4,15 +4,18 @@
 //! and, if it was the only one since the body was entered, the cancellation that comes out of
 //! the body was the scope's own and leaves it as a timeout. Any other is somebody else's.
 
+use alloc::format;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use alloc::string::String;
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::any_task::{AnyTask, current_task};
-use super::future_like::AnyFuture;
+use super::look_into::look_into;
+use super::node::Node;
+use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Handle, LoopRef, TimerHandle, running_loop};
+use crate::event_loop::{Job, LoopRef, TimerKey};
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
 /// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
@@ -48,7 +51,9 @@ pub async fn timeout<T>(
     delay: impl Into<Option<Duration>>,
     body: impl AsyncFnOnce(Timeout) -> Result<T>,
 ) -> Result<T> {
-    Timeout::after(delay)?.scope(body).await
+    let inside = Inside::of_new(delay.into())?;
+    let outcome = body(inside.scope.clone()).await;
+    inside.left_with(outcome)
 }
 
 /// As [`timeout`], with the deadline as a time on the loop's clock, which may have passed:
@@ -75,13 +80,17 @@ pub async fn timeout_at<T>(
 #[derive(Clone)]
 pub struct Timeout(Rc<Scope>);
 
+/// It is its alarm's job itself, so that an alarm needs no block of its own.
 struct Scope {
-    on: LoopRef,
+    home: Rc<Tasks>,
     when: Cell<Option<Duration>>,
     state: Cell<State>,
-    alarm: Cell<Option<Alarm>>,
+    alarm: Cell<Alarm>,
+    /// How often it stands in the ready queue for an alarm that was taken back: in front of any
+    /// that was not.
+    stale: Cell<u32>,
     /// Whose body it is, while it is inside.
-    task: RefCell<Option<AnyTask>>,
+    task: Cell<Option<Rc<dyn Node>>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,17 +118,84 @@ impl State {
 }
 
 /// What calls when the deadline comes: at once if it has passed, not only after what is ready.
+#[derive(Clone, Copy, Default)]
 enum Alarm {
-    Soon(Handle),
-    At(TimerHandle),
+    #[default]
+    None,
+    Soon,
+    At(TimerKey),
 }
 
-impl Alarm {
-    fn cancel(&self) {
-        match self {
-            Alarm::Soon(handle) => handle.cancel(),
-            Alarm::At(timer) => timer.cancel(),
+impl Job for Scope {
+    fn run(self: Rc<Self>, _on: &LoopRef) {
+        match self.stale.get() {
+            0 => self.expire(),
+            stale => self.stale.set(stale - 1),
         }
+    }
+
+    fn describe(&self) -> String {
+        format!("<alarm of {}>", self.show())
+    }
+}
+
+impl Scope {
+    fn new(home: Rc<Tasks>, when: Option<Duration>) -> Rc<Scope> {
+        Rc::new(Scope {
+            home,
+            when: Cell::new(when),
+            state: Cell::new(State::Created),
+            alarm: Cell::default(),
+            stale: Cell::new(0),
+            task: Cell::new(None),
+        })
+    }
+
+    fn on(&self) -> &LoopRef {
+        self.home.on()
+    }
+
+    fn expire(&self) {
+        self.alarm.set(Alarm::None);
+        self.state.set(State::Expiring);
+        let task = look_into(&self.task, |task| task.clone());
+        if let Some(task) = task {
+            task.cancel(Error::cancelled());
+        }
+    }
+
+    /// Has the alarm call at `when`, or, if that `is_past`, soon.
+    fn set_alarm(self: &Rc<Self>, when: Duration, is_past: bool) -> Result<()> {
+        self.alarm.set(if is_past {
+            self.on().check_open()?;
+            self.on().schedule(self.clone());
+            Alarm::Soon
+        } else {
+            Alarm::At(self.on().add_timer_at(when, self.clone())?)
+        });
+        Ok(())
+    }
+
+    /// Takes the alarm back.
+    fn silence(&self) {
+        let timer = match self.alarm.take() {
+            Alarm::None => return,
+            Alarm::Soon => None,
+            Alarm::At(key) => self.on().forget_timer(key),
+        };
+        if timer.is_none() {
+            self.stale.set(self.stale.get() + 1);
+        }
+    }
+
+    fn show(&self) -> String {
+        let state = self.state.get();
+        let when = match (state, self.when.get()) {
+            (State::Entered, Some(when)) => format!(" when={when:?}"),
+            (State::Entered, None) => String::from(" when=None"),
+            _ => String::new(),
+        };
+        format!("<Timeout [{}]{when}>", state.name())
     }
 }
 
@@ -130,8 +206,9 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn after(delay: impl Into<Option<Duration>>) -> Result<Timeout> {
-        let now = running_loop()?.time();
-        Timeout::at(delay.into().map(|delay| now.saturating_add(delay)))
+        let home = Tasks::running()?;
+        let when = delay.into().map(|delay| home.on().time().saturating_add(delay));
+        Ok(Timeout(Scope::new(home, when)))
     }
 
     /// A scope that ends at `when` on the loop's clock, or never; to be entered once.
@@ -140,13 +217,7 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn at(when: impl Into<Option<Duration>>) -> Result<Timeout> {
-        Ok(Timeout(Rc::new(Scope {
-            on: running_loop()?,
-            when: Cell::new(when.into()),
-            state: Cell::new(State::Created),
-            alarm: Cell::new(None),
-            task: RefCell::new(None),
-        })))
+        Ok(Timeout(Scope::new(Tasks::running()?, when.into())))
     }
 
     /// Runs `body` inside of this scope: see [`timeout`].
@@ -159,29 +230,10 @@ impl Timeout {
     ///
     /// As `timeout`.
     pub async fn scope<T>(&self, body: impl AsyncFnOnce(Timeout) -> Result<T>) -> Result<T> {
-        let inside = self.enter()?;
-        let outcome = body(self.clone()).await;
-        let is_cause = inside.leave();
-        match outcome {
-            Err(error) if is_cause && error.is_cancelled() => {
-                Err(Error::new(ErrorKind::Timeout, ""))
-            }
-            outcome => outcome,
-        }
-    }
-
-    fn enter(&self) -> Result<Inside<'_>> {
-        if self.0.state.get() != State::Created {
-            return Err(Error::runtime("the Timeout was entered before"));
-        }
-        let Some(task) = current_task() else {
-            return Err(Error::runtime("a Timeout is entered inside of a task only"));
-        };
-        let inside = Inside { scope: self, cancelling: task.cancelling() };
-        self.0.task.replace(Some(task));
-        self.0.state.set(State::Entered);
+        let inside = Inside::enter(self.clone())?;
         self.reschedule(self.when())?;
-        Ok(inside)
+        let outcome = body(self.clone()).await;
+        inside.left_with(outcome)
     }
 
     /// The deadline, on the loop's clock; `None` for never.
@@ -202,24 +254,17 @@ impl Timeout {
             State::Entered => {}
             State::Created => return Err(Error::runtime("the Timeout was not entered yet")),
             state => {
-                let message = alloc::format!("the Timeout is {} already", state.name());
+                let message = format!("the Timeout is {} already", state.name());
                 return Err(Error::runtime(message));
             }
         }
         let when = when.into();
         self.0.when.set(when);
-        self.silence();
-        if let Some(when) = when {
-            let expiring = self.clone();
-            let expire = move || expiring.expire();
-            let alarm = if when <= self.0.on.time() {
-                Alarm::Soon(self.0.on.call_soon(expire)?)
-            } else {
-                Alarm::At(self.0.on.call_at(when, expire)?)
-            };
-            self.0.alarm.set(Some(alarm));
+        self.0.silence();
+        match when {
+            Some(when) => self.0.set_alarm(when, when <= self.0.on().time()),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Whether the deadline has passed while the body ran.
@@ -227,53 +272,75 @@ impl Timeout {
     pub fn expired(&self) -> bool {
         matches!(self.0.state.get(), State::Expiring | State::Expired)
     }
-
-    fn expire(&self) {
-        self.0.alarm.take();
-        self.0.state.set(State::Expiring);
-        let task = self.0.task.borrow().clone();
-        if let Some(task) = task {
-            task.cancel();
-        }
-    }
-
-    /// Takes the alarm back.
-    fn silence(&self) {
-        if let Some(alarm) = self.0.alarm.take() {
-            alarm.cancel();
-        }
-    }
 }
 
 /// A scope whose body runs.
-struct Inside<'a> {
-    scope: &'a Timeout,
+pub(super) struct Inside {
+    scope: Timeout,
     /// How often the task was asked to cancel before.
     cancelling: usize,
 }
 
-impl Inside<'_> {
+impl Inside {
+    /// Inside of a scope that is new, and ends `delay` from now, or never.
+    pub(super) fn of_new(delay: Option<Duration>) -> Result<Inside> {
+        let inside = Inside::enter(Timeout::after(delay)?)?;
+        if let Some(when) = inside.scope.when() {
+            // A look at the clock was just taken: what was to come then is to come still.
+            inside.scope.0.set_alarm(when, delay == Some(Duration::ZERO))?;
+        }
+        Ok(inside)
+    }
+
+    /// Inside of `scope`, whose alarm is yet to be set.
+    fn enter(scope: Timeout) -> Result<Inside> {
+        if scope.0.state.get() != State::Created {
+            return Err(Error::runtime("the Timeout was entered before"));
+        }
+        let home = &scope.0.home;
+        let current = if home.in_step() {
+            home.current()
+        } else {
+            Tasks::running().ok().and_then(|t| t.current())
+        };
+        let Some(task) = current else {
+            return Err(Error::runtime("a Timeout is entered inside of a task only"));
+        };
+        let cancelling = task.task().map_or(0, |task| task.cancelling());
+        scope.0.task.set(Some(task));
+        scope.0.state.set(State::Entered);
+        Ok(Inside { scope, cancelling })
+    }
+
+    /// The body is left with `outcome`: a cancellation that the scope has caused is a timeout.
+    pub(super) fn left_with<T>(self, outcome: Result<T>) -> Result<T> {
+        let is_cause = self.leave();
+        match outcome {
+            Err(error) if is_cause && error.is_cancelled() => {
+                Err(Error::new(ErrorKind::Timeout, ""))
+            }
+            outcome => outcome,
+        }
+    }
+
     /// Leaves the scope, once. Says whether a cancellation that comes out of the body is the
     /// scope's own: it has asked for one, and nobody else has since.
     fn leave(&self) -> bool {
-        let scope = &self.scope.0;
-        self.scope.silence();
+        let scope = &*self.scope.0;
+        let expires = match scope.state.get() {
+            State::Entered => false,
+            State::Expiring => true,
+            State::Created | State::Expired | State::Exited => return false,
+        };
+        scope.silence();
+        scope.state.set(if expires { State::Expired } else { State::Exited });
         let task = scope.task.take();
-        match (scope.state.get(), task) {
-            (State::Expiring, Some(task)) => {
-                scope.state.set(State::Expired);
-                task.uncancel() <= self.cancelling
-            }
-            (State::Entered, _) => {
-                scope.state.set(State::Exited);
-                false
-            }
-            _ => false,
-        }
+        let own = task.as_ref().and_then(|task| task.task());
+        expires && own.is_some_and(|own| own.uncancel() <= self.cancelling)
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for Inside {
     fn drop(&mut self) {
         self.leave();
     }
@@ -281,14 +348,6 @@ impl Drop for Inside<'_> {
 
 impl fmt::Debug for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.0.state.get();
-        write!(f, "<Timeout [{}]", state.name())?;
-        if state == State::Entered {
-            match self.when() {
-                Some(when) => write!(f, " when={when:?}")?,
-                None => f.write_str(" when=None")?,
-            }
-        }
-        f.write_str(">")
+        f.write_str(&self.0.show())
     }
 }

@@ -9,7 +9,7 @@ use super::future::LoopFuture;
 use super::future_like::FutureLike;
 use super::purpose::Purpose;
 use super::runner::EnsureFuture;
-use super::timeout::Timeout;
+use super::timeout::Inside;
 use super::timer::release;
 use super::wait::Callbacks;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,7 +52,9 @@ pub async fn wait_for<T: Clone + 'static>(
     if limit == Some(Duration::ZERO) {
         return only_if_done(awaited.ensure_future(&running_loop()?)?).await;
     }
-    Timeout::after(limit)?.scope(async move |_| awaited.await).await
+    let inside = Inside::of_new(limit)?;
+    let outcome = awaited.await;
+    inside.left_with(outcome)
 }
 
 async fn only_if_done<T: Clone + 'static>(future: Rc<dyn FutureLike<T>>) -> Result<T> {

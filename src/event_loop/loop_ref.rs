@@ -185,6 +185,12 @@ impl LoopRef {
         Ok(self.0.timers.borrow_mut().insert(when, job))
     }
 
+    /// As [`add_timer`](LoopRef::add_timer), at `when` on the loop's clock.
+    pub(crate) fn add_timer_at(&self, when: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+        self.check_open()?;
+        Ok(self.0.timers.borrow_mut().insert(nanos(when), job))
+    }
+
     /// Takes a timer out, if it is still in, for the caller to drop.
     pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
         self.0.timers.borrow_mut().cancel(key)

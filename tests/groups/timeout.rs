@@ -203,6 +203,43 @@ fn a_deadline_can_be_moved_while_the_body_runs() {
 }
 
 #[test]
+fn an_alarm_that_is_on_its_way_is_taken_back_and_the_next_one_counts() {
+    run(async {
+        let later = timeout(secs(0), async |scope| {
+            scope.reschedule(secs(0))?;
+            scope.reschedule(secs(5))?;
+            sleep(secs(4)).await?;
+            assert!(!scope.expired());
+            pending::<i32>()?.await
+        });
+        assert_eq!((shown(later.await), now()?), ("TimeoutError".to_owned(), 5));
+        let on = running_loop()?;
+        let moved = Rc::new(RefCell::new(None::<Timeout>));
+        let mover = moved.clone();
+        // Due with the alarm, and made before it: both are in the ready queue when it is moved.
+        on.call_at(secs(6), move || match &*mover.borrow() {
+            Some(scope) => scope.reschedule(secs(8)),
+            None => Ok(()),
+        })?;
+        let later = timeout_at(secs(6), async |scope| {
+            moved.replace(Some(scope));
+            pending::<i32>()?.await
+        });
+        assert_eq!((shown(later.await), now()?), ("TimeoutError".to_owned(), 8));
+        let again = timeout(secs(0), async |scope| {
+            scope.reschedule(secs(0))?;
+            yield_now().await?;
+            assert!(scope.expired());
+            pending::<i32>()?.await
+        });
+        assert_eq!((shown(again.await), now()?), ("TimeoutError".to_owned(), 8));
+        assert_eq!(on.pending_timers(), 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
     run(async {
         let scope = Timeout::after(secs(1))?;
