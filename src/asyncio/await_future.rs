@@ -21,8 +21,11 @@ use crate::error::{Error, Result};
 /// Cancelling a task that awaits it cancels what is awaited, and the await returns that
 /// cancellation. Dropping it leaves nothing behind: what it waited for goes on.
 #[must_use = "futures do nothing unless awaited"]
-pub struct Await<T: 'static> {
-    node: Rc<dyn Typed<T>>,
+pub struct Await<T: 'static>(Wait<dyn Typed<T>>);
+
+/// The same for a node of a kind that is known.
+pub(super) struct Wait<N: Node + ?Sized> {
+    node: Rc<N>,
     place: Place,
 }
 
@@ -38,7 +41,7 @@ enum Place {
 
 impl<T: 'static> Await<T> {
     pub(crate) fn new(node: Rc<dyn Typed<T>>) -> Await<T> {
-        Await { node, place: Place::Nowhere }
+        Await(Wait::new(node))
     }
 }
 
@@ -136,15 +139,39 @@ fn mistaken_wait(
         .then(|| Error::runtime("Task got a future attached to a different loop"))
 }
 
-impl<T: Clone + 'static> Await<T> {
+impl<N: Node + ?Sized> Wait<N> {
+    pub(super) fn new(node: Rc<N>) -> Wait<N> {
+        Wait { node, place: Place::Nowhere }
+    }
+
+    pub(super) fn node(&self) -> &N {
+        &self.node
+    }
+
+    #[inline]
+    pub(super) fn poll<T: Clone>(&mut self, waker: &Waker) -> Poll<Result<T>>
+    where
+        N: Typed<T>,
+    {
+        // The loop on which this is polled is the future's own, or it is a mistake.
+        let core = self.node.core();
+        let home = core.home();
+        let elsewhere = if home.in_step() { None } else { Tasks::running().ok() };
+        let tasks = elsewhere.as_ref().unwrap_or(home);
+        Wait::poll_in(&self.node, core, &mut self.place, tasks, waker)
+    }
+
     /// Polls it in a step of `tasks`.
-    fn poll_in(
-        node: &Rc<dyn Typed<T>>,
+    fn poll_in<T: Clone>(
+        node: &Rc<N>,
         core: &Core,
         place: &mut Place,
         tasks: &Tasks,
         waker: &Waker,
-    ) -> Poll<Result<T>> {
+    ) -> Poll<Result<T>>
+    where
+        N: Typed<T>,
+    {
         if let Some(error) = tasks.take_thrown() {
             // Its end was seen, though another error is thrown in its place: unless it was
             // cancelled itself, and says so in its own words.
@@ -164,27 +191,22 @@ impl<T: Clone + 'static> Await<T> {
     }
 }
 
-impl<T: Clone + 'static> Future for Await<T> {
-    type Output = Result<T>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let Await { node, place } = &mut *self;
-        // The loop on which this is polled is the future's own, or it is a mistake.
-        let core = node.core();
-        let home = core.home();
-        let elsewhere = if home.in_step() { None } else { Tasks::running().ok() };
-        Self::poll_in(node, core, place, elsewhere.as_ref().unwrap_or(home), cx.waker())
-    }
-}
-
-impl<T: 'static> Drop for Await<T> {
+impl<N: Node + ?Sized> Drop for Wait<N> {
     fn drop(&mut self) {
         self.place.unpark(self.node.core());
     }
 }
 
+impl<T: Clone + 'static> Future for Await<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        self.0.poll(cx.waker())
+    }
+}
+
 impl<T: 'static> fmt::Debug for Await<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Await of {}>", self.node.show())
+        write!(f, "<Await of {}>", self.0.node.show())
     }
 }

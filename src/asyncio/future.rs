@@ -182,8 +182,7 @@ impl<T: 'static> LoopFuture<T> {
     where
         T: Clone,
     {
-        let typed: &dyn Typed<T> = &*self.0;
-        typed.read()
+        self.0.read()
     }
 }
 

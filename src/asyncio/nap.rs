@@ -5,8 +5,11 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Ref, RefCell};
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
-use super::await_future::Await;
+use super::await_future::{Await, Wait};
 use super::callback::Callback;
 use super::future::show;
 use super::node::{self, Core, Node, State, Typed};
@@ -47,6 +50,16 @@ impl Nap {
         self.core.done()
     }
 
+    /// Whether it has ended, as it was to.
+    pub(super) fn has_ended(&self) -> bool {
+        self.core.state() == State::Finished
+    }
+
+    /// The loop on which it is taken.
+    pub(super) fn on(&self) -> &LoopRef {
+        self.core.home().on()
+    }
+
     pub(super) fn was_cancelled(&self) -> bool {
         self.core.state() == State::Cancelled
     }
@@ -58,6 +71,14 @@ impl Nap {
             node::end(self, State::Finished);
         }
         ends
+    }
+}
+
+impl Future for Wait<Nap> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Wait::poll(&mut self, cx.waker())
     }
 }
 
@@ -110,6 +131,10 @@ impl Node for Nap {
 impl Typed<()> for Nap {
     fn value(&self) -> Option<Ref<'_, ()>> {
         Some(self.value.borrow())
+    }
+
+    fn read(&self) -> Result<()> {
+        self.core.outcome()
     }
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {

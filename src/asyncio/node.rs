@@ -279,19 +279,20 @@ pub(crate) trait Typed<T>: Node {
     /// The result, if there is one.
     fn value(&self) -> Option<Ref<'_, T>>;
 
+    /// The result, the exception, or the cancellation; a pending node has none.
+    fn read(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.core().outcome()?;
+        Ok(self.value().expect("a finished node has a value").clone())
+    }
+
     fn as_node(self: Rc<Self>) -> Rc<dyn Node>;
 }
 
 pub(crate) fn same(a: &Rc<dyn Node>, b: &Rc<dyn Node>) -> bool {
     core::ptr::addr_eq(Rc::as_ptr(a), Rc::as_ptr(b))
-}
-
-impl<T: Clone> dyn Typed<T> {
-    /// The result, the exception, or the cancellation; a pending node has none.
-    pub(crate) fn read(&self) -> Result<T> {
-        self.core().outcome()?;
-        Ok(self.value().expect("a finished node has a value").clone())
-    }
 }
 
 /// Ends `node`: whoever waits is on the ready queue when this returns, and nothing has run.

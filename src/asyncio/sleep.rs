@@ -6,13 +6,13 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::await_future::Await;
+use super::await_future::Wait;
 use super::nap::Nap;
 use super::purpose::Purpose;
 use super::step::Step;
 use super::tasks::Tasks;
 use crate::error::Result;
-use crate::event_loop::{LoopRef, TimerKey};
+use crate::event_loop::TimerKey;
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
 /// as [`yield_now`].
@@ -46,34 +46,33 @@ pub struct Sleep(Stage);
 enum Stage {
     /// It wasn't polled yet.
     Awake(Duration),
-    Asleep {
-        over: Await<()>,
-        _alarm: Alarm,
-    },
+    Asleep(Asleep),
     Yields(YieldNow),
     Over,
 }
 
-impl Stage {
-    fn fall_asleep(delay: Duration) -> Result<Stage> {
-        let home = Tasks::running()?;
-        let on = home.on().clone();
-        let nap = Nap::new(home, Purpose::Sleep);
-        let key = on.add_timer(delay, nap.clone())?;
-        Ok(Stage::Asleep { over: Await::new(nap), _alarm: Alarm { on, key } })
+/// A nap, and the timer that ends it.
+struct Asleep {
+    nap: Wait<Nap>,
+    alarm: TimerKey,
+}
+
+impl Asleep {
+    fn new(delay: Duration) -> Result<Asleep> {
+        let nap = Nap::new(Tasks::running()?, Purpose::Sleep);
+        let alarm = nap.on().add_timer(delay, nap.clone())?;
+        Ok(Asleep { nap: Wait::new(nap), alarm })
     }
 }
 
-/// The timer of a sleep, which goes when nobody waits any more.
-struct Alarm {
-    on: LoopRef,
-    key: TimerKey,
-}
-
-impl Drop for Alarm {
+impl Drop for Asleep {
     fn drop(&mut self) {
-        let timer = self.on.forget_timer(self.key);
-        drop(timer);
+        let nap = self.nap.node();
+        // Nothing but its timer ends it.
+        if !nap.has_ended() {
+            let timer = nap.on().forget_timer(self.alarm);
+            drop(timer);
+        }
     }
 }
 
@@ -82,13 +81,13 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let Stage::Awake(delay) = self.0 {
-            match Stage::fall_asleep(delay) {
-                Ok(asleep) => self.0 = asleep,
+            match Asleep::new(delay) {
+                Ok(asleep) => self.0 = Stage::Asleep(asleep),
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
         let outcome = match &mut self.0 {
-            Stage::Asleep { over, .. } => Pin::new(over).poll(cx),
+            Stage::Asleep(asleep) => asleep.nap.poll(cx.waker()),
             Stage::Yields(yields) => Pin::new(yields).poll(cx),
             Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
         };
@@ -103,7 +102,7 @@ impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
             Stage::Awake(delay) => return write!(f, "<Sleep of {delay:?}>"),
-            Stage::Asleep { .. } => "asleep",
+            Stage::Asleep(_) => "asleep",
             Stage::Yields(_) => "yields",
             Stage::Over => "over",
         };

@@ -12,7 +12,7 @@ use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
 
-use super::await_future::Await;
+use super::await_future::Wait;
 use super::line::{Line, Place};
 use super::nap::Nap;
 use super::purpose::Purpose;
@@ -44,7 +44,7 @@ impl Waiters {
         gone: impl FnOnce(bool),
     ) -> Result<()> {
         let mut waiter = Waiter::join(self, home, purpose, gone);
-        Await::new(waiter.nap.clone()).await?;
+        Wait::new(waiter.nap.clone()).await?;
         waiter.gone = None;
         Ok(())
     }
