@@ -162,9 +162,8 @@ impl LoopRef {
         when: Nanos,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.check_open()?;
         let call = Call::new(callback);
-        let key = self.0.timers.borrow_mut().insert(when, call.clone());
+        let key = self.add_timer_when(when, call.clone())?;
         Ok(TimerHandle::new(Handle::new(call), self.clone(), key, when))
     }
 
@@ -175,7 +174,6 @@ impl LoopRef {
     }
 
     /// As [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
-    #[cfg(feature = "hyper")]
     pub(crate) fn add_timer_at(&self, when: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
         self.add_timer_when(nanos(when), job)
     }
@@ -183,12 +181,6 @@ impl LoopRef {
     fn add_timer_when(&self, when: Nanos, job: Rc<dyn Job>) -> Result<TimerKey> {
         self.check_open()?;
         Ok(self.0.timers.borrow_mut().insert(when, job))
-    }
-
-    /// As [`add_timer`](LoopRef::add_timer), at `when` on the loop's clock.
-    pub(crate) fn add_timer_at(&self, when: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
-        self.check_open()?;
-        Ok(self.0.timers.borrow_mut().insert(nanos(when), job))
     }
 
     /// Takes a timer out, if it is still in, for the caller to drop.

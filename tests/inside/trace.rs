@@ -114,7 +114,12 @@ fn each_thread_of_a_queue_has_what_it_was_asked() {
                 early.await?;
                 // Neither returns before both threads have one.
                 let both = Arc::new(Barrier::new(2));
-                let meet = |both: Arc<Barrier>| move |(): &mut ()| Ok(drop(both.wait()));
+                let meet = |both: Arc<Barrier>| {
+                    move |(): &mut ()| {
+                        both.wait();
+                        Ok(())
+                    }
+                };
                 let (one, other) = (queue.request(meet(both.clone())), queue.request(meet(both)));
                 one.await?;
                 other.await
