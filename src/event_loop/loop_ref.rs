@@ -178,6 +178,7 @@ impl LoopRef {
         self.add_timer_when(nanos(when), job)
     }
 
+    #[inline]
     fn add_timer_when(&self, when: Nanos, job: Rc<dyn Job>) -> Result<TimerKey> {
         self.check_open()?;
         Ok(self.0.timers.borrow_mut().insert(when, job))
