@@ -78,14 +78,21 @@ impl Drop for Level<'_> {
     }
 }
 
+/// What is left of a cancellation on its way down, which most have nothing of.
+#[derive(Default)]
+struct Below {
+    /// Tasks that count the request already, and are to pass it on.
+    further: VecDeque<Rc<dyn Node>>,
+    /// Those that have passed it on to others.
+    seen: BTreeSet<FutureId>,
+}
+
 /// From a task that counts the request already to all below it.
 fn walk(first: Rc<dyn Node>, error: &Error) {
-    let mut seen = BTreeSet::new();
-    let mut further = VecDeque::new();
-    let mut at = Some(first);
-    while let Some(task) = at {
-        pass_on(&task, error, &mut seen, &mut further);
-        at = further.pop_front();
+    let mut below = None;
+    pass_on(&first, error, &mut below);
+    while let Some(task) = below.as_mut().and_then(|below: &mut Below| below.further.pop_front()) {
+        pass_on(&task, error, &mut below);
     }
 }
 
@@ -97,14 +104,9 @@ fn request(node: &Rc<dyn Node>) -> bool {
     true
 }
 
-/// Cancels what a task awaits, but for the tasks among that, which come `further` on. Where
+/// Cancels what a task awaits, but for the tasks among that, which are left `below`. Where
 /// nothing accepts, the task itself is to throw.
-fn pass_on(
-    node: &Rc<dyn Node>,
-    error: &Error,
-    seen: &mut BTreeSet<FutureId>,
-    further: &mut VecDeque<Rc<dyn Node>>,
-) {
+fn pass_on(node: &Rc<dyn Node>, error: &Error, below: &mut Option<Below>) {
     let Some(task) = node.task() else { return };
     let parked = task.parked.get();
     let running = parked == Parked::Running;
@@ -118,12 +120,13 @@ fn pass_on(
             accepted |= wait.cancel(error.clone());
         } else if request(&wait) {
             accepted = true;
-            seen.insert(FutureId::of(node));
-            if seen.contains(&FutureId::of(&wait)) {
+            let below = below.get_or_insert_default();
+            below.seen.insert(FutureId::of(node));
+            if below.seen.contains(&FutureId::of(&wait)) {
                 // Tasks that await each other: this one throws, which breaks the circle.
                 in_circle = true;
             } else {
-                further.push_back(wait);
+                below.further.push_back(wait);
             }
         }
     }
