@@ -145,8 +145,28 @@ impl<T: Source + 'static> Async<T> {
             return Poll::Ready(Ok(0));
         }
         let exhausts = |count: &usize| (1..length).contains(count);
-        self.poll_writer(cx, |mut source| source.write_vectored(buffers), exhausts)
+        self.poll_writer(cx, |source| write_list(source, buffers, length), exhausts)
     }
+}
+
+/// So few bytes are put together before they are written.
+const TOGETHER: usize = 1024;
+
+/// Writes `buffers`, which have `length` bytes. A plain write is several hundred nanoseconds cheaper
+/// to the system than one of a list: more than it takes to put a few bytes together.
+fn write_list(mut sink: impl Write, buffers: &[IoSlice<'_>], length: usize) -> io::Result<usize> {
+    if let [one] = buffers {
+        return sink.write(one);
+    }
+    if length > TOGETHER {
+        return sink.write_vectored(buffers);
+    }
+    let mut together = [0; TOGETHER];
+    let mut room = &mut together[..];
+    for buffer in buffers {
+        room.write_all(buffer)?;
+    }
+    sink.write(&together[..length])
 }
 
 /// The methods that all streams have. Their `Async` is in field 0.

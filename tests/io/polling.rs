@@ -56,6 +56,28 @@ fn bytes_come_through_up_to_the_end_in_both_directions() {
 }
 
 #[test]
+fn a_list_is_written_in_its_order_however_long_it_is() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let bytes: Vec<u8> = (0..5000).map(|at| (at % 251) as u8).collect();
+        for lengths in [&[1][..], &[3, 0, 4], &[600, 424], &[600, 425], &[1, 4000, 999]] {
+            let mut rest = &bytes[..];
+            let parts = lengths.iter().map(|&length| {
+                let (part, behind) = rest.split_at(length);
+                rest = behind;
+                IoSlice::new(part)
+            });
+            let (parts, length): (Vec<_>, usize) = (parts.collect(), lengths.iter().sum());
+            assert_eq!(poll_fn(|cx| ours.poll_write(cx, &parts)).await?, length);
+            let mut answer = vec![0; 5000];
+            assert_eq!(theirs.read(&mut answer)?, length);
+            assert_eq!(answer[..length], bytes[..length], "{lengths:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
     run(async {
         let (mut ours, mut theirs) = pair()?;
