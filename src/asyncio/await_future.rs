@@ -46,6 +46,12 @@ impl<T: 'static> Await<T> {
 }
 
 impl Place {
+    /// Whether it is the task which polls that has left word, so that there is nothing to do.
+    fn is_left_by_current(&self, tasks: &Tasks, waker: &Waker) -> bool {
+        let Place::Task(own, _) = self else { return false };
+        tasks.is_current(own) && Step::with(|step| step.is_direct(waker))
+    }
+
     /// Leaves word at `node`. A mistake is thrown in the task's next step, as asyncio does;
     /// behind somebody else's waker there may be none, and it is returned.
     fn park(
@@ -66,9 +72,8 @@ impl Place {
             Step::with(Step::give_way);
             return Ok(());
         }
-        match (&*self, &task) {
-            (Place::Task(own, _), Some(task)) if direct && same(own, task) => return Ok(()),
-            (Place::Waker(own, _), _) if !direct && own.will_wake(waker) => return Ok(()),
+        match self {
+            Place::Waker(own, _) if !direct && own.will_wake(waker) => return Ok(()),
             _ => self.unpark(core),
         }
         *self = match task {
@@ -183,6 +188,9 @@ impl<N: Node + ?Sized> Wait<N> {
         if core.done() {
             place.unpark(core);
             return Poll::Ready(node.read());
+        }
+        if place.is_left_by_current(tasks, waker) {
+            return Poll::Pending;
         }
         match place.park(node.clone().as_node(), core, tasks, waker) {
             Ok(()) => Poll::Pending,

@@ -11,7 +11,7 @@ use super::executor::DefaultExecutor;
 use super::gather::Gatherings;
 use super::generator::Generators;
 use super::look_into::look_into;
-use super::node::Node;
+use super::node::{Node, same};
 use super::step::Step;
 use super::task_slab::{TaskKey, TaskSlab};
 use super::waker::Scratch;
@@ -174,6 +174,11 @@ impl Tasks {
     #[inline]
     pub(crate) fn current(&self) -> Option<Rc<dyn Node>> {
         look_into(&self.current, |task| task.clone())
+    }
+
+    /// Whether it is a step of `task` that goes on.
+    pub(crate) fn is_current(&self, task: &Rc<dyn Node>) -> bool {
+        look_into(&self.current, |current| current.as_ref().is_some_and(|own| same(own, task)))
     }
 
     /// Whether a step of a task of this loop is going on.
