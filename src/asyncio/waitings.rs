@@ -217,7 +217,7 @@ impl Waitings {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
+    use core::cell::Cell;
 
     use super::*;
 
@@ -234,6 +234,43 @@ mod tests {
         }
     }
 
+    /// How often somebody came, and how often it ended.
+    #[derive(Default)]
+    struct Told(Cell<usize>, Cell<usize>);
+
+    impl Watcher for Told {
+        fn ended(&self, token: u64) {
+            assert_eq!(token, 7);
+            self.1.set(self.1.get() + 1);
+        }
+
+        fn joined(&self, token: u64) {
+            assert_eq!(token, 7);
+            self.0.set(self.0.get() + 1);
+        }
+    }
+
+    #[test]
+    fn those_who_watch_hear_of_each_who_comes_and_stay_until_the_end() {
+        for before in 0..3 {
+            let mut waitings = Waitings::default();
+            (0..before).for_each(|number| waitings.push(waiting(number)));
+            let told = Rc::<Told>::default();
+            for _ in 0..3 {
+                waitings.watch(Watch { watcher: told.clone(), token: 7 });
+                waitings.push(waiting(9));
+            }
+            assert_eq!(told.0.get(), 1 + 2 + 3);
+            while waitings.remove_first(|_| true).is_some() {}
+            waitings.push(waiting(9));
+            assert_eq!(told.0.get(), 1 + 2 + 3 + 3);
+            waitings.take_watches().for_each(|watch| watch.watcher.ended(watch.token));
+            assert_eq!(told.1.get(), 3);
+            assert_eq!(waitings.take_watches().count(), 0);
+            assert_eq!(waitings.iter().count(), 1);
+        }
+    }
+
     #[test]
     fn they_are_a_line_from_which_any_may_leave() {
         let mut random = fastrand::Rng::with_seed(3);
@@ -245,6 +282,11 @@ mod tests {
                     let new = waiting(step);
                     model.push(callback(&new));
                     waitings.push(new);
+                }
+                2 if random.u8(..8) == 0 => {
+                    let stays = |own: &Callback| model.iter().position(|it| it == own) < Some(2);
+                    waitings.retain(|own| stays(&callback(own)));
+                    model.truncate(2);
                 }
                 2 if !model.is_empty() => {
                     let gone = model.remove(random.usize(..model.len()));
