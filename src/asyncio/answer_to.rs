@@ -1,8 +1,10 @@
 //! [`LoopRef::answer_to`]: a future that another thread settles.
 
-use super::future::LoopFuture;
+use alloc::rc::Rc;
+
+use super::future::{FutureCell, LoopFuture};
 use crate::error::Result;
-use crate::event_loop::{Answer, LoopRef};
+use crate::event_loop::{Answer, LoopRef, Receiver};
 
 impl LoopRef {
     /// The [`Answer`] that settles `future`, from whatever thread it is given: a value is its
@@ -26,12 +28,16 @@ impl LoopRef {
     /// }).unwrap();
     /// ```
     pub fn answer_to<T: Send + 'static>(&self, future: &LoopFuture<T>) -> Result<Answer<T>> {
-        let future = future.clone();
-        self.expect_answer(move |outcome| {
-            if !future.done() {
-                settle(&future, outcome);
-            }
-        })
+        self.owe_to(future.0.clone())
+    }
+}
+
+impl<T: Send + 'static> Receiver<T> for FutureCell<T> {
+    fn receive(self: Rc<Self>, outcome: Result<T>) {
+        let future = LoopFuture(self);
+        if !future.done() {
+            settle(&future, outcome);
+        }
     }
 }
 

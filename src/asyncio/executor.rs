@@ -18,11 +18,33 @@ use super::purpose::Purpose;
 use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopRef, Seconds, running_loop};
+use crate::event_loop::{Errand, LoopRef, Seconds, running_loop};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, logged};
 
-type Job = Box<dyn FnOnce() + Send>;
+/// What a thread is given to do.
+trait Job: Send {
+    fn work(self: Box<Self>);
+}
+
+/// A function that is to be called, unless somebody was here before.
+struct Unless<F> {
+    taken: Arc<AtomicBool>,
+    func: F,
+}
+
+impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for Errand<Unless<F>, T> {
+    fn work(self: Box<Self>) {
+        let mut called = false;
+        let given = self.run(|Unless { taken, func }| {
+            called = !taken.swap(true, Ordering::Relaxed);
+            if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
+        });
+        if called && given.is_err() {
+            log::error!("what a function returned is lost: the loop was closed");
+        }
+    }
+}
 
 /// A bounded pool of threads for functions that block: `concurrent.futures.ThreadPoolExecutor`,
 /// as far as a loop uses it. Threads are started as they are needed. Clones are the same pool.
@@ -44,7 +66,7 @@ type Job = Box<dyn FnOnce() + Send>;
 pub struct ThreadPoolExecutor(Rc<Pool>);
 
 struct Pool {
-    jobs: Arc<WorkQueue<Job>>,
+    jobs: Arc<WorkQueue<Box<dyn Job>>>,
     crew: Crew,
     max_workers: usize,
     thread_name_prefix: String,
@@ -84,7 +106,7 @@ impl ThreadPoolExecutor {
         ThreadPoolExecutor::named(32.min(cores + 4), "asyncio")
     }
 
-    fn submit(&self, job: Job) -> Result<()> {
+    fn submit(&self, job: Box<dyn Job>) -> Result<()> {
         let pool = &*self.0;
         if pool.jobs.gate().is_finished() {
             return Err(Error::runtime("cannot schedule new futures after shutdown"));
@@ -106,7 +128,7 @@ impl ThreadPoolExecutor {
         pool.crew.start(format!("{}_{}", pool.thread_name_prefix, pool.crew.len()), move || {
             while let Some(job) = jobs.next() {
                 // What is left to panic is the drop of something that the function brought.
-                logged("a panic after a function", job);
+                logged("a panic after a function", || job.work());
             }
         })
     }
@@ -246,15 +268,7 @@ impl LoopRef {
         let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));
         let future = future.made_to(Purpose::Thread);
         let answer = self.answer_to(&future)?;
-        let job = move || {
-            if !taken.swap(true, Ordering::Relaxed) {
-                let outcome = caught(func).and_then(|outcome| outcome);
-                if answer.give(outcome).is_err() {
-                    log::error!("what a function returned is lost: the loop was closed");
-                }
-            }
-        };
-        executor.submit(Box::new(job))?;
+        executor.submit(Box::new(Errand::new(Unless { taken, func }, answer)))?;
         Ok(future)
     }
 

@@ -46,9 +46,9 @@ use crate::sync::{Arc, AtomicBool, Ordering};
 /// # Cancellation
 ///
 /// Cancelling a task that awaits a future cancels the future, for all who await it.
-pub struct LoopFuture<T: 'static>(Rc<FutureCell<T>>);
+pub struct LoopFuture<T: 'static>(pub(super) Rc<FutureCell<T>>);
 
-struct FutureCell<T: 'static> {
+pub(super) struct FutureCell<T: 'static> {
     core: Core,
     value: RefCell<Option<T>>,
     /// What cancels it in place of itself: a future that stands for others asks those.

@@ -1,6 +1,6 @@
 //! [`Answer`]: what another thread owes the loop, and [`Answers`], those that are not in yet.
 
-use alloc::boxed::Box;
+use alloc::rc::Rc;
 use core::any::Any;
 use core::cell::RefCell;
 use core::fmt;
@@ -14,9 +14,9 @@ use super::running;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
-/// What is to be done with the answers that threads owe.
+/// Those who wait for the answers that threads owe: [`Receiver`]s.
 #[derive(Default)]
-pub(super) struct Answers(RefCell<Slab<Box<dyn Any>>>);
+pub(super) struct Answers(RefCell<Slab<Rc<dyn Any>>>);
 
 impl Answers {
     /// Whether any thread owes one.
@@ -25,8 +25,25 @@ impl Answers {
     }
 
     /// Lets go of all of them: what comes now finds nobody.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Box<dyn Any>> + use<> {
-        self.0.take().into_iter().map(|(_key, receive)| receive)
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Rc<dyn Any>> + use<> {
+        self.0.take().into_iter().map(|(_key, receiver)| receiver)
+    }
+}
+
+/// Who waits for an answer.
+pub(crate) trait Receiver<T>: Any {
+    fn receive(self: Rc<Self>, outcome: Result<T>);
+}
+
+/// A function that is called with it.
+struct Function<F>(F);
+
+impl<T, F: FnOnce(Result<T>) + 'static> Receiver<T> for Function<F> {
+    fn receive(self: Rc<Self>, outcome: Result<T>) {
+        // Nobody else has it.
+        if let Some(Function(receive)) = Rc::into_inner(self) {
+            receive(outcome);
+        }
     }
 }
 
@@ -36,14 +53,27 @@ impl Answers {
 /// One that is dropped instead answers with a cancellation: nobody waits for ever.
 pub struct Answer<T: Send + 'static> {
     /// Gone once it was given.
-    debt: Option<Debt<T>>,
+    pub(super) debt: Option<Debt<T>>,
 }
 
-struct Debt<T> {
-    to: Arc<Inbox<Mail>>,
+pub(super) struct Debt<T> {
+    pub(super) to: Arc<Inbox<Mail>>,
+    pub(super) address: Address<T>,
+}
+
+/// Where an answer goes.
+pub(super) struct Address<T> {
     key: usize,
-    /// Takes what is to be done out of the loop's [`Answers`], and does it.
+    /// Takes who waits out of the loop's [`Answers`], and gives it the answer.
     deliver: fn(&LoopRef, usize, Result<T>),
+}
+
+impl<T> Address<T> {
+    pub(super) fn deliver(self, outcome: Result<T>) {
+        if let Ok(on) = running::running_loop() {
+            (self.deliver)(&on, self.key, outcome);
+        }
+    }
 }
 
 impl<T: Send + 'static> Answer<T> {
@@ -58,12 +88,8 @@ impl<T: Send + 'static> Answer<T> {
     }
 
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
-        let Some(Debt { to, key, deliver }) = self.debt.take() else { return Ok(()) };
-        send(&to, move || {
-            if let Ok(on) = running::running_loop() {
-                deliver(&on, key, outcome);
-            }
-        })
+        let Some(Debt { to, address }) = self.debt.take() else { return Ok(()) };
+        send(&to, move || address.deliver(outcome))
     }
 }
 
@@ -111,18 +137,26 @@ impl LoopRef {
         &self,
         receive: F,
     ) -> Result<Answer<T>> {
+        self.owe_to(Rc::new(Function(receive)))
+    }
+
+    /// Says that somebody outside owes `receiver` an answer: see
+    /// [`expect_answer`](LoopRef::expect_answer).
+    pub(crate) fn owe_to<T: Send + 'static, R: Receiver<T>>(
+        &self,
+        receiver: Rc<R>,
+    ) -> Result<Answer<T>> {
         self.check_open()?;
-        let key = self.shared().answers.0.borrow_mut().insert(Box::new(receive));
-        Ok(Answer {
-            debt: Some(Debt { to: Arc::clone(self.inbox()), key, deliver: deliver::<T, F> }),
-        })
+        let key = self.shared().answers.0.borrow_mut().insert(receiver);
+        let address = Address { key, deliver: deliver::<T, R> };
+        Ok(Answer { debt: Some(Debt { to: Arc::clone(self.inbox()), address }) })
     }
 }
 
-fn deliver<T, F: FnOnce(Result<T>) + 'static>(on: &LoopRef, key: usize, outcome: Result<T>) {
+fn deliver<T, R: Receiver<T>>(on: &LoopRef, key: usize, outcome: Result<T>) {
     // It is there, and of this type: a key is given away once, and comes back once.
-    let receive = on.shared().answers.0.borrow_mut().try_remove(key);
-    if let Some(receive) = receive.and_then(|receive| receive.downcast::<F>().ok()) {
-        receive(outcome);
+    let receiver = on.shared().answers.0.borrow_mut().try_remove(key);
+    if let Some(receiver) = receiver.and_then(|receiver| receiver.downcast::<R>().ok()) {
+        receiver.receive(outcome);
     }
 }

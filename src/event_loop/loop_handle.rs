@@ -5,17 +5,29 @@ use core::fmt;
 
 use super::handle::CallbackOutput;
 use super::inbox::Inbox;
+use super::loop_ref::LoopRef;
 use super::running;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
-/// A callback from another thread.
-pub(crate) type Sent = Box<dyn FnOnce() -> Result<()> + Send>;
+/// What another thread sends, to be opened on the loop's.
+pub(crate) trait Parcel: Send {
+    fn open(self: Box<Self>) -> Result<()>;
+}
+
+/// A callback of another thread.
+struct Call<F>(F);
+
+impl<F: FnOnce() -> R + Send, R: CallbackOutput> Parcel for Call<F> {
+    fn open(self: Box<Self>) -> Result<()> {
+        (self.0)().into_result()
+    }
+}
 
 /// What threads leave for the loop.
 pub(crate) enum Mail {
-    /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe).
-    Call(Sent),
+    /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe), or an answer.
+    Parcel(Box<dyn Parcel>),
     /// A waker of another thread was woken.
     Wake(WakeKey),
 }
@@ -74,7 +86,7 @@ impl LoopHandle {
     /// Whether this thread is the one that runs the loop just now.
     #[cfg(feature = "std")]
     pub(crate) fn runs_here(&self) -> bool {
-        running::current_if(|on| Arc::ptr_eq(&self.0, on.inbox())).is_some()
+        running_here(&self.0).is_some()
     }
 }
 
@@ -101,17 +113,34 @@ pub(crate) fn send<R: CallbackOutput + 'static>(
     inbox: &Arc<Inbox<Mail>>,
     callback: impl FnOnce() -> R + Send + 'static,
 ) -> Result<()> {
-    if let Some(on) = running::current_if(|on| Arc::ptr_eq(inbox, on.inbox())) {
+    if let Some(on) = running_here(inbox) {
         return on.call_soon(callback).map(drop);
     }
-    let callback = Box::new(move || callback().into_result());
-    inbox.post(Mail::Call(callback)).map_err(|_refused| Error::closed())
+    post(inbox, Box::new(Call(callback)))
+}
+
+/// Has `parcel` opened on the loop of `inbox`, from any thread.
+#[cfg(feature = "std")]
+pub(super) fn send_parcel(inbox: &Arc<Inbox<Mail>>, parcel: Box<dyn Parcel>) -> Result<()> {
+    if let Some(on) = running_here(inbox) {
+        return on.call_soon(|| parcel.open()).map(drop);
+    }
+    post(inbox, parcel)
+}
+
+fn post(inbox: &Inbox<Mail>, parcel: Box<dyn Parcel>) -> Result<()> {
+    inbox.post(Mail::Parcel(parcel)).map_err(|_refused| Error::closed())
+}
+
+/// The loop of `inbox`, if it is this thread that runs it just now.
+fn running_here(inbox: &Arc<Inbox<Mail>>) -> Option<LoopRef> {
+    running::current_if(|on| Arc::ptr_eq(inbox, on.inbox()))
 }
 
 /// Has whoever `key` stands for woken on the loop of `inbox`, from any thread. Does nothing
 /// once the loop has closed.
 pub(crate) fn wake(inbox: &Arc<Inbox<Mail>>, key: WakeKey) {
-    match running::current_if(|on| Arc::ptr_eq(inbox, on.inbox())) {
+    match running_here(inbox) {
         Some(on) => on.wake(key),
         None => drop(inbox.post(Mail::Wake(key))),
     }

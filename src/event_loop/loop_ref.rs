@@ -316,7 +316,7 @@ impl LoopRef {
         for _ in 0..self.0.inbox.len() {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
-                Mail::Call(callback) => self.0.ready.push(Ready::Sent(callback)),
+                Mail::Parcel(parcel) => self.0.ready.push(Ready::Sent(parcel)),
                 Mail::Wake(key) => self.wake(key),
             }
         }

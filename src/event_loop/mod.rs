@@ -2,7 +2,7 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
 //! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
-//! `loop_handle` and `answers` (other threads), `running` (which loop is it), `listener`,
+//! `loop_handle`, `answers` and `errand` (other threads), `running` (which loop is it), `listener`,
 //! `reactor`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
 //! (the loop as its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is
 //! looked at besides, on request), `run` (the loop as its owner runs it).
@@ -10,6 +10,8 @@
 mod answers;
 mod clock;
 mod disorder;
+#[cfg(feature = "std")]
+mod errand;
 mod exceptions;
 mod handle;
 mod host;
@@ -55,7 +57,10 @@ pub use trace::Trace;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use inbox::Inbox;
 
+pub(crate) use answers::Receiver;
 pub(crate) use clock::Seconds;
+#[cfg(feature = "std")]
+pub(crate) use errand::Errand;
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 #[cfg(feature = "std")]
 pub(crate) use listener::{Listener, Side};

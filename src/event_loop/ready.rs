@@ -4,13 +4,14 @@
 //! What that schedules stands behind them and waits for the next turn, so that nobody
 //! can keep the loop from looking at its timers and its sockets.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::task::Waker;
 
 use super::handle::Job;
-use super::loop_handle::Sent;
+use super::loop_handle::Parcel;
 
 /// Beyond this room an empty queue gives its memory back.
 pub(super) const KEPT: usize = 1024;
@@ -24,7 +25,7 @@ pub(crate) enum Ready {
     /// Somebody waits behind a waker for something that has come.
     Wake(Waker),
     /// What another thread has sent.
-    Sent(Sent),
+    Sent(Box<dyn Parcel>),
 }
 
 impl Ready {

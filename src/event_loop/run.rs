@@ -175,7 +175,7 @@ impl EventLoop {
             match entry {
                 Ready::Job(job) => self.discard(job),
                 Ready::Wake(waker) => drop_quietly(self, waker),
-                Ready::Sent(callback) => drop_quietly(self, callback),
+                Ready::Sent(parcel) => drop_quietly(self, parcel),
             }
         }
         let mut timers = Vec::new();
@@ -422,7 +422,7 @@ impl LoopRef {
         match entry {
             Ready::Job(job) => job.run(self),
             Ready::Wake(waker) => waker.wake(),
-            Ready::Sent(callback) => run_callback(self, || SENT.into(), callback),
+            Ready::Sent(parcel) => run_callback(self, || SENT.into(), || parcel.open()),
         }
     }
 

@@ -15,12 +15,30 @@ use super::named_future::create_future_on;
 use super::sync_queue::SyncQueue;
 use super::thread_hooks::ThreadHooks;
 use super::waiting::wait_for_all_futures;
-use crate::threads::{Crew, caught, logged, shown};
+use crate::threads::{Crew, Errand, caught, logged, shown};
 use crate::{Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, running_loop, sleep};
 
 /// A request on its way to a thread: it is run with what `create_args` returned, or, where that
 /// failed, answers with the error.
-type Request<H> = Box<dyn FnOnce(&Listener<H>, Result<&mut <H as ThreadHooks>::Args>) + Send>;
+trait Request<H: ThreadHooks>: Send {
+    fn serve(self: Box<Self>, listener: &Listener<H>, args: Result<&mut H::Args>);
+}
+
+impl<H, F, R> Request<H> for Errand<F, R>
+where
+    H: ThreadHooks,
+    F: FnOnce(&mut H::Args) -> Result<R> + Send + 'static,
+    R: Send + 'static,
+{
+    fn serve(self: Box<Self>, listener: &Listener<H>, args: Result<&mut H::Args>) {
+        let given = self.run(|func| {
+            let args = args?;
+            let outcome = caught(|| listener.hooks.wrap_request(func, args)).and_then(|done| done);
+            outcome.inspect_err(|error| listener.tell(error))
+        });
+        log_if_closed(given);
+    }
+}
 
 /// A request that came when there was no thread to send it to: it is told of the queue once it
 /// may be sent, or of nobody when no thread will come. A thread would owe its answer by now
@@ -65,7 +83,7 @@ pub struct ThreadToAsyncQueue<H: ThreadHooks> {
     num_threads: usize,
     stop_fut: ChildOfFuture<()>,
     early: RefCell<Vec<Early<H>>>,
-    requests: SyncQueue<Request<H>>,
+    requests: SyncQueue<Box<dyn Request<H>>>,
     hooks: Arc<H>,
     onerror: Arc<OnError>,
     crew: Crew,
@@ -240,7 +258,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
             func(args)
         };
         match self.on.answer_to(future) {
-            Ok(answer) => self.requests.append(to_request(func, answer)),
+            Ok(answer) => self.requests.append(Box::new(Errand::new(func, answer))),
             // The loop has closed.
             Err(_closed) => drop(future.cancel()),
         }
@@ -341,7 +359,7 @@ struct Listener<H: ThreadHooks> {
     number: usize,
     hooks: Arc<H>,
     onerror: Arc<OnError>,
-    requests: SyncQueue<Request<H>>,
+    requests: SyncQueue<Box<dyn Request<H>>>,
 }
 
 impl<H: ThreadHooks> Listener<H> {
@@ -357,13 +375,13 @@ impl<H: ThreadHooks> Listener<H> {
         }
     }
 
-    fn serve(&self, request: Request<H>, args: &mut Option<H::Args>) {
+    fn serve(&self, request: Box<dyn Request<H>>, args: &mut Option<H::Args>) {
         match self.create_args(args.take()) {
-            Ok(made) => request(self, Ok(args.insert(made))),
+            Ok(made) => request.serve(self, Ok(args.insert(made))),
             Err(error) => {
                 log::error!("create_args failed: {}", shown(&error));
                 self.tell(&error);
-                request(self, Err(error));
+                request.serve(self, Err(error));
             }
         }
     }
@@ -377,19 +395,6 @@ impl<H: ThreadHooks> Listener<H> {
             log::error!("onerror failed: {}", shown(&panic));
         }
     }
-}
-
-fn to_request<H: ThreadHooks, R: Send + 'static>(
-    func: impl FnOnce(&mut H::Args) -> Result<R> + Send + 'static,
-    answer: Answer<R>,
-) -> Request<H> {
-    Box::new(move |listener, args| {
-        let outcome = args.and_then(|args| {
-            let outcome = caught(|| listener.hooks.wrap_request(func, args)).and_then(|done| done);
-            outcome.inspect_err(|error| listener.tell(error))
-        });
-        log_if_closed(answer.give(outcome));
-    })
 }
 
 fn log_if_closed(given: Result<()>) {
