@@ -285,7 +285,7 @@ mod tests {
                 }
                 2 if random.u8(..8) == 0 => {
                     let stays = |own: &Callback| model.iter().position(|it| it == own) < Some(2);
-                    waitings.retain(|own| stays(&callback(own)));
+                    waitings.sift(|own| stays(&callback(&own)).then_some(own));
                     model.truncate(2);
                 }
                 2 if !model.is_empty() => {
