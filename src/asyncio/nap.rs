@@ -9,7 +9,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::await_future::{Await, Wait};
+use super::await_future::Wait;
 use super::callback::Callback;
 use super::future::show;
 use super::node::{self, Core, Node, State, Typed};
@@ -154,11 +154,16 @@ impl Naps {
     /// # Errors
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub(crate) fn begin(&self) -> Result<Await<()>> {
-        let home = Tasks::running()?;
-        let nap = Nap::again(self.0.take(), &home, Purpose::Wait);
+    pub(crate) fn begin(&self) -> Result<impl Future<Output = Result<()>> + use<>> {
+        let spent = self.0.take();
+        let home = match spent.as_ref().map(|nap| nap.core.home()) {
+            // One loop runs at a time, and it is this one whose step it is.
+            Some(home) if home.in_step() => home.clone(),
+            _ => Tasks::running()?,
+        };
+        let nap = Nap::again(spent, &home, Purpose::Wait);
         self.0.replace(Some(nap.clone()));
-        Ok(Await::new(nap))
+        Ok(Wait::new(nap))
     }
 
     /// Ends the nap that goes on, if one does.
@@ -171,9 +176,8 @@ impl Naps {
 
     /// Ends this nap, and none after it, when its turn comes in the ready queue.
     pub(crate) fn end_soon(&self) {
-        let nap = self.0.borrow().clone();
-        if let Some(nap) = nap {
-            nap.core.home().on().schedule(nap.clone());
+        if let Some(nap) = &*self.0.borrow() {
+            nap.on().schedule(nap.clone());
         }
     }
 }

@@ -227,6 +227,17 @@ impl TaskHolder {
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
+    /// Those that have to be asked, each once.
+    fn to_ask(&self) -> Vec<Rc<dyn AnyFuture>> {
+        let ts = self.0.ts.borrow();
+        if ts.nobody_to_ask() {
+            return Vec::new();
+        }
+        let to_ask = ts.to_ask();
+        drop(ts);
+        unique(to_ask.into_iter().map(|(_, task)| task))
+    }
+
     fn drop_done(&self) {
         let asked_done = self.asked_done();
         let removed = self.0.ts.borrow_mut().remove_done(&asked_done);
@@ -294,8 +305,7 @@ impl TaskHolder {
                 let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                let to_ask = self.0.ts.borrow().to_ask().into_iter();
-                waiting.next(unique(to_ask.map(|(_, task)| task))).await?;
+                waiting.next(self.to_ask()).await?;
             }
             self.drop_done();
         }
