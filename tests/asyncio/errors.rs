@@ -19,6 +19,22 @@ impl fmt::Display for Lost {
 
 impl std::error::Error for Lost {}
 
+/// One with a cause.
+#[derive(Debug)]
+struct Late(Lost);
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("late")
+    }
+}
+
+impl std::error::Error for Late {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
 fn lose(parcels: u32) -> std::result::Result<(), Lost> {
     Err(Lost { parcels })
 }
@@ -37,6 +53,14 @@ fn a_programs_own_error_comes_back_as_what_it_was() {
     assert_eq!(error.downcast_ref::<Lost>().unwrap().parcels, 3);
     assert!(error.downcast_ref::<fmt::Error>().is_none());
     assert_eq!((error.message(), error.to_string()), ("3 parcels lost".into(), error.message()));
+}
+
+#[test]
+fn as_a_standard_error_it_has_the_cause_of_the_programs_own() {
+    let late: Box<dyn std::error::Error> = Error::other(Late(Lost { parcels: 2 })).into();
+    assert_eq!(late.source().map(|cause| cause.to_string()).as_deref(), Some("2 parcels lost"));
+    let cancelled: Box<dyn std::error::Error> = Error::cancelled().into();
+    assert!(cancelled.source().is_none());
 }
 
 #[test]

@@ -197,6 +197,8 @@ fn a_bounded_semaphore_refuses_more_than_it_began_with() {
         assert!(bounded.locked() && !bounded.try_acquire());
         bounded.release()?;
         assert_eq!(format!("{bounded:?}"), "<BoundedSemaphore [unlocked, value:1]>");
+        assert!(!bounded.locked() && bounded.try_acquire());
+        assert!(bounded.locked() && bounded.value() == 0);
         Ok(())
     });
 }
