@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 pub struct Await<T: 'static>(Wait<dyn Typed<T>>);
 
 /// The same for a node of a kind that is known.
-pub(super) struct Wait<N: Node + ?Sized> {
+pub(crate) struct Wait<N: Node + ?Sized> {
     node: Rc<N>,
     place: Place,
 }
@@ -145,11 +145,11 @@ fn mistaken_wait(
 }
 
 impl<N: Node + ?Sized> Wait<N> {
-    pub(super) fn new(node: Rc<N>) -> Wait<N> {
+    pub(crate) fn new(node: Rc<N>) -> Wait<N> {
         Wait { node, place: Place::Nowhere }
     }
 
-    pub(super) fn node(&self) -> &N {
+    pub(crate) fn node(&self) -> &N {
         &self.node
     }
 

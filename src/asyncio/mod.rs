@@ -90,4 +90,4 @@ pub use wait_for::wait_for;
 pub use watcher::Watcher;
 
 #[cfg(feature = "std")]
-pub(crate) use {nap::Nap, purpose::Purpose, tasks::Tasks};
+pub(crate) use {await_future::Wait, nap::Nap, purpose::Purpose, tasks::Tasks};

@@ -2,8 +2,9 @@
 
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
+use core::ptr;
 
-use crate::asyncio::{Await, Lock, LockGuard, Nap, Purpose, Tasks};
+use crate::asyncio::{Lock, LockGuard, Nap, Purpose, Tasks, Wait};
 use crate::error::Result;
 use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
 
@@ -52,20 +53,24 @@ impl Direction {
 
     /// Waits until the poller says that it is ready.
     pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let waiter = self.begin_wait(on, registration)?;
+        let wait = self.begin_wait(on, registration)?;
         let _waiting = Waiting { direction: self, registration };
-        Await::new(waiter).await
+        wait.await
     }
 
-    /// What ends when it is ready, in the place of what was to be told before.
-    pub(super) fn begin_wait(&self, on: &LoopRef, registration: &Registration) -> Result<Rc<Nap>> {
+    /// A wait that ends when it is ready, in the place of what was to be told before.
+    pub(super) fn begin_wait(
+        &self,
+        on: &LoopRef,
+        registration: &Registration,
+    ) -> Result<Wait<Nap>> {
         let waiter = Nap::again(self.spent.take(), &Tasks::of(on), Purpose::Source);
         self.waiter.replace(Some(waiter.clone()));
         let begun = registration.begin_wait(self.side);
         if begun.is_err() {
             self.waiter.take();
         }
-        begun.map(|()| waiter)
+        begun.map(|()| Wait::new(waiter))
     }
 
     /// The wait that was begun is over.
@@ -76,8 +81,9 @@ impl Direction {
     }
 
     /// Whether `waiter` was or will be told.
-    pub(super) fn serves(&self, waiter: &Rc<Nap>) -> bool {
-        waiter.is_over() || self.waiter.borrow().as_ref().is_some_and(|own| Rc::ptr_eq(own, waiter))
+    pub(super) fn serves(&self, waiter: &Nap) -> bool {
+        let is_it = |own: &Rc<Nap>| ptr::eq(&**own, waiter);
+        waiter.is_over() || self.waiter.borrow().as_ref().is_some_and(is_it)
     }
 }
 

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::direction::Direction;
-use crate::asyncio::{Await, Nap, YieldNow, yield_now};
+use crate::asyncio::{Nap, Wait, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, Registration};
 
@@ -21,10 +21,7 @@ enum Before {
     Nothing,
     Yield(YieldNow),
     /// A wait that belongs to the source, and not to a future that borrows it.
-    Wait {
-        waiter: Rc<Nap>,
-        awaited: Await<()>,
-    },
+    Wait(Wait<Nap>),
 }
 
 impl Drop for Polled {
@@ -60,9 +57,7 @@ impl Polled {
     pub(super) fn wait(&mut self, on: &LoopRef) -> Result<()> {
         // What was before says that it is over, and must not mean the new one.
         self.clear();
-        let waiter = self.direction.begin_wait(on, &self.registration)?;
-        let awaited = Await::new(waiter.clone());
-        self.before = Before::Wait { waiter, awaited };
+        self.before = Before::Wait(self.direction.begin_wait(on, &self.registration)?);
         Ok(())
     }
 
@@ -72,15 +67,15 @@ impl Polled {
             Before::Nothing => return Poll::Ready(Ok(())),
             Before::Yield(yields) => ready!(Pin::new(yields).poll(cx)),
             // Somebody waited by another method meanwhile, and was told in its place.
-            Before::Wait { waiter, .. } if !self.direction.serves(waiter) => Ok(()),
-            Before::Wait { awaited, .. } => ready!(Pin::new(awaited).poll(cx)),
+            Before::Wait(wait) if !self.direction.serves(wait.node()) => Ok(()),
+            Before::Wait(wait) => ready!(Pin::new(wait).poll(cx)),
         };
         self.clear();
         Poll::Ready(outcome)
     }
 
     fn clear(&mut self) {
-        if let Before::Wait { .. } = self.before {
+        if let Before::Wait(_) = self.before {
             self.direction.end_wait(&self.registration);
         }
         self.before = Before::Nothing;
