@@ -1,7 +1,8 @@
 //! Futures of other crates, which know of this one only a waker.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
@@ -305,6 +306,26 @@ fn a_cancel_drops_a_task_that_does_nothing_but_wake_itself() {
     assert!(task.cancel());
     turn(&event_loop, 10);
     assert!(task.cancelled(), "{task:?} was cancelled ten turns ago");
+}
+
+/// What is thrown comes out at an await of ours. Where the step meets none, the next one ends the
+/// task.
+#[test]
+fn a_cancel_that_meets_no_await_of_ours_in_its_step_ends_the_task_in_the_next() {
+    let event_loop = EventLoop::with_virtual_time();
+    let mut ours = Some(yield_now());
+    let task: Task<()> = event_loop
+        .create_task(poll_fn(move |cx| match ours.take() {
+            Some(ours) => pin!(ours).poll(cx),
+            None => Poll::Pending,
+        }))
+        .unwrap();
+    turn(&event_loop, 1);
+    assert!(task.cancel());
+    turn(&event_loop, 1);
+    assert!(!task.done(), "{task:?} has met no await");
+    turn(&event_loop, 1);
+    assert!(task.cancelled(), "{task:?} stands at no await of ours");
 }
 
 #[test]

@@ -85,6 +85,25 @@ fn who_waits_goes_on_in_the_turn_in_which_the_source_was_ready() {
 }
 
 #[test]
+fn writable_waits_for_room() {
+    run(async {
+        let (stream, mut peer) = UnixStream::pair()?;
+        let stream = Rc::new(Async::new(stream)?);
+        let block = [0; 1 << 16];
+        while stream.get_ref().write(&block).is_ok() {}
+        let waits = stream.clone();
+        let waiting = create_task(async move { waits.writable().await })?;
+        settle().await?;
+        assert!(!waiting.done());
+        peer.set_nonblocking(true)?;
+        while peer.read(&mut [0; 1 << 16]).is_ok() {}
+        waiting.await?;
+        assert!(stream.get_ref().write(&block).is_ok());
+        Ok(())
+    });
+}
+
+#[test]
 fn readable_says_what_the_poller_says_again_and_again() {
     run(async {
         let (stream, mut peer) = UnixStream::pair()?;
