@@ -186,6 +186,21 @@ fn winding_down_says_that_a_task_stalled_it_and_closes_all_the_same() {
 }
 
 #[test]
+fn what_goes_wrong_after_a_main_that_went_well_is_what_run_returns() {
+    let outcome = run(async {
+        create_task(async {
+            let slept = sleep(secs(1)).await;
+            running_loop()?.stop();
+            slept
+        })?;
+        yield_now().await
+    });
+    let error = outcome.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Runtime);
+    assert_eq!(error.message(), "Event loop stopped before Future completed.");
+}
+
+#[test]
 fn winding_down_a_loop_with_nothing_on_it_closes_it() {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.wind_down().unwrap();

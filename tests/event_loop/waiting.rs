@@ -152,3 +152,17 @@ fn an_error_of_the_machines_reaches_whoever_runs_the_loop() {
     assert!(!event_loop.is_running());
     assert_eq!(event_loop.pending_timers(), 1);
 }
+
+#[test]
+fn what_another_thread_sends_during_a_wait_runs_in_the_same_turn() {
+    let (machine, event_loop) = Machine::with_loop();
+    let (handle, trace) = (event_loop.handle(), Trace::new());
+    machine.arrives(move || {
+        std::thread::spawn(move || handle.call_soon_threadsafe(|| ())).join().unwrap().unwrap();
+    });
+    event_loop.call_later(SECOND, trace.says("timer")).unwrap();
+    assert_eq!(event_loop.run_once(None).unwrap(), 1, "what was sent");
+    trace.expect_nothing();
+    assert_eq!(event_loop.run_once(None).unwrap(), 1);
+    trace.expect(["timer"]);
+}

@@ -110,3 +110,21 @@ fn on_the_machines_clock_the_time_does_not_count() {
     assert_eq!(hash_of(2), hash_of(2));
     assert_ne!(hash_of(2), hash_of(3));
 }
+
+#[test]
+fn where_one_turn_ends_and_the_next_begins_counts() {
+    let hash_of = |turns: &[usize]| {
+        let event_loop = EventLoop::with_virtual_time();
+        event_loop.start_schedule_hash();
+        for &calls in turns {
+            for _ in 0..calls {
+                event_loop.call_soon(|| ()).unwrap();
+            }
+            event_loop.run_once(None).unwrap();
+        }
+        event_loop.schedule_hash()
+    };
+    assert_eq!(hash_of(&[1, 2]), hash_of(&[1, 2]));
+    assert_ne!(hash_of(&[1, 2]), hash_of(&[2, 1]));
+    assert_ne!(hash_of(&[1, 2]), hash_of(&[3]));
+}
