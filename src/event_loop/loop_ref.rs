@@ -285,11 +285,14 @@ impl LoopRef {
         self.put(Ready::Wake(waker));
     }
 
+    #[inline]
     fn put(&self, entry: Ready) {
         // One that runs can't be closed, and takes its mail itself.
-        if self.is_running() {
-            return self.0.ready.push(entry);
-        }
+        if self.is_running() { self.0.ready.push(entry) } else { self.put_at_rest(entry) }
+    }
+
+    #[cold]
+    fn put_at_rest(&self, entry: Ready) {
         // While the loop doesn't run, what its own thread posted is still in the inbox, and
         // was there first.
         if !self.0.inbox.is_empty() {

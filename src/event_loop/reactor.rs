@@ -370,10 +370,14 @@ impl Reactor {
     }
 
     /// Tells those whose sockets were ready, in the order in which they were reported.
+    #[inline]
     pub(crate) fn take_fired(&self, ready: &ReadyQueue) {
-        if self.fired.borrow().is_empty() {
-            return;
+        if !self.fired.borrow().is_empty() {
+            self.tell_fired(ready);
         }
+    }
+
+    fn tell_fired(&self, ready: &ReadyQueue) {
         let mut fired = self.fired.take();
         for listener in fired.drain(..) {
             listener.tell(ready);

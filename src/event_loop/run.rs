@@ -417,7 +417,7 @@ impl LoopRef {
         round
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn run_entry(&self, entry: Ready) {
         match entry {
             Ready::Job(job) => job.run(self),

@@ -237,7 +237,11 @@ impl<T> TimerWheel<T> {
     /// then wakes for nothing, but not again for the same slot: [`expire`](Self::expire) takes the
     /// slot apart, and the bounds that come of it are exact.
     #[must_use]
+    #[inline]
     pub fn earliest_bound(&self) -> Option<u64> {
+        if self.is_empty() {
+            return None;
+        }
         self.first().map(|first| self.slots[first].low)
     }
 
