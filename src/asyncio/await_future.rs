@@ -3,6 +3,7 @@
 use alloc::rc::Rc;
 use core::fmt;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
@@ -52,8 +53,7 @@ impl Place {
         tasks.is_current(own) && Step::with(|step| step.is_direct(waker))
     }
 
-    /// Leaves word at `node`. A mistake is thrown in the task's next step, as asyncio does;
-    /// behind somebody else's waker there may be none, and it is returned.
+    /// Leaves word at `node`, which is pending.
     fn park(
         &mut self,
         node: Rc<dyn Node>,
@@ -61,39 +61,50 @@ impl Place {
         tasks: &Tasks,
         waker: &Waker,
     ) -> Result<()> {
-        let task = tasks.current();
-        let direct = task.is_some() && Step::with(|step| step.is_direct(waker));
-        let mistaken = |task| mistaken_wait(task, &node, core, tasks);
-        if let Some(mistake) = task.as_ref().and_then(mistaken) {
-            let Some(own) = task.as_ref().filter(|_| direct).and_then(|task| task.task()) else {
-                return Err(mistake);
-            };
+        let task = tasks.current().filter(|_| Step::with(|step| step.is_direct(waker)));
+        let Some(task) = task else { return self.park_behind(node, core, tasks, waker) };
+        let Some(own) = task.task() else { return Ok(()) };
+        if let Some(mistake) = mistaken_wait(&task, &node, core, tasks) {
+            // As asyncio does: it is thrown in the task's next step.
             own.throw_next(mistake);
             Step::with(Step::give_way);
             return Ok(());
         }
-        match self {
-            Place::Waker(own, _) if !direct && own.will_wake(waker) => return Ok(()),
-            _ => self.unpark(core),
+        self.unpark(core);
+        core.wait(Waiting::Task(task.clone()));
+        let place = own.add_wait(node);
+        // It was nowhere, which holds nothing: dropping that would be a question more.
+        mem::forget(mem::replace(self, Place::Task(task, place)));
+        Ok(())
+    }
+
+    /// The same behind somebody else's waker, where there may be no next step of the task's for a
+    /// mistake to be thrown in: it is returned.
+    #[cold]
+    fn park_behind(
+        &mut self,
+        node: Rc<dyn Node>,
+        core: &Core,
+        tasks: &Tasks,
+        waker: &Waker,
+    ) -> Result<()> {
+        let task = tasks.current();
+        if let Some(mistake) =
+            task.as_ref().and_then(|task| mistaken_wait(task, &node, core, tasks))
+        {
+            return Err(mistake);
         }
-        *self = match task {
-            Some(task) if direct => {
-                core.wait(Waiting::Task(task.clone()));
-                match task.task().map(|own| own.add_wait(node)) {
-                    Some(place) => Place::Task(task, place),
-                    None => Place::Nowhere,
-                }
-            }
-            task => {
-                // Whoever clones a waker may end the node by that.
-                add(&node, Waiting::Waker(waker.clone()));
-                let task = task.and_then(|task| {
-                    let place = task.task()?.add_wait(node);
-                    Some((task, place))
-                });
-                Place::Waker(waker.clone(), task)
-            }
-        };
+        if matches!(self, Place::Waker(own, _) if own.will_wake(waker)) {
+            return Ok(());
+        }
+        self.unpark(core);
+        // Whoever clones a waker may end the node by that.
+        add(&node, Waiting::Waker(waker.clone()));
+        let task = task.and_then(|task| {
+            let place = task.task()?.add_wait(node);
+            Some((task, place))
+        });
+        *self = Place::Waker(waker.clone(), task);
         Ok(())
     }
 
@@ -101,31 +112,32 @@ impl Place {
     #[inline]
     fn unpark(&mut self, core: &Core) {
         if !matches!(self, Place::Nowhere) {
-            self.take_back(core);
+            // Of a node that is done, what waited is on its way and not to be touched.
+            if !core.done() {
+                self.leave(core);
+            }
+            self.forget();
         }
     }
 
-    fn take_back(&mut self, core: &Core) {
-        let task = match core::mem::replace(self, Place::Nowhere) {
-            Place::Nowhere => return,
-            Place::Task(task, place) => {
-                // Of a node that is done, what waited is on its way and not to be touched.
-                if !core.done() {
-                    remove_task(core, &task);
-                }
-                Some((task, place))
-            }
-            Place::Waker(waker, task) => {
-                if !core.done() {
-                    remove_waker(core, &waker);
-                }
-                task
-            }
-        };
-        if let Some((task, place)) = task {
-            let wait = task.task().and_then(|own| own.remove_wait(place));
-            drop(wait);
+    /// Has the node of `core`, which is pending, forget who waits.
+    #[cold]
+    fn leave(&self, core: &Core) {
+        match self {
+            Place::Nowhere => {}
+            Place::Task(task, _) => remove_task(core, task),
+            Place::Waker(waker, _) => remove_waker(core, waker),
         }
+    }
+
+    /// Has the task forget what it waits for.
+    fn forget(&mut self) {
+        let (Place::Task(task, place) | Place::Waker(_, Some((task, place)))) = self else {
+            return *self = Place::Nowhere;
+        };
+        let wait = task.task().and_then(|own| own.remove_wait(*place));
+        *self = Place::Nowhere;
+        drop(wait);
     }
 }
 
@@ -161,12 +173,25 @@ impl<N: Node + ?Sized> Wait<N> {
         // The loop on which this is polled is the future's own, or it is a mistake.
         let core = self.node.core();
         let home = core.home();
-        let elsewhere = if home.in_step() { None } else { Tasks::running().ok() };
-        let tasks = elsewhere.as_ref().unwrap_or(home);
+        if !home.in_step() {
+            return self.poll_elsewhere(waker);
+        }
+        Wait::poll_in(&self.node, core, &mut self.place, home, waker)
+    }
+
+    #[cold]
+    fn poll_elsewhere<T: Clone>(&mut self, waker: &Waker) -> Poll<Result<T>>
+    where
+        N: Typed<T>,
+    {
+        let core = self.node.core();
+        let running = Tasks::running();
+        let tasks = running.as_ref().unwrap_or(core.home());
         Wait::poll_in(&self.node, core, &mut self.place, tasks, waker)
     }
 
     /// Polls it in a step of `tasks`.
+    #[inline]
     fn poll_in<T: Clone>(
         node: &Rc<N>,
         core: &Core,

@@ -112,7 +112,19 @@ impl Core {
     /// Adds who waits for the end of a node that is pending.
     #[inline]
     pub(super) fn wait(&self, waiting: Waiting) {
-        self.with_waitings(|waitings| waitings.push(waiting));
+        // Mostly it is the first.
+        match self.waitings.replace(Waitings::One(waiting)) {
+            Waitings::None => {}
+            before => self.wait_behind(before),
+        }
+    }
+
+    /// The one who came last belongs behind those before.
+    #[cold]
+    fn wait_behind(&self, before: Waitings) {
+        if let Waitings::One(last) = self.waitings.replace(before) {
+            self.with_waitings(|waitings| waitings.push(last));
+        }
     }
 
     /// What few nodes have: this is one of them.
@@ -292,7 +304,7 @@ pub(crate) trait Typed<T>: Node {
 }
 
 pub(crate) fn same(a: &Rc<dyn Node>, b: &Rc<dyn Node>) -> bool {
-    core::ptr::addr_eq(Rc::as_ptr(a), Rc::as_ptr(b))
+    Rc::ptr_eq(a, b)
 }
 
 /// Ends `node`: whoever waits is on the ready queue when this returns, and nothing has run.
@@ -398,6 +410,7 @@ pub(crate) fn has_callback(core: &Core, callback: &Callback) -> bool {
 }
 
 /// Takes out a task that doesn't wait any more, once.
+#[cold]
 pub(crate) fn remove_task(core: &Core, task: &Rc<dyn Node>) {
     let is_it = |own: &Waiting| matches!(own, Waiting::Task(own) if same(own, task));
     let removed = core.with_waitings(|waitings| waitings.remove_first(is_it));
@@ -405,6 +418,7 @@ pub(crate) fn remove_task(core: &Core, task: &Rc<dyn Node>) {
 }
 
 /// Takes out a waker that isn't waited for any more, once.
+#[cold]
 pub(crate) fn remove_waker(core: &Core, waker: &Waker) {
     let is_it = |own: &Waiting| matches!(own, Waiting::Waker(own) if own.will_wake(waker));
     let removed = core.with_waitings(|waitings| waitings.remove_first(is_it));

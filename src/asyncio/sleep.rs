@@ -138,7 +138,7 @@ impl Future for YieldNow {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let (number, throws) = Step::with(|step| (step.number(), step.throws()));
         if throws {
-            if let Some(error) = Tasks::running().ok().and_then(|tasks| tasks.take_thrown()) {
+            if let Some(error) = Tasks::take_thrown_here() {
                 return Poll::Ready(Err(error));
             }
         }

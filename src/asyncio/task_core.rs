@@ -147,25 +147,42 @@ impl TaskCore {
     }
 
     /// Notes that it awaits `node`.
+    #[inline]
     pub(crate) fn add_wait(&self, node: Rc<dyn Node>) -> WaitPlace {
-        if !self.awaits.replace(true) {
-            self.first_wait.set(Some(node));
-            return WaitPlace::First;
+        if self.awaits.replace(true) {
+            return self.add_another_wait(node);
         }
+        self.first_wait.set(Some(node));
+        WaitPlace::First
+    }
+
+    #[cold]
+    fn add_another_wait(&self, node: Rc<dyn Node>) -> WaitPlace {
         WaitPlace::More(self.rare().waits.borrow_mut().push(node))
     }
 
     /// Takes out a wait, to be dropped where nothing is borrowed.
+    #[inline]
     pub(crate) fn remove_wait(&self, place: WaitPlace) -> Option<Rc<dyn Node>> {
-        let (wait, first) = match place {
-            WaitPlace::First => (self.first_wait.take(), false),
-            WaitPlace::More(place) => (
-                self.rare.get().and_then(|rare| rare.waits.borrow_mut().remove(place)),
-                look_into(&self.first_wait, |first| first.is_some()),
-            ),
+        match self.rare.get() {
+            None => {
+                self.awaits.set(false);
+                self.first_wait.take()
+            }
+            Some(rare) => self.remove_one_wait(rare, place),
+        }
+    }
+
+    /// The same where there may be others.
+    #[cold]
+    fn remove_one_wait(&self, rare: &Rare, place: WaitPlace) -> Option<Rc<dyn Node>> {
+        let mut waits = rare.waits.borrow_mut();
+        let wait = match place {
+            WaitPlace::First => self.first_wait.take(),
+            WaitPlace::More(place) => waits.remove(place),
         };
-        let more = || self.rare.get().is_some_and(|rare| !rare.waits.borrow().is_empty());
-        self.awaits.set(first || more());
+        let first = look_into(&self.first_wait, |first| first.is_some());
+        self.awaits.set(first || !waits.is_empty());
         wait
     }
 

@@ -192,6 +192,12 @@ impl Tasks {
         Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
     }
 
+    /// The same for the loop that runs on this thread.
+    #[cold]
+    pub(super) fn take_thrown_here() -> Option<Error> {
+        Tasks::running().ok()?.take_thrown()
+    }
+
     /// Has the first of our futures that is polled next in this step return `error`.
     pub(crate) fn throw(&self, error: Error) {
         self.thrown.set(Some(error));

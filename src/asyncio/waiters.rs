@@ -50,7 +50,12 @@ impl Waiters {
     }
 
     /// Wakes the first who was neither woken nor cancelled. Says whether there was one.
+    #[inline]
     pub(super) fn wake_next(&self) -> bool {
+        !self.line.borrow().is_empty() && self.wake_one()
+    }
+
+    fn wake_one(&self) -> bool {
         let next = self.first_after(&self.done_before, |nap| !nap.is_over());
         next.is_some_and(|next| next.end())
     }

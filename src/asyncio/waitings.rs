@@ -129,6 +129,7 @@ impl Waitings {
     }
 
     /// Changes the block of many, which is made for it if there is none.
+    #[inline(never)]
     fn change_many(&mut self, change: impl FnOnce(&mut Many)) {
         let mut all = match mem::take(self) {
             Waitings::None => Box::default(),
