@@ -377,6 +377,7 @@ impl Reactor {
         }
     }
 
+    #[inline(never)]
     fn tell_fired(&self, ready: &ReadyQueue) {
         let mut fired = self.fired.take();
         for listener in fired.drain(..) {
