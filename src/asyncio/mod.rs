@@ -5,7 +5,7 @@
 //! (how a cell's content is looked at), `waitings` (those who wait for an end), `node` (a future or
 //! task whatever its value), `future`, `step` (what a task's step tells the futures in it),
 //! `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `task_slab`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one
+//! `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one
 //! block), `task`, `any_task`, `cancel`, `purpose` and `task_tree` (who waits for what), `timer` (a
 //! limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`;
 //! `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those who wait), and on
@@ -43,7 +43,6 @@ mod task;
 mod task_cell;
 mod task_core;
 mod task_group;
-mod task_slab;
 mod task_tree;
 mod tasks;
 #[cfg(feature = "std")]

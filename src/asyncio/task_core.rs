@@ -10,8 +10,8 @@ use core::task::Waker;
 use super::line::{Line, Place};
 use super::look_into::look_into;
 use super::node::Node;
-use super::task_slab::TaskKey;
 use crate::error::Error;
+use crate::event_loop::SerialKey;
 
 /// Why a task doesn't run at the moment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -59,7 +59,7 @@ pub(crate) struct TaskCore {
 }
 
 impl TaskCore {
-    pub(crate) fn new(key: TaskKey, spawned_at: &'static Location<'static>) -> TaskCore {
+    pub(crate) fn new(key: SerialKey, spawned_at: &'static Location<'static>) -> TaskCore {
         TaskCore {
             serial: key.serial,
             index: key.index,
@@ -78,8 +78,8 @@ impl TaskCore {
         }
     }
 
-    pub(crate) fn key(&self) -> TaskKey {
-        TaskKey { index: self.index, serial: self.serial }
+    pub(crate) fn key(&self) -> SerialKey {
+        SerialKey { index: self.index, serial: self.serial }
     }
 
     /// What few tasks need: this is one of them.

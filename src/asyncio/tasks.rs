@@ -13,10 +13,9 @@ use super::generator::Generators;
 use super::look_into::look_into;
 use super::node::{Node, same};
 use super::step::Step;
-use super::task_slab::{TaskKey, TaskSlab};
 use super::waker::Scratch;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, Upstairs, WakeKey, running_loop, thread_own};
+use crate::event_loop::{LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own};
 
 // Those that were last looked for on this thread, until a loop closes here.
 thread_own! {
@@ -41,7 +40,7 @@ fn set_latest(tasks: Option<Rc<Tasks>>) {
 pub(crate) struct Tasks {
     me: Weak<Tasks>,
     on: LoopRef,
-    slab: RefCell<TaskSlab<Rc<dyn Node>>>,
+    slab: RefCell<SerialSlab<Rc<dyn Node>>>,
     /// How many steps there were.
     steps: Cell<u64>,
     /// Whose step it is, if one goes on.
@@ -75,6 +74,11 @@ impl Tasks {
         }
     }
 
+    /// The task whose step goes on on this thread.
+    pub(crate) fn current_here() -> Option<Rc<dyn Node>> {
+        Tasks::running().ok()?.current()
+    }
+
     fn find(on: &LoopRef) -> Rc<Tasks> {
         let found = on.with_upstairs(|up| Tasks::behind(up)?.me.upgrade()).flatten();
         let tasks = found.unwrap_or_else(|| Tasks::new(on));
@@ -88,7 +92,7 @@ impl Tasks {
         let tasks = Rc::new_cyclic(|me| Tasks {
             me: me.clone(),
             on: on.clone(),
-            slab: RefCell::new(TaskSlab::new()),
+            slab: RefCell::new(SerialSlab::new()),
             steps: Cell::new(0),
             current: Cell::new(None),
             thrown: Cell::new(None),
@@ -121,7 +125,7 @@ impl Tasks {
     // -- the slab
 
     /// Holds the task that `make` makes of its key.
-    pub(crate) fn insert<N: Node + 'static>(&self, make: impl FnOnce(TaskKey) -> Rc<N>) -> Rc<N> {
+    pub(crate) fn insert<N: Node + 'static>(&self, make: impl FnOnce(SerialKey) -> Rc<N>) -> Rc<N> {
         let mut slab = self.slab.borrow_mut();
         let task = make(slab.next_key());
         slab.insert(task.clone());
@@ -129,14 +133,14 @@ impl Tasks {
     }
 
     /// A task is over: the loop need not hold it any longer.
-    pub(crate) fn remove(&self, key: TaskKey) {
+    pub(crate) fn remove(&self, key: SerialKey) {
         let removed = self.slab.borrow_mut().remove(key);
         drop(removed);
     }
 
     /// Cancels a task, unless it is over.
     #[cfg(feature = "std")]
-    pub(crate) fn cancel(&self, key: TaskKey) {
+    pub(crate) fn cancel(&self, key: SerialKey) {
         let task = self.slab.borrow().get(key).cloned();
         if let Some(task) = task {
             task.cancel(Error::cancelled());
@@ -228,7 +232,7 @@ impl Tasks {
 }
 
 impl Upstairs for Tasks {
-    fn wake(&self, key: WakeKey) {
+    fn wake(&self, key: SerialKey) {
         let task = self.slab.borrow().get(key).cloned();
         if let Some(task) = task {
             task.schedule_step();
@@ -255,7 +259,7 @@ impl Upstairs for Tasks {
         for task in tasks {
             task.abandon();
         }
-        let left = self.slab.replace(TaskSlab::new());
+        let left = self.slab.replace(SerialSlab::new());
         drop(left);
         self.generators.abandon(&self.on);
         self.gatherings.abandon(&self.on);

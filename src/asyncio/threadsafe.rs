@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::future_like::AnyFuture;
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopHandle, LoopRef, WakeKey, running_loop};
+use crate::event_loop::{LoopHandle, LoopRef, SerialKey, running_loop};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::threads::caught;
 
@@ -29,7 +29,7 @@ struct Shared<T> {
 struct State<T> {
     outcome: Option<Result<T>>,
     /// The task, once the loop has made it.
-    task: Option<WakeKey>,
+    task: Option<SerialKey>,
 }
 
 impl<T> Shared<T> {
@@ -219,7 +219,7 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
     Ok(())
 }
 
-fn cancel_task(task: WakeKey) {
+fn cancel_task(task: SerialKey) {
     if let Ok(on) = running_loop() {
         Tasks::of(&on).cancel(task);
     }

@@ -12,8 +12,7 @@ use core::task::Waker;
 
 use waker_fn::waker_fn;
 
-use super::task_slab::TaskKey;
-use crate::event_loop::{LoopRef, wake};
+use crate::event_loop::{LoopRef, SerialKey, wake};
 
 /// A waker good for one poll.
 pub(crate) struct Scratch {
@@ -73,7 +72,7 @@ pub(crate) struct Trace {
 
 /// A task's own waker. It may outlive the task, and the loop: then it does nothing. It holds
 /// nothing that belongs to the loop's thread.
-pub(crate) fn task_waker(on: &LoopRef, key: TaskKey) -> Waker {
+pub(crate) fn task_waker(on: &LoopRef, key: SerialKey) -> Waker {
     let inbox = on.inbox().clone();
     waker_fn(move || wake(&inbox, key))
 }

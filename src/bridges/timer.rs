@@ -19,43 +19,31 @@ use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
-use slab::Slab;
 
 use crate::error::Result;
-use crate::event_loop::{Job, LoopRef, TimerKey, run_callback, running_loop};
+use crate::event_loop::{
+    Job, LoopRef, SerialKey, SerialSlab, TimerKey, run_callback, running_loop,
+};
 use crate::sync::thread_own;
-
-/// Room for so many is kept when nobody sleeps any more.
-const KEPT: usize = 1024;
 
 /// A timer that is pending, and whom it wakes.
 struct Asleep {
-    number: u64,
     on: LoopRef,
     timer: TimerKey,
     alarm: Rc<Alarm>,
     waker: Waker,
 }
 
-/// Which of the [`SLEEPS`] it is. Numbers are counted up, so that none comes twice: what isn't
-/// there by that number any more is over.
-#[derive(Clone, Copy, Debug)]
-struct Ticket {
-    place: usize,
-    number: u64,
-}
-
 struct Sleeps {
-    asleep: Slab<Asleep>,
-    /// How many there were.
-    count: u64,
+    /// What isn't there any more is over.
+    asleep: SerialSlab<Asleep>,
     /// One that was taken back, for the next.
     spare: Option<Rc<Alarm>>,
 }
 
 thread_own! {
     static SLEEPS: RefCell<Sleeps> =
-        RefCell::new(Sleeps { asleep: Slab::new(), count: 0, spare: None });
+        RefCell::new(Sleeps { asleep: SerialSlab::new(), spare: None });
 }
 
 thread_own! {
@@ -74,9 +62,8 @@ fn here() -> ThreadId {
 }
 
 impl Sleeps {
-    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<Ticket> {
-        let entry = self.asleep.vacant_entry();
-        let ticket = Ticket { place: entry.key(), number: self.count };
+    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey> {
+        let ticket = self.asleep.next_key();
         let mut alarm = self.spare.take().unwrap_or_else(|| Rc::new(Alarm(ticket)));
         match Rc::get_mut(&mut alarm) {
             Some(alarm) => alarm.0 = ticket,
@@ -84,28 +71,14 @@ impl Sleeps {
             None => alarm = Rc::new(Alarm(ticket)),
         }
         let timer = on.add_timer_at(at, alarm.clone())?;
-        self.count += 1;
-        entry.insert(Asleep { number: ticket.number, on, timer, alarm, waker });
+        self.asleep.insert(Asleep { on, timer, alarm, waker });
         Ok(ticket)
-    }
-
-    fn get(&mut self, ticket: Ticket) -> Option<&mut Asleep> {
-        self.asleep.get_mut(ticket.place).filter(|own| own.number == ticket.number)
-    }
-
-    fn take(&mut self, ticket: Ticket) -> Option<Asleep> {
-        self.get(ticket)?;
-        let taken = self.asleep.try_remove(ticket.place);
-        if self.asleep.is_empty() && self.asleep.capacity() > KEPT {
-            self.asleep = Slab::new();
-        }
-        taken
     }
 }
 
 /// What is asleep by `ticket`, which is over by that: to be dropped where nothing is borrowed.
-fn take(ticket: Ticket) -> Option<Asleep> {
-    with_sleeps(|sleeps| sleeps.take(ticket)).flatten()
+fn take(ticket: SerialKey) -> Option<Asleep> {
+    with_sleeps(|sleeps| sleeps.asleep.remove(ticket)).flatten()
 }
 
 /// `None` while the thread's locals are being taken down.
@@ -114,7 +87,7 @@ fn with_sleeps<R>(look: impl FnOnce(&mut Sleeps) -> R) -> Option<R> {
 }
 
 /// What the timer runs.
-struct Alarm(Ticket);
+struct Alarm(SerialKey);
 
 impl Job for Alarm {
     fn run(self: Rc<Self>, on: &LoopRef) {
@@ -228,7 +201,7 @@ pub struct LoopSleep {
     timer: LoopTimer,
     at: Duration,
     /// What it has among the thread's [`SLEEPS`].
-    ticket: Option<Ticket>,
+    ticket: Option<SerialKey>,
 }
 
 impl Future for LoopSleep {
@@ -246,7 +219,7 @@ impl Future for LoopSleep {
         };
         let before = SLEEPS.with(|sleeps| {
             let mut sleeps = sleeps.borrow_mut();
-            Some(mem::replace(&mut sleeps.get(ticket)?.waker, waker))
+            Some(mem::replace(&mut sleeps.asleep.get_mut(ticket)?.waker, waker))
         });
         if before.is_some() { Poll::Pending } else { Poll::Ready(()) }
     }

@@ -7,6 +7,7 @@ use super::handle::CallbackOutput;
 use super::inbox::Inbox;
 use super::loop_ref::LoopRef;
 use super::running;
+use super::serial_slab::SerialKey;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
@@ -28,16 +29,8 @@ impl<F: FnOnce() -> R + Send, R: CallbackOutput> Parcel for Call<F> {
 pub(crate) enum Mail {
     /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe), or an answer.
     Parcel(Box<dyn Parcel>),
-    /// A waker of another thread was woken.
-    Wake(WakeKey),
-}
-
-/// Who is to be woken, as the floor above numbers its own. The serial number tells a task
-/// from those that had its place before.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub(crate) struct WakeKey {
-    pub(crate) index: u32,
-    pub(crate) serial: u64,
+    /// A waker of another thread was woken, whose task the floor above knows by this.
+    Wake(SerialKey),
 }
 
 /// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
@@ -139,7 +132,7 @@ fn running_here(inbox: &Arc<Inbox<Mail>>) -> Option<LoopRef> {
 
 /// Has whoever `key` stands for woken on the loop of `inbox`, from any thread. Does nothing
 /// once the loop has closed.
-pub(crate) fn wake(inbox: &Arc<Inbox<Mail>>, key: WakeKey) {
+pub(crate) fn wake(inbox: &Arc<Inbox<Mail>>, key: SerialKey) {
     match running_here(inbox) {
         Some(on) => on.wake(key),
         None => drop(inbox.post(Mail::Wake(key))),

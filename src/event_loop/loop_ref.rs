@@ -16,10 +16,11 @@ use super::exceptions::Exceptions;
 use super::handle::{Call, CallbackOutput, Handle, Job, TimerHandle};
 use super::host::Host;
 use super::inbox::Inbox;
-use super::loop_handle::{LoopHandle, Mail, WakeKey};
+use super::loop_handle::{LoopHandle, Mail};
 #[cfg(feature = "std")]
 use super::reactor::Reactor;
 use super::ready::{Ready, ReadyQueue};
+use super::serial_slab::SerialKey;
 use super::timer_wheel::{TimerKey, TimerWheel};
 use super::watched::Watched;
 use crate::error::{Error, Result};
@@ -29,7 +30,7 @@ use crate::sync::Arc;
 /// knows nothing of tasks.
 pub(crate) trait Upstairs {
     /// A waker of `key` was woken.
-    fn wake(&self, key: WakeKey);
+    fn wake(&self, key: SerialKey);
 
     /// A job has panicked. It is given back unless it was up there that it belongs to.
     fn take_panic(&self, panic: Error) -> Option<Error>;
@@ -326,7 +327,7 @@ impl LoopRef {
         self.0.taking_mail.set(false);
     }
 
-    pub(super) fn wake(&self, key: WakeKey) {
+    pub(super) fn wake(&self, key: SerialKey) {
         self.with_upstairs(|upstairs| upstairs.wake(key));
     }
 

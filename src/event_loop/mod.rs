@@ -1,7 +1,7 @@
 //! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
 //!
-//! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `handle` (a
-//! scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
+//! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `serial_slab` (whose
+//! keys never find the wrong thing), `handle` (a scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
 //! `loop_handle`, `answers` and `errand` (other threads), `running` (which loop is it), `listener`,
 //! `reactor`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
 //! (the loop as its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is
@@ -30,6 +30,7 @@ mod registration;
 mod run;
 mod running;
 mod schedule_hash;
+mod serial_slab;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 #[cfg(feature = "std")]
@@ -64,7 +65,7 @@ pub(crate) use errand::Errand;
 pub(crate) use handle::{Job, drop_quietly, run_callback};
 #[cfg(feature = "std")]
 pub(crate) use listener::{Listener, Side};
-pub(crate) use loop_handle::{WakeKey, wake};
+pub(crate) use loop_handle::wake;
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
@@ -74,5 +75,6 @@ pub(crate) use registration::Registration;
 pub(crate) use running::OneThread;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
+pub(crate) use serial_slab::{SerialKey, SerialSlab};
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signals::INTERRUPT;

@@ -1,0 +1,124 @@
+//! [`SerialSlab`]: a slab whose keys find what they were made for, or nothing.
+//!
+//! A slab uses a place again at once, and a key may outlive its entry by years: a waker's does. So
+//! a key has the entry's serial number beside its place.
+
+use alloc::vec::Vec;
+use slab::Slab;
+
+/// Where an entry is, and which one: see [`SerialSlab`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct SerialKey {
+    pub(crate) index: u32,
+    pub(crate) serial: u64,
+}
+
+/// Beyond this room an empty slab gives its memory back.
+const KEPT: usize = 1024;
+
+pub(crate) struct SerialSlab<T> {
+    places: Slab<(u64, T)>,
+    /// The serial number of the entry that was made last: they are counted from one.
+    made: u64,
+}
+
+impl<T> SerialSlab<T> {
+    pub(crate) const fn new() -> SerialSlab<T> {
+        SerialSlab { places: Slab::new(), made: 0 }
+    }
+
+    /// The key of what is inserted next.
+    ///
+    /// # Panics
+    ///
+    /// With more than four thousand million entries at a time.
+    pub(crate) fn next_key(&self) -> SerialKey {
+        let index = u32::try_from(self.places.vacant_key());
+        SerialKey {
+            index: index.expect("fewer entries than a u32 can count"),
+            serial: self.made + 1,
+        }
+    }
+
+    pub(crate) fn insert(&mut self, entry: T) {
+        self.made += 1;
+        self.places.insert((self.made, entry));
+    }
+
+    pub(crate) fn get(&self, key: SerialKey) -> Option<&T> {
+        let (serial, entry) = self.places.get(key.index as usize)?;
+        (*serial == key.serial).then_some(entry)
+    }
+
+    #[cfg(feature = "hyper")]
+    pub(crate) fn get_mut(&mut self, key: SerialKey) -> Option<&mut T> {
+        let (serial, entry) = self.places.get_mut(key.index as usize)?;
+        (*serial == key.serial).then_some(entry)
+    }
+
+    pub(crate) fn remove(&mut self, key: SerialKey) -> Option<T> {
+        self.get(key)?;
+        let (_, entry) = self.places.try_remove(key.index as usize)?;
+        if self.places.is_empty() && self.places.capacity() > KEPT {
+            self.places = Slab::new();
+        }
+        Some(entry)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// All entries, oldest first.
+    pub(crate) fn in_order(&self) -> Vec<T>
+    where
+        T: Clone,
+    {
+        let mut all: Vec<_> = self.places.iter().map(|(_, place)| place.clone()).collect();
+        all.sort_unstable_by_key(|(serial, _)| *serial);
+        all.into_iter().map(|(_, entry)| entry).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keep(slab: &mut SerialSlab<&'static str>, entry: &'static str) -> SerialKey {
+        let key = slab.next_key();
+        slab.insert(entry);
+        key
+    }
+
+    #[test]
+    fn a_stale_key_finds_nothing_though_its_place_is_taken_again() {
+        let mut slab = SerialSlab::new();
+        let first = keep(&mut slab, "first");
+        assert_eq!(slab.remove(first), Some("first"));
+        let second = keep(&mut slab, "second");
+        assert_eq!(first.index, second.index, "the place is used again");
+        assert_eq!(slab.get(first), None);
+        assert_eq!(slab.remove(first), None);
+        assert_eq!(slab.get(second), Some(&"second"));
+    }
+
+    #[test]
+    fn order_is_that_of_making_whatever_the_places() {
+        let mut slab = SerialSlab::new();
+        let keys: Vec<_> = ["a", "b", "c"].map(|entry| keep(&mut slab, entry)).into();
+        slab.remove(keys[0]);
+        keep(&mut slab, "d");
+        assert_eq!(slab.in_order(), ["b", "c", "d"]);
+    }
+
+    #[test]
+    fn an_empty_slab_gives_its_memory_back() {
+        let mut slab = SerialSlab::new();
+        let keys: Vec<_> = (0..10_000).map(|_| keep(&mut slab, "entry")).collect();
+        assert!(slab.places.capacity() >= 10_000);
+        for key in keys {
+            slab.remove(key);
+        }
+        assert_eq!(slab.places.capacity(), 0);
+    }
+}
