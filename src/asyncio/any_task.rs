@@ -38,6 +38,11 @@ impl AnyTask {
         self.task().uncancel()
     }
 
+    /// As [`Task::cancel_with`](crate::Task::cancel_with).
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        self.0.clone().cancel(Error::cancelled_with(message))
+    }
+
     /// Gives it a name.
     pub fn set_name(&self, name: &str) {
         self.0.core().set_name(name);
@@ -156,5 +161,5 @@ pub fn all_tasks() -> Result<Vec<AnyTask>> {
 /// `asyncio.current_task`.
 #[must_use]
 pub fn current_task() -> Option<AnyTask> {
-    running_loop().ok()?.current_task()
+    Tasks::current_here().map(AnyTask)
 }

@@ -155,13 +155,7 @@ impl Naps {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub(crate) fn begin(&self) -> Result<impl Future<Output = Result<()>> + use<>> {
-        let spent = self.0.take();
-        let home = match spent.as_ref().map(|nap| nap.core.home()) {
-            // One loop runs at a time, and it is this one whose step it is.
-            Some(home) if home.in_step() => home.clone(),
-            _ => Tasks::running()?,
-        };
-        let nap = Nap::again(spent, &home, Purpose::Wait);
+        let nap = Nap::again(self.0.take(), &Tasks::running()?, Purpose::Wait);
         self.0.replace(Some(nap.clone()));
         Ok(Wait::new(nap))
     }

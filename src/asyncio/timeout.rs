@@ -297,13 +297,7 @@ impl Inside {
         if scope.0.state.get() != State::Created {
             return Err(Error::runtime("the Timeout was entered before"));
         }
-        let home = &scope.0.home;
-        let current = if home.in_step() {
-            home.current()
-        } else {
-            Tasks::running().ok().and_then(|t| t.current())
-        };
-        let Some(task) = current else {
+        let Some(task) = Tasks::current_here() else {
             return Err(Error::runtime("a Timeout is entered inside of a task only"));
         };
         let cancelling = task.task().map_or(0, |task| task.cancelling());

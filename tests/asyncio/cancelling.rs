@@ -164,6 +164,18 @@ fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered()
 }
 
 #[test]
+fn a_task_of_any_kind_is_cancelled_with_a_message_as_any_task() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let task = awaiter(&event_loop, &event_loop.create_future(), &trace);
+    turn(&event_loop, 1);
+    assert!(event_loop.all_tasks()[0].cancel_with("enough"));
+    settle(&event_loop);
+    trace.expect([r#"Err(CancelledError("enough"))"#]);
+    assert!(task.cancelled());
+}
+
+#[test]
 fn of_several_cancels_of_a_task_that_has_yielded_the_last_message_is_delivered() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(async { yield_now().await }).unwrap();
