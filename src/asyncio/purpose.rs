@@ -23,6 +23,8 @@ pub(crate) enum Purpose {
     /// A socket, or any other source with a descriptor.
     #[cfg(feature = "std")]
     Source,
+    #[cfg(feature = "std")]
+    Connect,
     /// Another crate's future, around which it stands.
     Foreign,
 }
@@ -46,6 +48,8 @@ impl Purpose {
             Purpose::Thread => "run_in_executor",
             #[cfg(feature = "std")]
             Purpose::Source => "readiness of a source",
+            #[cfg(feature = "std")]
+            Purpose::Connect => "TcpStream.connect",
             Purpose::Foreign => "wrap_future",
         }
     }

@@ -91,8 +91,7 @@ impl TcpStream {
     /// Connects to `address`, on the loop that runs.
     ///
     /// The standard library connects in a blocking call only, so this takes a thread for as
-    /// long as it lasts. It is real work that another thread does: virtual time does not wait
-    /// for it where a timer is pending.
+    /// long as it lasts. A virtual clock stands still meanwhile, as for any work of a thread.
     ///
     /// # Errors
     ///

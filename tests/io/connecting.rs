@@ -2,9 +2,10 @@
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
 
 use callsoon::io::{TcpListener, TcpStream};
-use callsoon::{ErrorKind, create_task, yield_now};
+use callsoon::{ErrorKind, EventLoop, create_task, run_on, running_loop, timeout, yield_now};
 
 use crate::child::is_child;
 use crate::run::run;
@@ -33,6 +34,22 @@ fn an_address_that_makes_no_sense_is_an_error() {
         assert_eq!(TcpStream::connect(nowhere).await.unwrap_err().kind(), ErrorKind::Io);
         Ok(())
     });
+}
+
+#[test]
+fn a_connection_takes_no_virtual_time() {
+    run_on(&EventLoop::with_virtual_time(), async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        for _ in 0..100 {
+            let limit = Duration::from_millis(1);
+            timeout(limit, async |_| TcpStream::connect(address).await).await?;
+            listener.accept().await?;
+        }
+        assert_eq!(running_loop()?.time(), Duration::ZERO);
+        Ok(())
+    })
+    .unwrap();
 }
 
 /// The thread may be done before the cancel comes, or go on after it: the peer sees the same.
