@@ -3,6 +3,7 @@
 //! A slab uses a place again at once, and a key may outlive its entry by years: a waker's does. So
 //! a key has the entry's serial number beside its place.
 
+use alloc::collections::BinaryHeap;
 use alloc::vec::Vec;
 use slab::Slab;
 
@@ -74,9 +75,12 @@ impl<T> SerialSlab<T> {
     where
         T: Clone,
     {
-        let mut all: Vec<_> = self.places.iter().map(|(_, place)| place.clone()).collect();
-        all.sort_unstable_by_key(|(serial, _)| *serial);
-        all.into_iter().map(|(_, entry)| entry).collect()
+        let mut all: Vec<_> = self.places.iter().map(|(at, (serial, _))| (*serial, at)).collect();
+        if !all.is_sorted() {
+            // By a heap, as the code of `sort` is ten times as large.
+            all = BinaryHeap::from(all).into_sorted_vec();
+        }
+        all.into_iter().map(|(_, at)| self.places[at].1.clone()).collect()
     }
 }
 
