@@ -3,7 +3,7 @@
 //! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `serial_slab` (whose
 //! keys never find the wrong thing), `handle` (a scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
 //! `loop_handle`, `answers` and `errand` (other threads), `running` (which loop is it), `listener`,
-//! `reactor`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
+//! `reactor`, `watch_keys`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
 //! (the loop as its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is
 //! looked at besides, on request), `run` (the loop as its owner runs it).
 
@@ -38,6 +38,8 @@ mod system;
 mod timer_wheel;
 #[cfg(feature = "trace")]
 mod trace;
+#[cfg(feature = "std")]
+mod watch_keys;
 mod watched;
 
 pub use answers::Answer;

@@ -15,7 +15,6 @@
 //! does: timers that lie closer together are due in one turn, and cost one wait.
 #![allow(unsafe_code)]
 
-use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -36,12 +35,8 @@ use super::host::Notify;
 use super::listener::{Interest, Listener, Side, Unwatched};
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
+use super::watch_keys::{RawKey, WatchKeys};
 use crate::error::{Error, Result};
-
-#[cfg(unix)]
-pub(super) type RawKey = std::os::fd::RawFd;
-#[cfg(windows)]
-pub(super) type RawKey = std::os::windows::io::RawSocket;
 
 pub(super) fn raw_key(source: &impl AsSource) -> RawKey {
     #[cfg(unix)]
@@ -281,7 +276,7 @@ pub(crate) struct Reactor {
     bell: Arc<Bell>,
     waits: RefCell<Waits>,
     pub(super) watches: RefCell<Slab<Watch>>,
-    pub(super) keys: RefCell<BTreeMap<RawKey, usize>>,
+    pub(super) keys: RefCell<WatchKeys>,
     /// How many listeners there are that something may come for.
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
@@ -300,7 +295,7 @@ impl Reactor {
             bell: Arc::new(Bell { unparker, poller: OnceLock::new() }),
             waits: RefCell::default(),
             watches: RefCell::new(Slab::new()),
-            keys: RefCell::new(BTreeMap::new()),
+            keys: RefCell::default(),
             waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
             chance: Chance::default(),
@@ -409,7 +404,7 @@ impl Reactor {
     ) -> Result<Option<Rc<dyn Listener>>> {
         let poller = self.poller()?;
         let raw = raw_key(&&*source);
-        let known = self.keys.borrow().get(&raw).copied();
+        let known = self.keys.borrow().get(raw);
         let key = known.unwrap_or_else(|| self.insert(source, raw, false));
         let mut watches = self.watches.borrow_mut();
         let watch = &mut watches[key];
@@ -423,7 +418,7 @@ impl Reactor {
             let unused = watch.told.is_none().then(|| watches.remove(key));
             drop(watches);
             if unused.is_some() {
-                self.keys.borrow_mut().remove(&raw);
+                self.keys.borrow_mut().remove(raw);
             }
             drop((listener, unused));
             return Err(refused);
@@ -435,7 +430,7 @@ impl Reactor {
     /// Stops watching one side of a descriptor. What it gives back is to be cancelled and
     /// dropped where nothing is borrowed.
     pub(super) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
-        let known = self.keys.borrow().get(&raw).copied();
+        let known = self.keys.borrow().get(raw);
         let Some(key) = known else { return Ok(Unwatched::default()) };
         let poller = self.poller()?;
         let mut watches = self.watches.borrow_mut();
@@ -449,7 +444,7 @@ impl Reactor {
         let unused = watch.reader.is_none() && watch.writer.is_none();
         let watch = unused.then(|| watches.remove(key));
         if unused {
-            self.keys.borrow_mut().remove(&raw);
+            self.keys.borrow_mut().remove(raw);
         }
         told?;
         Ok(Unwatched { listener: Some(listener), watch })

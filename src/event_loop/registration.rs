@@ -4,7 +4,8 @@ use alloc::rc::Rc;
 
 use super::listener::{Interest, Listener, Side};
 use super::loop_ref::LoopRef;
-use super::reactor::{RawKey, Reactor, Source, raw_key};
+use super::reactor::{Reactor, Source, raw_key};
+use super::watch_keys::RawKey;
 use crate::error::{Error, Result};
 
 /// The place in the reactor of a source whose sides are awaited now and then. Once it is
@@ -26,7 +27,7 @@ impl Registration {
         on.check_open()?;
         let reactor = on.reactor()?;
         let raw = raw_key(&&*source);
-        if reactor.keys.borrow().contains_key(&raw) {
+        if reactor.keys.borrow().get(raw).is_some() {
             return Err(Error::runtime("the descriptor is watched by this loop already"));
         }
         let key = reactor.insert(source, raw, true);
@@ -60,7 +61,7 @@ impl Registration {
         let mut watches = self.reactor.watches.borrow_mut();
         let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
         drop(watches);
-        self.reactor.keys.borrow_mut().remove(&self.raw);
+        self.reactor.keys.borrow_mut().remove(self.raw);
         let told = watch.tell(self.reactor.poller()?, self.key, Interest::default());
         drop(watch);
         told

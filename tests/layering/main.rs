@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/signals.rs",
             "event_loop/system.rs",
             "event_loop/trace.rs",
+            "event_loop/watch_keys.rs",
             "asyncio/executor.rs",
             "asyncio/threadsafe.rs",
             "io/accept.rs",
