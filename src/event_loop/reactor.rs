@@ -10,7 +10,7 @@
 //! more is taken back only when it is reported, so that whoever waits again and again, as a
 //! server does for the next request, costs one system call in all.
 //!
-//! A loop that never watches a socket never makes a poller: it sleeps in a parker. Once there
+//! A loop that never watches a socket never makes a poller: it parks its thread. Once there
 //! is a poller the loop sleeps in that. Either way it sleeps for whole milliseconds, as asyncio
 //! does: timers that lie closer together are due in one turn, and cost one wait.
 #![allow(unsafe_code)]
@@ -23,8 +23,8 @@ use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::sync::OnceLock;
+use std::thread::{self, Thread};
 
-use crossbeam_utils::sync::{Parker, Unparker};
 use polling::{AsSource, Event, PollMode, Poller};
 use slab::Slab;
 
@@ -139,18 +139,18 @@ impl Watch {
 
 /// Ends the reactor's wait from any thread.
 struct Bell {
-    unparker: Unparker,
+    sleeper: Thread,
     poller: OnceLock<Arc<Poller>>,
 }
 
 impl Notify for Bell {
     fn notify(&self) {
         // A loop that makes its poller meanwhile isn't asleep, and has read its mail before
-        // it sleeps again: a bell that still rings at the parker's door is not missed.
+        // it sleeps again: that its thread is still unparked for it does no harm.
         match self.poller.get() {
             // It fails only when the poller does, which the next wait reports.
             Some(poller) => drop(poller.notify()),
-            None => self.unparker.unpark(),
+            None => self.sleeper.unpark(),
         }
     }
 }
@@ -272,7 +272,6 @@ mod epoll {
 }
 
 pub(crate) struct Reactor {
-    parker: Parker,
     bell: Arc<Bell>,
     waits: RefCell<Waits>,
     pub(super) watches: RefCell<Slab<Watch>>,
@@ -288,11 +287,9 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     pub(crate) fn new() -> Reactor {
-        let parker = Parker::new();
-        let unparker = parker.unparker().clone();
         Reactor {
-            parker,
-            bell: Arc::new(Bell { unparker, poller: OnceLock::new() }),
+            // A loop stays on the thread on which it is made.
+            bell: Arc::new(Bell { sleeper: thread::current(), poller: OnceLock::new() }),
             waits: RefCell::default(),
             watches: RefCell::new(Slab::new()),
             keys: RefCell::default(),
@@ -330,8 +327,8 @@ impl Reactor {
         let timeout = timeout.map(whole_millis);
         let Some(poller) = self.bell.poller.get() else {
             match timeout {
-                Some(timeout) => self.parker.park_timeout(timeout),
-                None => self.parker.park(),
+                Some(timeout) => thread::park_timeout(timeout),
+                None => thread::park(),
             }
             return Ok(());
         };

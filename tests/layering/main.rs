@@ -75,7 +75,6 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("waker_fn", &["asyncio/waker.rs"]),
-    ("crossbeam_utils", &["event_loop/reactor.rs"]),
     (
         "log",
         &[
