@@ -25,6 +25,9 @@ const THREAD_JOIN_TIMEOUT: core::time::Duration = core::time::Duration::from_sec
 /// What can be run until it is done: a Rust future, which becomes a task, or a future or task
 /// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
 pub trait EnsureFuture<T: Clone + 'static> {
+    /// What stands for it.
+    type Future: FutureLike<T>;
+
     /// The future that stands for it on `on`.
     ///
     /// # Errors
@@ -32,27 +35,33 @@ pub trait EnsureFuture<T: Clone + 'static> {
     /// [`Closed`](crate::ErrorKind::Closed) where a task would have to be made after the loop
     /// has closed.
     #[track_caller]
-    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>>;
+    fn ensure_future(self, on: &LoopRef) -> Result<Self::Future>;
 }
 
 impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T> for F {
+    type Future = Task<T>;
+
     #[track_caller]
-    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
-        Ok(Rc::new(on.create_main_task(self)?))
+    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
+        on.create_main_task(self)
     }
 }
 
 impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
-    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+    type Future = LoopFuture<T>;
+
+    fn ensure_future(self, on: &LoopRef) -> Result<LoopFuture<T>> {
         check_loop(&self, on)?;
-        Ok(Rc::new(self))
+        Ok(self)
     }
 }
 
 impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
-    fn ensure_future(self, on: &LoopRef) -> Result<Rc<dyn FutureLike<T>>> {
+    type Future = Task<T>;
+
+    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
         check_loop(&self, on)?;
-        Ok(Rc::new(self))
+        Ok(self)
     }
 }
 
@@ -60,6 +69,10 @@ fn stop_loop(_done: &dyn AnyFuture) {
     if let Ok(on) = running_loop() {
         on.stop();
     }
+}
+
+fn stopped_early() -> Error {
+    Error::runtime("Event loop stopped before Future completed.")
 }
 
 impl EventLoop {
@@ -80,15 +93,18 @@ impl EventLoop {
         self.check_open()?;
         self.check_not_running()?;
         let future = future.ensure_future(self)?;
-        let stop = super::callback::Callback::new(stop_loop);
+        self.run_until_done(&future)?;
+        future.result()
+    }
+
+    /// Runs until `future` is done, whatever comes of it.
+    fn run_until_done(&self, future: &dyn AnyFuture) -> Result<()> {
+        let stop = Callback::new(stop_loop);
         future.add_callback(stop.clone());
         let ran = self.run_forever();
         future.remove_done_callback(&stop);
         ran?;
-        if !future.done() {
-            return Err(Error::runtime("Event loop stopped before Future completed."));
-        }
-        future.result()
+        if future.done() { Ok(()) } else { Err(stopped_early()) }
     }
 
     /// Ends what is left on the loop as `asyncio.run` does: cancels the tasks that are not

@@ -1,12 +1,11 @@
 //! [`wait_for`]: one future, and no longer than so much.
 
-use alloc::rc::Rc;
 use core::future::IntoFuture;
 use core::time::Duration;
 
 use super::callback::Callback;
 use super::future::LoopFuture;
-use super::future_like::FutureLike;
+use super::future_like::{AnyFuture, FutureLike};
 use super::purpose::Purpose;
 use super::runner::EnsureFuture;
 use super::timeout::Inside;
@@ -57,11 +56,11 @@ pub async fn wait_for<T: Clone + 'static>(
     inside.left_with(outcome)
 }
 
-async fn only_if_done<T: Clone + 'static>(future: Rc<dyn FutureLike<T>>) -> Result<T> {
+async fn only_if_done<T: Clone + 'static>(future: impl FutureLike<T>) -> Result<T> {
     if future.done() {
         return future.result();
     }
-    cancel_and_wait(&*future).await?;
+    cancel_and_wait(&future).await?;
     match future.result() {
         Err(error) if error.is_cancelled() => Err(Error::new(ErrorKind::Timeout, "")),
         outcome => outcome,
@@ -70,7 +69,7 @@ async fn only_if_done<T: Clone + 'static>(future: Rc<dyn FutureLike<T>>) -> Resu
 
 /// Cancels `future`, and waits until it is done by way of a future of our own: were it awaited
 /// itself, its cancellation couldn't be told from ours.
-async fn cancel_and_wait<T: Clone + 'static>(future: &dyn FutureLike<T>) -> Result<()> {
+async fn cancel_and_wait(future: &dyn AnyFuture) -> Result<()> {
     let waiter: LoopFuture<()> = LoopFuture::made_for(&running_loop()?, Purpose::Wait);
     let ended = waiter.clone();
     let any = [future.to_any()];

@@ -21,7 +21,7 @@ fn a_coroutine_becomes_a_task_of_the_loop_that_is_named() {
     assert_eq!(ensured.result().unwrap(), "ok");
     let inside = event_loop.run_until_complete(async {
         let ensured = async { Ok(1) }.ensure_future(&running_loop()?)?;
-        Ok((ensured.get_loop(), ensured.wait().await?))
+        Ok((ensured.get_loop(), ensured.await?))
     });
     let (on, value): (LoopRef, i32) = inside.unwrap();
     assert!(on.ptr_eq(&event_loop));
