@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::string::String;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
@@ -10,12 +11,11 @@ use super::any_task::AnyTask;
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
-use super::purpose::Purpose;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(all(unix, feature = "signals"))]
 use crate::event_loop::INTERRUPT;
-use crate::event_loop::{EventLoop, ExceptionContext, LoopRef, running_loop};
+use crate::event_loop::{EventLoop, ExceptionContext, Job, LoopRef, Mark, running_loop};
 
 /// How long an ending waits for functions that still run on threads: asyncio's
 /// `THREAD_JOIN_TIMEOUT`.
@@ -68,6 +68,23 @@ impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
 fn stop_loop(_done: &dyn AnyFuture) {
     if let Ok(on) = running_loop() {
         on.stop();
+    }
+}
+
+/// Stops the loop, as a callback of a future would.
+struct Stop;
+
+impl Job for Stop {
+    fn run(self: Rc<Self>, on: &LoopRef) {
+        on.stop();
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::FutureDone
+    }
+
+    fn describe(&self) -> String {
+        "<stop of the loop>".into()
     }
 }
 
@@ -130,6 +147,23 @@ impl EventLoop {
         outcome.and(closed)
     }
 
+    /// Runs until all `tasks` are done, in as many turns as it takes to await a future of them all.
+    fn run_until_all_done(&self, tasks: &[AnyTask]) -> Result<()> {
+        self.check_not_running()?;
+        let left = Rc::new(Cell::new(tasks.len()));
+        for task in tasks {
+            let (on, left) = (LoopRef::clone(self), left.clone());
+            task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
+                left.set(left.get() - 1);
+                if left.get() == 0 {
+                    on.schedule(Rc::new(Stop));
+                }
+            }));
+        }
+        self.run_forever()?;
+        if left.get() == 0 { Ok(()) } else { Err(stopped_early()) }
+    }
+
     fn cancel_all_tasks(&self) -> Result<()> {
         let left = self.all_tasks();
         if left.is_empty() {
@@ -138,7 +172,7 @@ impl EventLoop {
         for task in &left {
             task.cancel();
         }
-        self.run_until_complete(all_done(self, &left))?;
+        self.run_until_all_done(&left)?;
         for task in left {
             if task.cancelled() {
                 continue;
@@ -153,20 +187,6 @@ impl EventLoop {
         }
         Ok(())
     }
-}
-
-/// A future that is done once all `tasks` are.
-pub(crate) fn all_done(on: &LoopRef, tasks: &[AnyTask]) -> LoopFuture<()> {
-    let done = LoopFuture::made_for(on, Purpose::Wait);
-    let left = Rc::new(Cell::new(tasks.len()));
-    for task in tasks {
-        let (done, left) = (done.clone(), left.clone());
-        task.add_callback(Callback::telling(done.id(), move |_| {
-            left.set(left.get() - 1);
-            if left.get() == 0 { done.set_result(()) } else { Ok(()) }
-        }));
-    }
-    done
 }
 
 /// A loop of one's own, on which main tasks run one after the other, and its orderly end:
