@@ -1,12 +1,13 @@
 //! [`cancel_task`]: how a cancellation goes from a task to what it awaits, and on down.
 
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::mem;
 
-use super::future_like::FutureId;
 use super::node::Node;
-use super::task_core::Parked;
+use super::task_core::{Parked, TaskCore};
 use crate::error::Error;
 
 /// Cancels a task by cancelling what it awaits, and so on down. Says whether it was in time.
@@ -24,10 +25,10 @@ pub(crate) fn cancel_task(first: Rc<dyn Node>, error: &Error) -> bool {
         home.cancelling.put_off(first, error.clone());
         return true;
     };
-    walk(first, error);
-    if level.is_first() {
+    walk(first, error, level.number());
+    if level.number() == 1 {
         while let Some((task, error)) = home.cancelling.next() {
-            walk(task, &error);
+            walk(task, &error, level.number());
         }
     }
     true
@@ -35,12 +36,12 @@ pub(crate) fn cancel_task(first: Rc<dyn Node>, error: &Error) -> bool {
 
 /// How many cancellations may be under way inside of each other: more than any program has that
 /// Python could run, and few enough for a small stack.
-const LEVELS: usize = 100;
+const LEVELS: u8 = 100;
 
 /// The cancellations of a loop that are under way inside of each other.
 #[derive(Default)]
 pub(crate) struct Cancelling {
-    levels: Cell<usize>,
+    levels: Cell<u8>,
     /// Tasks that are to be cancelled when the others are through, and that count as asked.
     put_off: RefCell<VecDeque<(Rc<dyn Node>, Error)>>,
 }
@@ -64,11 +65,12 @@ impl Cancelling {
     }
 }
 
-struct Level<'a>(&'a Cell<usize>);
+struct Level<'a>(&'a Cell<u8>);
 
 impl Level<'_> {
-    fn is_first(&self) -> bool {
-        self.0.get() == 1
+    /// Counted from 1 on.
+    fn number(&self) -> u8 {
+        self.0.get()
     }
 }
 
@@ -79,20 +81,55 @@ impl Drop for Level<'_> {
 }
 
 /// What is left of a cancellation on its way down, which most have nothing of.
-#[derive(Default)]
 struct Below {
+    level: u8,
     /// Tasks that count the request already, and are to pass it on.
-    further: VecDeque<Rc<dyn Node>>,
-    /// Those that have passed it on to others.
-    seen: BTreeSet<FutureId>,
+    further: Vec<Rc<dyn Node>>,
+    /// Those that have passed it on to others, and the mark of each from before that, which may be
+    /// of a cancellation inside of which this one is.
+    passed: Vec<(Rc<dyn Node>, u8)>,
+}
+
+impl Below {
+    fn new(level: u8) -> Below {
+        Below { level, further: Vec::new(), passed: Vec::new() }
+    }
+
+    /// Marks `node`, whose `task` passes the request on.
+    fn note(&mut self, node: &Rc<dyn Node>, task: &TaskCore) {
+        if !self.has_noted(task) {
+            self.passed.push((node.clone(), task.passed_on.replace(self.level)));
+        }
+    }
+
+    /// Those who are to pass it on next, if there are any.
+    fn take_further(&mut self) -> Option<Vec<Rc<dyn Node>>> {
+        Some(mem::take(&mut self.further)).filter(|tasks| !tasks.is_empty())
+    }
+
+    fn has_noted(&self, task: &TaskCore) -> bool {
+        task.passed_on.get() == self.level
+    }
+}
+
+impl Drop for Below {
+    fn drop(&mut self) {
+        for (node, before) in &self.passed {
+            if let Some(task) = node.task() {
+                task.passed_on.set(*before);
+            }
+        }
+    }
 }
 
 /// From a task that counts the request already to all below it.
-fn walk(first: Rc<dyn Node>, error: &Error) {
+fn walk(first: Rc<dyn Node>, error: &Error, level: u8) {
     let mut below = None;
-    pass_on(&first, error, &mut below);
-    while let Some(task) = below.as_mut().and_then(|below: &mut Below| below.further.pop_front()) {
-        pass_on(&task, error, &mut below);
+    pass_on(&first, error, level, &mut below);
+    while let Some(tasks) = below.as_mut().and_then(Below::take_further) {
+        for task in tasks {
+            pass_on(&task, error, level, &mut below);
+        }
     }
 }
 
@@ -106,7 +143,7 @@ fn request(node: &Rc<dyn Node>) -> bool {
 
 /// Cancels what a task awaits, but for the tasks among that, which are left `below`. Where
 /// nothing accepts, the task itself is to throw.
-fn pass_on(node: &Rc<dyn Node>, error: &Error, below: &mut Option<Below>) {
+fn pass_on(node: &Rc<dyn Node>, error: &Error, level: u8, below: &mut Option<Below>) {
     let Some(task) = node.task() else { return };
     let parked = task.parked.get();
     let running = parked == Parked::Running;
@@ -116,17 +153,19 @@ fn pass_on(node: &Rc<dyn Node>, error: &Error, below: &mut Option<Below>) {
     let mut in_circle = false;
     let (first, more) = if running { Default::default() } else { task.waits() };
     for wait in first.into_iter().chain(more) {
-        if wait.task().is_none() {
+        let Some(awaited) = wait.task() else {
             accepted |= wait.cancel(error.clone());
-        } else if request(&wait) {
+            continue;
+        };
+        if request(&wait) {
             accepted = true;
-            let below = below.get_or_insert_default();
-            below.seen.insert(FutureId::of(node));
-            if below.seen.contains(&FutureId::of(&wait)) {
+            let below = below.get_or_insert_with(|| Below::new(level));
+            below.note(node, task);
+            if below.has_noted(awaited) {
                 // Tasks that await each other: this one throws, which breaks the circle.
                 in_circle = true;
             } else {
-                below.further.push_back(wait);
+                below.further.push(wait);
             }
         }
     }

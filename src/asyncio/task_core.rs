@@ -48,6 +48,8 @@ pub(crate) struct TaskCore {
     awaits: Cell<bool>,
     /// It is no loss if the loop closes before it is over.
     pub(crate) expendable: Cell<bool>,
+    /// The level of the cancellation that it has passed on, while that is under way; 0 otherwise.
+    pub(super) passed_on: Cell<u8>,
     /// What it awaits of ours: the first of it, mostly all of it.
     first_wait: Cell<Option<Rc<dyn Node>>>,
     /// What few tasks need.
@@ -71,6 +73,7 @@ impl TaskCore {
             throws: Cell::new(false),
             awaits: Cell::new(false),
             expendable: Cell::new(false),
+            passed_on: Cell::new(0),
             first_wait: Cell::new(None),
             rare: OnceCell::new(),
             waker: OnceCell::new(),
