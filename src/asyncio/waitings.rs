@@ -93,22 +93,24 @@ impl Many {
         if at >= few.len() {
             return self.more.remove(at - few.len());
         }
-        few[at..].rotate_left(1);
+        for next in at + 1..few.len() {
+            few.swap(next - 1, next);
+        }
         self.end -= 1;
         self.few[self.end].take()
     }
 
-    fn sift(&mut self, mut sift: impl FnMut(Waiting) -> Option<Waiting>) {
+    fn sift(&mut self, sift: &mut dyn FnMut(Waiting) -> Option<Waiting>) {
         let few = self.start..self.end;
         self.end = self.start;
         for at in few {
-            if let Some(kept) = self.few[at].take().and_then(&mut sift) {
+            if let Some(kept) = self.few[at].take().and_then(&mut *sift) {
                 self.few[self.end] = Some(kept);
                 self.end += 1;
             }
         }
         for _ in 0..self.more.len() {
-            let kept = self.more.pop_front().and_then(&mut sift);
+            let kept = self.more.pop_front().and_then(&mut *sift);
             self.more.extend(kept);
         }
     }
@@ -188,17 +190,21 @@ impl Waitings {
     pub(super) fn remove_first(&mut self, is_it: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
         match self {
             Waitings::One(waiting) if is_it(waiting) => self.pop(),
-            Waitings::Many(all) => {
-                let few = all.few().iter().flatten();
-                let at = few.chain(&all.more).position(is_it)?;
-                let removed = all.remove(at);
-                if all.is_empty() {
-                    *self = Waitings::None;
-                }
-                removed
-            }
+            Waitings::Many(_) => self.remove_of_many(&is_it),
             _ => None,
         }
+    }
+
+    /// The same for a block of many, once for all questions.
+    fn remove_of_many(&mut self, is_it: &dyn Fn(&Waiting) -> bool) -> Option<Waiting> {
+        let Waitings::Many(all) = self else { return None };
+        let few = all.few().iter().flatten();
+        let at = few.chain(&all.more).position(is_it)?;
+        let removed = all.remove(at);
+        if all.is_empty() {
+            *self = Waitings::None;
+        }
+        removed
     }
 
     /// Gives each to `sift`, in order, and keeps what it gives back.
@@ -207,7 +213,7 @@ impl Waitings {
             Waitings::None => {}
             Waitings::One(waiting) => *self = sift(waiting).map_or(Waitings::None, Waitings::One),
             Waitings::Many(mut all) => {
-                all.sift(sift);
+                all.sift(&mut sift);
                 if !all.is_empty() {
                     *self = Waitings::Many(all);
                 }
