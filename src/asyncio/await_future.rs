@@ -8,7 +8,7 @@ use core::pin::Pin;
 use core::ptr;
 use core::task::{Context, Poll, Waker};
 
-use super::node::{Core, Node, Typed, add, remove_task, remove_waker, same};
+use super::node::{Core, HasCore, Node, Typed, add, remove_task, remove_waker, same};
 use super::step::Step;
 use super::task_core::WaitPlace;
 use super::tasks::Tasks;
@@ -25,7 +25,7 @@ use crate::error::{Error, Result};
 pub struct Await<T: 'static>(Wait<dyn Typed<T>>);
 
 /// The same for a node of a kind that is known.
-pub(crate) struct Wait<N: Node + ?Sized> {
+pub(crate) struct Wait<N: HasCore + ?Sized> {
     node: Rc<N>,
     place: Place,
 }
@@ -156,7 +156,7 @@ fn mistaken_wait(
         .then(|| Error::runtime("Task got a future attached to a different loop"))
 }
 
-impl<N: Node + ?Sized> Wait<N> {
+impl<N: HasCore + ?Sized> Wait<N> {
     pub(crate) fn new(node: Rc<N>) -> Wait<N> {
         Wait { node, place: Place::Nowhere }
     }
@@ -224,7 +224,7 @@ impl<N: Node + ?Sized> Wait<N> {
     }
 }
 
-impl<N: Node + ?Sized> Drop for Wait<N> {
+impl<N: HasCore + ?Sized> Drop for Wait<N> {
     fn drop(&mut self) {
         self.place.unpark(self.node.core());
     }
@@ -240,6 +240,6 @@ impl<T: Clone + 'static> Future for Await<T> {
 
 impl<T: 'static> fmt::Debug for Await<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Await of {}>", self.0.node.show())
+        write!(f, "<Await of {}>", self.0.node.node().show())
     }
 }

@@ -13,7 +13,7 @@ use core::panic::Location;
 use super::await_future::Await;
 use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
-use super::node::{self, Core, Node, State, Typed};
+use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
@@ -214,11 +214,13 @@ impl<T: 'static> Job for FutureCell<T> {
     }
 }
 
-impl<T: 'static> Node for FutureCell<T> {
+impl<T: 'static> HasCore for FutureCell<T> {
     fn core(&self) -> &Core {
         &self.core
     }
+}
 
+impl<T: 'static> Node for FutureCell<T> {
     fn task(&self) -> Option<&TaskCore> {
         None
     }
@@ -254,6 +256,10 @@ impl<T: 'static> Node for FutureCell<T> {
 impl<T: 'static> Typed<T> for FutureCell<T> {
     fn value(&self) -> Option<Ref<'_, T>> {
         Ref::filter_map(self.value.borrow(), Option::as_ref).ok()
+    }
+
+    fn node(&self) -> &dyn Node {
+        self
     }
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
@@ -471,7 +477,7 @@ macro_rules! impl_handle {
 
         impl<T: 'static> fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0.show())
+                f.write_str(&Typed::node(&*self.0).show())
             }
         }
     };

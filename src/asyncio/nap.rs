@@ -12,7 +12,7 @@ use core::task::{Context, Poll};
 use super::await_future::Wait;
 use super::callback::Callback;
 use super::future::show;
-use super::node::{self, Core, Node, State, Typed};
+use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
 use super::task_core::TaskCore;
 use super::tasks::Tasks;
@@ -98,11 +98,13 @@ impl Job for Nap {
     }
 }
 
-impl Node for Nap {
+impl HasCore for Nap {
     fn core(&self) -> &Core {
         &self.core
     }
+}
 
+impl Node for Nap {
     fn task(&self) -> Option<&TaskCore> {
         None
     }
@@ -135,6 +137,10 @@ impl Typed<()> for Nap {
 
     fn read(&self) -> Result<()> {
         self.core.outcome()
+    }
+
+    fn node(&self) -> &dyn Node {
+        self
     }
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {

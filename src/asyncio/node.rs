@@ -259,10 +259,14 @@ impl Core {
     }
 }
 
-/// A future or a task, as those see it who don't care for its value.
-pub(crate) trait Node: Job {
+/// Something with a [`Core`]. What it is else is found by way of [`Node`], and not of [`Typed`] too:
+/// each sort of task has the functions of both in its tables.
+pub(crate) trait HasCore {
     fn core(&self) -> &Core;
+}
 
+/// A future or a task, as those see it who don't care for its value.
+pub(crate) trait Node: HasCore {
     /// What it has more if it is a task.
     fn task(&self) -> Option<&TaskCore>;
 
@@ -287,7 +291,7 @@ pub(crate) trait Node: Job {
 }
 
 /// A node whose result is a `T`.
-pub(crate) trait Typed<T>: Node {
+pub(crate) trait Typed<T>: HasCore {
     /// The result, if there is one.
     fn value(&self) -> Option<Ref<'_, T>>;
 
@@ -299,6 +303,8 @@ pub(crate) trait Typed<T>: Node {
         self.core().outcome()?;
         Ok(self.value().expect("a finished node has a value").clone())
     }
+
+    fn node(&self) -> &dyn Node;
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node>;
 }
@@ -317,7 +323,7 @@ pub(crate) fn end<N: Node + 'static>(node: &Rc<N>, state: State) {
         Waitings::One(Waiting::Task(task)) => task.schedule_step(),
         waiting @ Waitings::One(Waiting::Callback(_)) => {
             core.waitings.set(waiting);
-            core.home.on().schedule(node.clone());
+            core.home.on().schedule(node.clone().as_job());
         }
         waitings => end_for(node.clone(), waitings),
     }

@@ -138,7 +138,7 @@ impl<T: 'static> Task<T> {
 
     /// What it is beside its value.
     pub(super) fn core(&self) -> &TaskCore {
-        self.0.task().expect("a task's node is a task")
+        self.0.node().task().expect("a task's node is a task")
     }
 
     /// The loop that it belongs to: asyncio's `get_loop`.

@@ -35,7 +35,7 @@ use core::task::{Context, Poll, Waker};
 use super::callback::Callback;
 use super::cancel::cancel_task;
 use super::future::show;
-use super::node::{self, Core, Node, State, Typed};
+use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::step::Step;
 use super::task::{Task, task_name};
 use super::task_core::{Parked, TaskCore};
@@ -288,11 +288,13 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Job for TaskCell<F, T>
     }
 }
 
-impl<F: Future<Output = Result<T>> + 'static, T: 'static> Node for TaskCell<F, T> {
+impl<F: Future<Output = Result<T>> + 'static, T: 'static> HasCore for TaskCell<F, T> {
     fn core(&self) -> &Core {
         &self.core
     }
+}
 
+impl<F: Future<Output = Result<T>> + 'static, T: 'static> Node for TaskCell<F, T> {
     fn task(&self) -> Option<&TaskCore> {
         Some(&self.task)
     }
@@ -339,6 +341,10 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Typed<T> for TaskCell<
             Stage::Coroutine(_) | Stage::Empty => None,
         });
         value.ok()
+    }
+
+    fn node(&self) -> &dyn Node {
+        self
     }
 
     fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
