@@ -15,7 +15,6 @@ use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
-use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use super::waitings::Waiting;
 use super::watcher::Watcher;
@@ -221,10 +220,6 @@ impl<T: 'static> HasCore for FutureCell<T> {
 }
 
 impl<T: 'static> Node for FutureCell<T> {
-    fn task(&self) -> Option<&TaskCore> {
-        None
-    }
-
     fn cancel(self: Rc<Self>, error: Error) -> bool {
         self.core.mark_read();
         if self.core.done() {

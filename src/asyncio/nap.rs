@@ -14,7 +14,6 @@ use super::callback::Callback;
 use super::future::show;
 use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
-use super::task_core::TaskCore;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef, Mark};
@@ -105,10 +104,6 @@ impl HasCore for Nap {
 }
 
 impl Node for Nap {
-    fn task(&self) -> Option<&TaskCore> {
-        None
-    }
-
     fn cancel(self: Rc<Self>, error: Error) -> bool {
         if self.core.done() {
             return false;

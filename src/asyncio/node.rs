@@ -268,7 +268,9 @@ pub(crate) trait HasCore {
 /// A future or a task, as those see it who don't care for its value.
 pub(crate) trait Node: HasCore {
     /// What it has more if it is a task.
-    fn task(&self) -> Option<&TaskCore>;
+    fn task(&self) -> Option<&TaskCore> {
+        None
+    }
 
     /// Cancels with `error`, and says whether that was accepted.
     fn cancel(self: Rc<Self>, error: Error) -> bool;
