@@ -15,6 +15,7 @@ use core::time::Duration;
 use super::future::LoopFuture;
 use super::look_into::look_into;
 use super::purpose::Purpose;
+use super::runner::shut_down;
 use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
@@ -226,9 +227,14 @@ impl DefaultExecutor {
         look_into(&self.executor, |executor| executor.clone())
     }
 
+    /// None is to be made any more.
+    pub(super) fn shut(&self) {
+        self.shut.set(true);
+    }
+
     /// The loop has closed: the threads may leave, and nobody waits for them.
     pub(crate) fn abandon(&self) {
-        self.shut.set(true);
+        self.shut();
         drop(self.executor.take());
     }
 }
@@ -254,7 +260,12 @@ impl LoopRef {
         self.check_open()?;
         let executor = match executor {
             Some(executor) => executor.clone(),
-            None => Tasks::of(self).executor.get()?,
+            None => {
+                let tasks = Tasks::of(self);
+                let own = tasks.executor.get()?;
+                tasks.end_by(shut_down);
+                own
+            }
         };
         #[cfg(feature = "trace")]
         let trace = self.trace_of(&func);
@@ -275,7 +286,9 @@ impl LoopRef {
     /// Makes `executor` the one that the loop uses where it is told of none: asyncio's
     /// `set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
-        let before = Tasks::of(self).executor.executor.replace(Some(Rc::new(executor.clone())));
+        let tasks = Tasks::of(self);
+        tasks.end_by(shut_down);
+        let before = tasks.executor.executor.replace(Some(Rc::new(executor.clone())));
         drop(before);
     }
 
@@ -292,7 +305,7 @@ impl LoopRef {
     pub async fn shutdown_default_executor(&self, limit: Option<Duration>) -> Result<()> {
         let executor = {
             let tasks = Tasks::of(self);
-            tasks.executor.shut.set(true);
+            tasks.executor.shut();
             tasks.executor.peek()
         };
         match executor {

@@ -22,6 +22,7 @@ use core::task::{Context, Poll};
 
 use slab::Slab;
 
+use super::runner::shut_down;
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, drop_quietly};
@@ -101,6 +102,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         if let Ok(tasks) = Tasks::running() {
             let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
             let key = tasks.generators.add(weak);
+            tasks.end_by(shut_down);
             self.registered.replace(Some((tasks, key)));
         }
     }
@@ -415,21 +417,14 @@ impl<Y: 'static, S: 'static> Closing for State<Y, S> {
     }
 }
 
-/// Closes the generators of a loop.
-type CloseAll = fn(LoopRef) -> Pin<Box<dyn Future<Output = Result<()>>>>;
-
 /// The generators of a loop that have started and are not finished.
 #[derive(Default)]
 pub(crate) struct Generators {
     started: RefCell<Slab<Weak<dyn Closing>>>,
-    /// There once there was a generator, because every loop closes its own: a program that never
-    /// has one does without the code for it.
-    close_all: Cell<Option<CloseAll>>,
 }
 
 impl Generators {
     fn add(&self, generator: Weak<dyn Closing>) -> usize {
-        self.close_all.set(Some(|on| Box::pin(async move { close_all(&on).await })));
         self.started.borrow_mut().insert(generator)
     }
 
@@ -461,30 +456,23 @@ impl LoopRef {
     /// The cancellation of the task that waits;
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     pub async fn shutdown_asyncgens(&self) -> Result<()> {
-        match Tasks::of(self).generators.close_all.get() {
-            Some(close_all) => close_all(self.clone()).await,
-            None => Ok(()),
+        let mut closing = Vec::new();
+        for generator in Tasks::of(self).generators.all() {
+            let task = self.create_started_task(generator.clone().close())?;
+            closing.push((generator, task));
         }
-    }
-}
-
-async fn close_all(on: &LoopRef) -> Result<()> {
-    let mut closing = Vec::new();
-    for generator in Tasks::of(on).generators.all() {
-        let task = on.create_started_task(generator.clone().close())?;
-        closing.push((generator, task));
-    }
-    for (generator, task) in closing {
-        let Err(error) = (&task).await else { continue };
-        if !task.done() {
-            return Err(error);
+        for (generator, task) in closing {
+            let Err(error) = (&task).await else { continue };
+            if !task.done() {
+                return Err(error);
+            }
+            let shown = generator.show();
+            let message = "an error occurred during closing of asynchronous generator ";
+            let mut context = ExceptionContext::new(String::from(message) + &shown);
+            context.exception = Some(error);
+            context.asyncgen = Some(shown);
+            self.call_exception_handler(&context);
         }
-        let shown = generator.show();
-        let message = "an error occurred during closing of asynchronous generator ";
-        let mut context = ExceptionContext::new(String::from(message) + &shown);
-        context.exception = Some(error);
-        context.asyncgen = Some(shown);
-        on.call_exception_handler(&context);
+        Ok(())
     }
-    Ok(())
 }

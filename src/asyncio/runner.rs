@@ -12,6 +12,7 @@ use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
 use super::task::Task;
+use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(all(unix, feature = "signals"))]
 use crate::event_loop::INTERRUPT;
@@ -71,12 +72,33 @@ fn stop_loop(_done: &dyn AnyFuture) {
     }
 }
 
-/// Stops the loop, as a callback of a future would.
-struct Stop;
+/// Ends what a loop has besides tasks: its generators, and the threads of its own pool.
+pub(super) fn shut_down(event_loop: &EventLoop) -> Result<()> {
+    let on = LoopRef::clone(event_loop);
+    event_loop.run_until_complete(async move {
+        on.shutdown_asyncgens().await?;
+        #[cfg(feature = "std")]
+        on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await?;
+        Ok(())
+    })
+}
+
+/// Stops the loop, as a callback of a future would, in the last of so many turns.
+struct Stop {
+    turns: Cell<u8>,
+}
 
 impl Job for Stop {
     fn run(self: Rc<Self>, on: &LoopRef) {
-        on.stop();
+        let left = self.turns.get() - 1;
+        self.turns.set(left);
+        if left == 0 {
+            return on.stop();
+        }
+        // A task that finds nothing to end makes sure that nothing more begins.
+        #[cfg(feature = "std")]
+        Tasks::of(on).executor.shut();
+        on.schedule(self);
     }
 
     fn mark(&self) -> Mark {
@@ -134,17 +156,25 @@ impl EventLoop {
     /// what can't happen any more; the loop is closed all the same, and the tasks reported as
     /// destroyed. Otherwise as [`run_until_complete`](EventLoop::run_until_complete).
     pub fn wind_down(&self) -> Result<()> {
-        let outcome = self.cancel_all_tasks().and_then(|()| {
-            let on = LoopRef::clone(self);
-            self.run_until_complete(async move {
-                on.shutdown_asyncgens().await?;
-                #[cfg(feature = "std")]
-                on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await?;
-                Ok(())
-            })
-        });
+        let outcome = self.cancel_all_tasks().and_then(|()| self.end_the_rest());
         let closed = self.close();
         outcome.and(closed)
+    }
+
+    /// Ends what the loop has besides tasks. Where it has nothing of that sort, it runs for the two
+    /// turns that a task would take to find that out.
+    fn end_the_rest(&self) -> Result<()> {
+        let tasks = Tasks::of(self);
+        if tasks.ending().is_none() {
+            self.check_not_running()?;
+            let stop = Rc::new(Stop { turns: Cell::new(2) });
+            self.schedule(stop.clone());
+            self.run_forever()?;
+            if stop.turns.get() > 0 {
+                return Err(stopped_early());
+            }
+        }
+        tasks.ending().map_or(Ok(()), |end| end(self))
     }
 
     /// Runs until all `tasks` are done, in as many turns as it takes to await a future of them all.
@@ -156,7 +186,7 @@ impl EventLoop {
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
-                    on.schedule(Rc::new(Stop));
+                    on.schedule(Rc::new(Stop { turns: Cell::new(1) }));
                 }
             }));
         }

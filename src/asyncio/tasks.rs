@@ -15,7 +15,9 @@ use super::node::{Node, same};
 use super::step::Step;
 use super::waker::Scratch;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own};
+use crate::event_loop::{
+    EventLoop, LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own,
+};
 
 // Those that were last looked for on this thread, until a loop closes here.
 thread_own! {
@@ -37,6 +39,9 @@ fn set_latest(tasks: Option<Rc<Tasks>>) {
     drop(before);
 }
 
+/// Runs a loop until what it has besides tasks has ended.
+pub(super) type Ending = fn(&EventLoop) -> Result<()>;
+
 pub(crate) struct Tasks {
     me: Weak<Tasks>,
     on: LoopRef,
@@ -51,6 +56,9 @@ pub(crate) struct Tasks {
     scratch: RefCell<Scratch>,
     /// How many tasks have a waker that somebody outside may hold.
     foreign: Cell<usize>,
+    /// What ends the things besides tasks that a loop waits for at its end, once it has any: a
+    /// program that never has one does without the code for it.
+    ending: Cell<Option<Ending>>,
     pub(crate) generators: Generators,
     pub(crate) gatherings: Gatherings,
     pub(crate) cancelling: Cancelling,
@@ -98,6 +106,7 @@ impl Tasks {
             thrown: Cell::new(None),
             scratch: RefCell::new(Scratch::new()),
             foreign: Cell::new(0),
+            ending: Cell::new(None),
             generators: Generators::default(),
             gatherings: Gatherings::default(),
             cancelling: Cancelling::default(),
@@ -206,6 +215,16 @@ impl Tasks {
     pub(crate) fn throw(&self, error: Error) {
         self.thrown.set(Some(error));
         Step::with(Step::set_throws);
+    }
+
+    // -- the end
+
+    pub(super) fn end_by(&self, ending: Ending) {
+        self.ending.set(Some(ending));
+    }
+
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.ending.get()
     }
 
     // -- wakers
