@@ -3,15 +3,11 @@
 //! The order is part of the contract, so a program may rely on it; that it does may still come as a
 //! surprise to who ports it. And some of the order is left free, which no program may rely on.
 
-#[cfg(feature = "std")]
-use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
 
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
-#[cfg(feature = "std")]
-use crate::error::Result;
 
 /// How much of the order a loop leaves to chance, and the seed of that: what
 /// [`set_disorder`](LoopRef::set_disorder) takes.
@@ -85,7 +81,7 @@ impl LoopRef {
         self.update_watched();
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
-            reactor.chance.start(disorder);
+            reactor.set_disorder(disorder);
         }
         if let Some(disorder) = disorder {
             log::info!("{disorder}");
@@ -122,27 +118,10 @@ impl Chance {
     }
 
     /// The order of `things`, by chance.
-    fn shuffle<T>(&self, things: &mut [T]) {
+    pub(super) fn shuffle<T>(&self, things: &mut [T]) {
         for last in (1..things.len()).rev() {
             things.swap(last, self.next(last + 1));
         }
-    }
-
-    /// Has `see` see each of `things` up to its first error: in their order, or, where there is
-    /// disorder, by chance in any.
-    #[cfg(feature = "std")]
-    #[inline]
-    pub(super) fn each<T>(
-        &self,
-        mut things: impl Iterator<Item = T>,
-        see: impl FnMut(T) -> Result<()>,
-    ) -> Result<()> {
-        if !self.is_on() {
-            return things.try_for_each(see);
-        }
-        let mut things: Vec<T> = things.collect();
-        self.shuffle(&mut things);
-        things.into_iter().try_for_each(see)
     }
 
     pub(super) fn shuffle_ready(&self, ready: &ReadyQueue, count: usize) {

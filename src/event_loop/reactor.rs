@@ -29,7 +29,7 @@ use polling::{AsSource, Event, PollMode, Poller};
 use slab::Slab;
 
 use super::clock::whole_millis;
-use super::disorder::Chance;
+use super::disorder::{Chance, Disorder};
 use super::handle::drop_quietly;
 use super::host::Notify;
 use super::listener::{Interest, Listener, Side, Unwatched};
@@ -271,6 +271,8 @@ mod epoll {
     }
 }
 
+type NoteAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
+
 pub(crate) struct Reactor {
     bell: Arc<Bell>,
     waits: RefCell<Waits>,
@@ -280,7 +282,9 @@ pub(crate) struct Reactor {
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
     fired: RefCell<Vec<Rc<dyn Listener>>>,
-    pub(super) chance: Chance,
+    chance: Chance,
+    /// How events are noted, if not in their order.
+    note_all: Cell<Option<NoteAll>>,
     #[cfg(all(unix, feature = "signals"))]
     signals: super::signals::Signals,
 }
@@ -296,6 +300,7 @@ impl Reactor {
             waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
             chance: Chance::default(),
+            note_all: Cell::new(None),
             #[cfg(all(unix, feature = "signals"))]
             signals: Default::default(),
         }
@@ -334,7 +339,21 @@ impl Reactor {
         };
         let mut waits = self.waits.borrow_mut();
         waits.wait(poller, timeout)?;
-        self.chance.each(waits.events(), |event| self.note(poller, event))
+        match self.note_all.get() {
+            None => waits.events().try_for_each(|event| self.note(poller, event)),
+            Some(note_all) => note_all(self, poller, &mut waits.events()),
+        }
+    }
+
+    /// Leaves to chance in which order events are noted.
+    pub(super) fn set_disorder(&self, disorder: Option<Disorder>) {
+        self.chance.start(disorder);
+        let in_disorder: NoteAll = |reactor, poller, events| {
+            let mut events: Vec<Event> = events.collect();
+            reactor.chance.shuffle(&mut events);
+            events.into_iter().try_for_each(|event| reactor.note(poller, event))
+        };
+        self.note_all.set(disorder.map(|_| in_disorder));
     }
 
     /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
@@ -406,7 +425,7 @@ impl Reactor {
         let mut watches = self.watches.borrow_mut();
         let watch = &mut watches[key];
         if watch.registered {
-            return Err(already_registered());
+            return Err(Error::runtime(REGISTERED));
         }
         let before = watch.side(side).replace(listener);
         if let Err(refused) = watch.tell(poller, key, watch.wanted()) {
@@ -427,13 +446,12 @@ impl Reactor {
     /// Stops watching one side of a descriptor. What it gives back is to be cancelled and
     /// dropped where nothing is borrowed.
     pub(super) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
-        let known = self.keys.borrow().get(raw);
-        let Some(key) = known else { return Ok(Unwatched::default()) };
+        let Some(key) = self.keys.borrow().get(raw) else { return Ok(Unwatched::default()) };
         let poller = self.poller()?;
         let mut watches = self.watches.borrow_mut();
         let watch = &mut watches[key];
         if watch.registered {
-            return Err(already_registered());
+            return Err(Error::runtime(REGISTERED));
         }
         let Some(listener) = watch.side(side).take() else { return Ok(Unwatched::default()) };
         self.count(0, 1);
@@ -473,9 +491,7 @@ impl Reactor {
     }
 }
 
-fn already_registered() -> Error {
-    Error::runtime("the descriptor is awaited by an `Async` of this loop")
-}
+const REGISTERED: &str = "the descriptor is awaited by an `Async` of this loop";
 
 impl fmt::Debug for Reactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

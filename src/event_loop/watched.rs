@@ -1,7 +1,8 @@
 //! [`Watched`]: what is looked at beside running a loop, where somebody has asked for it.
 //!
-//! Mostly nobody has. So all of it stands behind one flag, and a loop that nobody watches pays for
-//! a look at that.
+//! Mostly nobody has. So all of it stands behind one pointer, which is set when something is turned
+//! on: a loop that nobody watches pays for a look at that, and a program in which nobody ever does has
+//! none of the code.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -19,19 +20,34 @@ use crate::panics;
 
 #[derive(Default)]
 pub(super) struct Watched {
-    /// Whether anything here is on, or debug mode.
-    any: Cell<bool>,
+    /// Set while anything here is on, or debug mode.
+    onlooker: Cell<Option<&'static Onlooker>>,
     pub(super) hash: ScheduleHash,
     pub(super) chance: Chance,
     #[cfg(feature = "trace")]
     pub(super) tracing: Tracing,
 }
 
+/// What looks on.
+struct Onlooker {
+    begin_round: fn(&LoopRef, usize),
+    note_due: fn(&LoopRef, &[(Nanos, Rc<dyn Job>)]),
+    puts_off: fn(&Chance) -> bool,
+    run: fn(&LoopRef, Ready),
+}
+
+static ONLOOKER: Onlooker = Onlooker {
+    begin_round: LoopRef::look_at_round,
+    note_due: LoopRef::look_at_due,
+    puts_off: Chance::puts_off,
+    run: LoopRef::look_at_run,
+};
+
 impl LoopRef {
     /// Whether each entry, round and wait is looked at.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
-        self.shared().watched.any.get()
+        self.shared().watched.onlooker.get().is_some()
     }
 
     /// Something was turned on or off.
@@ -40,33 +56,29 @@ impl LoopRef {
         let any = self.debug() || watched.hash.is_on() || watched.chance.is_on();
         #[cfg(feature = "trace")]
         let any = any || watched.tracing.is_on();
-        watched.any.set(any);
+        watched.onlooker.set(any.then_some(&ONLOOKER));
     }
 
     /// A round of `count` entries begins.
     #[cold]
     pub(super) fn begin_watched_round(&self, count: usize) {
-        let shared = self.shared();
-        if count > 0 {
-            shared.watched.chance.shuffle_ready(&shared.ready, count);
-            shared.watched.hash.begin_round(self.virtual_now(), count);
+        if let Some(onlooker) = self.shared().watched.onlooker.get() {
+            (onlooker.begin_round)(self, count);
         }
     }
 
     /// Timers are due, and stand in the order in which they will run.
     #[cold]
     pub(super) fn note_due(&self, due: &[(Nanos, Rc<dyn Job>)]) {
-        let watched = &self.shared().watched;
-        if self.virtual_now().is_some() {
-            due.iter().for_each(|(when, _)| watched.hash.note_due(*when));
+        if let Some(onlooker) = self.shared().watched.onlooker.get() {
+            (onlooker.note_due)(self, due);
         }
-        #[cfg(feature = "trace")]
-        due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, &**job));
     }
 
     /// Whether what may come now or later, by the machine's will, is to come later.
     pub(super) fn puts_off(&self) -> bool {
-        self.is_watched() && self.shared().watched.chance.puts_off()
+        let watched = &self.shared().watched;
+        watched.onlooker.get().is_some_and(|onlooker| (onlooker.puts_off)(&watched.chance))
     }
 
     /// Takes what has come during the wait: from other threads, as this one has waited.
@@ -78,6 +90,30 @@ impl LoopRef {
 
     #[cold]
     pub(super) fn run_watched(&self, entry: Ready) {
+        match self.shared().watched.onlooker.get() {
+            Some(onlooker) => (onlooker.run)(self, entry),
+            None => self.run_entry(entry),
+        }
+    }
+
+    fn look_at_round(&self, count: usize) {
+        let shared = self.shared();
+        if count > 0 {
+            shared.watched.chance.shuffle_ready(&shared.ready, count);
+            shared.watched.hash.begin_round(self.virtual_now(), count);
+        }
+    }
+
+    fn look_at_due(&self, due: &[(Nanos, Rc<dyn Job>)]) {
+        let watched = &self.shared().watched;
+        if self.virtual_now().is_some() {
+            due.iter().for_each(|(when, _)| watched.hash.note_due(*when));
+        }
+        #[cfg(feature = "trace")]
+        due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, &**job));
+    }
+
+    fn look_at_run(&self, entry: Ready) {
         self.shared().watched.hash.note_entry(&entry);
         #[cfg(feature = "trace")]
         let _span = self.shared().watched.tracing.span_of(&entry);
