@@ -444,9 +444,7 @@ pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) 
     if running_loop().is_ok() {
         return Err(Error::runtime("run() cannot be called from a running event loop"));
     }
-    let runner = Runner::new();
-    let outcome = runner.run(main);
-    main_first(outcome, runner.close())
+    run_on(&EventLoop::new(), main)
 }
 
 /// As [`run`](crate::run), on a loop that the caller has made: one with virtual time, or on a
