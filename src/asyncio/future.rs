@@ -15,6 +15,7 @@ use super::callback::Callback;
 use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
 use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
+use super::shown::show;
 use super::tasks::Tasks;
 use super::waitings::Waiting;
 use super::watcher::Watcher;
@@ -268,34 +269,6 @@ impl<T: 'static> Drop for FutureCell<T> {
             context.future = Some(self.show());
         });
     }
-}
-
-/// How a future or task shows itself: as `<Future pending name='x' callbacks=2>`, with the word
-/// `pending` for one that is not over, and with where it was made if that is known.
-pub(crate) fn show(
-    what: &str,
-    pending: &str,
-    core: &Core,
-    name: Option<&str>,
-    made_at: Option<&Location<'_>>,
-) -> String {
-    let mut text = match core.state() {
-        State::Pending => format!("<{what} {pending}"),
-        State::Cancelled => format!("<{what} cancelled"),
-        State::Finished => format!("<{what} finished"),
-        State::Failed => format!("<{what} finished exception={}", core.peek_error()),
-    };
-    if let Some(name) = name {
-        text += &format!(" name='{name}'");
-    }
-    match core.waiting_count() {
-        0 => {}
-        count => text += &format!(" callbacks={count}"),
-    }
-    if let Some(site) = made_at {
-        text += &format!(" created at {}:{}", site.file(), site.line());
-    }
-    text + ">"
 }
 
 /// What is the same for a future and a task: both have their node in field 0.

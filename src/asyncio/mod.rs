@@ -3,10 +3,10 @@
 //!
 //! In reading order: `callback`, `watcher` and `future_like` (what all futures share), `look_into`
 //! (how a cell's content is looked at), `waitings` (those who wait for an end), `node` (a future or
-//! task whatever its value), `future`, `step` (what a task's step tells the futures in it),
-//! `await_future` (what `.await` polls), `answer_to` (a future that a thread settles), `task_core`,
-//! `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in one
-//! block), `task`, `any_task`, `cancel`, `purpose` and `task_tree` (who waits for what), `timer` (a
+//! task whatever its value), `shown` (one in words), `future`, `step` (what a task's step tells the
+//! futures in it), `await_future` (what `.await` polls), `answer_to` (a future that a thread
+//! settles), `task_core`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in
+//! one block), `task`, `any_task`, `cancel`, `purpose` and `task_tree` (who waits for what), `timer` (a
 //! limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`;
 //! `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those who wait), and on
 //! it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many futures at once
@@ -37,6 +37,7 @@ mod queue;
 mod runner;
 mod semaphore;
 mod shield;
+mod shown;
 mod sleep;
 mod step;
 mod task;

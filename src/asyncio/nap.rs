@@ -11,9 +11,9 @@ use core::task::{Context, Poll};
 
 use super::await_future::Wait;
 use super::callback::Callback;
-use super::future::show;
 use super::node::{self, Core, HasCore, Node, State, Typed};
 use super::purpose::Purpose;
+use super::shown::show;
 use super::tasks::Tasks;
 use crate::error::{Error, Result};
 use crate::event_loop::{Job, LoopRef, Mark};

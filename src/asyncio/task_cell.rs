@@ -34,8 +34,8 @@ use core::task::{Context, Poll, Waker};
 
 use super::callback::Callback;
 use super::cancel::cancel_task;
-use super::future::show;
 use super::node::{self, Core, HasCore, Node, State, Typed};
+use super::shown::show;
 use super::step::Step;
 use super::task::{Task, task_name};
 use super::task_core::{Parked, TaskCore};
@@ -243,15 +243,6 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
         }
         home.remove(self.task.key());
     }
-
-    fn report_destroyed(&self) {
-        if self.task.expendable.get() {
-            return;
-        }
-        let mut context = ExceptionContext::new("Task was destroyed but it is pending!");
-        context.task = Some(self.show());
-        self.core.home().on().call_exception_handler(&context);
-    }
 }
 
 impl<F: Future<Output = Result<T>> + 'static, T: 'static> Job for TaskCell<F, T> {
@@ -316,13 +307,11 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Node for TaskCell<F, T
     }
 
     fn abandon(&self) {
-        let on = self.core.home().on();
         if matches!(*self.stage.borrow(), Stage::Coroutine(_)) {
-            self.report_destroyed();
+            report_destroyed(&self.core, &self.task);
             self.drop_coroutine();
         }
-        drop_quietly(on, self.task.take_waits());
-        drop_quietly(on, self.core.take_waitings());
+        let_go(&self.core, &self.task);
     }
 
     fn as_job(self: Rc<Self>) -> Rc<dyn Job> {
@@ -358,6 +347,22 @@ impl<F, T> Drop for TaskCell<F, T> {
             context.task = Some(show_task(&self.core, &self.task));
         });
     }
+}
+
+fn report_destroyed(core: &Core, task: &TaskCore) {
+    if task.expendable.get() {
+        return;
+    }
+    let mut context = ExceptionContext::new("Task was destroyed but it is pending!");
+    context.task = Some(show_task(core, task));
+    core.home().on().call_exception_handler(&context);
+}
+
+/// Of what it awaits, and of those who wait for it.
+fn let_go(core: &Core, task: &TaskCore) {
+    let on = core.home().on();
+    drop_quietly(on, task.take_waits());
+    drop_quietly(on, core.take_waitings());
 }
 
 fn show_task(core: &Core, task: &TaskCore) -> String {
