@@ -166,6 +166,7 @@ impl EventLoop {
     fn end_the_rest(&self) -> Result<()> {
         let tasks = Tasks::of(self);
         if tasks.ending().is_none() {
+            self.check_open()?;
             self.check_not_running()?;
             let stop = Rc::new(Stop { turns: Cell::new(2) });
             self.schedule(stop.clone());
