@@ -278,7 +278,11 @@ impl LoopRef {
     /// Puts `job` at the end of the ready queue; once the loop has closed, nowhere.
     #[inline]
     pub(crate) fn schedule(&self, job: Rc<dyn Job>) {
-        self.put(Ready::Job(job));
+        if self.is_running() {
+            self.0.ready.push_job(job);
+        } else {
+            self.put_at_rest(Ready::Job(job));
+        }
     }
 
     /// Has `waker` woken in its turn, as [`schedule`](LoopRef::schedule) has a job run.

@@ -39,6 +39,11 @@ impl Ready {
     }
 }
 
+#[cold]
+fn push_growing(entries: &mut VecDeque<Ready>, job: Rc<dyn Job>) {
+    entries.push_back(Ready::Job(job));
+}
+
 #[derive(Default)]
 pub(crate) struct ReadyQueue {
     entries: RefCell<VecDeque<Ready>>,
@@ -48,6 +53,18 @@ impl ReadyQueue {
     #[inline]
     pub(crate) fn push(&self, entry: Ready) {
         self.entries.borrow_mut().push_back(entry);
+    }
+
+    /// As `push`, of what is put there most. Where there is room it becomes an entry in its place,
+    /// stored as the two words that it came as. An entry that is made before is copied in one
+    /// piece, for which a processor waits if its words were stored just now.
+    #[inline]
+    pub(crate) fn push_job(&self, job: Rc<dyn Job>) {
+        let mut entries = self.entries.borrow_mut();
+        if entries.len() == entries.capacity() {
+            return push_growing(&mut entries, job);
+        }
+        entries.push_back(Ready::Job(job));
     }
 
     pub(crate) fn extend(&self, jobs: impl Iterator<Item = Rc<dyn Job>>) {
