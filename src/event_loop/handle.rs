@@ -13,7 +13,7 @@ use super::clock::{self, Nanos};
 use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
 use super::schedule_hash::Mark;
-use super::timer_wheel::TimerKey;
+use super::timer_key::TimerKey;
 use crate::error::Result;
 use crate::panics;
 
@@ -83,20 +83,40 @@ pub(crate) fn drop_quietly<T>(on: &LoopRef, value: T) {
     run_callback(on, || "<drop of ".to_owned() + type_name::<T>() + ">", || drop(value));
 }
 
-/// A callback in one allocation with what its handle needs.
-pub(crate) struct Call<F> {
+/// A callback in one allocation with what its handle needs, which is an `S`.
+pub(crate) struct Call<F, S> {
     /// Gone once it runs or is cancelled; so are its captures.
     callback: Cell<Option<F>>,
+    state: S,
+}
+
+/// What the handle of a callback needs that runs soon.
+pub(crate) struct Soon {
     cancelled: Cell<bool>,
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput> Call<F> {
-    pub(crate) fn new(callback: F) -> Rc<Call<F>> {
-        Rc::new(Call { callback: Cell::new(Some(callback)), cancelled: Cell::new(false) })
+/// What the handle of a timer needs.
+pub(crate) struct Timed {
+    /// `None` once it was cancelled.
+    key: Cell<Option<TimerKey>>,
+}
+
+impl<F> Call<F, Soon> {
+    pub(crate) fn soon(callback: F) -> Rc<Call<F, Soon>> {
+        let state = Soon { cancelled: Cell::new(false) };
+        Rc::new(Call { callback: Cell::new(Some(callback)), state })
     }
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput> Job for Call<F> {
+impl<F> Call<F, Timed> {
+    /// To be given its key by its handle.
+    pub(crate) fn timed(callback: F) -> Rc<Call<F, Timed>> {
+        let state = Timed { key: Cell::new(None) };
+        Rc::new(Call { callback: Cell::new(Some(callback)), state })
+    }
+}
+
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput, S: 'static> Job for Call<F, S> {
     fn run(self: Rc<Self>, on: &LoopRef) {
         if let Some(callback) = self.callback.take() {
             run_callback(on, || self.describe(), callback);
@@ -119,14 +139,39 @@ trait Cancel {
     fn name(&self) -> &'static str;
 }
 
-impl<F> Cancel for Call<F> {
+impl<F> Cancel for Call<F, Soon> {
     fn cancel(&self) {
-        self.cancelled.set(true);
+        self.state.cancelled.set(true);
         drop(self.callback.take());
     }
 
     fn cancelled(&self) -> bool {
-        self.cancelled.get()
+        self.state.cancelled.get()
+    }
+
+    fn name(&self) -> &'static str {
+        type_name::<F>()
+    }
+}
+
+/// The half of a timer's [`Call`] that its handle sees.
+trait CancelTimer {
+    fn cancel(&self, on: &LoopRef);
+    fn cancelled(&self) -> bool;
+    fn name(&self) -> &'static str;
+}
+
+impl<F> CancelTimer for Call<F, Timed> {
+    fn cancel(&self, on: &LoopRef) {
+        if let Some(key) = self.state.key.take() {
+            let timer = on.forget_timer(key);
+            drop(self.callback.take());
+            drop(timer);
+        }
+    }
+
+    fn cancelled(&self) -> bool {
+        self.state.key.get().is_none()
     }
 
     fn name(&self) -> &'static str {
@@ -141,7 +186,7 @@ impl<F> Cancel for Call<F> {
 pub struct Handle(Rc<dyn Cancel>);
 
 impl Handle {
-    pub(crate) fn new<F: 'static>(call: Rc<Call<F>>) -> Handle {
+    pub(crate) fn new<F: 'static>(call: Rc<Call<F, Soon>>) -> Handle {
         Handle(call)
     }
 
@@ -171,29 +216,32 @@ impl fmt::Debug for Handle {
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone)]
 pub struct TimerHandle {
-    handle: Handle,
+    call: Rc<dyn CancelTimer>,
     on: LoopRef,
-    key: TimerKey,
     when: Nanos,
 }
 
 impl TimerHandle {
-    pub(crate) fn new(handle: Handle, on: LoopRef, key: TimerKey, when: Nanos) -> TimerHandle {
-        TimerHandle { handle, on, key, when }
+    pub(crate) fn new<F: 'static>(
+        call: Rc<Call<F, Timed>>,
+        on: LoopRef,
+        key: TimerKey,
+        when: Nanos,
+    ) -> TimerHandle {
+        call.state.key.set(Some(key));
+        TimerHandle { call, on, when }
     }
 
     /// Keeps the callback from running, also when it is due and waits for its turn, and drops
     /// it at once. Does nothing once it has run, or the second time.
     pub fn cancel(&self) {
-        let timer = self.on.forget_timer(self.key);
-        self.handle.cancel();
-        drop(timer);
+        self.call.cancel(&self.on);
     }
 
     /// Whether [`cancel`](TimerHandle::cancel) was called.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.handle.cancelled()
+        self.call.cancelled()
     }
 
     /// The loop time at which the callback is due.
@@ -206,6 +254,6 @@ impl TimerHandle {
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cancelled = if self.cancelled() { " cancelled" } else { "" };
-        write!(f, "<TimerHandle{cancelled} when={:?} {}>", self.when(), self.handle.0.name())
+        write!(f, "<TimerHandle{cancelled} when={:?} {}>", self.when(), self.call.name())
     }
 }

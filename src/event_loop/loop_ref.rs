@@ -21,7 +21,8 @@ use super::loop_handle::{LoopHandle, Mail};
 use super::reactor::Reactor;
 use super::ready::{Ready, ReadyQueue};
 use super::serial_slab::SerialKey;
-use super::timer_wheel::{TimerKey, TimerWheel};
+use super::timer_key::TimerKey;
+use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
@@ -124,7 +125,7 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
         self.check_open()?;
-        let call = Call::new(callback);
+        let call = Call::soon(callback);
         self.schedule(call.clone());
         Ok(Handle::new(call))
     }
@@ -163,9 +164,9 @@ impl LoopRef {
         when: Nanos,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        let call = Call::new(callback);
+        let call = Call::timed(callback);
         let key = self.add_timer_when(when, call.clone())?;
-        Ok(TimerHandle::new(Handle::new(call), self.clone(), key, when))
+        Ok(TimerHandle::new(call, self.clone(), key, when))
     }
 
     /// Has `job` run when `delay` has passed, as the callback of

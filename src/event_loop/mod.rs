@@ -1,11 +1,12 @@
 //! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
 //!
-//! In reading order: `clock` and `host` (the machine below), [`TimerWheel`], `serial_slab` (whose
-//! keys never find the wrong thing), `handle` (a scheduled callback), `ready` (the queue), `exceptions` (who hears of errors), `inbox`,
-//! `loop_handle`, `answers` and `errand` (other threads), `running` (which loop is it), `listener`,
-//! `reactor`, `watch_keys`, `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref`
-//! (the loop as its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is
-//! looked at besides, on request), `run` (the loop as its owner runs it).
+//! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
+//! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
+//! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
+//! (other threads), `running` (which loop is it), `listener`, `reactor`, `watch_keys`,
+//! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
+//! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
+//! besides, on request), `run` (the loop as its owner runs it).
 
 mod answers;
 mod clock;
@@ -35,6 +36,7 @@ mod serial_slab;
 mod signals;
 #[cfg(feature = "std")]
 mod system;
+mod timer_key;
 mod timer_wheel;
 #[cfg(feature = "trace")]
 mod trace;
@@ -53,7 +55,8 @@ pub use loop_ref::LoopRef;
 pub use reactor::Source;
 pub use run::EventLoop;
 pub use running::running_loop;
-pub use timer_wheel::{TimerKey, TimerWheel};
+pub use timer_key::TimerKey;
+pub use timer_wheel::TimerWheel;
 #[cfg(feature = "trace")]
 pub use trace::Trace;
 

@@ -43,9 +43,9 @@
 //! `Low::Stale`, one is equal to it.
 
 use alloc::{boxed::Box, vec, vec::Vec};
-use core::{fmt, mem, num::NonZeroU64};
+use core::{fmt, mem};
 
-use slab::Slab;
+use super::timer_key::{Generations, TimerKey};
 
 /// A digit is six bits wide, so that the slots of a level fit the bits of a `u64`.
 const DIGIT: u32 = 6;
@@ -66,17 +66,6 @@ fn place(present: u64, when: u64) -> usize {
     level as usize * SLOTS + digit
 }
 
-/// A timer in a [`TimerWheel`], from [`TimerWheel::insert`].
-///
-/// No two timers of a wheel ever have the same key: the key of a timer that fired or was
-/// cancelled finds nothing, even when its storage serves another timer by then. Keys mean
-/// nothing to any other wheel.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct TimerKey {
-    index: u32,
-    made: NonZeroU64,
-}
-
 /// Timers in order of (deadline, made), with insertion and cancellation in constant time.
 ///
 /// A deadline is a `u64` of ticks (the event loop's are nanoseconds since its clock's start), and
@@ -88,22 +77,20 @@ pub struct TimerKey {
 pub struct TimerWheel<T> {
     /// The latest time that `expire` was told.
     present: u64,
-    /// The number of the next timer. It can't run out: at a timer a nanosecond it takes 584 years.
-    made: NonZeroU64,
-    entries: Slab<Entry<T>>,
-    /// Where the timer stands whose entry has the same index. Apart from that, because whoever
-    /// walks a list knows the next place only when it has seen the one before: so a walk sees less
-    /// memory.
+    /// By index; `None` for one that is free.
+    payloads: Vec<Option<T>>,
+    /// Where the timer stands whose payload has the same index; of an index that is free, which is
+    /// free behind it. Apart from the payloads, because whoever walks a list knows the next place
+    /// only when it has seen the one before: so a walk sees less memory.
     links: Vec<Link>,
+    /// Looked at only where a timer is made or cancelled.
+    generations: Generations,
+    /// The first index that is free.
+    free: u32,
+    len: usize,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
     slots: Box<[Slot]>,
-}
-
-struct Entry<T> {
-    /// Never zero: the slab finds room there for its own mark, which saves a word an entry.
-    made: NonZeroU64,
-    payload: T,
 }
 
 /// A timer's deadline, and its neighbours in its slot's list.
@@ -145,9 +132,11 @@ impl<T> TimerWheel<T> {
     pub fn new() -> Self {
         TimerWheel {
             present: 0,
-            made: NonZeroU64::MIN,
-            entries: Slab::new(),
+            payloads: Vec::new(),
             links: Vec::new(),
+            generations: Generations::new(),
+            free: NIL,
+            len: 0,
             occupied: [0; LEVELS],
             slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
         }
@@ -161,29 +150,23 @@ impl<T> TimerWheel<T> {
     ///
     /// When `u32::MAX` timers are pending already.
     pub fn insert(&mut self, when: u64, payload: T) -> TimerKey {
-        let made = self.made;
-        self.made = made.saturating_add(1);
-        let index = self.entries.vacant_key();
-        assert!(index < NIL as usize, "too many timers are pending");
-        let index = index as u32;
-        self.entries.insert(Entry { made, payload });
-        if index as usize == self.links.len() {
-            self.links.push(Link { when, next: NIL, prev: NIL });
-        }
-        self.append(index, when);
-        TimerKey { index, made }
+        let key = self.keep(payload);
+        self.len += 1;
+        self.append(key.index, when);
+        key
     }
 
     /// Removes a timer and gives its payload back; `None` when it fired or was cancelled before.
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        let index = key.index as usize;
-        if self.entries.get(index)?.made != key.made {
+        if !self.generations.is_last(key) {
             return None;
         }
-        let entry = self.entries.remove(index);
+        let index = key.index as usize;
+        let payload = self.payloads[index].take()?;
         self.unlink(self.links[index]);
+        self.release(key.index);
         self.give_back();
-        Some(entry.payload)
+        Some(payload)
     }
 
     /// Moves every timer with `when <= now` to the end of `due`, as (`when`, payload), in order
@@ -247,19 +230,20 @@ impl<T> TimerWheel<T> {
 
     /// Every timer that is pending, as its deadline and its payload, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.entries.iter().map(|(at, entry)| (self.links[at].when, &entry.payload))
+        let all = self.payloads.iter().zip(&self.links);
+        all.filter_map(|(payload, link)| Some((link.when, payload.as_ref()?)))
     }
 
     /// How many timers are pending.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether no timer is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// For how many pending timers there is room without another allocation.
@@ -268,7 +252,31 @@ impl<T> TimerWheel<T> {
     /// there was room for more than 1024, all of it is freed.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.entries.capacity()
+        self.payloads.capacity().min(self.links.capacity()).min(self.generations.capacity())
+    }
+
+    /// Keeps `payload` at an index that is free, or else a new one.
+    fn keep(&mut self, payload: T) -> TimerKey {
+        while self.free != NIL {
+            let index = self.free;
+            self.free = self.links[index as usize].next;
+            if let Some(key) = self.generations.next(index) {
+                self.payloads[index as usize] = Some(payload);
+                return key;
+            }
+        }
+        let index = self.payloads.len();
+        assert!(index < NIL as usize, "too many timers are pending");
+        self.payloads.push(Some(payload));
+        self.links.push(Link { when: 0, next: NIL, prev: NIL });
+        self.generations.begin(index as u32)
+    }
+
+    /// The index has served its timer.
+    fn release(&mut self, index: u32) {
+        self.links[index as usize].next = self.free;
+        self.free = index;
+        self.len -= 1;
     }
 
     /// The lowest place in use: by the Place Invariant, that of the earliest timer.
@@ -340,7 +348,10 @@ impl<T> TimerWheel<T> {
         while at != NIL {
             let Link { when, next, .. } = self.links[at as usize];
             if when <= now {
-                due.push((when, self.entries.remove(at as usize).payload));
+                if let Some(payload) = self.payloads[at as usize].take() {
+                    due.push((when, payload));
+                }
+                self.release(at);
             } else {
                 self.append(at, when);
             }
@@ -353,10 +364,19 @@ impl<T> TimerWheel<T> {
     }
 
     /// Frees the storage when the last of many timers is gone.
+    #[inline]
     fn give_back(&mut self) {
-        if self.entries.is_empty() && self.entries.capacity() > KEPT {
-            self.entries = Slab::new();
+        if self.is_empty() && self.payloads.capacity() > KEPT {
+            self.free_storage();
+        }
+    }
+
+    #[cold]
+    fn free_storage(&mut self) {
+        if self.generations.forget() {
+            self.payloads = Vec::new();
             self.links = Vec::new();
+            self.free = NIL;
         }
     }
 }
@@ -391,11 +411,11 @@ mod tests {
             let mut list = Vec::new();
             let (mut prev, mut at) = (NIL, slot.head);
             while at != NIL {
-                let (link, entry) = (wheel.links[at as usize], &wheel.entries[at as usize]);
+                let (link, made) = (wheel.links[at as usize], wheel.payloads[at as usize]);
                 assert_eq!(link.prev, prev);
                 assert_eq!(place(wheel.present, link.when), at_place, "Place Invariant");
                 assert!(slot.low <= link.when, "Low Invariant");
-                list.push((link.when, entry.made));
+                list.push((link.when, made.expect("a timer in a list has its payload")));
                 (prev, at) = (at, link.next);
             }
             assert_eq!(prev, slot.tail);
@@ -440,7 +460,23 @@ mod tests {
     }
 
     #[test]
-    fn a_timer_is_24_bytes_and_its_payload() {
-        assert_eq!(size_of::<Option<Entry<[u64; 2]>>>() + size_of::<Link>(), 40);
+    fn beside_its_generation_a_timer_is_16_bytes_and_its_payload() {
+        let payload = size_of::<Option<alloc::rc::Rc<dyn fmt::Debug>>>();
+        assert_eq!(payload + size_of::<Link>(), 32);
+    }
+
+    #[test]
+    fn freed_storage_brings_no_key_back() {
+        let mut wheel = TimerWheel::new();
+        let fill = |wheel: &mut TimerWheel<u64>| -> Vec<TimerKey> {
+            (0..=KEPT as u64).map(|made| wheel.insert(made, made)).collect()
+        };
+        let keys = fill(&mut wheel);
+        keys.iter().for_each(|&key| assert!(wheel.cancel(key).is_some()));
+        assert_eq!(wheel.capacity(), 0);
+        let others = fill(&mut wheel);
+        keys.iter().for_each(|&key| assert!(wheel.cancel(key).is_none()));
+        check(&wheel);
+        others.iter().for_each(|&key| assert!(wheel.cancel(key).is_some()));
     }
 }

@@ -65,7 +65,6 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "slab",
         &[
-            "event_loop/timer_wheel.rs",
             "event_loop/reactor.rs",
             "event_loop/answers.rs",
             "asyncio/gather.rs",

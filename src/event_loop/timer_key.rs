@@ -1,0 +1,106 @@
+//! [`TimerKey`], and [`Generations`], which see to it that no two timers of a wheel ever have the
+//! same.
+//!
+//! **Key Invariant.** Each timer of an index has a higher generation than all that the index
+//! served before, also where all was forgotten meanwhile. An index that has come to the highest
+//! there is serves no more.
+
+use alloc::vec::Vec;
+use core::num::NonZeroU32;
+
+/// A timer in a [`TimerWheel`](super::TimerWheel), from
+/// [`TimerWheel::insert`](super::TimerWheel::insert).
+///
+/// No two timers of a wheel ever have the same key: the key of a timer that fired or was
+/// cancelled finds nothing, even when its storage serves another timer by then. Keys mean
+/// nothing to any other wheel.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct TimerKey {
+    pub(super) index: u32,
+    generation: NonZeroU32,
+}
+
+/// By index, the generation of the timer that it serves, or has served last.
+pub(super) struct Generations {
+    last: Vec<NonZeroU32>,
+    /// That of an index that is new.
+    first: NonZeroU32,
+    /// The highest that was given.
+    newest: NonZeroU32,
+}
+
+impl Generations {
+    pub(super) fn new() -> Generations {
+        Generations { last: Vec::new(), first: NonZeroU32::MIN, newest: NonZeroU32::MIN }
+    }
+
+    /// The first key of `index`, which is the number of those before.
+    #[inline]
+    pub(super) fn begin(&mut self, index: u32) -> TimerKey {
+        self.last.push(self.first);
+        TimerKey { index, generation: self.first }
+    }
+
+    /// The next key of `index`, if there is one left.
+    #[inline]
+    pub(super) fn next(&mut self, index: u32) -> Option<TimerKey> {
+        let last = &mut self.last[index as usize];
+        let generation = last.checked_add(1)?;
+        *last = generation;
+        self.newest = self.newest.max(generation);
+        Some(TimerKey { index, generation })
+    }
+
+    /// Whether `key` is the last that its index was given.
+    #[inline]
+    pub(super) fn is_last(&self, key: TimerKey) -> bool {
+        self.last.get(key.index as usize) == Some(&key.generation)
+    }
+
+    /// Forgets all indexes, and says so, unless it takes their generations to tell which keys were
+    /// given.
+    pub(super) fn forget(&mut self) -> bool {
+        let Some(first) = self.newest.checked_add(1) else { return false };
+        *self = Generations { last: Vec::new(), first, newest: first };
+        true
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.last.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_serves_until_no_generation_is_left() {
+        let mut generations = Generations::new();
+        let first = generations.begin(0);
+        let second = generations.next(0).unwrap();
+        assert_ne!(first, second);
+        assert!(generations.is_last(second) && !generations.is_last(first));
+        generations.last[0] = NonZeroU32::MAX;
+        assert_eq!(generations.next(0), None);
+        assert!(!generations.is_last(TimerKey { index: 1, ..first }));
+    }
+
+    #[test]
+    fn what_is_forgotten_never_comes_again() {
+        let mut generations = Generations::new();
+        let first = generations.begin(0);
+        let second = generations.next(0).unwrap();
+        assert!(generations.forget() && generations.capacity() == 0);
+        assert!(!generations.is_last(first) && !generations.is_last(second));
+        let third = generations.begin(0);
+        assert!(third.generation > second.generation);
+        generations.newest = NonZeroU32::MAX;
+        assert!(!generations.forget() && generations.is_last(third));
+    }
+
+    #[test]
+    fn a_key_is_two_words_of_32_bits() {
+        assert_eq!(size_of::<Option<TimerKey>>(), 8);
+    }
+}
