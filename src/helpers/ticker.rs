@@ -202,23 +202,33 @@ impl ATicker {
         drop(before);
     }
 
-    /// The next tick, when it is time, or `None` at the end.
+    /// The ticks since the last [`start`](ATicker::start), as `async for` takes them: a loop over
+    /// these keeps to them where somebody starts the ticker anew.
     ///
     /// # Errors
     ///
     /// [`Other`](crate::ErrorKind::Other) before [`start`](ATicker::start) or outside of a
-    /// [`scope`](ATicker::scope); the cancellation; and [`Runtime`](crate::ErrorKind::Runtime)
-    /// while another task waits for the tick.
+    /// [`scope`](ATicker::scope).
+    pub fn iter(&self) -> Result<AsyncGenerator<Tick>> {
+        self.ticks.borrow().clone().ok_or_else(|| {
+            let message = "The ticker must be used as a context manager before being iterated";
+            Error::new(ErrorKind::Other, message)
+        })
+    }
+
+    /// The next tick, when it is time, or `None` at the end: the next of
+    /// [`iter`](ATicker::iter).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`iter`](ATicker::iter); the cancellation; and
+    /// [`Runtime`](crate::ErrorKind::Runtime) while another task waits for the tick.
     ///
     /// # Cancellation
     ///
     /// It ends the ticker.
     pub async fn next(&self) -> Result<Option<Tick>> {
-        let Some(ticks) = self.ticks.borrow().clone() else {
-            let message = "The ticker must be used as a context manager before being iterated";
-            return Err(Error::new(ErrorKind::Other, message));
-        };
-        ticks.next().await
+        self.iter()?.next().await
     }
 
     /// Has the next tick come `every` after the last, and, with `set_new_every`, those after it

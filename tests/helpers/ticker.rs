@@ -22,6 +22,7 @@ fn outside_of_its_scope_it_can_not_be_iterated() -> Result<()> {
     run(async {
         let ticker = ATicker::new(secs(1), TickerOptions::default())?;
         let refused = ticker.next().await.unwrap_err();
+        assert_eq!(ticker.iter().unwrap_err().kind(), refused.kind());
         assert_eq!(refused.kind().name(), "Exception");
         assert!(refused.message().contains("context manager"), "{refused}");
         Ok(())
@@ -50,6 +51,24 @@ fn started_and_finished_by_hand_it_is_as_in_a_scope() -> Result<()> {
         say_ticks(&ticker, &trace).await?;
         ticker.finish(None).await?;
         trace.expect(["0 tick 1 next 1000", "1000 tick 2 next 1000", "2000 over"]);
+        Ok(())
+    })
+}
+
+#[test]
+fn who_iterates_it_keeps_to_the_iteration_when_it_is_started_anew() -> Result<()> {
+    run(async {
+        let options = TickerOptions { max_iterations: Some(2), ..Default::default() };
+        let ticker = ATicker::new(secs(1), options)?;
+        ticker.start();
+        let first = ticker.iter()?;
+        assert_eq!(first.next().await?, Some((1, secs(1))));
+        ticker.start();
+        let second = ticker.iter()?;
+        assert_eq!(second.next().await?, Some((1, secs(1))));
+        assert_eq!(first.next().await?, Some((2, secs(1))));
+        assert_eq!(first.next().await?, None);
+        assert_eq!(ticker.next().await?, None, "the first has ended the ticker");
         Ok(())
     })
 }

@@ -64,9 +64,9 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "ticks" => {
             let (t, body) = (args.name()?, args.block()?);
             awaits(async move |me| {
-                let ticker = me.vars.get::<Ticker>(&t)?;
+                let ticks = me.vars.get::<Ticker>(&t)?.iter()?;
                 me.for_each(&body, async || {
-                    let tick = ticker.next().await?;
+                    let tick = ticks.next().await?;
                     Ok(tick
                         .map(|(number, next)| format!("{t} tick {number} next {}", millis(next))))
                 })
