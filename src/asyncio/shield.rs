@@ -11,8 +11,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// `asyncio.shield`.
 ///
 /// Who awaits it is cancelled all the same; it is `inner` that goes on. Where `inner` itself is
-/// cancelled, so is the shield. A coroutine is made into a task first. Of an `inner` that is
-/// done the shield is done at once, with the same outcome.
+/// cancelled, so is the shield. A coroutine is made into a task first. A future that is
+/// done is given back as it is, and of anything else that is done the shield is done at once, with
+/// the same outcome.
 ///
 /// An exception of `inner` counts as read once the shield has it. After the shield was
 /// cancelled it is somebody else's to read.
@@ -44,6 +45,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// ```
 #[track_caller]
 pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
+    if let Some(future) = inner.as_any().downcast_ref::<LoopFuture<T>>() {
+        if future.done() {
+            return Ok(future.clone());
+        }
+    }
     let outer = LoopFuture::new(&inner.get_loop()).made_to(Purpose::Shield);
     if inner.done() {
         if inner.cancelled() {

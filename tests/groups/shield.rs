@@ -47,6 +47,22 @@ fn of_what_is_done_it_is_done_at_once() {
 }
 
 #[test]
+fn of_a_future_that_is_done_it_is_that_future() {
+    run(async {
+        let future = done(7)?;
+        assert_eq!(shield(&future)?.id(), future.id());
+        let waited = pending::<i32>()?;
+        let gathered = gather([&waited])?;
+        assert_ne!(shield(&gathered)?.id(), gathered.id(), "it is not done yet");
+        waited.set_result(1)?;
+        gathered.clone().await?;
+        assert_eq!(shield(&gathered)?.id(), gathered.id());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn its_cancellation_stays_outside() {
     run(async {
         let task = create_task(after(5, "in the end"))?;
