@@ -97,10 +97,9 @@ impl TaskCore {
 
     /// What the step that begins is to throw.
     pub(crate) fn take_thrown(&self) -> Option<Error> {
-        if self.must_cancel.take() {
-            return Some(self.cancellation());
-        }
-        if self.throws.take() { self.rare.get()?.throw_next.take() } else { None }
+        let thrown = if self.throws.take() { self.rare.get()?.throw_next.take() } else { None };
+        // A cancellation takes the place of another error.
+        if self.must_cancel.take() { Some(self.cancellation()) } else { thrown }
     }
 
     /// Notes a cancellation for the next step to throw.

@@ -215,6 +215,48 @@ fn a_task_that_awaits_itself_is_told_next_turn() {
 }
 
 #[test]
+fn a_task_that_awaits_itself_and_is_cancelled_is_told_of_that_alone() {
+    run(async {
+        let itself = running_loop()?.create_future::<Task<u8>>();
+        let told = itself.clone();
+        let task = create_task(async move {
+            let me = told.await?;
+            let error = (&me).await.unwrap_err();
+            assert!(error.is_cancelled(), "{error}");
+            yield_now().await?;
+            sleep(secs(1)).await?;
+            Ok(7)
+        })?;
+        yield_now().await?;
+        itself.set_result(task.clone())?;
+        yield_now().await?;
+        assert!(task.cancel());
+        assert_eq!(task.await?, 7);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn who_awaits_a_task_that_awaited_itself_waits_for_its_end() {
+    run(async {
+        let itself = running_loop()?.create_future::<Task<u8>>();
+        let told = itself.clone();
+        let task = create_task(async move {
+            let me = told.await?;
+            assert!((&me).await.is_err());
+            sleep(secs(1)).await?;
+            Ok(7)
+        })?;
+        itself.set_result(task.clone())?;
+        yield_now().await?;
+        assert_eq!(task.await?, 7);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_pending_future_of_another_loop_can_not_be_awaited() {
     let other = EventLoop::with_virtual_time();
     let stranger = other.create_future::<i32>();
