@@ -7,7 +7,7 @@ use std::rc::Rc;
 use callsoon::Error;
 
 use super::args::Args;
-use super::failure::{Done, Flow, error_name, make_error};
+use super::failure::{Done, Flow, error_name, is_exception, make_error};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
@@ -104,7 +104,7 @@ impl Speaker {
     async fn handle(&self, attempt: &Try, error: callsoon::Error) -> Done {
         let cancelled = error.is_cancelled();
         let handler = if cancelled { &attempt.cancelled } else { &attempt.error };
-        let Some(handler) = handler else {
+        let Some(handler) = handler.as_ref().filter(|_| cancelled || is_exception(&error)) else {
             return Err(Flow::Error(error));
         };
         if !cancelled {

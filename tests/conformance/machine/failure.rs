@@ -77,6 +77,11 @@ pub(crate) fn error_name(error: &Error) -> String {
     error.kind().name().to_owned()
 }
 
+/// Whether an error is an `Exception` in Python, which an `except Exception` catches.
+pub(crate) fn is_exception(error: &Error) -> bool {
+    !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit)
+}
+
 /// An error as the state of what ended with it.
 pub(crate) fn outcome_of(error: &Error) -> String {
     let name = error_name(error);

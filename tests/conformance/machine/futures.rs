@@ -10,7 +10,7 @@ use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Statement, awaits, now};
 use super::trace::millis;
-use super::value::{Value, state};
+use super::value::{Value, result_of, state};
 use super::vars::Name;
 
 pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
@@ -83,7 +83,7 @@ fn decode_asking(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
         "result" => {
             let v = args.name()?;
             now(move |me| {
-                match me.vars.future(&v).and_then(|future| future.result()) {
+                match me.vars.any(&v).and_then(|future| result_of(&*future)) {
                     Ok(value) => me.say(format_args!("{v}.result() -> {value}")),
                     Err(error) => {
                         me.say(format_args!("{v}.result() -> {}", outcome_of(&error)));

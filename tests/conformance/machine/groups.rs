@@ -9,7 +9,7 @@ use callsoon::{
 };
 
 use super::args::{Args, Options};
-use super::failure::{Done, Flow};
+use super::failure::{Done, Flow, is_exception};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
@@ -150,7 +150,7 @@ impl Speaker {
                 Err(error) => Err(error),
             };
             match self.outcome("completed", async { result }).await {
-                Err(Flow::Error(error)) if tolerant && !error.is_cancelled() => {}
+                Err(Flow::Error(error)) if tolerant && is_exception(&error) => {}
                 said => said?,
             }
             match self.run(body).await {

@@ -17,7 +17,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "holder" => {
             let (h, last) = (args.name()?, args.name()?);
             now(move |me| {
-                let last = me.vars.future(&last)?.to_any();
+                let last = me.vars.any(&last)?;
                 me.vars.put::<Holder>(&h, Holder::new(&last)?);
                 Ok(())
             })
@@ -37,7 +37,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let (h, v) = (args.name()?, args.name()?);
             now(move |me| {
                 let holder = me.vars.get::<Holder>(&h)?;
-                let task = me.vars.future(&v)?.to_any();
+                let task = me.vars.any(&v)?;
                 Ok(holder.add_task(&task)?)
             })
         }
@@ -52,7 +52,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "with_holder" => {
             let (h, last, body) = (args.name()?, args.name()?, args.block()?);
             awaits(async move |me| {
-                let holder = Holder::new(&me.vars.future(&last)?.to_any())?;
+                let holder = Holder::new(&me.vars.any(&last)?)?;
                 let inside = async |holder: &Holder| {
                     me.vars.put::<Holder>(&h, holder.clone());
                     me.inside(&body).await
@@ -85,7 +85,7 @@ fn decode_asking(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
         "holder_contains" => {
             let (h, v) = (args.name()?, args.name()?);
             now(move |me| {
-                let task = me.vars.future(&v)?.to_any();
+                let task = me.vars.any(&v)?;
                 let found = me.vars.get::<Holder>(&h)?.contains(&task);
                 me.say(format_args!("{h} contains {v}: {found}"));
                 Ok(())

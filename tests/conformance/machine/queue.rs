@@ -18,7 +18,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let (q, last, options) = (args.name()?, args.name()?, args.options()?);
             let emptied = options.flag("empty_on_finished")?;
             now(move |me| {
-                let last = me.vars.future(&last)?.to_any();
+                let last = me.vars.any(&last)?;
                 let made =
                     if emptied { Queue::emptied_on_finished(&last) } else { Queue::new(&last) };
                 me.vars.put::<Queue>(&q, made?);

@@ -37,7 +37,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let (catcher, alone) =
                 (options.name("error_catcher")?, options.flag("exceptions_only")?);
             now(move |me| {
-                let last = me.vars.future(&last)?.to_any();
+                let last = me.vars.any(&last)?;
                 let made = me.streaming(&s, &last, catcher.as_deref(), alone)?;
                 me.vars.put::<Streaming>(&s, made);
                 Ok(())

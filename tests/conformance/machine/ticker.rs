@@ -31,7 +31,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                     None => {}
                 }
                 if let Some(last) = &last {
-                    options.final_future = Some(me.vars.future(last)?.to_any());
+                    options.final_future = Some(me.vars.any(last)?);
                 }
                 if let Some(pauser) = &pauser {
                     options.pauser = Some(me.pauser(pauser)?);

@@ -91,7 +91,7 @@ pub(crate) fn state(future: &dyn AnyFuture) -> String {
 }
 
 /// The result of any future that a program can have.
-fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
+pub(crate) fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
     let any = future.as_any();
     if let Some(resettable) = any.downcast_ref::<hp::ResettableFuture<Value>>() {
         return resettable.result();

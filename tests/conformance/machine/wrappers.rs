@@ -57,7 +57,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
 
 impl Speaker {
     fn make_child(&self, v: &Name, parent: &Name) -> Result<hp::ChildOfFuture<Value>, Error> {
-        let parent = self.vars.future(parent)?.to_any();
+        let parent = self.vars.any(parent)?;
         let child = hp::ChildOfFuture::named(&parent, v)?;
         self.vars.put_future(v, &child);
         Ok(child)
