@@ -93,7 +93,7 @@ macro_rules! families {
 
 families! {
     futures, tasks, wrappers, waiting, timeouts, generators, queue, ticker, holder, streamer,
-    locks, channels, groups, mixed,
+    locks, channels, groups, mixed, tangle,
 }
 
 #[test]
