@@ -49,9 +49,14 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                     let futures = me.all_of(&names)?;
                     let (done, _) = callsoon::wait(&futures, limit, return_when).await?;
                     let done: Vec<FutureId> = done.iter().map(|future| future.id()).collect();
-                    let named = names.iter().zip(&futures);
-                    let named = named.filter(|(_, future)| done.contains(&future.id()));
-                    Ok(named.map(|(name, _)| Value::Text(name.to_string())).collect::<Vec<_>>())
+                    // A name may stand for another future by now, which wasn't waited for.
+                    let mut named = Vec::new();
+                    for name in &names {
+                        if done.contains(&me.vars.any(name)?.id()) {
+                            named.push(Value::Text(name.to_string()));
+                        }
+                    }
+                    Ok(named)
                 };
                 me.outcome("wait", done).await
             })
