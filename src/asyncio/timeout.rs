@@ -297,7 +297,8 @@ impl Inside {
         if scope.0.state.get() != State::Created {
             return Err(Error::runtime("the Timeout was entered before"));
         }
-        let Some(task) = Tasks::current_here() else {
+        // Mostly it is its own loop's.
+        let Some(task) = scope.0.home.current().or_else(Tasks::current_here) else {
             return Err(Error::runtime("a Timeout is entered inside of a task only"));
         };
         let cancelling = task.task().map_or(0, |task| task.cancelling());
