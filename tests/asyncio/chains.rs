@@ -40,6 +40,28 @@ fn a_result_runs_up_a_long_chain() {
 }
 
 #[test]
+fn a_second_cancel_goes_down_the_chain_as_the_first_did() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (first, second) = (event_loop.create_future::<i32>(), event_loop.create_future::<i32>());
+    let (waits, goes_on) = (first.clone(), second.clone());
+    let leaf = async move {
+        let _ = waits.await;
+        goes_on.await
+    };
+    let leaf = event_loop.create_task(leaf).unwrap();
+    let middle = event_loop.create_task(async move { leaf.await }).unwrap();
+    let last = event_loop.create_task(async move { middle.await }).unwrap();
+    settle(&event_loop);
+    assert!(last.cancel());
+    settle(&event_loop);
+    assert!(first.cancelled() && !second.cancelled() && !last.done());
+    assert!(last.cancel());
+    assert!(second.cancelled(), "nobody between takes it for a circle");
+    settle(&event_loop);
+    assert!(last.cancelled());
+}
+
+#[test]
 fn cancelling_the_last_of_a_long_chain_reaches_the_first_and_all_between() {
     const COUNT: usize = 100_000;
     let event_loop = EventLoop::with_virtual_time();

@@ -49,6 +49,33 @@ fn all_results_arrive() {
 }
 
 #[test]
+fn a_cancel_reaches_what_is_left_when_one_of_several_is_done() {
+    for all in ALL {
+        let event_loop = EventLoop::with_virtual_time();
+        let futures = futures(&event_loop, 3);
+        let both = all(waits(&futures));
+        let trace = Trace::new();
+        let own = trace.clone();
+        let task = event_loop
+            .create_task(async move {
+                own.push(format!("{:?}", both.await));
+                Ok(())
+            })
+            .unwrap();
+        settle(&event_loop);
+        futures[0].set_result(1).unwrap();
+        settle(&event_loop);
+        futures[1].set_result(2).unwrap();
+        settle(&event_loop);
+        assert!(task.cancel());
+        settle(&event_loop);
+        assert!(futures[2].cancelled());
+        assert!(task.done() && !task.cancelled(), "its body was told, and has ended by itself");
+        trace.expect(["[Ok(1), Ok(2), Err(CancelledError())]"]);
+    }
+}
+
+#[test]
 fn a_cancel_reaches_each_of_several_futures() {
     for all in ALL {
         let event_loop = EventLoop::with_virtual_time();
