@@ -9,7 +9,7 @@ pub(crate) use plain::*;
 mod plain {
     pub(crate) use alloc::sync::Arc;
     pub(crate) use concurrent_queue::ConcurrentQueue;
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 
     #[cfg(feature = "std")]
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -27,13 +27,32 @@ mod plain {
     pub(crate) use thread_own;
 }
 
+/// A cell whose uses loom checks: two at a time are a fault where one writes.
+#[cfg(not(loom))]
+#[derive(Debug)]
+pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> UnsafeCell<T> {
+        UnsafeCell(core::cell::UnsafeCell::new(value))
+    }
+
+    /// Calls `use_it` with a pointer to the value.
+    #[inline]
+    pub(crate) fn with_mut<Out>(&self, use_it: impl FnOnce(*mut T) -> Out) -> Out {
+        use_it(self.0.get())
+    }
+}
+
 #[cfg(loom)]
 pub(crate) use checked::*;
 
 #[cfg(loom)]
 mod checked {
     pub(crate) use concurrent_queue::ConcurrentQueue;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::cell::UnsafeCell;
+    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread::{Builder, JoinHandle};
     pub(crate) use std::sync::PoisonError;
@@ -51,7 +70,7 @@ pub(crate) use shuffled::*;
 
 #[cfg(shuttle)]
 mod shuffled {
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
     pub(crate) use shuttle::thread::{Builder, JoinHandle};
 

@@ -1,0 +1,186 @@
+//! [`Page`]: the head of an aligned page, by which the blocks behind it find what they belong to.
+//!
+//! **Address Invariant**: a block begins behind the head of its page and at most [`PAGE`] bytes from
+//! where the head begins, which is a multiple of [`PAGE`]. So the address one below the block's,
+//! rounded down, is the head. That holds for every alignment, also for [`PAGE`] and above.
+//!
+//! **Head Invariant**: `owner` and `shared` of a head are written before a block of the page is
+//! handed out, and not while memory of one is held. So any thread that holds a block's memory may
+//! read them. All other fields are the loop's thread's alone, and other threads make no reference
+//! to them.
+//!
+//! **Slot Invariant**: the blocks of a page of `size` lie one behind the other from [`first_block`]
+//! on, and those before `made` were handed out or linked at least once, so that their first word
+//! can be read. Each is aligned to what its size is a multiple of, up to [`MOST_ALIGN`].
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::ptr::{NonNull, null_mut};
+
+use super::block;
+use super::list::{Linked, Links};
+use super::memory::Chunk;
+
+/// Where memory is scarce, there are fewer and smaller blocks.
+pub(super) const SCARCE: bool = cfg!(any(target_os = "none", target_pointer_width = "16"));
+
+/// Bytes of a page, and its alignment.
+pub(super) const PAGE: usize = if SCARCE { 2 } else { 32 } * 1024;
+
+/// The greatest alignment of a block that shares its page; a cache line.
+pub(super) const MOST_ALIGN: usize = align_of::<Page>();
+
+/// Counts bytes or blocks of a page: small enough that a head is no larger than a cache line.
+#[cfg(target_pointer_width = "64")]
+pub(super) type Count = u32;
+#[cfg(not(target_pointer_width = "64"))]
+pub(super) type Count = u16;
+
+/// `size` of a page with one block that is larger than what shares pages.
+pub(super) const LARGE: Count = 0;
+
+#[cfg(debug_assertions)]
+const CANARY: u32 = 0x9a6e_c0de;
+
+#[repr(C)]
+#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
+#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
+pub(super) struct Page {
+    /// Free blocks, to be handed out last in, first out.
+    pub(super) free: Cell<*mut u8>,
+    /// Blocks whose memory is held.
+    pub(super) held: Cell<Count>,
+    /// Freeing a block looks closer where it leaves fewer than this.
+    pub(super) look_below: Cell<Count>,
+    owner: *const (),
+    shared: *const (),
+    /// Where the next block would begin that wasn't made yet.
+    pub(super) made: Cell<Count>,
+    pub(super) size: Cell<Count>,
+    pub(super) chunk: Cell<*const Chunk>,
+    links: Links<Page>,
+    #[cfg(debug_assertions)]
+    canary: u32,
+}
+
+impl Linked for Page {
+    unsafe fn links<'a>(node: *const Page) -> &'a Links<Page> {
+        // SAFETY: valid, as the caller says.
+        unsafe { &(*node).links }
+    }
+}
+
+impl Page {
+    /// Returns the head of a page without blocks.
+    pub(super) fn new(
+        owner: *const (),
+        shared: *const (),
+        chunk: *const Chunk,
+        size: Count,
+    ) -> Page {
+        Page {
+            free: Cell::new(null_mut()),
+            held: Cell::new(0),
+            look_below: Cell::new(0),
+            owner,
+            shared,
+            made: Cell::new(0),
+            size: Cell::new(size),
+            chunk: Cell::new(chunk),
+            links: Links::new(),
+            #[cfg(debug_assertions)]
+            canary: CANARY,
+        }
+    }
+}
+
+/// Returns where the page begins behind whose head a block lies, by the Address Invariant.
+#[inline]
+pub(super) fn page_of(block: *const u8) -> *const Page {
+    block.map_addr(|address| address.wrapping_sub(1) & !(PAGE - 1)).cast()
+}
+
+/// Returns how far behind its head a page's first block lies: behind the record of the chunk, too,
+/// where that stands in the page.
+///
+/// # Safety
+///
+/// On the loop's thread; the page is valid.
+pub(super) unsafe fn first_block(page: *const Page) -> usize {
+    let head = size_of::<Page>();
+    // SAFETY: as the caller says.
+    let chunk = unsafe { (*page).chunk.get() };
+    // Both are multiples of the greatest alignment, by which the Slot Invariant holds.
+    if chunk.addr() == page.addr() + head { head + size_of::<Chunk>() } else { head }
+}
+
+/// Returns the owner that was written to the head of a block's page.
+///
+/// # Safety
+///
+/// `block` is a block's address as it was handed out, and its memory is held.
+#[inline]
+pub(super) unsafe fn owner_of(block: NonNull<u8>) -> *const () {
+    // SAFETY: there is such a head, by the Address Invariant, and the field may be read, by the
+    // Head Invariant.
+    unsafe { (*page_of(block.as_ptr())).owner }
+}
+
+/// Returns the shared part that was written to the head of a block's page.
+///
+/// # Safety
+///
+/// `block` is a block's address as it was handed out, and its memory is held. From any thread.
+#[inline]
+pub(super) unsafe fn shared_of(block: NonNull<u8>) -> *const () {
+    // SAFETY: there is such a head, by the Address Invariant, and the field may be read, by the
+    // Head Invariant.
+    unsafe { (*page_of(block.as_ptr())).shared }
+}
+
+/// Calls `look` with each block of a page whose contents live.
+///
+/// # Safety
+///
+/// On the loop's thread; the page is valid, and has held blocks. `look` frees, leaves and makes none.
+pub(super) unsafe fn for_each(page: *const Page, look: &mut dyn FnMut(NonNull<u8>)) {
+    // SAFETY: the page is valid, and the blocks before `made` can be asked, by the Slot Invariant;
+    // the one of a large page is in use or left.
+    unsafe {
+        let (made, size) = ((*page).made.get() as usize, (*page).size.get() as usize);
+        let (from, to, step) =
+            if size == 0 { (made, made + 1, 1) } else { (first_block(page), made, size) };
+        for at in (from..to).step_by(step) {
+            let block = page.cast_mut().cast::<u8>().add(at);
+            if block::is_in_use(block) {
+                look(NonNull::new_unchecked(block));
+            }
+        }
+    }
+}
+
+/// Checks that a block which is freed lies where one can, where assertions are on.
+///
+/// # Safety
+///
+/// On the loop's thread, and `block` is in memory that has the form of a page.
+#[inline]
+pub(super) unsafe fn check_slot(block: *const u8) {
+    #[cfg(debug_assertions)]
+    // SAFETY: as the caller says.
+    unsafe {
+        let page = page_of(block);
+        assert!((*page).canary == CANARY, "a block's page was overwritten, or it has none");
+        assert!((*page).held.get() > 0, "a block is freed of a page that has none out");
+        let (size, offset) = ((*page).size.get() as usize, block.addr() - page.addr());
+        if size == 0 {
+            assert!(offset == (*page).made.get() as usize, "a part of a block is freed");
+        } else {
+            let first = first_block(page);
+            let whole = offset >= first && (offset - first) % size == 0;
+            assert!(whole, "a part of a block is freed");
+        }
+    }
+    #[cfg(not(debug_assertions))]
+    let _ = block;
+}

@@ -1,0 +1,289 @@
+//! [`Store`]: blocks by size, in pages.
+//!
+//! **Class Invariant**: each page with blocks of a class, and with room, is on the list of that
+//! class; one without room is on none. The first is the current one, of which blocks are taken.
+//! `look_below` of a page is [`FULL`] if it is on no list, so that the first block that is freed
+//! puts it back. Otherwise it is 1, so that the last block's freeing is noticed: a page behind the
+//! current one is then given back. The current one stays, since the next block is likely to be made
+//! there; it is counted as quiet, and its `look_below` is 0 until the next sweep, so that one block
+//! made and freed over and over is not noticed each time.
+#![allow(unsafe_code)]
+
+use core::alloc::Layout;
+use core::cell::Cell;
+use core::mem;
+use core::ptr::{self, NonNull};
+
+use super::list::List;
+use super::memory::KEPT;
+pub(super) use super::memory::Memory;
+use super::page::{self, Count, LARGE, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
+pub(super) use super::page::{owner_of, shared_of};
+use super::words;
+pub(super) use super::words::{returned_link, set_returned_link};
+
+/// The sizes of blocks are multiples of this.
+const GRAIN: usize = size_of::<usize>();
+
+/// Bytes of the largest block that shares its page.
+const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
+
+const CLASSES: usize = LARGEST / GRAIN + 1;
+
+/// `look_below` of a page without room.
+const FULL: Count = Count::MAX;
+
+/// So many blocks are linked at a time in a page that was not written to before.
+const BATCH: usize = 16;
+
+/// An empty current page is given back at each rest of so many, where nothing else is a reason to.
+const RESTS: u32 = 16;
+
+pub(super) struct Store {
+    classes: [List<Page>; CLASSES],
+    memory: Memory,
+    owner: Cell<*const ()>,
+    shared: Cell<*const ()>,
+    /// Current pages that were noticed to have become empty.
+    quiet: Cell<usize>,
+    /// How often the loop came to rest.
+    rests: Cell<u32>,
+}
+
+impl Store {
+    /// Returns a store without memory, whose blocks will lead to `shared`.
+    pub(super) fn new(shared: *const ()) -> Store {
+        Store {
+            classes: [const { List::new() }; CLASSES],
+            memory: Memory::default(),
+            owner: Cell::new(ptr::null()),
+            shared: Cell::new(shared),
+            quiet: Cell::new(0),
+            rests: Cell::new(0),
+        }
+    }
+
+    pub(super) fn memory(&self) -> &Memory {
+        &self.memory
+    }
+
+    /// Returns what the blocks have as shared part.
+    #[inline]
+    pub(super) fn shared(&self) -> *const () {
+        self.shared.get()
+    }
+
+    /// Takes the memory out: nothing more is made of it.
+    pub(super) fn take_memory(&mut self) -> Memory {
+        mem::take(&mut self.memory)
+    }
+
+    /// Sets what the blocks made from now on have as owner.
+    pub(super) fn set_owner(&self, owner: *const ()) {
+        self.owner.set(owner);
+    }
+
+    /// Returns the number of the class for a layout, `None` where a block shares no page.
+    #[inline]
+    fn class_of(layout: Layout) -> Option<usize> {
+        let shares = layout.size() <= LARGEST && layout.align() <= MOST_ALIGN;
+        // The size is a multiple of the alignment, and so are the addresses, by the Slot Invariant.
+        shares.then(|| layout.size().div_ceil(GRAIN))
+    }
+
+    /// Makes a block of a [padded](super::block::padded) layout, if its class has one ready.
+    #[inline]
+    pub(super) fn pop(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let page = self.classes[Store::class_of(layout)?].first();
+        if page.is_null() {
+            return None;
+        }
+        // SAFETY: a page on a list is valid, and of its class, by the Class Invariant; the blocks
+        // linked there are free.
+        unsafe {
+            let block = NonNull::new((*page).free.get())?;
+            (*page).free.set(words::free_link(block.as_ptr()));
+            (*page).held.set((*page).held.get() + 1);
+            words::check_poison(block.as_ptr(), (*page).size.get() as usize);
+            Some(block)
+        }
+    }
+
+    /// Makes a block of a [padded](super::block::padded) layout where [`pop`](Store::pop) found none; `None`
+    /// where the limit is reached or the allocator has no memory.
+    #[cold]
+    pub(super) fn grow(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let Some(class) = Store::class_of(layout) else {
+            return self.make_large(layout);
+        };
+        let list = &self.classes[class];
+        let mut page = list.first();
+        // SAFETY: the pages on the list are valid, by the Class Invariant. One that is exhausted
+        // leaves it; the one that follows has free blocks, or some to be made.
+        unsafe {
+            if !page.is_null() && (*page).free.get().is_null() && !Store::link_more(page) {
+                list.remove(page);
+                (*page).look_below.set(FULL);
+                page = list.first();
+            }
+            if page.is_null() {
+                page = self.open_page(class)?;
+            }
+            if (*page).free.get().is_null() {
+                Store::link_more(page);
+            }
+        }
+        self.pop(layout)
+    }
+
+    /// Makes blocks in a page that was not written to before. Returns whether it had room for some.
+    ///
+    /// # Safety
+    ///
+    /// The page is on a class's list, and has no free block.
+    unsafe fn link_more(page: *const Page) -> bool {
+        // SAFETY: the page is valid, as the caller says; what lies behind `made` is no block yet,
+        // by the Slot Invariant.
+        unsafe {
+            let (made, size) = ((*page).made.get() as usize, (*page).size.get() as usize);
+            let count = BATCH.min((PAGE - made) / size);
+            (*page).made.set((made + count * size) as Count);
+            // The first is to be handed out first.
+            for number in (0..count).rev() {
+                let block = page.cast_mut().cast::<u8>().add(made + number * size);
+                Store::link_free(page, block);
+            }
+            count > 0
+        }
+    }
+
+    /// # Safety
+    ///
+    /// The block is one of the page's, and its memory is held by nothing.
+    #[inline]
+    unsafe fn link_free(page: *const Page, block: *mut u8) {
+        // SAFETY: the page is valid, as the caller says, and the block's memory is the store's.
+        unsafe {
+            words::poison(block, (*page).size.get() as usize);
+            words::set_free_link(block, (*page).free.replace(block));
+        }
+    }
+
+    /// Puts a page without blocks on the list of a class that has none with room.
+    fn open_page(&self, class: usize) -> Option<*const Page> {
+        let (page, chunk) = self.memory.take_page()?;
+        let head = Page::new(self.owner.get(), self.shared.get(), chunk, (class * GRAIN) as Count);
+        // SAFETY: the page was taken, so its memory is the store's. No thread holds a block of it, so
+        // that its head may be written, by the Head Invariant.
+        unsafe {
+            page.write(head);
+            (*page).made.set(page::first_block(page) as Count);
+            (*page).look_below.set(1);
+            self.classes[class].push(page);
+        }
+        Some(page)
+    }
+
+    fn make_large(&self, layout: Layout) -> Option<NonNull<u8>> {
+        let (page, chunk, start) = self.memory.take_large(layout)?;
+        let head = Page::new(self.owner.get(), self.shared.get(), chunk, LARGE);
+        // SAFETY: just made for this head and one block, which begins at `start`.
+        unsafe {
+            page.write(head);
+            (*page).made.set(start as Count);
+            (*page).look_below.set(FULL);
+            (*page).held.set(1);
+            Some(NonNull::new_unchecked(page.cast::<u8>().add(start)))
+        }
+    }
+
+    /// Frees a block.
+    ///
+    /// # Safety
+    ///
+    /// On the loop's thread. This store made the block, and nothing holds its memory.
+    #[inline]
+    pub(super) unsafe fn free(&self, block: NonNull<u8>) {
+        // SAFETY: the block has a page of this store, by the Address Invariant, which is valid while
+        // it has blocks out.
+        unsafe {
+            page::check_slot(block.as_ptr());
+            let page = page_of(block.as_ptr());
+            Store::link_free(page, block.as_ptr());
+            let held = (*page).held.get() - 1;
+            (*page).held.set(held);
+            if held < (*page).look_below.get() {
+                self.look_closer(page);
+            }
+        }
+    }
+
+    /// Does what a freed block is the reason for, by the Class Invariant.
+    ///
+    /// # Safety
+    ///
+    /// The page is one of this store's, and a block of it was just freed.
+    #[cold]
+    unsafe fn look_closer(&self, page: *const Page) {
+        // SAFETY: the page is valid, as the caller says, and on the list that its `look_below` says.
+        unsafe {
+            if (*page).size.get() == LARGE {
+                return self.memory.give_large(page);
+            }
+            let list = &self.classes[(*page).size.get() as usize / GRAIN];
+            if (*page).look_below.replace(1) == FULL {
+                let current = list.first();
+                if current.is_null() {
+                    list.push(page);
+                } else {
+                    list.insert_behind(current, page);
+                }
+            }
+            if (*page).held.get() > 0 {
+                return;
+            }
+            if page == list.first() {
+                (*page).look_below.set(0);
+                self.quiet.set(self.quiet.get() + 1);
+            } else {
+                list.remove(page);
+                self.memory.give_page(page);
+            }
+        }
+    }
+
+    /// Gives memory back that hasn't been needed for a while, if there is enough to be worth it.
+    #[inline]
+    pub(super) fn rest(&self) {
+        let rests = self.rests.get().wrapping_add(1);
+        self.rests.set(rests);
+        // An empty current page may be all that keeps its chunk from being idle; but a block made
+        // and freed in each turn empties one each time, too.
+        let quiet = self.quiet.get() > 0 && rests % RESTS == 0 && self.memory.pages() > KEPT;
+        if quiet || self.memory.idle_pages() > KEPT {
+            self.sweep();
+        }
+    }
+
+    /// Gives back the current pages that are empty, and then the chunks that are.
+    #[cold]
+    fn sweep(&self) {
+        for list in &self.classes {
+            let page = list.first();
+            if page.is_null() {
+                continue;
+            }
+            // SAFETY: a page on a list is valid, and none of an empty one's blocks is held.
+            unsafe {
+                if (*page).held.get() > 0 {
+                    (*page).look_below.set(1);
+                } else {
+                    list.remove(page);
+                    self.memory.give_page(page);
+                }
+            }
+        }
+        self.quiet.set(0);
+        self.memory.sweep();
+    }
+}

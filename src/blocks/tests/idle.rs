@@ -1,0 +1,131 @@
+//! How much memory is taken, and when it is given back.
+
+use alloc::vec::Vec;
+
+use super::harness::{Block, Loop};
+
+/// What an idle loop may keep.
+pub(super) const KEPT_BYTES: usize = 8 * 32 * 1024;
+
+/// Blocks of 104 bytes that fill several of the largest chunks.
+const BURST: usize = 40_000;
+
+fn burst(pages: &Loop, count: usize) -> usize {
+    let blocks: Vec<Block> = (0..count).map(|_| pages.made(104)).collect();
+    let bytes = pages.pages.bytes();
+    blocks.into_iter().for_each(|block| pages.free(block));
+    bytes
+}
+
+#[test]
+fn nothing_is_taken_before_it_is_needed() {
+    let pages = Loop::new();
+    assert_eq!(pages.pages.bytes(), 0);
+    pages.pages.release_idle();
+    pages.pages.collect_remote();
+    assert!(pages.walked().is_empty());
+    assert_eq!((pages.pages.bytes(), pages.pages.live()), (0, 0));
+}
+
+#[test]
+fn a_burst_is_given_back() {
+    let pages = Loop::new();
+    assert!(burst(&pages, BURST) > BURST * 104);
+    (0..3).for_each(|_| pages.pages.release_idle());
+    assert!(pages.pages.bytes() <= KEPT_BYTES, "{} bytes", pages.pages.bytes());
+}
+
+/// Memory that each turn needs isn't given back between them.
+#[cfg(not(callsoon_plain))]
+#[test]
+fn bursts_in_each_turn_keep_their_memory() {
+    let pages = Loop::new();
+    let bytes = burst(&pages, BURST);
+    for _ in 0..5 {
+        pages.pages.release_idle();
+        assert_eq!(pages.pages.bytes(), bytes);
+        assert_eq!(burst(&pages, BURST), bytes);
+    }
+    // Half of it is still needed: the other half isn't.
+    for _ in 0..3 {
+        pages.pages.release_idle();
+        burst(&pages, BURST / 2);
+    }
+    assert!(pages.pages.bytes() < bytes * 3 / 4, "{} of {bytes} bytes", pages.pages.bytes());
+}
+
+/// A page from which blocks are taken keeps no chunk when it is empty.
+#[test]
+fn an_empty_current_page_is_given_back() {
+    let pages = Loop::new();
+    for words in 4..60 {
+        let block = pages.made(8 * words);
+        pages.free(block);
+    }
+    (0..40).for_each(|_| pages.pages.release_idle());
+    assert!(pages.pages.bytes() <= KEPT_BYTES, "{} bytes", pages.pages.bytes());
+}
+
+/// A size of which blocks are in use all the time keeps one chunk, and not those beside it.
+#[test]
+fn one_block_keeps_one_chunk() {
+    let pages = Loop::new();
+    let mut blocks: Vec<Block> = (0..BURST).map(|_| pages.made(104)).collect();
+    let last = blocks.pop().expect("a block");
+    blocks.into_iter().for_each(|block| pages.free(block));
+    (0..3).for_each(|_| pages.pages.release_idle());
+    assert!(pages.pages.bytes() <= KEPT_BYTES + 1024 * 1024, "{} bytes", pages.pages.bytes());
+    last.check();
+    pages.free(last);
+    assert_eq!(pages.pages.live(), 0);
+}
+
+#[test]
+fn a_limit_refuses_and_is_lifted() {
+    let pages = Loop::new();
+    pages.pages.set_limit(Some(200_000));
+    let blocks: Vec<Block> = core::iter::from_fn(|| pages.alloc(104, 8)).collect();
+    assert!(pages.pages.bytes() <= 200_000);
+    assert!(blocks.len() > 800, "{} blocks", blocks.len());
+    assert_eq!(pages.pages.live(), blocks.len());
+    assert!(pages.alloc(300_000, 8).is_none());
+    pages.pages.set_limit(None);
+    let more = pages.made(104);
+    let large = pages.made(300_000);
+    for block in blocks.into_iter().chain([more, large]) {
+        pages.free(block);
+    }
+}
+
+/// A freed block is used again although the limit is reached.
+#[test]
+fn a_limit_lets_freed_blocks_be_used() {
+    let pages = Loop::new();
+    pages.pages.set_limit(Some(40_000));
+    let mut blocks: Vec<Block> = core::iter::from_fn(|| pages.alloc(104, 8)).collect();
+    let left = pages.leave(blocks.pop().expect("a block"));
+    assert!(pages.alloc(104, 8).is_none());
+    left.free();
+    blocks.push(pages.alloc(104, 8).expect("the block that was returned"));
+    pages.free(blocks.pop().expect("a block"));
+    blocks.push(pages.alloc(104, 8).expect("the block that was freed"));
+    blocks.into_iter().for_each(|block| pages.free(block));
+}
+
+#[test]
+fn a_failing_allocator_is_none() {
+    let pages = Loop::new();
+    let first = pages.made(104);
+    let bytes = pages.pages.bytes();
+    assert!(pages.alloc(isize::MAX as usize - 100_000, 8).is_none());
+    assert!(pages.alloc(isize::MAX as usize - 7, 8).is_none());
+    pages.pages.refuse(true);
+    assert!(pages.alloc(100_000, 8).is_none());
+    let others: Vec<Block> = core::iter::from_fn(|| pages.alloc(512, 8)).collect();
+    assert!(others.is_empty());
+    assert_eq!((pages.pages.bytes(), pages.pages.live()), (bytes, 1));
+    pages.pages.refuse(false);
+    let second = pages.made(512);
+    pages.free(first);
+    pages.free(second);
+}
