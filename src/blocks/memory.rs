@@ -282,14 +282,14 @@ impl Memory {
     /// On the loop's thread. Each block in use begins with the caller's word. `look` makes, frees
     /// and leaves none.
     pub(super) unsafe fn for_each(&self, look: &mut dyn FnMut(NonNull<u8>)) {
-        // SAFETY: the pages before `opened` have a head, by the Chunk Invariant, and `held` is 0 in
+        // SAFETY: the pages before `opened` have a head, by the Chunk Invariant, and nothing is held in
         // those that were given back.
         unsafe {
             for list in [&self.full, &self.partial] {
                 list.for_each(|chunk| {
                     for number in 0..(*chunk).opened.get() as usize {
                         let page = (*chunk).base.add(number * PAGE).cast::<Page>().cast_const();
-                        if (*page).held.get() > 0 {
+                        if (*page).held() > 0 {
                             for_each(page, look);
                         }
                     }

@@ -48,10 +48,10 @@ const CANARY: u32 = 0x9a6e_c0de;
 pub(super) struct Page {
     /// Free blocks, to be handed out last in, first out.
     pub(super) free: Cell<*mut u8>,
-    /// Blocks whose memory is held.
-    pub(super) held: Cell<Count>,
-    /// Freeing a block looks closer where it leaves fewer than this.
-    pub(super) look_below: Cell<Count>,
+    /// How many blocks may be freed, more than are made, before the page is looked at.
+    pub(super) look_in: Cell<Count>,
+    /// Blocks whose memory is held, less `look_in`.
+    beyond: Cell<Count>,
     owner: *const (),
     shared: *const (),
     /// Where the next block would begin that wasn't made yet.
@@ -80,8 +80,8 @@ impl Page {
     ) -> Page {
         Page {
             free: Cell::new(null_mut()),
-            held: Cell::new(0),
-            look_below: Cell::new(0),
+            look_in: Cell::new(0),
+            beyond: Cell::new(0),
             owner,
             shared,
             made: Cell::new(0),
@@ -91,6 +91,40 @@ impl Page {
             #[cfg(debug_assertions)]
             canary: CANARY,
         }
+    }
+}
+
+/// When a page is to be looked at as its blocks are freed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    /// At the next free.
+    Next,
+    /// When none is held any more.
+    Last,
+    /// Not at all.
+    Never,
+}
+
+/// More than there are blocks in a page.
+const NEVER: Count = 1 << (Count::BITS - 1);
+
+impl Page {
+    /// Returns how many blocks there are whose memory is held.
+    pub(super) fn held(&self) -> usize {
+        self.look_in.get().wrapping_add(self.beyond.get()) as usize
+    }
+
+    /// Sets when the page is to be looked at: by one count that each block made or freed
+    /// changes anyway, so that freeing one asks no more than whether it is 0.
+    pub(super) fn set_look(&self, look: Look) {
+        let held = self.held() as Count;
+        let look_in = match look {
+            Look::Next => 1,
+            Look::Last => held,
+            Look::Never => held + NEVER,
+        };
+        self.look_in.set(look_in);
+        self.beyond.set(held.wrapping_sub(look_in));
     }
 }
 
@@ -171,7 +205,7 @@ pub(super) unsafe fn check_slot(block: *const u8) {
     unsafe {
         let page = page_of(block);
         assert!((*page).canary == CANARY, "a block's page was overwritten, or it has none");
-        assert!((*page).held.get() > 0, "a block is freed of a page that has none out");
+        assert!((*page).held() > 0, "a block is freed of a page that has none out");
         let (size, offset) = ((*page).size.get() as usize, block.addr() - page.addr());
         if size == 0 {
             assert!(offset == (*page).made.get() as usize, "a part of a block is freed");

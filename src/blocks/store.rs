@@ -1,12 +1,12 @@
 //! [`Store`]: blocks by size, in pages.
 //!
 //! **Class Invariant**: each page with blocks of a class, and with room, is on the list of that
-//! class; one without room is on none. The first is the current one, of which blocks are taken.
-//! `look_below` of a page is [`FULL`] if it is on no list, so that the first block that is freed
-//! puts it back. Otherwise it is 1, so that the last block's freeing is noticed: a page behind the
-//! current one is then given back. The current one stays, since the next block is likely to be made
-//! there; it is counted as quiet, and its `look_below` is 0 until the next sweep, so that one block
-//! made and freed over and over is not noticed each time.
+//! class; one without room is on none. The first is the current one, of which blocks are taken. A
+//! page without room is looked at when a block is [next](Look::Next) freed, which puts it on its list
+//! again. One on a list is looked at when its [last](Look::Last) block is freed: behind the current
+//! one it is then given back. The current one stays, since the next block is likely to be made
+//! there; it is counted as quiet, and is [not](Look::Never) looked at until the next sweep, so that
+//! one block made and freed over and over costs no look each time.
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
@@ -17,7 +17,7 @@ use core::ptr::{self, NonNull};
 use super::list::List;
 use super::memory::KEPT;
 pub(super) use super::memory::Memory;
-use super::page::{self, Count, LARGE, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
+use super::page::{self, Count, LARGE, Look, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
 pub(super) use super::page::{owner_of, shared_of};
 use super::words;
 pub(super) use super::words::{returned_link, set_returned_link};
@@ -30,8 +30,8 @@ const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
 
 const CLASSES: usize = LARGEST / GRAIN + 1;
 
-/// `look_below` of a page without room.
-const FULL: Count = Count::MAX;
+// Of a page with one block, a look couldn't tell whether it had room.
+const _: () = assert!(LARGEST * 3 <= PAGE);
 
 /// So many blocks are linked at a time in a page that was not written to before.
 const BATCH: usize = 16;
@@ -103,7 +103,7 @@ impl Store {
         unsafe {
             let block = NonNull::new((*page).free.get())?;
             (*page).free.set(words::free_link(block.as_ptr()));
-            (*page).held.set((*page).held.get() + 1);
+            (*page).look_in.set((*page).look_in.get() + 1);
             words::check_poison(block.as_ptr(), (*page).size.get() as usize);
             Some(block)
         }
@@ -123,7 +123,7 @@ impl Store {
         unsafe {
             if !page.is_null() && (*page).free.get().is_null() && !Store::link_more(page) {
                 list.remove(page);
-                (*page).look_below.set(FULL);
+                (*page).set_look(Look::Next);
                 page = list.first();
             }
             if page.is_null() {
@@ -178,7 +178,6 @@ impl Store {
         unsafe {
             page.write(head);
             (*page).made.set(page::first_block(page) as Count);
-            (*page).look_below.set(1);
             self.classes[class].push(page);
         }
         Some(page)
@@ -191,8 +190,7 @@ impl Store {
         unsafe {
             page.write(head);
             (*page).made.set(start as Count);
-            (*page).look_below.set(FULL);
-            (*page).held.set(1);
+            (*page).look_in.set(1);
             Some(NonNull::new_unchecked(page.cast::<u8>().add(start)))
         }
     }
@@ -210,9 +208,9 @@ impl Store {
             page::check_slot(block.as_ptr());
             let page = page_of(block.as_ptr());
             Store::link_free(page, block.as_ptr());
-            let held = (*page).held.get() - 1;
-            (*page).held.set(held);
-            if held < (*page).look_below.get() {
+            let look_in = (*page).look_in.get() - 1;
+            (*page).look_in.set(look_in);
+            if look_in == 0 {
                 self.look_closer(page);
             }
         }
@@ -225,25 +223,23 @@ impl Store {
     /// The page is one of this store's, and a block of it was just freed.
     #[cold]
     unsafe fn look_closer(&self, page: *const Page) {
-        // SAFETY: the page is valid, as the caller says, and on the list that its `look_below` says.
+        // SAFETY: the page is valid, as the caller says, and on a list if none is held.
         unsafe {
             if (*page).size.get() == LARGE {
                 return self.memory.give_large(page);
             }
             let list = &self.classes[(*page).size.get() as usize / GRAIN];
-            if (*page).look_below.replace(1) == FULL {
+            if (*page).held() > 0 {
+                // It had no room until now.
+                (*page).set_look(Look::Last);
                 let current = list.first();
                 if current.is_null() {
                     list.push(page);
                 } else {
                     list.insert_behind(current, page);
                 }
-            }
-            if (*page).held.get() > 0 {
-                return;
-            }
-            if page == list.first() {
-                (*page).look_below.set(0);
+            } else if page == list.first() {
+                (*page).set_look(Look::Never);
                 self.quiet.set(self.quiet.get() + 1);
             } else {
                 list.remove(page);
@@ -275,8 +271,8 @@ impl Store {
             }
             // SAFETY: a page on a list is valid, and none of an empty one's blocks is held.
             unsafe {
-                if (*page).held.get() > 0 {
-                    (*page).look_below.set(1);
+                if (*page).held() > 0 {
+                    (*page).set_look(Look::Last);
                 } else {
                     list.remove(page);
                     self.memory.give_page(page);
