@@ -62,7 +62,10 @@
 extern crate alloc;
 
 pub mod asyncio;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "the tasks don't use it yet"))]
+#[cfg_attr(
+    any(not(test), loom, shuttle),
+    expect(dead_code, unused_imports, reason = "the tasks don't use it yet")
+)]
 mod blocks;
 #[cfg(any(feature = "futures-core", feature = "futures-io", feature = "hyper"))]
 pub mod bridges;

@@ -11,6 +11,7 @@ mod check;
 mod host;
 
 mod answers;
+mod blocks;
 mod crew;
 mod event_loop;
 mod executor;

@@ -97,8 +97,10 @@ impl<R> Shared<R> {
     /// The caller brought the count to 0, and has acquired what the others did before.
     unsafe fn free(this: NonNull<Shared<R>>) {
         // SAFETY: made by `new` from a box, and no other thread uses it, by the Count Invariant.
-        // What it owns goes with it: the blocks, too.
-        drop(unsafe { Box::from_raw(this.as_ptr()) });
+        let shared = unsafe { Box::from_raw(this.as_ptr()) };
+        // By the cell, so that models see it: the memory of the blocks goes here.
+        // SAFETY: as above.
+        drop(shared.memory.with_mut(|memory| unsafe { (*memory).take() }));
     }
 }
 
