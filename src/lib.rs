@@ -41,8 +41,8 @@
 //! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
 //!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
 //!   sent. Loom and shuttle try what crosses threads.
-//! - **Unsafe code** stands in a few files, of the reactor, the running loop, the task and the memory
-//!   for tasks, and each block says why it is sound.
+//! - **Unsafe code** stands in three files, of the reactor, the running loop and the task, and each
+//!   block says why it is sound.
 //!
 //! # The floors
 //!
@@ -62,13 +62,10 @@
 extern crate alloc;
 
 pub mod asyncio;
-#[cfg_attr(
-    any(not(test), loom, shuttle),
-    expect(dead_code, unused_imports, reason = "the tasks don't use it yet")
-)]
 mod blocks;
 #[cfg(any(feature = "futures-core", feature = "futures-io", feature = "hyper"))]
 pub mod bridges;
+mod collections;
 mod error;
 pub mod event_loop;
 pub mod helpers;
@@ -84,7 +81,7 @@ mod threads;
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
 
-pub(crate) use asyncio::Naps;
+pub(crate) use asyncio::ReusableSignal;
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
 pub use event_loop::*;

@@ -9,7 +9,9 @@ pub(crate) use plain::*;
 mod plain {
     pub(crate) use alloc::sync::Arc;
     pub(crate) use concurrent_queue::ConcurrentQueue;
-    pub(crate) use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
+    };
 
     #[cfg(feature = "std")]
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -52,7 +54,9 @@ pub(crate) use checked::*;
 mod checked {
     pub(crate) use concurrent_queue::ConcurrentQueue;
     pub(crate) use loom::cell::UnsafeCell;
-    pub(crate) use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    pub(crate) use loom::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     pub(crate) use loom::thread::{Builder, JoinHandle};
     pub(crate) use std::sync::PoisonError;
@@ -70,7 +74,9 @@ pub(crate) use shuffled::*;
 
 #[cfg(shuttle)]
 mod shuffled {
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+    pub(crate) use shuttle::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
+    };
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
     pub(crate) use shuttle::thread::{Builder, JoinHandle};
 

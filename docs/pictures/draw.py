@@ -54,7 +54,7 @@ class Picture:
 
 
 def rooms():
-    picture = Picture(860, 568, "The rooms of the crate, each above those that it may use")
+    picture = Picture(860, 520, "The rooms of the crate, each above those that it may use")
 
     def room(x, y, width, height, fill, name, about, *files):
         picture.box(x, y, width, height, fill)
@@ -79,7 +79,7 @@ def rooms():
     )  # fmt: skip
     room(
         20, 174, 760, 98, GREEN, "asyncio", "knows futures and tasks",
-        "futures, tasks, cancel, generator, runner, foreign, executor",
+        "core: futures, tasks, steps, cancel; generator, runner, executor",
         "gather, wait, shield, timeout, task_group",
         "lock, event, condition, semaphore, barrier, queue",
     )  # fmt: skip
@@ -89,18 +89,18 @@ def rooms():
     )  # fmt: skip
     room(
         20, 358, 760, 80, BLUE, "event_loop", "knows callbacks, and no futures",
-        "run, ready, timer_wheel, inbox, answers, reactor, readers, signals",
+        "run, ready, entry, timer_wheel, inbox, answers, reactor, readers, signals",
         "host, clock, system, exceptions",
     )  # fmt: skip
-    room(20, 450, 760, 36, BLUE, "blocks", "knows memory, and no tasks")
-    for x, name in ((20, "panics"), (277, "sync"), (534, "error")):
-        picture.box(x, 498, 246, 36, GREY)
-        picture.text(x + 12, 521, name, 15, "bold", mono=True)
-    picture.arrow((812, 64), (812, 534))
-    picture.parts.append('<g transform="rotate(90 826 299)">')
-    picture.text(826, 299, "imports go down only", 13, anchor="middle")
+    floor = ("blocks", "collections", "panics", "sync", "error")
+    for x, name in zip(range(20, 780, 154), floor):
+        picture.box(x, 450, 144, 36, GREY)
+        picture.text(x + 12, 473, name, 15, "bold", mono=True)
+    picture.arrow((812, 64), (812, 486))
+    picture.parts.append('<g transform="rotate(90 826 275)">')
+    picture.text(826, 275, "imports go down only", 13, anchor="middle")
     picture.parts.append("</g>")
-    picture.text(20, 557, "tests/layering reads the source and holds it to this.", 12, ink=PALE)
+    picture.text(20, 509, "tests/layering reads the source and holds it to this.", 12, ink=PALE)
     picture.save("rooms.svg")
 
 

@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 
-use super::future::{FutureCell, LoopFuture};
+use super::future::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{Answer, LoopRef, Receiver};
 
@@ -28,15 +28,14 @@ impl LoopRef {
     /// }).unwrap();
     /// ```
     pub fn answer_to<T: Send + 'static>(&self, future: &LoopFuture<T>) -> Result<Answer<T>> {
-        self.owe_to(future.0.clone())
+        self.owe_to(Rc::new(future.clone()))
     }
 }
 
-impl<T: Send + 'static> Receiver<T> for FutureCell<T> {
+impl<T: Send + 'static> Receiver<T> for LoopFuture<T> {
     fn receive(self: Rc<Self>, outcome: Result<T>) {
-        let future = LoopFuture(self);
-        if !future.done() {
-            settle(&future, outcome);
+        if !self.done() {
+            settle(&self, outcome);
         }
     }
 }

@@ -7,23 +7,19 @@ use core::any::Any;
 use core::fmt;
 use core::panic::Location;
 
-use super::callback::Callback;
-use super::future_like::{AnyFuture, FutureId, WeakFuture};
-use super::node::{self, Node, State};
-use super::task::task_name;
-use super::task_core::TaskCore;
-use super::tasks::Tasks;
-use super::waitings::Waiting;
-use super::watcher::Watcher;
+use super::core::{
+    AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
+    cancel,
+};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
 /// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
 #[derive(Clone)]
-pub struct AnyTask(Rc<dyn Node>);
+pub struct AnyTask(ErasedFuture);
 
 impl AnyTask {
-    fn task(&self) -> &TaskCore {
+    fn task(&self) -> &TaskHeader {
         self.0.task().expect("an AnyTask is made of tasks only")
     }
 
@@ -40,40 +36,40 @@ impl AnyTask {
 
     /// As [`Task::cancel_with`](crate::Task::cancel_with).
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
-        self.0.clone().cancel(Error::cancelled_with(message))
+        cancel(&self.0, &Error::cancelled_with(message))
     }
 
     /// Gives it a name.
     pub fn set_name(&self, name: &str) {
-        self.0.core().set_name(name);
+        self.0.header().set_name(name);
     }
 
     /// Where in the source it was made.
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.task().spawned_at
+        self.task().created_at()
     }
 }
 
 impl AnyFuture for AnyTask {
     fn done(&self) -> bool {
-        self.0.core().done()
+        self.0.header().done()
     }
 
     fn cancelled(&self) -> bool {
-        self.0.core().state() == State::Cancelled
+        self.0.cancelled()
     }
 
     fn cancel(&self) -> bool {
-        self.0.clone().cancel(Error::cancelled())
+        cancel(&self.0, &Error::cancelled())
     }
 
     fn exception(&self) -> Result<Option<Error>> {
-        self.0.core().exception()
+        self.0.header().exception()
     }
 
     fn outcome(&self) -> Result<()> {
-        self.0.core().outcome()
+        self.0.header().outcome()
     }
 
     fn set_exception(&self, _error: Error) -> Result<()> {
@@ -85,32 +81,36 @@ impl AnyFuture for AnyTask {
     }
 
     fn add_callback(&self, callback: Callback) {
-        node::add(&self.0, Waiting::Callback(callback));
+        self.0.add_callback(callback);
     }
 
     fn remove_done_callback(&self, callback: &Callback) -> usize {
-        node::remove_callback(self.0.core(), callback)
+        self.0.header().remove_callback(callback)
     }
 
     fn has_callback(&self, callback: &Callback) -> bool {
-        node::has_callback(self.0.core(), callback)
+        self.0.header().has_callback(callback)
     }
 
     fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-        node::watch(self.0.core(), watcher, token);
+        self.0.header().watch(watcher, token);
         true
     }
 
     fn get_loop(&self) -> LoopRef {
-        self.0.core().home().on().clone()
+        self.0.event_loop().clone()
+    }
+
+    fn erased(&self) -> Option<ErasedFuture> {
+        Some(self.0.clone())
     }
 
     fn id(&self) -> FutureId {
-        FutureId::of(&self.0)
+        self.0.id()
     }
 
     fn name(&self) -> String {
-        task_name(self.0.core(), self.task())
+        self.task().name()
     }
 
     fn to_any(&self) -> Rc<dyn AnyFuture> {
@@ -118,7 +118,7 @@ impl AnyFuture for AnyTask {
     }
 
     fn downgrade(&self) -> WeakFuture {
-        let weak = Rc::downgrade(&self.0);
+        let weak = self.0.downgrade();
         WeakFuture::new(move || Some(Rc::new(AnyTask(weak.upgrade()?))))
     }
 
@@ -129,7 +129,7 @@ impl AnyFuture for AnyTask {
 
 impl fmt::Debug for AnyTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.show())
+        f.write_str(&self.0.describe())
     }
 }
 
@@ -137,13 +137,13 @@ impl LoopRef {
     /// The tasks of this loop that are not over, oldest first: asyncio's `all_tasks`.
     #[must_use]
     pub fn all_tasks(&self) -> Vec<AnyTask> {
-        Tasks::of(self).all().into_iter().map(AnyTask).collect()
+        TaskRegistry::of(self).all().into_iter().map(AnyTask).collect()
     }
 
     /// The task whose step is going on; none inside of a callback: asyncio's `current_task`.
     #[must_use]
     pub fn current_task(&self) -> Option<AnyTask> {
-        Tasks::of(self).current().map(AnyTask)
+        TaskRegistry::of(self).current_task().map(AnyTask)
     }
 }
 
@@ -161,5 +161,5 @@ pub fn all_tasks() -> Result<Vec<AnyTask>> {
 /// `asyncio.current_task`.
 #[must_use]
 pub fn current_task() -> Option<AnyTask> {
-    Tasks::current_here().map(AnyTask)
+    TaskRegistry::current_here().map(AnyTask)
 }

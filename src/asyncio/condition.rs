@@ -4,8 +4,8 @@
 use alloc::rc::Rc;
 use core::fmt;
 
+use super::core::WaitReason;
 use super::lock::{Lock, LockGuard};
-use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -142,7 +142,7 @@ impl Condition {
         let holding = lock.holding();
         lock.release()?;
         let mut heir = Heir(Some(waiters));
-        let mut outcome = waiters.wait(home, Purpose::Condition, |_woken| ()).await;
+        let mut outcome = waiters.wait(home, WaitReason::Condition, |_woken| ()).await;
         loop {
             match lock.resume(holding).await {
                 Ok(()) => break,

@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 
-use super::purpose::Purpose;
+use super::core::WaitReason;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::Result;
 
@@ -79,7 +79,7 @@ impl Event {
             return Ok(());
         }
         let home = self.0.bound.running("Event")?;
-        self.0.waiters.wait(home, Purpose::Event, |_woken| ()).await
+        self.0.waiters.wait(home, WaitReason::Event, |_woken| ()).await
     }
 }
 

@@ -12,14 +12,13 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 
+use super::core::{CancelHook, LoopExtension, TaskRegistry, WaitReason};
 use super::future::LoopFuture;
-use super::look_into::look_into;
-use super::purpose::Purpose;
 use super::runner::shut_down;
-use super::tasks::Tasks;
 use super::timeout::timeout;
+use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Errand, LoopRef, Seconds, running_loop};
+use crate::event_loop::{LoopRef, Seconds, WorkItem, running_loop};
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, logged};
 
@@ -34,7 +33,7 @@ struct Unless<F> {
     func: F,
 }
 
-impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for Errand<Unless<F>, T> {
+impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for WorkItem<Unless<F>, T> {
     fn work(self: Box<Self>) {
         let mut called = false;
         let given = self.run(|Unless { taken, func }| {
@@ -154,7 +153,7 @@ impl ThreadPoolExecutor {
             }
         }
         let on = running_loop()?;
-        let gone = LoopFuture::made_for(&on, Purpose::Thread);
+        let gone = LoopFuture::with_reason(&on, WaitReason::Executor);
         self.0.crew.when_gone(on.answer_to(&gone)?);
         gone.await?;
         self.0.crew.join();
@@ -224,18 +223,24 @@ impl DefaultExecutor {
     }
 
     fn peek(&self) -> Option<Rc<dyn Own>> {
-        look_into(&self.executor, |executor| executor.clone())
+        self.executor.with(|executor| executor.clone())
     }
 
     /// None is to be made any more.
     pub(super) fn shut(&self) {
         self.shut.set(true);
     }
+}
 
-    /// The loop has closed: the threads may leave, and nobody waits for them.
-    pub(crate) fn abandon(&self) {
+impl LoopExtension for DefaultExecutor {
+    /// The threads may end, and nothing waits for them.
+    fn close(&self, _event_loop: &LoopRef) {
         self.shut();
         drop(self.executor.take());
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn core::any::Any> {
+        self
     }
 }
 
@@ -261,9 +266,9 @@ impl LoopRef {
         let executor = match executor {
             Some(executor) => executor.clone(),
             None => {
-                let tasks = Tasks::of(self);
-                let own = tasks.executor.get()?;
-                tasks.end_by(shut_down);
+                let registry = TaskRegistry::of(self);
+                let own = registry.extension::<DefaultExecutor>().get()?;
+                registry.end_by(shut_down);
                 own
             }
         };
@@ -276,19 +281,21 @@ impl LoopRef {
         };
         // Set by the first: the thread that begins, or the cancellation.
         let taken = Arc::new(AtomicBool::new(false));
-        let future = LoopFuture::with_cancel_flag(self, Arc::clone(&taken));
-        let future = future.made_to(Purpose::Thread);
+        let future = LoopFuture::new(self);
+        future.set_reason(WaitReason::Executor);
+        future.set_cancel_hook(CancelHook::Flag(Arc::clone(&taken)));
         let answer = self.answer_to(&future)?;
-        executor.submit(Box::new(Errand::new(Unless { taken, func }, answer)))?;
+        executor.submit(WorkItem::of(Unless { taken, func }, answer))?;
         Ok(future)
     }
 
     /// Makes `executor` the one that the loop uses where it is told of none: asyncio's
     /// `set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
-        let tasks = Tasks::of(self);
-        tasks.end_by(shut_down);
-        let before = tasks.executor.executor.replace(Some(Rc::new(executor.clone())));
+        let registry = TaskRegistry::of(self);
+        registry.end_by(shut_down);
+        let own = registry.extension::<DefaultExecutor>();
+        let before = own.executor.replace(Some(Rc::new(executor.clone())));
         drop(before);
     }
 
@@ -304,9 +311,9 @@ impl LoopRef {
     /// The cancellation of the task that waits.
     pub async fn shutdown_default_executor(&self, limit: Option<Duration>) -> Result<()> {
         let executor = {
-            let tasks = Tasks::of(self);
-            tasks.executor.shut();
-            tasks.executor.peek()
+            let own = TaskRegistry::of(self).extension::<DefaultExecutor>();
+            own.shut();
+            own.peek()
         };
         match executor {
             Some(executor) => executor.end(limit).await,

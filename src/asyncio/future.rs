@@ -1,28 +1,19 @@
 //! [`LoopFuture`]: a value to come, with callbacks: asyncio's `Future`.
 
-use alloc::boxed::Box;
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
-use core::cell::{OnceCell, Ref, RefCell};
 use core::fmt;
 use core::future::IntoFuture;
 use core::panic::Location;
 
-use super::await_future::Await;
-use super::callback::Callback;
-use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
-use super::node::{self, Core, HasCore, Node, State, Typed};
-use super::purpose::Purpose;
-use super::shown::show;
-use super::tasks::Tasks;
-use super::waitings::Waiting;
-use super::watcher::Watcher;
+use super::core::{
+    AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle, State,
+    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, cancel,
+};
+use super::future_like::FutureLike;
 use crate::error::{Error, Result};
-use crate::event_loop::{Job, LoopRef, Mark};
-#[cfg(feature = "std")]
-use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::event_loop::LoopRef;
 
 /// A result to come: set once, by anyone; awaited by many; asyncio's `Future`.
 ///
@@ -46,22 +37,12 @@ use crate::sync::{Arc, AtomicBool, Ordering};
 /// # Cancellation
 ///
 /// Cancelling a task that awaits a future cancels the future, for all who await it.
-pub struct LoopFuture<T: 'static>(pub(super) Rc<FutureCell<T>>);
+pub struct LoopFuture<T: 'static>(pub(super) FutureRef<T>);
 
-pub(super) struct FutureCell<T: 'static> {
-    core: Core,
-    value: RefCell<Option<T>>,
-    /// What cancels it in place of itself: a future that stands for others asks those.
-    on_cancel: OnceCell<Box<CancelHook>>,
-}
-
-/// What is to happen when a future is cancelled.
-enum CancelHook {
-    /// This instead. It is given the cancellation, and says whether it was accepted.
-    Instead(Box<dyn Fn(Error) -> bool>),
-    /// This is set, for a thread to see.
-    #[cfg(feature = "std")]
-    Flag(Arc<AtomicBool>),
+impl<T: 'static> Handle<T> for LoopFuture<T> {
+    fn from_typed(future: TypedFuture<T>) -> LoopFuture<T> {
+        LoopFuture(FutureRef::from_typed(future))
+    }
 }
 
 impl<T: 'static> LoopFuture<T> {
@@ -69,68 +50,43 @@ impl<T: 'static> LoopFuture<T> {
     #[must_use]
     #[track_caller]
     pub fn new(on: &LoopRef) -> LoopFuture<T> {
-        let future = LoopFuture::at(Tasks::of(on));
-        future.0.core.note_made_at(Location::caller());
+        let future = LoopFuture::with_reason(on, WaitReason::Future);
+        future.erased().note_made_at(Location::caller());
         future
     }
 
-    /// A pending future of `on` inside of something that does what `purpose` says.
-    pub(crate) fn made_for(on: &LoopRef, purpose: Purpose) -> LoopFuture<T> {
-        LoopFuture::at(Tasks::of(on)).made_to(purpose)
+    /// A pending future of `on`, which a task awaits for `reason`.
+    pub(crate) fn with_reason(on: &LoopRef, reason: WaitReason) -> LoopFuture<T> {
+        LoopFuture::of(&TaskRegistry::of(on), reason)
     }
 
-    /// The same future, of which it is known what it is there for.
-    pub(super) fn made_to(self, purpose: Purpose) -> LoopFuture<T> {
-        self.0.core.purpose.set(purpose);
-        self
+    pub(super) fn of(registry: &TaskRegistry, reason: WaitReason) -> LoopFuture<T> {
+        LoopFuture(FutureRef::new::<LoopFuture<T>>(registry, reason))
     }
 
-    pub(crate) fn at(home: Rc<Tasks>) -> LoopFuture<T> {
-        LoopFuture(Rc::new(FutureCell {
-            core: Core::new(home),
-            value: RefCell::new(None),
-            on_cancel: OnceCell::new(),
-        }))
+    /// Sets why a task awaits it.
+    pub(super) fn set_reason(&self, reason: WaitReason) {
+        self.0.set_reason(reason);
     }
 
-    /// A pending future of `on` that, when it is cancelled, calls `cancel` with the error
-    /// instead, and goes on; `cancel` says whether the cancellation was accepted.
-    #[track_caller]
-    pub(crate) fn with_cancel(on: &LoopRef, cancel: impl Fn(Error) -> bool + 'static) -> Self {
-        LoopFuture::with_hook(on, CancelHook::Instead(Box::new(cancel)))
+    /// Sets what happens when it is cancelled.
+    pub(super) fn set_cancel_hook(&self, hook: CancelHook) {
+        self.0.set_cancel_hook(hook);
     }
 
-    /// A pending future of `on` that, when it is cancelled, sets `flag`.
-    #[cfg(feature = "std")]
-    pub(super) fn with_cancel_flag(on: &LoopRef, flag: Arc<AtomicBool>) -> Self {
-        LoopFuture::with_hook(on, CancelHook::Flag(flag))
-    }
-
-    fn with_hook(on: &LoopRef, hook: CancelHook) -> Self {
-        let future = LoopFuture::new(on);
-        // A new future has none yet.
-        let _ = future.0.on_cancel.set(Box::new(hook));
-        future
-    }
-
-    fn node(&self) -> Rc<dyn Node> {
-        self.0.clone()
-    }
-
-    /// Where its loop's tasks are.
-    pub(super) fn home(&self) -> &Tasks {
-        self.0.core.home()
+    pub(super) fn erased(&self) -> &ErasedFuture {
+        self.0.erased()
     }
 
     /// The loop that it belongs to: asyncio's `get_loop`.
     #[must_use]
     pub fn get_loop(&self) -> LoopRef {
-        self.0.core.home().on().clone()
+        self.erased().event_loop().clone()
     }
 
     /// Gives it a name to be shown by.
     pub fn set_name(&self, name: &str) {
-        self.0.core.set_name(name);
+        self.0.header().set_name(name);
     }
 
     /// Makes `value` its result and schedules its callbacks.
@@ -139,10 +95,7 @@ impl<T: 'static> LoopFuture<T> {
     ///
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done; `value` is dropped.
     pub fn set_result(&self, value: T) -> Result<()> {
-        self.0.core.check_pending()?;
-        self.0.value.replace(Some(value));
-        node::end(&self.0, State::Finished);
-        Ok(())
+        self.0.finish(value).map_err(|_value| Error::invalid_state("invalid state"))
     }
 
     /// Makes `error` its exception and schedules its callbacks.
@@ -151,8 +104,8 @@ impl<T: 'static> LoopFuture<T> {
     ///
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done.
     pub fn set_exception(&self, error: Error) -> Result<()> {
-        self.0.core.check_pending()?;
-        node::end_with(&self.0, State::Failed, error);
+        self.0.header().check_pending()?;
+        self.0.fail(error);
         Ok(())
     }
 
@@ -164,12 +117,12 @@ impl<T: 'static> LoopFuture<T> {
 
     /// As [`cancel`](LoopFuture::cancel), with the error that whoever awaits it is to see.
     pub(crate) fn cancel_as(&self, error: Error) -> bool {
-        self.node().cancel(error)
+        cancel(self.erased(), &error)
     }
 
-    /// Has the message of its cancellation told only to the first who asks, as a task's is.
-    pub(super) fn tell_first(&self) {
-        self.0.core.tell_first();
+    /// Has the message of its cancellation delivered to the first reader only, as a task's is.
+    pub(super) fn deliver_to_first(&self) {
+        self.0.header().deliver_to_first();
     }
 
     /// Its result, cloned.
@@ -195,82 +148,6 @@ impl LoopRef {
     }
 }
 
-impl<T: 'static> Job for FutureCell<T> {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        let node: Rc<dyn Node> = self;
-        node::run_next_callback(&node, on);
-    }
-
-    fn discard(&self) {
-        node::discard_next_callback(&self.core);
-    }
-
-    fn mark(&self) -> Mark {
-        Mark::FutureDone
-    }
-
-    fn describe(&self) -> String {
-        format!("<callback of {}>", self.show())
-    }
-}
-
-impl<T: 'static> HasCore for FutureCell<T> {
-    fn core(&self) -> &Core {
-        &self.core
-    }
-}
-
-impl<T: 'static> Node for FutureCell<T> {
-    fn cancel(self: Rc<Self>, error: Error) -> bool {
-        self.core.mark_read();
-        if self.core.done() {
-            return false;
-        }
-        match self.on_cancel.get().map(|hook| &**hook) {
-            Some(CancelHook::Instead(cancel)) => return cancel(error),
-            #[cfg(feature = "std")]
-            Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
-            None => {}
-        }
-        node::end_with(&self, State::Cancelled, error);
-        true
-    }
-
-    fn call(self: Rc<Self>, callback: &Callback) -> Result<()> {
-        callback.call(&LoopFuture(self))
-    }
-
-    fn as_job(self: Rc<Self>) -> Rc<dyn Job> {
-        self
-    }
-
-    fn show(&self) -> String {
-        show("Future", "pending", &self.core, self.core.name().as_deref(), self.core.made_at())
-    }
-}
-
-impl<T: 'static> Typed<T> for FutureCell<T> {
-    fn value(&self) -> Option<Ref<'_, T>> {
-        Ref::filter_map(self.value.borrow(), Option::as_ref).ok()
-    }
-
-    fn node(&self) -> &dyn Node {
-        self
-    }
-
-    fn as_node(self: Rc<Self>) -> Rc<dyn Node> {
-        self
-    }
-}
-
-impl<T: 'static> Drop for FutureCell<T> {
-    fn drop(&mut self) {
-        self.core.report_unread("Future", |context| {
-            context.future = Some(self.show());
-        });
-    }
-}
-
 /// What is the same for a future and a task: both have their node in field 0.
 macro_rules! impl_handle {
     ($handle:ident) => {
@@ -278,13 +155,13 @@ macro_rules! impl_handle {
             /// Whether it has a result or an exception, or was cancelled.
             #[must_use]
             pub fn done(&self) -> bool {
-                self.0.core().done()
+                self.0.header().done()
             }
 
             /// Whether it was cancelled.
             #[must_use]
             pub fn cancelled(&self) -> bool {
-                self.0.core().state() == State::Cancelled
+                self.0.header().state() == State::Cancelled
             }
 
             /// Its exception, or `None` if it has a result. Reading it keeps it from being
@@ -295,7 +172,7 @@ macro_rules! impl_handle {
             /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
             /// cancellation error if it was cancelled.
             pub fn exception(&self) -> Result<Option<Error>> {
-                self.0.core().exception()
+                self.0.header().exception()
             }
 
             /// Has `callback` called with this future when it is done, and gives it back as
@@ -306,26 +183,26 @@ macro_rules! impl_handle {
             /// A closure has to say what it takes: `|future: &dyn AnyFuture| ...`.
             pub fn add_done_callback(&self, callback: impl Into<Callback>) -> Callback {
                 let callback = callback.into();
-                node::add(&self.node(), Waiting::Callback(callback.clone()));
+                self.erased().add_callback(callback.clone());
                 callback
             }
 
             /// Takes out every callback that equals `callback`, and says how many there were.
             /// Once it is done its callbacks are on their way, and there are none.
             pub fn remove_done_callback(&self, callback: &Callback) -> usize {
-                node::remove_callback(self.0.core(), callback)
+                self.0.header().remove_callback(callback)
             }
 
             /// Whether a callback that equals `callback` waits for its end.
             #[must_use]
             pub fn has_callback(&self, callback: &Callback) -> bool {
-                node::has_callback(self.0.core(), callback)
+                self.0.header().has_callback(callback)
             }
 
             /// Its identity, the same for all clones.
             #[must_use]
             pub fn id(&self) -> FutureId {
-                FutureId::of(&self.0)
+                self.erased().id()
             }
         }
 
@@ -347,7 +224,7 @@ macro_rules! impl_handle {
             }
 
             fn outcome(&self) -> Result<()> {
-                self.0.core().outcome()
+                self.0.header().outcome()
             }
 
             fn set_exception(&self, error: Error) -> Result<()> {
@@ -359,7 +236,7 @@ macro_rules! impl_handle {
             }
 
             fn add_callback(&self, callback: Callback) {
-                node::add(&self.node(), Waiting::Callback(callback));
+                self.erased().add_callback(callback);
             }
 
             fn remove_done_callback(&self, callback: &Callback) -> usize {
@@ -371,12 +248,16 @@ macro_rules! impl_handle {
             }
 
             fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-                node::watch(self.0.core(), watcher, token);
+                self.0.header().watch(watcher, token);
                 true
             }
 
             fn get_loop(&self) -> LoopRef {
                 self.get_loop()
+            }
+
+            fn erased(&self) -> Option<ErasedFuture> {
+                Some(self.0.erased().clone())
             }
 
             fn id(&self) -> FutureId {
@@ -392,8 +273,8 @@ macro_rules! impl_handle {
             }
 
             fn downgrade(&self) -> WeakFuture {
-                let weak = Rc::downgrade(&self.0);
-                WeakFuture::new(move || Some(Rc::new($handle(weak.upgrade()?))))
+                let weak = self.0.downgrade();
+                WeakFuture::new(move || Some(Rc::new($handle::from_typed(weak.upgrade()?))))
             }
 
             fn as_any(&self) -> &dyn Any {
@@ -411,7 +292,7 @@ macro_rules! impl_handle {
             }
 
             fn wait(&self) -> Await<T> {
-                Await::new(self.0.clone())
+                Await::new(self.0.typed())
             }
 
             fn to_future_like(&self) -> Rc<dyn FutureLike<T>> {
@@ -424,7 +305,7 @@ macro_rules! impl_handle {
             type IntoFuture = Await<T>;
 
             fn into_future(self) -> Await<T> {
-                Await::new(self.0)
+                Await::new(self.0.typed())
             }
         }
 
@@ -433,19 +314,19 @@ macro_rules! impl_handle {
             type IntoFuture = Await<T>;
 
             fn into_future(self) -> Await<T> {
-                Await::new(self.0.clone())
+                Await::new(self.0.typed())
             }
         }
 
         impl<T: 'static> Clone for $handle<T> {
             fn clone(&self) -> Self {
-                $handle(Rc::clone(&self.0))
+                $handle(self.0.clone())
             }
         }
 
         impl<T: 'static> fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&Typed::node(&*self.0).show())
+                f.write_str(&self.0.erased().describe())
             }
         }
     };
@@ -457,16 +338,16 @@ impl_handle!(LoopFuture);
 impl<T: 'static> LoopFuture<T> {
     /// Cancels it and schedules its callbacks. Says whether it was pending.
     pub fn cancel(&self) -> bool {
-        self.node().cancel(Error::cancelled())
+        cancel(self.erased(), &Error::cancelled())
     }
 
     fn check_settable(&self) -> Result<()> {
-        self.0.core.check_pending()
+        self.0.header().check_pending()
     }
 
     /// What it is called; empty if it has no name.
     #[must_use]
     pub fn name(&self) -> String {
-        self.0.core.name().unwrap_or_default()
+        self.0.header().name().unwrap_or_default()
     }
 }

@@ -14,10 +14,12 @@ use core::ops::Deref;
 
 use slab::Slab;
 
-use super::callback::Callback;
+use super::core::{
+    AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, LoopExtension,
+    TaskRegistry, WaitReason,
+};
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike, check_loop};
-use super::purpose::Purpose;
+use super::future_like::{FutureLike, check_loop};
 use super::task::Task;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, running_loop};
@@ -94,7 +96,7 @@ pub fn gather_outcomes<T: Clone + 'static>(
 /// A message that only one is told is for who awaits the child.
 fn outcome<T: Clone + 'static>(child: &dyn FutureLike<T>) -> Result<T> {
     match child.as_any().downcast_ref::<Task<T>>() {
-        Some(task) if task.tells_first() => Err(Error::cancelled()),
+        Some(task) if task.delivers_to_first() => Err(Error::cancelled()),
         _ => child.result(),
     }
 }
@@ -129,31 +131,19 @@ impl<T: Clone + 'static> Children<T> {
         let mut seen = BTreeSet::new();
         self.all.iter().filter(|child| seen.insert(child.id())).cloned().collect()
     }
-
-    /// Cancels them all, and says whether any accepted.
-    fn cancel(&self, error: &Error) -> bool {
-        let mut accepted = false;
-        for child in &self.all {
-            accepted |= cancel(&**child, error);
-        }
-        if accepted {
-            self.cancelled.set(true);
-        }
-        accepted
-    }
 }
 
-/// Cancels `child` with the message that `error` carries, where it takes one.
-fn cancel<T: Clone + 'static>(child: &dyn FutureLike<T>, error: &Error) -> bool {
-    let (any, message) = (child.as_any(), error.message());
-    if message.is_empty() {
-        child.cancel()
-    } else if let Some(task) = any.downcast_ref::<Task<T>>() {
-        task.cancel_with(message)
-    } else if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
-        future.cancel_with(message)
-    } else {
-        child.cancel()
+impl<T: Clone + 'static> CancelledChildren for Children<T> {
+    fn child(&self, index: usize) -> Option<CancelledChild<'_>> {
+        let child = self.all.get(index)?;
+        Some(match child.erased() {
+            Some(future) => CancelledChild::Future(future),
+            None => CancelledChild::Like(child),
+        })
+    }
+
+    fn note_accepted(&self) {
+        self.cancelled.set(true);
     }
 }
 
@@ -164,7 +154,7 @@ fn last_words<T: Clone + 'static>(last: &dyn FutureLike<T>) -> Error {
         return last.exception().err().unwrap_or(Error::cancelled());
     }
     let task = last.as_any().downcast_ref::<Task<T>>();
-    task.map_or(Error::cancelled(), |task| task.core().cancellation())
+    task.map_or(Error::cancelled(), |task| task.header().cancellation())
 }
 
 /// What the children's callback knows.
@@ -184,7 +174,7 @@ struct Gathering<T: 'static, R: 'static> {
 pub(crate) struct Gatherings(RefCell<Slab<Rc<dyn Any>>>);
 
 impl Gatherings {
-    /// Keeps what `make` makes of its key until it is [let go of](Gatherings::let_go), or `on`
+    /// Keeps what `make` makes of its key until it is [released](Gatherings::release), or the loop
     /// closes. On a loop that has closed, where no callback runs any more, nothing is kept.
     fn keep<G: 'static>(&self, on: &LoopRef, make: impl FnOnce(usize) -> G) -> Rc<G> {
         let mut kept = self.0.borrow_mut();
@@ -195,16 +185,21 @@ impl Gatherings {
         gathering
     }
 
-    fn let_go(&self, key: usize) {
-        let gone = self.0.borrow_mut().try_remove(key);
-        drop(gone);
+    fn release(&self, key: usize) {
+        let released = self.0.borrow_mut().try_remove(key);
+        drop(released);
+    }
+}
+
+impl LoopExtension for Gatherings {
+    fn close(&self, event_loop: &LoopRef) {
+        for gathering in self.0.take() {
+            drop_quietly(event_loop, gathering);
+        }
     }
 
-    /// Lets go of them all, after the loop has closed.
-    pub(crate) fn abandon(&self, on: &LoopRef) {
-        for gathering in self.0.take() {
-            drop_quietly(on, gathering);
-        }
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
     }
 }
 
@@ -221,16 +216,17 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     for child in &children.all {
         check_loop(&**child, &on)?;
     }
-    let cancels = children.clone();
-    let outer = LoopFuture::with_cancel(&on, move |error| cancels.cancel(&error));
-    let outer = outer.made_to(Purpose::Gather);
+    let outer = LoopFuture::new(&on);
+    outer.set_reason(WaitReason::Gather);
+    outer.set_cancel_hook(CancelHook::Children(children.clone()));
     let unique = children.unique();
     if unique.is_empty() {
         outer.set_result(collect(&[])?)?;
         return Ok(outer);
     }
     let left = Cell::new(unique.len());
-    let gathering = outer.home().gatherings.keep(&on, |key| {
+    let gatherings = TaskRegistry::of(&on).extension::<Gatherings>();
+    let gathering = gatherings.keep(&on, |key| {
         let outer = outer.clone();
         Gathering { children, outer, key, left, ends, collect }
     });
@@ -253,7 +249,7 @@ impl<T: Clone, R> Gathering<T, R> {
     fn child_done(&self, child: &dyn AnyFuture) -> Result<()> {
         self.left.set(self.left.get() - 1);
         if self.left.get() == 0 {
-            self.outer.home().gatherings.let_go(self.key);
+            self.outer.erased().registry().extension::<Gatherings>().release(self.key);
         }
         if self.outer.done() {
             if !child.cancelled() {

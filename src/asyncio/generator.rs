@@ -14,6 +14,7 @@ use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -22,8 +23,8 @@ use core::task::{Context, Poll};
 
 use slab::Slab;
 
+use super::core::{LoopExtension, TaskRegistry};
 use super::runner::shut_down;
-use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, drop_quietly};
 
@@ -90,7 +91,7 @@ struct State<Y, S> {
     running: Cell<bool>,
     closed: Cell<bool>,
     /// The loop that was told of it when it was first asked for a value.
-    registered: RefCell<Option<(Rc<Tasks>, usize)>>,
+    registered: RefCell<Option<(Rc<TaskRegistry>, usize)>>,
 }
 
 impl<Y: 'static, S: 'static> State<Y, S> {
@@ -99,9 +100,9 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         if self.finished.get() || self.registered.borrow().is_some() {
             return;
         }
-        if let Ok(tasks) = Tasks::running() {
+        if let Ok(tasks) = TaskRegistry::running() {
             let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
-            let key = tasks.generators.add(weak);
+            let key = tasks.extension::<Generators>().add(weak);
             tasks.end_by(shut_down);
             self.registered.replace(Some((tasks, key)));
         }
@@ -123,7 +124,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         drop(body);
         let registered = self.registered.take();
         if let Some((tasks, key)) = registered {
-            tasks.generators.remove(key);
+            tasks.extension::<Generators>().remove(key);
         }
     }
 
@@ -164,7 +165,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             Err(error) if !started => return self.fail_unstarted(error),
             resume if self.gave.replace(false) => self.channel.resume.set(Some(resume)),
             Err(error) => {
-                if let Ok(tasks) = Tasks::running() {
+                if let Ok(tasks) = TaskRegistry::running() {
                     tasks.throw(error);
                 }
             }
@@ -347,7 +348,7 @@ async fn aclose<Y: 'static, S: 'static>(state: &Rc<State<Y, S>>) -> Result<()> {
         return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
     }
     // A closing task that was cancelled before its first step throws that instead.
-    let thrown = Tasks::running().ok().and_then(|tasks| tasks.take_thrown());
+    let thrown = TaskRegistry::running().ok().and_then(|tasks| tasks.take_thrown());
     let exit = thrown.unwrap_or_else(|| Error::new(ErrorKind::GeneratorExit, ""));
     match state.advance(Err(exit)).await {
         Step::Gave(_) => Err(Error::runtime("async generator ignored GeneratorExit")),
@@ -376,7 +377,7 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
             return;
         }
         let on = match &*state.registered.borrow() {
-            Some((tasks, _)) => tasks.on().clone(),
+            Some((tasks, _)) => tasks.event_loop().clone(),
             None => return,
         };
         let made_on = on.clone();
@@ -433,16 +434,22 @@ impl Generators {
         drop(removed);
     }
 
-    /// Drops the bodies of all, after the loop has closed.
-    pub(crate) fn abandon(&self, on: &LoopRef) {
-        for generator in self.all() {
-            generator.abandon(on);
-        }
-    }
-
     /// Those that are there. Each takes itself out when it is finished.
     fn all(&self) -> Vec<Rc<dyn Closing>> {
         self.started.borrow().iter().filter_map(|(_, generator)| generator.upgrade()).collect()
+    }
+}
+
+impl LoopExtension for Generators {
+    /// Drops the bodies of all.
+    fn close(&self, event_loop: &LoopRef) {
+        for generator in self.all() {
+            generator.abandon(event_loop);
+        }
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
     }
 }
 
@@ -457,7 +464,7 @@ impl LoopRef {
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     pub async fn shutdown_asyncgens(&self) -> Result<()> {
         let mut closing = Vec::new();
-        for generator in Tasks::of(self).generators.all() {
+        for generator in TaskRegistry::of(self).extension::<Generators>().all() {
             let task = self.create_started_task(generator.clone().close())?;
             closing.push((generator, task));
         }

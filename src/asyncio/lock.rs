@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 
-use super::purpose::Purpose;
+use super::core::WaitReason;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -175,7 +175,7 @@ impl Lock {
                 self.0.waiters.wake_head();
             }
         };
-        self.0.waiters.wait(home, Purpose::Lock, gone).await
+        self.0.waiters.wait(home, WaitReason::Lock, gone).await
     }
 
     /// By whom it is held now: what [`resume`](Lock::resume) takes.

@@ -14,8 +14,8 @@ use core::fmt;
 use core::iter;
 use core::ops::Deref;
 
+use super::core::WaitReason;
 use super::event::Event;
-use super::purpose::Purpose;
 use super::waiters::{Bound, Waiters};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -190,7 +190,7 @@ impl<T: 'static> Queue<T> {
                     state.putters.wake_next();
                 }
             };
-            state.putters.wait(home, Purpose::QueuePut, gone).await?;
+            state.putters.wait(home, WaitReason::QueuePut, gone).await?;
         }
         self.put_nowait(item)
     }
@@ -241,7 +241,7 @@ impl<T: 'static> Queue<T> {
                     state.getters.wake_next();
                 }
             };
-            state.getters.wait(home, Purpose::QueueGet, gone).await?;
+            state.getters.wait(home, WaitReason::QueueGet, gone).await?;
         }
     }
 

@@ -8,15 +8,16 @@ use core::fmt;
 use core::future::Future;
 
 use super::any_task::AnyTask;
-use super::callback::Callback;
+use super::core::{AnyFuture, Callback, TaskRegistry};
+#[cfg(feature = "std")]
+use super::executor::DefaultExecutor;
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike, check_loop};
+use super::future_like::{FutureLike, check_loop};
 use super::task::Task;
-use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 #[cfg(all(unix, feature = "signals"))]
 use crate::event_loop::INTERRUPT;
-use crate::event_loop::{EventLoop, ExceptionContext, Job, LoopRef, Mark, running_loop};
+use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
 
 /// How long an ending waits for functions that still run on threads: asyncio's
 /// `THREAD_JOIN_TIMEOUT`.
@@ -89,16 +90,16 @@ struct Stop {
 }
 
 impl Job for Stop {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        let left = self.turns.get() - 1;
-        self.turns.set(left);
+    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
+        let left = this.turns.get() - 1;
+        this.turns.set(left);
         if left == 0 {
             return on.stop();
         }
         // A task that finds nothing to end makes sure that nothing more begins.
         #[cfg(feature = "std")]
-        Tasks::of(on).executor.shut();
-        on.schedule(self);
+        TaskRegistry::of(on).extension::<DefaultExecutor>().shut();
+        on.schedule(this);
     }
 
     fn mark(&self) -> Mark {
@@ -164,11 +165,11 @@ impl EventLoop {
     /// Ends what the loop has besides tasks. Where it has nothing of that sort, it runs for the two
     /// turns that a task would take to find that out.
     fn end_the_rest(&self) -> Result<()> {
-        let tasks = Tasks::of(self);
+        let tasks = TaskRegistry::of(self);
         if tasks.ending().is_none() {
             self.check_open()?;
             self.check_not_running()?;
-            let stop = Rc::new(Stop { turns: Cell::new(2) });
+            let stop = JobCell::new(Stop { turns: Cell::new(2) });
             self.schedule(stop.clone());
             self.run_forever()?;
             if stop.turns.get() > 0 {
@@ -187,7 +188,7 @@ impl EventLoop {
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
-                    on.schedule(Rc::new(Stop { turns: Cell::new(1) }));
+                    on.schedule(JobCell::new(Stop { turns: Cell::new(1) }));
                 }
             }));
         }

@@ -10,7 +10,7 @@ use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
 
-use super::purpose::Purpose;
+use super::core::WaitReason;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -127,7 +127,7 @@ impl Semaphore {
             }
             state.give_all();
         };
-        state.waiters.wait(home, Purpose::Semaphore, gone).await?;
+        state.waiters.wait(home, WaitReason::Semaphore, gone).await?;
         // Permits that came while others stood in line are still there.
         state.give_all();
         Ok(())

@@ -1,9 +1,8 @@
 //! [`shield`]: waiting for a future without passing a cancellation on to it.
 
-use super::callback::Callback;
+use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike};
-use super::purpose::Purpose;
+use super::future_like::FutureLike;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -50,12 +49,13 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
             return Ok(future.clone());
         }
     }
-    let outer = LoopFuture::new(&inner.get_loop()).made_to(Purpose::Shield);
+    let outer = LoopFuture::new(&inner.get_loop());
+    outer.set_reason(WaitReason::Shield);
     if inner.done() {
         if inner.cancelled() {
             // asyncio gives the inner future itself here: the message is for as many as there.
-            if inner.as_any().downcast_ref::<Task<T>>().is_some_and(Task::tells_first) {
-                outer.tell_first();
+            if inner.as_any().downcast_ref::<Task<T>>().is_some_and(Task::delivers_to_first) {
+                outer.deliver_to_first();
             }
             let message = inner.outcome().err().map(|error| error.message());
             outer.cancel_with(message.unwrap_or_default());

@@ -6,11 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::await_future::Wait;
-use super::nap::Nap;
-use super::purpose::Purpose;
-use super::step::Step;
-use super::tasks::Tasks;
+use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step};
 use crate::error::Result;
 use crate::event_loop::TimerKey;
 
@@ -51,26 +47,27 @@ enum Stage {
     Over,
 }
 
-/// A nap, and the timer that ends it.
+/// A signal, and the timer that completes it.
 struct Asleep {
-    nap: Wait<Nap>,
-    alarm: TimerKey,
+    wait: Await<()>,
+    signal: Signal,
+    timer: TimerKey,
 }
 
 impl Asleep {
     fn new(delay: Duration) -> Result<Asleep> {
-        let nap = Nap::new(Tasks::running()?, Purpose::Sleep);
-        let alarm = nap.on().add_timer(delay, nap.clone())?;
-        Ok(Asleep { nap: Wait::new(nap), alarm })
+        let registry = TaskRegistry::running()?;
+        let signal = Signal::new(&registry, WaitReason::Sleep);
+        let timer = registry.event_loop().add_timer(delay, signal.entry())?;
+        Ok(Asleep { wait: signal.wait(), signal, timer })
     }
 }
 
 impl Drop for Asleep {
     fn drop(&mut self) {
-        let nap = self.nap.node();
-        // Nothing but its timer ends it.
-        if !nap.has_ended() {
-            let timer = nap.on().forget_timer(self.alarm);
+        // Nothing but its timer completes it.
+        if !self.signal.is_complete() {
+            let timer = self.signal.event_loop().forget_timer(self.timer);
             drop(timer);
         }
     }
@@ -87,7 +84,7 @@ impl Future for Sleep {
             }
         }
         let outcome = match &mut self.0 {
-            Stage::Asleep(asleep) => asleep.nap.poll(cx.waker()),
+            Stage::Asleep(asleep) => Pin::new(&mut asleep.wait).poll(cx),
             Stage::Yields(yields) => Pin::new(yields).poll(cx),
             Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
         };
@@ -121,35 +118,51 @@ impl fmt::Debug for Sleep {
 ///
 /// A task that is cancelled while it gives way is told when its turn comes.
 pub fn yield_now() -> YieldNow {
-    YieldNow { in_step: None }
+    YieldNow(Yielded::NotYet)
 }
 
 /// The future of [`yield_now`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
-pub struct YieldNow {
-    /// The step in which it gave way. It may be polled again in the same one.
-    in_step: Option<u64>,
+pub struct YieldNow(Yielded);
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Yielded {
+    NotYet,
+    /// The task is scheduled again, by the step of this number.
+    InStep(u64),
+    /// Another crate's future stands between, whose waker was woken. It may poll again in the same
+    /// step, and must find something to do then.
+    Behind,
 }
 
 impl Future for YieldNow {
     type Output = Result<()>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let (number, throws) = Step::with(|step| (step.number(), step.throws()));
-        if throws {
-            if let Some(error) = Tasks::take_thrown_here() {
-                return Poll::Ready(Err(error));
+        let before = self.0;
+        let look = |registry: &TaskRegistry| {
+            if let Some(error) = registry.take_thrown() {
+                return Err(error);
             }
+            let now = Yielded::InStep(registry.step_number());
+            let yields = matches!(before, Yielded::NotYet) || before == now;
+            Ok((yields && registry.request_yield_of(cx.waker())).then_some(now))
+        };
+        match in_step(look) {
+            Some(Err(error)) => return Poll::Ready(Err(error)),
+            Some(Ok(Some(now))) => {
+                self.0 = now;
+                return Poll::Pending;
+            }
+            Some(Ok(None)) | None => {}
         }
-        if self.in_step.is_some_and(|in_step| in_step != number || number == 0) {
+        if before != Yielded::NotYet {
             return Poll::Ready(Ok(()));
         }
-        self.in_step = Some(number);
-        let gives_way = Step::with(|step| step.gives_way(cx.waker()));
-        if !gives_way {
-            cx.waker().wake_by_ref();
-        }
+        self.0 = Yielded::Behind;
+        cx.waker().wake_by_ref();
         Poll::Pending
     }
 }

@@ -1,6 +1,5 @@
 //! [`Task`]: a Rust future driven by the loop, as a future with callbacks.
 
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
@@ -8,16 +7,12 @@ use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::panic::Location;
 
-use super::await_future::Await;
-use super::callback::Callback;
+use super::core::{
+    AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, State, TaskHeader, TaskRegistry,
+    TypedFuture, Watcher, WeakFuture, cancel, spawn,
+};
 use super::future::impl_handle;
-use super::future_like::{AnyFuture, FutureId, FutureLike, WeakFuture};
-use super::node::{self, Core, Node, State, Typed};
-use super::task_cell::TaskCell;
-use super::task_core::{Parked, TaskCore};
-use super::tasks::Tasks;
-use super::waitings::Waiting;
-use super::watcher::Watcher;
+use super::future_like::FutureLike;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -51,21 +46,29 @@ use crate::event_loop::LoopRef;
 ///     Ok(())
 /// }).unwrap();
 /// ```
-pub struct Task<T: 'static>(pub(super) Rc<dyn Typed<T>>);
+pub struct Task<T: 'static>(pub(super) TypedFuture<T>);
+
+impl<T: 'static> Handle<T> for Task<T> {
+    fn from_typed(task: TypedFuture<T>) -> Task<T> {
+        Task(task)
+    }
+}
 
 impl LoopRef {
     /// Has the loop drive `future`, from the next turn on: asyncio's `create_task`.
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; `future` is dropped.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed, and
+    /// [`Runtime`](crate::ErrorKind::Runtime) where its
+    /// [memory limit](LoopRef::set_memory_limit) is reached; `future` is dropped.
     #[track_caller]
     pub fn create_task<T: 'static>(
         &self,
         future: impl Future<Output = Result<T>> + 'static,
     ) -> Result<Task<T>> {
         self.check_open()?;
-        Ok(Task(TaskCell::start(&Tasks::of(self), future, Location::caller())))
+        start(&TaskRegistry::of(self), future, Location::caller())
     }
 }
 
@@ -77,7 +80,7 @@ impl LoopRef {
         future: impl Future<Output = Result<T>> + 'static,
     ) -> Result<Task<T>> {
         let task = self.create_task(future)?;
-        task.core().expendable.set(true);
+        task.header().set_no_destroy_report();
         Ok(task)
     }
 
@@ -88,7 +91,7 @@ impl LoopRef {
         future: impl Future<Output = Result<T>> + 'static,
     ) -> Result<Task<T>> {
         let task = self.create_task(future)?;
-        task.core().parked.set(Parked::Yielding);
+        task.header().set_started();
         Ok(task)
     }
 }
@@ -97,18 +100,30 @@ impl LoopRef {
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where none does.
+/// [`Runtime`](crate::ErrorKind::Runtime) where none does, and where its
+/// [memory limit](LoopRef::set_memory_limit) is reached.
 #[track_caller]
 pub fn create_task<T: 'static>(
     future: impl Future<Output = Result<T>> + 'static,
 ) -> Result<Task<T>> {
     // A loop that runs is open.
-    Ok(Task(TaskCell::start(&Tasks::running()?, future, Location::caller())))
+    start(&*TaskRegistry::running()?, future, Location::caller())
+}
+
+fn start<T: 'static>(
+    registry: &TaskRegistry,
+    future: impl Future<Output = Result<T>> + 'static,
+    created_at: &'static Location<'static>,
+) -> Result<Task<T>> {
+    if cfg!(debug_assertions) {
+        registry.event_loop().log_at_stalls(LoopRef::waits);
+    }
+    spawn::<_, T, Task<T>>(registry, future, created_at).map(Task)
 }
 
 impl<T: 'static> Task<T> {
-    fn node(&self) -> Rc<dyn Node> {
-        self.0.clone().as_node()
+    pub(super) fn erased(&self) -> &ErasedFuture {
+        self.0.erased()
     }
 
     /// Asks the task to end: the await that it is parked on returns `Err(Cancelled)`. Says
@@ -120,7 +135,7 @@ impl<T: 'static> Task<T> {
     /// nothing of cancellation, is dropped (see [`wrap_future`](crate::wrap_future)); one that
     /// runs just now is told at its next await.
     pub fn cancel(&self) -> bool {
-        self.node().cancel(Error::cancelled())
+        cancel(self.erased(), &Error::cancelled())
     }
 
     /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
@@ -128,53 +143,53 @@ impl<T: 'static> Task<T> {
     /// awaits the task or asks for its result or exception. Who asks later is given a
     /// cancellation without a message, as in asyncio.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
-        self.node().cancel(Error::cancelled_with(message))
+        cancel(self.erased(), &Error::cancelled_with(message))
     }
 
-    /// Whether it was cancelled with a message that only the first who asks is told.
-    pub(super) fn tells_first(&self) -> bool {
-        self.cancelled() && !self.0.core().tells_all()
+    /// Whether it was cancelled with a message that is delivered to its first reader only.
+    pub(super) fn delivers_to_first(&self) -> bool {
+        self.cancelled() && !self.0.header().delivers_to_all()
     }
 
     /// What it is beside its value.
-    pub(super) fn core(&self) -> &TaskCore {
-        self.0.node().task().expect("a task's node is a task")
+    pub(super) fn header(&self) -> &TaskHeader {
+        self.erased().task().expect("a task's block is one of a task")
     }
 
     /// The loop that it belongs to: asyncio's `get_loop`.
     #[must_use]
     pub fn get_loop(&self) -> LoopRef {
-        self.0.core().home().on().clone()
+        self.erased().event_loop().clone()
     }
 
     /// How often it was asked to cancel, less the [`uncancel`](Task::uncancel)s.
     #[must_use]
     pub fn cancelling(&self) -> usize {
-        self.core().cancelling()
+        self.header().cancelling()
     }
 
     /// Takes one request to cancel back, and says how many are left. When none is left, a
     /// cancellation that was not delivered yet is off. For those who asked for it: a scope
     /// with a timeout, say.
     pub fn uncancel(&self) -> usize {
-        self.core().uncancel()
+        self.header().uncancel()
     }
 
     /// What it is called: `Task-7`, unless it was given a name.
     #[must_use]
     pub fn name(&self) -> String {
-        task_name(self.0.core(), self.core())
+        self.header().name()
     }
 
     /// Gives it a name.
     pub fn set_name(&self, name: &str) {
-        self.0.core().set_name(name);
+        self.0.header().set_name(name);
     }
 
     /// Where in the source it was made.
     #[must_use]
     pub fn spawned_at(&self) -> &'static Location<'static> {
-        self.core().spawned_at
+        self.header().created_at()
     }
 
     /// Its result, cloned.
@@ -214,7 +229,3 @@ impl<T: 'static> Task<T> {
 }
 
 impl_handle!(Task);
-
-pub(crate) fn task_name(core: &Core, task: &TaskCore) -> String {
-    core.name().unwrap_or_else(|| format!("Task-{}", task.key().serial))
-}

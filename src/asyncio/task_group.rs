@@ -15,10 +15,8 @@ use core::fmt;
 use core::future::Future;
 
 use super::any_task::{AnyTask, current_task};
-use super::callback::Callback;
+use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
-use super::future_like::AnyFuture;
-use super::purpose::Purpose;
 use super::task::Task;
 use super::timer::release;
 use crate::error::{Error, Result};
@@ -214,7 +212,7 @@ impl Group {
     async fn wait_for_tasks(&self) -> Option<Error> {
         let mut interrupted = None;
         while !self.is_empty() {
-            let completed = LoopFuture::made_for(&self.on, Purpose::Group);
+            let completed = LoopFuture::with_reason(&self.on, WaitReason::Group);
             self.completed.replace(Some(completed.clone()));
             let waited = completed.await;
             self.completed.take();

@@ -5,19 +5,13 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::panic::Location;
 use core::time::Duration;
 
-use super::future_like::FutureId;
-use super::node::{Core, Node};
-use super::purpose::Purpose;
-use super::task::task_name;
-use super::task_core::{Parked, TaskCore};
-use super::tasks::Tasks;
+use super::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, Seconds, running_loop};
 
@@ -107,16 +101,16 @@ impl LoopRef {
     /// ```
     #[must_use]
     pub fn task_infos(&self) -> Vec<TaskInfo> {
-        let tasks = Tasks::of(self).all();
+        let tasks = TaskRegistry::of(self).all();
         let mut told: Told = BTreeMap::new();
         for task in &tasks {
-            for whom in task.core().tells() {
-                told.entry(whom).or_default().push(FutureId::of(task));
+            for whom in task.header().awaiters() {
+                told.entry(whom).or_default().push(task.id());
             }
         }
         let deadlines = self.deadlines();
-        let until = |node: &Rc<dyn Node>| deadlines.get(&Rc::as_ptr(node).cast()).copied();
-        let info = |node: &Rc<dyn Node>| Some(info(node, node.task()?, &told, &until));
+        let until = |node: &ErasedFuture| deadlines.get(&node.address()).copied();
+        let info = |node: &ErasedFuture| Some(info(node, node.task()?, &told, &until));
         let mut infos: Vec<_> = tasks.iter().filter_map(info).collect();
         let mut awaited_by: BTreeMap<FutureId, Vec<FutureId>> = BTreeMap::new();
         for info in &infos {
@@ -166,7 +160,7 @@ impl LoopRef {
 
     /// Who waits for what, if anybody does.
     pub(super) fn waits(&self) -> Option<String> {
-        Tasks::of(self).has_tasks().then(|| self.task_tree())
+        TaskRegistry::of(self).has_tasks().then(|| self.task_tree())
     }
 }
 
@@ -183,32 +177,29 @@ pub fn task_tree() -> Result<String> {
 type Told = BTreeMap<FutureId, Vec<FutureId>>;
 
 fn info(
-    node: &Rc<dyn Node>,
-    task: &TaskCore,
+    node: &ErasedFuture,
+    task: &TaskHeader,
     told: &Told,
-    until: &dyn Fn(&Rc<dyn Node>) -> Option<Duration>,
+    until: &dyn Fn(&ErasedFuture) -> Option<Duration>,
 ) -> TaskInfo {
-    let core = node.core();
-    let state = match (task.parked.get(), task.scheduled.get()) {
+    let state = match (task.parked(), task.scheduled()) {
         (Parked::Running, _) => TaskState::Running,
         (_, true) => TaskState::Ready,
         _ => TaskState::Waiting,
     };
     let mut waits_on = Vec::new();
     if state == TaskState::Waiting {
-        let (first, more) = task.waits();
-        let waits = first.into_iter().chain(more);
-        waits_on.extend(waits.filter_map(|wait| awaited(&wait, told, until)));
-        if task.parked.get() == Parked::Foreign {
+        waits_on.extend(node.waits().iter().filter_map(|wait| awaited(wait, told, until)));
+        if task.parked() == Parked::Foreign {
             waits_on.push(Awaited::Foreign);
         }
     }
-    let id = FutureId::of(node);
+    let id = node.id();
     waits_on.extend(told.get(&id).cloned().map(Awaited::Group));
     TaskInfo {
         id,
-        name: task_name(core, task),
-        spawned_at: Some(task.spawned_at),
+        name: task.name(),
+        spawned_at: Some(task.created_at()),
         state,
         cancelling: task.cancelling(),
         waits_on,
@@ -218,30 +209,25 @@ fn info(
 
 /// What `node` is to the task that awaits it. A group's parent is told of the group itself.
 fn awaited(
-    node: &Rc<dyn Node>,
+    node: &ErasedFuture,
     told: &Told,
-    until: &dyn Fn(&Rc<dyn Node>) -> Option<Duration>,
+    until: &dyn Fn(&ErasedFuture) -> Option<Duration>,
 ) -> Option<Awaited> {
-    let id = FutureId::of(node);
+    let id = node.id();
     if node.task().is_some() {
         return Some(Awaited::Task(id));
     }
-    let core = node.core();
-    match core.purpose.get() {
-        Purpose::Sleep => Some(Awaited::Sleep(until(node))),
-        Purpose::Group => None,
-        purpose => Some(Awaited::Future {
+    match node.header().reason() {
+        WaitReason::Sleep => Some(Awaited::Sleep(until(node))),
+        WaitReason::Group => None,
+        reason => Some(Awaited::Future {
             id,
-            what: purpose.words(),
-            name: name(core),
-            made_at: core.made_at(),
+            what: reason.words(),
+            name: node.header().name().unwrap_or_default(),
+            made_at: node.header().made_at(),
             tasks: told.get(&id).cloned().unwrap_or_default(),
         }),
     }
-}
-
-fn name(core: &Core) -> String {
-    core.name().map_or_else(String::new, |name| String::from(&*name))
 }
 
 impl TaskInfo {
@@ -387,7 +373,7 @@ impl Tree<'_> {
                     write!(text, " of {}", count(tasks))?;
                 }
                 match made_at {
-                    None if *what != Purpose::Any.words() => Ok(()),
+                    None if *what != WaitReason::Future.words() => Ok(()),
                     site => self.site(text, *site),
                 }
             }

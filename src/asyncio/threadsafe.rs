@@ -4,10 +4,9 @@ use core::fmt;
 use core::future::Future;
 use core::time::Duration;
 
-use super::future_like::AnyFuture;
-use super::tasks::Tasks;
+use super::core::{AnyFuture, RemoteTask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopHandle, LoopRef, SerialKey, running_loop};
+use crate::event_loop::{LoopHandle, LoopRef, running_loop};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::threads::caught;
 
@@ -29,7 +28,7 @@ struct Shared<T> {
 struct State<T> {
     outcome: Option<Result<T>>,
     /// The task, once the loop has made it.
-    task: Option<SerialKey>,
+    task: Option<RemoteTask>,
 }
 
 impl<T> Shared<T> {
@@ -107,12 +106,12 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
         }
         state.outcome = Some(Err(Error::cancelled()));
         // Without one yet, whoever makes it sees the outcome.
-        let task = state.task;
+        let task = state.task.clone();
         drop(state);
         self.shared.ended.notify_all();
         if let Some(task) = task {
             // A loop that has closed has no task left to cancel.
-            let _ = self.on.call_soon_threadsafe(move || cancel_task(task));
+            let _ = self.on.call_soon_threadsafe(move || task.cancel());
         }
         true
     }
@@ -201,9 +200,9 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
 ) -> Result<()> {
     let made = caught(make).and_then(|coroutine| on.create_task(coroutine));
     let task = made.inspect_err(|error| ending.0.end(Err(error.clone())))?;
-    let key = task.core().key();
+    let remote = RemoteTask::of(task.erased());
     let mut state = ending.0.lock();
-    state.task = Some(key);
+    state.task = Some(remote.clone());
     let cancelled = state.outcome.is_some();
     drop(state);
     let ended = task.clone();
@@ -214,13 +213,7 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
         }
     });
     if cancelled {
-        on.call_soon(move || cancel_task(key))?;
+        on.call_soon(move || remote.cancel())?;
     }
     Ok(())
-}
-
-fn cancel_task(task: SerialKey) {
-    if let Ok(on) = running_loop() {
-        Tasks::of(&on).cancel(task);
-    }
 }

@@ -11,11 +11,10 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::look_into::look_into;
-use super::node::Node;
-use super::tasks::Tasks;
+use super::core::{ErasedFuture, TaskRegistry, cancel};
+use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Job, LoopRef, TimerKey};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerKey};
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
 /// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
@@ -78,11 +77,11 @@ pub async fn timeout_at<T>(
 /// [`timeout`] makes one and enters it; made by hand, it can be asked afterwards whether it
 /// has [expired](Timeout::expired).
 #[derive(Clone)]
-pub struct Timeout(Rc<Scope>);
+pub struct Timeout(Rc<JobCell<Scope>>);
 
 /// It is its alarm's job itself, so that an alarm needs no block of its own.
 struct Scope {
-    home: Rc<Tasks>,
+    home: Rc<TaskRegistry>,
     when: Cell<Option<Duration>>,
     state: Cell<State>,
     alarm: Cell<Alarm>,
@@ -90,7 +89,7 @@ struct Scope {
     /// that was not.
     stale: Cell<u32>,
     /// Whose body it is, while it is inside.
-    task: Cell<Option<Rc<dyn Node>>>,
+    task: Cell<Option<ErasedFuture>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,10 +126,10 @@ enum Alarm {
 }
 
 impl Job for Scope {
-    fn run(self: Rc<Self>, _on: &LoopRef) {
-        match self.stale.get() {
-            0 => self.expire(),
-            stale => self.stale.set(stale - 1),
+    fn run(this: Rc<JobCell<Self>>, _on: &LoopRef) {
+        match this.stale.get() {
+            0 => this.expire(),
+            stale => this.stale.set(stale - 1),
         }
     }
 
@@ -140,8 +139,8 @@ impl Job for Scope {
 }
 
 impl Scope {
-    fn new(home: Rc<Tasks>, when: Option<Duration>) -> Rc<Scope> {
-        Rc::new(Scope {
+    fn new(home: Rc<TaskRegistry>, when: Option<Duration>) -> Rc<JobCell<Scope>> {
+        JobCell::new(Scope {
             home,
             when: Cell::new(when),
             state: Cell::new(State::Created),
@@ -152,26 +151,26 @@ impl Scope {
     }
 
     fn on(&self) -> &LoopRef {
-        self.home.on()
+        self.home.event_loop()
     }
 
     fn expire(&self) {
         self.alarm.set(Alarm::None);
         self.state.set(State::Expiring);
-        let task = look_into(&self.task, |task| task.clone());
+        let task = self.task.with(|task| task.clone());
         if let Some(task) = task {
-            task.cancel(Error::cancelled());
+            cancel(&task, &Error::cancelled());
         }
     }
 
     /// Has the alarm call at `when`, or, if that `is_past`, soon.
-    fn set_alarm(self: &Rc<Self>, when: Duration, is_past: bool) -> Result<()> {
-        self.alarm.set(if is_past {
-            self.on().check_open()?;
-            self.on().schedule(self.clone());
+    fn set_alarm(this: &Rc<JobCell<Scope>>, when: Duration, is_past: bool) -> Result<()> {
+        this.alarm.set(if is_past {
+            this.on().check_open()?;
+            this.on().schedule(this.clone());
             Alarm::Soon
         } else {
-            Alarm::At(self.on().add_timer_at(when, self.clone())?)
+            Alarm::At(this.on().add_timer_at(when, this.clone())?)
         });
         Ok(())
     }
@@ -206,8 +205,8 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn after(delay: impl Into<Option<Duration>>) -> Result<Timeout> {
-        let home = Tasks::running()?;
-        let when = delay.into().map(|delay| home.on().time().saturating_add(delay));
+        let home = TaskRegistry::running()?;
+        let when = delay.into().map(|delay| home.event_loop().time().saturating_add(delay));
         Ok(Timeout(Scope::new(home, when)))
     }
 
@@ -217,7 +216,7 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn at(when: impl Into<Option<Duration>>) -> Result<Timeout> {
-        Ok(Timeout(Scope::new(Tasks::running()?, when.into())))
+        Ok(Timeout(Scope::new(TaskRegistry::running()?, when.into())))
     }
 
     /// Runs `body` inside of this scope: see [`timeout`].
@@ -262,7 +261,7 @@ impl Timeout {
         self.0.when.set(when);
         self.0.silence();
         match when {
-            Some(when) => self.0.set_alarm(when, when <= self.0.on().time()),
+            Some(when) => Scope::set_alarm(&self.0, when, when <= self.0.on().time()),
             None => Ok(()),
         }
     }
@@ -287,7 +286,7 @@ impl Inside {
         let inside = Inside::enter(Timeout::after(delay)?)?;
         if let Some(when) = inside.scope.when() {
             // A look at the clock was just taken: what was to come then is to come still.
-            inside.scope.0.set_alarm(when, delay == Some(Duration::ZERO))?;
+            Scope::set_alarm(&inside.scope.0, when, delay == Some(Duration::ZERO))?;
         }
         Ok(inside)
     }
@@ -298,7 +297,7 @@ impl Inside {
             return Err(Error::runtime("the Timeout was entered before"));
         }
         // Mostly it is its own loop's.
-        let Some(task) = scope.0.home.current().or_else(Tasks::current_here) else {
+        let Some(task) = scope.0.home.current_task().or_else(TaskRegistry::current_here) else {
             return Err(Error::runtime("a Timeout is entered inside of a task only"));
         };
         let cancelling = task.task().map_or(0, |task| task.cancelling());
@@ -321,7 +320,7 @@ impl Inside {
     /// Leaves the scope, once. Says whether a cancellation that comes out of the body is the
     /// scope's own: it has asked for one, and nobody else has since.
     fn leave(&self) -> bool {
-        let scope = &*self.scope.0;
+        let scope = &**self.scope.0;
         let expires = match scope.state.get() {
             State::Entered => false,
             State::Expiring => true,

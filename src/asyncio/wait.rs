@@ -7,10 +7,9 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::callback::Callback;
+use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, check_loop};
-use super::purpose::Purpose;
+use super::future_like::check_loop;
 use super::queue::Queue;
 use super::timer::{Timer, release};
 use crate::error::{Error, ErrorKind, Result};
@@ -82,7 +81,7 @@ async fn wait_until<F: AnyFuture>(
     return_when: ReturnWhen,
 ) -> Result<()> {
     let on = running_loop()?;
-    let waiter: LoopFuture<()> = LoopFuture::made_for(&on, Purpose::Wait);
+    let waiter: LoopFuture<()> = LoopFuture::with_reason(&on, WaitReason::Wait);
     let late = waiter.clone();
     let _timer = Timer::start(&on, limit, move || release(&late))?;
     let (enough, left) = (waiter.clone(), Cell::new(futures.len()));

@@ -3,10 +3,9 @@
 use core::future::IntoFuture;
 use core::time::Duration;
 
-use super::callback::Callback;
+use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
-use super::future_like::{AnyFuture, FutureLike};
-use super::purpose::Purpose;
+use super::future_like::FutureLike;
 use super::runner::EnsureFuture;
 use super::timeout::Inside;
 use super::timer::release;
@@ -70,7 +69,7 @@ async fn only_if_done<T: Clone + 'static>(future: impl FutureLike<T>) -> Result<
 /// Cancels `future`, and waits until it is done by way of a future of our own: were it awaited
 /// itself, its cancellation couldn't be told from ours.
 async fn cancel_and_wait(future: &dyn AnyFuture) -> Result<()> {
-    let waiter: LoopFuture<()> = LoopFuture::made_for(&running_loop()?, Purpose::Wait);
+    let waiter: LoopFuture<()> = LoopFuture::with_reason(&running_loop()?, WaitReason::Wait);
     let ended = waiter.clone();
     let any = [future.to_any()];
     let _callbacks = Callbacks::add(&any, Callback::telling(waiter.id(), move |_| release(&ended)));

@@ -39,3 +39,4 @@ mod tests;
 
 pub(crate) use pages::{Pages, owner_of};
 pub(crate) use remote::{free_remote, remote_address, remote_of};
+pub(crate) use store::LARGEST;

@@ -43,6 +43,7 @@ impl<R> Shared<R> {
         })))
     }
 
+    #[cfg(test)]
     pub(super) fn remote(&self) -> &R {
         &self.remote
     }

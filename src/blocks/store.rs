@@ -26,7 +26,7 @@ pub(super) use super::words::{returned_link, set_returned_link};
 const GRAIN: usize = size_of::<usize>();
 
 /// Bytes of the largest block that shares its page.
-const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
+pub(crate) const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
 
 const CLASSES: usize = LARGEST / GRAIN + 1;
 

@@ -20,17 +20,16 @@ use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
 
+use crate::collections::{SerialKey, SerialSlab};
 use crate::error::Result;
-use crate::event_loop::{
-    Job, LoopRef, SerialKey, SerialSlab, TimerKey, run_callback, running_loop,
-};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerKey, run_callback, running_loop};
 use crate::sync::thread_own;
 
 /// A timer that is pending, and whom it wakes.
 struct Asleep {
     on: LoopRef,
     timer: TimerKey,
-    alarm: Rc<Alarm>,
+    alarm: Rc<JobCell<Alarm>>,
     waker: Waker,
 }
 
@@ -38,7 +37,7 @@ struct Sleeps {
     /// What isn't there any more is over.
     asleep: SerialSlab<Asleep>,
     /// One that was taken back, for the next.
-    spare: Option<Rc<Alarm>>,
+    spare: Option<Rc<JobCell<Alarm>>>,
 }
 
 thread_own! {
@@ -64,12 +63,10 @@ fn here() -> ThreadId {
 impl Sleeps {
     fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey> {
         let ticket = self.asleep.next_key();
-        let mut alarm = self.spare.take().unwrap_or_else(|| Rc::new(Alarm(ticket)));
-        match Rc::get_mut(&mut alarm) {
-            Some(alarm) => alarm.0 = ticket,
-            // It was due already when it was taken back, and is still to be run.
-            None => alarm = Rc::new(Alarm(ticket)),
-        }
+        // One that was due already when it was taken back is still to be run, and is not used again.
+        let spare = self.spare.take().filter(|alarm| Rc::strong_count(alarm) == 1);
+        let alarm = spare.unwrap_or_else(|| JobCell::new(Alarm(Cell::new(ticket))));
+        alarm.0.set(ticket);
         let timer = on.add_timer_at(at, alarm.clone())?;
         self.asleep.insert(Asleep { on, timer, alarm, waker });
         Ok(ticket)
@@ -87,12 +84,12 @@ fn with_sleeps<R>(look: impl FnOnce(&mut Sleeps) -> R) -> Option<R> {
 }
 
 /// What the timer runs.
-struct Alarm(SerialKey);
+struct Alarm(Cell<SerialKey>);
 
 impl Job for Alarm {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        if let Some(asleep) = take(self.0) {
-            run_callback(on, || self.describe(), || asleep.waker.wake());
+    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
+        if let Some(asleep) = take(this.0.get()) {
+            run_callback(on, || this.describe(), || asleep.waker.wake());
         }
     }
 

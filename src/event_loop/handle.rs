@@ -10,35 +10,12 @@ use core::fmt;
 use core::time::Duration;
 
 use super::clock::{self, Nanos};
+use super::entry::{Job, JobCell};
 use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
-use super::schedule_hash::Mark;
 use super::timer_key::TimerKey;
 use crate::error::Result;
 use crate::panics;
-
-/// What stands in the ready queue. It is on the queue as often as it has something to do, and
-/// knows by itself what is next.
-pub(crate) trait Job {
-    fn run(self: Rc<Self>, on: &LoopRef);
-
-    /// The loop closes: lets go of what will not run.
-    fn discard(&self) {}
-
-    /// What it does next, for those who compare runs.
-    fn mark(&self) -> Mark {
-        Mark::Call
-    }
-
-    /// What a timeline calls it, which is to be short, and the same each time.
-    #[cfg(feature = "trace")]
-    fn title(&self) -> String {
-        self.describe()
-    }
-
-    /// What debug mode calls it.
-    fn describe(&self) -> String;
-}
 
 /// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
 /// loop's exception handler, as an exception out of a Python callback does.
@@ -101,25 +78,25 @@ pub(crate) struct Timed {
     key: Cell<Option<TimerKey>>,
 }
 
-impl<F> Call<F, Soon> {
-    pub(crate) fn soon(callback: F) -> Rc<Call<F, Soon>> {
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Soon> {
+    pub(crate) fn soon(callback: F) -> Rc<JobCell<Call<F, Soon>>> {
         let state = Soon { cancelled: Cell::new(false) };
-        Rc::new(Call { callback: Cell::new(Some(callback)), state })
+        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
     }
 }
 
-impl<F> Call<F, Timed> {
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Timed> {
     /// To be given its key by its handle.
-    pub(crate) fn timed(callback: F) -> Rc<Call<F, Timed>> {
+    pub(crate) fn timed(callback: F) -> Rc<JobCell<Call<F, Timed>>> {
         let state = Timed { key: Cell::new(None) };
-        Rc::new(Call { callback: Cell::new(Some(callback)), state })
+        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
     }
 }
 
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput, S: 'static> Job for Call<F, S> {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        if let Some(callback) = self.callback.take() {
-            run_callback(on, || self.describe(), callback);
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static, S: 'static> Job for Call<F, S> {
+    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
+        if let Some(callback) = this.callback.take() {
+            run_callback(on, || this.describe(), callback);
         }
     }
 
@@ -139,7 +116,7 @@ trait Cancel {
     fn name(&self) -> &'static str;
 }
 
-impl<F> Cancel for Call<F, Soon> {
+impl<F> Cancel for JobCell<Call<F, Soon>> {
     fn cancel(&self) {
         self.state.cancelled.set(true);
         drop(self.callback.take());
@@ -161,7 +138,7 @@ trait CancelTimer {
     fn name(&self) -> &'static str;
 }
 
-impl<F> CancelTimer for Call<F, Timed> {
+impl<F> CancelTimer for JobCell<Call<F, Timed>> {
     fn cancel(&self, on: &LoopRef) {
         if let Some(key) = self.state.key.take() {
             let timer = on.forget_timer(key);
@@ -186,7 +163,7 @@ impl<F> CancelTimer for Call<F, Timed> {
 pub struct Handle(Rc<dyn Cancel>);
 
 impl Handle {
-    pub(crate) fn new<F: 'static>(call: Rc<Call<F, Soon>>) -> Handle {
+    pub(crate) fn new<F: 'static>(call: Rc<JobCell<Call<F, Soon>>>) -> Handle {
         Handle(call)
     }
 
@@ -223,7 +200,7 @@ pub struct TimerHandle {
 
 impl TimerHandle {
     pub(crate) fn new<F: 'static>(
-        call: Rc<Call<F, Timed>>,
+        call: Rc<JobCell<Call<F, Timed>>>,
         on: LoopRef,
         key: TimerKey,
         when: Nanos,

@@ -95,11 +95,16 @@ impl<M> Inbox<M> {
         self.writers.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A writer is gone. The last one wakes the reader, which may have waited for it alone.
+    /// Removes a writer. The last one wakes the reader, which may have waited for it alone.
     pub(crate) fn drop_writer(&self) {
         if self.writers.fetch_sub(1, Ordering::Release) == 1 {
-            fence(Ordering::SeqCst);
-            self.wake_reader();
+            self.note_gone();
         }
+    }
+
+    /// Wakes a reader that may have waited for something that is gone now.
+    pub(crate) fn note_gone(&self) {
+        fence(Ordering::SeqCst);
+        self.wake_reader();
     }
 }

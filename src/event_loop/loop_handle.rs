@@ -2,35 +2,31 @@
 
 use alloc::boxed::Box;
 use core::fmt;
+use core::task::Waker;
 
+use super::entry::{Call, CallCell, RemoteCall};
 use super::handle::CallbackOutput;
 use super::inbox::Inbox;
 use super::loop_ref::LoopRef;
 use super::running;
-use super::serial_slab::SerialKey;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
-/// What another thread sends, to be opened on the loop's.
-pub(crate) trait Parcel: Send {
-    fn open(self: Box<Self>) -> Result<()>;
-}
-
 /// A callback of another thread.
-struct Call<F>(F);
+struct Callback<F>(F);
 
-impl<F: FnOnce() -> R + Send, R: CallbackOutput> Parcel for Call<F> {
-    fn open(self: Box<Self>) -> Result<()> {
-        (self.0)().into_result()
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<F> {
+    fn call(this: Box<CallCell<Self>>) -> Result<()> {
+        (this.call.0)().into_result()
     }
 }
 
 /// What threads leave for the loop.
 pub(crate) enum Mail {
-    /// Somebody's [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe), or an answer.
-    Parcel(Box<dyn Parcel>),
-    /// A waker of another thread was woken, whose task the floor above knows by this.
-    Wake(SerialKey),
+    /// A [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe), or an answer.
+    Call(RemoteCall),
+    /// A task's waker that was woken, which the layer above knows.
+    Wake(Waker),
 }
 
 /// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
@@ -109,32 +105,28 @@ pub(crate) fn send<R: CallbackOutput + 'static>(
     if let Some(on) = running_here(inbox) {
         return on.call_soon(callback).map(drop);
     }
-    post(inbox, Box::new(Call(callback)))
+    post(inbox, RemoteCall::new(CallCell::new(Callback(callback))))
 }
 
-/// Has `parcel` opened on the loop of `inbox`, from any thread.
+/// Has `call` made on the loop of `inbox`, from any thread.
 #[cfg(feature = "std")]
-pub(super) fn send_parcel(inbox: &Arc<Inbox<Mail>>, parcel: Box<dyn Parcel>) -> Result<()> {
+pub(super) fn send_call<C: Call + Send>(
+    inbox: &Arc<Inbox<Mail>>,
+    call: Box<CallCell<C>>,
+) -> Result<()> {
+    let call = RemoteCall::new(call);
     if let Some(on) = running_here(inbox) {
-        return on.call_soon(|| parcel.open()).map(drop);
+        on.schedule(call.into_entry());
+        return Ok(());
     }
-    post(inbox, parcel)
+    post(inbox, call)
 }
 
-fn post(inbox: &Inbox<Mail>, parcel: Box<dyn Parcel>) -> Result<()> {
-    inbox.post(Mail::Parcel(parcel)).map_err(|_refused| Error::closed())
+fn post(inbox: &Inbox<Mail>, call: RemoteCall) -> Result<()> {
+    inbox.post(Mail::Call(call)).map_err(|_refused| Error::closed())
 }
 
 /// The loop of `inbox`, if it is this thread that runs it just now.
-fn running_here(inbox: &Arc<Inbox<Mail>>) -> Option<LoopRef> {
+pub(crate) fn running_here(inbox: &Arc<Inbox<Mail>>) -> Option<LoopRef> {
     running::current_if(|on| Arc::ptr_eq(inbox, on.inbox()))
-}
-
-/// Has whoever `key` stands for woken on the loop of `inbox`, from any thread. Does nothing
-/// once the loop has closed.
-pub(crate) fn wake(inbox: &Arc<Inbox<Mail>>, key: SerialKey) {
-    match running_here(inbox) {
-        Some(on) => on.wake(key),
-        None => drop(inbox.post(Mail::Wake(key))),
-    }
 }

@@ -12,15 +12,15 @@ use core::time::Duration;
 
 use super::answers::Answers;
 use super::clock::{self, Clock, Nanos, nanos};
+use super::entry::Entry;
 use super::exceptions::Exceptions;
-use super::handle::{Call, CallbackOutput, Handle, Job, TimerHandle};
+use super::handle::{Call, CallbackOutput, Handle, TimerHandle};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_handle::{LoopHandle, Mail};
 #[cfg(feature = "std")]
 use super::reactor::Reactor;
-use super::ready::{Ready, ReadyQueue};
-use super::serial_slab::SerialKey;
+use super::ready::ReadyQueue;
 use super::timer_key::TimerKey;
 use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
@@ -30,8 +30,8 @@ use crate::sync::Arc;
 /// The floor above, which hangs its own things on a loop: this floor runs callbacks and
 /// knows nothing of tasks.
 pub(crate) trait Upstairs {
-    /// A waker of `key` was woken.
-    fn wake(&self, key: SerialKey);
+    /// `waker` was woken on another thread, or while the loop didn't run.
+    fn wake(&self, waker: Waker);
 
     /// A job has panicked. It is given back unless it was up there that it belongs to.
     fn take_panic(&self, panic: Error) -> Option<Error>;
@@ -39,7 +39,10 @@ pub(crate) trait Upstairs {
     /// Whether something up there could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
 
-    /// The loop has closed: let go of everything.
+    /// The loop is about to wait: unused memory may go back.
+    fn idle(&self);
+
+    /// The loop has closed: drops everything.
     fn close(&self);
 
     fn as_any(&self) -> &dyn Any;
@@ -62,9 +65,9 @@ pub(super) struct Shared {
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) clock: Clock,
     pub(super) ready: ReadyQueue,
-    pub(super) timers: RefCell<TimerWheel<Rc<dyn Job>>>,
+    pub(super) timers: RefCell<TimerWheel<Entry>>,
     /// Room for the timers that one turn takes out.
-    pub(super) due: RefCell<Vec<(Nanos, Rc<dyn Job>)>>,
+    pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) answers: Answers,
     pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
@@ -171,23 +174,23 @@ impl LoopRef {
 
     /// Has `job` run when `delay` has passed, as the callback of
     /// [`call_later`](LoopRef::call_later), until its timer is forgotten.
-    pub(crate) fn add_timer(&self, delay: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+    pub(crate) fn add_timer(&self, delay: Duration, job: impl Into<Entry>) -> Result<TimerKey> {
         self.add_timer_when(self.now().saturating_add(nanos(delay)), job)
     }
 
     /// As [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
-    pub(crate) fn add_timer_at(&self, when: Duration, job: Rc<dyn Job>) -> Result<TimerKey> {
+    pub(crate) fn add_timer_at(&self, when: Duration, job: impl Into<Entry>) -> Result<TimerKey> {
         self.add_timer_when(nanos(when), job)
     }
 
     #[inline]
-    fn add_timer_when(&self, when: Nanos, job: Rc<dyn Job>) -> Result<TimerKey> {
+    fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerKey> {
         self.check_open()?;
-        Ok(self.0.timers.borrow_mut().insert(when, job))
+        Ok(self.0.timers.borrow_mut().insert(when, job.into()))
     }
 
     /// Takes a timer out, if it is still in, for the caller to drop.
-    pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Rc<dyn Job>> {
+    pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Entry> {
         self.0.timers.borrow_mut().cancel(key)
     }
 
@@ -195,8 +198,7 @@ impl LoopRef {
     pub(crate) fn deadlines(&self) -> BTreeMap<*const (), Duration> {
         // Where the timers are just being changed, they tell nothing.
         let Ok(timers) = self.0.timers.try_borrow() else { return BTreeMap::new() };
-        let deadline =
-            |(when, job): (Nanos, &Rc<dyn Job>)| (Rc::as_ptr(job).cast(), clock::duration(when));
+        let deadline = |(when, entry): (Nanos, &Entry)| (entry.address(), clock::duration(when));
         timers.iter().map(deadline).collect()
     }
 
@@ -276,29 +278,19 @@ impl LoopRef {
         &self.0.inbox
     }
 
-    /// Puts `job` at the end of the ready queue; once the loop has closed, nowhere.
+    /// Puts `entry` at the end of the ready queue; once the loop has closed, nowhere.
     #[inline]
-    pub(crate) fn schedule(&self, job: Rc<dyn Job>) {
+    pub(crate) fn schedule(&self, entry: impl Into<Entry>) {
+        // A running loop can't be closed, and drains its inbox itself.
         if self.is_running() {
-            self.0.ready.push_job(job);
+            self.0.ready.push(entry.into());
         } else {
-            self.put_at_rest(Ready::Job(job));
+            self.put_at_rest(entry.into());
         }
     }
 
-    /// Has `waker` woken in its turn, as [`schedule`](LoopRef::schedule) has a job run.
-    pub(crate) fn schedule_wake(&self, waker: Waker) {
-        self.put(Ready::Wake(waker));
-    }
-
-    #[inline]
-    fn put(&self, entry: Ready) {
-        // One that runs can't be closed, and takes its mail itself.
-        if self.is_running() { self.0.ready.push(entry) } else { self.put_at_rest(entry) }
-    }
-
     #[cold]
-    fn put_at_rest(&self, entry: Ready) {
+    fn put_at_rest(&self, entry: Entry) {
         // While the loop doesn't run, what its own thread posted is still in the inbox, and
         // was there first.
         if !self.0.inbox.is_empty() {
@@ -325,15 +317,11 @@ impl LoopRef {
         for _ in 0..self.0.inbox.len() {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
-                Mail::Parcel(parcel) => self.0.ready.push(Ready::Sent(parcel)),
-                Mail::Wake(key) => self.wake(key),
+                Mail::Call(call) => self.0.ready.push(call.into_entry()),
+                Mail::Wake(waker) => _ = self.with_upstairs(|upstairs| upstairs.wake(waker)),
             }
         }
         self.0.taking_mail.set(false);
-    }
-
-    pub(super) fn wake(&self, key: SerialKey) {
-        self.with_upstairs(|upstairs| upstairs.wake(key));
     }
 
     /// What `look` says of the floor above. `look` runs no code but the crate's own.

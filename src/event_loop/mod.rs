@@ -11,8 +11,7 @@
 mod answers;
 mod clock;
 mod disorder;
-#[cfg(feature = "std")]
-mod errand;
+mod entry;
 mod exceptions;
 mod handle;
 mod host;
@@ -31,7 +30,6 @@ mod registration;
 mod run;
 mod running;
 mod schedule_hash;
-mod serial_slab;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 #[cfg(feature = "std")]
@@ -43,6 +41,8 @@ mod trace;
 #[cfg(feature = "std")]
 mod watch_keys;
 mod watched;
+#[cfg(feature = "std")]
+mod work_item;
 
 pub use answers::Answer;
 pub use disorder::Disorder;
@@ -60,17 +60,14 @@ pub use timer_wheel::TimerWheel;
 #[cfg(feature = "trace")]
 pub use trace::Trace;
 
-#[cfg(all(test, any(loom, shuttle)))]
-pub(crate) use inbox::Inbox;
-
 pub(crate) use answers::Receiver;
 pub(crate) use clock::Seconds;
-#[cfg(feature = "std")]
-pub(crate) use errand::Errand;
-pub(crate) use handle::{Job, drop_quietly, run_callback};
+pub(crate) use entry::{Describe, Entry, EntryHead, EntryTable, Job, JobCell};
+pub(crate) use handle::{drop_quietly, run_callback};
+pub(crate) use inbox::Inbox;
 #[cfg(feature = "std")]
 pub(crate) use listener::{Listener, Side};
-pub(crate) use loop_handle::wake;
+pub(crate) use loop_handle::{Mail, running_here};
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
@@ -80,6 +77,7 @@ pub(crate) use registration::Registration;
 pub(crate) use running::OneThread;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
-pub(crate) use serial_slab::{SerialKey, SerialSlab};
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signals::INTERRUPT;
+#[cfg(feature = "std")]
+pub(crate) use work_item::WorkItem;

@@ -6,11 +6,12 @@ use alloc::string::String;
 use core::any::type_name;
 use core::cell::Cell;
 
-use super::handle::{CallbackOutput, Job, run_callback};
+use super::entry::{Job, JobCell};
+use super::handle::{CallbackOutput, run_callback};
 use super::listener::{Listener, Side};
 use super::loop_ref::LoopRef;
 use super::reactor::{Reactor, Source, raw_key};
-use super::ready::{Ready, ReadyQueue};
+use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
 
 /// A callback that runs once for each turn in which its socket is ready.
@@ -20,12 +21,12 @@ struct Repeat<F> {
     cancelled: Cell<bool>,
 }
 
-impl<F: FnMut() -> R + 'static, R: CallbackOutput> Job for Repeat<F> {
-    fn run(self: Rc<Self>, on: &LoopRef) {
-        let Some(mut callback) = self.callback.take() else { return };
-        run_callback(on, || self.describe(), &mut callback);
-        if !self.cancelled.get() {
-            self.callback.set(Some(callback));
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for Repeat<F> {
+    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
+        let Some(mut callback) = this.callback.take() else { return };
+        run_callback(on, || this.describe(), &mut callback);
+        if !this.cancelled.get() {
+            this.callback.set(Some(callback));
         }
     }
 
@@ -34,13 +35,13 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput> Job for Repeat<F> {
     }
 }
 
-impl<F: FnMut() -> R + 'static, R: CallbackOutput> Listener for Repeat<F> {
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCell<Repeat<F>> {
     fn wanted(&self) -> bool {
         true
     }
 
     fn tell(self: Rc<Self>, ready: &ReadyQueue) {
-        ready.push(Ready::Job(self));
+        ready.push(self.into());
     }
 
     fn cancel(&self) {
@@ -137,7 +138,7 @@ impl LoopRef {
     ) -> Result<()> {
         self.check_open()?;
         let callback = Cell::new(Some(callback));
-        let repeat = Rc::new(Repeat { callback, cancelled: Cell::new(false) });
+        let repeat = JobCell::new(Repeat { callback, cancelled: Cell::new(false) });
         if let Some(before) = self.reactor()?.watch(Rc::new(source), side, repeat)? {
             before.cancel();
         }

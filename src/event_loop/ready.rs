@@ -1,105 +1,65 @@
 //! The ready queue: first in, first out, and a turn's round is frozen before it runs.
 //!
-//! **Round Invariant**: what a turn runs was on the queue when the turn froze its length.
-//! What that schedules stands behind them and waits for the next turn, so that nobody
-//! can keep the loop from looking at its timers and its sockets.
+//! **Round Invariant**: what a turn runs was on the queue when the turn froze its length. What
+//! those entries schedule is put behind them and waits for the next turn, so that no callback can
+//! keep the loop from its timers and its sockets.
 
-use alloc::boxed::Box;
 use alloc::collections::VecDeque;
-use alloc::rc::Rc;
 use core::cell::RefCell;
-use core::task::Waker;
 
-use super::handle::Job;
-use super::loop_handle::Parcel;
+use super::entry::Entry;
 
-/// Beyond this room an empty queue gives its memory back.
-pub(super) const KEPT: usize = 1024;
+/// Beyond this capacity an empty queue gives its memory back.
+pub(super) const RETAINED_CAPACITY: usize = 1024;
 
-/// What a callback from another thread is called.
-pub(super) const SENT: &str = "<Handle from another thread>";
-
-/// What is to be done, without an allocation of its own.
-pub(crate) enum Ready {
-    Job(Rc<dyn Job>),
-    /// Somebody waits behind a waker for something that has come.
-    Wake(Waker),
-    /// What another thread has sent.
-    Sent(Box<dyn Parcel>),
-}
-
-impl Ready {
-    /// The job, or else what it is called.
-    pub(super) fn job(&self) -> Result<&Rc<dyn Job>, &'static str> {
-        match self {
-            Ready::Job(job) => Ok(job),
-            Ready::Wake(_) => Err("<wake of a waker>"),
-            Ready::Sent(_) => Err(SENT),
-        }
-    }
-}
-
-#[cold]
-fn push_growing(entries: &mut VecDeque<Ready>, job: Rc<dyn Job>) {
-    entries.push_back(Ready::Job(job));
-}
-
+/// Entries in the order of their scheduling, a word each.
 #[derive(Default)]
 pub(crate) struct ReadyQueue {
-    entries: RefCell<VecDeque<Ready>>,
+    entries: RefCell<VecDeque<Entry>>,
 }
 
 impl ReadyQueue {
     #[inline]
-    pub(crate) fn push(&self, entry: Ready) {
+    pub(crate) fn push(&self, entry: Entry) {
         self.entries.borrow_mut().push_back(entry);
     }
 
-    /// As `push`, of what is put there most. Where there is room it becomes an entry in its place,
-    /// stored as the two words that it came as. An entry that is made before is copied in one
-    /// piece, for which a processor waits if its words were stored just now.
+    pub(crate) fn extend(&self, new: impl Iterator<Item = Entry>) {
+        let mut entries = self.entries.borrow_mut();
+        // Most often it is one entry, for which `VecDeque::extend` would take three times as long.
+        new.for_each(|entry| entries.push_back(entry));
+    }
+
     #[inline]
-    pub(crate) fn push_job(&self, job: Rc<dyn Job>) {
-        let mut entries = self.entries.borrow_mut();
-        if entries.len() == entries.capacity() {
-            return push_growing(&mut entries, job);
-        }
-        entries.push_back(Ready::Job(job));
-    }
-
-    pub(crate) fn extend(&self, jobs: impl Iterator<Item = Rc<dyn Job>>) {
-        let mut entries = self.entries.borrow_mut();
-        // Mostly it is one job, for which `VecDeque::extend` would take three times as long.
-        jobs.for_each(|job| entries.push_back(Ready::Job(job)));
-    }
-
-    pub(crate) fn pop(&self) -> Option<Ready> {
+    pub(crate) fn pop(&self) -> Option<Entry> {
         self.entries.borrow_mut().pop_front()
     }
 
     /// Changes the order of the first `count` entries.
-    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [Ready])) {
+    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [Entry])) {
         change(&mut self.entries.borrow_mut().make_contiguous()[..count]);
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.entries.borrow().len()
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.borrow().is_empty()
     }
 
-    /// Gives back what a burst has left behind, once it is over.
+    /// Gives back the memory that a burst has left, once the queue is empty.
     pub(crate) fn shrink(&self) {
         let mut entries = self.entries.borrow_mut();
-        if entries.is_empty() && entries.capacity() > KEPT {
+        if entries.is_empty() && entries.capacity() > RETAINED_CAPACITY {
             *entries = VecDeque::new();
         }
     }
 
-    /// Everything on the queue, to be dropped where no borrow is held.
-    pub(crate) fn take_all(&self) -> VecDeque<Ready> {
+    /// Takes all entries, to be dropped where no borrow is held.
+    pub(crate) fn take_all(&self) -> VecDeque<Entry> {
         self.entries.take()
     }
 }

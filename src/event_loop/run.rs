@@ -11,11 +11,11 @@ use core::time::Duration;
 use super::answers::Answers;
 use super::clock::{Clock, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
-use super::handle::{Job, drop_quietly, run_callback};
+use super::handle::drop_quietly;
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_ref::{LoopRef, Shared};
-use super::ready::{KEPT, Ready, ReadyQueue, SENT};
+use super::ready::{RETAINED_CAPACITY, ReadyQueue};
 use super::running::Running;
 #[cfg(feature = "std")]
 use super::system::System;
@@ -155,12 +155,6 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Lets go of a job, and of what it holds even if somebody keeps its handle.
-    fn discard(&self, job: Rc<dyn Job>) {
-        run_callback(self, || "<drop of a callback>".into(), || job.discard());
-        drop_quietly(self, job);
-    }
-
     /// What is let go may call back into the loop, which is closed by then.
     fn shut(&self) {
         let shared = self.shared();
@@ -172,16 +166,12 @@ impl EventLoop {
             drop_quietly(self, mail);
         }
         for entry in shared.ready.take_all() {
-            match entry {
-                Ready::Job(job) => self.discard(job),
-                Ready::Wake(waker) => drop_quietly(self, waker),
-                Ready::Sent(parcel) => drop_quietly(self, parcel),
-            }
+            entry.discard(self);
         }
         let mut timers = Vec::new();
         shared.timers.borrow_mut().drain(&mut timers);
         for timer in timers {
-            self.discard(timer.1);
+            timer.1.discard(self);
         }
         #[cfg(feature = "std")]
         if let Some(reactor) = shared.reactor.take() {
@@ -267,6 +257,7 @@ impl LoopRef {
             return self.poll();
         }
         shared.ready.shrink();
+        self.with_upstairs(|upstairs| upstairs.idle());
         match &shared.clock {
             Clock::Host => self.wait_in_real_time(max_wait),
             Clock::Virtual(now) => self.wait_in_virtual_time(now, max_wait),
@@ -385,8 +376,8 @@ impl LoopRef {
         if self.is_watched() {
             self.note_due(&due);
         }
-        shared.ready.extend(due.drain(..).map(|(_when, job)| job));
-        if due.capacity() > KEPT {
+        shared.ready.extend(due.drain(..).map(|(_when, entry)| entry));
+        if due.capacity() > RETAINED_CAPACITY {
             *due = Vec::new();
         }
     }
@@ -407,7 +398,7 @@ impl LoopRef {
                 while left > 0 {
                     left -= 1;
                     let Some(entry) = ready.pop() else { return };
-                    if self.is_watched() { self.run_watched(entry) } else { self.run_entry(entry) }
+                    if self.is_watched() { self.run_watched(entry) } else { entry.run(self) }
                 }
             };
             if let Err(panic) = panics::caught(run) {
@@ -415,15 +406,6 @@ impl LoopRef {
             }
         }
         round
-    }
-
-    #[inline(always)]
-    pub(super) fn run_entry(&self, entry: Ready) {
-        match entry {
-            Ready::Job(job) => job.run(self),
-            Ready::Wake(waker) => waker.wake(),
-            Ready::Sent(parcel) => run_callback(self, || SENT.into(), || parcel.open()),
-        }
     }
 
     /// A panic in a task's step is the task's. Whatever ends with it may panic in turn.

@@ -40,10 +40,6 @@ mod one_thread {
             OneThread(value)
         }
 
-        pub(crate) fn with<R>(&'static self, look: impl FnOnce(&T) -> R) -> R {
-            look(&self.0)
-        }
-
         pub(crate) fn try_with<R>(
             &'static self,
             look: impl FnOnce(&T) -> R,

@@ -4,8 +4,8 @@ use core::cell::Cell;
 
 use super::clock::Nanos;
 use super::disorder::mixed;
+use super::entry::Entry;
 use super::loop_ref::LoopRef;
-use super::ready::Ready;
 
 /// What a job does next, as far as that is the same in each run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -73,14 +73,9 @@ impl ScheduleHash {
         self.add(when);
     }
 
-    pub(super) fn note_entry(&self, entry: &Ready) {
+    pub(super) fn note_entry(&self, entry: &Entry) {
         if self.is_on() {
-            let mark = match entry {
-                Ready::Job(job) => job.mark(),
-                Ready::Wake(_) => Mark::Wake,
-                Ready::Sent(_) => Mark::Call,
-            };
-            self.add(mark.number());
+            self.add(entry.mark().number());
         }
     }
 }

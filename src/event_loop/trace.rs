@@ -18,9 +18,8 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::clock::{self, Nanos};
-use super::handle::Job;
+use super::entry::Entry;
 use super::loop_ref::LoopRef;
-use super::ready::Ready;
 use super::schedule_hash::Mark;
 use crate::error::Result;
 
@@ -145,24 +144,22 @@ impl Tracing {
     }
 
     /// The entry that is run, until this is dropped.
-    pub(super) fn span_of(&self, entry: &Ready) -> Option<Span> {
+    pub(super) fn span_of(&self, entry: &Entry) -> Option<Span> {
         let recorder = self.recorder()?;
-        let (kind, name, task) = match entry.job() {
-            Err(name) => ("callback", name.to_owned(), None),
-            Ok(job) => match job.mark() {
-                Mark::Step(task) => ("step", job.title(), Some(task)),
-                Mark::Sleep => ("timer", job.title(), None),
-                _ => ("callback", job.title(), None),
-            },
+        let (kind, task) = match entry.mark() {
+            Mark::Step(task) => ("step", Some(task)),
+            Mark::Sleep => ("timer", None),
+            _ => ("callback", None),
         };
+        let name = entry.title();
         let details = task.map_or(Value::Null, |task| json!({ "task": task }));
         Some(Span::begin(recorder, kind, name, details))
     }
 
-    pub(super) fn note_due(&self, when: Nanos, job: &dyn Job) {
+    pub(super) fn note_due(&self, when: Nanos, entry: &Entry) {
         if let Some(recorder) = self.recorder() {
             let when = clock::duration(when).as_secs_f64();
-            let name = "due: ".to_owned() + &job.title();
+            let name = "due: ".to_owned() + &entry.title();
             let details = json!({ "when": when });
             recorder.note("timer", name, details, recorder.now(), None);
         }

@@ -4,15 +4,12 @@
 //! on: a loop that nobody watches pays for a look at that, and a program in which nobody ever does has
 //! none of the code.
 
-use alloc::rc::Rc;
-use alloc::string::String;
 use core::cell::Cell;
 
 use super::clock::{Clock, Nanos, Seconds};
 use super::disorder::Chance;
-use super::handle::Job;
+use super::entry::Entry;
 use super::loop_ref::LoopRef;
-use super::ready::Ready;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
@@ -31,9 +28,9 @@ pub(super) struct Watched {
 /// What looks on.
 struct Onlooker {
     begin_round: fn(&LoopRef, usize),
-    note_due: fn(&LoopRef, &[(Nanos, Rc<dyn Job>)]),
+    note_due: fn(&LoopRef, &[(Nanos, Entry)]),
     puts_off: fn(&Chance) -> bool,
-    run: fn(&LoopRef, Ready),
+    run: fn(&LoopRef, Entry),
 }
 
 static ONLOOKER: Onlooker = Onlooker {
@@ -69,7 +66,7 @@ impl LoopRef {
 
     /// Timers are due, and stand in the order in which they will run.
     #[cold]
-    pub(super) fn note_due(&self, due: &[(Nanos, Rc<dyn Job>)]) {
+    pub(super) fn note_due(&self, due: &[(Nanos, Entry)]) {
         if let Some(onlooker) = self.shared().watched.onlooker.get() {
             (onlooker.note_due)(self, due);
         }
@@ -89,10 +86,10 @@ impl LoopRef {
     }
 
     #[cold]
-    pub(super) fn run_watched(&self, entry: Ready) {
+    pub(super) fn run_watched(&self, entry: Entry) {
         match self.shared().watched.onlooker.get() {
             Some(onlooker) => (onlooker.run)(self, entry),
-            None => self.run_entry(entry),
+            None => entry.run(self),
         }
     }
 
@@ -104,35 +101,32 @@ impl LoopRef {
         }
     }
 
-    fn look_at_due(&self, due: &[(Nanos, Rc<dyn Job>)]) {
+    fn look_at_due(&self, due: &[(Nanos, Entry)]) {
         let watched = &self.shared().watched;
         if self.virtual_now().is_some() {
             due.iter().for_each(|(when, _)| watched.hash.note_due(*when));
         }
         #[cfg(feature = "trace")]
-        due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, &**job));
+        due.iter().for_each(|(when, job)| watched.tracing.note_due(*when, job));
     }
 
-    fn look_at_run(&self, entry: Ready) {
+    fn look_at_run(&self, entry: Entry) {
         self.shared().watched.hash.note_entry(&entry);
         #[cfg(feature = "trace")]
         let _span = self.shared().watched.tracing.span_of(&entry);
-        if self.debug() { self.run_timed(entry) } else { self.run_entry(entry) }
+        if self.debug() { self.run_timed(entry) } else { entry.run(self) }
     }
 
     /// Runs it, and warns if that takes long.
-    fn run_timed(&self, entry: Ready) {
+    fn run_timed(&self, entry: Entry) {
         let start = self.time();
-        let job = entry.job().cloned();
-        if let Err(panic) = panics::caught(|| self.run_entry(entry)) {
+        let describe = entry.describe();
+        if let Err(panic) = panics::caught(|| entry.run(self)) {
             self.report_panic(panic);
         }
         let took = self.time().saturating_sub(start);
         if took >= self.slow_callback_duration() {
-            let warn = || {
-                let what = job.map_or_else(String::from, |job| job.describe());
-                log::warn!("Executing {what} took {} seconds", Seconds(took));
-            };
+            let warn = || log::warn!("Executing {} took {} seconds", describe(), Seconds(took));
             let _ = panics::caught(warn);
         }
     }

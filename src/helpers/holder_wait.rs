@@ -17,12 +17,12 @@ use core::cell::{Cell, RefCell};
 
 use super::held_tasks::{HeldTasks, Key, Number};
 use super::waiting::Callbacks;
-use crate::{AnyFuture, Callback, Naps, Result};
+use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
 pub(super) struct HolderWait {
     /// Each is over when its round is.
-    naps: Naps,
+    naps: ReusableSignal,
     /// How many rounds there were.
     rounds: Cell<u64>,
     /// The callbacks that are on their way: those of this round, and those of rounds before.
@@ -74,7 +74,7 @@ impl HolderWait {
 
     /// Ends the round.
     pub(super) fn end(&self) {
-        self.naps.end();
+        self.naps.complete();
     }
 
     /// Waits until one of the tasks, by `callback`, or one of `others` has called back. The

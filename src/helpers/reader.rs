@@ -15,7 +15,7 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use super::child_of_future::ChildOfFuture;
-use crate::{AnyFuture, Callback, Naps, Result};
+use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
 pub(super) struct Readers {
@@ -40,7 +40,7 @@ pub(super) struct Reader {
 #[derive(Default)]
 struct State {
     /// Its waits.
-    waits: Naps,
+    waits: ReusableSignal,
     /// The final future was done before the wait began.
     too_late: Cell<bool>,
 }
@@ -53,7 +53,7 @@ impl Readers {
         let follows = state.clone();
         let follow = Callback::new(move |_: &dyn AnyFuture| {
             if !follows.too_late.get() {
-                follows.waits.end();
+                follows.waits.complete();
             }
         });
         Rc::new(Reader { number: self.made.get(), state, follow })
@@ -65,7 +65,7 @@ impl Readers {
             return;
         }
         for reader in self.waiting.borrow_mut().drain(..) {
-            reader.state.waits.end_soon();
+            reader.state.waits.complete_soon();
         }
     }
 
@@ -91,7 +91,7 @@ impl Readers {
             final_future.add_done_callback(&reader.follow);
         }
         if is_final || self.called.get() {
-            state.waits.end_soon();
+            state.waits.complete_soon();
             return over.await;
         }
         self.waiting.borrow_mut().push_back(reader.clone());

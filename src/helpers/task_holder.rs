@@ -11,7 +11,7 @@ use super::child_of_future::ChildOfFuture;
 use super::held_tasks::{HeldTasks, Key};
 use super::holder_wait::HolderWait;
 use super::waiting::{unique, wait_for_all_futures, wait_for_what_is_done};
-use crate::{AnyFuture, Callback, Error, Naps, Result, Task, Watcher};
+use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -59,7 +59,7 @@ struct ToClean {
     /// A task has ended since the cleaner looked.
     called: Cell<bool>,
     /// The cleaner's waits for that.
-    waits: Naps,
+    waits: ReusableSignal,
     /// The wait for that was cancelled, and so is each that comes before the next call. In the
     /// original it is one future, that stays cancelled until it is made anew.
     cancelled: Cell<bool>,
@@ -69,7 +69,7 @@ impl ToClean {
     fn call(&self) {
         self.cancelled.set(false);
         if !self.called.replace(true) {
-            self.waits.end();
+            self.waits.complete();
         }
     }
 
@@ -319,13 +319,16 @@ impl TaskHolder {
             wait_for_all_futures([&cleaner]).await?;
         }
         let holder = self.clone();
-        let last = async_as_background(async move { holder.clean(&Naps::default()).await }, false)?;
+        let last = async_as_background(
+            async move { holder.clean(&ReusableSignal::default()).await },
+            false,
+        )?;
         wait_for_all_futures([&last]).await
     }
 
     /// Lets go of the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
-    async fn clean(&self, naps: &Naps) -> Result<()> {
+    async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
         let asked_done = self.asked_done();
         let (name, gone) = {
             let mut ts = self.0.ts.borrow_mut();
@@ -422,7 +425,7 @@ impl Drop for Waiting<'_> {
 }
 
 async fn clean_for_ever(holder: TaskHolder) -> Result<()> {
-    let naps = Naps::default();
+    let naps = ReusableSignal::default();
     loop {
         holder.0.to_clean.wait().await?;
         holder.clean(&naps).await?;

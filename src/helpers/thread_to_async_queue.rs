@@ -15,7 +15,7 @@ use super::named_future::create_future_on;
 use super::sync_queue::SyncQueue;
 use super::thread_hooks::ThreadHooks;
 use super::waiting::wait_for_all_futures;
-use crate::threads::{Crew, Errand, caught, logged, shown};
+use crate::threads::{Crew, WorkItem, caught, logged, shown};
 use crate::{Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, running_loop, sleep};
 
 /// A request on its way to a thread: it is run with what `create_args` returned, or, where that
@@ -24,7 +24,7 @@ trait Request<H: ThreadHooks>: Send {
     fn serve(self: Box<Self>, listener: &Listener<H>, args: Result<&mut H::Args>);
 }
 
-impl<H, F, R> Request<H> for Errand<F, R>
+impl<H, F, R> Request<H> for WorkItem<F, R>
 where
     H: ThreadHooks,
     F: FnOnce(&mut H::Args) -> Result<R> + Send + 'static,
@@ -258,7 +258,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
             func(args)
         };
         match self.on.answer_to(future) {
-            Ok(answer) => self.requests.append(Box::new(Errand::new(func, answer))),
+            Ok(answer) => self.requests.append(WorkItem::of(func, answer)),
             // The loop has closed.
             Err(_closed) => drop(future.cancel()),
         }

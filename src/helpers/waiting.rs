@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use crate::{AnyFuture, Callback, LoopFuture, Naps, Result, running_loop};
+use crate::{AnyFuture, Callback, LoopFuture, Result, ReusableSignal, running_loop};
 
 /// Waits until all of `futs` are done, however they end: `hp.wait_for_all_futures`. Nothing
 /// to wait for doesn't give way; what is done already still takes two turns.
@@ -125,9 +125,9 @@ async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()
 
 /// As [`wait_for_all_futures`] for tasks and plain futures that are all done: they call back in the
 /// next turn, and the wait is over in the one after.
-pub(super) async fn wait_for_what_is_done(naps: &Naps) -> Result<()> {
+pub(super) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
     let over = naps.begin()?;
-    naps.end_soon();
+    naps.complete_soon();
     over.await
 }
 

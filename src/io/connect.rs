@@ -5,7 +5,7 @@ use core::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
-use crate::asyncio::{LoopFuture, Purpose};
+use crate::asyncio::{LoopFuture, WaitReason};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
 
@@ -13,7 +13,7 @@ use crate::event_loop::running_loop;
 /// which the system's own limit brings, and a connection that is made for nobody is closed.
 pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream> {
     let on = running_loop()?;
-    let tried = LoopFuture::<()>::made_for(&on, Purpose::Connect);
+    let tried = LoopFuture::<()>::with_reason(&on, WaitReason::Connect);
     let outcome = Rc::new(Cell::new(None));
     let (tell, leave) = (tried.clone(), Rc::clone(&outcome));
     let answer = on.expect_answer(move |connected| {

@@ -2,9 +2,8 @@
 
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
-use core::ptr;
 
-use crate::asyncio::{Lock, LockGuard, Nap, Purpose, Tasks, Wait};
+use crate::asyncio::{Lock, LockGuard, Signal, TaskRegistry, WaitReason};
 use crate::error::Result;
 use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
 
@@ -13,9 +12,9 @@ pub(super) struct Direction {
     side: Side,
     turn: Lock,
     /// What the one who waits awaits. One that is over has been told already.
-    waiter: RefCell<Option<Rc<Nap>>>,
+    waiter: RefCell<Option<Signal>>,
     /// What the last one awaited, which serves the next: a server waits for each request.
-    spent: Cell<Option<Rc<Nap>>>,
+    spent: Cell<Option<Signal>>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
 }
@@ -53,24 +52,20 @@ impl Direction {
 
     /// Waits until the poller says that it is ready.
     pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let wait = self.begin_wait(on, registration)?;
+        let wait = self.begin_wait(on, registration)?.wait();
         let _waiting = Waiting { direction: self, registration };
         wait.await
     }
 
     /// A wait that ends when it is ready, in the place of what was to be told before.
-    pub(super) fn begin_wait(
-        &self,
-        on: &LoopRef,
-        registration: &Registration,
-    ) -> Result<Wait<Nap>> {
-        let waiter = Nap::again(self.spent.take(), &Tasks::of(on), Purpose::Source);
+    pub(super) fn begin_wait(&self, on: &LoopRef, registration: &Registration) -> Result<Signal> {
+        let waiter = Signal::reuse(self.spent.take(), &TaskRegistry::of(on), WaitReason::Source);
         self.waiter.replace(Some(waiter.clone()));
         let begun = registration.begin_wait(self.side);
         if begun.is_err() {
             self.waiter.take();
         }
-        begun.map(|()| Wait::new(waiter))
+        begun.map(|()| waiter)
     }
 
     /// The wait that was begun is over.
@@ -81,15 +76,15 @@ impl Direction {
     }
 
     /// Whether `waiter` was or will be told.
-    pub(super) fn serves(&self, waiter: &Nap) -> bool {
-        let is_it = |own: &Rc<Nap>| ptr::eq(&**own, waiter);
-        waiter.is_over() || self.waiter.borrow().as_ref().is_some_and(is_it)
+    pub(super) fn serves(&self, waiter: &Signal) -> bool {
+        let is_it = |own: &Signal| own.ptr_eq(waiter);
+        waiter.is_done() || self.waiter.borrow().as_ref().is_some_and(is_it)
     }
 }
 
 impl Listener for Direction {
     fn wanted(&self) -> bool {
-        self.waiter.borrow().as_ref().is_some_and(|waiter| !waiter.is_over())
+        self.waiter.borrow().as_ref().is_some_and(|waiter| !waiter.is_done())
     }
 
     fn unwanted(&self) {
@@ -100,7 +95,7 @@ impl Listener for Direction {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
             // One that was cancelled meanwhile has its end already.
-            waiter.end();
+            waiter.complete();
         }
     }
 }

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 
 use super::direction::Direction;
-use crate::asyncio::{Nap, Wait, YieldNow, yield_now};
+use crate::asyncio::{Await, Signal, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, Registration};
 
@@ -21,7 +21,7 @@ enum Before {
     Nothing,
     Yield(YieldNow),
     /// A wait that belongs to the source, and not to a future that borrows it.
-    Wait(Wait<Nap>),
+    Wait(Signal, Await<()>),
 }
 
 impl Drop for Polled {
@@ -57,7 +57,11 @@ impl Polled {
     pub(super) fn wait(&mut self, on: &LoopRef) -> Result<()> {
         // What was before says that it is over, and must not mean the new one.
         self.clear();
-        self.before = Before::Wait(self.direction.begin_wait(on, &self.registration)?);
+        self.before = {
+            let signal = self.direction.begin_wait(on, &self.registration)?;
+            let wait = signal.wait();
+            Before::Wait(signal, wait)
+        };
         Ok(())
     }
 
@@ -67,15 +71,15 @@ impl Polled {
             Before::Nothing => return Poll::Ready(Ok(())),
             Before::Yield(yields) => ready!(Pin::new(yields).poll(cx)),
             // Somebody waited by another method meanwhile, and was told in its place.
-            Before::Wait(wait) if !self.direction.serves(wait.node()) => Ok(()),
-            Before::Wait(wait) => ready!(Pin::new(wait).poll(cx)),
+            Before::Wait(signal, _) if !self.direction.serves(signal) => Ok(()),
+            Before::Wait(_, wait) => ready!(Pin::new(wait).poll(cx)),
         };
         self.clear();
         Poll::Ready(outcome)
     }
 
     fn clear(&mut self) {
-        if let Before::Wait(_) = self.before {
+        if let Before::Wait(..) = self.before {
             self.direction.end_wait(&self.registration);
         }
         self.before = Before::Nothing;

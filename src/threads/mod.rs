@@ -11,6 +11,6 @@ pub(crate) use logged::logged;
 pub(crate) use work_queue::WorkQueue;
 
 /// For what runs on those threads.
-pub(crate) use crate::event_loop::Errand;
+pub(crate) use crate::event_loop::WorkItem;
 pub(crate) use crate::panics::{caught, shown};
 pub(crate) use crate::sync::Arc;

@@ -14,6 +14,8 @@ mod dropped_loops;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
+use std::time::Duration;
+
 use callsoon::{ErrorKind, EventLoop};
 
 struct Counting;
@@ -70,6 +72,10 @@ pub(crate) fn leaves_nothing(times: usize, mut body: impl FnMut()) {
 pub(crate) fn run_dry(event_loop: &EventLoop) {
     match event_loop.run_forever() {
         Err(error) => assert_eq!(error.kind(), ErrorKind::Stalled),
-        Ok(()) => panic!("nobody stops it"),
+        Ok(()) => panic!("nothing stops it"),
+    }
+    // A page that is empty is kept for a number of rests.
+    for _ in 0..64 {
+        assert_eq!(event_loop.run_once(Some(Duration::ZERO)).unwrap(), 0);
     }
 }

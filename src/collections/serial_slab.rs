@@ -1,10 +1,8 @@
 //! [`SerialSlab`]: a slab whose keys find what they were made for, or nothing.
 //!
-//! A slab uses a place again at once, and a key may outlive its entry by years: a waker's does. So
-//! a key has the entry's serial number beside its place.
+//! A slab uses a place again at once, and a key may outlive its entry. So a key has the entry's serial
+//! number beside its place.
 
-use alloc::collections::BinaryHeap;
-use alloc::vec::Vec;
 use slab::Slab;
 
 /// Where an entry is, and which one: see [`SerialSlab`].
@@ -15,7 +13,7 @@ pub(crate) struct SerialKey {
 }
 
 /// Beyond this room an empty slab gives its memory back.
-const KEPT: usize = 1024;
+const RETAINED_CAPACITY: usize = 1024;
 
 pub(crate) struct SerialSlab<T> {
     places: Slab<(u64, T)>,
@@ -51,7 +49,6 @@ impl<T> SerialSlab<T> {
         (*serial == key.serial).then_some(entry)
     }
 
-    #[cfg(feature = "hyper")]
     pub(crate) fn get_mut(&mut self, key: SerialKey) -> Option<&mut T> {
         let (serial, entry) = self.places.get_mut(key.index as usize)?;
         (*serial == key.serial).then_some(entry)
@@ -60,32 +57,17 @@ impl<T> SerialSlab<T> {
     pub(crate) fn remove(&mut self, key: SerialKey) -> Option<T> {
         self.get(key)?;
         let (_, entry) = self.places.try_remove(key.index as usize)?;
-        if self.places.is_empty() && self.places.capacity() > KEPT {
+        if self.places.is_empty() && self.places.capacity() > RETAINED_CAPACITY {
             self.places = Slab::new();
         }
         Some(entry)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.places.is_empty()
-    }
-
-    /// All entries, oldest first.
-    pub(crate) fn in_order(&self) -> Vec<T>
-    where
-        T: Clone,
-    {
-        let mut all: Vec<_> = self.places.iter().map(|(at, (serial, _))| (*serial, at)).collect();
-        if !all.is_sorted() {
-            // By a heap, as the code of `sort` is ten times as large.
-            all = BinaryHeap::from(all).into_sorted_vec();
-        }
-        all.into_iter().map(|(_, at)| self.places[at].1.clone()).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
+
     use super::*;
 
     fn keep(slab: &mut SerialSlab<&'static str>, entry: &'static str) -> SerialKey {
@@ -95,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stale_key_finds_nothing_though_its_place_is_taken_again() {
+    fn serial_slab_finds_nothing_by_a_stale_key() {
         let mut slab = SerialSlab::new();
         let first = keep(&mut slab, "first");
         assert_eq!(slab.remove(first), Some("first"));
@@ -107,16 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn order_is_that_of_making_whatever_the_places() {
-        let mut slab = SerialSlab::new();
-        let keys: Vec<_> = ["a", "b", "c"].map(|entry| keep(&mut slab, entry)).into();
-        slab.remove(keys[0]);
-        keep(&mut slab, "d");
-        assert_eq!(slab.in_order(), ["b", "c", "d"]);
-    }
-
-    #[test]
-    fn an_empty_slab_gives_its_memory_back() {
+    fn serial_slab_gives_memory_back_when_empty() {
         let mut slab = SerialSlab::new();
         let keys: Vec<_> = (0..10_000).map(|_| keep(&mut slab, "entry")).collect();
         assert!(slab.places.capacity() >= 10_000);

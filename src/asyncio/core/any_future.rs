@@ -1,0 +1,236 @@
+//! [`AnyFuture`]: what futures, tasks and the helpers' futures of any value type share.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::any::Any;
+use core::fmt;
+use core::num::NonZeroUsize;
+
+use super::callback::Callback;
+use super::node::ErasedFuture;
+use super::watcher::Watcher;
+use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
+
+/// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FutureId(NonZeroUsize);
+
+impl FutureId {
+    /// The identity of the future-like thing that the handles `shared` share.
+    #[must_use]
+    pub fn of<N: ?Sized>(shared: &Rc<N>) -> FutureId {
+        FutureId::at(Rc::as_ptr(shared).cast())
+    }
+
+    /// The identity of what stands at `address`, which is not null.
+    pub(super) fn at(address: *const ()) -> FutureId {
+        FutureId(NonZeroUsize::new(address as usize).unwrap_or(NonZeroUsize::MIN))
+    }
+}
+
+/// A future-like thing of any value type: what callbacks are given, and what can be mixed in
+/// one call that waits for many.
+pub trait AnyFuture: fmt::Debug {
+    /// Whether it has a result or an exception, or was cancelled.
+    fn done(&self) -> bool;
+
+    /// Whether it was cancelled.
+    fn cancelled(&self) -> bool;
+
+    /// Cancels it, and says whether that was accepted; a future that is done refuses. A task
+    /// that accepts is not cancelled yet: see [`Task::cancel`](crate::Task::cancel).
+    fn cancel(&self) -> bool;
+
+    /// Its exception, or `None` if it has a result. Reading it keeps it from being reported
+    /// as never retrieved.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
+    /// cancellation error if it was cancelled: those are raised, not returned, in Python too.
+    fn exception(&self) -> Result<Option<Error>>;
+
+    /// Its result without the value: what [`FutureLike::result`](crate::FutureLike::result) would be an error for.
+    ///
+    /// # Errors
+    ///
+    /// Its exception, or the cancellation error; while it is pending
+    /// [`InvalidState`](crate::ErrorKind::InvalidState).
+    fn outcome(&self) -> Result<()>;
+
+    /// Makes `error` its exception.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done;
+    /// [`Runtime`](crate::ErrorKind::Runtime) for a task, which is nobody's to set.
+    fn set_exception(&self, error: Error) -> Result<()>;
+
+    /// Whether a result or an exception could be set now.
+    ///
+    /// # Errors
+    ///
+    /// What setting one would return.
+    fn check_settable(&self) -> Result<()>;
+
+    /// Cancels what this is a child of, as
+    /// [`ChildOfFuture::cancel_parent`](crate::helpers::ChildOfFuture::cancel_parent) does; a
+    /// future that is nobody's child cancels itself.
+    fn cancel_parent(&self) {
+        self.cancel();
+    }
+
+    /// Has `callback` called when it is done, by way of the ready queue, in the order of
+    /// adding; when it is done already, in the next turn. See
+    /// [`LoopFuture::add_done_callback`](crate::LoopFuture::add_done_callback).
+    fn add_callback(&self, callback: Callback);
+
+    /// Takes out every callback that equals `callback`, and says how many there were. Once it
+    /// is done its callbacks are on their way, and none is left to take out.
+    fn remove_done_callback(&self, callback: &Callback) -> usize;
+
+    /// Whether a callback that equals `callback` waits for its end.
+    fn has_callback(&self, callback: &Callback) -> bool;
+
+    /// Has `watcher` told of its end, and of those who wait for it, with `token`. False where
+    /// that can't be: a future-like thing that stands on others may be done and pending again.
+    /// One that is done already tells nothing.
+    fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
+        false
+    }
+
+    /// The loop that it belongs to: asyncio's `get_loop`.
+    fn get_loop(&self) -> LoopRef;
+
+    /// The future or task itself, where this is a handle of one. What stands on others has none.
+    #[doc(hidden)]
+    fn erased(&self) -> Option<ErasedFuture> {
+        None
+    }
+
+    /// Its identity, the same for all handles of one future.
+    fn id(&self) -> FutureId;
+
+    /// What it is called; empty if it has no name.
+    fn name(&self) -> String;
+
+    /// The same future, erased and owned.
+    fn to_any(&self) -> Rc<dyn AnyFuture>;
+
+    /// The same future, as long as somebody else holds it: for callbacks that must not keep
+    /// alive what keeps them.
+    fn downgrade(&self) -> WeakFuture;
+
+    /// For a callback that knows what it was added to: `as_any().downcast_ref::<LoopFuture<i32>>()`.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// A future that is not kept alive: see [`AnyFuture::downgrade`].
+pub struct WeakFuture(Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>);
+
+impl WeakFuture {
+    /// A weak future that `upgrade` brings back.
+    pub fn new(upgrade: impl Fn() -> Option<Rc<dyn AnyFuture>> + 'static) -> WeakFuture {
+        WeakFuture(Box::new(upgrade))
+    }
+
+    /// The future, if it is still there.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<Rc<dyn AnyFuture>> {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for WeakFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("(WeakFuture)")
+    }
+}
+
+/// A pointer to a future-like thing is one, so that lists may hold what is at hand.
+macro_rules! any_future_behind {
+    ($pointer:ty) => {
+        impl<F: AnyFuture + ?Sized> AnyFuture for $pointer {
+            fn done(&self) -> bool {
+                (**self).done()
+            }
+
+            fn cancelled(&self) -> bool {
+                (**self).cancelled()
+            }
+
+            fn cancel(&self) -> bool {
+                (**self).cancel()
+            }
+
+            fn exception(&self) -> Result<Option<Error>> {
+                (**self).exception()
+            }
+
+            fn outcome(&self) -> Result<()> {
+                (**self).outcome()
+            }
+
+            fn set_exception(&self, error: Error) -> Result<()> {
+                (**self).set_exception(error)
+            }
+
+            fn check_settable(&self) -> Result<()> {
+                (**self).check_settable()
+            }
+
+            fn cancel_parent(&self) {
+                (**self).cancel_parent();
+            }
+
+            fn add_callback(&self, callback: Callback) {
+                (**self).add_callback(callback);
+            }
+
+            fn remove_done_callback(&self, callback: &Callback) -> usize {
+                (**self).remove_done_callback(callback)
+            }
+
+            fn has_callback(&self, callback: &Callback) -> bool {
+                (**self).has_callback(callback)
+            }
+
+            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+                (**self).watch(watcher, token)
+            }
+
+            fn get_loop(&self) -> LoopRef {
+                (**self).get_loop()
+            }
+
+            fn erased(&self) -> Option<ErasedFuture> {
+                (**self).erased()
+            }
+
+            fn id(&self) -> FutureId {
+                (**self).id()
+            }
+
+            fn name(&self) -> String {
+                (**self).name()
+            }
+
+            fn to_any(&self) -> Rc<dyn AnyFuture> {
+                (**self).to_any()
+            }
+
+            fn downgrade(&self) -> WeakFuture {
+                (**self).downgrade()
+            }
+
+            fn as_any(&self) -> &dyn Any {
+                (**self).as_any()
+            }
+        }
+    };
+}
+
+any_future_behind!(&F);
+any_future_behind!(Rc<F>);

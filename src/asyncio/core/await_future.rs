@@ -1,0 +1,316 @@
+//! [`Await`]: what `.await` on one of our futures polls, and where a task says what it waits for.
+//!
+//! **Await Invariant**: an await that is registered counts the task that polled it, and its future; it
+//! stands once among the waiters of the future, while that is pending, and once among the waits of
+//! the task, until it unregisters, at the latest when it is dropped. So the pointers in those lists,
+//! which are uncounted, are good; and where an await is leaked, so are its counts.
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use core::cell::Cell;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::ptr::{NonNull, null_mut};
+use core::task::{Context, Poll, Waker};
+
+use super::header::Header;
+use super::node::{ErasedFuture, TypedFuture, add_count};
+use super::registry::TaskRegistry;
+use super::task_header::TaskHeader;
+use super::waiters::Waiter;
+use super::waker;
+use crate::collections::Key;
+use crate::error::{Error, Result};
+
+/// Waits for a future or a task, and returns its result.
+///
+/// # Cancellation
+///
+/// Cancelling a task that awaits it cancels what is awaited, and the await returns that
+/// cancellation. Dropping it leaves nothing behind: what it waited for goes on.
+#[must_use = "futures do nothing unless awaited"]
+pub struct Await<T: 'static> {
+    future: TypedFuture<T>,
+    registered: Registered,
+}
+
+/// Where an await is registered, in a word: null for nowhere; the task that polled it, whose only wait
+/// it is, as the only waiter of the future; or, with the lowest bit set, a box with [`Places`].
+///
+/// **Word Invariant**: the word is one of these three, and owns what it points to: a count of the
+/// task, or the box.
+struct Registered(Cell<*mut ()>);
+
+/// Where an await is registered, if it isn't alone.
+struct Places {
+    /// The task, which may cancel what it waits for.
+    task: Option<ErasedFuture>,
+    /// The waker of another crate's future that stands between task and await.
+    waker: Option<Waker>,
+    /// The key among the waiters of the future.
+    waiter: Option<Key>,
+    /// The key among the waits of the task.
+    wait: Option<Key>,
+}
+
+const PLACES: usize = 1;
+
+impl Registered {
+    fn word(&self) -> *mut () {
+        self.0.get()
+    }
+
+    /// Whether it is registered with `task`, which polled it itself.
+    #[inline(always)]
+    fn is_with(&self, task: NonNull<Header>) -> bool {
+        self.word() == task.as_ptr().cast() || self.is_with_places(task)
+    }
+
+    fn is_with_places(&self, task: NonNull<Header>) -> bool {
+        let is_it = |own: &ErasedFuture| own.pointer() == task;
+        self.places()
+            .is_some_and(|places| places.waker.is_none() && places.task.as_ref().is_some_and(is_it))
+    }
+
+    /// The places, where there are any.
+    fn places(&self) -> Option<&Places> {
+        let word = self.word();
+        // SAFETY: By the Word Invariant.
+        (word.addr() & PLACES != 0).then(|| unsafe { &*places_of(word) })
+    }
+
+    fn set_places(&self, places: Places) {
+        let word = Box::into_raw(Box::new(places)).cast::<()>();
+        self.0.set(word.map_addr(|address| address | PLACES));
+    }
+}
+
+fn places_of(word: *mut ()) -> *mut Places {
+    word.map_addr(|address| address & !PLACES).cast()
+}
+
+impl<T: 'static> Await<T> {
+    pub(crate) fn new(future: TypedFuture<T>) -> Await<T> {
+        Await { future, registered: Registered(Cell::new(null_mut())) }
+    }
+
+    #[inline(always)]
+    fn header(&self) -> &Header {
+        self.future.header()
+    }
+
+    /// Registers with `task`, whose step this is, and which polls it itself.
+    #[inline(always)]
+    fn register(&self, task: NonNull<Header>) {
+        // SAFETY: The step's task is counted by the loop, and is a task.
+        let own = unsafe { task.cast::<TaskHeader>().as_ref() };
+        let future = self.future.erased().pointer();
+        self.unregister();
+        if !self.header().waiters.is_empty() || !own.awaits_nothing() {
+            return self.register_among_others(task);
+        }
+        self.header().waiters.set_sole_task(task);
+        own.set_first_wait(future);
+        // SAFETY: By the Await Invariant: the word has the count that is added.
+        unsafe { add_count(task) };
+        self.registered.0.set(task.as_ptr().cast());
+    }
+
+    #[cold]
+    fn register_among_others(&self, task: NonNull<Header>) {
+        let waiter = self.header().waiters.push(Waiter::Task(task));
+        // SAFETY: The step's task is counted by the loop.
+        let task = unsafe { ErasedFuture::from_header(task) };
+        let wait = self.add_wait(&task);
+        self.registered.set_places(Places { task: Some(task), waker: None, waiter, wait });
+    }
+
+    /// Adds the future to what `task` awaits.
+    fn add_wait(&self, task: &ErasedFuture) -> Option<Key> {
+        let own = task.task()?;
+        let future = self.future.erased().pointer();
+        if own.awaits_nothing() {
+            own.set_first_wait(future);
+            return None;
+        }
+        Some(own.add_more_wait(future))
+    }
+
+    /// Registers behind the waker of another crate's future. There may be no next step of the task's
+    /// in which a mistake could be thrown: it is returned.
+    #[cold]
+    fn register_waker(&self, registry: &TaskRegistry, waker: &Waker) -> Result<()> {
+        let task = registry.current_task();
+        if let Some(mistake) = task.as_ref().and_then(|task| self.mistake(task)) {
+            return Err(mistake);
+        }
+        if let Some(Places { task: own, waker: Some(before), .. }) = self.registered.places() {
+            let same_task = match (own, &task) {
+                (Some(own), Some(task)) => own.ptr_eq(task),
+                (None, None) => true,
+                _ => false,
+            };
+            if same_task && before.will_wake(waker) {
+                return Ok(());
+            }
+        }
+        self.unregister();
+        // Cloning a waker may run the program's code, which may end the future.
+        let (own, waker) = (waker.clone(), waker.clone());
+        if self.header().done() {
+            self.future.erased().add_waiter(Waiter::Waker(waker));
+            return Ok(());
+        }
+        let waiter = self.header().waiters.push(Waiter::Waker(waker));
+        let wait = task.as_ref().and_then(|task| self.add_wait(task));
+        self.registered.set_places(Places { task, waker: Some(own), waiter, wait });
+        Ok(())
+    }
+
+    /// What asyncio throws at an await that could never end well.
+    fn mistake(&self, task: &ErasedFuture) -> Option<Error> {
+        if task.ptr_eq(self.future.erased()) {
+            return Some(Error::runtime("Task cannot await on itself"));
+        }
+        let same = task.registry().is(self.future.erased().registry());
+        (!same).then(|| Error::runtime("Task got a future attached to a different loop"))
+    }
+
+    /// Unregisters, if it is registered.
+    #[inline(always)]
+    fn unregister(&self) {
+        let word = self.registered.0.replace(null_mut());
+        if word.is_null() {
+            return;
+        }
+        if word.addr() & PLACES != 0 {
+            return self.unregister_places(word);
+        }
+        // SAFETY: By the Word Invariant the word was a count of the task.
+        let task = unsafe { ErasedFuture::from_count(NonNull::new_unchecked(word.cast())) };
+        if !self.header().done() {
+            self.leave_waiters(task.pointer());
+        }
+        if let Some(own) = task.task() {
+            own.remove_wait(None);
+        }
+    }
+
+    /// Removes the task, which was the only waiter, from those of a future that is pending.
+    #[cold]
+    fn leave_waiters(&self, task: NonNull<Header>) {
+        let waiters = &self.header().waiters;
+        if waiters.sole_task() == Some(task) {
+            waiters.clear_sole_task();
+        } else {
+            drop(waiters.remove(None));
+        }
+    }
+
+    #[cold]
+    fn unregister_places(&self, word: *mut ()) {
+        // SAFETY: By the Word Invariant, and the word has given it up.
+        let places = unsafe { Box::from_raw(places_of(word)) };
+        let pending = !self.header().done();
+        let waiter = pending.then(|| self.header().waiters.remove(places.waiter));
+        if let Some(own) = places.task.as_ref().and_then(|task| task.task()) {
+            own.remove_wait(places.wait);
+        }
+        // Dropping a waker may run the program's code: last.
+        drop(waiter);
+    }
+
+    /// Polls where no step of the future's loop goes on.
+    #[cold]
+    fn poll_elsewhere(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        match TaskRegistry::running() {
+            Ok(registry) => self.poll_in(&registry, waker),
+            Err(_) => self.poll_in(self.future.erased().registry(), waker),
+        }
+    }
+
+    /// Polls in a step of `registry`, or in none.
+    #[inline(always)]
+    fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        if registry.throws() {
+            if let Some(error) = registry.take_thrown() {
+                return Poll::Ready(Err(self.thrown(error)));
+            }
+        }
+        if self.header().done() {
+            self.unregister();
+            return Poll::Ready(self.future.read());
+        }
+        let direct = registry.current().filter(|task| waker::is_of(waker, *task));
+        match direct {
+            Some(task) if self.registered.is_with(task) => Poll::Pending,
+            Some(task) => {
+                self.register_checked(registry, task);
+                Poll::Pending
+            }
+            None => match self.register_waker(registry, waker) {
+                Ok(()) => Poll::Pending,
+                Err(mistake) => Poll::Ready(Err(mistake)),
+            },
+        }
+    }
+
+    #[inline(always)]
+    fn register_checked(&self, registry: &TaskRegistry, task: NonNull<Header>) {
+        let own = self.future.erased();
+        if task == own.pointer() || !core::ptr::eq(own.registry(), registry) {
+            if let Some(task) = registry.current_task() {
+                if let (Some(mistake), Some(own)) = (self.mistake(&task), task.task()) {
+                    // As asyncio does: it is thrown in the task's next step.
+                    own.throw_next(mistake);
+                    return registry.request_yield();
+                }
+            }
+        }
+        self.register(task);
+    }
+
+    /// The error that is returned in place of the result: what was thrown, unless the future was
+    /// cancelled itself, and has words of its own for it.
+    #[cold]
+    fn thrown(&self, error: Error) -> Error {
+        // That it is done counts as seen, though another error is thrown in its place.
+        let own = self.header().outcome().err().filter(|_| self.header().done());
+        let own = own.filter(|own| own.is_cancelled() && error.is_cancelled());
+        self.unregister();
+        own.unwrap_or(error)
+    }
+}
+
+impl<T: Clone + 'static> Future for Await<T> {
+    type Output = Result<T>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let registry = self.future.erased().registry();
+        if registry.in_step() {
+            return self.poll_in(registry, cx.waker());
+        }
+        self.poll_elsewhere(cx.waker())
+    }
+}
+
+impl<T: 'static> Drop for Await<T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.unregister();
+    }
+}
+
+impl<T: 'static> fmt::Debug for Await<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<Await of {}>", self.future.erased().describe())
+    }
+}

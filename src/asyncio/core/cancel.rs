@@ -1,0 +1,304 @@
+//! [`cancel`]: how a cancellation goes from a task to what it awaits, and on down.
+//!
+//! A loop and not a recursion: a chain of tasks may be longer than the stack is deep. It goes down to
+//! the first wait's leaf before it looks at the next wait, as asyncio's recursion does, and what is on
+//! its way down is marked, so that it ends in a circle too: the task that would come back to itself
+//! throws instead.
+//!
+//! Only a future-like thing with a cancellation of its own comes back in here from inside of the
+//! loop. Where that happens inside of itself too often, the task is put off until the others are
+//! through.
+
+use alloc::collections::{BTreeSet, VecDeque};
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use super::header::flag;
+use super::node::ErasedFuture;
+use super::rare::{CancelHook, CancelledChild, CancelledChildren};
+use super::task_header::Parked;
+use crate::error::Error;
+#[cfg(feature = "std")]
+use crate::sync::Ordering;
+
+/// Cancellations inside of each other: more than any program has that Python could run, and few
+/// enough for a small stack.
+const DEEPEST: u32 = 100;
+
+/// So many futures and tasks are entered as often as asyncio would, which may be exponentially often
+/// where many await the same. The others are entered once.
+const EXACT: u32 = 10_000;
+
+/// The cancellations of a loop that go on.
+#[derive(Default)]
+pub(crate) struct CancelWalk {
+    /// How many go on inside of each other.
+    depth: Cell<u32>,
+    /// How many futures and tasks were entered.
+    entered: Cell<u32>,
+    /// Those that were entered when there were many.
+    visited: RefCell<BTreeSet<*const ()>>,
+    /// What is to be entered when the others are through; it counts as asked.
+    put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
+}
+
+impl CancelWalk {
+    /// Whether a future is to be entered, again or for the first time.
+    fn may_enter(&self, future: &ErasedFuture) -> bool {
+        let entered = self.entered.get();
+        if entered < EXACT {
+            self.entered.set(entered + 1);
+            return true;
+        }
+        self.visited.borrow_mut().insert(future.address())
+    }
+}
+
+/// One level of cancellations, until it is dropped.
+struct Level<'a>(&'a CancelWalk);
+
+impl<'a> Level<'a> {
+    fn enter(walk: &'a CancelWalk) -> Level<'a> {
+        walk.depth.set(walk.depth.get() + 1);
+        Level(walk)
+    }
+}
+
+impl Drop for Level<'_> {
+    fn drop(&mut self) {
+        let depth = self.0.depth.get() - 1;
+        self.0.depth.set(depth);
+        if depth == 0 && self.0.entered.take() >= EXACT {
+            self.0.visited.take();
+        }
+    }
+}
+
+/// Cancels a future or a task with `error`. Says whether that was accepted: what is done refuses, and
+/// so does what stands for others that all refuse.
+///
+/// A task is cancelled by cancelling what it awaits; where nothing of that accepts, its next await
+/// returns the error.
+pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
+    match ask(future, error, true) {
+        Answer::Refuses => false,
+        Answer::Accepts | Answer::Circle => true,
+        Answer::Enter(frame) => {
+            let registry = future.registry();
+            let walk = &registry.cancel_walk;
+            if walk.depth.get() >= DEEPEST {
+                drop(frame);
+                walk.put_off.borrow_mut().push_back((future.clone(), error.clone()));
+                return true;
+            }
+            let level = Level::enter(walk);
+            let accepted = go_down(frame);
+            while walk.depth.get() == 1 {
+                let Some((next, error)) = walk.put_off.borrow_mut().pop_front() else { break };
+                if let Answer::Enter(frame) = ask(&next, &error, false) {
+                    go_down(frame);
+                }
+            }
+            drop(level);
+            accepted
+        }
+    }
+}
+
+/// Cancels all that a task awaits, and says whether any of it accepted.
+pub(super) fn cancel_waits(task: &ErasedFuture) -> bool {
+    let error = task.task().map_or(Error::cancelled(), |task| task.cancellation());
+    let mut accepted = false;
+    for wait in task.waits() {
+        accepted |= cancel(&wait, &error);
+    }
+    accepted
+}
+
+/// A cancellation with the message of `error`.
+fn again(error: &Error) -> Error {
+    let message = error.message();
+    if message.is_empty() { Error::cancelled() } else { Error::cancelled_with(message) }
+}
+
+/// What comes of a request to cancel.
+enum Answer {
+    Refuses,
+    Accepts,
+    /// A task that is on the way already: it has counted the request.
+    Circle,
+    /// The request goes on to others first.
+    Enter(Frame),
+}
+
+/// Asks a future or a task to cancel; `counts` says whether a task counts the request.
+fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
+    let header = future.header();
+    header.mark_read();
+    if header.done() {
+        return Answer::Refuses;
+    }
+    if let Some(task) = future.task() {
+        if counts {
+            task.count_cancel();
+        }
+        if header.has(flag::ON_PATH) {
+            return Answer::Circle;
+        }
+        let parked = task.parked();
+        let was_scheduled = task.scheduled();
+        if let Some(wait) = future.sole_plain_wait() {
+            // Most often a task awaits one future, which is no task and stands for no other.
+            let accepts =
+                parked != Parked::Running && matches!(ask(&wait, error, true), Answer::Accepts);
+            if !accepts || parked != Parked::Waiting || was_scheduled {
+                throw(future, error, parked, false);
+            }
+            return Answer::Accepts;
+        }
+        // A running task is told at its next await, whatever it awaited before.
+        let mut waits = if parked == Parked::Running { Vec::new() } else { future.waits() };
+        if waits.is_empty() || !future.registry().cancel_walk.may_enter(future) {
+            if waits.is_empty() {
+                throw(future, error, parked, false);
+            }
+            return Answer::Accepts;
+        }
+        waits.reverse();
+        let below = Below::Waits { waits, parked, was_scheduled, circle: false };
+        return Answer::Enter(Frame::new(future, error, below));
+    }
+    let hook = if header.has(flag::HOOK) { header.cancel_hook() } else { None };
+    match hook {
+        Some(CancelHook::Children(children)) => {
+            if header.has(flag::ON_PATH) {
+                return Answer::Refuses;
+            }
+            if !future.registry().cancel_walk.may_enter(future) {
+                return Answer::Accepts;
+            }
+            return Answer::Enter(Frame::new(future, error, Below::Children { children, next: 0 }));
+        }
+        #[cfg(feature = "std")]
+        Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
+        None => {}
+    }
+    future.end_with(flag::CANCELLED, error.clone());
+    Answer::Accepts
+}
+
+/// Has the next step of a task throw.
+fn throw(future: &ErasedFuture, error: &Error, parked: Parked, circle: bool) {
+    let Some(task) = future.task() else { return };
+    task.must_cancel(error.clone());
+    if parked == Parked::Foreign || circle {
+        future.schedule_step();
+    }
+}
+
+/// A future or task on the way down.
+struct Frame {
+    future: ErasedFuture,
+    error: Error,
+    below: Below,
+    accepted: bool,
+}
+
+/// What a request goes on to.
+enum Below {
+    /// What a task awaits, the next one last.
+    Waits { waits: Vec<ErasedFuture>, parked: Parked, was_scheduled: bool, circle: bool },
+    /// What a future stands for.
+    Children { children: Rc<dyn CancelledChildren>, next: usize },
+}
+
+impl Frame {
+    fn new(future: &ErasedFuture, error: &Error, below: Below) -> Frame {
+        future.header().set(flag::ON_PATH);
+        Frame { future: future.clone(), error: error.clone(), below, accepted: false }
+    }
+
+    /// Asks the next one below. `None` where there is none left.
+    fn ask_next(&mut self) -> Option<Answer> {
+        match &mut self.below {
+            Below::Waits { waits, .. } => Some(ask(&waits.pop()?, &self.error, true)),
+            Below::Children { children, next } => {
+                let children = children.clone();
+                let child = children.child(*next)?;
+                *next += 1;
+                Some(match child {
+                    // Each child has an error of its own, with the same message.
+                    CancelledChild::Future(future) => ask(&future, &again(&self.error), true),
+                    CancelledChild::Like(like) if like.cancel() => Answer::Accepts,
+                    CancelledChild::Like(_) => Answer::Refuses,
+                })
+            }
+        }
+    }
+
+    fn note(&mut self, answer: &Answer) {
+        match answer {
+            Answer::Refuses => {}
+            // A task that is asked accepts, whatever comes of it.
+            Answer::Accepts => self.accepted = true,
+            Answer::Enter(frame) => self.accepted |= frame.future.header().is_task(),
+            Answer::Circle => {
+                self.accepted = true;
+                if let Below::Waits { circle, .. } = &mut self.below {
+                    *circle = true;
+                }
+            }
+        }
+    }
+
+    /// All below were asked. Says whether the request was accepted.
+    fn leave(self) -> bool {
+        match &self.below {
+            Below::Waits { parked, was_scheduled, circle, .. } => {
+                // A task that was woken already goes on with what woke it, unless it throws.
+                let throws = *parked != Parked::Waiting || *was_scheduled;
+                if throws || !self.accepted || *circle {
+                    throw(&self.future, &self.error, *parked, *circle);
+                }
+                true
+            }
+            Below::Children { children, .. } => {
+                if self.accepted {
+                    children.note_accepted();
+                }
+                self.accepted
+            }
+        }
+    }
+}
+
+impl Drop for Frame {
+    fn drop(&mut self) {
+        self.future.header().clear(flag::ON_PATH);
+    }
+}
+
+/// Takes a request down to all below `first`, and says whether it was accepted.
+fn go_down(first: Frame) -> bool {
+    let mut path = vec![first];
+    let mut accepted = false;
+    while let Some(frame) = path.last_mut() {
+        match frame.ask_next() {
+            Some(answer) => {
+                frame.note(&answer);
+                if let Answer::Enter(below) = answer {
+                    path.push(below);
+                }
+            }
+            None => {
+                accepted = path.pop().is_some_and(Frame::leave);
+                if let Some(above) = path.last_mut() {
+                    above.accepted |= accepted;
+                }
+            }
+        }
+    }
+    accepted
+}

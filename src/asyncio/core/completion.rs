@@ -1,0 +1,220 @@
+//! The end of a future: what waits for it is scheduled, in the order of adding, and nothing has run
+//! when the end is done.
+//!
+//! **Callback Invariant**: while a future is pending, its waiters wait for its end. At the end each
+//! task's step, each waker's wake and an entry for each callback go to the ready queue, in the order
+//! of adding; from then on the waiters are the callbacks that have an entry, and each entry runs the
+//! first of them. What waits is not touched from outside once the future is done.
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::cell::Cell;
+use core::mem;
+use core::ptr::NonNull;
+use core::task::Waker;
+
+use super::callback::Callback;
+use super::header::{Header, State, flag};
+use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
+use super::task_block;
+use super::waiters::{Many, Taken, Waiter};
+use crate::error::Error;
+use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
+
+/// Wakes a waker in its turn.
+struct Wake(Cell<Option<Waker>>);
+
+impl Job for Wake {
+    fn run(this: Rc<JobCell<Self>>, _event_loop: &LoopRef) {
+        if let Some(waker) = this.0.take() {
+            waker.wake();
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark::Wake
+    }
+
+    fn describe(&self) -> String {
+        "<wake of a waker>".into()
+    }
+}
+
+fn schedule_wake(event_loop: &LoopRef, waker: Waker) {
+    event_loop.schedule(JobCell::new(Wake(Cell::new(Some(waker)))));
+}
+
+impl ErasedFuture {
+    /// Ends it: see [`end`].
+    #[inline]
+    pub(super) fn end(&self, state: u32) {
+        // SAFETY: This handle keeps the block.
+        unsafe { end(self.pointer(), state) }
+    }
+
+    /// Ends it without a result: cancelled, or with an exception.
+    pub(super) fn end_with(&self, state: u32, error: Error) {
+        self.header().set_error(error);
+        if state == flag::FAILED {
+            self.header().set(flag::UNREAD);
+        }
+        self.end(state);
+    }
+
+    /// Adds a done callback. Of a future that is done it is scheduled now.
+    pub(crate) fn add_callback(&self, callback: Callback) {
+        self.add_waiter(Waiter::Callback(callback));
+    }
+
+    pub(super) fn add_waiter(&self, waiter: Waiter) {
+        if !self.header().done() {
+            self.header().waiters.push(waiter);
+            return;
+        }
+        match waiter {
+            // SAFETY: The await that adds it counts the task.
+            Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
+            Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
+            Waiter::Callback(_) => {
+                self.header().waiters.push(waiter);
+                // SAFETY: This handle keeps the block.
+                unsafe { schedule_callback(self.pointer()) }
+            }
+        }
+    }
+
+    /// Whether it was cancelled.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.header().state() == State::Cancelled
+    }
+}
+
+/// Ends a future: its waiters are on the ready queue when this returns, and nothing has run.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, which is pending and is kept by a count.
+#[inline(always)]
+pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
+    // SAFETY: By this function's contract.
+    let own = unsafe { header.as_ref() };
+    own.set(state);
+    if own.waiters.is_empty() {
+        return;
+    }
+    match own.waiters.sole_task() {
+        Some(task) => {
+            own.waiters.clear_sole_task();
+            // SAFETY: By the Await Invariant an await that hasn't left counts the task.
+            unsafe { task_block::schedule_step(task) }
+        }
+        // SAFETY: By this function's contract.
+        None => unsafe { end_for_others(header) },
+    }
+}
+
+/// Schedules what waits besides a sole task. Watchers are told when that is done.
+#[inline(never)]
+unsafe fn end_for_others(header: NonNull<Header>) {
+    // SAFETY: By the caller's contract, here and below.
+    let own = unsafe { header.as_ref() };
+    match own.waiters.take() {
+        Taken::None => {}
+        Taken::One(callback) => {
+            own.waiters.push(callback);
+            // SAFETY: As above.
+            unsafe { schedule_callback(header) }
+        }
+        // SAFETY: As above.
+        Taken::Many(many) => unsafe { end_for_many(header, many) },
+    }
+}
+
+unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
+    let mut waiters = mem::take(&mut many.queue);
+    let watches = mem::take(&mut many.watches);
+    while let Some(waiter) = waiters.pop_front() {
+        match waiter {
+            // SAFETY: By the Await Invariant an await that hasn't left counts the task.
+            Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
+            Waiter::Waker(waker) => {
+                // SAFETY: By the caller's contract.
+                schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
+            }
+            callback @ Waiter::Callback(_) => {
+                many.queue.push(callback);
+                // SAFETY: By the caller's contract.
+                unsafe { schedule_callback(header) }
+            }
+        }
+    }
+    // SAFETY: By the caller's contract.
+    unsafe { header.as_ref() }.waiters.put_back(many);
+    for watch in watches {
+        // SAFETY: By the caller's contract.
+        let event_loop = unsafe { registry_of(header) }.event_loop();
+        let ended = || watch.watcher.ended(watch.token);
+        run_callback(event_loop, || "<watcher of a future>".into(), ended);
+    }
+}
+
+/// Schedules an entry that runs the next callback.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, which is kept by a count and is no signal.
+unsafe fn schedule_callback(header: NonNull<Header>) {
+    // SAFETY: By this function's contract. The entry has the count that is added, as `run_callback`
+    // of the block's table expects.
+    unsafe {
+        add_count(header);
+        registry_of(header).event_loop().schedule(Entry::from_head(entry_head(header)));
+    }
+}
+
+/// Runs the first callback that has an entry, and gives back the entry's count.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, and the count of an entry is given to this function.
+#[inline(never)]
+pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
+    // SAFETY: By this function's contract.
+    let future = unsafe { ErasedFuture::from_count(header) };
+    if let Some(Waiter::Callback(callback)) = future.header().waiters.pop() {
+        let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
+        let call = future.header().table.call;
+        run_callback(event_loop, describe, || call(future.clone(), &callback));
+    }
+}
+
+/// The loop closes: drops the callback that would have run, which may hold the future.
+///
+/// # Safety
+///
+/// As for [`run_next_callback`].
+pub(super) unsafe fn discard_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
+    // SAFETY: By this function's contract.
+    let future = unsafe { ErasedFuture::from_count(header) };
+    let next = future.header().waiters.pop();
+    drop_quietly(event_loop, next);
+    drop_quietly(event_loop, future);
+}
+
+/// Gives back the count of an entry that runs a callback.
+///
+/// # Safety
+///
+/// As for [`run_next_callback`].
+pub(super) unsafe fn drop_callback_entry(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    unsafe { drop_count(header) }
+}
+
+/// What a timeline calls an entry that runs a callback.
+pub(super) fn describe_callback(future: &ErasedFuture) -> String {
+    format!("<callback of {}>", future.describe())
+}

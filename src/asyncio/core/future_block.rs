@@ -1,0 +1,317 @@
+//! Futures in one block each: [`FutureRef`], whose value is set once, and [`Signal`], which a task
+//! waits for alone.
+//!
+//! **Value Invariant**: see `node`. A future's value is written by [`FutureRef::finish`] alone, which
+//! needs a future that is pending.
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::format;
+use core::alloc::Layout;
+use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::mem::{MaybeUninit, needs_drop, offset_of};
+use core::ops::Deref;
+use core::ptr::{self, NonNull};
+
+use super::await_future::Await;
+use super::completion::{
+    describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
+};
+use super::header::{Header, State, Table, flag};
+use super::node::{ErasedFuture, TypedFuture, drop_count, entry_head};
+use super::rare::CancelHook;
+use super::registry::TaskRegistry;
+use super::task_block::Handle;
+use super::wait_reason::WaitReason;
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, LoopRef, Mark};
+
+#[repr(C)]
+struct FutureBlock<T> {
+    header: Header,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// The functions of a future whose handles are `H`.
+struct Functions<T, H>(PhantomData<(T, H)>);
+
+impl<T: 'static, H: Handle<T>> Functions<T, H> {
+    const TABLE: Table = Table {
+        entry: EntryTable {
+            run: |head, event_loop| {
+                // SAFETY: By the Callback Invariant the entry runs a callback, and has a count.
+                unsafe { run_next_callback(head.cast(), event_loop) }
+            },
+            discard: |head, event_loop| {
+                // SAFETY: As for `run`.
+                unsafe { discard_next_callback(head.cast(), event_loop) }
+            },
+            // SAFETY: As for `run`.
+            drop: |head| unsafe { drop_callback_entry(head.cast()) },
+            mark: |_| Mark::FutureDone,
+            #[cfg(feature = "trace")]
+            title: |head| {
+                // SAFETY: As for `run`.
+                let describe = unsafe { describe_entry(head) };
+                describe()
+            },
+            describe: describe_entry,
+        },
+        // SAFETY: It is the table of blocks whose value is a `T`.
+        call: |future, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(future) })),
+        drop_contents: |header| {
+            // SAFETY: By the Value Invariant a finished future has a value, which is dropped once.
+            unsafe {
+                if needs_drop::<T>() && header.as_ref().flags.get() & flag::STATE == flag::FINISHED
+                {
+                    ptr::drop_in_place(value_of::<T>(header));
+                }
+            }
+        },
+        drop_future: |_| {},
+        future_name: || "",
+        value_offset: offset_of!(FutureBlock<T>, value),
+    };
+}
+
+/// The place of the value.
+///
+/// # Safety
+///
+/// `header` is that of a `FutureBlock<T>`.
+unsafe fn value_of<T>(header: NonNull<Header>) -> *mut T {
+    // SAFETY: By this function's contract.
+    unsafe { header.cast::<FutureBlock<T>>().as_ref() }.value.get().cast()
+}
+
+unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
+    // SAFETY: The entry counts the block.
+    let future = unsafe { ErasedFuture::from_header(head.cast()) };
+    Box::new(move || describe_callback(&future))
+}
+
+/// A future whose value is still to be set: a [`TypedFuture`] that is no task.
+pub(crate) struct FutureRef<T>(TypedFuture<T>);
+
+impl<T: 'static> FutureRef<T> {
+    /// A pending future.
+    pub(crate) fn new<H: Handle<T> + 'static>(
+        registry: &TaskRegistry,
+        reason: WaitReason,
+    ) -> FutureRef<T> {
+        let table = const { &Functions::<T, H>::TABLE };
+        FutureRef(make::<T>(registry, table, reason))
+    }
+
+    /// The same future as a callback is called with it.
+    pub(crate) fn from_typed(future: TypedFuture<T>) -> FutureRef<T> {
+        debug_assert!(!future.header().is_task());
+        FutureRef(future)
+    }
+
+    /// Sets what happens when it is cancelled.
+    pub(crate) fn set_cancel_hook(&self, hook: CancelHook) {
+        let header = self.0.header();
+        header.set(flag::HOOK);
+        let before = header.with_rare(|rare| rare.on_cancel.replace(hook));
+        drop(before);
+    }
+
+    /// Changes why a task awaits it.
+    pub(crate) fn set_reason(&self, reason: WaitReason) {
+        let header = self.0.header();
+        header.clear(u32::MAX << flag::REASON_SHIFT);
+        header.set((reason as u32) << flag::REASON_SHIFT);
+    }
+
+    /// Makes `value` the result of a future that is pending, and schedules what waits. Gives it back
+    /// where the future is done.
+    #[inline]
+    pub(crate) fn finish(&self, value: T) -> Result<(), T> {
+        if self.0.header().done() || self.0.header().is_task() {
+            return Err(value);
+        }
+        // SAFETY: By the Value Invariant: the block is that of a future, as it is no task, and has
+        // no value yet. A handle keeps it.
+        unsafe {
+            value_of::<T>(self.0.erased().pointer()).write(value);
+            super::completion::end(self.0.erased().pointer(), flag::FINISHED);
+        }
+        Ok(())
+    }
+
+    /// Fails a future that is pending.
+    pub(crate) fn fail(&self, error: crate::error::Error) {
+        self.0.erased().end_with(flag::FAILED, error);
+    }
+}
+
+impl<T> Deref for FutureRef<T> {
+    type Target = TypedFuture<T>;
+
+    fn deref(&self) -> &TypedFuture<T> {
+        &self.0
+    }
+}
+
+impl<T> Clone for FutureRef<T> {
+    fn clone(&self) -> FutureRef<T> {
+        FutureRef(self.0.clone())
+    }
+}
+
+/// A pending future with one handle.
+#[inline]
+fn make<T: 'static>(
+    registry: &TaskRegistry,
+    table: &'static Table,
+    reason: WaitReason,
+) -> TypedFuture<T> {
+    let block = registry.allocate(Layout::new::<FutureBlock<T>>());
+    let block =
+        block.expect("memory for a future, within the loop's limit").cast::<FutureBlock<T>>();
+    let header = Header::new(table, 1, (reason as u32) << flag::REASON_SHIFT);
+    // SAFETY: The block is new, and large enough. The header makes the invariants hold.
+    let future = unsafe {
+        (&raw mut (*block.as_ptr()).header).write(header);
+        TypedFuture::new(ErasedFuture::from_count(block.cast()))
+    };
+    registry.keep_for_late_block();
+    future
+}
+
+// -- signals
+
+/// A `()` future with one waiter, for which a task waits in a lock, a queue or a sleep. It is never
+/// handed out, so it has no callbacks; its entry, in the timers or in the ready queue, completes it.
+pub(crate) struct Signal(TypedFuture<()>);
+
+static SIGNAL: Table = Table {
+    entry: EntryTable {
+        run: |head, _event_loop| {
+            // SAFETY: The entry gives its count to the handle.
+            unsafe { Signal::from_entry(head) }.complete();
+        },
+        // SAFETY: As for `run`.
+        discard: |head, _event_loop| drop(unsafe { Signal::from_entry(head) }),
+        // SAFETY: As for `run`.
+        drop: |head| unsafe { drop_count(head.cast()) },
+        mark: |head| {
+            // SAFETY: The entry counts the block.
+            match unsafe { head.cast::<Header>().as_ref() }.reason() {
+                WaitReason::Sleep => Mark::Sleep,
+                _ => Mark::Call,
+            }
+        },
+        #[cfg(feature = "trace")]
+        title: |head| {
+            // SAFETY: As for `mark`.
+            let describe = unsafe { describe_signal(head) };
+            describe()
+        },
+        describe: describe_signal,
+    },
+    call: |_signal, _callback| Ok(()),
+    drop_contents: |_| {},
+    drop_future: |_| {},
+    future_name: || "",
+    value_offset: offset_of!(FutureBlock<()>, value),
+};
+
+unsafe fn describe_signal(head: NonNull<EntryHead>) -> Describe {
+    // SAFETY: The entry counts the block.
+    let signal = unsafe { ErasedFuture::from_header(head.cast()) };
+    Box::new(move || format!("<end of {}>", signal.describe()))
+}
+
+impl Signal {
+    pub(crate) fn new(registry: &TaskRegistry, reason: WaitReason) -> Signal {
+        Signal(make(registry, &SIGNAL, reason))
+    }
+
+    /// A signal for `reason`: `used`, made new, if it has no other handle any more.
+    pub(crate) fn reuse(
+        used: Option<Signal>,
+        registry: &TaskRegistry,
+        reason: WaitReason,
+    ) -> Signal {
+        match used {
+            Some(signal) if signal.renew(registry, reason) => signal,
+            _ => Signal::new(registry, reason),
+        }
+    }
+
+    /// Makes it what it was when it was made, if nothing else has it. Says whether it did.
+    fn renew(&self, registry: &TaskRegistry, reason: WaitReason) -> bool {
+        let header = self.0.header();
+        let free = header.count() == 1
+            && header.waiters.is_empty()
+            && !header.has_rare()
+            && header.reason() == reason
+            && ptr::eq(self.0.erased().registry(), registry);
+        if free {
+            header.flags.set((reason as u32) << flag::REASON_SHIFT);
+        }
+        free
+    }
+
+    /// # Safety
+    ///
+    /// `head` is that of a signal, and a count of it is given to the handle.
+    unsafe fn from_entry(head: NonNull<EntryHead>) -> Signal {
+        // SAFETY: By this function's contract. A value of no size may be read at any time.
+        unsafe { Signal(TypedFuture::new(ErasedFuture::from_count(head.cast()))) }
+    }
+
+    /// An entry that completes it.
+    pub(crate) fn entry(&self) -> Entry {
+        let count = self.0.erased().clone().into_count();
+        // SAFETY: The table is that of a signal; the entry has the count of the handle.
+        unsafe { Entry::from_head(entry_head(count)) }
+    }
+
+    /// Completes it, unless it is done: one that was cancelled stays so. Says whether it did.
+    #[inline]
+    pub(crate) fn complete(&self) -> bool {
+        let pending = !self.is_done();
+        if pending {
+            self.0.erased().end(flag::FINISHED);
+        }
+        pending
+    }
+
+    /// Whether it was completed or cancelled.
+    #[inline]
+    pub(crate) fn is_done(&self) -> bool {
+        self.0.header().done()
+    }
+
+    pub(crate) fn is_complete(&self) -> bool {
+        self.0.header().state() == State::Finished
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.0.header().state() == State::Cancelled
+    }
+
+    pub(crate) fn event_loop(&self) -> &LoopRef {
+        self.0.erased().event_loop()
+    }
+
+    /// Whether both are the same signal.
+    #[cfg(feature = "std")]
+    pub(crate) fn ptr_eq(&self, other: &Signal) -> bool {
+        self.0.erased().ptr_eq(other.0.erased())
+    }
+
+    /// Waits until it is completed.
+    pub(crate) fn wait(&self) -> Await<()> {
+        Await::new(self.0.clone())
+    }
+}
+
+impl Clone for Signal {
+    fn clone(&self) -> Signal {
+        Signal(self.0.clone())
+    }
+}

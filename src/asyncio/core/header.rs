@@ -1,0 +1,333 @@
+//! [`Header`]: what the block of each future and task begins with, whatever its value.
+//!
+//! **Quiet Invariant**: what looks into a header's cells runs no code but the crate's own while it
+//! does; what may run the program's code when it is dropped is taken out first, and dropped after.
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::panic::Location;
+use core::ptr::NonNull;
+
+use super::any_future::FutureId;
+use super::callback::Callback;
+use super::node::ErasedFuture;
+use super::rare::{CancelHook, Rare};
+use super::wait_reason::WaitReason;
+use super::waiters::{Waiter, Waiters, Watch};
+use super::watcher::Watcher;
+use crate::collections::CellExt;
+use crate::error::{Error, Result};
+use crate::event_loop::EntryTable;
+use crate::panics;
+use crate::sync::AtomicU32;
+
+/// The state of a future: two bits of its flags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum State {
+    Pending,
+    Cancelled,
+    Failed,
+    Finished,
+}
+
+/// The bits of a header's flags.
+pub(super) mod flag {
+    /// 0 pending, 1 cancelled, 2 failed, 3 finished.
+    pub(crate) const STATE: u32 = 3;
+    pub(crate) const CANCELLED: u32 = 1;
+    pub(crate) const FAILED: u32 = 2;
+    pub(crate) const FINISHED: u32 = 3;
+    /// The task's step is on the ready queue: the next entry of this task is that step.
+    pub(crate) const SCHEDULED: u32 = 1 << 2;
+    /// Why a task doesn't run: see `Parked`.
+    pub(crate) const PARKED: u32 = 7 << 3;
+    pub(crate) const PARKED_SHIFT: u32 = 3;
+    /// A cancellation that nothing awaited has taken: the next step throws it.
+    pub(crate) const MUST_CANCEL: u32 = 1 << 6;
+    /// The next step throws an error other than a cancellation.
+    pub(crate) const THROWS: u32 = 1 << 7;
+    /// The exception was not read: if it never is, it is reported.
+    pub(crate) const UNREAD: u32 = 1 << 8;
+    /// The message of the cancellation is delivered to the first reader only.
+    pub(crate) const TO_FIRST: u32 = 1 << 9;
+    /// The message of the cancellation was delivered to its one reader.
+    pub(crate) const DELIVERED: u32 = 1 << 10;
+    /// A task that is not reported when the loop is closed before its end.
+    pub(crate) const NO_DESTROY_REPORT: u32 = 1 << 11;
+    /// The task awaits more than its first wait.
+    pub(crate) const MORE_WAITS: u32 = 1 << 12;
+    /// A cancellation is on its way through this future or task.
+    pub(crate) const ON_PATH: u32 = 1 << 13;
+    /// The task's Rust future stands in the block.
+    pub(crate) const HAS_FUTURE: u32 = 1 << 14;
+    /// The future has a `CancelHook`.
+    pub(crate) const HOOK: u32 = 1 << 15;
+    /// It is a task.
+    pub(crate) const TASK: u32 = 1 << 16;
+    /// The number of a `WaitReason`.
+    pub(crate) const REASON_SHIFT: u32 = 24;
+}
+
+/// What all blocks begin with.
+#[repr(C)]
+pub(crate) struct Header {
+    pub(super) table: &'static Table,
+    /// By the Count Invariant of `node`.
+    pub(super) count: Cell<u32>,
+    pub(super) flags: Cell<u32>,
+    pub(super) waiters: Waiters,
+    pub(super) rare: Cell<Option<Box<Rare>>>,
+    /// By the Memory Invariant of `node`.
+    pub(super) memory: AtomicU32,
+    /// How often a task was asked to cancel, less the `uncancel`s.
+    pub(super) cancels: Cell<u32>,
+}
+
+/// What is known of a block by its type.
+#[repr(C)]
+pub(super) struct Table {
+    /// The first field: an [`EntryHead`] is the beginning of a header.
+    pub(super) entry: EntryTable,
+    /// Calls a callback with a handle of the block.
+    pub(super) call: fn(ErasedFuture, &Callback) -> Result<()>,
+    /// Drops the contents behind the header, whichever stand there.
+    pub(super) drop_contents: unsafe fn(NonNull<Header>),
+    /// Drops a task's Rust future in its place, if it is there.
+    pub(super) drop_future: unsafe fn(NonNull<Header>),
+    /// What the type of a task's Rust future is called.
+    pub(super) future_name: fn() -> &'static str,
+    /// Where the value stands, from the header on.
+    pub(super) value_offset: usize,
+}
+
+impl Header {
+    pub(super) fn new(table: &'static Table, count: u32, flags: u32) -> Header {
+        Header {
+            table,
+            count: Cell::new(count),
+            flags: Cell::new(flags),
+            waiters: Waiters::new(),
+            rare: Cell::new(None),
+            memory: AtomicU32::new(1),
+            cancels: Cell::new(0),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn has(&self, flags: u32) -> bool {
+        self.flags.get() & flags != 0
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&self, flags: u32) {
+        self.flags.set(self.flags.get() | flags);
+    }
+
+    #[inline(always)]
+    pub(super) fn clear(&self, flags: u32) {
+        self.flags.set(self.flags.get() & !flags);
+    }
+
+    /// Clears `flags`, and says whether any was set.
+    #[inline(always)]
+    pub(super) fn take(&self, flags: u32) -> bool {
+        let had = self.has(flags);
+        self.clear(flags);
+        had
+    }
+
+    #[inline(always)]
+    pub(crate) fn done(&self) -> bool {
+        self.has(flag::STATE)
+    }
+
+    #[inline]
+    pub(crate) fn state(&self) -> State {
+        match self.flags.get() & flag::STATE {
+            0 => State::Pending,
+            flag::CANCELLED => State::Cancelled,
+            flag::FAILED => State::Failed,
+            _ => State::Finished,
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_task(&self) -> bool {
+        self.has(flag::TASK)
+    }
+
+    /// How many handles there are.
+    pub(super) fn count(&self) -> u32 {
+        self.count.get()
+    }
+
+    /// Whether nothing beside the header has to be dropped.
+    #[inline(always)]
+    pub(super) fn is_bare(&self) -> bool {
+        // SAFETY: Nothing is written while this borrow lasts: a header belongs to one thread, and
+        // no other code runs meanwhile.
+        let rare = unsafe { &*self.rare.as_ptr() };
+        rare.is_none() && self.waiters.is_empty() && !self.has(flag::UNREAD)
+    }
+
+    /// Whether there is a [`Rare`].
+    pub(super) fn has_rare(&self) -> bool {
+        // SAFETY: As in `is_bare`.
+        unsafe { &*self.rare.as_ptr() }.is_some()
+    }
+
+    /// Calls `body` with what few futures have, which is made for it. `body` runs no code but the
+    /// crate's own.
+    pub(super) fn with_rare<R>(&self, body: impl FnOnce(&mut Rare) -> R) -> R {
+        self.rare.with(|rare| body(rare.get_or_insert_default()))
+    }
+
+    /// The same, of a future that has it.
+    pub(super) fn with_rare_if_any<R>(&self, body: impl FnOnce(&mut Rare) -> R) -> Option<R> {
+        self.rare.with(|rare| rare.as_deref_mut().map(body))
+    }
+
+    pub(crate) fn reason(&self) -> WaitReason {
+        WaitReason::of_number(self.flags.get() >> flag::REASON_SHIFT)
+    }
+
+    pub(crate) fn name(&self) -> Option<String> {
+        self.with_rare_if_any(|rare| rare.name.as_deref().map(String::from)).flatten()
+    }
+
+    pub(crate) fn set_name(&self, name: &str) {
+        self.with_rare(|rare| rare.name = Some(name.into()));
+    }
+
+    /// Where it was made, if that was noted.
+    pub(crate) fn made_at(&self) -> Option<&'static Location<'static>> {
+        self.with_rare_if_any(|rare| rare.made_at).flatten()
+    }
+
+    pub(super) fn cancel_hook(&self) -> Option<CancelHook> {
+        self.with_rare_if_any(|rare| rare.on_cancel.clone()).flatten()
+    }
+
+    pub(super) fn set_error(&self, error: Error) {
+        // The commonest says nothing, and needs no room.
+        if !error.ptr_eq(&Error::cancelled()) {
+            let before = self.with_rare(|rare| rare.error.replace(error));
+            drop(before);
+        }
+    }
+
+    /// The exception, if there is one, counts as read.
+    pub(crate) fn mark_read(&self) {
+        self.clear(flag::UNREAD);
+    }
+
+    /// # Errors
+    ///
+    /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done.
+    #[inline]
+    pub(crate) fn check_pending(&self) -> Result<()> {
+        if self.done() { Err(Error::invalid_state("invalid state")) } else { Ok(()) }
+    }
+
+    /// The error of a future that is done without a result. It may be read to deliver a
+    /// cancellation's message: to ask whether there is one, look at the state.
+    #[cold]
+    pub(crate) fn error(&self) -> Error {
+        self.mark_read();
+        if self.has(flag::DELIVERED) {
+            return Error::cancelled();
+        }
+        if self.has(flag::TO_FIRST) {
+            self.set(flag::DELIVERED);
+        }
+        self.peek()
+    }
+
+    fn peek(&self) -> Error {
+        let error = self.with_rare_if_any(|rare| rare.error.clone()).flatten();
+        error.unwrap_or(Error::cancelled())
+    }
+
+    /// Has the message of a cancellation delivered to its first reader only: a task whose coroutine
+    /// ends with a cancellation does so in asyncio, and gives later readers one without a message.
+    pub(crate) fn deliver_to_first(&self) {
+        self.set(flag::TO_FIRST);
+    }
+
+    /// Whether every reader gets the message of the cancellation.
+    pub(crate) fn delivers_to_all(&self) -> bool {
+        !self.has(flag::TO_FIRST)
+    }
+
+    /// The error as text, which doesn't count as reading it.
+    pub(crate) fn peek_error(&self) -> String {
+        panics::shown(&self.peek())
+    }
+
+    pub(crate) fn exception(&self) -> Result<Option<Error>> {
+        match self.state() {
+            State::Pending => Err(Error::invalid_state("Exception is not set.")),
+            State::Cancelled => Err(self.error()),
+            State::Failed => Ok(Some(self.error())),
+            State::Finished => Ok(None),
+        }
+    }
+
+    /// The result without the value.
+    #[inline]
+    pub(crate) fn outcome(&self) -> Result<()> {
+        match self.state() {
+            State::Pending => Err(Error::invalid_state("Result is not set.")),
+            State::Finished => Ok(()),
+            State::Cancelled | State::Failed => Err(self.error()),
+        }
+    }
+
+    /// The futures and tasks that wait by callbacks, where these say so.
+    pub(crate) fn awaiters(&self) -> Vec<FutureId> {
+        let mut awaiters = Vec::new();
+        self.waiters.for_each(|waiter| match waiter {
+            Waiter::Callback(callback) => awaiters.extend(callback.tells()),
+            Waiter::Task(_) | Waiter::Waker(_) => {}
+        });
+        awaiters
+    }
+
+    pub(crate) fn waiter_count(&self) -> usize {
+        let mut count = 0;
+        if !self.done() {
+            self.waiters.for_each(|_| count += 1);
+        }
+        count
+    }
+
+    /// Has `watcher` told of each waiter and of the end, unless that has come.
+    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) {
+        if !self.done() {
+            self.waiters.watch(Watch { watcher: watcher.clone(), token });
+        }
+    }
+
+    /// Removes every callback that equals `callback`, and says how many there were.
+    pub(crate) fn remove_callback(&self, callback: &Callback) -> usize {
+        let mut count = 0;
+        while !self.done() {
+            let Some(removed) = self.waiters.remove_callback(callback) else { break };
+            drop(removed);
+            count += 1;
+        }
+        count
+    }
+
+    pub(crate) fn has_callback(&self, callback: &Callback) -> bool {
+        let mut found = false;
+        if !self.done() {
+            self.waiters.for_each(|waiter| found |= waiter.is_callback(callback));
+        }
+        found
+    }
+}

@@ -1,0 +1,381 @@
+//! [`ErasedFuture`]: a future or task, whatever its value, as a counted handle of its block.
+//!
+//! A block begins with a [`Header`], behind which stands what its [`Table`] knows: the value of a
+//! future, or the [`TaskHeader`] and the Rust future of a task, in whose place its result stands in
+//! the end. Blocks come from their loop's pages, by which they find their loop.
+//!
+//! **Block Invariant**: a header stands at the beginning of a block of the pages of its loop's
+//! registry, is never moved, and its table is the one of the block's type. The registry lives for
+//! as long as the block does.
+//!
+//! **Count Invariant**: `count` is the number of [`ErasedFuture`]s, and of what stands for one: each
+//! callback of a future that is done and has an entry in the ready queue for it; the loop, for a task
+//! that has not ended. When it falls to zero, the contents are dropped, once.
+//!
+//! **Memory Invariant**: `memory` is one for all those together, until the contents are dropped, and
+//! one for each waker of another crate that is kept. When it falls to zero the block is freed.
+//!
+//! **Value Invariant**: a value that was written when the state became `FINISHED` is not written
+//! again, nor moved, until the contents are dropped. So it may be borrowed from any handle.
+//!
+//! **Thread Invariant**: everything but `memory` belongs to the loop's thread; handles are not
+//! `Send`.
+#![allow(unsafe_code)]
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+use core::marker::PhantomData;
+use core::mem::{self, ManuallyDrop};
+use core::panic::Location;
+use core::ptr::NonNull;
+
+use super::any_future::FutureId;
+use super::describe::describe;
+use super::header::{Header, flag};
+use super::registry::TaskRegistry;
+use super::weak::{WeakCell, WeakErased};
+use crate::blocks;
+use crate::error::{Error, Result};
+use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail};
+use crate::sync::{Arc, Ordering};
+
+/// A handle of a future or task of any value type.
+pub struct ErasedFuture(NonNull<Header>);
+
+impl ErasedFuture {
+    /// A handle that takes over one of the counts.
+    ///
+    /// # Safety
+    ///
+    /// The Block Invariant holds for `header`, and one of its counts is given to the handle.
+    #[inline(always)]
+    pub(super) unsafe fn from_count(header: NonNull<Header>) -> ErasedFuture {
+        ErasedFuture(header)
+    }
+
+    /// A handle with a count of its own.
+    ///
+    /// # Safety
+    ///
+    /// The Block Invariant holds for `header`, whose count is not zero.
+    #[inline(always)]
+    pub(super) unsafe fn from_header(header: NonNull<Header>) -> ErasedFuture {
+        // SAFETY: By this function's contract.
+        unsafe { add_count(header) };
+        ErasedFuture(header)
+    }
+
+    /// A handle of what a [`WeakCell`] points to.
+    pub(super) fn from_weak(header: NonNull<Header>) -> ErasedFuture {
+        // SAFETY: By the Weak Invariant the future has handles, so its count is not zero.
+        unsafe { ErasedFuture::from_header(header) }
+    }
+
+    /// Gives up the handle for the count that it stands for.
+    #[inline(always)]
+    pub(super) fn into_count(self) -> NonNull<Header> {
+        let header = self.0;
+        mem::forget(self);
+        header
+    }
+
+    #[inline(always)]
+    pub(super) fn pointer(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &Header {
+        // SAFETY: By the Count Invariant the block is there for as long as this handle is.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// The tasks of its loop.
+    #[inline(always)]
+    pub(crate) fn registry(&self) -> &TaskRegistry {
+        // SAFETY: By the Block Invariant.
+        unsafe { registry_of(self.0) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn event_loop(&self) -> &LoopRef {
+        self.registry().event_loop()
+    }
+
+    #[inline(always)]
+    pub(crate) fn ptr_eq(&self, other: &ErasedFuture) -> bool {
+        self.0 == other.0
+    }
+
+    pub(crate) fn id(&self) -> FutureId {
+        FutureId::at(self.address())
+    }
+
+    /// The address of its block: also that of its entry in the timers.
+    pub(crate) fn address(&self) -> *const () {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakErased {
+        let weak = self
+            .header()
+            .with_rare(|rare| rare.weak.get_or_insert_with(|| WeakCell::new(self.0)).clone());
+        WeakErased(weak)
+    }
+
+    /// Notes where it was made, if the loop is in debug mode.
+    pub(crate) fn note_made_at(&self, site: &'static Location<'static>) {
+        if self.event_loop().debug() {
+            self.header().with_rare(|rare| rare.made_at = Some(site));
+        }
+    }
+
+    pub(crate) fn describe(&self) -> String {
+        describe(self)
+    }
+}
+
+impl Clone for ErasedFuture {
+    #[inline(always)]
+    fn clone(&self) -> ErasedFuture {
+        // SAFETY: By the Count Invariant, as this is a handle.
+        unsafe { ErasedFuture::from_header(self.0) }
+    }
+}
+
+impl Drop for ErasedFuture {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: By the Count Invariant this handle's count is given back, once.
+        unsafe { drop_count(self.0) }
+    }
+}
+
+impl fmt::Debug for ErasedFuture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.describe())
+    }
+}
+
+/// A handle of a future or task whose result is a `T`.
+pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<T>);
+
+impl<T> TypedFuture<T> {
+    /// # Safety
+    ///
+    /// The value of `erased`'s block is a `T`.
+    #[inline(always)]
+    pub(super) unsafe fn new(erased: ErasedFuture) -> TypedFuture<T> {
+        TypedFuture(erased, PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn erased(&self) -> &ErasedFuture {
+        &self.0
+    }
+
+    /// Another handle.
+    #[inline(always)]
+    pub(crate) fn typed(&self) -> TypedFuture<T> {
+        self.clone()
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakTyped<T> {
+        WeakTyped(self.0.downgrade(), PhantomData)
+    }
+
+    #[inline(always)]
+    pub(crate) fn header(&self) -> &Header {
+        self.0.header()
+    }
+
+    /// The result, if there is one.
+    #[inline(always)]
+    pub(crate) fn value(&self) -> Option<&T> {
+        let header = self.0.header();
+        if header.flags.get() & flag::STATE != flag::FINISHED {
+            return None;
+        }
+        // SAFETY: By the Value Invariant a finished block has a value, which is a `T` by the
+        // contract of `new`, stays as it is, and is there as long as this handle.
+        Some(unsafe { self.0.pointer().byte_add(header.table.value_offset).cast::<T>().as_ref() })
+    }
+
+    /// The result, or the exception, or the cancellation; a pending future has none.
+    #[inline(always)]
+    pub(crate) fn read(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        match self.value() {
+            Some(value) => Ok(value.clone()),
+            None => Err(no_result(self.header())),
+        }
+    }
+}
+
+/// A handle of a future or task that doesn't keep it alive.
+pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<T>);
+
+impl<T> WeakTyped<T> {
+    pub(crate) fn upgrade(&self) -> Option<TypedFuture<T>> {
+        // It is what it was downgraded from.
+        self.0.upgrade().map(|erased| TypedFuture(erased, PhantomData))
+    }
+}
+
+#[cold]
+fn no_result(header: &Header) -> Error {
+    match header.outcome() {
+        Err(error) => error,
+        Ok(()) => Error::invalid_state("Result is not set."),
+    }
+}
+
+impl<T> Clone for TypedFuture<T> {
+    #[inline(always)]
+    fn clone(&self) -> TypedFuture<T> {
+        TypedFuture(self.0.clone(), PhantomData)
+    }
+}
+
+/// # Safety
+///
+/// The Block Invariant holds for `header`.
+#[inline(always)]
+pub(super) unsafe fn registry_of<'a>(header: NonNull<Header>) -> &'a TaskRegistry {
+    // SAFETY: By the Block Invariant.
+    unsafe { blocks::owner_of(header.cast()) }
+}
+
+/// # Safety
+///
+/// The Block Invariant holds for `header`, whose count is not zero.
+#[inline(always)]
+pub(super) unsafe fn add_count(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    let count = unsafe { &header.as_ref().count };
+    count.set(count.get().checked_add(1).expect("fewer handles than a u32 can count"));
+}
+
+/// Gives one count back.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, and the count is the caller's to give back.
+#[inline(always)]
+pub(super) unsafe fn drop_count(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    unsafe {
+        let count = &header.as_ref().count;
+        count.set(count.get() - 1);
+        if count.get() == 0 {
+            drop_contents(header);
+        }
+    }
+}
+
+/// Drops the contents of a block, and frees it unless a waker has its memory.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, whose count has fallen to zero.
+#[inline(never)]
+unsafe fn drop_contents(header: NonNull<Header>) {
+    /// Frees the memory also where a drop panics.
+    struct Memory(NonNull<Header>);
+
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            // SAFETY: By the Memory Invariant the contents' share of the memory is given back, once:
+            // they are dropped by now.
+            unsafe { drop_memory_here(self.0) }
+        }
+    }
+
+    let _memory = Memory(header);
+    // SAFETY: By this function's contract.
+    unsafe {
+        if !header.as_ref().is_bare() {
+            drop_rare_contents(header);
+        }
+        (header.as_ref().table.drop_contents)(header);
+    }
+}
+
+/// Drops what few blocks have, after an exception that was never read is reported.
+///
+/// # Safety
+///
+/// As for [`drop_contents`].
+#[cold]
+unsafe fn drop_rare_contents(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    let own = unsafe { header.as_ref() };
+    // Weak handles must not find it any more, whatever runs from here on.
+    own.with_rare_if_any(|rare| rare.weak.as_ref().map(|weak| weak.clear()));
+    if own.take(flag::UNREAD) {
+        // SAFETY: By this function's contract. The handle is for the report only, which keeps none.
+        let shown = ManuallyDrop::new(unsafe { ErasedFuture::from_count(header) });
+        report_unread(&shown);
+    }
+    let rare = own.rare.take();
+    let waiters = own.waiters.take();
+    drop(waiters);
+    drop(rare);
+}
+
+/// Reports an exception that was never read.
+fn report_unread(future: &ErasedFuture) {
+    let (what, shown) =
+        (if future.header().is_task() { "Task" } else { "Future" }, future.describe());
+    let mut context = ExceptionContext::new(format!("{what} exception was never retrieved"));
+    context.exception = Some(future.header().error());
+    if future.header().is_task() {
+        context.task = Some(shown);
+    } else {
+        context.future = Some(shown);
+    }
+    future.event_loop().call_exception_handler(&context);
+}
+
+/// Gives back the share of the memory that the contents had, on the loop's thread.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `header`, and the contents are dropped. The registry may be gone when
+/// this returns.
+#[inline(always)]
+unsafe fn drop_memory_here(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    unsafe {
+        let pages = registry_of(header).pages();
+        if header.as_ref().memory.load(Ordering::Acquire) == 1 {
+            return pages.free(header.cast());
+        }
+        leave_memory(header);
+    }
+}
+
+/// Leaves the memory to the wakers that hold it, unless the last is dropped just now.
+///
+/// # Safety
+///
+/// As for [`drop_memory_here`].
+#[cold]
+unsafe fn leave_memory(header: NonNull<Header>) {
+    // SAFETY: By this function's contract, and the Memory Invariant.
+    unsafe {
+        registry_of(header).pages().leave(header.cast());
+        // From here on the block's first word isn't the header's any more.
+        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) == 1 {
+            blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
+        }
+    }
+}
+
+/// The head by which the ready queue knows a block.
+pub(super) fn entry_head(header: NonNull<Header>) -> NonNull<EntryHead> {
+    header.cast()
+}

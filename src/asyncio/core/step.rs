@@ -1,0 +1,163 @@
+//! [`StepState`]: the step that goes on: what the task that is polled and the futures that it polls
+//! tell each other.
+//!
+//! **Step Pointer Invariant**: while a step goes on, this thread's `STEP` points to the registry of
+//! its task, which lives for as long as that step; otherwise it is null. A thread runs one loop at a
+//! time, so that steps don't nest.
+#![allow(unsafe_code)]
+
+use core::cell::Cell;
+use core::ptr::{NonNull, null};
+use core::task::Waker;
+
+use super::header::Header;
+use super::node::ErasedFuture;
+use super::registry::TaskRegistry;
+use super::waker;
+use crate::error::Error;
+use crate::event_loop::thread_own;
+
+thread_own! {
+    static STEP: Cell<*const TaskRegistry> = Cell::new(null());
+}
+
+/// The first of our futures that is polled returns an error.
+pub(super) const THROWS: u8 = 1;
+/// The task yields until the next turn.
+pub(super) const YIELDS: u8 = 2;
+/// The task's own waker was woken by its own poll.
+pub(super) const WOKE: u8 = 4;
+
+#[derive(Default)]
+pub(super) struct StepState {
+    /// The task that is polled.
+    current: Cell<Option<NonNull<Header>>>,
+    flags: Cell<u8>,
+    /// The steps of the loop are counted from one.
+    number: Cell<u64>,
+    /// What the first of our futures that is polled in this step returns: Python's
+    /// `coro.throw(error)`. It is there if the flags say so.
+    thrown: Cell<Option<Error>>,
+}
+
+/// What `look` says of the registry whose step goes on on this thread, if one does. `look` runs no
+/// code but the crate's own.
+#[inline(always)]
+pub(crate) fn in_step<R>(look: impl FnOnce(&TaskRegistry) -> R) -> Option<R> {
+    let registry = STEP.try_with(Cell::get).unwrap_or(null());
+    if registry.is_null() {
+        return None;
+    }
+    // SAFETY: By the Step Pointer Invariant.
+    Some(look(unsafe { &*registry }))
+}
+
+impl TaskRegistry {
+    /// A step of `task` begins.
+    #[inline(always)]
+    pub(super) fn begin_step(&self, task: NonNull<Header>) {
+        self.step.current.set(Some(task));
+        // What was thrown where no step went on, and met nothing, is thrown at nothing else.
+        self.step.flags.set(0);
+        self.step.number.set(self.step.number.get() + 1);
+        // Without this thread's locals the step runs all the same: its futures look elsewhere.
+        let _ = STEP.try_with(|step| step.set(self));
+    }
+
+    /// The step is over. Returns its flags.
+    #[inline(always)]
+    pub(super) fn end_step(&self) -> u8 {
+        self.step.current.set(None);
+        let _ = STEP.try_with(|step| step.set(null()));
+        self.step.flags.replace(0)
+    }
+
+    /// The task that is polled, uncounted.
+    #[inline(always)]
+    pub(super) fn current(&self) -> Option<NonNull<Header>> {
+        self.step.current.get()
+    }
+
+    /// The task that is polled.
+    #[inline]
+    pub(crate) fn current_task(&self) -> Option<ErasedFuture> {
+        // SAFETY: The loop counts a task for as long as its step goes on.
+        self.current().map(|task| unsafe { ErasedFuture::from_header(task) })
+    }
+
+    /// Whether a step of a task of this loop goes on on this thread.
+    #[inline(always)]
+    pub(crate) fn in_step(&self) -> bool {
+        self.current().is_some()
+    }
+
+    /// The number of the step that goes on.
+    #[inline(always)]
+    pub(crate) fn step_number(&self) -> u64 {
+        self.step.number.get()
+    }
+
+    /// Whether an error is there to be thrown.
+    #[inline(always)]
+    pub(crate) fn throws(&self) -> bool {
+        self.step.flags.get() & THROWS != 0
+    }
+
+    /// Takes what is to be thrown.
+    #[inline]
+    pub(crate) fn take_thrown(&self) -> Option<Error> {
+        if !self.throws() {
+            return None;
+        }
+        self.step.flags.set(self.step.flags.get() & !THROWS);
+        self.step.thrown.take()
+    }
+
+    /// Has the first of our futures that is polled next in this step return `error`.
+    pub(crate) fn throw(&self, error: Error) {
+        let before = self.step.thrown.replace(Some(error));
+        self.step.flags.set(self.step.flags.get() | THROWS);
+        drop(before);
+    }
+
+    /// What was thrown and met no await of ours in the step that has ended.
+    pub(super) fn take_untaken(&self) -> Option<Error> {
+        self.step.thrown.take()
+    }
+
+    /// Has the task that is polled be scheduled for the next turn.
+    #[inline(always)]
+    pub(crate) fn request_yield(&self) {
+        self.step.flags.set(self.step.flags.get() | YIELDS);
+    }
+
+    /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
+    /// whether it does.
+    #[inline(always)]
+    pub(crate) fn request_yield_of(&self, waker: &Waker) -> bool {
+        let direct = self.current().is_some_and(|task| waker::is_of(waker, task));
+        if direct {
+            self.request_yield();
+        }
+        direct
+    }
+}
+
+/// Notes that the waker with which `task` is polled was woken, if its step goes on on this thread.
+/// Says whether it does.
+pub(super) fn note_woken(task: NonNull<Header>) -> bool {
+    let noted = in_step(|registry| {
+        let is_current = registry.current() == Some(task);
+        if is_current {
+            registry.step.flags.set(registry.step.flags.get() | WOKE);
+        }
+        is_current
+    });
+    noted == Some(true)
+}
+
+/// Whether a step of the loop whose blocks have this [remote address](crate::blocks::remote_address)
+/// goes on on this thread.
+pub(super) fn is_here(address: *const ()) -> bool {
+    in_step(|registry| registry.pages().remote_address() == address) == Some(true)
+}

@@ -1,0 +1,72 @@
+//! What can be done with a task's entry besides running it. An entry is the task's step while the task
+//! is `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`.
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::format;
+#[cfg(feature = "trace")]
+use alloc::string::String;
+use core::ptr::NonNull;
+
+use super::completion::{describe_callback, discard_next_callback, drop_callback_entry};
+use super::header::{Header, flag};
+use super::node::{ErasedFuture, drop_count};
+use super::task_header::TaskHeader;
+use crate::event_loop::{Describe, EntryHead, LoopRef, Mark};
+
+pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
+    let pointer: NonNull<Header> = head.cast();
+    // SAFETY: By the Step Invariant: a scheduled task's next entry is its step.
+    unsafe {
+        if pointer.as_ref().has(flag::SCHEDULED) {
+            drop_step_entry(pointer);
+        } else {
+            discard_next_callback(pointer, event_loop);
+        }
+    }
+}
+
+pub(super) unsafe fn drop_entry(head: NonNull<EntryHead>) {
+    let pointer: NonNull<Header> = head.cast();
+    // SAFETY: As in `discard_entry`.
+    unsafe {
+        if pointer.as_ref().has(flag::SCHEDULED) {
+            drop_step_entry(pointer);
+        } else {
+            drop_callback_entry(pointer);
+        }
+    }
+}
+
+unsafe fn drop_step_entry(pointer: NonNull<Header>) {
+    // SAFETY: By the Step Invariant: of a task that is done the entry has the loop's count.
+    unsafe {
+        pointer.as_ref().clear(flag::SCHEDULED);
+        if pointer.as_ref().done() {
+            drop_count(pointer);
+        }
+    }
+}
+
+pub(super) unsafe fn mark(head: NonNull<EntryHead>) -> Mark {
+    // SAFETY: By the Block Invariant: the entry keeps the block.
+    let task = unsafe { head.cast::<TaskHeader>().as_ref() };
+    if task.scheduled() { Mark::Step(task.serial()) } else { Mark::TaskDone(task.serial()) }
+}
+
+#[cfg(feature = "trace")]
+pub(super) unsafe fn title(head: NonNull<EntryHead>) -> String {
+    // SAFETY: As in `mark`.
+    let task = unsafe { head.cast::<TaskHeader>().as_ref() };
+    let done = if task.scheduled() { "" } else { "a callback of " };
+    String::from(done) + &task.name()
+}
+
+pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
+    // SAFETY: As in `mark`.
+    let task = unsafe { ErasedFuture::from_header(head.cast()) };
+    let scheduled = task.header().has(flag::SCHEDULED);
+    Box::new(move || {
+        if scheduled { format!("<step of {}>", task.describe()) } else { describe_callback(&task) }
+    })
+}

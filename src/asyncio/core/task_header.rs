@@ -1,0 +1,237 @@
+//! [`TaskHeader`]: what a task is beside its future and its value: why it doesn't run, what it awaits,
+//! and what it was asked.
+#![allow(unsafe_code)]
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::panic::Location;
+use core::ptr::NonNull;
+
+use super::header::{Header, flag};
+use super::node::ErasedFuture;
+use crate::collections::Key;
+use crate::error::Error;
+
+/// Why a task doesn't run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub(crate) enum Parked {
+    /// Its first step is scheduled. Until then nothing of it has run.
+    Unstarted,
+    /// It does: this is its step.
+    Running,
+    /// It has yielded, and its next step is scheduled.
+    Yielding,
+    /// It awaits futures of ours.
+    Waiting,
+    /// It awaits something that knows nothing of this loop but a waker.
+    Foreign,
+}
+
+impl Parked {
+    pub(super) const fn bits(self) -> u32 {
+        (self as u32) << flag::PARKED_SHIFT
+    }
+}
+
+/// What stands behind the header of a task.
+///
+/// **Wait Invariant**: the first wait is one that was added when there was no other, so that those of
+/// `Rare` all came after it.
+#[repr(C)]
+pub(crate) struct TaskHeader {
+    pub(super) header: Header,
+    /// What it awaits of ours: the first wait, most often the only one. Uncounted: the await that
+    /// added it counts it.
+    pub(super) first_wait: Cell<Option<NonNull<Header>>>,
+    created_at: &'static Location<'static>,
+    serial: u64,
+}
+
+impl TaskHeader {
+    /// A new task's, number `serial`.
+    pub(super) fn new(
+        header: Header,
+        created_at: &'static Location<'static>,
+        serial: u64,
+    ) -> TaskHeader {
+        TaskHeader { header, first_wait: Cell::new(None), created_at, serial }
+    }
+}
+
+impl ErasedFuture {
+    /// What it is more, if it is a task.
+    #[inline]
+    pub(crate) fn task(&self) -> Option<&TaskHeader> {
+        if !self.header().is_task() {
+            return None;
+        }
+        // SAFETY: The header of a task is the beginning of a `TaskHeader`.
+        Some(unsafe { self.pointer().cast::<TaskHeader>().as_ref() })
+    }
+
+    /// What a task awaits, if that is one future, which is no task and has no hook.
+    #[inline]
+    pub(super) fn sole_plain_wait(&self) -> Option<ErasedFuture> {
+        let task = self.task().filter(|task| !task.header.has(flag::MORE_WAITS))?;
+        // SAFETY: By the Await Invariant the await that has added the wait counts it.
+        let wait = unsafe { ErasedFuture::from_header(task.first_wait.get()?) };
+        (!wait.header().has(flag::TASK | flag::HOOK)).then_some(wait)
+    }
+
+    /// What a task awaits, in the order of adding.
+    pub(crate) fn waits(&self) -> Vec<ErasedFuture> {
+        let Some(task) = self.task() else { return Vec::new() };
+        let mut waits: Vec<_> = task.first_wait.get().into_iter().collect();
+        if task.header.has(flag::MORE_WAITS) {
+            task.header.with_rare_if_any(|rare| waits.extend(rare.waits.iter().copied()));
+        }
+        // SAFETY: By the Await Invariant the await that has added a wait counts it until it removes it.
+        waits.into_iter().map(|wait| unsafe { ErasedFuture::from_header(wait) }).collect()
+    }
+}
+
+impl TaskHeader {
+    /// Its number, counted from one.
+    pub(crate) fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    /// Where in the source it was made.
+    pub(crate) fn created_at(&self) -> &'static Location<'static> {
+        self.created_at
+    }
+
+    /// `Task-7`, unless it was given a name.
+    pub(crate) fn name(&self) -> String {
+        self.header.name().unwrap_or_else(|| format!("Task-{}", self.serial))
+    }
+
+    pub(crate) fn parked(&self) -> Parked {
+        match (self.header.flags.get() & flag::PARKED) >> flag::PARKED_SHIFT {
+            0 => Parked::Unstarted,
+            1 => Parked::Running,
+            2 => Parked::Yielding,
+            3 => Parked::Waiting,
+            _ => Parked::Foreign,
+        }
+    }
+
+    /// Counts a task as started although its first step is still to come.
+    pub(crate) fn set_started(&self) {
+        let flags = self.header.flags.get() & !flag::PARKED;
+        self.header.flags.set(flags | Parked::Yielding.bits());
+    }
+
+    /// Keeps the loop from reporting the task where it is closed before the task's end.
+    pub(crate) fn set_no_destroy_report(&self) {
+        self.header.set(flag::NO_DESTROY_REPORT);
+    }
+
+    /// Whether its step is on the ready queue.
+    pub(crate) fn scheduled(&self) -> bool {
+        self.header.has(flag::SCHEDULED)
+    }
+
+    /// Whether it awaits futures of ours.
+    #[inline(always)]
+    pub(super) fn awaits(&self) -> bool {
+        self.first_wait.get().is_some() || self.header.has(flag::MORE_WAITS)
+    }
+
+    /// Whether a wait that is added now is the only one.
+    #[inline(always)]
+    pub(super) fn awaits_nothing(&self) -> bool {
+        !self.awaits()
+    }
+
+    /// Adds the first wait.
+    #[inline(always)]
+    pub(super) fn set_first_wait(&self, wait: NonNull<Header>) {
+        self.first_wait.set(Some(wait));
+    }
+
+    /// Adds a wait behind others. Returns its key.
+    #[cold]
+    pub(super) fn add_more_wait(&self, wait: NonNull<Header>) -> Key {
+        self.header.set(flag::MORE_WAITS);
+        self.header.with_rare(|rare| rare.waits.push(wait))
+    }
+
+    /// Removes a wait: the one of `key`, or the first.
+    #[inline(always)]
+    pub(super) fn remove_wait(&self, key: Option<Key>) {
+        match key {
+            None => self.first_wait.set(None),
+            Some(key) => self.remove_more_wait(key),
+        }
+    }
+
+    #[cold]
+    fn remove_more_wait(&self, key: Key) {
+        let empty = self.header.with_rare_if_any(|rare| {
+            rare.waits.remove(key);
+            rare.waits.is_empty()
+        });
+        if empty != Some(false) {
+            self.header.clear(flag::MORE_WAITS);
+        }
+    }
+
+    /// What the step that begins is to throw.
+    pub(super) fn take_thrown(&self) -> Option<Error> {
+        let thrown = if self.header.take(flag::THROWS) {
+            self.header.with_rare_if_any(|rare| rare.throw_next.take()).flatten()
+        } else {
+            None
+        };
+        // A cancellation takes the place of another error.
+        if self.header.take(flag::MUST_CANCEL) { Some(self.cancellation()) } else { thrown }
+    }
+
+    /// Notes a cancellation for the next step to throw.
+    pub(super) fn must_cancel(&self, error: Error) {
+        self.header.set(flag::MUST_CANCEL);
+        // The commonest says nothing, and needs no room.
+        let before = if error.ptr_eq(&Error::cancelled()) {
+            self.header.with_rare_if_any(|rare| rare.cancellation.take()).flatten()
+        } else {
+            self.header.with_rare(|rare| rare.cancellation.replace(error))
+        };
+        drop(before);
+    }
+
+    /// The cancellation that is to be thrown, or was the last to be.
+    pub(crate) fn cancellation(&self) -> Error {
+        let error = self.header.with_rare_if_any(|rare| rare.cancellation.clone()).flatten();
+        error.unwrap_or(Error::cancelled())
+    }
+
+    /// Notes an error for the next step to throw.
+    pub(super) fn throw_next(&self, error: Error) {
+        self.header.set(flag::THROWS);
+        let before = self.header.with_rare(|rare| rare.throw_next.replace(error));
+        drop(before);
+    }
+
+    pub(super) fn count_cancel(&self) {
+        self.header.cancels.set(self.header.cancels.get().saturating_add(1));
+    }
+
+    /// How often it was asked to cancel, less the `uncancel`s.
+    pub(crate) fn cancelling(&self) -> usize {
+        self.header.cancels.get() as usize
+    }
+
+    /// Takes a request back, and says how many are left: with the last one, a cancellation that was
+    /// not thrown yet is off.
+    pub(crate) fn uncancel(&self) -> usize {
+        let left = self.header.cancels.get().saturating_sub(1);
+        if self.header.cancels.replace(left) == 1 {
+            self.header.clear(flag::MUST_CANCEL);
+        }
+        left as usize
+    }
+}

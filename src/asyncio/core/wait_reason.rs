@@ -1,0 +1,73 @@
+//! [`WaitReason`]: why a task awaits a future, for the task tree.
+
+/// Why a task awaits a future: shown by [`task_tree`](crate::LoopRef::task_tree). It stands in the
+/// upper bits of a header's flags.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(u8)]
+pub(crate) enum WaitReason {
+    /// A future that the program made.
+    #[default]
+    Future,
+    Sleep,
+    Lock,
+    Event,
+    Condition,
+    Semaphore,
+    QueueGet,
+    QueuePut,
+    Gather,
+    Shield,
+    Wait,
+    Group,
+    /// A function on another thread.
+    Executor,
+    /// Readiness of a socket, or of another source with a descriptor.
+    Source,
+    Connect,
+    /// A future of another crate, wrapped.
+    Foreign,
+}
+
+/// Each reason and its words, at the place of its number.
+const WORDS: [(WaitReason, &str); 16] = [
+    (WaitReason::Future, "future"),
+    (WaitReason::Sleep, "sleep"),
+    (WaitReason::Lock, "Lock.acquire"),
+    (WaitReason::Event, "Event.wait"),
+    (WaitReason::Condition, "Condition.wait"),
+    (WaitReason::Semaphore, "Semaphore.acquire"),
+    (WaitReason::QueueGet, "Queue.get"),
+    (WaitReason::QueuePut, "Queue.put"),
+    (WaitReason::Gather, "gather"),
+    (WaitReason::Shield, "shield"),
+    (WaitReason::Wait, "wait"),
+    (WaitReason::Group, "TaskGroup"),
+    (WaitReason::Executor, "run_in_executor"),
+    (WaitReason::Source, "readiness of a source"),
+    (WaitReason::Connect, "TcpStream.connect"),
+    (WaitReason::Foreign, "wrap_future"),
+];
+
+impl WaitReason {
+    pub(crate) fn words(self) -> &'static str {
+        WORDS[self as usize].1
+    }
+
+    /// The reason of this number.
+    pub(super) fn of_number(number: u32) -> WaitReason {
+        WORDS.get(number as usize).map_or(WaitReason::Future, |(reason, _)| *reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wait_reason_words_stand_at_their_numbers() {
+        for (number, (reason, _)) in WORDS.iter().enumerate() {
+            assert_eq!(*reason as usize, number);
+            assert_eq!(WaitReason::of_number(number as u32), *reason);
+        }
+    }
+}

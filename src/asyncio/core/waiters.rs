@@ -1,0 +1,273 @@
+//! [`Waiters`]: what waits for the end of a future or task, in the order of adding, in one word.
+//!
+//! Most futures have one waiter, a task or a callback, which stands in the word itself. Several, a
+//! waker, or a watcher stand in a block of [`Many`].
+//!
+//! **Word Invariant**: the word is null, or a pointer whose lowest two bits are its tag: a task's
+//! header (`TASK`, no bit set), a callback that the word owns (`SHARED`, `PLAIN`), or a box of
+//! `Many` that the word owns (`MANY`).
+//!
+//! **Key Invariant**: a task that was pushed without a key stands alone in the word, or was the
+//! first to be moved into the block, where it has the key [`FIRST`].
+#![allow(unsafe_code)]
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::Cell;
+use core::mem;
+use core::ptr::{NonNull, null_mut};
+use core::task::Waker;
+
+use super::callback::Callback;
+use super::header::Header;
+use super::watcher::Watcher;
+use crate::collections::{Key, KeyedQueue};
+
+const TAG: usize = 3;
+const TASK: usize = 0;
+const SHARED: usize = 1;
+const PLAIN: usize = 2;
+const MANY: usize = 3;
+
+/// The key of the first waiter in a block.
+pub(super) const FIRST: Key = 0;
+
+/// What waits for the end of a future or task.
+pub(super) enum Waiter {
+    /// A task, whose step is scheduled. It isn't counted here: the await that added it counts it.
+    Task(NonNull<Header>),
+    /// The waker of another crate's future around an await.
+    Waker(Waker),
+    Callback(Callback),
+}
+
+impl Waiter {
+    pub(super) fn is_callback(&self, callback: &Callback) -> bool {
+        matches!(self, Waiter::Callback(own) if own == callback)
+    }
+}
+
+/// A watcher, and the token by which it knows the future.
+pub(super) struct Watch {
+    pub(super) watcher: Rc<dyn Watcher>,
+    pub(super) token: u64,
+}
+
+#[derive(Default)]
+pub(super) struct Many {
+    pub(super) queue: KeyedQueue<Waiter>,
+    pub(super) watches: Vec<Watch>,
+}
+
+/// The waiters of a future, taken out of it.
+pub(super) enum Taken {
+    None,
+    One(Waiter),
+    Many(Box<Many>),
+}
+
+pub(super) struct Waiters(Cell<*mut ()>);
+
+impl Waiters {
+    pub(super) const fn new() -> Waiters {
+        Waiters(Cell::new(null_mut()))
+    }
+
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.get().is_null()
+    }
+
+    /// The task that waits, if it is all that the word holds.
+    #[inline(always)]
+    pub(super) fn sole_task(&self) -> Option<NonNull<Header>> {
+        let word = self.0.get();
+        if word.addr() & TAG == TASK { NonNull::new(word.cast()) } else { None }
+    }
+
+    /// Empties a word that holds a task alone, or nothing.
+    #[inline(always)]
+    pub(super) fn clear_sole_task(&self) {
+        debug_assert_eq!(self.0.get().addr() & TAG, TASK);
+        self.0.set(null_mut());
+    }
+
+    /// Adds a task to an empty word.
+    #[inline(always)]
+    pub(super) fn set_sole_task(&self, task: NonNull<Header>) {
+        debug_assert!(self.is_empty());
+        self.0.set(task.as_ptr().cast());
+    }
+
+    /// Adds a waiter behind the others. Returns its key, unless it stands alone in the word.
+    pub(super) fn push(&self, waiter: Waiter) -> Option<Key> {
+        if self.is_empty() && !matches!(waiter, Waiter::Waker(_)) {
+            self.0.set(pack(waiter));
+            return None;
+        }
+        let (key, watches) = self.with_many(|many| {
+            let key = many.queue.push(waiter);
+            (key, mem::take(&mut many.watches))
+        });
+        if !watches.is_empty() {
+            // A watcher is told where nothing is borrowed, whatever it does.
+            for watch in &watches {
+                watch.watcher.joined(watch.token);
+            }
+            self.with_many(|many| many.watches.splice(..0, watches).for_each(drop));
+        }
+        Some(key)
+    }
+
+    /// Has a watcher told of each waiter that is added, and of the end.
+    pub(super) fn watch(&self, watch: Watch) {
+        self.with_many(|many| many.watches.push(watch));
+    }
+
+    /// Takes everything out.
+    #[inline]
+    pub(super) fn take(&self) -> Taken {
+        let word = self.0.replace(null_mut());
+        if word.is_null() {
+            return Taken::None;
+        }
+        // SAFETY: By the Word Invariant, and the word is empty now.
+        unsafe { unpack(word) }
+    }
+
+    /// Puts back what is left of what was [taken](Waiters::take).
+    pub(super) fn put_back(&self, many: Box<Many>) {
+        debug_assert!(self.is_empty());
+        if !many.queue.is_empty() || !many.watches.is_empty() {
+            self.0.set(Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY));
+        }
+    }
+
+    /// Removes the first waiter.
+    pub(super) fn pop(&self) -> Option<Waiter> {
+        match self.take() {
+            Taken::None => None,
+            Taken::One(waiter) => Some(waiter),
+            Taken::Many(mut many) => {
+                let first = many.queue.pop_front();
+                self.put_back(many);
+                first
+            }
+        }
+    }
+
+    /// Removes the waiter that was added with `key`, to be dropped where nothing is borrowed.
+    pub(super) fn remove(&self, key: Option<Key>) -> Option<Waiter> {
+        match self.take() {
+            Taken::None => None,
+            Taken::One(waiter) => Some(waiter),
+            Taken::Many(mut many) => {
+                let removed = many.queue.remove(key.unwrap_or(FIRST));
+                self.put_back(many);
+                removed
+            }
+        }
+    }
+
+    /// Removes the first waiter that equals `callback`, to be dropped where nothing is borrowed.
+    pub(super) fn remove_callback(&self, callback: &Callback) -> Option<Waiter> {
+        match self.take() {
+            Taken::None => None,
+            Taken::One(waiter) if waiter.is_callback(callback) => Some(waiter),
+            Taken::One(waiter) => {
+                self.0.set(pack(waiter));
+                None
+            }
+            Taken::Many(mut many) => {
+                let mut waiters = many.queue.iter_from(FIRST);
+                let key = waiters.find(|(_, own)| own.is_callback(callback)).map(|(key, _)| key);
+                drop(waiters);
+                let removed = key.and_then(|key| many.queue.remove(key));
+                self.put_back(many);
+                removed
+            }
+        }
+    }
+
+    /// Calls `look` with each waiter. `look` runs no code but the crate's own.
+    pub(super) fn for_each(&self, mut look: impl FnMut(&Waiter)) {
+        match self.take() {
+            Taken::None => {}
+            Taken::One(waiter) => {
+                look(&waiter);
+                self.0.set(pack(waiter));
+            }
+            Taken::Many(many) => {
+                many.queue.iter().for_each(look);
+                self.put_back(many);
+            }
+        }
+    }
+
+    /// Changes the block of many, into which it moves a waiter that stands alone. `change` runs no
+    /// code but the crate's own.
+    #[cold]
+    fn with_many<R>(&self, change: impl FnOnce(&mut Many) -> R) -> R {
+        let mut many = match self.take() {
+            Taken::None => Box::default(),
+            Taken::One(first) => {
+                let mut many = Box::<Many>::default();
+                many.queue.push(first);
+                many
+            }
+            Taken::Many(many) => many,
+        };
+        let changed = change(&mut many);
+        self.put_back(many);
+        changed
+    }
+}
+
+impl Drop for Waiters {
+    fn drop(&mut self) {
+        drop(self.take());
+    }
+}
+
+/// The word of a waiter that may stand alone.
+fn pack(waiter: Waiter) -> *mut () {
+    match waiter {
+        Waiter::Task(task) => task.as_ptr().cast(),
+        Waiter::Callback(callback) => {
+            let (pointer, shared) = callback.into_raw();
+            let tag = if shared { SHARED } else { PLAIN };
+            pointer.as_ptr().map_addr(|address| address | tag)
+        }
+        // It never stands alone: see `push`.
+        waker @ Waiter::Waker(_) => {
+            let mut many = Box::<Many>::default();
+            many.queue.push(waker);
+            Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY)
+        }
+    }
+}
+
+/// # Safety
+///
+/// By the Word Invariant `word` is that of a `Waiters`, which has given it up. It is not null.
+#[inline(always)]
+unsafe fn unpack(word: *mut ()) -> Taken {
+    let pointer = word.map_addr(|address| address & !TAG);
+    // SAFETY: By this function's contract, for each arm: the pointer is not null, and is of what
+    // its tag says.
+    unsafe {
+        let pointer = NonNull::new_unchecked(pointer);
+        match word.addr() & TAG {
+            TASK => Taken::One(Waiter::Task(pointer.cast())),
+            MANY => Taken::Many(Box::from_raw(pointer.cast().as_ptr())),
+            tag => Taken::One(Waiter::Callback(Callback::from_raw(pointer, tag == SHARED))),
+        }
+    }
+}
+
+const _: () = {
+    // Room for the tags.
+    assert!(align_of::<Many>() > TAG && align_of::<Header>() > TAG);
+    assert!(mem::size_of::<Waiters>() == size_of::<usize>());
+};

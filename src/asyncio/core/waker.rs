@@ -1,0 +1,196 @@
+//! Wakers of tasks, for other crates' futures: ours need none.
+//!
+//! A waker is a pointer to its task's block. The reference that a task is polled with has no count;
+//! a clone, which may go to any thread and outlive the task and its loop, has one of the block's
+//! memory. So no waker needs an allocation, and a task of which no clone is left can't be woken from
+//! outside.
+//!
+//! **Memory Invariant**: see `node`. A clone reads nothing of the block but `memory`, and, by the
+//! block's page, what other threads may have of its loop; the rest belongs to the loop's thread.
+//!
+//! **Woken Invariant**: the bit `WOKEN` of `memory` is set while a message to the loop that the task
+//! was woken is on its way; that message has a count. So there is one of them at most, however often
+//! the task is woken until the loop takes it.
+#![allow(unsafe_code)]
+
+use core::mem::ManuallyDrop;
+use core::ptr::{self, NonNull};
+use core::task::{RawWaker, RawWakerVTable, Waker};
+
+use super::header::Header;
+#[cfg(feature = "std")]
+use super::{cancel::cancel, node::ErasedFuture};
+use super::{step, task_block};
+use crate::blocks;
+#[cfg(feature = "std")]
+use crate::error::Error;
+use crate::event_loop::{Inbox, Mail, running_here};
+use crate::sync::{Arc, AtomicU32, Ordering, fence};
+
+/// The reference that a task is polled with while no clone is kept.
+static POLLING: RawWakerVTable = RawWakerVTable::new(clone, |_| (), wake_polling, |_| ());
+/// A clone; also the reference while one is kept, so that `will_wake` recognises it.
+static KEPT: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// Set in `memory` while a message that the task was woken is on its way.
+pub(super) const WOKEN: u32 = 1 << 31;
+
+/// The waker that `task` is polled with. It must not be dropped, which would give back a count.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `task`, which stays for as long as this is used.
+#[inline(always)]
+pub(super) unsafe fn for_poll(task: NonNull<Header>) -> ManuallyDrop<Waker> {
+    // SAFETY: By this function's contract.
+    let memory = unsafe { memory_of(task) };
+    let functions = if memory.load(Ordering::Relaxed) == 1 { &POLLING } else { &KEPT };
+    // SAFETY: The functions uphold the contract of a waker: see each. It borrows the task's count.
+    ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().cast_const().cast(), functions) })
+}
+
+/// Whether `waker` leads straight to `task`.
+#[inline(always)]
+pub(super) fn is_of(waker: &Waker, task: NonNull<Header>) -> bool {
+    ptr::eq(waker.data(), task.as_ptr().cast()) && is_ours(waker)
+}
+
+#[inline(always)]
+fn is_ours(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &POLLING) || ptr::eq(waker.vtable(), &KEPT)
+}
+
+/// Whether a clone of a waker of this block is kept.
+pub(super) fn is_kept(header: &Header) -> bool {
+    header.memory.load(Ordering::Acquire) & !WOKEN > 1
+}
+
+/// # Safety
+///
+/// The memory of the block is held for as long as the reference is used.
+#[inline(always)]
+unsafe fn memory_of<'a>(task: NonNull<Header>) -> &'a AtomicU32 {
+    // SAFETY: By this function's contract. No reference to the whole header is made: the rest may
+    // be another thread's.
+    unsafe { &(*task.as_ptr()).memory }
+}
+
+fn task_of(data: *const ()) -> NonNull<Header> {
+    // SAFETY: The data of these wakers is the pointer of a block.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: By the Memory Invariant: whatever is cloned holds the memory.
+    let before = unsafe { memory_of(task_of(data)) }.fetch_add(1, Ordering::Relaxed);
+    assert!(before & !WOKEN < WOKEN / 2, "too many wakers of one task");
+    RawWaker::new(data, &KEPT)
+}
+
+/// The reference was woken during the poll that it was made for, most often by that poll.
+unsafe fn wake_polling(data: *const ()) {
+    if !step::note_woken(task_of(data)) {
+        // SAFETY: By the Memory Invariant.
+        unsafe { wake_by_ref(data) }
+    }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    let task = task_of(data);
+    // SAFETY: By the Memory Invariant the block's memory, and so its page, is held.
+    let (inbox, address): (&Arc<Inbox<Mail>>, _) =
+        unsafe { (blocks::remote_of(task.cast()), blocks::remote_address(task.cast())) };
+    if step::is_here(address) || running_here(inbox).is_some() {
+        // SAFETY: It is the loop of this block that runs on this thread.
+        return unsafe { task_block::schedule_step(task) };
+    }
+    // SAFETY: By the Memory Invariant.
+    let memory = unsafe { memory_of(task) };
+    // The message has a count, taken with the bit: nothing else may come between the two.
+    let claimed = memory.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |memory| {
+        (memory & WOKEN == 0).then_some((memory | WOKEN) + 1)
+    });
+    if claimed.is_err() {
+        return;
+    }
+    // SAFETY: The count that was just taken is that of a waker.
+    let message = unsafe { Waker::new(data, &KEPT) };
+    if let Err(Mail::Wake(refused)) = inbox.post(Mail::Wake(message)) {
+        // The loop has closed.
+        memory.fetch_and(!WOKEN, Ordering::Relaxed);
+        drop(refused);
+    }
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: By the Memory Invariant: the waker that is used up gives back its count.
+    unsafe {
+        wake_by_ref(data);
+        drop_waker(data);
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    let task = task_of(data);
+    // SAFETY: By the Memory Invariant the memory is held until the count is given back.
+    let (memory, inbox) =
+        unsafe { (memory_of(task), blocks::remote_of::<Arc<Inbox<Mail>>>(task.cast())) };
+    let mut before = memory.load(Ordering::Relaxed);
+    let last_kept = loop {
+        // Once the count is given back the block may be freed: what is needed later is cloned first.
+        let last_kept = (before & !WOKEN == 2).then(|| Arc::clone(inbox));
+        let after = before - 1;
+        match memory.compare_exchange_weak(before, after, Ordering::Release, Ordering::Relaxed) {
+            Ok(_) => break last_kept,
+            Err(now) => before = now,
+        }
+    };
+    if before & !WOKEN == 1 {
+        fence(Ordering::Acquire);
+        // SAFETY: The last count of the memory was this one, so the contents are dropped.
+        unsafe { blocks::free_remote::<Arc<Inbox<Mail>>>(task.cast()) }
+    } else if let Some(inbox) = last_kept {
+        // The loop may wait for this waker alone.
+        inbox.note_gone();
+    }
+}
+
+/// The waker of a message to the loop of its task, on that loop's thread.
+pub(super) fn wake_task_of(waker: &Waker) {
+    debug_assert!(is_ours(waker));
+    let task = task_of(waker.data());
+    // SAFETY: By the Memory Invariant.
+    unsafe { memory_of(task) }.fetch_and(!WOKEN, Ordering::AcqRel);
+    // SAFETY: The message came to the loop of this block, on its thread.
+    unsafe { task_block::schedule_step(task) };
+}
+
+/// A task as another thread may hold it: no handle, but as a kept waker is.
+#[cfg(feature = "std")]
+#[derive(Clone)]
+pub(crate) struct RemoteTask(Waker);
+
+#[cfg(feature = "std")]
+impl RemoteTask {
+    pub(crate) fn of(task: &ErasedFuture) -> RemoteTask {
+        // SAFETY: The handle keeps the block. The reference is cloned, and not dropped.
+        RemoteTask((*unsafe { for_poll(task.pointer()) }).clone())
+    }
+
+    /// Cancels the task, if it isn't done, where its loop runs on this thread.
+    pub(crate) fn cancel(&self) {
+        let task = task_of(self.0.data());
+        // SAFETY: By the Memory Invariant the block's memory is held; the header is read where its
+        // loop runs on this thread.
+        let header = unsafe {
+            if running_here(blocks::remote_of(task.cast())).is_none() {
+                return;
+            }
+            task.as_ref()
+        };
+        if header.count() > 0 {
+            // SAFETY: The count is not zero.
+            cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
+        }
+    }
+}

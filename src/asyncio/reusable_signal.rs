@@ -1,0 +1,41 @@
+//! [`ReusableSignal`]: a signal for a task that waits again and again.
+
+use core::cell::RefCell;
+
+use super::core::{Await, Signal, TaskRegistry, WaitReason};
+use crate::error::Result;
+
+/// One signal after the other, each in the block of the one before, unless something still has that.
+#[derive(Default)]
+pub(crate) struct ReusableSignal(RefCell<Option<Signal>>);
+
+impl ReusableSignal {
+    /// Begins the next wait, and forgets the one before. The task whose step this is awaits what is
+    /// returned, at once or after it has seen to its completion.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub(crate) fn begin(&self) -> Result<Await<()>> {
+        let registry = TaskRegistry::running()?;
+        let signal = Signal::reuse(self.0.take(), &registry, WaitReason::Wait);
+        self.0.replace(Some(signal.clone()));
+        Ok(signal.wait())
+    }
+
+    /// Completes the wait that goes on, if one does.
+    pub(crate) fn complete(&self) {
+        let signal = self.0.borrow().clone();
+        if let Some(signal) = signal {
+            signal.complete();
+        }
+    }
+
+    /// Completes this wait, and none after it, when its turn comes in the ready queue.
+    pub(crate) fn complete_soon(&self) {
+        let signal = self.0.borrow().clone();
+        if let Some(signal) = signal {
+            signal.event_loop().schedule(signal.entry());
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! [`KeyedQueue`]: a queue from which any item can be removed by its key.
+//!
+//! **Key Invariant**: keys ascend from the front of the queue to its end, so a key is found by binary
+//! search. An item removed from the middle leaves a gap; the front is never a gap, and no more than
+//! half of a queue that is not short are gaps.
+
+use alloc::collections::VecDeque;
+
+/// The number of an item, counted from the first that was ever pushed; never used again.
+pub(crate) type Key = u64;
+
+/// A queue with so few gaps keeps them.
+const FEW: usize = 16;
+
+pub(crate) struct KeyedQueue<T> {
+    entries: VecDeque<(Key, Option<T>)>,
+    /// The key of the next item.
+    next: Key,
+    gaps: usize,
+}
+
+impl<T> Default for KeyedQueue<T> {
+    fn default() -> KeyedQueue<T> {
+        KeyedQueue { entries: VecDeque::new(), next: 0, gaps: 0 }
+    }
+}
+
+impl<T> KeyedQueue<T> {
+    pub(crate) fn push(&mut self, item: T) -> Key {
+        let key = self.next;
+        self.next += 1;
+        self.entries.push_back((key, Some(item)));
+        key
+    }
+
+    /// Removes the item of `key`, to be dropped where no borrow is held.
+    pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
+        let item = if self.entries.front()?.0 == key {
+            let first = self.entries.pop_front();
+            first.and_then(|(_, item)| item)
+        } else {
+            let at = self.entries.binary_search_by_key(&key, |entry| entry.0).ok()?;
+            let item = self.entries[at].1.take();
+            self.gaps += usize::from(item.is_some());
+            item
+        };
+        if self.gaps > 0 {
+            self.close_gaps();
+        }
+        item
+    }
+
+    fn close_gaps(&mut self) {
+        while let Some((_, None)) = self.entries.front() {
+            self.entries.pop_front();
+            self.gaps -= 1;
+        }
+        if self.gaps > FEW && self.gaps * 2 > self.entries.len() {
+            self.entries.retain(|entry| entry.1.is_some());
+            self.gaps = 0;
+        }
+    }
+
+    /// The key of the next item.
+    pub(crate) fn next_key(&self) -> Key {
+        self.next
+    }
+
+    /// Removes the first item, to be dropped where no borrow is held.
+    pub(crate) fn pop_front(&mut self) -> Option<T> {
+        let first = self.entries.pop_front()?.1;
+        if self.gaps > 0 {
+            self.close_gaps();
+        }
+        first
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.gaps
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.iter_from(0).map(|(_, item)| item)
+    }
+
+    /// The items from `key` on.
+    pub(crate) fn iter_from(&self, key: Key) -> impl Iterator<Item = (Key, &T)> {
+        let start = match self.entries.front() {
+            Some((front, _)) if *front < key => self.entries.partition_point(|entry| entry.0 < key),
+            _ => 0,
+        };
+        self.entries.range(start..).filter_map(|(key, item)| Some((*key, item.as_ref()?)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn keyed_queue_is_an_ordered_map_with_few_gaps() {
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut queue = KeyedQueue::default();
+        let mut model = BTreeMap::new();
+        for step in 0..20_000 {
+            if random.bool() && model.len() < 300 {
+                model.insert(queue.push(step), step);
+            } else {
+                let key = random.u64(..queue.next_key().max(1));
+                assert_eq!(queue.remove(key), model.remove(&key));
+            }
+            if random.u8(..8) == 0 {
+                let from = random.u64(..=queue.next_key());
+                let seen: Vec<_> = queue.iter_from(from).map(|(key, item)| (key, *item)).collect();
+                let known: Vec<_> = model.range(from..).map(|(key, item)| (*key, *item)).collect();
+                assert_eq!(seen, known);
+            }
+            assert_eq!(queue.len(), model.len());
+            assert_eq!(queue.is_empty(), model.is_empty());
+            assert!(queue.gaps <= FEW.max(queue.entries.len() / 2), "too many gaps");
+        }
+    }
+}
