@@ -16,7 +16,7 @@ use super::step::Step;
 use super::waker::Scratch;
 use crate::error::{Error, Result};
 use crate::event_loop::{
-    EventLoop, LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own,
+    EventLoop, LoopRef, SerialKey, SerialSlab, Upstairs, keeps_its_own, running_loop, thread_own,
 };
 
 // Those that were last looked for on this thread, until a loop closes here.
@@ -181,7 +181,12 @@ impl Tasks {
     pub(crate) fn leave(&self) -> bool {
         let task = self.current.take();
         drop(task);
-        Step::with(Step::end)
+        Step::with(Step::end) || self.throws_unnoted()
+    }
+
+    /// Whether an error is to be thrown of which [`Step`] could keep no note.
+    fn throws_unnoted(&self) -> bool {
+        !keeps_its_own() && look_into(&self.thrown, |thrown| thrown.is_some())
     }
 
     #[inline]
@@ -202,7 +207,8 @@ impl Tasks {
 
     #[inline]
     pub(crate) fn take_thrown(&self) -> Option<Error> {
-        Step::with(Step::take_throws).then(|| self.thrown.take()).flatten()
+        let throws = Step::with(Step::take_throws) || !keeps_its_own();
+        throws.then(|| self.thrown.take()).flatten()
     }
 
     /// The same for the loop that runs on this thread.

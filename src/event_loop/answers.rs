@@ -1,5 +1,6 @@
 //! [`Answer`]: what another thread owes the loop, and [`Answers`], those that are not in yet.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::any::Any;
 use core::cell::RefCell;
@@ -8,9 +9,8 @@ use core::fmt;
 use slab::Slab;
 
 use super::inbox::Inbox;
-use super::loop_handle::{Mail, send};
+use super::loop_handle::{Mail, Parcel, send_parcel};
 use super::loop_ref::LoopRef;
-use super::running;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
@@ -69,10 +69,19 @@ pub(super) struct Address<T> {
 }
 
 impl<T> Address<T> {
-    pub(super) fn deliver(self, outcome: Result<T>) {
-        if let Ok(on) = running::running_loop() {
-            (self.deliver)(&on, self.key, outcome);
-        }
+    pub(super) fn deliver(self, on: &LoopRef, outcome: Result<T>) {
+        (self.deliver)(on, self.key, outcome);
+    }
+}
+
+/// An answer on its way.
+struct Delivery<T>(Address<T>, Result<T>);
+
+impl<T: Send> Parcel for Delivery<T> {
+    fn open(self: Box<Self>, on: &LoopRef) -> Result<()> {
+        let Delivery(address, outcome) = *self;
+        address.deliver(on, outcome);
+        Ok(())
     }
 }
 
@@ -89,7 +98,7 @@ impl<T: Send + 'static> Answer<T> {
 
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
         let Some(Debt { to, address }) = self.debt.take() else { return Ok(()) };
-        send(&to, move || address.deliver(outcome))
+        send_parcel(&to, Box::new(Delivery(address, outcome)))
     }
 }
 

@@ -4,6 +4,7 @@ use alloc::boxed::Box;
 
 use super::answers::{Address, Answer, Debt};
 use super::loop_handle::{Parcel, send_parcel};
+use super::loop_ref::LoopRef;
 use crate::error::Result;
 
 /// Work and the answer in one block, in which what came of the work travels back: so it is freed
@@ -38,9 +39,9 @@ impl<W: Send + 'static, T: Send + 'static> Errand<W, T> {
 }
 
 impl<W: Send, T: Send + 'static> Parcel for Errand<W, T> {
-    fn open(mut self: Box<Self>) -> Result<()> {
+    fn open(mut self: Box<Self>, on: &LoopRef) -> Result<()> {
         if let Some((address, outcome)) = self.back.take() {
-            address.deliver(outcome);
+            address.deliver(on, outcome);
         }
         Ok(())
     }

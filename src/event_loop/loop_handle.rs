@@ -13,14 +13,14 @@ use crate::sync::Arc;
 
 /// What another thread sends, to be opened on the loop's.
 pub(crate) trait Parcel: Send {
-    fn open(self: Box<Self>) -> Result<()>;
+    fn open(self: Box<Self>, on: &LoopRef) -> Result<()>;
 }
 
 /// A callback of another thread.
 struct Call<F>(F);
 
 impl<F: FnOnce() -> R + Send, R: CallbackOutput> Parcel for Call<F> {
-    fn open(self: Box<Self>) -> Result<()> {
+    fn open(self: Box<Self>, _on: &LoopRef) -> Result<()> {
         (self.0)().into_result()
     }
 }
@@ -113,10 +113,10 @@ pub(crate) fn send<R: CallbackOutput + 'static>(
 }
 
 /// Has `parcel` opened on the loop of `inbox`, from any thread.
-#[cfg(feature = "std")]
 pub(super) fn send_parcel(inbox: &Arc<Inbox<Mail>>, parcel: Box<dyn Parcel>) -> Result<()> {
     if let Some(on) = running_here(inbox) {
-        return on.call_soon(|| parcel.open()).map(drop);
+        let here = on.clone();
+        return on.call_soon(move || parcel.open(&here)).map(drop);
     }
     post(inbox, parcel)
 }

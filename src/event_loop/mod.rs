@@ -54,7 +54,7 @@ pub use loop_ref::LoopRef;
 #[cfg(feature = "std")]
 pub use reactor::Source;
 pub use run::EventLoop;
-pub use running::running_loop;
+pub use running::{running_loop, set_loop_thread};
 pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;
 #[cfg(feature = "trace")]
@@ -77,8 +77,8 @@ pub(crate) use ready::ReadyQueue;
 #[cfg(feature = "std")]
 pub(crate) use registration::Registration;
 #[cfg(not(feature = "std"))]
-pub(crate) use running::OneThread;
-pub(crate) use running::thread_own;
+pub(crate) use running::LoopThreadOwn;
+pub(crate) use running::{keeps_its_own, thread_own};
 pub(crate) use schedule_hash::Mark;
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 #[cfg(all(unix, feature = "signals"))]

@@ -82,6 +82,9 @@ impl EventLoop {
 
     /// A loop on a clock and a sleep that the host supplies: bare metal, or another event
     /// loop that drives this one by [`run_once`](EventLoop::run_once).
+    ///
+    /// Without the feature `std`, [`running_loop`](crate::running_loop) and what looks the loop up by
+    /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
         EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Host)))
@@ -422,7 +425,7 @@ impl LoopRef {
         match entry {
             Ready::Job(job) => job.run(self),
             Ready::Wake(waker) => waker.wake(),
-            Ready::Sent(parcel) => run_callback(self, || SENT.into(), || parcel.open()),
+            Ready::Sent(parcel) => run_callback(self, || SENT.into(), || parcel.open(self)),
         }
     }
 
