@@ -3,7 +3,7 @@
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
 //! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
-//! (other threads), `running` (which loop is it), `listener`, `reactor`, `watch_keys`,
+//! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
 //! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
 //! besides, on request), `run` (the loop as its owner runs it).
@@ -41,6 +41,8 @@ mod timer_wheel;
 #[cfg(feature = "trace")]
 mod trace;
 #[cfg(feature = "std")]
+mod waits;
+#[cfg(feature = "std")]
 mod watch_keys;
 mod watched;
 
@@ -75,7 +77,7 @@ pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
 #[cfg(feature = "std")]
-pub(crate) use registration::Registration;
+pub(crate) use registration::{After, Registration};
 #[cfg(not(feature = "std"))]
 pub(crate) use running::LoopThreadOwn;
 pub(crate) use running::{keeps_its_own, thread_own};

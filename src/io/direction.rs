@@ -6,7 +6,7 @@ use core::ptr;
 
 use crate::asyncio::{Lock, LockGuard, Nap, Purpose, Tasks, Wait};
 use crate::error::Result;
-use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
+use crate::event_loop::{After, Listener, LoopRef, ReadyQueue, Registration, Side};
 
 /// One of the two directions of a source. Only who has its turn tries or waits.
 pub(super) struct Direction {
@@ -18,6 +18,8 @@ pub(super) struct Direction {
     spent: Cell<Option<Rc<Nap>>>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
+    /// The side was reported ready, and no operation has succeeded since.
+    alarmed: Cell<bool>,
 }
 
 impl Direction {
@@ -28,6 +30,7 @@ impl Direction {
             waiter: RefCell::default(),
             spent: Cell::default(),
             exhausted: Cell::default(),
+            alarmed: Cell::default(),
         })
     }
 
@@ -41,9 +44,15 @@ impl Direction {
         self.turn.try_lock()
     }
 
-    /// Says whether the next operation would have to wait.
-    pub(super) fn set_exhausted(&self, exhausted: bool) {
+    /// Notes that an operation has succeeded, and whether the next one would have to wait.
+    pub(super) fn note_success(&self, exhausted: bool) {
         self.exhausted.set(exhausted);
+        self.alarmed.set(false);
+    }
+
+    /// What a wait comes after that comes after an operation that would block.
+    pub(super) fn after_would_block(&self) -> After {
+        if self.alarmed.take() { After::FalseAlarm } else { After::WouldBlock }
     }
 
     /// Whether to wait before it is tried.
@@ -52,8 +61,13 @@ impl Direction {
     }
 
     /// Waits until the poller says that it is ready.
-    pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let wait = self.begin_wait(on, registration)?;
+    pub(super) async fn ready(
+        &self,
+        on: &LoopRef,
+        registration: &Registration,
+        after: After,
+    ) -> Result<()> {
+        let wait = self.begin_wait(on, registration, after)?;
         let _waiting = Waiting { direction: self, registration };
         wait.await
     }
@@ -63,10 +77,11 @@ impl Direction {
         &self,
         on: &LoopRef,
         registration: &Registration,
+        after: After,
     ) -> Result<Wait<Nap>> {
         let waiter = Nap::again(self.spent.take(), &Tasks::of(on), Purpose::Source);
         self.waiter.replace(Some(waiter.clone()));
-        let begun = registration.begin_wait(self.side);
+        let begun = registration.begin_wait(self.side, after);
         if begun.is_err() {
             self.waiter.take();
         }
@@ -99,6 +114,7 @@ impl Listener for Direction {
     fn tell(self: Rc<Self>, _ready: &ReadyQueue) {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
+            self.alarmed.set(true);
             // One that was cancelled meanwhile has its end already.
             waiter.end();
         }
