@@ -123,8 +123,25 @@ impl Core {
     #[cold]
     fn wait_behind(&self, before: Waitings) {
         if let Waitings::One(last) = self.waitings.replace(before) {
-            self.with_waitings(|waitings| waitings.push(last));
+            self.push(last);
         }
+    }
+
+    /// Appends `waiting`, and calls the watchers.
+    fn push(&self, waiting: Waiting) {
+        let watches = self.with_waitings(|waitings| {
+            waitings.push(waiting);
+            waitings.watches()
+        });
+        for Watch { watcher, token } in watches {
+            self.call_watcher(|| watcher.joined(token));
+        }
+    }
+
+    /// Runs `call`, a call of a watcher. Its panic goes to the exception handler, and keeps nothing
+    /// from being done.
+    fn call_watcher(&self, call: impl FnOnce()) {
+        run_callback(self.home.on(), || String::from("<watcher of a future>"), call);
     }
 
     /// What few nodes have: this is one of them.
@@ -348,8 +365,8 @@ fn end_for(node: Rc<dyn Node>, mut waitings: Waitings) {
     });
     let watches = waitings.take_watches();
     core.waitings.set(waitings);
-    for watch in watches {
-        watch.watcher.ended(watch.token);
+    for Watch { watcher, token } in watches {
+        core.call_watcher(|| watcher.ended(token));
     }
 }
 
@@ -367,7 +384,7 @@ pub(crate) fn add(node: &Rc<dyn Node>, waiting: Waiting) {
             Waiting::Task(task) => task.schedule_step(),
             Waiting::Waker(waker) => core.home.on().schedule_wake(waker),
             other => {
-                core.with_waitings(|waitings| waitings.push(other));
+                core.push(other);
                 core.home.on().schedule(node.clone().as_job());
             }
         }

@@ -226,6 +226,8 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
         if self.task.waker.get().is_some() {
             home.drop_foreign();
         }
+        // Before the end is told of: what is called then finds no finished task among all tasks.
+        home.remove(self.task.key());
         match result {
             Ok(value) if self.task.must_cancel.take() => {
                 node::end_with(self, State::Cancelled, self.task.cancellation());
@@ -241,7 +243,6 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> TaskCell<F, T> {
             }
             Err(error) => node::end_with(self, State::Failed, error),
         }
-        home.remove(self.task.key());
     }
 }
 

@@ -23,6 +23,7 @@ pub(crate) enum Waiting {
 }
 
 /// A watcher and the token by which it knows the node.
+#[derive(Clone)]
 pub(crate) struct Watch {
     pub(super) watcher: Rc<dyn Watcher>,
     pub(super) token: u64,
@@ -65,9 +66,6 @@ impl Many {
     }
 
     fn push(&mut self, new: Waiting) {
-        for watch in self.watch.iter().chain(&self.more_watches) {
-            watch.watcher.joined(watch.token);
-        }
         if self.end < FEW && self.more.is_empty() {
             self.few[self.end] = Some(new);
             self.end += 1;
@@ -148,6 +146,15 @@ impl Waitings {
             None => all.watch = Some(watch),
             Some(_) => all.more_watches.push(watch),
         });
+    }
+
+    /// The watchers of a node, to be called where nothing is borrowed.
+    pub(super) fn watches(&self) -> impl Iterator<Item = Watch> + use<> {
+        let watches = match self {
+            Waitings::Many(all) => (all.watch.clone(), all.more_watches.clone()),
+            Waitings::None | Waitings::One(_) => (None, Vec::new()),
+        };
+        watches.0.into_iter().chain(watches.1)
     }
 
     /// Those who are to be told of the end.
@@ -263,13 +270,17 @@ mod tests {
             let mut waitings = Waitings::default();
             (0..before).for_each(|number| waitings.push(waiting(number)));
             let told = Rc::<Told>::default();
+            let push = |waitings: &mut Waitings| {
+                waitings.push(waiting(9));
+                waitings.watches().for_each(|watch| watch.watcher.joined(watch.token));
+            };
             for _ in 0..3 {
                 waitings.watch(Watch { watcher: told.clone(), token: 7 });
-                waitings.push(waiting(9));
+                push(&mut waitings);
             }
             assert_eq!(told.0.get(), 1 + 2 + 3);
             while waitings.remove_first(|_| true).is_some() {}
-            waitings.push(waiting(9));
+            push(&mut waitings);
             assert_eq!(told.0.get(), 1 + 2 + 3 + 3);
             waitings.take_watches().for_each(|watch| watch.watcher.ended(watch.token));
             assert_eq!(told.1.get(), 3);
