@@ -62,7 +62,8 @@ fn here() -> ThreadId {
 }
 
 impl Sleeps {
-    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey> {
+    /// Gives the waker back where the loop has closed.
+    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey, Waker> {
         let ticket = self.asleep.next_key();
         let mut alarm = self.spare.take().unwrap_or_else(|| Rc::new(Alarm(ticket)));
         match Rc::get_mut(&mut alarm) {
@@ -70,7 +71,7 @@ impl Sleeps {
             // It was due already when it was taken back, and is still to be run.
             None => alarm = Rc::new(Alarm(ticket)),
         }
-        let timer = on.add_timer_at(at, alarm.clone())?;
+        let Ok(timer) = on.add_timer_at(at, alarm.clone()) else { return Err(waker) };
         self.asleep.insert(Asleep { on, timer, alarm, waker });
         Ok(ticket)
     }

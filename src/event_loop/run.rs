@@ -377,14 +377,14 @@ impl LoopRef {
 
     fn take_due_timers(&self) {
         let shared = self.shared();
-        let mut timers = shared.timers.borrow_mut();
-        let Some(earliest) = timers.earliest_bound() else { return };
+        let Some(earliest) = shared.timers.borrow().earliest_bound() else { return };
+        // The host's clock is the program's code: nothing is borrowed while it is read.
         let now = self.now();
         if earliest > now {
             return;
         }
         let mut due = shared.due.borrow_mut();
-        timers.expire(now, &mut due);
+        shared.timers.borrow_mut().expire(now, &mut due);
         if self.is_watched() {
             self.note_due(&due);
         }

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod borrows;
 mod bursts;
 #[path = "../io/child.rs"]
 mod child;
