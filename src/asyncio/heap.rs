@@ -54,7 +54,8 @@ fn place_of_last<T: Ord>(items: &[T]) -> usize {
     let mut at = 0;
     while 2 * at + 1 < rest.len() {
         let (left, right) = (2 * at + 1, 2 * at + 2);
-        at = if right < rest.len() && !(rest[left] < rest[right]) { right } else { left };
+        let is_left = right == rest.len() || rest[left] < rest[right];
+        at = if is_left { left } else { right };
     }
     while at > 0 && *last < rest[at] {
         at = parent(at);

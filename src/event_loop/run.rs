@@ -9,7 +9,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use super::answers::Answers;
-use super::clock::{Clock, Nanos, duration, nanos};
+use super::clock::{Clock, NEVER, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
 use super::handle::{Job, drop_quietly, run_callback};
 use super::host::Host;
@@ -98,7 +98,8 @@ impl EventLoop {
     }
 
     /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
-    /// first of them `max_wait` at most; `None` sets no bound, zero doesn't wait.
+    /// first of them `max_wait` at most; `None` sets no bound, and neither do 584 years and more of
+    /// virtual time; zero doesn't wait.
     ///
     /// With a bound this is how a host that has a loop of its own drives this one: a frame of
     /// a game, an idle handler of a GUI, the main loop of a board. Tasks, futures and
@@ -302,8 +303,10 @@ impl LoopRef {
             // Real work is on its way, and takes no virtual time.
             return if max_wait == Some(0) { Ok(()) } else { self.sleep(None) };
         }
-        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait));
-        let due = shared.timers.borrow_mut().next_deadline();
+        let comes = |when: &Nanos| *when != NEVER;
+        let max_wait = max_wait.filter(comes);
+        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait).min(NEVER - 1));
+        let due = shared.timers.borrow_mut().next_deadline().filter(comes);
         match (due, latest) {
             (Some(due), Some(latest)) => now.set(now.get().max(due.min(latest))),
             (Some(due), None) => now.set(now.get().max(due)),

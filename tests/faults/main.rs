@@ -14,5 +14,6 @@ mod depth;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod drops;
+mod far_deadlines;
 mod hosts;
 mod stubborn;
