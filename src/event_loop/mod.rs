@@ -75,6 +75,8 @@ pub(crate) use listener::{Listener, Side};
 pub(crate) use loop_handle::wake;
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
+pub(crate) use reactor::set_nonblocking;
+#[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
 #[cfg(feature = "std")]
 pub(crate) use registration::{After, Registration};

@@ -19,8 +19,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::mem;
+use core::mem::{self, ManuallyDrop};
 use core::time::Duration;
+use std::io;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
@@ -82,6 +83,23 @@ sources!(
 unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
+
+/// Sets `source` to non-blocking mode. The standard library does so for sockets only, but by a call
+/// that serves for any descriptor.
+pub(crate) fn set_nonblocking(source: &impl Source) -> io::Result<()> {
+    let raw = raw_key(source);
+    // SAFETY: The descriptor is the source's, and open, by the contract of `Source`. What is made of it
+    // here is never dropped, so that it closes nothing.
+    #[cfg(unix)]
+    let any =
+        unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
+    // SAFETY: As above.
+    #[cfg(windows)]
+    let any = unsafe {
+        <std::net::TcpStream as std::os::windows::io::FromRawSocket>::from_raw_socket(raw)
+    };
+    ManuallyDrop::new(any).set_nonblocking(true)
+}
 
 /// What is watched of one descriptor.
 pub(super) struct Watch {

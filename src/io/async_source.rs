@@ -10,7 +10,9 @@ use super::direction::Direction;
 use super::polled::Polled;
 use crate::asyncio::{LockGuard, yield_now};
 use crate::error::{Error, Result};
-use crate::event_loop::{After, LoopRef, Registration, Side, Source, running_loop};
+use crate::event_loop::{
+    After, LoopRef, Registration, Side, Source, running_loop, set_nonblocking,
+};
 
 /// So many operations in a row may succeed before the loop gets its turn: a peer that is
 /// faster than its reader must not keep timers and other tasks from running.
@@ -356,18 +358,4 @@ impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Async").field(&self.source).finish()
     }
-}
-
-/// The standard library sets the mode of its sockets only. The mode belongs to what is open
-/// and not to the descriptor, so a socket made of a copy of that will do for all sorts.
-#[cfg(unix)]
-fn set_nonblocking(source: &impl Source) -> io::Result<()> {
-    let copy = source.as_fd().try_clone_to_owned()?;
-    std::os::unix::net::UnixStream::from(copy).set_nonblocking(true)
-}
-
-#[cfg(windows)]
-fn set_nonblocking(source: &impl Source) -> io::Result<()> {
-    let copy = source.as_socket().try_clone_to_owned()?;
-    std::net::TcpStream::from(copy).set_nonblocking(true)
 }
