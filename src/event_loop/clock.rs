@@ -1,7 +1,7 @@
 //! The loop's clock: the host's, or a virtual one that stands still until it is moved.
 //!
 //! Inside, time is a `u64` of nanoseconds since the clock's start: 584 years. What lies beyond is
-//! [`NEVER`], which no clock reaches. This file holds the only places where time is rounded, and they
+//! [`NEVER`], which no virtual clock reaches. This file holds the only places where time is rounded, and they
 //! round towards the longer wait.
 
 use core::cell::Cell;
@@ -57,7 +57,7 @@ impl Clock {
     #[inline]
     pub(crate) fn now(&self, host: &dyn Host) -> Nanos {
         match self {
-            Clock::Host => nanos(host.now()).min(NEVER - 1),
+            Clock::Host => nanos(host.now()),
             Clock::Virtual(now) => now.get(),
         }
     }

@@ -219,20 +219,6 @@ fn long_sleeps_within_the_clock_end() {
 }
 
 #[test]
-fn a_host_at_the_end_of_its_clock_makes_nothing_due() {
-    let now = Rc::new(Cell::new(Duration::ZERO));
-    let event_loop = EventLoop::with_host(Board(now.clone()));
-    let called = Rc::new(Cell::new(0));
-    let (never, once) = (called.clone(), called.clone());
-    event_loop.call_later(MAX, move || never.set(100)).unwrap();
-    event_loop.call_later(SECOND, move || once.set(once.get() + 1)).unwrap();
-    now.set(MAX);
-    assert_eq!(event_loop.run_once(Some(Duration::ZERO)).unwrap(), 1);
-    assert_eq!(event_loop.run_once(Some(Duration::ZERO)).unwrap(), 0);
-    assert_eq!(called.get(), 1);
-}
-
-#[test]
 fn a_thread_may_wait_for_ever_for_what_comes() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.handle().run_coroutine_threadsafe(a_second).unwrap();
