@@ -1,8 +1,8 @@
 //! The loop's clock: the host's, or a virtual one that stands still until it is moved.
 //!
 //! Inside, time is a `u64` of nanoseconds since the clock's start: 584 years. What lies beyond is
-//! [`NEVER`], which no virtual clock reaches. This file holds the only places where time is rounded, and they
-//! round towards the longer wait.
+//! [`NEVER`], which no virtual clock reaches. This file holds the only places where time is rounded,
+//! and they round towards the longer wait.
 
 use core::cell::Cell;
 use core::fmt;

@@ -277,7 +277,12 @@ impl Reactor {
 
     /// Notes all events, and returns the first error: what is watched by edge is reported once.
     fn note_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
-        events.fold(Ok(()), |outcome, event| outcome.and(self.note(poller, event)))
+        let mut outcome = Ok(());
+        for event in events {
+            let noted = self.note(poller, event);
+            outcome = outcome.and(noted);
+        }
+        outcome
     }
 
     /// Leaves to chance in which order events are noted.
