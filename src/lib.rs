@@ -41,8 +41,8 @@
 //! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
 //!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
 //!   sent. Loom and shuttle try what crosses threads.
-//! - **Unsafe code** stands in three files, of the reactor, the running loop and the task, and each
-//!   block says why it is sound.
+//! - **Unsafe code** stands in four files, of the reactor, its waits, the running loop and the task,
+//!   and each block says why it is sound.
 //!
 //! # The floors
 //!

@@ -99,8 +99,12 @@ impl Barrier {
         self.0.state.get() == State::Broken
     }
 
-    /// Waits until as many are here as it takes, and says how many were before this one: a
-    /// number of its own for each. The last to come doesn't wait.
+    /// Waits until as many are here as it takes, and returns how many were waiting when this one
+    /// came. The last to come doesn't wait.
+    ///
+    /// As long as no wait is cancelled or dropped, the numbers differ, and count from zero. Where one
+    /// was, those that came behind it keep their numbers, and a later wait may get one of them again,
+    /// as in asyncio: a task that is to be chosen by its number may be missing then, or there twice.
     ///
     /// # Errors
     ///

@@ -20,6 +20,7 @@ mod future;
 mod future_like;
 mod gather;
 mod generator;
+mod heap;
 mod lock;
 mod memory;
 mod queue;

@@ -5,65 +5,66 @@
 //! the woken one waits again, behind all others.
 
 use alloc::boxed::Box;
-use alloc::collections::{BinaryHeap, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::cmp::Reverse;
 use core::fmt;
-use core::iter;
 use core::ops::Deref;
 
 use super::core::WaitReason;
 use super::event::Event;
+use super::heap::Heap;
 use super::waiters::{Bound, Waiters};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is in a queue, in the order that makes it the queue that it is.
 trait Items<T> {
-    fn put(&mut self, item: T);
-    fn get(&mut self) -> Option<T>;
+    fn put(&self, item: T) -> Result<()>;
+    fn get(&self) -> Result<Option<T>>;
     fn len(&self) -> usize;
 }
 
 /// First in, first out.
-impl<T> Items<T> for VecDeque<T> {
-    fn put(&mut self, item: T) {
-        self.push_back(item);
+impl<T> Items<T> for RefCell<VecDeque<T>> {
+    fn put(&self, item: T) -> Result<()> {
+        self.borrow_mut().push_back(item);
+        Ok(())
     }
 
-    fn get(&mut self) -> Option<T> {
-        self.pop_front()
+    fn get(&self) -> Result<Option<T>> {
+        Ok(self.borrow_mut().pop_front())
     }
 
     fn len(&self) -> usize {
-        self.len()
+        self.borrow().len()
     }
 }
 
 /// Last in, first out.
-impl<T> Items<T> for Vec<T> {
-    fn put(&mut self, item: T) {
-        self.push(item);
+impl<T> Items<T> for RefCell<Vec<T>> {
+    fn put(&self, item: T) -> Result<()> {
+        self.borrow_mut().push(item);
+        Ok(())
     }
 
-    fn get(&mut self) -> Option<T> {
-        self.pop()
+    fn get(&self) -> Result<Option<T>> {
+        Ok(self.borrow_mut().pop())
     }
 
     fn len(&self) -> usize {
-        self.len()
+        self.borrow().len()
     }
 }
 
 /// The least first.
-impl<T: Ord> Items<T> for BinaryHeap<Reverse<T>> {
-    fn put(&mut self, item: T) {
-        self.push(Reverse(item));
+impl<T: Ord> Items<T> for Heap<T> {
+    fn put(&self, item: T) -> Result<()> {
+        self.push(item)
     }
 
-    fn get(&mut self) -> Option<T> {
-        self.pop().map(|Reverse(item)| item)
+    fn get(&self) -> Result<Option<T>> {
+        self.pop()
     }
 
     fn len(&self) -> usize {
@@ -108,9 +109,11 @@ pub struct Queue<T: 'static>(Rc<QueueState<T>>);
 struct QueueState<T> {
     /// Which of the three it is.
     what: &'static str,
-    items: RefCell<Box<dyn Items<T>>>,
+    items: Box<dyn Items<T>>,
     maxsize: usize,
     shut_down: Cell<bool>,
+    /// It was shut down at once by a comparison of its items, and is to be emptied after it.
+    discards_later: Cell<bool>,
     getters: Waiters,
     putters: Waiters,
     bound: Bound,
@@ -124,7 +127,7 @@ impl<T: 'static> Queue<T> {
     /// A queue that holds `maxsize` items; 0 sets no limit.
     #[must_use]
     pub fn new(maxsize: usize) -> Queue<T> {
-        Queue::of("Queue", VecDeque::new(), maxsize)
+        Queue::of("Queue", RefCell::new(VecDeque::new()), maxsize)
     }
 
     fn of(what: &'static str, items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
@@ -132,9 +135,10 @@ impl<T: 'static> Queue<T> {
         finished.set();
         Queue(Rc::new(QueueState {
             what,
-            items: RefCell::new(Box::new(items)),
+            items: Box::new(items),
             maxsize,
             shut_down: Cell::new(false),
+            discards_later: Cell::new(false),
             getters: Waiters::default(),
             putters: Waiters::default(),
             bound: Bound::default(),
@@ -146,7 +150,7 @@ impl<T: 'static> Queue<T> {
     /// How many items are in it.
     #[must_use]
     pub fn qsize(&self) -> usize {
-        self.0.items.borrow().len()
+        self.0.items.len()
     }
 
     /// How many it may hold; 0 for any number.
@@ -208,9 +212,10 @@ impl<T: 'static> Queue<T> {
             return Err(Error::new(ErrorKind::QueueFull, ""));
         }
         let state = &*self.0;
-        state.items.borrow_mut().put(item);
+        state.items.put(item)?;
         state.unfinished.set(state.unfinished.get() + 1);
         state.finished.clear();
+        self.discard_if_due();
         state.getters.wake_next();
         Ok(())
     }
@@ -230,7 +235,7 @@ impl<T: 'static> Queue<T> {
     pub async fn get(&self) -> Result<T> {
         let state = &*self.0;
         loop {
-            if let Some(item) = self.take() {
+            if let Some(item) = self.take()? {
                 state.putters.wake_next();
                 return Ok(item);
             }
@@ -252,7 +257,7 @@ impl<T: 'static> Queue<T> {
     /// [`QueueEmpty`](crate::ErrorKind::QueueEmpty) if there is none, or, after
     /// [`shutdown`](Queue::shutdown), [`QueueShutDown`](crate::ErrorKind::QueueShutDown).
     pub fn get_nowait(&self) -> Result<T> {
-        let Some(item) = self.take() else {
+        let Some(item) = self.take()? else {
             self.check_open()?;
             return Err(Error::new(ErrorKind::QueueEmpty, ""));
         };
@@ -306,17 +311,33 @@ impl<T: 'static> Queue<T> {
         state.putters.wake_all();
     }
 
-    fn take(&self) -> Option<T> {
-        self.0.items.borrow_mut().get()
+    fn take(&self) -> Result<Option<T>> {
+        let item = self.0.items.get()?;
+        self.discard_if_due();
+        Ok(item)
     }
 
     /// Takes everything out, as done. It is dropped last: what a drop does may come back here.
     fn discard(&self) {
         let state = &*self.0;
-        let discarded: Vec<T> = iter::from_fn(|| self.take()).collect();
+        let mut discarded = Vec::new();
+        let emptied = loop {
+            match state.items.get() {
+                Ok(Some(item)) => discarded.push(item),
+                Ok(None) => break true,
+                Err(_compared) => break false,
+            }
+        };
+        state.discards_later.set(!emptied);
         state.unfinished.set(state.unfinished.get().saturating_sub(discarded.len()));
         if state.unfinished.get() == 0 {
             state.finished.set();
+        }
+    }
+
+    fn discard_if_due(&self) {
+        if self.0.discards_later.get() {
+            self.discard();
         }
     }
 
@@ -405,17 +426,18 @@ queue_of_order! {
     /// assert_eq!(stack.get_nowait()?, "bowl");
     /// # Ok::<(), callsoon::Error>(())
     /// ```
-    LifoQueue, ['static], Vec::new()
+    LifoQueue, ['static], RefCell::new(Vec::new())
 }
 
 queue_of_order! {
     /// A [`Queue`] from which the least item comes first: asyncio's `PriorityQueue`. Items are
     /// often pairs of a priority and what it is about. Of equal items any may come first, the
-    /// same in each run.
+    /// same in each run, and the same as in Python.
     ///
-    /// # Panics
-    ///
-    /// Putting and taking panic if `T` compares by using this very queue.
+    /// A comparison of its items may look at the queue, which counts an item that is being put, and
+    /// doesn't count one that is being taken. Putting and taking from inside of a comparison returns a
+    /// [`Runtime`](crate::ErrorKind::Runtime) error, and a [`shutdown`](Queue::shutdown) at once drops
+    /// the items after it. A comparison that panics has put or taken nothing.
     ///
     /// ```
     /// let chores = callsoon::PriorityQueue::new(0);
@@ -424,5 +446,5 @@ queue_of_order! {
     /// assert_eq!(chores.get_nowait()?, (1, "fire"));
     /// # Ok::<(), callsoon::Error>(())
     /// ```
-    PriorityQueue, [Ord + 'static], BinaryHeap::<Reverse<T>>::new()
+    PriorityQueue, [Ord + 'static], Heap::new()
 }

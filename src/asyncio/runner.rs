@@ -67,10 +67,8 @@ impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
     }
 }
 
-fn stop_loop(_done: &dyn AnyFuture) {
-    if let Ok(on) = running_loop() {
-        on.stop();
-    }
+fn stop_loop(done: &dyn AnyFuture) {
+    done.get_loop().stop();
 }
 
 /// Ends what a loop has besides tasks: its generators, and the threads of its own pool.

@@ -2,11 +2,14 @@
 
 use core::fmt;
 use core::future::Future;
+use core::mem;
+use core::ptr;
 use core::time::Duration;
+use std::time::Instant;
 
 use super::core::{AnyFuture, RemoteTask};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{LoopHandle, LoopRef, running_loop};
+use crate::event_loop::{LoopHandle, LoopRef, running_loop, thread_own};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::threads::caught;
 
@@ -26,14 +29,54 @@ struct Shared<T> {
 }
 
 struct State<T> {
-    outcome: Option<Result<T>>,
+    outcome: Outcome<T>,
     /// The task, once the loop has made it.
     task: Option<RemoteTask>,
 }
 
+enum Outcome<T> {
+    Pending,
+    Ended(Result<T>),
+    /// It has ended with a value, which a thread clones at the moment, without the lock.
+    Lent(ThreadMark),
+}
+
+impl<T> Outcome<T> {
+    fn is_done(&self) -> bool {
+        !matches!(self, Outcome::Pending)
+    }
+}
+
+/// A thread, by the address of a value of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct ThreadMark(usize);
+
+thread_own! {
+    static MARK: u8 = 0;
+}
+
+impl ThreadMark {
+    fn here() -> ThreadMark {
+        MARK.with(|mark| ThreadMark(ptr::from_ref(mark).addr()))
+    }
+}
+
+/// An outcome that is out to be cloned. Dropped, also by a panic, it is put back.
+struct Lent<'a, T> {
+    shared: &'a Shared<T>,
+    outcome: Result<T>,
+}
+
+impl<T> Drop for Lent<'_, T> {
+    fn drop(&mut self) {
+        let outcome = mem::replace(&mut self.outcome, Err(Error::cancelled()));
+        self.shared.lock().outcome = Outcome::Ended(outcome);
+        self.shared.ended.notify_all();
+    }
+}
+
 impl<T> Shared<T> {
-    /// Of the program's own, only the clone of an outcome runs while the lock is held, and
-    /// changes nothing here: a poisoned one is sound.
+    /// No code of the program's own runs while the lock is held, so a poisoned one is sound.
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,19 +84,36 @@ impl<T> Shared<T> {
     /// The first end counts. What comes later is dropped, when the lock is free again.
     fn end(&self, outcome: Result<T>) {
         let mut state = self.lock();
-        if state.outcome.is_none() {
-            state.outcome = Some(outcome);
+        if !state.outcome.is_done() {
+            state.outcome = Outcome::Ended(outcome);
             drop(state);
             self.ended.notify_all();
         }
     }
 
     fn is_done(&self) -> bool {
-        self.lock().outcome.is_some()
+        self.lock().outcome.is_done()
     }
 
     fn is_cancelled(&self) -> bool {
-        matches!(&self.lock().outcome, Some(Err(error)) if error.is_cancelled())
+        matches!(&self.lock().outcome, Outcome::Ended(Err(error)) if error.is_cancelled())
+    }
+
+    /// Waits, with `deadline` as when and how long, for a change of the state.
+    fn wait<'a>(
+        &'a self,
+        state: MutexGuard<'a, State<T>>,
+        deadline: Option<(Instant, Duration)>,
+    ) -> Result<MutexGuard<'a, State<T>>> {
+        let Some((start, timeout)) = deadline else {
+            return Ok(self.ended.wait(state).unwrap_or_else(PoisonError::into_inner));
+        };
+        let left = timeout.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Err(Error::new(ErrorKind::Timeout, ""));
+        }
+        let waited = self.ended.wait_timeout(state, left);
+        Ok(waited.unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
@@ -67,30 +127,37 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
     /// time was up first, which leaves the task alone; [`Closed`](crate::ErrorKind::Closed) if
     /// the loop closed before the task had ended; and, instead of a deadlock,
     /// [`Runtime`](crate::ErrorKind::Runtime) on the thread that runs the loop, while the task
-    /// isn't done.
+    /// isn't done, and inside of the value's own [`clone`](Clone::clone).
     pub fn result(&self, timeout: Option<Duration>) -> Result<T> {
-        let mut state = self.shared.lock();
-        if state.outcome.is_none() && self.on.runs_here() {
+        let shared = &*self.shared;
+        let mut state = shared.lock();
+        if !state.outcome.is_done() && self.on.runs_here() {
             return Err(Error::runtime("a loop's own thread can't wait for it"));
         }
-        let deadline = timeout.map(|timeout| (std::time::Instant::now(), timeout));
-        loop {
-            if let Some(outcome) = &state.outcome {
-                return outcome.clone();
-            }
-            let waited = match deadline {
-                None => self.shared.ended.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Some((start, timeout)) => {
-                    let left = timeout.saturating_sub(start.elapsed());
-                    if left.is_zero() {
-                        return Err(Error::new(ErrorKind::Timeout, ""));
+        let deadline = timeout.map(|timeout| (Instant::now(), timeout));
+        let here = ThreadMark::here();
+        let outcome = loop {
+            state = match mem::replace(&mut state.outcome, Outcome::Lent(here)) {
+                Outcome::Ended(Ok(value)) => break Ok(value),
+                Outcome::Ended(Err(error)) => {
+                    state.outcome = Outcome::Ended(Err(error.clone()));
+                    return Err(error);
+                }
+                Outcome::Pending => {
+                    state.outcome = Outcome::Pending;
+                    shared.wait(state, deadline)?
+                }
+                Outcome::Lent(to) => {
+                    state.outcome = Outcome::Lent(to);
+                    if to == here {
+                        return Err(Error::runtime("the result is being cloned by this thread"));
                     }
-                    let waited = self.shared.ended.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
+                    shared.wait(state, None)?
                 }
             };
-            state = waited;
-        }
+        };
+        drop(state);
+        Lent { shared, outcome }.outcome.clone()
     }
 
     /// Cancels the task, which learns of it at its await, and doesn't wait for its end; a task
@@ -100,11 +167,11 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
     /// What the task still fails with is reported to the loop's exception handler.
     pub fn cancel(&self) -> bool {
         let mut state = self.shared.lock();
-        if state.outcome.is_some() {
+        if state.outcome.is_done() {
             drop(state);
             return self.cancelled();
         }
-        state.outcome = Some(Err(Error::cancelled()));
+        state.outcome = Outcome::Ended(Err(Error::cancelled()));
         // Without one yet, whoever makes it sees the outcome.
         let task = state.task.clone();
         drop(state);
@@ -184,7 +251,7 @@ impl LoopHandle {
         T: Clone + Send + 'static,
         F: Future<Output = Result<T>> + 'static,
     {
-        let state = Mutex::new(State { outcome: None, task: None });
+        let state = Mutex::new(State { outcome: Outcome::Pending, task: None });
         let shared = Arc::new(Shared { state, ended: Condvar::new() });
         let ending = Ending(Arc::clone(&shared));
         self.call_soon_threadsafe(move || start(&running_loop()?, make, ending))?;
@@ -203,7 +270,7 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
     let remote = RemoteTask::of(task.erased());
     let mut state = ending.0.lock();
     state.task = Some(remote.clone());
-    let cancelled = state.outcome.is_some();
+    let cancelled = state.outcome.is_done();
     drop(state);
     let ended = task.clone();
     task.add_done_callback(move |_: &dyn AnyFuture| {

@@ -61,13 +61,14 @@ fn here() -> ThreadId {
 }
 
 impl Sleeps {
-    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey> {
+    /// Gives the waker back where the loop has closed.
+    fn start(&mut self, on: LoopRef, at: Duration, waker: Waker) -> Result<SerialKey, Waker> {
         let ticket = self.asleep.next_key();
         // One that was due already when it was taken back is still to be run, and is not used again.
         let spare = self.spare.take().filter(|alarm| Rc::strong_count(alarm) == 1);
         let alarm = spare.unwrap_or_else(|| JobCell::new(Alarm(Cell::new(ticket))));
         alarm.0.set(ticket);
-        let timer = on.add_timer_at(at, alarm.clone())?;
+        let Ok(timer) = on.add_timer_at(at, alarm.clone()) else { return Err(waker) };
         self.asleep.insert(Asleep { on, timer, alarm, waker });
         Ok(ticket)
     }

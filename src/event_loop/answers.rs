@@ -1,5 +1,6 @@
 //! [`Answer`]: what another thread owes the loop, and [`Answers`], those that are not in yet.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::any::Any;
 use core::cell::RefCell;
@@ -7,10 +8,10 @@ use core::fmt;
 
 use slab::Slab;
 
+use super::entry::{Call, CallCell};
 use super::inbox::Inbox;
-use super::loop_handle::{Mail, send};
+use super::loop_handle::{Mail, send_call};
 use super::loop_ref::LoopRef;
-use super::running;
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 
@@ -69,10 +70,19 @@ pub(super) struct Address<T> {
 }
 
 impl<T> Address<T> {
-    pub(super) fn deliver(self, outcome: Result<T>) {
-        if let Ok(on) = running::running_loop() {
-            (self.deliver)(&on, self.key, outcome);
-        }
+    pub(super) fn deliver(self, on: &LoopRef, outcome: Result<T>) {
+        (self.deliver)(on, self.key, outcome);
+    }
+}
+
+/// An answer on its way.
+struct Delivery<T>(Address<T>, Result<T>);
+
+impl<T: Send + 'static> Call for Delivery<T> {
+    fn call(this: Box<CallCell<Self>>, event_loop: &LoopRef) -> Result<()> {
+        let Delivery(address, outcome) = this.call;
+        address.deliver(event_loop, outcome);
+        Ok(())
     }
 }
 
@@ -89,7 +99,7 @@ impl<T: Send + 'static> Answer<T> {
 
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
         let Some(Debt { to, address }) = self.debt.take() else { return Ok(()) };
-        send(&to, move || address.deliver(outcome))
+        send_call(&to, CallCell::new(Delivery(address, outcome)))
     }
 }
 

@@ -1,7 +1,8 @@
 //! The loop's clock: the host's, or a virtual one that stands still until it is moved.
 //!
-//! Inside, time is a `u64` of nanoseconds since the clock's start: 584 years. This file holds
-//! the only places where time is rounded, and they round towards the longer wait.
+//! Inside, time is a `u64` of nanoseconds since the clock's start: 584 years. What lies beyond is
+//! [`NEVER`], which no virtual clock reaches. This file holds the only places where time is rounded,
+//! and they round towards the longer wait.
 
 use core::cell::Cell;
 use core::fmt;
@@ -12,11 +13,14 @@ use super::host::Host;
 /// Nanoseconds since the clock's start.
 pub(crate) type Nanos = u64;
 
+/// The deadline of what is never due.
+pub(crate) const NEVER: Nanos = Nanos::MAX;
+
 /// A duration in nanoseconds; what doesn't fit lasts for ever.
 pub(crate) fn nanos(duration: Duration) -> Nanos {
     let seconds = duration.as_secs().checked_mul(1_000_000_000);
     let all = seconds.and_then(|nanos| nanos.checked_add(duration.subsec_nanos().into()));
-    all.unwrap_or(Nanos::MAX)
+    all.unwrap_or(NEVER)
 }
 
 pub(crate) fn duration(nanos: Nanos) -> Duration {

@@ -211,7 +211,7 @@ impl<J: Job> From<Rc<JobCell<J>>> for Entry {
 /// A call from another thread, in a block of its own that has room for more.
 pub(crate) trait Call: Sized + 'static {
     /// Makes the call, on the loop's thread.
-    fn call(this: Box<CallCell<Self>>) -> Result<()>;
+    fn call(this: Box<CallCell<Self>>, event_loop: &LoopRef) -> Result<()>;
 }
 
 /// A [`Call`] with the head by which an entry knows it.
@@ -227,7 +227,7 @@ impl<C: Call> CallCell<C> {
             // SAFETY: By the Table Invariant `head` is that of a `CallCell<C>`, and its box comes
             // with it.
             let cell = unsafe { Self::from_head(head) };
-            run_callback(event_loop, || REMOTE.into(), || C::call(cell));
+            run_callback(event_loop, || REMOTE.into(), || C::call(cell, event_loop));
         },
         // SAFETY: As for `run`.
         discard: |head, event_loop| drop_quietly(event_loop, unsafe { Self::from_head(head) }),

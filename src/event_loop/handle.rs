@@ -9,7 +9,6 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::clock::{self, Nanos};
 use super::entry::{Job, JobCell};
 use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
@@ -195,7 +194,7 @@ impl fmt::Debug for Handle {
 pub struct TimerHandle {
     call: Rc<dyn CancelTimer>,
     on: LoopRef,
-    when: Nanos,
+    when: Duration,
 }
 
 impl TimerHandle {
@@ -203,7 +202,7 @@ impl TimerHandle {
         call: Rc<JobCell<Call<F, Timed>>>,
         on: LoopRef,
         key: TimerKey,
-        when: Nanos,
+        when: Duration,
     ) -> TimerHandle {
         call.state.key.set(Some(key));
         TimerHandle { call, on, when }
@@ -221,10 +220,10 @@ impl TimerHandle {
         self.call.cancelled()
     }
 
-    /// The loop time at which the callback is due.
+    /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it.
     #[must_use]
     pub fn when(&self) -> Duration {
-        clock::duration(self.when)
+        self.when
     }
 }
 

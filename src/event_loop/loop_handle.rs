@@ -16,7 +16,7 @@ use crate::sync::Arc;
 struct Callback<F>(F);
 
 impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<F> {
-    fn call(this: Box<CallCell<Self>>) -> Result<()> {
+    fn call(this: Box<CallCell<Self>>, _event_loop: &LoopRef) -> Result<()> {
         (this.call.0)().into_result()
     }
 }
@@ -109,7 +109,6 @@ pub(crate) fn send<R: CallbackOutput + 'static>(
 }
 
 /// Has `call` made on the loop of `inbox`, from any thread.
-#[cfg(feature = "std")]
 pub(super) fn send_call<C: Call + Send>(
     inbox: &Arc<Inbox<Mail>>,
     call: Box<CallCell<C>>,

@@ -135,7 +135,8 @@ impl LoopRef {
 
     /// Has `callback` run when `delay` has passed; without delay, after all that is ready in
     /// the next turn: asyncio's `call_later`. Callbacks due at one time run in the order in
-    /// which they were made.
+    /// which they were made. A delay by which the clock would pass 584 years is never over; where
+    /// nothing else is left, a loop with virtual time is [`Stalled`](crate::ErrorKind::Stalled) then.
     ///
     /// # Errors
     ///
@@ -145,11 +146,11 @@ impl LoopRef {
         delay: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.call_when(self.now().saturating_add(nanos(delay)), callback)
+        self.call_at(self.time().saturating_add(delay), callback)
     }
 
     /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
-    /// `call_at`. A time in the past is due at once.
+    /// `call_at`. A time in the past is due at once, and one beyond 584 years never.
     ///
     /// # Errors
     ///
@@ -159,16 +160,8 @@ impl LoopRef {
         when: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.call_when(nanos(when), callback)
-    }
-
-    fn call_when<R: CallbackOutput + 'static>(
-        &self,
-        when: Nanos,
-        callback: impl FnOnce() -> R + 'static,
-    ) -> Result<TimerHandle> {
         let call = Call::timed(callback);
-        let key = self.add_timer_when(when, call.clone())?;
+        let key = self.add_timer_at(when, call.clone())?;
         Ok(TimerHandle::new(call, self.clone(), key, when))
     }
 

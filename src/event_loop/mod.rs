@@ -3,7 +3,7 @@
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
 //! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
-//! (other threads), `running` (which loop is it), `listener`, `reactor`, `watch_keys`,
+//! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
 //! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
 //! besides, on request), `run` (the loop as its owner runs it).
@@ -39,6 +39,8 @@ mod timer_wheel;
 #[cfg(feature = "trace")]
 mod trace;
 #[cfg(feature = "std")]
+mod waits;
+#[cfg(feature = "std")]
 mod watch_keys;
 mod watched;
 #[cfg(feature = "std")]
@@ -54,7 +56,7 @@ pub use loop_ref::LoopRef;
 #[cfg(feature = "std")]
 pub use reactor::Source;
 pub use run::EventLoop;
-pub use running::running_loop;
+pub use running::{running_loop, set_loop_thread};
 pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;
 #[cfg(feature = "trace")]
@@ -70,11 +72,13 @@ pub(crate) use listener::{Listener, Side};
 pub(crate) use loop_handle::{Mail, running_here};
 pub(crate) use loop_ref::Upstairs;
 #[cfg(feature = "std")]
+pub(crate) use reactor::set_nonblocking;
+#[cfg(feature = "std")]
 pub(crate) use ready::ReadyQueue;
 #[cfg(feature = "std")]
-pub(crate) use registration::Registration;
+pub(crate) use registration::{After, Registration};
 #[cfg(not(feature = "std"))]
-pub(crate) use running::OneThread;
+pub(crate) use running::LoopThreadOwn;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
 #[cfg(all(unix, feature = "signals"))]

@@ -2,8 +2,7 @@
 //!
 //! **Source Invariant**: a file descriptor that the poller watches is kept open by the
 //! reactor's own hold on its [`Source`], which is dropped only after the poller was told to
-//! forget it. This is all that `polling` asks of its `unsafe` functions, and the only file
-//! with `unsafe` code in it for the sake of I/O.
+//! forget it. This is all that `polling` and epoll ask of their callers.
 //!
 //! **Interest Invariant**: what the poller was last told about a descriptor is in its
 //! [`Watch`], and takes in all that is wanted. It may be more: a side that nobody wants any
@@ -20,12 +19,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::mem::{self, ManuallyDrop};
 use core::time::Duration;
 use std::io;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
-use polling::{AsSource, Event, PollMode, Poller};
+use polling::{AsSource, Event, Poller};
 use slab::Slab;
 
 use super::clock::whole_millis;
@@ -35,6 +35,7 @@ use super::host::Notify;
 use super::listener::{Interest, Listener, Side, Unwatched};
 use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
+use super::waits::{Process, Waits, Watching, forget, watch};
 use super::watch_keys::{RawKey, WatchKeys};
 use crate::error::{Error, Result};
 
@@ -83,17 +84,34 @@ unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
 
-fn event(key: usize, of: Interest) -> Event {
-    Event::new(key, of.reader, of.writer)
+/// Sets `source` to non-blocking mode. The standard library does so for sockets only, but by a call
+/// that serves for any descriptor.
+pub(crate) fn set_nonblocking(source: &impl Source) -> io::Result<()> {
+    let raw = raw_key(source);
+    // SAFETY: The descriptor is the source's, and open, by the contract of `Source`. What is made of it
+    // here is never dropped, so that it closes nothing.
+    #[cfg(unix)]
+    let any =
+        unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
+    // SAFETY: As above.
+    #[cfg(windows)]
+    let any = unsafe {
+        <std::net::TcpStream as std::os::windows::io::FromRawSocket>::from_raw_socket(raw)
+    };
+    ManuallyDrop::new(any).set_nonblocking(true)
 }
 
 /// What is watched of one descriptor.
 pub(super) struct Watch {
-    source: Rc<dyn Source>,
+    /// Keeps the descriptor open.
+    _source: Rc<dyn Source>,
+    /// Asked of the source once: `as_fd` may be the program's own code, which must not run while the
+    /// watches are borrowed.
+    raw: RawKey,
     pub(super) reader: Option<Rc<dyn Listener>>,
     pub(super) writer: Option<Rc<dyn Listener>>,
     /// What the poller knows of it; `None` while it doesn't know the descriptor.
-    pub(super) told: Option<Interest>,
+    pub(super) told: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
 }
@@ -111,36 +129,63 @@ impl Watch {
         Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
     }
 
-    /// Has the poller know that `interest` is wanted; none at all has it forget the source, as
-    /// one that hung up would be reported for ever otherwise.
-    pub(super) fn tell(&mut self, poller: &Poller, key: usize, interest: Interest) -> Result<()> {
-        if self.told == Some(interest) {
+    /// Has the poller watch as `how` says; where neither side is wanted it forgets the source, as one
+    /// that hung up would be reported for ever otherwise.
+    pub(super) fn tell(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
+        if how.interest == Interest::default() {
+            return self.forget(poller);
+        }
+        if self.told == Some(how) {
             return Ok(());
         }
-        let mode = if poller.supports_level() { PollMode::Level } else { PollMode::Oneshot };
-        if interest == Interest::default() {
-            if self.told.take().is_some() {
-                poller.delete(&*self.source)?;
-            }
-            return Ok(());
-        }
-        if self.told.is_some() {
-            poller.modify_with_mode(&*self.source, event(key, interest), mode)?;
-        } else {
-            let raw = raw_key(&&*self.source);
-            // SAFETY: This watch holds its source, and is dropped only by `Reactor::forget` and
-            // `close`, which have the poller forget it before: the Source Invariant.
-            unsafe { poller.add_with_mode(raw, event(key, interest), mode)? };
-        }
-        self.told = Some(interest);
+        // SAFETY: This watch holds its source, and is dropped only after `forget`: the Source
+        // Invariant.
+        unsafe { watch(poller, self.raw, key, self.told.is_some(), how)? };
+        self.told = Some(how);
         Ok(())
+    }
+
+    /// Has the poller forget the source, if it knows it.
+    fn forget(&mut self, poller: &Poller) -> Result<()> {
+        if self.told.take().is_some() {
+            // SAFETY: This watch holds its source, which keeps the descriptor open.
+            unsafe { forget(poller, self.raw)? };
+        }
+        Ok(())
+    }
+}
+
+/// A poller and the process that made it, by the Fork Invariant the only one that uses it.
+struct OwnPoller {
+    poller: Arc<Poller>,
+    process: Process,
+}
+
+impl OwnPoller {
+    fn new() -> Result<OwnPoller> {
+        Ok(OwnPoller { process: Process::current(), poller: Arc::new(Poller::new()?) })
+    }
+
+    fn get(&self) -> Result<&Poller> {
+        let message = "the event loop belongs to the process that this one was forked from";
+        if self.process.is_current() { Ok(&self.poller) } else { Err(Error::runtime(message)) }
+    }
+}
+
+impl Drop for OwnPoller {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            // A poller that is dropped takes its bell out of the instance that the parent uses: the
+            // child keeps its descriptors instead.
+            mem::forget(Arc::clone(&self.poller));
+        }
     }
 }
 
 /// Ends the reactor's wait from any thread.
 struct Bell {
     sleeper: Thread,
-    poller: OnceLock<Arc<Poller>>,
+    poller: OnceLock<OwnPoller>,
 }
 
 impl Notify for Bell {
@@ -148,125 +193,9 @@ impl Notify for Bell {
         // A loop that makes its poller meanwhile isn't asleep, and has read its mail before
         // it sleeps again: that its thread is still unparked for it does no harm.
         match self.poller.get() {
-            // It fails only when the poller does, which the next wait reports.
-            Some(poller) => drop(poller.notify()),
+            // It fails only when the poller does, or in a forked child, which the next wait reports.
+            Some(own) => drop(own.get().map(Poller::notify)),
             None => self.sleeper.unpark(),
-        }
-    }
-}
-
-/// The poller's wait, and what it has reported.
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-#[derive(Default)]
-struct Waits(polling::Events);
-
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-impl Waits {
-    fn wait(&mut self, poller: &Poller, timeout: Option<Duration>) -> io::Result<()> {
-        self.0.clear();
-        poller.wait(&mut self.0, timeout).map(drop)
-    }
-
-    fn events(&self) -> impl Iterator<Item = Event> {
-        self.0.iter()
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "android"))]
-use epoll::Waits;
-
-/// The wait on the descriptor of the poller, which is one of epoll here: `polling`'s own sets a
-/// timer before it and a bell after it, and so takes five system calls, each time.
-#[cfg(any(target_os = "linux", target_os = "android"))]
-mod epoll {
-    use core::{ffi::c_int, num::NonZeroUsize};
-    use std::os::fd::AsRawFd;
-
-    use polling::Events;
-
-    use super::{Duration, Event, Poller, Vec, io};
-
-    /// How much one wait reports at most. The rest comes with the next.
-    const ROOM: c_int = 1024;
-    /// The key of the poller's own bell, and of no source.
-    const BELL: usize = usize::MAX;
-
-    const IN: u32 = 0x1;
-    const PRIORITY: u32 = 0x2;
-    const OUT: u32 = 0x4;
-    const ERROR: u32 = 0x8;
-    const HANG_UP: u32 = 0x10;
-
-    /// The system's `struct epoll_event`.
-    #[derive(Clone, Copy)]
-    #[cfg_attr(target_arch = "x86_64", repr(C, packed))]
-    #[cfg_attr(not(target_arch = "x86_64"), repr(C))]
-    struct Report {
-        flags: u32,
-        data: u64,
-    }
-
-    unsafe extern "C" {
-        fn epoll_wait(epoll: c_int, reports: *mut Report, room: c_int, millis: c_int) -> c_int;
-    }
-
-    /// Waits, and what the last one has reported.
-    pub(super) struct Waits {
-        /// Of fixed length from the first wait on, so that there is room for whatever comes.
-        room: Vec<Report>,
-        /// How many of them the last wait has filled.
-        filled: usize,
-        /// What `polling` sees while it takes its bell back.
-        seen_again: Events,
-    }
-
-    impl Default for Waits {
-        fn default() -> Waits {
-            let seen_again = Events::with_capacity(NonZeroUsize::MIN);
-            Waits { room: Vec::new(), filled: 0, seen_again }
-        }
-    }
-
-    impl Waits {
-        /// A longer timeout than the system has numbers for, 24 days, is cut, and so is one in
-        /// which a signal comes: whoever waits looks at the clock afterwards anyway.
-        pub(super) fn wait(
-            &mut self,
-            poller: &Poller,
-            timeout: Option<Duration>,
-        ) -> io::Result<()> {
-            self.filled = 0;
-            self.room.resize(ROOM as usize, Report { flags: 0, data: 0 });
-            let millis = timeout
-                .map_or(-1, |timeout| c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX));
-            let room = self.room.as_mut_ptr();
-            // SAFETY: The descriptor is the poller's and of epoll, and open as long as that is
-            // borrowed. The buffer is ours alone, and has room for as many reports as are said.
-            let filled = unsafe { epoll_wait(poller.as_raw_fd(), room, ROOM, millis) };
-            let Ok(filled) = usize::try_from(filled) else {
-                let error = io::Error::last_os_error();
-                let is_signal = error.kind() == io::ErrorKind::Interrupted;
-                return if is_signal { Ok(()) } else { Err(error) };
-            };
-            self.filled = filled;
-            if self.reports().any(|(key, _)| key == BELL) {
-                // It rang, and is not heard again before `polling` has taken it back, which it does
-                // after a wait. What that reports is watched by level, and was or will be told.
-                self.seen_again.clear();
-                poller.wait(&mut self.seen_again, Some(Duration::ZERO))?;
-            }
-            Ok(())
-        }
-
-        fn reports(&self) -> impl Iterator<Item = (usize, u32)> {
-            self.room[..self.filled].iter().map(|report| (report.data as usize, report.flags))
-        }
-
-        pub(super) fn events(&self) -> impl Iterator<Item = Event> {
-            // An error or a hang-up concerns both sides: whoever waits is to find it out.
-            let is = |flags: u32, one: u32| flags & (one | HANG_UP | ERROR) != 0;
-            self.reports()
-                .map(move |(key, flags)| Event::new(key, is(flags, IN | PRIORITY), is(flags, OUT)))
         }
     }
 }
@@ -330,19 +259,30 @@ impl Reactor {
     /// Waits for events, the bell, or the end of `timeout`, to the next millisecond.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout.map(whole_millis);
-        let Some(poller) = self.bell.poller.get() else {
+        let Some(own) = self.bell.poller.get() else {
             match timeout {
                 Some(timeout) => thread::park_timeout(timeout),
                 None => thread::park(),
             }
             return Ok(());
         };
+        let poller = own.get()?;
         let mut waits = self.waits.borrow_mut();
         waits.wait(poller, timeout)?;
         match self.note_all.get() {
-            None => waits.events().try_for_each(|event| self.note(poller, event)),
+            None => self.note_each(poller, waits.events()),
             Some(note_all) => note_all(self, poller, &mut waits.events()),
         }
+    }
+
+    /// Notes all events, and returns the first error: what is watched by edge is reported once.
+    fn note_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
+        let mut outcome = Ok(());
+        for event in events {
+            let noted = self.note(poller, event);
+            outcome = outcome.and(noted);
+        }
+        outcome
     }
 
     /// Leaves to chance in which order events are noted.
@@ -351,7 +291,7 @@ impl Reactor {
         let in_disorder: NoteAll = |reactor, poller, events| {
             let mut events: Vec<Event> = events.collect();
             reactor.chance.shuffle(&mut events);
-            events.into_iter().try_for_each(|event| reactor.note(poller, event))
+            reactor.note_each(poller, events.into_iter())
         };
         self.note_all.set(disorder.map(|_| in_disorder));
     }
@@ -374,10 +314,13 @@ impl Reactor {
         }
         if !poller.supports_level() {
             // It was reported, so it is not watched any more.
-            watch.told = watch.told.map(|_| Interest::default());
+            let interest = Interest::default();
+            watch.told = watch.told.map(|told| Watching { interest, ..told });
             take_back = true;
         }
-        if take_back { watch.tell(poller, event.key, watch.wanted()) } else { Ok(()) }
+        let edge = watch.told.is_some_and(|told| told.edge);
+        let watching = Watching { interest: watch.wanted(), edge };
+        if take_back { watch.tell(poller, event.key, watching) } else { Ok(()) }
     }
 
     /// Tells those whose sockets were ready, in the order in which they were reported.
@@ -401,9 +344,9 @@ impl Reactor {
     pub(super) fn poller(&self) -> Result<&Poller> {
         if self.bell.poller.get().is_none() {
             // Only the loop's thread makes it, so it is not made twice.
-            let _ = self.bell.poller.set(Arc::new(Poller::new()?));
+            let _ = self.bell.poller.set(OwnPoller::new()?);
         }
-        self.bell.poller.get().map(|poller| &**poller).ok_or_else(Error::closed)
+        self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
     }
 
     pub(super) fn count(&self, more: usize, fewer: usize) {
@@ -428,9 +371,9 @@ impl Reactor {
             return Err(Error::runtime(REGISTERED));
         }
         let before = watch.side(side).replace(listener);
-        if let Err(refused) = watch.tell(poller, key, watch.wanted()) {
+        if let Err(refused) = watch.tell(poller, key, Watching::by_level(watch.wanted())) {
             // What they hold may call back as it is dropped.
-            let listener = core::mem::replace(watch.side(side), before);
+            let listener = mem::replace(watch.side(side), before);
             let unused = watch.told.is_none().then(|| watches.remove(key));
             drop(watches);
             if unused.is_some() {
@@ -455,7 +398,7 @@ impl Reactor {
         }
         let Some(listener) = watch.side(side).take() else { return Ok(Unwatched::default()) };
         self.count(0, 1);
-        let told = watch.tell(poller, key, watch.wanted());
+        let told = watch.tell(poller, key, Watching::by_level(watch.wanted()));
         let unused = watch.reader.is_none() && watch.writer.is_none();
         let watch = unused.then(|| watches.remove(key));
         if unused {
@@ -466,7 +409,8 @@ impl Reactor {
     }
 
     pub(super) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
-        let watch = Watch { source, reader: None, writer: None, told: None, registered };
+        let watch =
+            Watch { _source: source, raw, reader: None, writer: None, told: None, registered };
         let key = self.watches.borrow_mut().insert(watch);
         self.keys.borrow_mut().insert(raw, key);
         key
@@ -481,10 +425,10 @@ impl Reactor {
         self.keys.take();
         self.waiting.set(0);
         let mut watches = self.watches.take();
-        for watch in watches.drain() {
+        for mut watch in watches.drain() {
             if let Ok(poller) = self.poller() {
                 // A source that the poller doesn't know any more is forgotten already.
-                let _ = poller.delete(&*watch.source);
+                let _ = watch.forget(poller);
             }
             drop_quietly(on, watch);
         }

@@ -2,11 +2,28 @@
 
 use alloc::rc::Rc;
 
-use super::listener::{Interest, Listener, Side};
+use super::listener::{Listener, Side};
 use super::loop_ref::LoopRef;
 use super::reactor::{Reactor, Source, raw_key};
+use super::waits::Watching;
 use super::watch_keys::RawKey;
 use crate::error::{Error, Result};
+
+/// What a wait comes after.
+///
+/// The system may report a side for ever of which an operation says that it would block: a socket
+/// with errors in a queue of their own, say (`IP_RECVERR`). Such a source is watched by edge from
+/// then on: it is reported once more, and then with what comes. No report is missed as long as each
+/// wait comes after an operation that would block.
+#[derive(Clone, Copy)]
+pub(crate) enum After {
+    /// The side may be ready, and is to be reported then.
+    Anything,
+    /// The last operation would have blocked.
+    WouldBlock,
+    /// The side was reported ready, and the operation that was tried then would have blocked.
+    FalseAlarm,
+}
 
 /// The place in the reactor of a source whose sides are awaited now and then. Once it is
 /// dropped the reactor has let go of the source.
@@ -37,15 +54,19 @@ impl Registration {
         Ok(Registration { reactor: reactor.clone(), raw, key })
     }
 
-    /// Somebody waits for one side: sees to it that this is watched.
-    pub(crate) fn begin_wait(&self, side: Side) -> Result<()> {
+    /// Begins a wait for one side: sees to it that it is watched.
+    pub(crate) fn begin_wait(&self, side: Side, after: After) -> Result<()> {
         let mut watches = self.reactor.watches.borrow_mut();
-        // The loop may have closed, and let go of all its sources.
+        // The loop may have closed, and dropped all its sources.
         let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
-        let told = watch.told.unwrap_or_default();
-        if !told.has(side) {
-            watch.tell(self.reactor.poller()?, self.key, watch.wanted().or(told))?;
-        }
+        let (told, edge) = watch.told.map_or_else(Default::default, |t| (t.interest, t.edge));
+        let edge = match after {
+            After::Anything => false,
+            After::WouldBlock => edge,
+            After::FalseAlarm => true,
+        };
+        let interest = if told.has(side) { told } else { watch.wanted().or(told) };
+        watch.tell(self.reactor.poller()?, self.key, Watching { interest, edge })?;
         self.reactor.count(1, 0);
         Ok(())
     }
@@ -62,7 +83,7 @@ impl Registration {
         let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
         drop(watches);
         self.reactor.keys.borrow_mut().remove(self.raw);
-        let told = watch.tell(self.reactor.poller()?, self.key, Interest::default());
+        let told = watch.tell(self.reactor.poller()?, self.key, Watching::default());
         drop(watch);
         told
     }

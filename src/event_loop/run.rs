@@ -9,7 +9,7 @@ use core::ops::Deref;
 use core::time::Duration;
 
 use super::answers::Answers;
-use super::clock::{Clock, Nanos, duration, nanos};
+use super::clock::{Clock, NEVER, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
 use super::handle::drop_quietly;
 use super::host::Host;
@@ -82,6 +82,9 @@ impl EventLoop {
 
     /// A loop on a clock and a sleep that the host supplies: bare metal, or another event
     /// loop that drives this one by [`run_once`](EventLoop::run_once).
+    ///
+    /// Without the feature `std`, [`running_loop`](crate::running_loop) and what looks the loop up by
+    /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
         EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Host)))
@@ -95,7 +98,8 @@ impl EventLoop {
     }
 
     /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
-    /// first of them `max_wait` at most; `None` sets no bound, zero doesn't wait.
+    /// first of them `max_wait` at most; `None` sets no bound, and neither do 584 years and more of
+    /// virtual time; zero doesn't wait.
     ///
     /// With a bound this is how a host that has a loop of its own drives this one: a frame of
     /// a game, an idle handler of a GUI, the main loop of a board. Tasks, futures and
@@ -290,8 +294,10 @@ impl LoopRef {
             // Real work is on its way, and takes no virtual time.
             return if max_wait == Some(0) { Ok(()) } else { self.sleep(None) };
         }
-        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait));
-        let due = shared.timers.borrow_mut().next_deadline();
+        let comes = |when: &Nanos| *when != NEVER;
+        let max_wait = max_wait.filter(comes);
+        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait).min(NEVER - 1));
+        let due = shared.timers.borrow_mut().next_deadline().filter(comes);
         match (due, latest) {
             (Some(due), Some(latest)) => now.set(now.get().max(due.min(latest))),
             (Some(due), None) => now.set(now.get().max(due)),
@@ -365,14 +371,14 @@ impl LoopRef {
 
     fn take_due_timers(&self) {
         let shared = self.shared();
-        let mut timers = shared.timers.borrow_mut();
-        let Some(earliest) = timers.earliest_bound() else { return };
+        let Some(earliest) = shared.timers.borrow().earliest_bound() else { return };
+        // The host's clock is the program's code: nothing is borrowed while it is read.
         let now = self.now();
         if earliest > now {
             return;
         }
         let mut due = shared.due.borrow_mut();
-        timers.expire(now, &mut due);
+        shared.timers.borrow_mut().expire(now, &mut due);
         if self.is_watched() {
             self.note_due(&due);
         }

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::answers::{Address, Answer, Debt};
 use super::entry::{Call, CallCell};
 use super::loop_handle::send_call;
+use super::loop_ref::LoopRef;
 use crate::error::Result;
 
 /// Work and its answer in one block, in which the outcome of the work travels back. So the block
@@ -41,9 +42,9 @@ impl<W: Send + 'static, T: Send + 'static> WorkItem<W, T> {
 }
 
 impl<W: Send + 'static, T: Send + 'static> Call for Work<W, T> {
-    fn call(mut this: Box<CallCell<Self>>) -> Result<()> {
+    fn call(mut this: Box<CallCell<Self>>, event_loop: &LoopRef) -> Result<()> {
         if let Some((address, outcome)) = this.call.back.take() {
-            address.deliver(outcome);
+            address.deliver(event_loop, outcome);
         }
         Ok(())
     }

@@ -68,6 +68,8 @@ impl Key {
 
 struct Place {
     task: Rc<dyn AnyFuture>,
+    /// Asked of the task once: `id` may be the program's own code.
+    id: FutureId,
     number: Number,
     before: Option<usize>,
     behind: Option<usize>,
@@ -127,12 +129,13 @@ impl HeldTasks {
     }
 
     /// Holds `task`, which `tells` of its end or has to be asked, and may be there `again`.
-    pub(super) fn add(&mut self, task: Rc<dyn AnyFuture>, tells: bool, again: bool) {
+    pub(super) fn add(&mut self, task: (Rc<dyn AnyFuture>, FutureId), tells: bool, again: bool) {
+        let (task, id) = task;
         let (number, before) = (self.next, self.last);
         self.next += 1;
         let (ended, hidden, noted_by) = (false, false, 0);
         let place =
-            Place { task, number, before, behind: None, tells, ended, again, hidden, noted_by };
+            Place { task, id, number, before, behind: None, tells, ended, again, hidden, noted_by };
         let at = self.places.insert(place);
         match before {
             Some(before) => self.places[before].behind = Some(at),
@@ -198,7 +201,7 @@ impl HeldTasks {
     }
 
     pub(super) fn contains(&self, id: FutureId) -> bool {
-        self.places.iter().any(|(_, place)| !place.hidden && place.task.id() == id)
+        self.places.iter().any(|(_, place)| !place.hidden && place.id == id)
     }
 
     /// Those that have to be asked whether they are done.
@@ -353,10 +356,10 @@ impl HeldTasks {
         }
         again.reverse();
         let old = self.iter().take_while(|(_, place)| place.number < clean.start);
-        let mut ids: BTreeSet<FutureId> = old.map(|(_, place)| place.task.id()).collect();
+        let mut ids: BTreeSet<FutureId> = old.map(|(_, place)| place.id).collect();
         let gone = clean.taken.iter().chain(&clean.gone);
         ids.extend(gone.map(|key| self.places[key.at].task.id()));
-        again.retain(|(_, place)| ids.contains(&place.task.id()));
+        again.retain(|(_, place)| ids.contains(&place.id));
         again.into_iter().map(|(at, place)| Key { at, number: place.number }).collect()
     }
 }
@@ -397,7 +400,7 @@ mod tests {
                         let again = old.filter(|_| random.u8(..4) == 0);
                         let task = again.clone().unwrap_or_else(|| event_loop.create_future());
                         let key = held.next_key();
-                        held.add(task.to_any(), true, again.is_some());
+                        held.add((task.to_any(), task.id()), true, again.is_some());
                         if task.done() {
                             held.note_end(key);
                         }

@@ -187,7 +187,7 @@ impl TaskHolder {
         let key = self.0.ts.borrow().next_key();
         let watcher: Rc<dyn Watcher> = self.0.clone();
         let tells = task.watch(&watcher, key.token());
-        let task = task.to_any();
+        let task = (task.to_any(), task.id());
         let mut ts = self.0.ts.borrow_mut();
         ts.add(task, tells, again || !tells);
         if tells {
@@ -258,7 +258,8 @@ impl TaskHolder {
             // What is pending stays, once it was added.
             return true;
         }
-        self.0.ts.borrow().contains(task.id())
+        let id = task.id();
+        self.0.ts.borrow().contains(id)
     }
 
     /// What it holds at the moment.

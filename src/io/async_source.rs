@@ -10,7 +10,9 @@ use super::direction::Direction;
 use super::polled::Polled;
 use crate::asyncio::{LockGuard, yield_now};
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, Registration, Side, Source, running_loop};
+use crate::event_loop::{
+    After, LoopRef, Registration, Side, Source, running_loop, set_nonblocking,
+};
 
 /// So many operations in a row may succeed before the loop gets its turn: a peer that is
 /// faster than its reader must not keep timers and other tasks from running.
@@ -212,9 +214,9 @@ impl<T: Source + 'static> Async<T> {
         Ok(turn)
     }
 
-    async fn ready(&self, direction: &Direction) -> Result<()> {
+    async fn ready(&self, direction: &Direction, after: After) -> Result<()> {
         self.in_a_row.set(0);
-        direction.ready(&self.on, self.reader.registration()).await
+        direction.ready(&self.on, self.reader.registration(), after).await
     }
 
     /// Does `operation` as soon as it can be done, for the one who has the turn. `exhausts`
@@ -226,13 +228,14 @@ impl<T: Source + 'static> Async<T> {
         exhausts: impl FnOnce(&R) -> bool,
     ) -> Result<R> {
         if direction.take_exhausted() {
-            self.ready(direction).await?;
+            // What has ended the stream may have come before, and been reported.
+            self.ready(direction, After::Anything).await?;
         }
         loop {
             match operation(&self.source) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.ready(direction).await?;
+                    self.ready(direction, direction.after_would_block()).await?;
                 }
                 Err(error) => return Err(error.into()),
                 Ok(outcome) => {
@@ -284,7 +287,7 @@ impl<T: Source + 'static> Async<T> {
         let _turn = self.turn(direction).await?;
         // What follows is tried by its own hand, and tells nothing of it.
         direction.take_exhausted();
-        self.ready(direction).await
+        self.ready(direction, After::Anything).await
     }
 
     /// The source itself.
@@ -325,11 +328,13 @@ fn poll<T, R>(
     }
     loop {
         ready!(polled.poll(cx))?;
-        let mut waits = polled.direction().take_exhausted();
-        if !waits {
+        let mut waits = polled.direction().take_exhausted().then_some(After::Anything);
+        if waits.is_none() {
             match operation(source) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => waits = true,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    waits = Some(polled.direction().after_would_block());
+                }
                 Err(error) => return Poll::Ready(Err(error.into())),
                 Ok(outcome) => {
                     note_success(polled.direction(), in_a_row, exhausts(&outcome));
@@ -337,15 +342,15 @@ fn poll<T, R>(
                 }
             }
         }
-        if waits {
+        if let Some(after) = waits {
             in_a_row.set(0);
-            polled.wait(on)?;
+            polled.wait(on, after)?;
         }
     }
 }
 
 fn note_success(direction: &Direction, in_a_row: &Cell<u32>, exhausted: bool) {
-    direction.set_exhausted(exhausted);
+    direction.note_success(exhausted);
     in_a_row.set(in_a_row.get() + 1);
 }
 
@@ -353,18 +358,4 @@ impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Async").field(&self.source).finish()
     }
-}
-
-/// The standard library sets the mode of its sockets only. The mode belongs to what is open
-/// and not to the descriptor, so a socket made of a copy of that will do for all sorts.
-#[cfg(unix)]
-fn set_nonblocking(source: &impl Source) -> io::Result<()> {
-    let copy = source.as_fd().try_clone_to_owned()?;
-    std::os::unix::net::UnixStream::from(copy).set_nonblocking(true)
-}
-
-#[cfg(windows)]
-fn set_nonblocking(source: &impl Source) -> io::Result<()> {
-    let copy = source.as_socket().try_clone_to_owned()?;
-    std::net::TcpStream::from(copy).set_nonblocking(true)
 }

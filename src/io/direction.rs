@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 
 use crate::asyncio::{Lock, LockGuard, Signal, TaskRegistry, WaitReason};
 use crate::error::Result;
-use crate::event_loop::{Listener, LoopRef, ReadyQueue, Registration, Side};
+use crate::event_loop::{After, Listener, LoopRef, ReadyQueue, Registration, Side};
 
 /// One of the two directions of a source. Only who has its turn tries or waits.
 pub(super) struct Direction {
@@ -17,6 +17,8 @@ pub(super) struct Direction {
     spent: Cell<Option<Signal>>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
+    /// The side was reported ready, and no operation has succeeded since.
+    alarmed: Cell<bool>,
 }
 
 impl Direction {
@@ -27,6 +29,7 @@ impl Direction {
             waiter: RefCell::default(),
             spent: Cell::default(),
             exhausted: Cell::default(),
+            alarmed: Cell::default(),
         })
     }
 
@@ -40,9 +43,15 @@ impl Direction {
         self.turn.try_lock()
     }
 
-    /// Says whether the next operation would have to wait.
-    pub(super) fn set_exhausted(&self, exhausted: bool) {
+    /// Notes that an operation has succeeded, and whether the next one would have to wait.
+    pub(super) fn note_success(&self, exhausted: bool) {
         self.exhausted.set(exhausted);
+        self.alarmed.set(false);
+    }
+
+    /// What a wait comes after that comes after an operation that would block.
+    pub(super) fn after_would_block(&self) -> After {
+        if self.alarmed.take() { After::FalseAlarm } else { After::WouldBlock }
     }
 
     /// Whether to wait before it is tried.
@@ -51,17 +60,27 @@ impl Direction {
     }
 
     /// Waits until the poller says that it is ready.
-    pub(super) async fn ready(&self, on: &LoopRef, registration: &Registration) -> Result<()> {
-        let wait = self.begin_wait(on, registration)?.wait();
+    pub(super) async fn ready(
+        &self,
+        on: &LoopRef,
+        registration: &Registration,
+        after: After,
+    ) -> Result<()> {
+        let wait = self.begin_wait(on, registration, after)?.wait();
         let _waiting = Waiting { direction: self, registration };
         wait.await
     }
 
     /// A wait that ends when it is ready, in the place of what was to be told before.
-    pub(super) fn begin_wait(&self, on: &LoopRef, registration: &Registration) -> Result<Signal> {
+    pub(super) fn begin_wait(
+        &self,
+        on: &LoopRef,
+        registration: &Registration,
+        after: After,
+    ) -> Result<Signal> {
         let waiter = Signal::reuse(self.spent.take(), &TaskRegistry::of(on), WaitReason::Source);
         self.waiter.replace(Some(waiter.clone()));
-        let begun = registration.begin_wait(self.side);
+        let begun = registration.begin_wait(self.side, after);
         if begun.is_err() {
             self.waiter.take();
         }
@@ -94,6 +113,7 @@ impl Listener for Direction {
     fn tell(self: Rc<Self>, _ready: &ReadyQueue) {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
+            self.alarmed.set(true);
             // One that was cancelled meanwhile has its end already.
             waiter.complete();
         }

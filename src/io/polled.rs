@@ -8,7 +8,7 @@ use core::task::{Context, Poll, ready};
 use super::direction::Direction;
 use crate::asyncio::{Await, Signal, YieldNow, yield_now};
 use crate::error::Result;
-use crate::event_loop::{LoopRef, Registration};
+use crate::event_loop::{After, LoopRef, Registration};
 
 /// A direction of a source, and what is to be over before a poll function tries there.
 pub(super) struct Polled {
@@ -54,11 +54,11 @@ impl Polled {
     }
 
     /// Waits until the poller says that the direction is ready.
-    pub(super) fn wait(&mut self, on: &LoopRef) -> Result<()> {
+    pub(super) fn wait(&mut self, on: &LoopRef, after: After) -> Result<()> {
         // What was before says that it is over, and must not mean the new one.
         self.clear();
         self.before = {
-            let signal = self.direction.begin_wait(on, &self.registration)?;
+            let signal = self.direction.begin_wait(on, &self.registration, after)?;
             let wait = signal.wait();
             Before::Wait(signal, wait)
         };

@@ -108,3 +108,34 @@ fn two_loops_take_turns_on_one_thread() {
     }
     trace.expect(["first of 0", "first of 1", "second of 0", "second of 1"]);
 }
+
+#[test]
+fn running_on_a_thread_that_ends_says_so() {
+    struct RunsAtTheEnd(std::sync::mpsc::Sender<callsoon::Error>);
+    impl Drop for RunsAtTheEnd {
+        fn drop(&mut self) {
+            let event_loop = EventLoop::with_virtual_time();
+            let errors = [
+                event_loop.run_once(None).unwrap_err(),
+                event_loop.run_forever().unwrap_err(),
+                event_loop.run_until_complete(async { Ok(()) }).unwrap_err(),
+                callsoon::run(async { Ok(()) }).unwrap_err(),
+            ];
+            errors.into_iter().for_each(|error| self.0.send(error).unwrap());
+        }
+    }
+    thread_local! {
+        static LAST: std::cell::RefCell<Option<RunsAtTheEnd>> = const { std::cell::RefCell::new(None) };
+    }
+    let (tells, told) = std::sync::mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        LAST.with(|last| *last.borrow_mut() = Some(RunsAtTheEnd(tells)));
+        EventLoop::with_virtual_time().run_once(Some(std::time::Duration::ZERO)).unwrap();
+    });
+    thread.join().unwrap();
+    let told: Vec<_> =
+        told.iter().map(|error| (error.kind(), error.message().to_owned())).collect();
+    let message =
+        "Cannot run an event loop on a thread that ends: its thread-local values are gone";
+    assert_eq!(told, [const { ErrorKind::Runtime }; 4].map(|kind| (kind, message.to_owned())));
+}

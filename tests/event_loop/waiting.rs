@@ -74,7 +74,7 @@ fn a_delay_too_long_to_count_lasts_for_ever() {
     let (machine, event_loop) = Machine::with_loop();
     machine.set_now(SECOND);
     let timer = event_loop.call_later(Duration::MAX, || ()).unwrap();
-    assert_eq!(timer.when(), Duration::from_nanos(u64::MAX));
+    assert_eq!(timer.when(), Duration::MAX);
     machine.arrives(|| ());
     assert_eq!(event_loop.run_once(None).unwrap(), 0);
     assert_eq!(machine.take_waits(), [Some(Duration::from_nanos(u64::MAX) - SECOND)]);

@@ -5,6 +5,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod borrows;
 mod bursts;
 #[path = "../io/child.rs"]
 mod child;
@@ -13,5 +14,6 @@ mod depth;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod drops;
+mod far_deadlines;
 mod hosts;
 mod stubborn;

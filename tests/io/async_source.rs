@@ -11,6 +11,7 @@ use std::rc::Rc;
 use callsoon::io::Async;
 use callsoon::{ErrorKind, EventLoop, create_task};
 
+use crate::child::is_child;
 use crate::run::{assert_closed, on, run, settle};
 use crate::support::trace::Trace;
 
@@ -221,4 +222,21 @@ fn after_64_operations_that_did_not_wait_the_loop_gets_its_turn() {
         assert_eq!(seen.get(), 64);
         Ok(())
     });
+}
+
+#[test]
+fn making_one_takes_no_second_descriptor() {
+    const NAME: &str = "async_source::making_one_takes_no_second_descriptor";
+    if !is_child(NAME, "ulimit -n 64") {
+        return;
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let all: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let source = Async::new_on(&event_loop, ours).unwrap();
+    let blocked = (&mut source.get_ref()).read(&mut [0]).unwrap_err();
+    assert_eq!(blocked.kind(), IoErrorKind::WouldBlock);
+    drop(all);
+    // The descriptor was borrowed, and is open still.
+    source.into_inner().unwrap().set_nonblocking(false).unwrap();
 }

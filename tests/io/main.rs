@@ -18,6 +18,8 @@ mod datagrams;
 #[cfg(feature = "signals")]
 mod interrupts;
 mod lines;
+#[cfg(target_os = "linux")]
+mod linux;
 mod loops;
 mod polling;
 mod run;

@@ -50,6 +50,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/signals.rs",
             "event_loop/system.rs",
             "event_loop/trace.rs",
+            "event_loop/waits.rs",
             "event_loop/watch_keys.rs",
             "asyncio/executor.rs",
             "asyncio/threadsafe.rs",
@@ -70,7 +71,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("futures_io", &["bridges/io_futures.rs"]),
     ("hyper", &["bridges/executor.rs", "bridges/io_hyper.rs", "bridges/timer.rs"]),
     ("loom", &["sync.rs"]),
-    ("polling", &["event_loop/reactor.rs"]),
+    ("polling", &["event_loop/reactor.rs", "event_loop/waits.rs"]),
     ("serde_json", &["event_loop/trace.rs"]),
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/signals.rs"]),
@@ -109,6 +110,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "event_loop/entry.rs",
     "event_loop/reactor.rs",
     "event_loop/running.rs",
+    "event_loop/waits.rs",
 ];
 
 const MOST_LINES_IN_A_FILE: usize = 500;

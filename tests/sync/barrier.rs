@@ -1,6 +1,8 @@
 //! `Barrier`: the traces are those of CPython 3.13.
 
-use callsoon::{Barrier, ErrorKind, Result, Task};
+use callsoon::{
+    Barrier, ErrorKind, EventLoop, Result, Task, create_task, gather, run_on, yield_now,
+};
 
 use crate::by_hand::{at_once, poll_once, run, says, turns};
 use crate::support::trace::Trace;
@@ -136,4 +138,23 @@ fn one_who_is_dropped_on_its_way_out_opens_it_for_the_next() {
         trace.expect(["d: Ok(1)", "c: Ok(0)"]);
         Ok(())
     });
+}
+
+/// As in CPython: a wait that is cancelled leaves its number out, and one behind it is given twice.
+#[test]
+fn numbers_repeat_after_a_cancelled_wait() {
+    run_on(&EventLoop::with_virtual_time(), async {
+        let barrier = Barrier::new(3)?;
+        let party = || {
+            let barrier = barrier.clone();
+            create_task(async move { barrier.wait().await })
+        };
+        let (first, second) = (party()?, party()?);
+        yield_now().await?;
+        first.cancel();
+        assert!(first.await.unwrap_err().is_cancelled());
+        assert_eq!(gather(&[second, party()?, party()?])?.await?, [1, 1, 2]);
+        Ok(())
+    })
+    .unwrap();
 }

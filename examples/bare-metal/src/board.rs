@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use callsoon::{EventLoop, Host, Notify, Result};
 use cortex_m::interrupt::{self, Mutex};
-use cortex_m::peripheral::{Peripherals, syst::SystClkSource};
+use cortex_m::peripheral::{Peripherals, SCB, scb::VectActive, syst::SystClkSource};
 use cortex_m_rt::{entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
 use embedded_alloc::LlffHeap;
@@ -84,6 +84,8 @@ fn main() -> ! {
     clock.enable_counter();
     clock.enable_interrupt();
 
+    // SAFETY: The board has one core, which is in thread mode outside of interrupt handlers.
+    unsafe { callsoon::set_loop_thread(|| SCB::vect_active() == VectActive::ThreadMode) };
     let event_loop = EventLoop::with_host(Board);
     let outcome =
         event_loop.run_until_complete(crate::program::program(|line| hprintln!("{}", line)));

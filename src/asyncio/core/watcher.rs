@@ -5,8 +5,9 @@
 ///
 /// Done callbacks come a turn later, in order with everything else; they are what programs are
 /// to use. A watcher lets a holder of a million tasks know at any time which of them are done,
-/// as if it had asked them all. It must only note what it is told: it must not call back into
-/// futures or the loop.
+/// as if it had asked them all. It is to note what it is told and no more: what it does to futures
+/// or the loop comes amid what somebody else does there. A panic in it goes to the loop's
+/// [exception handler](crate::LoopRef::set_exception_handler).
 pub trait Watcher {
     /// The future that was watched with `token` is done.
     fn ended(&self, token: u64);

@@ -18,6 +18,8 @@ use core::panic::PanicInfo;
 
 /// Where the program begins, on a stack that is ready for calls.
 extern "C" fn begin() -> ! {
+    // SAFETY: The program has one thread, and neither interrupt nor signal handlers.
+    unsafe { callsoon::set_loop_thread(|| true) };
     match checks::run() {
         Ok(()) => {
             machine::say("bare: ok\n");

@@ -1,0 +1,200 @@
+//! A program with threads on the crate without std. Each thread looks for the running loop while the
+//! other thread runs one: before `set_loop_thread` no thread finds a loop, and afterwards the named
+//! thread alone finds its own.
+//!
+//! It prints `bare threads: ok`, and panics where a check fails.
+
+use std::cell::{Cell, RefCell};
+use std::future::{pending, poll_fn};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, OnceLock};
+use std::task::{Poll, Waker};
+use std::thread::{self, ThreadId};
+use std::time::Duration;
+
+use callsoon::{
+    ErrorKind, EventLoop, Host, LoopRef, Notify, Result, all_tasks, create_task, current_task,
+    helpers as hp, running_loop, sleep, timeout, yield_now,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A clock that moves only while the loop waits.
+struct Board(Cell<Duration>);
+
+struct NoBell;
+
+impl Notify for NoBell {
+    fn notify(&self) {}
+}
+
+impl Host for Board {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+
+    fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        self.0.set(self.0.get() + timeout.unwrap_or_default());
+        Ok(())
+    }
+
+    fn notifier(&self) -> Arc<dyn Notify> {
+        Arc::new(NoBell)
+    }
+}
+
+fn new_loop() -> EventLoop {
+    EventLoop::with_host(Board(Cell::new(Duration::ZERO)))
+}
+
+/// Runs `body` in a callback of a loop on a thread of its own, and `meanwhile` on this thread while
+/// the callback runs.
+fn beside(body: fn(&LoopRef), meanwhile: impl FnOnce()) {
+    let (begun, begins): (Sender<()>, Receiver<()>) = channel();
+    let (done, ends): (Sender<()>, Receiver<()>) = channel();
+    let other = thread::spawn(move || {
+        let event_loop = new_loop();
+        let on = event_loop.clone();
+        let callback = move || {
+            begun.send(()).expect("the first thread waits");
+            body(&on);
+            ends.recv().expect("the first thread ends this callback");
+        };
+        event_loop.call_soon(callback).expect("the loop is open");
+        event_loop.run_once(None).expect("the loop runs");
+        drop(event_loop);
+    });
+    begins.recv().expect("the other thread runs its loop");
+    meanwhile();
+    done.send(()).expect("the other thread waits");
+    other.join().expect("the other thread has not panicked");
+}
+
+fn is_runtime<T>(outcome: Result<T>) -> bool {
+    outcome.is_err_and(|error| error.kind() == ErrorKind::Runtime)
+}
+
+/// Every way to the running loop ends in an error.
+fn finds_no_loop() {
+    assert!(is_runtime(running_loop()));
+    assert!(is_runtime(create_task(async { Ok(()) })));
+    assert!(is_runtime(all_tasks()));
+    assert!(current_task().is_none());
+    assert!(is_runtime(hp::create_future::<()>()));
+    let outcomes = Rc::new(RefCell::new(Vec::new()));
+    let seen = outcomes.clone();
+    let event_loop = new_loop();
+    let task = event_loop.create_task(async move {
+        let (slept, limited) = (sleep(SECOND).await, timeout(SECOND, async |_| Ok(())).await);
+        seen.borrow_mut().extend([slept, limited]);
+        Ok(())
+    });
+    let task = task.expect("the loop is open");
+    event_loop.run_until_complete(task).expect("the task ends");
+    assert_eq!(outcomes.borrow().len(), 2);
+    assert!(outcomes.borrow_mut().drain(..).all(is_runtime));
+}
+
+fn finds_its_own(on: &LoopRef) {
+    assert!(running_loop().expect("a loop runs here").ptr_eq(on));
+}
+
+/// Futures, tasks, cancellations, wakes and answers need no look-up.
+fn a_loop_works_without_look_ups() {
+    let event_loop = new_loop();
+    let future = event_loop.create_future::<u32>();
+    let setter = future.clone();
+    event_loop.call_later(SECOND, move || setter.set_result(1)).expect("the loop is open");
+    assert_eq!(event_loop.run_until_complete(future).expect("it is set"), 1);
+
+    let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let kept = waker.clone();
+    let foreign = poll_fn(move |cx| match kept.borrow_mut().replace(cx.waker().clone()) {
+        None => Poll::Pending,
+        Some(_) => Poll::Ready(Ok(2)),
+    });
+    let task = event_loop.create_task(foreign).expect("the loop is open");
+    event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
+    waker.take().expect("it was polled").wake();
+    *waker.borrow_mut() = Some(Waker::noop().clone());
+    assert_eq!(event_loop.run_until_complete(task).expect("it was woken"), 2);
+
+    let dropped = Rc::new(Cell::new(false));
+    struct Note(Rc<Cell<bool>>);
+    impl Drop for Note {
+        fn drop(&mut self) {
+            self.0.set(true);
+        }
+    }
+    let note = Note(dropped.clone());
+    let parked = event_loop.create_task(async move {
+        let _note = note;
+        pending::<Result<()>>().await
+    });
+    let parked = parked.expect("the loop is open");
+    event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
+    parked.cancel();
+    assert!(event_loop.run_until_complete(parked).expect_err("cancelled").is_cancelled());
+    assert!(dropped.get());
+
+    let cancelled = event_loop.create_future::<()>();
+    let waits = event_loop.create_task(cancelled.into_future()).expect("the loop is open");
+    event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
+    waits.cancel();
+    assert!(event_loop.run_until_complete(waits).expect_err("cancelled").is_cancelled());
+
+    let yields = event_loop.create_task(async {
+        yield_now().await?;
+        yield_now().await
+    });
+    event_loop.run_until_complete(yields.expect("the loop is open")).expect("it has yielded");
+
+    let answered = Rc::new(Cell::new(0));
+    let receives = answered.clone();
+    let answer = event_loop.expect_answer(move |outcome| receives.set(outcome.unwrap_or(0)));
+    thread::spawn(|| answer.expect("the loop is open").give(Ok(3)))
+        .join()
+        .expect("the thread ends")
+        .expect("the loop is open");
+    event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
+    assert_eq!(answered.get(), 3);
+}
+
+static LOOP_THREAD: OnceLock<ThreadId> = OnceLock::new();
+
+/// In place of an interrupt handler, which counts as a thread of its own.
+static IN_INTERRUPT: AtomicBool = AtomicBool::new(false);
+
+fn is_loop_thread() -> bool {
+    LOOP_THREAD.get() == Some(&thread::current().id()) && !IN_INTERRUPT.load(Ordering::SeqCst)
+}
+
+fn main() {
+    finds_no_loop();
+    beside(|_| finds_no_loop(), finds_no_loop);
+    a_loop_works_without_look_ups();
+
+    LOOP_THREAD.set(thread::current().id()).expect("it is set once");
+    // SAFETY: It returns true on this thread only, and never in an interrupt.
+    unsafe { callsoon::set_loop_thread(is_loop_thread) };
+    let event_loop = new_loop();
+    let on = event_loop.clone();
+    let slept = event_loop.run_until_complete(async move {
+        let task = create_task(async move {
+            sleep(SECOND).await?;
+            finds_its_own(&on);
+            beside(|_| finds_no_loop(), || finds_its_own(&on));
+            IN_INTERRUPT.store(true, Ordering::SeqCst);
+            assert!(is_runtime(running_loop()));
+            IN_INTERRUPT.store(false, Ordering::SeqCst);
+            finds_its_own(&on);
+            Ok(on.time())
+        })?;
+        task.await
+    });
+    assert_eq!(slept.expect("the task ends"), SECOND);
+    thread::spawn(a_loop_works_without_look_ups).join().expect("a loop works on another thread");
+    println!("bare threads: ok");
+}
