@@ -20,6 +20,7 @@ use super::tasks::Tasks;
 use super::timeout::timeout;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{Errand, LoopRef, Seconds, running_loop};
+use crate::logging::say;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, logged};
 
@@ -42,7 +43,7 @@ impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for Erran
             if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
         });
         if called && given.is_err() {
-            log::error!("what a function returned is lost: the loop was closed");
+            say!(Error, "event loop closed before the function returned; its result is lost");
         }
     }
 }
@@ -194,7 +195,7 @@ impl Own for ThreadPoolExecutor {
             match timeout(limit, async |_| self.shutdown(false).await).await {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
                     let limit = Seconds(limit.unwrap_or_default());
-                    log::warn!("the executor's threads have not ended within {limit} seconds");
+                    say!(Warn, "the executor's threads have not ended within {limit} seconds");
                     Ok(())
                 }
                 outcome => outcome,

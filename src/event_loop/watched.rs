@@ -16,6 +16,7 @@ use super::ready::Ready;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
+use crate::logging::say;
 use crate::panics;
 
 #[derive(Default)]
@@ -131,7 +132,7 @@ impl LoopRef {
         if took >= self.slow_callback_duration() {
             let warn = || {
                 let what = job.map_or_else(String::from, |job| job.describe());
-                log::warn!("Executing {what} took {} seconds", Seconds(took));
+                say!(Warn, "Executing {what} took {} seconds", Seconds(took));
             };
             let _ = panics::caught(warn);
         }

@@ -14,4 +14,5 @@ mod depth;
 mod descriptors;
 mod drops;
 mod hosts;
+mod silence;
 mod stubborn;

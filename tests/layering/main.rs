@@ -11,8 +11,18 @@ use std::path::Path;
 use tokens::{Token, text_at, tokens};
 
 /// The floors from bottom to top. A file may name its own floor and those before it.
-const FLOORS: &[&str] =
-    &["error", "sync", "panics", "event_loop", "threads", "asyncio", "helpers", "io", "bridges"];
+const FLOORS: &[&str] = &[
+    "error",
+    "sync",
+    "panics",
+    "logging",
+    "event_loop",
+    "threads",
+    "asyncio",
+    "helpers",
+    "io",
+    "bridges",
+];
 
 /// Floors that don't name each other, although one stands above the other.
 const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
@@ -21,7 +31,8 @@ const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
 const OUTSIDERS: &[&str] = &["helpers"];
 
 /// What an outsider uses all the same, since it is of no use to a user of the crate.
-const SERVICES: &[(&str, &str)] = &[("helpers", "threads"), ("helpers", "Naps")];
+const SERVICES: &[(&str, &str)] =
+    &[("helpers", "logging"), ("helpers", "threads"), ("helpers", "Naps")];
 
 /// The front door: it imports from every floor, and no floor below the outsiders imports it.
 const FRONT_DOOR: &str = "lib.rs";
@@ -33,6 +44,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "error.rs",
             "panics.rs",
+            "logging.rs",
             "event_loop/reactor.rs",
             "sync.rs",
             "event_loop/signals.rs",
@@ -74,20 +86,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("waker_fn", &["asyncio/waker.rs"]),
-    (
-        "log",
-        &[
-            "event_loop/exceptions.rs",
-            "event_loop/run.rs",
-            "event_loop/disorder.rs",
-            "event_loop/watched.rs",
-            "threads/logged.rs",
-            "asyncio/executor.rs",
-            "helpers/error_catcher.rs",
-            "helpers/reporter.rs",
-            "helpers/thread_to_async_queue.rs",
-        ],
-    ),
+    ("log", &["logging.rs", "event_loop/run.rs", "event_loop/disorder.rs"]),
 ];
 
 /// The files where `unsafe` may stand.
