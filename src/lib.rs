@@ -67,6 +67,7 @@ pub mod asyncio;
 pub mod bridges;
 mod error;
 pub mod event_loop;
+mod flat_drops;
 pub mod helpers;
 #[cfg(feature = "std")]
 pub mod io;
@@ -84,6 +85,7 @@ mod models;
 pub(crate) use asyncio::Naps;
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
+pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
 
 /// The programs of the README and the docs, which have to run.

@@ -92,8 +92,8 @@ def rooms():
         "run, ready, timer_wheel, inbox, answers, reactor, readers, signals",
         "host, clock, system, exceptions",
     )  # fmt: skip
-    for x, name in ((20, "logging"), (213, "panics"), (406, "sync"), (599, "error")):
-        picture.box(x, 450, 181, 36, GREY)
+    for x, name in ((20, "logging"), (174, "panics"), (328, "sync"), (482, "error"), (636, "flat_drops")):
+        picture.box(x, 450, 144, 36, GREY)
         picture.text(x + 12, 473, name, 15, "bold", mono=True)
     picture.arrow((812, 64), (812, 486))
     picture.parts.append('<g transform="rotate(90 826 275)">')

@@ -8,6 +8,7 @@ use core::any::Any;
 use core::cell::{OnceCell, Ref, RefCell};
 use core::fmt;
 use core::future::IntoFuture;
+use core::mem::needs_drop;
 use core::panic::Location;
 
 use super::await_future::Await;
@@ -268,6 +269,10 @@ impl<T: 'static> Drop for FutureCell<T> {
         self.core.report_unread("Future", |context| {
             context.future = Some(self.show());
         });
+        let value = if needs_drop::<T>() { self.value.take() } else { None };
+        let hook = self.on_cancel.take();
+        let holds = value.is_some() || hook.is_some();
+        self.core.drop_held(holds.then_some((value, hook)));
     }
 }
 

@@ -23,7 +23,7 @@ use super::tasks::Tasks;
 use super::waitings::{Waiting, Waitings, Watch};
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
-use crate::event_loop::{ExceptionContext, Job, LoopRef, run_callback};
+use crate::event_loop::{ExceptionContext, Job, LoopRef, drop_flat, run_callback};
 use crate::panics;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -240,6 +240,16 @@ impl Core {
     /// The loop has closed: nobody will be called any more. To be dropped elsewhere.
     pub(crate) fn take_waitings(&self) -> impl Sized + use<> {
         self.waitings.take()
+    }
+
+    /// Drops the waiters and `value`: what the node holds, as it is dropped itself. Any of it may
+    /// hold the next node of a long chain.
+    #[inline]
+    pub(crate) fn drop_held<V: 'static>(&self, value: Option<V>) {
+        let waitings = self.waitings.take();
+        if value.is_some() || !matches!(waitings, Waitings::None) {
+            drop_flat(self.home.on(), (waitings, value));
+        }
     }
 
     /// Whom the callbacks will tell of its end, as far as they say.

@@ -28,6 +28,7 @@ use alloc::string::String;
 use core::any::type_name;
 use core::cell::{Ref, RefCell};
 use core::future::Future;
+use core::mem::{self, needs_drop};
 use core::panic::Location;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
@@ -44,7 +45,7 @@ use super::waker::{Trace, task_waker};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, Job, LoopRef, Mark, drop_quietly, run_callback};
 
-pub(super) struct TaskCell<F, T> {
+pub(super) struct TaskCell<F, T: 'static> {
     core: Core,
     task: TaskCore,
     /// Borrowed for writing while the coroutine is polled or dropped.
@@ -341,11 +342,20 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static> Typed<T> for TaskCell<
     }
 }
 
-impl<F, T> Drop for TaskCell<F, T> {
+impl<F, T: 'static> Drop for TaskCell<F, T> {
     fn drop(&mut self) {
         self.core.report_unread("Task", |context| {
             context.task = Some(show_task(&self.core, &self.task));
         });
+        let stage = self.stage.get_mut();
+        let value = match stage {
+            Stage::Value(_) if needs_drop::<T>() => match mem::replace(stage, Stage::Empty) {
+                Stage::Value(value) => Some(value),
+                Stage::Coroutine(_) | Stage::Empty => None,
+            },
+            _ => None,
+        };
+        self.core.drop_held(value);
     }
 }
 

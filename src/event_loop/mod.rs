@@ -2,7 +2,7 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
-//! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
+//! (the queue), `exceptions` (who hears of errors), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `errand`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `watch_keys`,
 //! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
@@ -11,6 +11,7 @@
 mod answers;
 mod clock;
 mod disorder;
+mod drop_flat;
 #[cfg(feature = "std")]
 mod errand;
 mod exceptions;
@@ -65,6 +66,7 @@ pub(crate) use inbox::Inbox;
 
 pub(crate) use answers::Receiver;
 pub(crate) use clock::Seconds;
+pub(crate) use drop_flat::drop_flat;
 #[cfg(feature = "std")]
 pub(crate) use errand::Errand;
 pub(crate) use handle::{Job, drop_quietly, run_callback};

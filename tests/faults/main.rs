@@ -9,6 +9,7 @@ mod bursts;
 #[path = "../io/child.rs"]
 mod child;
 mod clocks;
+mod deep_drops;
 mod depth;
 #[cfg(target_os = "linux")]
 mod descriptors;

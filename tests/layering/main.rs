@@ -12,6 +12,7 @@ use tokens::{Token, text_at, tokens};
 
 /// The floors from bottom to top. A file may name its own floor and those before it.
 const FLOORS: &[&str] = &[
+    "flat_drops",
     "error",
     "sync",
     "panics",
@@ -31,8 +32,12 @@ const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
 const OUTSIDERS: &[&str] = &["helpers"];
 
 /// What an outsider uses all the same, since it is of no use to a user of the crate.
-const SERVICES: &[(&str, &str)] =
-    &[("helpers", "logging"), ("helpers", "threads"), ("helpers", "Naps")];
+const SERVICES: &[(&str, &str)] = &[
+    ("helpers", "drop_flat"),
+    ("helpers", "logging"),
+    ("helpers", "threads"),
+    ("helpers", "Naps"),
+];
 
 /// The front door: it imports from every floor, and no floor below the outsiders imports it.
 const FRONT_DOOR: &str = "lib.rs";
@@ -43,6 +48,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "std",
         &[
             "error.rs",
+            "error/nested.rs",
             "panics.rs",
             "logging.rs",
             "event_loop/reactor.rs",
