@@ -57,20 +57,23 @@ impl TcpListener {
     /// Waits for a connection, and gives it with the peer's address. Several tasks may wait;
     /// they are served in the order in which they came.
     ///
-    /// Where the system is out of descriptors, buffers or memory, the exception handler is
-    /// told (`socket.accept() out of system resource`), and the listener rests for a second of
-    /// the loop's time before it tries again, as asyncio's servers do.
+    /// Where the system is out of descriptors, buffers or memory, also for what the loop needs to
+    /// watch the connection, the exception handler is told (`socket.accept() out of system
+    /// resource`), and the listener rests for a second of the loop's time before it tries again, as
+    /// asyncio's servers do. A connection that its peer or the network breaks before it is accepted
+    /// is passed over.
     ///
     /// # Errors
     ///
-    /// What else the system says; the cancellation; see [`Async::read_with`].
+    /// What else the system says, which is of the listener itself; the cancellation; see
+    /// [`Async::read_with`].
     ///
     /// # Cancellation
     ///
     /// Cancelled or dropped, it has accepted nothing.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = accept(&self.0, net::TcpListener::accept).await?;
-        Ok((TcpStream::from(stream)?, peer))
+        let wrap = |(stream, peer)| Ok((TcpStream::from(stream)?, peer));
+        accept(&self.0, net::TcpListener::accept, wrap).await
     }
 }
 

@@ -46,8 +46,8 @@ impl UnixListener {
     ///
     /// Cancelled or dropped, it has accepted nothing.
     pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
-        let (stream, peer) = accept(&self.0, net::UnixListener::accept).await?;
-        Ok((UnixStream::from(stream)?, peer))
+        let wrap = |(stream, peer)| Ok((UnixStream::from(stream)?, peer));
+        accept(&self.0, net::UnixListener::accept, wrap).await
     }
 }
 

@@ -190,7 +190,10 @@ fn a_panic_in_a_deep_drop_stops_no_other() {
         (0..1000).fold(first.clone(), |before, number| {
             let next = event_loop.create_future();
             let held = (next.clone(), counted.clone(), (number == 500).then(|| Panics));
-            before.add_done_callback(move |_: &dyn AnyFuture| _ = (&held).0.cancel());
+            before.add_done_callback(move |_: &dyn AnyFuture| {
+                let (next, _counted, _panics) = &held;
+                next.cancel();
+            });
             next
         });
         drop(first);

@@ -21,6 +21,7 @@ mod lines;
 mod loops;
 mod polling;
 mod run;
+mod servers;
 #[cfg(feature = "signals")]
 mod signals;
 mod streams;
