@@ -13,7 +13,12 @@ use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
 
+#[cfg(feature = "std")]
+mod about;
 mod nested;
+
+#[cfg(feature = "std")]
+pub(crate) use about::about;
 
 /// What this crate's functions return, unless another error type is named.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
@@ -199,6 +204,10 @@ impl Error {
     pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
         match &self.0 {
             Repr::Shared(shared) => match &shared.detail {
+                #[cfg(feature = "std")]
+                Detail::Source(source) if source.is::<about::About>() => {
+                    source.downcast_ref::<about::About>()?.error.downcast_ref()
+                }
                 Detail::Source(source) => source.downcast_ref(),
                 _ => None,
             },

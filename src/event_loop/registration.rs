@@ -1,12 +1,13 @@
 //! [`Registration`]: the place in the reactor of what is awaited now and then.
 
+use alloc::format;
 use alloc::rc::Rc;
 
 use super::listener::{Interest, Listener, Side};
 use super::loop_ref::LoopRef;
 use super::reactor::{Reactor, Source, raw_key};
 use super::watch_keys::RawKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 
 /// The place in the reactor of a source whose sides are awaited now and then. Once it is
 /// dropped the reactor has let go of the source.
@@ -44,7 +45,8 @@ impl Registration {
         let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
         let told = watch.told.unwrap_or_default();
         if !told.has(side) {
-            watch.tell(self.reactor.poller()?, self.key, watch.wanted().or(told))?;
+            let told = watch.tell(self.reactor.poller()?, self.key, watch.wanted().or(told));
+            about(told, || format!("can't watch descriptor {}", self.raw))?;
         }
         self.reactor.count(1, 0);
         Ok(())

@@ -6,6 +6,7 @@ use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 
 use super::accept::accept;
 use super::async_source::Async;
+use super::bind::bind;
 use super::connect::connect;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
 use crate::error::Result;
@@ -42,7 +43,7 @@ impl TcpListener {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<TcpListener> {
-        TcpListener::from(net::TcpListener::bind(address)?)
+        TcpListener::from(bind("can't listen at", address, |all| net::TcpListener::bind(all))?)
     }
 
     /// Takes over a listener of the standard library, on the loop that runs.

@@ -15,5 +15,7 @@ mod depth;
 mod descriptors;
 mod drops;
 mod hosts;
+#[cfg(target_os = "linux")]
+mod refusals;
 mod silence;
 mod stubborn;

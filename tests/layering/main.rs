@@ -61,6 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "asyncio/threadsafe.rs",
             "io/accept.rs",
             "io/async_source.rs",
+            "io/bind.rs",
             "io/connect.rs",
             "io/stream.rs",
             "io/tcp.rs",
