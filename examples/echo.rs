@@ -1,9 +1,11 @@
 //! A TCP echo server and its clients, all on one loop: `echo [CLIENTS] [REQUESTS]`.
 //!
-//! Each connection is a task, and ends by the word of its client. Then the server is cancelled,
-//! says how much it has done, and closes what is open still.
+//! Each connection is a task, and ends when its client closes its side. A client that breaks off is
+//! reported, and disturbs no other. Then the server is cancelled, says how much it has done, and
+//! closes what is open still.
 
 use std::cell::Cell;
+use std::io::{Write, stderr};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Instant;
@@ -13,6 +15,7 @@ use callsoon::{Result, TaskGroup, create_task, run};
 
 /// Sends back whatever comes, until the client closes its side.
 async fn echo(stream: TcpStream, echoed: Rc<Cell<usize>>) -> Result<()> {
+    stream.set_nodelay(true)?;
     let mut buffer = [0; 4096];
     loop {
         let count = stream.read(&mut buffer).await?;
@@ -24,14 +27,27 @@ async fn echo(stream: TcpStream, echoed: Rc<Cell<usize>>) -> Result<()> {
     }
 }
 
-/// Serves until it is cancelled.
-async fn serve(listener: TcpListener) -> Result<()> {
+/// Serves one client to its end. An error, or a panic, is that client's: it is reported, and the
+/// others are served. Only the server's own cancellation is returned.
+async fn serve_one(stream: TcpStream, peer: SocketAddr, echoed: Rc<Cell<usize>>) -> Result<()> {
+    match create_task(echo(stream, echoed))?.await {
+        Err(error) if !error.is_cancelled() => {
+            // Unlike `eprintln!`, this doesn't panic where the standard error is closed.
+            let _ = writeln!(stderr(), "{peer}: {error}");
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Serves until it is cancelled. Where descriptors run out, the listener reports that, and rests
+/// for a second.
+pub(crate) async fn serve(listener: TcpListener) -> Result<()> {
     let echoed = Rc::new(Cell::new(0));
     let outcome = TaskGroup::scope(async |group| {
         loop {
-            let (stream, _peer) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            group.create_task(echo(stream, echoed.clone()))?;
+            let (stream, peer) = listener.accept().await?;
+            group.create_task(serve_one(stream, peer, echoed.clone()))?;
         }
     })
     .await;

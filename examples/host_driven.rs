@@ -90,6 +90,9 @@ fn main() -> Result<()> {
                     event_loop.create_task(answer(socket.clone(), text, from))?;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                // An answer of before has met a closed port: others ask still.
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
                 Err(error) => return Err(error.into()),
             }
         }

@@ -13,6 +13,13 @@ use alloc::vec::Vec;
 use core::any::TypeId;
 use core::fmt;
 
+#[cfg(feature = "std")]
+mod about;
+mod nested;
+
+#[cfg(feature = "std")]
+pub(crate) use about::about;
+
 /// What this crate's functions return, unless another error type is named.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
@@ -197,6 +204,10 @@ impl Error {
     pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
         match &self.0 {
             Repr::Shared(shared) => match &shared.detail {
+                #[cfg(feature = "std")]
+                Detail::Source(source) if source.is::<about::About>() => {
+                    source.downcast_ref::<about::About>()?.error.downcast_ref()
+                }
                 Detail::Source(source) => source.downcast_ref(),
                 _ => None,
             },
@@ -244,13 +255,7 @@ impl Error {
     /// The errors of a [group](ErrorKind::Group); empty for any other kind.
     #[must_use]
     pub fn group(&self) -> &[Error] {
-        match &self.0 {
-            Repr::Shared(shared) => match &shared.detail {
-                Detail::Group(_, errors) => errors,
-                _ => &[],
-            },
-            Repr::Cancelled => &[],
-        }
+        self.as_group().map_or(&[], |(_message, errors)| errors)
     }
 
     /// The errors that the loop, its futures and its tasks make of themselves.
@@ -276,14 +281,7 @@ impl fmt::Display for Error {
                 Detail::Source(source) => fmt::Display::fmt(source, f),
                 Detail::Message(message) if message.is_empty() => f.write_str(name),
                 Detail::Message(message) => write!(f, "{name}: {message}"),
-                Detail::Group(message, errors) => {
-                    write!(f, "{name}: {message} [")?;
-                    for (at, error) in errors.iter().enumerate() {
-                        let comma = if at == 0 { "" } else { ", " };
-                        write!(f, "{comma}{error}")?;
-                    }
-                    f.write_str("]")
-                }
+                Detail::Group(..) => nested::show(self, f),
             },
         }
     }
@@ -295,9 +293,7 @@ impl fmt::Debug for Error {
             Repr::Shared(shared) => match &shared.detail {
                 Detail::Source(source) => fmt::Debug::fmt(source, f),
                 Detail::Message(message) => write!(f, "{}({message:?})", self.kind().name()),
-                Detail::Group(message, errors) => {
-                    write!(f, "{}({message:?}, {errors:?})", self.kind().name())
-                }
+                Detail::Group(..) => nested::debug(self, f),
             },
             Repr::Cancelled => write!(f, "{}()", self.kind().name()),
         }
@@ -348,9 +344,13 @@ impl core::error::Error for Standard {
 /// `std::io::Error`.
 fn as_own<'a>(error: &'a (dyn core::error::Error + 'static)) -> Option<&'a Error> {
     #[cfg(feature = "std")]
-    if let Some(error) = error.downcast_ref::<std::io::Error>() {
-        return error.get_ref().and_then(|inside| as_own(inside));
-    }
+    let error = {
+        let mut error = error;
+        while let Some(around) = error.downcast_ref::<std::io::Error>() {
+            error = around.get_ref()?;
+        }
+        error
+    };
     error.downcast_ref::<Standard>().map(|Standard(own)| own)
 }
 

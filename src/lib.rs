@@ -36,8 +36,9 @@
 //!   is the same each time.
 //! - **No stall without an error.** Where nothing could ever happen any more, running the loop returns
 //!   [`Stalled`](ErrorKind::Stalled), and the loop stays sound.
-//! - **No loss in silence.** A panic in a callback or a task is an error. What nobody reads goes to
-//!   the [exception handler](LoopRef::set_exception_handler).
+//! - **No loss in silence.** A panic in a callback or a task is an error. An error that nothing reads
+//!   goes to the [exception handler](LoopRef::set_exception_handler): by default to the logger of
+//!   the crate `log`, or to standard error where no logger takes it.
 //! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
 //!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
 //!   sent. Loom and shuttle try what crosses threads.
@@ -68,9 +69,11 @@ pub mod bridges;
 mod collections;
 mod error;
 pub mod event_loop;
+mod flat_drops;
 pub mod helpers;
 #[cfg(feature = "std")]
 pub mod io;
+mod logging;
 mod panics;
 mod sync;
 #[cfg(feature = "std")]
@@ -84,6 +87,7 @@ mod models;
 pub(crate) use asyncio::ReusableSignal;
 pub use asyncio::*;
 pub use error::{Error, ErrorKind, Result};
+pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
 
 /// The programs of the README and the docs, which have to run.

@@ -92,10 +92,10 @@ def rooms():
         "run, ready, entry, timer_wheel, inbox, answers, reactor, readers, signals",
         "host, clock, system, exceptions",
     )  # fmt: skip
-    floor = ("blocks", "collections", "panics", "sync", "error")
-    for x, name in zip(range(20, 780, 154), floor):
-        picture.box(x, 450, 144, 36, GREY)
-        picture.text(x + 12, 473, name, 15, "bold", mono=True)
+    floor = ("blocks", "collections", "logging", "panics", "sync", "error", "flat_drops")
+    for x, name in zip(range(20, 780, 110), floor):
+        picture.box(x, 450, 100, 36, GREY)
+        picture.text(x + 6, 473, name, 12, "bold", mono=True)
     picture.arrow((812, 64), (812, 486))
     picture.parts.append('<g transform="rotate(90 826 275)">')
     picture.text(826, 275, "imports go down only", 13, anchor="middle")

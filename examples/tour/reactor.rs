@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::{LoopRef, Result, running_loop};
 
@@ -15,12 +16,7 @@ pub(crate) async fn tcp_echo() -> Result<()> {
     let address = listener.local_addr()?;
     println!("  listening");
 
-    let (accepting, door) = (on.clone(), listener.clone());
-    on.add_reader(listener.clone(), move || {
-        let (stream, _from) = door.accept()?;
-        println!("  the server has a visitor");
-        echo(&accepting, stream)
-    })?;
+    listen(&on, &listener)?;
 
     let sent = vec![7; 300_000];
     let received = converse(&on, TcpStream::connect(address)?, sent.clone()).await?;
@@ -29,7 +25,26 @@ pub(crate) async fn tcp_echo() -> Result<()> {
     Ok(())
 }
 
-/// Sends back whatever comes, until the other side has said all.
+/// Echoes to each client. Where none can be accepted, as without a descriptor left, it reports that
+/// and tries again in a second: the callback would be called in every turn meanwhile.
+pub(crate) fn listen(on: &LoopRef, listener: &Rc<TcpListener>) -> Result<()> {
+    let (accepting, door) = (on.clone(), listener.clone());
+    on.add_reader(listener.clone(), move || match unless_blocked(door.accept()) {
+        Ok(None) => Ok(()),
+        Ok(Some((stream, _from))) => {
+            println!("  the server has a visitor");
+            echo(&accepting, stream)
+        }
+        Err(error) => {
+            accepting.remove_reader(&door)?;
+            let (again, door) = (accepting.clone(), door.clone());
+            accepting.call_later(Duration::from_secs(1), move || listen(&again, &door))?;
+            Err(error)
+        }
+    })
+}
+
+/// Sends back whatever comes, until the other side has said all or breaks off.
 fn echo(on: &LoopRef, stream: TcpStream) -> Result<()> {
     stream.set_nonblocking(true)?;
     let stream = Rc::new(stream);
@@ -37,7 +52,8 @@ fn echo(on: &LoopRef, stream: TcpStream) -> Result<()> {
     let (reading, source) = (on.clone(), stream.clone());
     on.add_reader(stream, move || {
         let mut bytes = [0; 16 * 1024];
-        let Some(count) = unless_blocked((&*source).read(&mut bytes))? else { return Ok(()) };
+        let read = unless_blocked((&*source).read(&mut bytes));
+        let Some(count) = forget_if_failed(&reading, &source, read)? else { return Ok(()) };
         if count == 0 {
             println!("  the visitor leaves");
             return reading.remove_reader(&source).map(drop);
@@ -52,9 +68,8 @@ fn send(on: &LoopRef, stream: &Rc<TcpStream>, unsent: &Rc<RefCell<VecDeque<u8>>>
     let (writing, source, unsent) = (on.clone(), stream.clone(), unsent.clone());
     on.add_writer(stream.clone(), move || {
         let mut unsent = unsent.borrow_mut();
-        let Some(count) = unless_blocked((&*source).write(unsent.as_slices().0))? else {
-            return Ok(());
-        };
+        let written = unless_blocked((&*source).write(unsent.as_slices().0));
+        let Some(count) = forget_if_failed(&writing, &source, written)? else { return Ok(()) };
         unsent.drain(..count);
         if unsent.is_empty() { writing.remove_writer(&source).map(drop) } else { Ok(()) }
     })
@@ -83,10 +98,20 @@ async fn converse(on: &LoopRef, stream: TcpStream, bytes: Vec<u8>) -> Result<Vec
     heard.await
 }
 
-/// `None` where the socket isn't ready after all, which the next turn will tell.
-fn unless_blocked(done: io::Result<usize>) -> Result<Option<usize>> {
+/// Gives back `done`. A connection that has failed is not watched any more: the loop would call for
+/// it in every turn.
+fn forget_if_failed<R>(on: &LoopRef, stream: &Rc<TcpStream>, done: Result<R>) -> Result<R> {
+    if done.is_err() {
+        on.remove_reader(stream)?;
+        on.remove_writer(stream)?;
+    }
+    done
+}
+
+/// `None` where the socket isn't ready after all, as the next turn will show.
+fn unless_blocked<R>(done: io::Result<R>) -> Result<Option<R>> {
     match done {
-        Ok(count) => Ok(Some(count)),
+        Ok(done) => Ok(Some(done)),
         Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
         Err(error) => Err(error.into()),
     }

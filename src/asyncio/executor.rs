@@ -19,6 +19,7 @@ use super::timeout::timeout;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, Seconds, WorkItem, running_loop};
+use crate::logging::say;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::threads::{Crew, WorkQueue, caught, logged};
 
@@ -41,7 +42,7 @@ impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for WorkI
             if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
         });
         if called && given.is_err() {
-            log::error!("what a function returned is lost: the loop was closed");
+            say!(Error, "event loop closed before the function returned; its result is lost");
         }
     }
 }
@@ -193,7 +194,7 @@ impl Own for ThreadPoolExecutor {
             match timeout(limit, async |_| self.shutdown(false).await).await {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
                     let limit = Seconds(limit.unwrap_or_default());
-                    log::warn!("the executor's threads have not ended within {limit} seconds");
+                    say!(Warn, "the executor's threads have not ended within {limit} seconds");
                     Ok(())
                 }
                 outcome => outcome,

@@ -426,6 +426,10 @@ impl fmt::Debug for Runner {
 /// over, the tasks that are not are cancelled, oldest first, and awaited; async generators are
 /// closed; then the loop is. For several mains on one loop there is [`Runner`](crate::Runner).
 ///
+/// An error that nothing reads, such as that of a task that is never awaited, goes to the logger of
+/// the crate `log`, or to standard error where no logger takes it. To route it elsewhere, set an
+/// [exception handler](LoopRef::set_exception_handler) in `main`.
+///
 /// # Errors
 ///
 /// `main`'s own. If `main` went well, what went wrong in the winding down.

@@ -1,4 +1,4 @@
-//! The loop's exception handler: where errors go that nobody is there to catch.
+//! The loop's exception handler: where errors go that nothing catches.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -10,6 +10,7 @@ use core::fmt::Write;
 use super::handle::drop_quietly;
 use super::loop_ref::LoopRef;
 use crate::error::Error;
+use crate::logging::say;
 use crate::panics;
 
 /// What an exception handler is told: asyncio's context dictionary, with types.
@@ -59,8 +60,9 @@ impl Exceptions {
 }
 
 impl LoopRef {
-    /// Sets who is told of errors that nobody caught, and gives back who was before; `None`
-    /// stands for the default, which logs. asyncio's `set_exception_handler`.
+    /// Sets the handler of errors that nothing caught, and returns the one before; `None` stands
+    /// for the [default](LoopRef::default_exception_handler), which logs, or writes to standard
+    /// error. asyncio's `set_exception_handler`.
     ///
     /// The handler may call back into the loop in any way.
     pub fn set_exception_handler(
@@ -95,6 +97,11 @@ impl LoopRef {
 
     /// Logs `context` as an error: its message, then what else it holds, a line each, in
     /// asyncio's order.
+    ///
+    /// The record goes to the logger of the crate `log`, with a target that begins with `callsoon`.
+    /// With std, the text is written to standard error where no logger is installed, where the
+    /// logger or its level refuses even errors of that target, and where the logger panics. A
+    /// standard error that is closed is ignored.
     pub fn default_exception_handler(&self, context: &ExceptionContext) {
         let message = match context.message.as_str() {
             "" => "Unhandled exception in event loop",
@@ -116,7 +123,6 @@ impl LoopRef {
                 let _ = write!(text, "\n{key}: {value}");
             }
         }
-        // A logger that panics has nobody left to be told.
-        let _ = panics::caught(|| log::error!("{text}"));
+        say!(Error, "{text}");
     }
 }

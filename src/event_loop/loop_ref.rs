@@ -25,6 +25,7 @@ use super::timer_key::TimerKey;
 use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
 use crate::error::{Error, Result};
+use crate::flat_drops::FlatDrops;
 use crate::sync::Arc;
 
 /// The floor above, which hangs its own things on a loop: this floor runs callbacks and
@@ -72,6 +73,7 @@ pub(super) struct Shared {
     pub(super) answers: Answers,
     pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
     pub(super) exceptions: Exceptions,
+    pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
     /// What the mail wakes is scheduled, and scheduling looks into the mail first.
     pub(super) taking_mail: Cell<bool>,

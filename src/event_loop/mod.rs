@@ -2,7 +2,7 @@
 //!
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
-//! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
+//! (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
 //! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
@@ -11,6 +11,7 @@
 mod answers;
 mod clock;
 mod disorder;
+mod drop_flat;
 mod entry;
 mod exceptions;
 mod handle;
@@ -64,6 +65,7 @@ pub use trace::Trace;
 
 pub(crate) use answers::Receiver;
 pub(crate) use clock::Seconds;
+pub(crate) use drop_flat::drop_flat;
 pub(crate) use entry::{Describe, Entry, EntryHead, EntryTable, Job, JobCell};
 pub(crate) use handle::{drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;

@@ -5,9 +5,8 @@
 //! forget it. This is all that `polling` and epoll ask of their callers.
 //!
 //! **Interest Invariant**: what the poller was last told about a descriptor is in its
-//! [`Watch`], and takes in all that is wanted. It may be more: a side that nobody wants any
-//! more is taken back only when it is reported, so that whoever waits again and again, as a
-//! server does for the next request, costs one system call in all.
+//! [`Watch`], and takes in all that is wanted. It may be more: a side that is not wanted any more
+//! is taken back only when it is reported, so that a server's many waits cost one system call.
 //!
 //! A loop that never watches a socket never makes a poller: it parks its thread. Once there
 //! is a poller the loop sleeps in that. Either way it sleeps for whole milliseconds, as asyncio
@@ -37,7 +36,7 @@ use super::loop_ref::LoopRef;
 use super::ready::ReadyQueue;
 use super::waits::{Process, Waits, Watching, forget, watch};
 use super::watch_keys::{RawKey, WatchKeys};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 
 pub(super) fn raw_key(source: &impl AsSource) -> RawKey {
     #[cfg(unix)]
@@ -344,7 +343,8 @@ impl Reactor {
     pub(super) fn poller(&self) -> Result<&Poller> {
         if self.bell.poller.get().is_none() {
             // Only the loop's thread makes it, so it is not made twice.
-            let _ = self.bell.poller.set(OwnPoller::new()?);
+            let _ =
+                self.bell.poller.set(about(OwnPoller::new(), || "no poller for the loop".into())?);
         }
         self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
     }
@@ -380,7 +380,7 @@ impl Reactor {
                 self.keys.borrow_mut().remove(raw);
             }
             drop((listener, unused));
-            return Err(refused);
+            return Err(refused.about(|| format!("can't watch descriptor {raw}")));
         }
         self.count(1, usize::from(before.is_some()));
         Ok(before)

@@ -1,5 +1,6 @@
 //! [`Registration`]: the place in the reactor of what is awaited now and then.
 
+use alloc::format;
 use alloc::rc::Rc;
 
 use super::listener::{Listener, Side};
@@ -7,7 +8,7 @@ use super::loop_ref::LoopRef;
 use super::reactor::{Reactor, Source, raw_key};
 use super::waits::Watching;
 use super::watch_keys::RawKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 
 /// What a wait comes after.
 ///
@@ -66,7 +67,8 @@ impl Registration {
             After::FalseAlarm => true,
         };
         let interest = if told.has(side) { told } else { watch.wanted().or(told) };
-        watch.tell(self.reactor.poller()?, self.key, Watching { interest, edge })?;
+        let told = watch.tell(self.reactor.poller()?, self.key, Watching { interest, edge });
+        about(told, || format!("can't watch descriptor {}", self.raw))?;
         self.reactor.count(1, 0);
         Ok(())
     }

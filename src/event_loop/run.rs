@@ -22,6 +22,7 @@ use super::system::System;
 use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
+use crate::flat_drops::FlatDrops;
 use crate::panics;
 use crate::sync::Arc;
 
@@ -228,6 +229,7 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         answers: Answers::default(),
         upstairs: RefCell::new(None),
         exceptions: Exceptions::default(),
+        drops: FlatDrops::new(),
         running: Cell::new(false),
         taking_mail: Cell::new(false),
         stopping: Cell::new(false),

@@ -17,7 +17,7 @@ use signal_hook::{SigId, consts, flag, low_level};
 
 use super::handle::CallbackOutput;
 use super::loop_ref::LoopRef;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, about};
 
 /// The signal of Ctrl-C.
 pub(crate) const INTERRUPT: i32 = consts::SIGINT;
@@ -148,7 +148,8 @@ impl LoopRef {
         check_signal(signal)?;
         self.check_open()?;
         let reactor = self.reactor()?;
-        let (woken, wakes) = UnixStream::pair()?;
+        let pipe = about(UnixStream::pair(), || format!("no pipe for signal {signal}"));
+        let (woken, wakes) = pipe?;
         woken.set_nonblocking(true)?;
         let woken = Rc::new(woken);
         // Hooked before the default is set aside: where this fails, nothing has changed.

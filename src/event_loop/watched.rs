@@ -13,6 +13,7 @@ use super::loop_ref::LoopRef;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
+use crate::logging::say;
 use crate::panics;
 
 #[derive(Default)]
@@ -126,7 +127,7 @@ impl LoopRef {
         }
         let took = self.time().saturating_sub(start);
         if took >= self.slow_callback_duration() {
-            let warn = || log::warn!("Executing {} took {} seconds", describe(), Seconds(took));
+            let warn = || say!(Warn, "Executing {} took {} seconds", describe(), Seconds(took));
             let _ = panics::caught(warn);
         }
     }

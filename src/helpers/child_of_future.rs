@@ -28,7 +28,7 @@ use super::resettable_future::ResettableFuture;
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
-    WeakFuture,
+    WeakFuture, drop_flat,
 };
 
 /// A future that is done when its own end comes or its parent's: `hp.ChildOfFuture`.
@@ -62,8 +62,16 @@ pub struct ChildOfFuture<T: 'static>(Rc<Inner<T>>);
 
 struct Inner<T: 'static> {
     fut: LoopFuture<T>,
-    parent: Rc<dyn AnyFuture>,
+    /// There until the drop.
+    parent: Option<Rc<dyn AnyFuture>>,
     name: Option<Rc<str>>,
+}
+
+impl<T: 'static> Drop for Inner<T> {
+    /// The parent may be the first of a long chain of them.
+    fn drop(&mut self) {
+        drop_flat(&self.fut.get_loop(), self.parent.take());
+    }
 }
 
 /// What the parent's end does to the child's own future.
@@ -122,7 +130,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
             }
         });
         parent.add_callback(parent_done);
-        Ok(ChildOfFuture(Rc::new(Inner { fut, parent: parent.to_any(), name })))
+        Ok(ChildOfFuture(Rc::new(Inner { fut, parent: Some(parent.to_any()), name })))
     }
 
     /// Runs `body` with the child, and cancels the child however it ends, or when it is
@@ -148,7 +156,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     }
 
     fn parent(&self) -> &dyn AnyFuture {
-        &*self.0.parent
+        self.0.parent.as_deref().expect("a child has its parent until it is dropped")
     }
 
     /// Whether it or its parent is done.
@@ -283,6 +291,6 @@ stands_on_a_future! {
 impl<T: Clone + 'static> fmt::Debug for ChildOfFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let own = fut_to_string(self.fut(), false);
-        write!(f, "<ChildOfFuture#{}{own}{:?}>", self.name(), self.0.parent)
+        write!(f, "<ChildOfFuture#{}{own}{:?}>", self.name(), self.parent())
     }
 }

@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
+use crate::logging::say;
 use crate::{Error, ErrorKind, Result};
 
 /// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument.
@@ -117,7 +118,7 @@ pub fn just_log_exceptions<R>(
         }
         Err(error) if reraise(&error) => Err(error),
         Err(error) => {
-            log::error!("{message}: {error}");
+            say!(Error, "{message}: {error}");
             Ok(None)
         }
     }

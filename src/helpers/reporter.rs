@@ -1,6 +1,7 @@
 //! [`reporter`] and [`silent_reporter`]: done callbacks that read the exception, so that it
 //! is not reported as never retrieved.
 
+use crate::logging::say;
 use crate::{AnyFuture, Callback};
 
 fn read_exception(future: &dyn AnyFuture) {
@@ -16,7 +17,7 @@ pub(super) fn log_exception(future: &dyn AnyFuture) {
         return;
     }
     if let Ok(Some(error)) = future.exception() {
-        log::error!("{error}");
+        say!(Error, "{error}");
     }
 }
 
@@ -29,6 +30,8 @@ pub fn silent_reporter() -> Callback {
 
 /// A done callback that logs the exception of its future, if it has one: `hp.reporter`. A
 /// cancellation is not logged. Every call gives a callback that equals the last.
+///
+/// Where no logger of the crate `log` takes the error, it is written to standard error.
 ///
 /// ```
 /// use callsoon::{Error, ErrorKind, EventLoop, create_task, helpers as hp, run_on};

@@ -15,6 +15,7 @@ use super::named_future::create_future_on;
 use super::sync_queue::SyncQueue;
 use super::thread_hooks::ThreadHooks;
 use super::waiting::wait_for_all_futures;
+use crate::logging::say;
 use crate::threads::{Crew, WorkItem, caught, logged, shown};
 use crate::{Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, running_loop, sleep};
 
@@ -379,7 +380,7 @@ impl<H: ThreadHooks> Listener<H> {
         match self.create_args(args.take()) {
             Ok(made) => request.serve(self, Ok(args.insert(made))),
             Err(error) => {
-                log::error!("create_args failed: {}", shown(&error));
+                say!(Error, "create_args failed: {}", shown(&error));
                 self.tell(&error);
                 request.serve(self, Err(error));
             }
@@ -392,13 +393,13 @@ impl<H: ThreadHooks> Listener<H> {
 
     fn tell(&self, error: &Error) {
         if let Err(panic) = caught(|| (self.onerror)(error)) {
-            log::error!("onerror failed: {}", shown(&panic));
+            say!(Error, "onerror failed: {}", shown(&panic));
         }
     }
 }
 
 fn log_if_closed(given: Result<()>) {
     if given.is_err() {
-        log::error!("Failed to put result onto the loop because it was closed");
+        say!(Error, "Failed to put result onto the loop because it was closed");
     }
 }

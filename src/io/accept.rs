@@ -13,22 +13,25 @@ use crate::event_loop::{ExceptionContext, Source};
 /// `ACCEPT_RETRY_DELAY`.
 const REST: Duration = Duration::from_secs(1);
 
-/// Waits for a connection. Whoever comes meanwhile waits in line, also while the listener
-/// rests.
-pub(super) async fn accept<T: Source + Debug + 'static, C>(
+/// Waits for a connection, and returns what `wrap` makes of it. Other tasks that accept meanwhile
+/// wait in line, also while the listener rests.
+///
+/// What is wrong with one connection, or for want of resources, is no error of the listener: it is
+/// passed over, or reported. A connection that can't be wrapped for want of resources is closed.
+pub(super) async fn accept<T: Source + Debug + 'static, C, W>(
     listener: &Async<T>,
     mut accept: impl FnMut(&T) -> io::Result<C>,
-) -> Result<C> {
+    wrap: impl Fn(C) -> Result<W>,
+) -> Result<W> {
     let _turn = listener.turn(listener.reader()).await?;
     loop {
         let outcome = listener.in_turn(listener.reader(), &mut accept, |_| false).await;
-        let error = match outcome {
+        let error = match outcome.and_then(&wrap) {
             Err(error) => error,
             accepted => return accepted,
         };
         match error.io_error() {
-            // The peer went before it was accepted; others are waiting.
-            Some(system) if system.kind() == io::ErrorKind::ConnectionAborted => {}
+            Some(system) if is_of_one_connection(system) => {}
             Some(system) if is_out_of_resources(system) => {
                 report(listener, error);
                 sleep(REST).await?;
@@ -45,6 +48,25 @@ fn report<T: Source + Debug + 'static>(listener: &Async<T>, error: Error) {
     listener.get_loop().call_exception_handler(&context);
 }
 
+/// What has become of a connection before it was accepted. Others are waiting behind it. Linux gives
+/// a connection's pending network errors to the one that accepts it.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    const EPROTO: i32 = 71;
+    const ENOPROTOOPT: i32 = 92;
+    const EHOSTDOWN: i32 = 112;
+    const ENONET: i32 = 64;
+    use io::ErrorKind as Kind;
+    let on_linux = cfg!(any(target_os = "linux", target_os = "android"));
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::HostUnreachable
+            | Kind::NetworkDown
+            | Kind::NetworkUnreachable
+    ) || on_linux && matches!(error.raw_os_error(), Some(EPROTO | ENOPROTOOPT | EHOSTDOWN | ENONET))
+}
+
 /// What passes when others close something: too many open files, here or in the whole system,
 /// no buffers, no memory.
 fn is_out_of_resources(error: &io::Error) -> bool {
@@ -59,4 +81,65 @@ fn is_out_of_resources(error: &io::Error) -> bool {
     };
     const ENOMEM: i32 = 12;
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::VecDeque;
+    use alloc::rc::Rc;
+    use core::cell::{Cell, RefCell};
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::asyncio::run_on;
+    use crate::event_loop::EventLoop;
+
+    /// What `accept` gives where the system says `codes` before a connection is there, where each
+    /// positive code is said of the listener and each negative one of what watches the connection;
+    /// and how often, and how long, the listener has rested.
+    fn accepted(codes: &[i32]) -> (Result<u8>, usize, u64) {
+        let event_loop = EventLoop::with_virtual_time();
+        let rests = Rc::new(Cell::new(0));
+        let counts = rests.clone();
+        event_loop.set_exception_handler(Some(Rc::new(move |_, _| counts.set(counts.get() + 1))));
+        let left = RefCell::new(codes.iter().copied().collect::<VecDeque<_>>());
+        let next = move |of_listener: bool| {
+            let mut left = left.borrow_mut();
+            let is_next = left.front().is_some_and(|code| (*code > 0) == of_listener);
+            let code = if is_next { left.pop_front() } else { None };
+            code.map_or(Ok(7), |code| Err(io::Error::from_raw_os_error(code.abs())))
+        };
+        let accepting = async move {
+            let listener = Async::new(TcpListener::bind("127.0.0.1:0")?)?;
+            Ok(accept(&listener, |_| next(true), |_| Ok(next(false)?)).await)
+        };
+        let outcome = run_on(&event_loop, accepting).expect("a listener");
+        (outcome, rests.get(), event_loop.time().as_secs())
+    }
+
+    const EMFILE: i32 = 24;
+    const EINVAL: i32 = 22;
+
+    #[test]
+    fn accept_passes_over_errors_of_one_connection() {
+        let codes: &[i32] = if cfg!(target_os = "linux") {
+            &[103, 104, 113, 100, 101, 71, 92, 112, 64]
+        } else {
+            &[]
+        };
+        let (outcome, rests, seconds) = accepted(codes);
+        assert_eq!((outcome.unwrap(), rests, seconds), (7, 0, 0));
+    }
+
+    #[test]
+    fn accept_rests_without_resources_for_the_connection() {
+        let (outcome, rests, seconds) = accepted(&[EMFILE, -EMFILE, EMFILE]);
+        assert_eq!((outcome.unwrap(), rests, seconds), (7, 3, 3));
+    }
+
+    #[test]
+    fn accept_returns_errors_of_the_listener() {
+        let (outcome, rests, _) = accepted(&[EINVAL]);
+        assert_eq!((outcome.unwrap_err().io_error().unwrap().raw_os_error(), rests), (Some(22), 0));
+    }
 }

@@ -9,7 +9,7 @@ use std::io;
 use super::direction::Direction;
 use super::polled::Polled;
 use crate::asyncio::{LockGuard, yield_now};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 use crate::event_loop::{
     After, LoopRef, Registration, Side, Source, running_loop, set_nonblocking,
 };
@@ -80,7 +80,7 @@ impl<T: Source + 'static> Async<T> {
     /// [`Runtime`](crate::ErrorKind::Runtime) if the loop watches the descriptor already, or has
     /// a host without a reactor; [`Closed`](crate::ErrorKind::Closed) after it has closed.
     pub fn new_on(on: &LoopRef, source: T) -> Result<Async<T>> {
-        set_nonblocking(&source)?;
+        about(set_nonblocking(&source), || "no non-blocking mode for a source".into())?;
         Async::of_nonblocking(on, source)
     }
 

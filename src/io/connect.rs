@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 
 use crate::asyncio::{LoopFuture, WaitReason};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, about};
 use crate::event_loop::running_loop;
 
 /// Waits for a thread to connect to `address`. Who goes before leaves the thread to its end,
@@ -22,8 +22,10 @@ pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream> {
         let _ = tell.set_result(());
     })?;
     // A loop that has closed has nobody left who waits.
-    let connects = move || drop(answer.give(TcpStream::connect(address).map_err(Error::from)));
-    thread::Builder::new().name(format!("connect to {address}")).spawn(connects)?;
+    let to_peer = move || format!("can't connect to {address}");
+    let connects = move || drop(answer.give(about(TcpStream::connect(address), to_peer)));
+    let thread = thread::Builder::new().name(format!("connect to {address}"));
+    about(thread.spawn(connects), || format!("no thread to connect to {address}"))?;
     tried.await?;
     outcome.take().unwrap_or_else(|| Err(Error::cancelled()))
 }

@@ -2,8 +2,8 @@
 //!
 //! In reading order: `direction` (whose turn it is to read, or to write, and who waits), `polled`
 //! (the same for poll functions),
-//! [`Async`] (any source with a descriptor); on it `stream` (what all streams can do), `accept`
-//! and `connect`; and what users take: `tcp`, `udp`, `unix`.
+//! [`Async`] (any source with a descriptor); on it `stream` (what all streams can do), `accept`,
+//! `bind` and `connect`; and what users take: `tcp`, `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
 //! and written by another. Asyncio's transports, protocols and stream readers have no place
@@ -11,6 +11,7 @@
 
 mod accept;
 mod async_source;
+mod bind;
 mod connect;
 mod direction;
 mod polled;

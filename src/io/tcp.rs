@@ -6,6 +6,7 @@ use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 
 use super::accept::accept;
 use super::async_source::Async;
+use super::bind::bind;
 use super::connect::connect;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
 use crate::error::Result;
@@ -42,7 +43,7 @@ impl TcpListener {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<TcpListener> {
-        TcpListener::from(net::TcpListener::bind(address)?)
+        TcpListener::from(bind("can't listen at", address, |all| net::TcpListener::bind(all))?)
     }
 
     /// Takes over a listener of the standard library, on the loop that runs.
@@ -57,20 +58,23 @@ impl TcpListener {
     /// Waits for a connection, and gives it with the peer's address. Several tasks may wait;
     /// they are served in the order in which they came.
     ///
-    /// Where the system is out of descriptors, buffers or memory, the exception handler is
-    /// told (`socket.accept() out of system resource`), and the listener rests for a second of
-    /// the loop's time before it tries again, as asyncio's servers do.
+    /// Where the system is out of descriptors, buffers or memory, also for what the loop needs to
+    /// watch the connection, the exception handler is told (`socket.accept() out of system
+    /// resource`), and the listener rests for a second of the loop's time before it tries again, as
+    /// asyncio's servers do. A connection that its peer or the network breaks before it is accepted
+    /// is passed over.
     ///
     /// # Errors
     ///
-    /// What else the system says; the cancellation; see [`Async::read_with`].
+    /// What else the system says, which is of the listener itself; the cancellation; see
+    /// [`Async::read_with`].
     ///
     /// # Cancellation
     ///
     /// Cancelled or dropped, it has accepted nothing.
     pub async fn accept(&self) -> Result<(TcpStream, SocketAddr)> {
-        let (stream, peer) = accept(&self.0, net::TcpListener::accept).await?;
-        Ok((TcpStream::from(stream)?, peer))
+        let wrap = |(stream, peer)| Ok((TcpStream::from(stream)?, peer));
+        accept(&self.0, net::TcpListener::accept, wrap).await
     }
 }
 

@@ -3,8 +3,9 @@
 use std::net::{self, SocketAddr, ToSocketAddrs};
 
 use super::async_source::Async;
+use super::bind::bind;
 use super::stream::{impl_socket, nonblocking};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, about};
 
 /// A UDP socket whose sends and receives wait for the loop: the place of asyncio's
 /// `sock_sendto` and `sock_recvfrom`.
@@ -40,7 +41,7 @@ impl UdpSocket {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<UdpSocket> {
-        UdpSocket::from(net::UdpSocket::bind(address)?)
+        UdpSocket::from(bind("can't bind to", address, |all| net::UdpSocket::bind(all))?)
     }
 
     /// Takes over a socket of the standard library, on the loop that runs.
@@ -63,7 +64,8 @@ impl UdpSocket {
     /// See [`UdpSocket`].
     pub async fn send_to(&self, datagram: &[u8], address: impl ToSocketAddrs) -> Result<usize> {
         let address = first_of(address)?;
-        self.0.write_with(|socket| socket.send_to(datagram, address)).await
+        let sent = self.0.write_with(|socket| socket.send_to(datagram, address)).await;
+        about(sent, || format!("can't send to {address}"))
     }
 
     /// Waits for a datagram, and says how long it is and from where. What does not fit into
@@ -87,7 +89,7 @@ impl UdpSocket {
     ///
     /// What the system says.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<()> {
-        Ok(self.get_ref().connect(address)?)
+        bind("can't connect to", address, |all| self.get_ref().connect(all))
     }
 
     /// Sends a datagram to where the socket is [connected](UdpSocket::connect).

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::accept::accept;
 use super::async_source::Async;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
-use crate::error::Result;
+use crate::error::{Result, about};
 
 /// A Unix socket that waits for connections. It leaves its path in the file system when it is
 /// dropped.
@@ -23,7 +23,8 @@ impl UnixListener {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(path: impl AsRef<Path>) -> Result<UnixListener> {
-        UnixListener::from(net::UnixListener::bind(path)?)
+        let listener = net::UnixListener::bind(&path);
+        UnixListener::from(about(listener, || format!("can't listen at {:?}", path.as_ref()))?)
     }
 
     /// Takes over a listener of the standard library, on the loop that runs.
@@ -46,8 +47,8 @@ impl UnixListener {
     ///
     /// Cancelled or dropped, it has accepted nothing.
     pub async fn accept(&self) -> Result<(UnixStream, SocketAddr)> {
-        let (stream, peer) = accept(&self.0, net::UnixListener::accept).await?;
-        Ok((UnixStream::from(stream)?, peer))
+        let wrap = |(stream, peer)| Ok((UnixStream::from(stream)?, peer));
+        accept(&self.0, net::UnixListener::accept, wrap).await
     }
 }
 
@@ -79,7 +80,7 @@ impl UnixStream {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn pair() -> Result<(UnixStream, UnixStream)> {
-        let (one, two) = net::UnixStream::pair()?;
+        let (one, two) = about(net::UnixStream::pair(), || "no pair of sockets".into())?;
         Ok((UnixStream::from(one)?, UnixStream::from(two)?))
     }
 
@@ -90,7 +91,8 @@ impl UnixStream {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn connect(path: impl AsRef<Path>) -> Result<UnixStream> {
-        UnixStream::from(net::UnixStream::connect(path)?)
+        let stream = net::UnixStream::connect(&path);
+        UnixStream::from(about(stream, || format!("can't connect to {:?}", path.as_ref()))?)
     }
 
     /// The address of the other end.
@@ -122,7 +124,8 @@ impl UnixDatagram {
     ///
     /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(path: impl AsRef<Path>) -> Result<UnixDatagram> {
-        UnixDatagram::from(net::UnixDatagram::bind(path)?)
+        let socket = net::UnixDatagram::bind(&path);
+        UnixDatagram::from(about(socket, || format!("can't bind to {:?}", path.as_ref()))?)
     }
 
     /// A socket without an address, that can send, on the loop that runs.
@@ -131,7 +134,7 @@ impl UnixDatagram {
     ///
     /// As [`bind`](UnixDatagram::bind).
     pub fn unbound() -> Result<UnixDatagram> {
-        UnixDatagram::from(net::UnixDatagram::unbound()?)
+        UnixDatagram::from(about(net::UnixDatagram::unbound(), || "no datagram socket".into())?)
     }
 
     /// Two sockets connected to each other, both on the loop that runs.
@@ -140,7 +143,7 @@ impl UnixDatagram {
     ///
     /// As [`bind`](UnixDatagram::bind).
     pub fn pair() -> Result<(UnixDatagram, UnixDatagram)> {
-        let (one, two) = net::UnixDatagram::pair()?;
+        let (one, two) = about(net::UnixDatagram::pair(), || "no pair of sockets".into())?;
         Ok((UnixDatagram::from(one)?, UnixDatagram::from(two)?))
     }
 
@@ -159,7 +162,8 @@ impl UnixDatagram {
     ///
     /// What the system says.
     pub fn connect(&self, path: impl AsRef<Path>) -> Result<()> {
-        Ok(self.get_ref().connect(path)?)
+        let connected = self.get_ref().connect(&path);
+        about(connected, || format!("can't connect to {:?}", path.as_ref()))
     }
 
     /// Sends a datagram to where the socket is connected, and says how many bytes went.
@@ -185,7 +189,8 @@ impl UnixDatagram {
     ///
     /// See [`UnixDatagram`].
     pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> Result<usize> {
-        self.0.write_with(|socket| socket.send_to(datagram, &path)).await
+        let sent = self.0.write_with(|socket| socket.send_to(datagram, &path)).await;
+        about(sent, || format!("can't send to {:?}", path.as_ref()))
     }
 
     /// Waits for a datagram, and says how long it is. What does not fit into `buffer` is lost.

@@ -1,12 +1,13 @@
 //! [`Crew`]: threads that came for one purpose, and who waits until the last has left.
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 
 use super::logged;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, about};
 use crate::event_loop::Answer;
 use crate::sync::{Arc, Builder, JoinHandle, Mutex, MutexGuard, PoisonError};
 
@@ -82,7 +83,9 @@ impl Crew {
             let _present = present;
             logged("a thread has ended", work);
         };
-        let thread = Builder::new().name(name).spawn(body)?;
+        let number = self.len() + 1;
+        let what = || format!("thread {number} ({name:?}) can't be started");
+        let thread = about(Builder::new().name(name.clone()).spawn(body), what)?;
         self.threads.borrow_mut().push(thread);
         Ok(())
     }

@@ -10,10 +10,14 @@ mod bursts;
 #[path = "../io/child.rs"]
 mod child;
 mod clocks;
+mod deep_drops;
 mod depth;
 #[cfg(target_os = "linux")]
 mod descriptors;
 mod drops;
 mod far_deadlines;
 mod hosts;
+#[cfg(target_os = "linux")]
+mod refusals;
+mod silence;
 mod stubborn;

@@ -23,6 +23,7 @@ mod linux;
 mod loops;
 mod polling;
 mod run;
+mod servers;
 #[cfg(feature = "signals")]
 mod signals;
 mod streams;

@@ -12,9 +12,11 @@ use tokens::{Token, text_at, tokens};
 
 /// The floors from bottom to top. A file may name its own floor and those before it.
 const FLOORS: &[&str] = &[
+    "flat_drops",
     "error",
     "sync",
     "panics",
+    "logging",
     "collections",
     "blocks",
     "event_loop",
@@ -32,7 +34,12 @@ const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
 const OUTSIDERS: &[&str] = &["helpers"];
 
 /// What an outsider uses all the same, since it is of no use to a user of the crate.
-const SERVICES: &[(&str, &str)] = &[("helpers", "threads"), ("helpers", "ReusableSignal")];
+const SERVICES: &[(&str, &str)] = &[
+    ("helpers", "drop_flat"),
+    ("helpers", "logging"),
+    ("helpers", "threads"),
+    ("helpers", "ReusableSignal"),
+];
 
 /// The front door: it imports from every floor, and no floor below the outsiders imports it.
 const FRONT_DOOR: &str = "lib.rs";
@@ -43,7 +50,9 @@ const ROOMS: &[(&str, &[&str])] = &[
         "std",
         &[
             "error.rs",
+            "error/nested.rs",
             "panics.rs",
+            "logging.rs",
             "event_loop/reactor.rs",
             "sync.rs",
             "blocks/tests/remote.rs",
@@ -57,6 +66,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "blocks/tests/remote.rs",
             "io/accept.rs",
             "io/async_source.rs",
+            "io/bind.rs",
             "io/connect.rs",
             "io/stream.rs",
             "io/tcp.rs",
@@ -87,20 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "helpers/held_tasks.rs",
         ],
     ),
-    (
-        "log",
-        &[
-            "event_loop/exceptions.rs",
-            "event_loop/run.rs",
-            "event_loop/disorder.rs",
-            "event_loop/watched.rs",
-            "threads/logged.rs",
-            "asyncio/executor.rs",
-            "helpers/error_catcher.rs",
-            "helpers/reporter.rs",
-            "helpers/thread_to_async_queue.rs",
-        ],
-    ),
+    ("log", &["logging.rs", "event_loop/run.rs", "event_loop/disorder.rs"]),
 ];
 
 /// The files, and the folders with a `/` at their end, where `unsafe` may stand.

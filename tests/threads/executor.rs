@@ -194,7 +194,7 @@ fn what_a_function_returns_after_the_close_is_logged_and_lost() -> Result<()> {
     assert!(!future.done());
     assert_eq!(
         logged_by("belated"),
-        ["ERROR: what a function returned is lost: the loop was closed"]
+        ["ERROR: event loop closed before the function returned; its result is lost"]
     );
     Ok(())
 }

@@ -48,7 +48,9 @@ fn a_start_without_any_thread_fails_and_cancels_what_was_requested() -> Result<(
     run(async {
         let (queue, visitors, _stop) = counted(2)?;
         let early = queue.request(|_| Ok(()));
-        assert_eq!(queue.start().await.unwrap_err().kind(), ErrorKind::Io);
+        let error = queue.start().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.to_string().starts_with("thread 1 (\""), "{error}");
         assert!(early.cancelled() && queue.request(|_| Ok(())).cancelled());
         visitors.assert_all_have_left(0);
         queue.finish().await
@@ -69,6 +71,7 @@ fn a_start_with_some_of_its_threads_fails_and_joins_those() -> Result<()> {
         assert!(error.downcast_ref::<std::io::Error>().is_some(), "{error:?}");
         let come = visitors.have_come();
         assert!((1..WANTED).contains(&come), "{come} threads");
+        assert!(error.to_string().starts_with(&format!("thread {} (\"", come + 1)), "{error}");
         visitors.assert_all_have_left(come);
         assert_eq!(early.result()?, 7, "there was a thread for it");
         assert!(queue.request(|_| Ok(())).cancelled());
@@ -89,6 +92,11 @@ fn a_pool_without_any_thread_says_so() -> Result<()> {
         let pool = ThreadPoolExecutor::new(2)?;
         let refused = running_loop()?.run_in_executor(Some(&pool), || Ok(())).unwrap_err();
         assert!(refused.downcast_ref::<std::io::Error>().is_some(), "{refused:?}");
+        assert!(refused.message().contains(" can't be started: "), "{refused}");
+        // A connection is made on a thread, too.
+        let connected = callsoon::io::TcpStream::connect(([127, 0, 0, 1], 9).into()).await;
+        let text = connected.unwrap_err().to_string();
+        assert!(text.starts_with("no thread to connect to 127.0.0.1:9: "), "{text}");
         pool.shutdown(false).await
     })
 }

@@ -61,7 +61,7 @@ pub struct Arguments {
 
 const EXIT_CODES: &str = "Exit codes:
   0    every light answered, but for those that were simulated as dead
-  1    something went wrong
+  1    something went wrong; what was known by then was shown
   2    the arguments make no sense
   3    a light didn't answer, none was found, or the time was over
   130  interrupted; what was known by then was written and shown";

@@ -1,9 +1,9 @@
 //! A fleet of LIFX lights, simulated or real: see `--help`.
 
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::process::ExitCode;
 
-use callsoon::Result;
+use callsoon::{Error, ErrorKind, Result};
 use clap::Parser;
 use fleet::arguments::Arguments;
 use fleet::report::summary;
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
         callsoon::run(search(arguments)).and_then(|outcome| {
             let text =
                 if json { serde_json::to_string_pretty(&outcome)? } else { summary(&outcome) };
+            outcome.errors().for_each(complain);
             print(&text)?;
             Ok(outcome.exit_code())
         })
@@ -29,12 +30,21 @@ fn main() -> ExitCode {
     match code {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
-            eprintln!("fleet: {}", error.message());
+            complain(&error.message());
             ExitCode::FAILURE
         }
     }
 }
 
+/// Says what went wrong. A standard error that is closed is no reason to stop.
+fn complain(words: &str) {
+    let _ = writeln!(stderr(), "fleet: {words}");
+}
+
 fn print(text: &str) -> Result<()> {
-    Ok(writeln!(stdout(), "{}", text.trim_end())?)
+    let mut output = stdout();
+    let printed = writeln!(output, "{}", text.trim_end()).and_then(|()| output.flush());
+    printed.map_err(|error| {
+        Error::new(ErrorKind::Io, format!("the outcome can't be printed: {error}"))
+    })
 }

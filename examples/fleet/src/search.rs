@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::helpers as hp;
-use callsoon::{ErrorKind, Result, Semaphore, running_loop};
+use callsoon::{Error, ErrorKind, Result, Semaphore, running_loop};
 
 use crate::arguments::Arguments;
 use crate::client::{Discovery, News, Remote, Rounds, Session, Sighting, inquire};
@@ -36,9 +36,11 @@ struct Target {
 
 /// Looks for what `arguments` say.
 ///
+/// What goes wrong after the search has begun is in the outcome, beside what was learnt.
+///
 /// # Errors
 ///
-/// A socket's or the database's.
+/// A socket's that can't be had; the cancellation.
 pub async fn search(arguments: Arguments) -> Result<Outcome> {
     on_question()?;
     let stop = Stop::new()?;
@@ -145,7 +147,13 @@ impl Search {
     async fn ask_and_write(&self, store: &Store) -> Result<Outcome> {
         let never = hp::create_future::<()>()?;
         let writes = hp::TaskHolder::new(&never)?;
-        writes.scope(async |writes| self.ask(store, writes).await).await?;
+        if let Some(error) = store.failure() {
+            let words = format!("{}; what is found is only shown", error.message());
+            self.screen.borrow_mut().say(&words);
+        }
+        let asked = writes.scope(async |writes| self.ask(store, writes).await);
+        // Also what fails leaves what was learnt before, which is written and shown.
+        self.stop.clone().watch(asked).await?;
         let ending = self.stop.ending()?;
         if ending == Ending::Complete {
             self.board.borrow_mut().give_up_the_unseen();
@@ -153,7 +161,7 @@ impl Search {
         let unanswered = self.board.borrow().unanswered(&self.target.dead);
         store.write_unanswered(unanswered).await?;
         store.write_ending(ending).await?;
-        self.outcome(store.run(), ending)
+        self.outcome(store, ending)
     }
 
     /// Asks each device as it is seen, until there are no more.
@@ -204,7 +212,7 @@ impl Search {
             }
             (hp::StreamValue::Value(News::Told(told)), _) => {
                 let written = store.write_told(told.clone());
-                writes.add(self.stop.clone().watch(async move { written.await }))?;
+                writes.add(written)?;
                 self.board.borrow_mut().tell(told);
             }
             (hp::StreamValue::Error(error), Some(sighting))
@@ -233,7 +241,8 @@ impl Search {
             .await
     }
 
-    fn outcome(&self, run: i64, ending: Ending) -> Result<Outcome> {
+    fn outcome(&self, store: &Store, ending: Ending) -> Result<Outcome> {
+        let words = |error: Error| error.message();
         let board = self.board.borrow();
         let took = running_loop()?.time().saturating_sub(self.began);
         Ok(Outcome {
@@ -247,7 +256,9 @@ impl Search {
             latency_ms: Latencies::of(board.told().values().map(|told| told.latency).collect()),
             packets: self.session.tally(),
             database: self.database.clone(),
-            run,
+            run: store.run(),
+            unwritten: store.failure().map(words),
+            failure: self.stop.failure().map(words),
             groups: board.groups(),
         })
     }

@@ -6,6 +6,7 @@ use callsoon::helpers as hp;
 use crate::arguments::Arguments;
 use crate::interrupt::on_interrupt;
 use crate::question::on_question;
+use crate::report::Screen;
 use crate::simulation::{Health, Network, Population};
 
 /// Simulates devices at one port until it is interrupted.
@@ -26,9 +27,10 @@ pub async fn simulate(arguments: Arguments) -> Result<()> {
     let interrupt = interrupted.clone();
     on_interrupt(move || if interrupt.done() { Ok(()) } else { interrupt.set_result(()) })?;
     let network = Network::of_one_port(population, arguments.port)?;
-    eprintln!("simulating {} lights at {}", arguments.devices, network.door()?);
+    let mut screen = Screen::new();
+    screen.say(&format!("simulating {} lights at {}", arguments.devices, network.door()?));
     if !dead.is_empty() {
-        eprintln!("dead among them: {}", dead.join(" "));
+        screen.say(&format!("dead among them: {}", dead.join(" ")));
     }
     let running = callsoon::create_task(network.run())?;
     let ends: [&dyn callsoon::AnyFuture; 2] = [&interrupted, &running];

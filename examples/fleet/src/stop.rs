@@ -63,12 +63,18 @@ impl Stop {
     ///
     /// # Errors
     ///
-    /// What has failed.
+    /// The cancellation.
     pub fn ending(&self) -> Result<Ending> {
         match (&*self.failure.borrow(), self.future.done()) {
-            (Some(error), _) => Err(error.clone()),
+            (Some(_), _) => Ok(Ending::Failed),
             (None, true) => self.future.result(),
             (None, false) => Ok(Ending::Complete),
         }
+    }
+
+    /// What has failed, if that is why it ended.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.borrow().clone()
     }
 }

@@ -1,10 +1,13 @@
 //! [`Store`]: the database, on threads of its own.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use callsoon::helpers as hp;
-use callsoon::{AnyFuture, Error, ErrorKind, LoopFuture, Result};
+use callsoon::{AnyFuture, Error, ErrorKind, Result};
 use rusqlite::{Connection, named_params};
 
 use crate::client::Told;
@@ -21,7 +24,7 @@ const SCHEMA: &str = "
         run INTEGER PRIMARY KEY AUTOINCREMENT,
         started INTEGER NOT NULL,       -- seconds since 1970
         target TEXT NOT NULL,
-        ending TEXT                     -- complete, out_of_time or interrupted; else it was cut off
+        ending TEXT                     -- complete, out_of_time, interrupted or failed; else it was cut off
     ) STRICT;
     CREATE TABLE IF NOT EXISTS answered (
         run INTEGER NOT NULL REFERENCES runs,
@@ -53,6 +56,8 @@ const SCHEMA: &str = "
 /// Gives each thread its connection, and each request its transaction.
 struct Connections {
     path: PathBuf,
+    /// Set by the first failure. The others don't wait for the same, as for a lock.
+    broken: AtomicBool,
 }
 
 impl hp::ThreadHooks for Connections {
@@ -73,12 +78,16 @@ impl hp::ThreadHooks for Connections {
         request: impl FnOnce(&mut Connection) -> Result<R>,
         connection: &mut Connection,
     ) -> Result<R> {
+        if self.broken.load(Ordering::Relaxed) {
+            return Err(self.failed(&"it has failed before"));
+        }
         let failed = |error| self.failed(&error);
         connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
         match request(connection) {
             Ok(value) => connection.execute_batch("COMMIT").map_err(failed).map(|()| value),
             Err(error) => {
-                connection.execute_batch("ROLLBACK").map_err(failed)?;
+                // A full disk may have rolled it back already: the first error is the one to tell.
+                let _ = connection.execute_batch("ROLLBACK");
                 Err(self.failed(&error.message()))
             }
         }
@@ -87,6 +96,7 @@ impl hp::ThreadHooks for Connections {
 
 impl Connections {
     fn failed(&self, error: &impl std::fmt::Display) -> Error {
+        self.broken.store(true, Ordering::Relaxed);
         let path = self.path.display();
         Error::new(ErrorKind::Other, format!("the database {path} can't be used: {error}"))
     }
@@ -101,67 +111,130 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// One run's rows in the database.
+/// One run's rows in the database, as far as that can be written: the first failure is kept, and
+/// nothing is written after it.
 #[derive(Debug)]
 pub struct Store {
-    queue: hp::ThreadToAsyncQueue<Connections>,
-    run: i64,
+    /// None where the database can't be used at all.
+    queue: Option<hp::ThreadToAsyncQueue<Connections>>,
+    run: Option<i64>,
+    failure: Rc<RefCell<Option<Error>>>,
 }
 
 impl Store {
     /// Opens the database at `path`, which it makes where there is none, and begins a run there;
-    /// `target` is what the run looks for. When it returns, all that `body` asked for is done.
+    /// `target` is what the run looks for. When it returns, all that `body` asked for is done, or
+    /// has failed. A database that can't be opened is a [`failure`](Store::failure), and `body` is
+    /// run all the same.
     ///
     /// # Errors
     ///
-    /// The database's; then the body's.
+    /// The body's; the cancellation.
     pub async fn scope<R>(
         path: &Path,
         target: String,
         stop: &dyn AnyFuture,
         body: impl AsyncFnOnce(&Store) -> Result<R>,
     ) -> Result<R> {
-        let connections = Connections { path: path.to_owned() };
+        let connections = Connections { path: path.to_owned(), broken: AtomicBool::new(false) };
         let builder = hp::ThreadToAsyncQueue::builder(connections);
-        let queue = builder.num_threads(THREADS).name("database").build(stop)?;
-        queue.start().await?;
-        let began = queue.request(move |connection| begin(connection, &target)).await;
-        let mut store = Store { queue, run: 0 };
-        let outcome = match began {
-            Ok(run) => {
-                store.run = run;
+        let made = builder.num_threads(THREADS).name("database").build(stop);
+        let mut store = Store { queue: None, run: None, failure: Rc::default() };
+        let opened = match made {
+            Ok(queue) => store.open(queue, target).await,
+            refused => refused.map(drop),
+        };
+        let outcome = match opened {
+            Err(error) if error.is_cancelled() => Err(error),
+            opened => {
+                *store.failure.borrow_mut() = opened.err();
                 body(&store).await
             }
-            Err(error) => Err(error),
         };
-        store.queue.finish().await?;
+        if let Some(queue) = &store.queue {
+            queue.finish().await?;
+        }
         outcome
     }
 
-    /// The run's number.
+    async fn open(
+        &mut self,
+        queue: hp::ThreadToAsyncQueue<Connections>,
+        target: String,
+    ) -> Result<()> {
+        let queue = self.queue.insert(queue);
+        queue.start().await?;
+        self.run = Some(queue.request(move |connection| begin(connection, &target)).await?);
+        Ok(())
+    }
+
+    /// The run's number, if it could begin.
     #[must_use]
-    pub fn run(&self) -> i64 {
+    pub fn run(&self) -> Option<i64> {
         self.run
     }
 
-    /// Writes what a device told. The future is done when that is so.
-    pub fn write_told(&self, told: Told) -> LoopFuture<()> {
-        let run = self.run;
-        self.queue.request(move |connection| insert_told(connection, run, &told))
+    /// Why not all that was asked for is written, if that is so.
+    #[must_use]
+    pub fn failure(&self) -> Option<Error> {
+        self.failure.borrow().clone()
     }
 
-    /// Writes which devices don't answer. The future is done when that is so.
-    pub fn write_unanswered(&self, unanswered: Vec<Unanswered>) -> LoopFuture<()> {
-        let run = self.run;
-        self.queue.request(move |connection| {
+    /// Has a thread do `request` for this run, from now on, and waits until that is done, or has
+    /// failed, which is kept. After a failure nothing is done.
+    fn write<F>(&self, request: F) -> impl Future<Output = Result<()>> + use<F>
+    where
+        F: FnOnce(&mut Connection, i64) -> Result<()> + Send + 'static,
+    {
+        let begun = self.queue.as_ref().zip(self.run);
+        let written = begun
+            .filter(|_| self.failure.borrow().is_none())
+            .map(|(queue, run)| queue.request(move |connection| request(connection, run)));
+        let failure = self.failure.clone();
+        async move {
+            match written {
+                None => Ok(()),
+                Some(written) => match written.await {
+                    Err(error) if !error.is_cancelled() => {
+                        failure.borrow_mut().get_or_insert(error);
+                        Ok(())
+                    }
+                    done => done,
+                },
+            }
+        }
+    }
+
+    /// Writes what a device told. The future is done when that is so, or has failed.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub fn write_told(&self, told: Told) -> impl Future<Output = Result<()>> + use<> {
+        self.write(move |connection, run| insert_told(connection, run, &told))
+    }
+
+    /// Writes which devices don't answer. The future is done when that is so, or has failed.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub fn write_unanswered(
+        &self,
+        unanswered: Vec<Unanswered>,
+    ) -> impl Future<Output = Result<()>> + use<> {
+        self.write(move |connection, run| {
             unanswered.iter().try_for_each(|row| insert_unanswered(connection, run, row))
         })
     }
 
-    /// Writes how the run has ended. The future is done when that is so.
-    pub fn write_ending(&self, ending: Ending) -> LoopFuture<()> {
-        let run = self.run;
-        self.queue.request(move |connection| {
+    /// Writes how the run has ended. The future is done when that is so, or has failed.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub fn write_ending(&self, ending: Ending) -> impl Future<Output = Result<()>> + use<> {
+        self.write(move |connection, run| {
             let statement = "UPDATE runs SET ending = ?2 WHERE run = ?1";
             connection.prepare_cached(statement)?.execute((run, ending.name()))?;
             Ok(())

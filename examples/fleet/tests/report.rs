@@ -46,7 +46,9 @@ fn outcome(board: &Board, ending: Ending) -> Outcome {
         latency_ms: Latencies::of(board.told().values().map(|told| told.latency).collect()),
         packets: Tally { sent: 30, received: 20, known: 9, unasked: 4, foreign: 0, refused: 0 },
         database: PathBuf::from("some.sqlite"),
-        run: 7,
+        run: Some(7),
+        unwritten: None,
+        failure: None,
         groups: board.groups(),
     }
 }

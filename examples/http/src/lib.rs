@@ -1,5 +1,6 @@
 //! HTTP/1 by hyper on a callsoon loop: a server and a client, for their programs and their tests.
 
+use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>>
 }
 
 /// Serves one connection to its end. A peer that breaks it off or talks nonsense is reported,
-/// and is nobody else's concern. A cancellation is returned, unless it came between two requests.
+/// and disturbs no other. A cancellation is returned, unless it came between two requests.
 pub async fn serve_one(stream: impl Read + Write + Unpin, timer: LoopTimer) -> Result<()> {
     let mut http = server::conn::http1::Builder::new();
     // A peer has 30 seconds for the head of a request, by hyper's own default.
@@ -50,20 +51,39 @@ pub async fn serve_one(stream: impl Read + Write + Unpin, timer: LoopTimer) -> R
     match Error::within(&error) {
         Some(own) if own.is_cancelled() => Err(own),
         _ => {
-            eprintln!("a connection: {error}");
+            report(&error);
             Ok(())
         }
     }
 }
 
-/// Serves whoever comes, each in a task of its own, until it is cancelled.
+/// Writes what is wrong with a connection. A standard error that is closed is no reason to stop.
+fn report(error: &dyn std::fmt::Display) {
+    let _ = writeln!(std::io::stderr(), "a connection: {error}");
+}
+
+/// Serves a connection in a task of its own, whose panic is reported, too.
+async fn serve_apart(stream: TcpStream, timer: LoopTimer) -> Result<()> {
+    let serving = async move {
+        stream.set_nodelay(true)?;
+        serve_one(stream, timer).await
+    };
+    match create_task(serving)?.await {
+        Err(error) if !error.is_cancelled() => {
+            report(&error);
+            Ok(())
+        }
+        outcome => outcome,
+    }
+}
+
+/// Serves each connection, all at once, until it is cancelled.
 pub async fn serve(listener: TcpListener) -> Result<()> {
     let timer = LoopTimer::new()?;
     TaskGroup::scope(async |group| {
         loop {
             let (stream, _peer) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            group.create_task(serve_one(stream, timer))?;
+            group.create_task(serve_apart(stream, timer))?;
         }
     })
     .await

@@ -115,6 +115,31 @@ fn many_clients_are_served_at_once_over_tcp() {
     .unwrap();
 }
 
+#[test]
+fn clients_that_reset_leave_the_server_to_others() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let server = create_task(serve(listener))?;
+        for request in ["GET / HTTP/1.1\r\n\r\n", "GET /later HTTP/1.1\r\n\r\n", "nonsense\r\n\r\n"]
+        {
+            // Each time something is there that the client has not read: so closing resets.
+            let stream = TcpStream::connect(address).await?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await?;
+            stream.read_exact(&mut [0]).await?;
+            stream.write_all(request.as_bytes()).await?;
+            drop(stream);
+            let mut sender = client(TcpStream::connect(address).await?).await?;
+            let (status, _) = ask(&mut sender, "GET", "/", Bytes::new()).await?;
+            assert_eq!(status, StatusCode::OK);
+        }
+        server.cancel();
+        assert!(server.await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
 /// hyper's limit for the head of a request, on the loop's clock.
 #[test]
 fn a_peer_that_never_ends_its_request_is_cut_off_after_half_a_minute() {

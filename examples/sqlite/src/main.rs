@@ -2,10 +2,11 @@
 //! it is never blocked.
 
 use std::cell::Cell;
+use std::path::Path;
 use std::rc::Rc;
 use std::time::Instant;
 
-use callsoon::{Result, create_task, run, yield_now};
+use callsoon::{Error, ErrorKind, Result, create_task, run, yield_now};
 use sqlite_threads::{Lamps, insert_and_read};
 
 const LAMPS: u32 = 10_000;
@@ -13,7 +14,7 @@ const THREADS: usize = 4;
 
 fn main() -> Result<()> {
     let folder = std::env::temp_dir().join(format!("sqlite-threads-{}", std::process::id()));
-    std::fs::create_dir(&folder)?;
+    std::fs::create_dir(&folder).map_err(|error| about(&folder, &error))?;
     let file = folder.join("lamps");
     let outcome = run(async move {
         let turns = Rc::new(Cell::new(0u64));
@@ -39,6 +40,11 @@ fn main() -> Result<()> {
         println!("{} turns of the loop in {:.1?}", turns.get(), began.elapsed());
         outcome
     });
-    std::fs::remove_dir_all(&folder)?;
-    outcome
+    let removed = std::fs::remove_dir_all(&folder).map_err(|error| about(&folder, &error));
+    // What went wrong first is the one to tell.
+    outcome.and(removed)
+}
+
+fn about(folder: &Path, error: &std::io::Error) -> Error {
+    Error::new(ErrorKind::Io, format!("the folder {}: {error}", folder.display()))
 }

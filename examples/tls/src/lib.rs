@@ -1,9 +1,10 @@
 //! An echo over TLS: rustls, by `futures-rustls`, on callsoon's sockets.
 
+use std::io::{Write, stderr};
 use std::sync::Arc;
 
 use callsoon::io::{TcpListener, TcpStream};
-use callsoon::{Error, Result, TaskGroup};
+use callsoon::{Error, Result, TaskGroup, create_task};
 use futures_rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use futures_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::ring};
 use futures_rustls::{TlsAcceptor, TlsConnector, client};
@@ -81,20 +82,22 @@ pub async fn echo(acceptor: TlsAcceptor, stream: TcpStream) -> Result<()> {
     outcome
 }
 
-/// Echoes to whoever comes, until it is cancelled. A client that breaks off is reported.
+/// Echoes to each client, until it is cancelled. A client that breaks off is reported, and disturbs
+/// no other; so is a panic while it is served.
 ///
 /// # Errors
 ///
-/// The cancellation; what the system says when nobody can be accepted.
+/// The cancellation; what is wrong with the listener itself.
 pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor) -> Result<()> {
     TaskGroup::scope(async |group| {
         loop {
             let (stream, peer) = listener.accept().await?;
             let acceptor = acceptor.clone();
             group.create_task(async move {
-                match echo(acceptor, stream).await {
+                match create_task(echo(acceptor, stream))?.await {
                     Err(error) if !error.is_cancelled() => {
-                        eprintln!("{peer}: {error}");
+                        // A standard error that is closed is no reason to stop.
+                        let _ = writeln!(stderr(), "{peer}: {error}");
                         Ok(())
                     }
                     outcome => outcome,

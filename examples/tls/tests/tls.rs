@@ -65,6 +65,33 @@ fn many_clients_hear_what_they_say() {
 }
 
 #[test]
+fn clients_that_break_off_leave_the_server_to_others() {
+    run(async {
+        let (acceptor, connector) = fresh_certificate()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let server = create_task(serve(listener, acceptor))?;
+        for _ in 0..5 {
+            // Before the handshake, by nonsense in its place, and after it.
+            drop(TcpStream::connect(address).await?);
+            let stream = TcpStream::connect(address).await?;
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await?;
+            stream.read_exact(&mut [0]).await?;
+            drop(stream);
+            let mut stream = connect(&connector, TcpStream::connect(address).await?).await?;
+            stream.write_all(b"xx").await?;
+            stream.flush().await?;
+            drop(stream);
+            hears_itself(connector.clone(), address, b"hello".to_vec()).await?;
+        }
+        server.cancel();
+        assert!(server.await.unwrap_err().is_cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn a_server_that_is_cancelled_says_goodbye_and_ends_the_connection_properly() {
     run(async {
         let (mut stream, server) = one_served().await?;

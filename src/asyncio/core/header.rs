@@ -94,6 +94,8 @@ pub(super) struct Table {
     pub(super) entry: EntryTable,
     /// Calls a callback with a handle of the block.
     pub(super) call: fn(ErasedFuture, &Callback) -> Result<()>,
+    /// Whether the contents behind the header may own something.
+    pub(super) owns: bool,
     /// Drops the contents behind the header, whichever stand there.
     pub(super) drop_contents: unsafe fn(NonNull<Header>),
     /// Drops a task's Rust future in its place, if it is there.

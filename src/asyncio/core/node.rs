@@ -37,7 +37,7 @@ use super::registry::TaskRegistry;
 use super::weak::{WeakCell, WeakErased};
 use crate::blocks;
 use crate::error::{Error, Result};
-use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail};
+use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail, drop_flat};
 use crate::sync::{Arc, Ordering};
 
 /// A handle of a future or task of any value type.
@@ -280,27 +280,46 @@ pub(super) unsafe fn drop_count(header: NonNull<Header>) {
 ///
 /// # Safety
 ///
-/// The Block Invariant holds for `header`, whose count has fallen to zero.
+/// The Block Invariant holds for `header`, whose count has fallen to zero. Its registry may be gone when
+/// this returns.
 #[inline(never)]
 unsafe fn drop_contents(header: NonNull<Header>) {
-    /// Frees the memory also where a drop panics.
-    struct Memory(NonNull<Header>);
-
-    impl Drop for Memory {
-        fn drop(&mut self) {
-            // SAFETY: By the Memory Invariant the contents' share of the memory is given back, once:
-            // they are dropped by now.
-            unsafe { drop_memory_here(self.0) }
-        }
-    }
-
-    let _memory = Memory(header);
+    let contents = Contents(header);
     // SAFETY: By this function's contract.
     unsafe {
-        if !header.as_ref().is_bare() {
-            drop_rare_contents(header);
+        if header.as_ref().is_bare() && !header.as_ref().table.owns {
+            return drop(contents);
         }
-        (header.as_ref().table.drop_contents)(header);
+        // The contents may hold the next future of a long chain, and the loop its last handle.
+        let event_loop = registry_of(header).event_loop().clone();
+        drop_flat(&event_loop, contents);
+    }
+}
+
+/// The contents of a block without handles.
+struct Contents(NonNull<Header>);
+
+impl Drop for Contents {
+    fn drop(&mut self) {
+        /// Frees the memory also where a drop panics.
+        struct Memory(NonNull<Header>);
+
+        impl Drop for Memory {
+            fn drop(&mut self) {
+                // SAFETY: By the Memory Invariant the contents' share of the memory is given back,
+                // once: they are dropped by now.
+                unsafe { drop_memory_here(self.0) }
+            }
+        }
+
+        let memory = Memory(self.0);
+        // SAFETY: By the contract of `drop_contents`, which alone makes this.
+        unsafe {
+            if !memory.0.as_ref().is_bare() {
+                drop_rare_contents(memory.0);
+            }
+            (memory.0.as_ref().table.drop_contents)(memory.0);
+        }
     }
 }
 

@@ -82,6 +82,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         },
         // SAFETY: It is the table of blocks whose value is a `T`.
         call: |task, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(task) })),
+        owns: needs_drop::<F>() || needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
         future_name: type_name::<F>,

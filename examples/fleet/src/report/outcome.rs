@@ -17,8 +17,10 @@ pub enum Ending {
     Complete,
     /// There was no more time.
     OutOfTime,
-    /// Somebody interrupted it.
+    /// It was interrupted.
     Interrupted,
+    /// Something went wrong.
+    Failed,
 }
 
 impl Ending {
@@ -29,6 +31,7 @@ impl Ending {
             Ending::Complete => "complete",
             Ending::OutOfTime => "out_of_time",
             Ending::Interrupted => "interrupted",
+            Ending::Failed => "failed",
         }
     }
 }
@@ -47,7 +50,7 @@ pub struct Unanswered {
 }
 
 /// What came of a search: what is shown, and, under `answered` and `unanswered`, what the
-/// database holds.
+/// database holds, unless something is `unwritten`.
 #[derive(Clone, Serialize, Debug)]
 pub struct Outcome {
     /// Why it ended.
@@ -70,19 +73,30 @@ pub struct Outcome {
     pub packets: Tally,
     /// Where all this was written.
     pub database: PathBuf,
-    /// Under which number.
-    pub run: i64,
+    /// Under which number, if the run could begin there.
+    pub run: Option<i64>,
+    /// Why not all of it was written, if that is so.
+    pub unwritten: Option<String>,
+    /// What went wrong with the search itself, if something did.
+    pub failure: Option<String>,
     /// What is known of each group.
     #[serde(skip)]
     pub groups: Vec<GroupLine>,
 }
 
 impl Outcome {
-    /// What the program says of it to who started it; see the program's help.
+    /// What went wrong, in the order in which it matters.
+    pub fn errors(&self) -> impl Iterator<Item = &str> {
+        [&self.failure, &self.unwritten].into_iter().flatten().map(String::as_str)
+    }
+
+    /// The program's exit code; see the program's help.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         let silent = self.unanswered.iter().filter(|unanswered| !unanswered.dead).count();
         match self.ending {
+            _ if self.errors().next().is_some() => 1,
+            Ending::Failed => 1,
             Ending::Interrupted => 130,
             Ending::OutOfTime => 3,
             Ending::Complete if silent > 0 || self.seen == 0 => 3,

@@ -53,8 +53,17 @@ pub fn summary(outcome: &Outcome) -> String {
             packets.refused, packets.foreign
         ));
     }
-    line(format!("written to {} as run {}", outcome.database.display(), outcome.run));
+    line(written(outcome));
     text
+}
+
+fn written(outcome: &Outcome) -> String {
+    let database = outcome.database.display();
+    match (outcome.run, &outcome.unwritten) {
+        (Some(run), None) => format!("written to {database} as run {run}"),
+        (Some(run), Some(_)) => format!("not all of it is written to {database}, as run {run}"),
+        (None, _) => format!("nothing of it is written to {database}"),
+    }
 }
 
 fn what_came_of_it(outcome: &Outcome) -> String {
@@ -65,6 +74,7 @@ fn what_came_of_it(outcome: &Outcome) -> String {
         Ending::Complete => counted,
         Ending::OutOfTime => format!("out of time: {counted}"),
         Ending::Interrupted => format!("interrupted: {counted}"),
+        Ending::Failed => format!("failed: {counted}"),
     }
 }
 

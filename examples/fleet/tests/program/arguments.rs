@@ -45,17 +45,22 @@ fn a_port_that_is_taken_is_an_error() {
     assert!(errors.starts_with(&format!("fleet: 127.0.0.1:{port} can't be used: ")), "{errors}");
 }
 
+/// What was learnt is shown all the same.
 #[test]
 fn a_database_that_cannot_be_used_is_an_error() {
     let folder = env!("CARGO_TARGET_TMPDIR");
     let file = fresh("no-database.sqlite");
     std::fs::write(&file, "this is some text, and it is no database at all".repeat(50)).unwrap();
-    for path in [folder, file.to_str().unwrap(), "/no/such/folder/fleet.sqlite"] {
-        let (code, output, errors) = run(&["--devices", "2", "--database", path]);
-        assert_eq!((code, output.as_str()), (1, ""), "{errors}");
+    for path in [folder, file.to_str().unwrap(), "/no/such/folder/fleet.sqlite", "/proc/fleet"] {
+        let (code, output, errors) = run(&["--devices", "2", "--loss", "0", "--database", path]);
+        assert_eq!(code, 1, "{errors}");
+        assert!(output.contains("2 of 2 lights answered"), "{output}");
+        assert!(output.contains(&format!("nothing of it is written to {path}")), "{output}");
         let last = errors.lines().last().unwrap();
-        let expected = format!("fleet: the database {path} can't be used: ");
-        assert!(last.starts_with(&expected), "{errors}");
+        let expected = format!("the database {path} can't be used: ");
+        assert!(last.starts_with(&format!("fleet: {expected}")), "{errors}");
+        // It is said before the search, too, which may take a while.
+        assert!(errors.lines().any(|line| line.starts_with(&expected)), "{errors}");
     }
 }
 
@@ -63,8 +68,9 @@ fn a_database_that_cannot_be_used_is_an_error() {
 fn a_target_that_nothing_can_be_sent_to_is_an_error() {
     let database = fresh("no-target.sqlite");
     let database = database.to_str().unwrap();
-    let (code, _, errors) = run(&["--target", "127.0.0.1:0", "--database", database]);
+    let (code, output, errors) = run(&["--target", "127.0.0.1:0", "--database", database]);
     assert_eq!(code, 1);
+    assert!(output.contains("failed: 0 of 0 lights answered"), "{output}");
     let last = errors.lines().last().unwrap();
     assert!(last.starts_with("fleet: nothing can be sent to 127.0.0.1:0: "), "{errors}");
 }

@@ -4,5 +4,7 @@ mod arguments;
 mod interrupt;
 mod one_port;
 mod question;
+#[cfg(unix)]
+mod refused;
 mod running;
 mod search;

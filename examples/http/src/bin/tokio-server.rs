@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 
 use http_body_util::Full;
 use http_hyper::GREETING;
@@ -28,9 +29,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(address).await?;
     println!("http://{}", listener.local_addr()?);
     loop {
-        let (stream, _peer) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        let stream = match listener.accept().await {
+            Ok((stream, _peer)) => stream,
+            Err(error) => {
+                eprintln!("no connection: {error}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                continue;
+            }
+        };
         tokio::spawn(async move {
+            let _ = stream.set_nodelay(true);
             let mut http = http1::Builder::new();
             let connection = http
                 .timer(TokioTimer::new())

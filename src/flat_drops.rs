@@ -1,0 +1,126 @@
+//! [`FlatDrops`]: drops that nest, without a stack as deep as they nest.
+//!
+//! A future may hold a callback that holds the next future, an error may be the cause of the next
+//! error, and so on for any length. Dropping the first by the compiler's own code takes a few stack
+//! frames for each of them, and overflows the stack at some thousands. So each link of such a chain
+//! drops what it holds by [`FlatDrops::drop`].
+//!
+//! **Depth Invariant**: at most [`DEEPEST`] calls of `drop` are on the stack. What would be one more
+//! is put on a list. The outermost call drops what is on the list, one after the other, before it
+//! returns.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+
+/// How many drops may nest before the next one is put off. Each that is put off costs an allocation,
+/// so that chains of ordinary length cost none.
+const DEEPEST: usize = 32;
+
+/// The drops of one loop or one thread that are under way: see the Depth Invariant.
+pub(crate) struct FlatDrops {
+    depth: Cell<usize>,
+    later: RefCell<VecDeque<Box<dyn Any>>>,
+}
+
+impl FlatDrops {
+    pub(crate) const fn new() -> FlatDrops {
+        FlatDrops { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) }
+    }
+
+    /// Drops `value`: at once, or, where too many drops nest, before the outermost of them returns,
+    /// by `drop_later`. Where that panics, what is left on the list is dropped by the next call.
+    pub(crate) fn drop<T: 'static>(&self, value: T, drop_later: impl Fn(Box<dyn Any>)) {
+        let depth = self.depth.get();
+        if depth == DEEPEST {
+            self.later.borrow_mut().push_back(Box::new(value));
+            return;
+        }
+        self.depth.set(depth + 1);
+        let _leave = Leave { drops: self, depth, drop_later };
+        drop(value);
+    }
+
+    /// Takes out the first. The list's memory is freed with its last entry.
+    fn next(&self) -> Option<Box<dyn Any>> {
+        let mut later = self.later.borrow_mut();
+        let first = later.pop_front();
+        if later.is_empty() && later.capacity() > 0 {
+            *later = VecDeque::new();
+        }
+        first
+    }
+}
+
+/// Ends a call of [`FlatDrops::drop`], also when the drop has panicked.
+struct Leave<'a, D: Fn(Box<dyn Any>)> {
+    drops: &'a FlatDrops,
+    /// How many calls are around this one.
+    depth: usize,
+    drop_later: D,
+}
+
+impl<D: Fn(Box<dyn Any>)> Drop for Leave<'_, D> {
+    fn drop(&mut self) {
+        let _reset = Reset { to: self.depth, depth: &self.drops.depth };
+        if self.depth == 0 {
+            // Until the list is empty this call is the outermost one.
+            while let Some(value) = self.drops.next() {
+                (self.drop_later)(value);
+            }
+        }
+    }
+}
+
+struct Reset<'a> {
+    to: usize,
+    depth: &'a Cell<usize>,
+}
+
+impl Drop for Reset<'_> {
+    fn drop(&mut self) {
+        self.depth.set(self.to);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::rc::Rc;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// Drops its parts flat, and notes its number before.
+    struct Part {
+        number: usize,
+        parts: Vec<Part>,
+        shared: Rc<(FlatDrops, RefCell<Vec<usize>>)>,
+    }
+
+    impl Drop for Part {
+        fn drop(&mut self) {
+            let (drops, trace) = &*self.shared;
+            trace.borrow_mut().push(self.number);
+            drops.drop(core::mem::take(&mut self.parts), drop);
+        }
+    }
+
+    fn chain(length: usize) -> (Part, Rc<(FlatDrops, RefCell<Vec<usize>>)>) {
+        let shared = Rc::new((FlatDrops::new(), RefCell::new(Vec::new())));
+        let part = |number, parts| Part { number, parts, shared: shared.clone() };
+        let last = part(length - 1, Vec::new());
+        let first = (0..length - 1).rev().fold(last, |next, number| part(number, [next].into()));
+        (first, shared)
+    }
+
+    #[test]
+    fn flat_drops_keep_the_order_of_a_chain() {
+        for length in [1, 31, 32, 33, 34, 65, 5_000] {
+            let (first, shared) = chain(length);
+            drop(first);
+            assert!(shared.1.borrow().iter().copied().eq(0..length));
+            assert_eq!((shared.0.depth.get(), shared.0.later.borrow().len()), (0, 0));
+        }
+    }
+}
