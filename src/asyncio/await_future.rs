@@ -95,6 +95,7 @@ impl Place {
             return Err(mistake);
         }
         if matches!(self, Place::Waker(own, _) if own.will_wake(waker)) {
+            Step::with(|step| step.set_holds(true));
             return Ok(());
         }
         self.unpark(core);
@@ -123,6 +124,8 @@ impl Place {
     /// Has the node of `core`, which is pending, forget who waits.
     #[cold]
     fn leave(&self, core: &Core) {
+        // Perhaps the one that was polled again in this step.
+        Step::with(|step| step.set_holds(false));
         match self {
             Place::Nowhere => {}
             Place::Task(task, _) => remove_task(core, task),
@@ -215,6 +218,7 @@ impl<N: HasCore + ?Sized> Wait<N> {
             return Poll::Ready(node.read());
         }
         if place.is_left_by_current(tasks, waker) {
+            Step::with(|step| step.set_holds(true));
             return Poll::Pending;
         }
         match place.park(node.clone().as_node(), core, tasks, waker) {

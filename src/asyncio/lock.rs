@@ -5,6 +5,7 @@ use core::cell::Cell;
 use core::fmt;
 
 use super::purpose::Purpose;
+use super::scope::await_body;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -147,7 +148,7 @@ impl Lock {
     /// The cancellation reaches the await inside of `body`. Dropped, it releases the lock.
     pub async fn scope<R>(&self, body: impl AsyncFnOnce() -> Result<R>) -> Result<R> {
         let _guard = self.lock().await?;
-        let outcome = body().await;
+        let outcome = await_body!(body());
         // As Python does it, whoever holds it. The guard has nothing left to release then.
         self.release()?;
         outcome

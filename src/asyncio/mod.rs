@@ -7,7 +7,8 @@
 //! futures in it), `await_future` (what `.await` polls), `answer_to` (a future that a thread
 //! settles), `task_core`, `waker` and `tasks` (what a loop knows of its tasks), `task_cell` (a task in
 //! one block), `task`, `any_task`, `cancel`, `purpose` and `task_tree` (who waits for what), `timer` (a
-//! limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `generator`, `runner`;
+//! limit on a wait), `nap` and `sleep`, `foreign` (other crates' futures), `scope` (the
+//! bodies of scopes), `generator`, `runner`;
 //! `executor` and `threadsafe` (other threads); `line`, `waiters` (a line of those who wait), and on
 //! it `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many futures at once
 //! `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
@@ -35,6 +36,7 @@ mod node;
 mod purpose;
 mod queue;
 mod runner;
+mod scope;
 mod semaphore;
 mod shield;
 mod shown;
@@ -76,6 +78,7 @@ pub use queue::{LifoQueue, PriorityQueue, Queue};
 #[cfg(feature = "std")]
 pub use runner::run;
 pub use runner::{EnsureFuture, Runner, run_on};
+pub(crate) use scope::{ScopedBody, await_body};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 pub use shield::shield;
 pub use sleep::{Sleep, YieldNow, sleep, yield_now};

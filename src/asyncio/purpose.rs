@@ -27,6 +27,8 @@ pub(crate) enum Purpose {
     Connect,
     /// Another crate's future, around which it stands.
     Foreign,
+    /// The body of a scope, which awaits nothing but other crates' futures.
+    Scope,
 }
 
 impl Purpose {
@@ -51,6 +53,7 @@ impl Purpose {
             #[cfg(feature = "std")]
             Purpose::Connect => "TcpStream.connect",
             Purpose::Foreign => "wrap_future",
+            Purpose::Scope => "foreign future in a scope",
         }
     }
 }

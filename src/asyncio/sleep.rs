@@ -148,6 +148,7 @@ impl Future for YieldNow {
         self.in_step = Some(number);
         let gives_way = Step::with(|step| step.gives_way(cx.waker()));
         if !gives_way {
+            Step::with(|step| step.set_holds(true));
             cx.waker().wake_by_ref();
         }
         Poll::Pending

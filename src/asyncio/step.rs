@@ -22,6 +22,9 @@ pub(super) struct Step {
     throws: Cell<bool>,
     /// The task gives way until the next turn.
     yields: Cell<bool>,
+    /// A future of ours has returned `Pending` in this step without a new wait of the task: see
+    /// [`Stop`](super::scope::Stop).
+    holds: Cell<bool>,
 }
 
 impl Step {
@@ -32,6 +35,7 @@ impl Step {
             waker: Cell::new(None),
             throws: Cell::new(false),
             yields: Cell::new(false),
+            holds: Cell::new(false),
         }
     }
 
@@ -95,6 +99,13 @@ impl Step {
     /// The task that is polled asks for a step in the next turn.
     pub(super) fn give_way(&self) {
         self.yields.set(true);
+        self.holds.set(true);
+    }
+
+    /// Notes whether a future of ours is pending that is not a new wait of the task. Returns what
+    /// was noted before.
+    pub(super) fn set_holds(&self, holds: bool) -> bool {
+        self.holds.replace(holds)
     }
 
     /// As [`give_way`](Step::give_way), if the task itself polls, with `waker`. Says whether it does.

@@ -188,6 +188,13 @@ impl TaskCore {
         wait
     }
 
+    /// The number of futures of ours that the task waits for.
+    pub(super) fn wait_count(&self) -> usize {
+        let first = look_into(&self.first_wait, |first| first.is_some());
+        let more = self.rare.get().map_or(0, |rare| rare.waits.borrow().len());
+        usize::from(first) + more
+    }
+
     /// All that it awaits, in the order in which it came.
     pub(crate) fn waits(&self) -> (Option<Rc<dyn Node>>, Vec<Rc<dyn Node>>) {
         let first = look_into(&self.first_wait, |first| first.clone());

@@ -19,6 +19,7 @@ use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::AnyFuture;
 use super::purpose::Purpose;
+use super::scope::await_body;
 use super::task::Task;
 use super::timer::release;
 use crate::error::{Error, Result};
@@ -98,7 +99,7 @@ impl TaskGroup {
             completed: RefCell::new(None),
         }));
         let inside = Inside(group.0.clone());
-        let outcome = body(group).await;
+        let outcome = await_body!(body(group));
         inside.0.exit(outcome).await
     }
 

@@ -189,6 +189,15 @@ impl Tasks {
         look_into(&self.current, |task| task.clone())
     }
 
+    /// The serial number of the current task on this thread, and the number of its waits.
+    pub(super) fn waits_here() -> Option<(u64, usize)> {
+        let tasks = Tasks::running().ok()?;
+        look_into(&tasks.current, |current| {
+            let task = current.as_ref()?.task()?;
+            Some((task.key().serial, task.wait_count()))
+        })
+    }
+
     /// Whether it is a step of `task` that goes on.
     pub(crate) fn is_current(&self, task: &Rc<dyn Node>) -> bool {
         look_into(&self.current, |current| current.as_ref().is_some_and(|own| same(own, task)))

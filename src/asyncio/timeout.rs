@@ -13,6 +13,7 @@ use core::time::Duration;
 
 use super::look_into::look_into;
 use super::node::Node;
+use super::scope::await_body;
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{Job, LoopRef, TimerKey};
@@ -52,7 +53,7 @@ pub async fn timeout<T>(
     body: impl AsyncFnOnce(Timeout) -> Result<T>,
 ) -> Result<T> {
     let inside = Inside::of_new(delay.into())?;
-    let outcome = body(inside.scope.clone()).await;
+    let outcome = await_body!(body(inside.scope.clone()));
     inside.left_with(outcome)
 }
 
@@ -232,7 +233,7 @@ impl Timeout {
     pub async fn scope<T>(&self, body: impl AsyncFnOnce(Timeout) -> Result<T>) -> Result<T> {
         let inside = Inside::enter(self.clone())?;
         self.reschedule(self.when())?;
-        let outcome = body(self.clone()).await;
+        let outcome = await_body!(body(self.clone()));
         inside.left_with(outcome)
     }
 

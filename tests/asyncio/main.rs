@@ -28,6 +28,8 @@ mod model;
 mod reports;
 mod runners;
 mod running;
+mod scoped;
+mod scoped_bodies;
 mod several;
 mod sleeping;
 mod tasks;

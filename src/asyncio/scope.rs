@@ -1,0 +1,146 @@
+//! [`ScopedBody`]: the body of a scope, polled so that a cancellation at a foreign future ends the
+//! body and not the scope; and [`Stop`], by which the cancellation finds it.
+//!
+//! **Stop Invariant**: between two steps, a task whose innermost scope has a pending body without
+//! any await of ours in it waits for the [`Nap`] of that scope's [`Stop`]. So a cancellation of the
+//! task cancels that nap as it would any other future that the task awaits, and is not left to end
+//! the whole task. A scope with a wait of ours in its body, be it that of an inner scope's `Stop`,
+//! has no nap of its own: the cancellation is for that inner await to return.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::await_future::Wait;
+use super::nap::Nap;
+use super::purpose::Purpose;
+use super::step::Step;
+use super::tasks::Tasks;
+use crate::error::Result;
+
+/// The body of a scope while it runs. The scope keeps the body in its own place, so that dropping
+/// it there needs no second block and no second copy in the scope's future.
+///
+/// # Cancellation
+///
+/// A cancellation reaches the awaits of ours in the body. Where there are none, the body is
+/// dropped, and this returns the cancellation.
+pub(crate) struct ScopedBody<'a, F> {
+    body: Pin<&'a mut Option<F>>,
+    stop: Stop,
+}
+
+impl<'a, F> ScopedBody<'a, F> {
+    pub(crate) fn new(body: Pin<&'a mut Option<F>>) -> ScopedBody<'a, F> {
+        ScopedBody { body, stop: Stop::default() }
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for ScopedBody<'_, F> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let ScopedBody { body, stop } = &mut *self;
+        let outcome = stop.poll(cx, |cx| match body.as_mut().as_pin_mut() {
+            Some(body) => body.poll(cx),
+            None => Poll::Pending,
+        });
+        if outcome.is_ready() {
+            body.set(None);
+        }
+        outcome.map(|outcome| outcome?)
+    }
+}
+
+/// Awaits the body of a scope as [`ScopedBody`] does. A macro, because a function would keep the
+/// body's future twice: once as its argument, and once where it is pinned.
+macro_rules! await_body {
+    ($body:expr) => {{
+        let mut body = ::core::pin::pin!(Some($body));
+        $crate::asyncio::ScopedBody::new(body.as_mut()).await
+    }};
+}
+pub(crate) use await_body;
+
+/// Returns a cancellation in place of a body that has no await of ours to return it.
+#[derive(Default)]
+pub(super) struct Stop {
+    /// Never ended, but cancelled with the task that waits for it.
+    nap: Option<Wait<Nap>>,
+    inside: Inside,
+}
+
+impl Stop {
+    /// Polls a body by `poll`.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of a task that waits for the nap. The body was not polled then, or is
+    /// pending: it is to be dropped.
+    pub(super) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T>> {
+        if let Some(stopped) = self.poll_nap(cx) {
+            return stopped;
+        }
+        let before = Tasks::waits_here();
+        let held = Step::with(|step| step.set_holds(false));
+        let outcome = poll(cx);
+        let holds = Step::with(|step| step.set_holds(held));
+        if outcome.is_ready() {
+            return outcome.map(Ok);
+        }
+        self.inside.count(before, Tasks::waits_here());
+        if holds || !self.inside.is_empty() {
+            self.nap = None;
+            Step::with(|step| step.set_holds(held || holds));
+            return Poll::Pending;
+        }
+        if self.nap.is_none() {
+            // Outside of a task there is no cancellation to wait for.
+            let Some(home) = before.and_then(|_| Tasks::running().ok()) else {
+                return Poll::Pending;
+            };
+            self.nap = Some(Wait::new(Nap::new(home, Purpose::Scope)));
+        }
+        self.poll_nap(cx).unwrap_or(Poll::Pending)
+    }
+
+    /// The end of the nap, if that has come.
+    fn poll_nap<T>(&mut self, cx: &mut Context<'_>) -> Option<Poll<Result<T>>> {
+        let nap = self.nap.as_mut()?;
+        let Poll::Ready(outcome) = Pin::new(nap).poll(cx) else { return None };
+        self.nap = None;
+        outcome.err().map(|error| Poll::Ready(Err(error)))
+    }
+}
+
+/// The number of waits that the polls of a body have left with its task. A body is polled in one
+/// piece, so what a poll of it adds to the task's waits, or takes from them, is its own.
+#[derive(Default)]
+struct Inside {
+    /// The serial number of the task that polled last.
+    task: u64,
+    waits: usize,
+}
+
+impl Inside {
+    /// Counts what a poll has changed, by the current task's waits before and after.
+    fn count(&mut self, before: Option<(u64, usize)>, after: Option<(u64, usize)>) {
+        let (Some((task, before)), Some((_, after))) = (before, after) else {
+            return *self = Inside::default();
+        };
+        if self.task != task {
+            // Waits of another task are none of this one's.
+            *self = Inside { task, waits: 0 };
+        }
+        // An await that was first polled outside of the body may have been dropped inside of it.
+        self.waits = (self.waits + after).saturating_sub(before);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waits == 0
+    }
+}
