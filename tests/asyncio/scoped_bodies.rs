@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use callsoon::{
-    AnyFuture, ErrorKind, Lock, Result, Task, create_task, current_task, generator, running_loop,
-    sleep, timeout, yield_now,
+    ErrorKind, Lock, Result, Task, create_task, current_task, generator, running_loop, sleep,
+    timeout, yield_now,
 };
 
 use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, select};
