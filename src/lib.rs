@@ -29,8 +29,9 @@
 //!   each (`docs/order.md`). What is ready runs first in, first out; behind it come the calls of
 //!   other threads, the sockets and the timers; what a turn schedules runs in the next.
 //! - **Cancellation.** [`Task::cancel`] makes the await return an error, and what follows is the
-//!   task's. Dropping a task's handle cancels nothing. A task parked on another crate's future is
-//!   dropped, unless [`wrap_future`] stands between (`docs/cancellation.md`).
+//!   task's. Dropping a task's handle cancels nothing. At another crate's future, the body of the
+//!   innermost scope is dropped, and the scope goes on; without a scope the task is dropped, unless
+//!   [`wrap_future`] stands between (`docs/cancellation.md`).
 //! - **Virtual time.** [`EventLoop::with_virtual_time`] jumps from timer to timer when nothing
 //!   is ready, and stands still while a thread owes an answer. Without threads and sockets, a run
 //!   is the same each time.
@@ -84,8 +85,8 @@ mod threads;
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
 
-pub(crate) use asyncio::ReusableSignal;
 pub use asyncio::*;
+pub(crate) use asyncio::{ReusableSignal, await_body};
 pub use error::{Error, ErrorKind, Result};
 pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;

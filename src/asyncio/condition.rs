@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 use core::fmt;
 
 use super::core::WaitReason;
-use super::lock::{Lock, LockGuard};
+use super::lock::{Holding, Lock, LockGuard};
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -131,20 +131,20 @@ impl Condition {
     /// # Cancellation
     ///
     /// Cancelled, it acquires the lock all the same, however often it is cancelled meanwhile,
-    /// and then returns the last cancellation. Dropped, it doesn't have the lock. Both ways
-    /// another is notified in its place, because it may have been notified itself.
+    /// and then returns the last cancellation. Dropped, it doesn't have the lock: a scope or guard
+    /// around it then releases nothing, unless the same task acquires the lock again by hand. Both
+    /// ways another is notified in its place, because it may have been notified itself.
     pub async fn wait(&self) -> Result<()> {
         if !self.locked() {
             return Err(Error::runtime("cannot wait on un-acquired lock"));
         }
         let ConditionState { lock, waiters, bound } = &*self.0;
         let home = bound.running("Condition")?;
-        let holding = lock.holding();
-        lock.release()?;
+        let mut pause = Pause::begin(lock)?;
         let mut heir = Heir(Some(waiters));
         let mut outcome = waiters.wait(home, WaitReason::Condition, |_woken| ()).await;
         loop {
-            match lock.resume(holding).await {
+            match pause.end().await {
                 Ok(()) => break,
                 Err(error) => {
                     let cancelled = error.is_cancelled();
@@ -215,6 +215,33 @@ impl Condition {
             true => Ok(()),
             false => Err(Error::runtime("cannot notify on un-acquired lock")),
         }
+    }
+}
+
+/// A holding of the lock that is released for the time of a wait. Where the wait is dropped, the
+/// scope or guard of the holding must not release the lock, which may be another task's by then.
+struct Pause<'a> {
+    lock: &'a Lock,
+    holding: Option<Holding>,
+}
+
+impl Pause<'_> {
+    fn begin(lock: &Lock) -> Result<Pause<'_>> {
+        let holding = lock.holding();
+        lock.release()?;
+        Ok(Pause { lock, holding })
+    }
+
+    async fn end(&mut self) -> Result<()> {
+        self.lock.resume(self.holding).await?;
+        self.holding = None;
+        Ok(())
+    }
+}
+
+impl Drop for Pause<'_> {
+    fn drop(&mut self) {
+        self.lock.lose(self.holding);
     }
 }
 

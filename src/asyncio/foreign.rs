@@ -10,8 +10,8 @@ use crate::error::Result;
 /// Awaits a future that knows nothing of this loop so that a cancellation reaches the await:
 /// the place of asyncio's `wrap_future`.
 ///
-/// A task parked on a bare foreign future can only be dropped when it is cancelled, because
-/// there is no await of ours to return the error. In here there is one.
+/// At a bare foreign future there is no await of ours to return the cancellation: the body of the
+/// innermost scope is dropped, or the whole task where there is no scope. In here there is one.
 ///
 /// # Errors
 ///

@@ -23,8 +23,9 @@ use core::task::{Context, Poll};
 
 use slab::Slab;
 
-use super::core::{LoopExtension, TaskRegistry};
+use super::core::{LoopExtension, TaskRegistry, set_holds};
 use super::runner::shut_down;
+use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, drop_quietly};
 
@@ -57,6 +58,8 @@ impl<Y, S> Yielder<Y, S> {
         poll_fn(|_| match value.take() {
             Some(value) => {
                 self.0.given.set(Some(value));
+                // A scope around this is not to be left by a cancellation of the consumer.
+                set_holds(true);
                 Poll::Pending
             }
             None => self.0.resume.take().map_or(Poll::Pending, Poll::Ready),
@@ -128,8 +131,8 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         }
     }
 
-    /// Throws into a body that hasn't started: it ends there and then.
-    fn fail_unstarted(&self, error: Error) -> Step<Y> {
+    /// Drops a body that has not started, or has no await at which `error` could come out.
+    fn fail(&self, error: Error) -> Step<Y> {
         self.finish();
         Step::Failed(error)
     }
@@ -162,7 +165,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
     async fn advance(&self, resume: Result<Option<S>>) -> Step<Y> {
         let started = self.started.replace(true);
         match resume {
-            Err(error) if !started => return self.fail_unstarted(error),
+            Err(error) if !started => return self.fail(error),
             resume if self.gave.replace(false) => self.channel.resume.set(Some(resume)),
             Err(error) => {
                 if let Ok(tasks) = TaskRegistry::running() {
@@ -171,7 +174,9 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             }
             Ok(_) => {}
         }
-        poll_fn(|cx| self.poll(cx)).await
+        let mut stop = Stop::default();
+        let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx))).await;
+        step.unwrap_or_else(|error| self.fail(error))
     }
 }
 

@@ -1,10 +1,12 @@
 //! [`Lock`]: one at a time, first come, first served: asyncio's `Lock`.
 
 use alloc::rc::Rc;
-use core::cell::Cell;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
-use super::core::WaitReason;
+use super::core::{WaitReason, waits_here};
+use super::scope::await_body;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
 
@@ -50,13 +52,26 @@ struct LockState {
     holding: Cell<Option<Holding>>,
     /// What the next holding is told by.
     next_holding: Cell<u64>,
+    /// The holdings of guards that ended with a wait that was dropped half way, as long as the guard
+    /// lives.
+    lost: RefCell<Vec<Lost>>,
     waiters: Waiters,
     bound: Bound,
 }
 
 /// Tells one holding of a lock from those before and after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Holding(u64);
+pub(super) struct Holding {
+    number: u64,
+    /// Whether there is a guard of it, be it a scope's.
+    guarded: bool,
+}
+
+struct Lost {
+    holding: Holding,
+    /// The serial number of the task that dropped the wait, which may acquire the lock again.
+    task: Option<u64>,
+}
 
 impl Lock {
     /// A lock that nobody holds.
@@ -87,7 +102,7 @@ impl Lock {
     /// woken.
     pub async fn acquire(&self) -> Result<()> {
         self.wait_for_turn().await?;
-        self.take();
+        self.take_by_hand();
         Ok(())
     }
 
@@ -96,7 +111,7 @@ impl Lock {
     pub fn try_acquire(&self) -> bool {
         let free = self.is_free();
         if free {
-            self.take();
+            self.take_by_hand();
         }
         free
     }
@@ -125,13 +140,13 @@ impl Lock {
     /// As [`acquire`](Lock::acquire).
     pub async fn lock(&self) -> Result<LockGuard> {
         self.wait_for_turn().await?;
-        Ok(LockGuard { lock: self.clone(), holding: self.take() })
+        Ok(self.take_guarded())
     }
 
     /// As [`lock`](Lock::lock), if that needs no waiting.
     #[cfg(feature = "std")]
     pub(crate) fn try_lock(&self) -> Option<LockGuard> {
-        self.is_free().then(|| LockGuard { lock: self.clone(), holding: self.take() })
+        self.is_free().then(|| self.take_guarded())
     }
 
     /// Runs `body` with the lock held, and releases it whatever comes of that: `async with`.
@@ -139,17 +154,22 @@ impl Lock {
     /// # Errors
     ///
     /// As [`acquire`](Lock::acquire); what `body` fails with;
-    /// [`Runtime`](crate::ErrorKind::Runtime), in place of that, if somebody else has released
-    /// the lock meanwhile.
+    /// [`Runtime`](crate::ErrorKind::Runtime), in place of that, if the lock was released by hand
+    /// meanwhile and is free.
     ///
     /// # Cancellation
     ///
-    /// The cancellation reaches the await inside of `body`. Dropped, it releases the lock.
+    /// The cancellation reaches the await inside of `body`. Dropped, it releases the lock. Where
+    /// `body` drops a [`Condition::wait`](crate::Condition::wait) half way, the lock is not the
+    /// scope's any longer: unless the same task acquires it again by hand, it is not released, and
+    /// what `body` returns stays as it is.
     pub async fn scope<R>(&self, body: impl AsyncFnOnce() -> Result<R>) -> Result<R> {
-        let _guard = self.lock().await?;
-        let outcome = body().await;
-        // As Python does it, whoever holds it. The guard has nothing left to release then.
-        self.release()?;
+        let guard = self.lock().await?;
+        let outcome = await_body!(body());
+        if !guard.has_lost() {
+            // As Python does it, whatever holds it. The guard has nothing left to release then.
+            self.release()?;
+        }
         outcome
     }
 
@@ -157,11 +177,43 @@ impl Lock {
         !self.locked() && !self.0.waiters.any_alive()
     }
 
-    fn take(&self) -> Holding {
-        let holding = Holding(self.0.next_holding.get());
-        self.0.next_holding.set(holding.0 + 1);
+    fn take(&self, guarded: bool) -> Holding {
+        let number = self.0.next_holding.get();
+        self.0.next_holding.set(number + 1);
+        let holding = Holding { number, guarded };
         self.0.holding.set(Some(holding));
         holding
+    }
+
+    fn take_guarded(&self) -> LockGuard {
+        LockGuard { lock: self.clone(), holding: self.take(true) }
+    }
+
+    /// Takes it for a task that has no guard; or whose guard has lost the lock, which is then that
+    /// guard's again.
+    fn take_by_hand(&self) {
+        match self.find_own_lost() {
+            Some(holding) => self.0.holding.set(Some(holding)),
+            None => drop(self.take(false)),
+        }
+    }
+
+    /// The holding that the current task has lost, which is lost no longer.
+    fn find_own_lost(&self) -> Option<Holding> {
+        let mut lost = self.0.lost.borrow_mut();
+        if lost.is_empty() {
+            return None;
+        }
+        let task = Some(current_serial()?);
+        let place = lost.iter().rposition(|lost| lost.task == task)?;
+        Some(lost.remove(place).holding)
+    }
+
+    /// Notes that a wait in `holding` was dropped, and can't resume it.
+    pub(super) fn lose(&self, holding: Option<Holding>) {
+        if let Some(holding) = holding.filter(|holding| holding.guarded) {
+            self.0.lost.borrow_mut().push(Lost { holding, task: current_serial() });
+        }
     }
 
     async fn wait_for_turn(&self) -> Result<()> {
@@ -198,6 +250,10 @@ impl fmt::Debug for Lock {
     }
 }
 
+fn current_serial() -> Option<u64> {
+    waits_here().map(|(serial, _)| serial)
+}
+
 /// Holds a [`Lock`], or the lock of a [`Condition`](crate::Condition), until it is dropped.
 ///
 /// If the lock was released by hand meanwhile, dropping the guard does nothing, also where
@@ -208,8 +264,16 @@ pub struct LockGuard {
     holding: Holding,
 }
 
+impl LockGuard {
+    /// Whether a wait that was dropped has left it without the lock.
+    fn has_lost(&self) -> bool {
+        self.lock.0.lost.borrow().iter().any(|lost| lost.holding == self.holding)
+    }
+}
+
 impl Drop for LockGuard {
     fn drop(&mut self) {
+        self.lock.0.lost.borrow_mut().retain(|lost| lost.holding != self.holding);
         if self.lock.holding() == Some(self.holding) {
             // Refused only where nobody holds it.
             let _ = self.lock.release();

@@ -2,7 +2,8 @@
 //!
 //! In reading order: `core` (what a future and a task are made of), `future_like` and `future`,
 //! `task` and `any_task`, `answer_to` (a future that a thread completes), `task_tree` (which task waits
-//! for what), `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `generator`,
+//! for what), `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `scope` (the bodies
+//! of scopes), `generator`,
 //! `runner`; `executor` and `threadsafe` (other threads); `waiters` (the wait queue of a primitive),
 //! `reusable_signal`, and `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
@@ -26,6 +27,7 @@ mod memory;
 mod queue;
 mod reusable_signal;
 mod runner;
+mod scope;
 mod semaphore;
 mod shield;
 mod sleep;
@@ -57,6 +59,7 @@ pub(crate) use reusable_signal::ReusableSignal;
 #[cfg(feature = "std")]
 pub use runner::run;
 pub use runner::{EnsureFuture, Runner, run_on};
+pub(crate) use scope::{ScopedBody, await_body};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 pub use shield::shield;
 pub use sleep::{Sleep, YieldNow, sleep, yield_now};

@@ -11,6 +11,7 @@ use core::cell::Cell;
 use core::fmt;
 
 use super::core::WaitReason;
+use super::scope::await_body;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -174,7 +175,7 @@ impl Semaphore {
     /// The cancellation reaches the await inside of `body`. Dropped, it releases the permit.
     pub async fn scope<R>(&self, body: impl AsyncFnOnce() -> Result<R>) -> Result<R> {
         let _permit = self.permit().await?;
-        body().await
+        await_body!(body())
     }
 
     fn show(&self, what: &str) -> String {
@@ -294,7 +295,7 @@ impl BoundedSemaphore {
     /// As [`Semaphore::scope`].
     pub async fn scope<R>(&self, body: impl AsyncFnOnce() -> Result<R>) -> Result<R> {
         let permit = self.permit().await?;
-        let outcome = body().await;
+        let outcome = await_body!(body());
         // Released here, where it can be refused, and not by the drop.
         permit.forget();
         self.release()?;

@@ -131,9 +131,10 @@ impl<T: 'static> Task<T> {
     ///
     /// It is not cancelled yet when this returns, and never may be: see [`Task`]. What it
     /// awaits is cancelled in turn, if that is one of this crate's futures or tasks. A task
-    /// that was not started never runs; one parked on a bare foreign future, which knows
-    /// nothing of cancellation, is dropped (see [`wrap_future`](crate::wrap_future)); one that
-    /// runs just now is told at its next await.
+    /// that was not started never runs; at a bare foreign future, which knows
+    /// nothing of cancellation, the body of the innermost scope is dropped, or the task where there
+    /// is none (see [`wrap_future`](crate::wrap_future)); a task that runs returns the cancellation
+    /// from its next await.
     pub fn cancel(&self) -> bool {
         cancel(self.erased(), &Error::cancelled())
     }

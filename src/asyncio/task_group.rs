@@ -17,6 +17,7 @@ use core::future::Future;
 use super::any_task::{AnyTask, current_task};
 use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
+use super::scope::await_body;
 use super::task::Task;
 use super::timer::release;
 use crate::error::{Error, Result};
@@ -96,7 +97,7 @@ impl TaskGroup {
             completed: RefCell::new(None),
         }));
         let inside = Inside(group.0.clone());
-        let outcome = body(group).await;
+        let outcome = await_body!(body(group));
         inside.0.exit(outcome).await
     }
 

@@ -12,6 +12,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::core::{ErasedFuture, TaskRegistry, cancel};
+use super::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{Job, JobCell, LoopRef, TimerKey};
@@ -51,7 +52,7 @@ pub async fn timeout<T>(
     body: impl AsyncFnOnce(Timeout) -> Result<T>,
 ) -> Result<T> {
     let inside = Inside::of_new(delay.into())?;
-    let outcome = body(inside.scope.clone()).await;
+    let outcome = await_body!(body(inside.scope.clone()));
     inside.left_with(outcome)
 }
 
@@ -231,7 +232,7 @@ impl Timeout {
     pub async fn scope<T>(&self, body: impl AsyncFnOnce(Timeout) -> Result<T>) -> Result<T> {
         let inside = Inside::enter(self.clone())?;
         self.reschedule(self.when())?;
-        let outcome = body(self.clone()).await;
+        let outcome = await_body!(body(self.clone()));
         inside.left_with(outcome)
     }
 

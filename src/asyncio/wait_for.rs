@@ -7,6 +7,7 @@ use super::core::{AnyFuture, Callback, WaitReason};
 use super::future::LoopFuture;
 use super::future_like::FutureLike;
 use super::runner::EnsureFuture;
+use super::scope::await_body;
 use super::timeout::Inside;
 use super::timer::release;
 use super::wait::Callbacks;
@@ -51,7 +52,7 @@ pub async fn wait_for<T: Clone + 'static>(
         return only_if_done(awaited.ensure_future(&running_loop()?)?).await;
     }
     let inside = Inside::of_new(limit)?;
-    let outcome = awaited.await;
+    let outcome = await_body!(awaited.into_future());
     inside.left_with(outcome)
 }
 

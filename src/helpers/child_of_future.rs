@@ -135,6 +135,11 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
 
     /// Runs `body` with the child, and cancels the child however it ends, or when it is
     /// dropped: `with hp.ChildOfFuture(...) as child`.
+    ///
+    /// # Cancellation
+    ///
+    /// Reaches the awaits of this crate in the body. At a foreign future it drops this together with
+    /// the body, because `R` has no place for the error: see [`wrap_future`](crate::wrap_future).
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&ChildOfFuture<T>) -> R) -> R {
         struct CancelAtEnd<T: Clone + 'static>(ChildOfFuture<T>);
         impl<T: Clone + 'static> Drop for CancelAtEnd<T> {

@@ -15,7 +15,7 @@ use super::stop_generator::stop_async_generator;
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
 use super::task_holder::TaskHolder;
 use super::waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
-use crate::{AnyFuture, AsyncGenerator, Callback, Error, Result, Task};
+use crate::{AnyFuture, AsyncGenerator, Callback, Error, Result, Task, await_body};
 
 /// Where the errors of tasks go.
 enum Catcher<V, C> {
@@ -376,7 +376,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     ///
     /// The body's; else that of `finish`.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&Self) -> Result<R>) -> Result<R> {
-        let outcome = body(&self).await;
+        let outcome = await_body!(body(&self));
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
     }

@@ -11,7 +11,7 @@ use super::child_of_future::ChildOfFuture;
 use super::held_tasks::{HeldTasks, Key};
 use super::holder_wait::HolderWait;
 use super::waiting::{unique, wait_for_all_futures, wait_for_what_is_done};
-use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher};
+use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -362,7 +362,7 @@ impl TaskHolder {
     ///
     /// The body is told at its await, and the tasks are then cancelled and waited for.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&TaskHolder) -> Result<R>) -> Result<R> {
-        let outcome = body(&self).await;
+        let outcome = await_body!(body(&self));
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
     }

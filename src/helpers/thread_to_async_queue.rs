@@ -17,7 +17,9 @@ use super::thread_hooks::ThreadHooks;
 use super::waiting::wait_for_all_futures;
 use crate::logging::say;
 use crate::threads::{Crew, WorkItem, caught, logged, shown};
-use crate::{Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, running_loop, sleep};
+use crate::{
+    Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, await_body, running_loop, sleep,
+};
 
 /// A request on its way to a thread: it is run with what `create_args` returned, or, where that
 /// failed, answers with the error.
@@ -314,7 +316,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
     /// The body is told at its await, and the queue is then finished and waited for.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&Self) -> Result<R>) -> Result<R> {
         let outcome = match self.start().await {
-            Ok(()) => body(&self).await,
+            Ok(()) => await_body!(body(&self)),
             Err(error) => Err(error),
         };
         self.finish().await?;

@@ -19,7 +19,7 @@ use super::task_holder::TaskHolder;
 use super::waiting::wait_for_first_future;
 use crate::{
     AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder,
-    generator, running_loop,
+    await_body, generator, running_loop,
 };
 
 /// Seconds of the loop's clock; they may lie before its start.
@@ -301,7 +301,7 @@ impl ATicker {
     /// The body's; else that of `finish`.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&ATicker) -> Result<R>) -> Result<R> {
         self.start();
-        let outcome = body(&self).await;
+        let outcome = await_body!(body(&self));
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
     }

@@ -18,6 +18,7 @@ mod reactor;
 mod reentrancy;
 mod reentrant_wakers;
 mod running;
+mod stalls;
 mod stopping;
 mod system_calls;
 mod threads;

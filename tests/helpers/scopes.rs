@@ -1,7 +1,13 @@
-//! Scopes that are dropped midway: cleaning up can't be awaited any more, and nothing hangs.
+//! Scopes that are dropped midway, after which nothing can be awaited and nothing hangs; and scopes
+//! whose body is dropped at a foreign future, which clean up as ever.
 
-use callsoon::helpers::{self as hp, ATicker, Adding, ResultStreamer, TaskHolder, TickerOptions};
-use callsoon::{EventLoop, Result, create_task, sleep};
+use std::future::pending;
+
+use callsoon::helpers::{
+    self as hp, ATicker, Adding, ChildOfFuture, ResultStreamer, TaskHolder, ThreadHooks,
+    ThreadToAsyncQueue, TickerOptions,
+};
+use callsoon::{EventLoop, Result, create_task, sleep, timeout, yield_now};
 
 use crate::driver::{run, secs, settle};
 use crate::parts::{callbacks, endless, poll_once_and_drop, rest, work};
@@ -94,4 +100,80 @@ fn tasks_of_a_holder_that_nobody_finishes_are_ended_with_their_loop() {
     })
     .unwrap();
     trace.expect(["0 it cleans up", "1000 it is clean"]);
+}
+
+/// A task in a scope whose body is at a foreign future that never ends, cancelled there.
+async fn cancel_in(trace: &Trace, scope: impl Future<Output = Result<()>> + 'static) -> Result<()> {
+    let own = trace.clone();
+    let task = create_task(async move {
+        let outcome = scope.await;
+        own.push("the scope is left");
+        sleep(secs(1)).await?;
+        own.push("cleaned up");
+        outcome
+    })?;
+    sleep(secs(1)).await?;
+    task.cancel();
+    assert!(task.await.unwrap_err().is_cancelled());
+    trace.expect(["the scope is left", "cleaned up"]);
+    Ok(())
+}
+
+#[test]
+fn helper_scopes_outlive_a_cancelled_foreign_future() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let stop = hp::create_future::<()>()?;
+        let holder = TaskHolder::new(&stop)?;
+        let held = holder.add(sleep(secs(900)))?;
+        cancel_in(&trace, holder.scope(async |_| pending().await)).await?;
+        assert!(held.cancelled(), "the scope was finished");
+        let streamer = ResultStreamer::<()>::new(&stop)?;
+        let streamed = streamer.add_coroutine(sleep(secs(900)), Adding::new()).await?;
+        cancel_in(&trace, streamer.scope(async |_| pending().await)).await?;
+        assert!(streamed.cancelled());
+        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        cancel_in(&trace, ticker.scope(async |_| pending().await)).await?;
+        let queue = ThreadToAsyncQueue::builder(NoHooks).build(&stop)?;
+        cancel_in(&trace, queue.scope(async |_| pending().await)).await
+    })
+}
+
+struct NoHooks;
+
+impl ThreadHooks for NoHooks {
+    type Args = ();
+
+    fn create_args(&self, _thread_number: usize, _existing: Option<()>) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_child_scope_dropped_at_a_foreign_future_cancels() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>()?;
+        let child = ChildOfFuture::<()>::new(&stop)?;
+        let seen = child.clone();
+        let task = create_task(async move {
+            let outcome: Result<()> =
+                timeout(None, async |_| child.scope(async |_| pending().await).await).await;
+            assert!(outcome.unwrap_err().is_cancelled());
+            assert!(seen.cancelled());
+            Ok(())
+        })?;
+        yield_now().await?;
+        task.cancel();
+        task.await
+    })
+}
+
+#[test]
+fn async_with_timeout_ends_at_a_foreign_future() -> Result<()> {
+    run(async {
+        let options = hp::TimeoutOptions { timeout: secs(1), ..hp::TimeoutOptions::default() };
+        let outcome = hp::async_with_timeout(pending::<Result<()>>(), options).await;
+        assert!(outcome.unwrap_err().is_cancelled());
+        Ok(())
+    })
 }

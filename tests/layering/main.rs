@@ -35,6 +35,7 @@ const OUTSIDERS: &[&str] = &["helpers"];
 
 /// What an outsider uses all the same, since it is of no use to a user of the crate.
 const SERVICES: &[(&str, &str)] = &[
+    ("helpers", "await_body"),
     ("helpers", "drop_flat"),
     ("helpers", "logging"),
     ("helpers", "threads"),

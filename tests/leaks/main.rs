@@ -10,6 +10,7 @@ mod support;
 
 mod comings_and_goings;
 mod dropped_loops;
+mod wake_floods;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;

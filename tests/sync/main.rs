@@ -13,6 +13,7 @@ mod barrier_states;
 mod bound;
 mod condition;
 mod condition_cancelled;
+mod condition_scope;
 mod event;
 mod lock;
 mod queue;

@@ -152,6 +152,7 @@ impl<T: 'static> Await<T> {
                 _ => false,
             };
             if same_task && before.will_wake(waker) {
+                registry.set_holds(true);
                 return Ok(());
             }
         }
@@ -200,6 +201,8 @@ impl<T: 'static> Await<T> {
     /// Removes the task, which was the only waiter, from those of a future that is pending.
     #[cold]
     fn leave_waiters(&self, task: NonNull<Header>) {
+        // Perhaps it was polled again in this step.
+        self.future.erased().registry().set_holds(false);
         let waiters = &self.header().waiters;
         if waiters.sole_task() == Some(task) {
             waiters.clear_sole_task();
@@ -213,6 +216,9 @@ impl<T: 'static> Await<T> {
         // SAFETY: By the Word Invariant, and the word has given it up.
         let places = unsafe { Box::from_raw(places_of(word)) };
         let pending = !self.header().done();
+        if pending {
+            self.future.erased().registry().set_holds(false);
+        }
         let waiter = pending.then(|| self.header().waiters.remove(places.waiter));
         if let Some(own) = places.task.as_ref().and_then(|task| task.task()) {
             own.remove_wait(places.wait);
@@ -250,7 +256,10 @@ impl<T: 'static> Await<T> {
         }
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
         match direct {
-            Some(task) if self.registered.is_with(task) => Poll::Pending,
+            Some(task) if self.registered.is_with(task) => {
+                registry.set_holds(true);
+                Poll::Pending
+            }
             Some(task) => {
                 self.register_checked(registry, task);
                 Poll::Pending

@@ -27,6 +27,8 @@ pub(super) const THROWS: u8 = 1;
 pub(super) const YIELDS: u8 = 2;
 /// The task's own waker was woken by its own poll.
 pub(super) const WOKE: u8 = 4;
+/// A future of ours has returned `Pending` in this step without a new wait of the task: see `scope`.
+const HOLDS: u8 = 8;
 
 #[derive(Default)]
 pub(super) struct StepState {
@@ -128,7 +130,16 @@ impl TaskRegistry {
     /// Has the task that is polled be scheduled for the next turn.
     #[inline(always)]
     pub(crate) fn request_yield(&self) {
-        self.step.flags.set(self.step.flags.get() | YIELDS);
+        self.step.flags.set(self.step.flags.get() | YIELDS | HOLDS);
+    }
+
+    /// Notes whether a future of ours is pending that is not a new wait of the task. Returns what was
+    /// noted before.
+    #[inline]
+    pub(super) fn set_holds(&self, holds: bool) -> bool {
+        let flags = self.step.flags.get();
+        self.step.flags.set(if holds { flags | HOLDS } else { flags & !HOLDS });
+        flags & HOLDS != 0
     }
 
     /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
@@ -141,6 +152,20 @@ impl TaskRegistry {
         }
         direct
     }
+}
+
+/// [`TaskRegistry::set_holds`] of the step that goes on on this thread.
+pub(crate) fn set_holds(holds: bool) -> bool {
+    in_step(|registry| registry.set_holds(holds)) == Some(true)
+}
+
+/// The serial number of the current task on this thread, and the number of its waits.
+pub(crate) fn waits_here() -> Option<(u64, usize)> {
+    let waits = |registry: &TaskRegistry| {
+        let task = registry.current_task()?;
+        task.task().map(|task| (task.serial(), task.wait_count()))
+    };
+    in_step(waits).flatten()
 }
 
 /// Notes that the waker with which `task` is polled was woken, if its step goes on on this thread.

@@ -141,6 +141,16 @@ impl TaskHeader {
         self.first_wait.get().is_some() || self.header.has(flag::MORE_WAITS)
     }
 
+    /// How many futures of ours it awaits.
+    pub(super) fn wait_count(&self) -> usize {
+        let more = if self.header.has(flag::MORE_WAITS) {
+            self.header.with_rare_if_any(|rare| rare.waits.len()).unwrap_or_default()
+        } else {
+            0
+        };
+        usize::from(self.first_wait.get().is_some()) + more
+    }
+
     /// Whether a wait that is added now is the only one.
     #[inline(always)]
     pub(super) fn awaits_nothing(&self) -> bool {

@@ -26,10 +26,12 @@ pub(crate) enum WaitReason {
     Connect,
     /// A future of another crate, wrapped.
     Foreign,
+    /// The body of a scope, which awaits nothing but other crates' futures.
+    Scope,
 }
 
 /// Each reason and its words, at the place of its number.
-const WORDS: [(WaitReason, &str); 16] = [
+const WORDS: [(WaitReason, &str); 17] = [
     (WaitReason::Future, "future"),
     (WaitReason::Sleep, "sleep"),
     (WaitReason::Lock, "Lock.acquire"),
@@ -46,6 +48,7 @@ const WORDS: [(WaitReason, &str); 16] = [
     (WaitReason::Source, "readiness of a source"),
     (WaitReason::Connect, "TcpStream.connect"),
     (WaitReason::Foreign, "wrap_future"),
+    (WaitReason::Scope, "foreign future in a scope"),
 ];
 
 impl WaitReason {

@@ -1,0 +1,142 @@
+//! [`ScopedBody`]: the body of a scope, polled so that a cancellation at a foreign future ends the
+//! body and not the scope; and [`Stop`], by which the cancellation finds it.
+//!
+//! **Stop Invariant**: between two steps, a task whose innermost scope has a pending body without
+//! any await of ours in it waits for the [`Signal`] of that scope's [`Stop`]. So a cancellation of the
+//! task cancels that signal as it would any other future that the task awaits, and is not left to end
+//! the whole task. A scope with a wait of ours in its body, be it that of an inner scope's `Stop`,
+//! has no signal of its own: the cancellation is for that inner await to return.
+
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+
+use super::core::{Await, Signal, TaskRegistry, WaitReason, set_holds, waits_here};
+use crate::error::Result;
+
+/// The body of a scope while it runs. The scope keeps the body in its own place, so that dropping
+/// it there needs no second block and no second copy in the scope's future.
+///
+/// # Cancellation
+///
+/// A cancellation reaches the awaits of ours in the body. Where there are none, the body is
+/// dropped, and this returns the cancellation.
+pub(crate) struct ScopedBody<'a, F> {
+    body: Pin<&'a mut Option<F>>,
+    stop: Stop,
+}
+
+impl<'a, F> ScopedBody<'a, F> {
+    pub(crate) fn new(body: Pin<&'a mut Option<F>>) -> ScopedBody<'a, F> {
+        ScopedBody { body, stop: Stop::default() }
+    }
+}
+
+impl<T, F: Future<Output = Result<T>>> Future for ScopedBody<'_, F> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let ScopedBody { body, stop } = &mut *self;
+        let outcome = stop.poll(cx, |cx| match body.as_mut().as_pin_mut() {
+            Some(body) => body.poll(cx),
+            None => Poll::Pending,
+        });
+        if outcome.is_ready() {
+            body.set(None);
+        }
+        outcome.map(|outcome| outcome?)
+    }
+}
+
+/// Awaits the body of a scope as [`ScopedBody`] does. A macro, because a function would keep the
+/// body's future twice: once as its argument, and once where it is pinned.
+macro_rules! await_body {
+    ($body:expr) => {{
+        let mut body = ::core::pin::pin!(Some($body));
+        $crate::asyncio::ScopedBody::new(body.as_mut()).await
+    }};
+}
+pub(crate) use await_body;
+
+/// Returns a cancellation in place of a body that has no await of ours to return it.
+#[derive(Default)]
+pub(super) struct Stop {
+    /// Never completed, but cancelled with the task that waits for it.
+    signal: Option<Await<()>>,
+    inside: Inside,
+}
+
+impl Stop {
+    /// Polls a body by `poll`.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of a task that waits for the signal. The body was not polled then, or is
+    /// pending: it is to be dropped.
+    pub(super) fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<Result<T>> {
+        if let Some(stopped) = self.poll_signal(cx) {
+            return stopped;
+        }
+        let before = waits_here();
+        let held = set_holds(false);
+        let outcome = poll(cx);
+        let holds = set_holds(held);
+        if outcome.is_ready() {
+            return outcome.map(Ok);
+        }
+        self.inside.count(before, waits_here());
+        if holds || !self.inside.is_empty() {
+            self.signal = None;
+            set_holds(held || holds);
+            return Poll::Pending;
+        }
+        if self.signal.is_none() {
+            // Outside of a task there is no cancellation to wait for.
+            let Some(registry) = before.and_then(|_| TaskRegistry::running().ok()) else {
+                return Poll::Pending;
+            };
+            self.signal = Some(Signal::new(&registry, WaitReason::Scope).wait());
+        }
+        self.poll_signal(cx).unwrap_or(Poll::Pending)
+    }
+
+    /// The end of the signal, if that has come.
+    fn poll_signal<T>(&mut self, cx: &mut Context<'_>) -> Option<Poll<Result<T>>> {
+        let signal = self.signal.as_mut()?;
+        let Poll::Ready(outcome) = Pin::new(signal).poll(cx) else { return None };
+        self.signal = None;
+        outcome.err().map(|error| Poll::Ready(Err(error)))
+    }
+}
+
+/// The number of waits that the polls of a body have left with its task. A body is polled in one
+/// piece, so what a poll of it adds to the task's waits, or takes from them, is its own.
+#[derive(Default)]
+struct Inside {
+    /// The serial number of the task that polled last.
+    task: u64,
+    waits: usize,
+}
+
+impl Inside {
+    /// Counts what a poll has changed, by the current task's waits before and after.
+    fn count(&mut self, before: Option<(u64, usize)>, after: Option<(u64, usize)>) {
+        let (Some((task, before)), Some((_, after))) = (before, after) else {
+            return *self = Inside::default();
+        };
+        if self.task != task {
+            // Waits of another task are none of this one's.
+            *self = Inside { task, waits: 0 };
+        }
+        // An await that was first polled outside of the body may have been dropped inside of it.
+        self.waits = (self.waits + after).saturating_sub(before);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.waits == 0
+    }
+}
