@@ -27,6 +27,7 @@ mod future;
 mod future_like;
 mod gather;
 mod generator;
+mod generators;
 mod line;
 mod lock;
 mod look_into;

@@ -6,6 +6,7 @@ use alloc::string::String;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
+use core::pin::Pin;
 
 use super::any_task::AnyTask;
 use super::callback::Callback;
@@ -72,33 +73,40 @@ fn stop_loop(_done: &dyn AnyFuture) {
     }
 }
 
-/// Ends what a loop has besides tasks: its generators, and the threads of its own pool.
-pub(super) fn shut_down(event_loop: &EventLoop) -> Result<()> {
-    let on = LoopRef::clone(event_loop);
-    event_loop.run_until_complete(async move {
-        on.shutdown_asyncgens().await?;
-        #[cfg(feature = "std")]
-        on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await?;
-        Ok(())
+/// A stage of a loop's end, after its tasks have ended. Each runs in a task of its own, as in
+/// asyncio, so that a loop without generators and threads runs as many turns as any other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// Closes the generators.
+    Generators,
+    /// Waits for the threads of the loop's own pool.
+    Executor,
+    /// Waits for the generators that were dropped and are still being closed. Asyncio has no such
+    /// stage, and loses what they do to end.
+    DroppedGenerators,
+}
+
+/// Ends what a loop has besides tasks, as far as `stage` goes.
+pub(super) fn shut_down(on: &LoopRef, stage: Stage) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+    let on = on.clone();
+    Box::pin(async move {
+        match stage {
+            Stage::Generators => on.shutdown_asyncgens().await,
+            #[cfg(feature = "std")]
+            Stage::Executor => on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await,
+            #[cfg(not(feature = "std"))]
+            Stage::Executor => Ok(()),
+            Stage::DroppedGenerators => Tasks::of(&on).generators.until_closed(&on).await,
+        }
     })
 }
 
-/// Stops the loop, as a callback of a future would, in the last of so many turns.
-struct Stop {
-    turns: Cell<u8>,
-}
+/// Stops the loop, as a callback of a future would.
+struct Stop;
 
 impl Job for Stop {
     fn run(self: Rc<Self>, on: &LoopRef) {
-        let left = self.turns.get() - 1;
-        self.turns.set(left);
-        if left == 0 {
-            return on.stop();
-        }
-        // A task that finds nothing to end makes sure that nothing more begins.
-        #[cfg(feature = "std")]
-        Tasks::of(on).executor.shut();
-        on.schedule(self);
+        on.stop();
     }
 
     fn mark(&self) -> Mark {
@@ -161,21 +169,30 @@ impl EventLoop {
         outcome.and(closed)
     }
 
-    /// Ends what the loop has besides tasks. Where it has nothing of that sort, it runs for the two
-    /// turns that a task would take to find that out.
+    /// Ends what the loop has besides tasks.
     fn end_the_rest(&self) -> Result<()> {
-        let tasks = Tasks::of(self);
-        if tasks.ending().is_none() {
-            self.check_open()?;
-            self.check_not_running()?;
-            let stop = Rc::new(Stop { turns: Cell::new(2) });
-            self.schedule(stop.clone());
-            self.run_forever()?;
-            if stop.turns.get() > 0 {
-                return Err(stopped_early());
-            }
+        self.run_stage(Stage::Generators)?;
+        self.run_stage(Stage::Executor)?;
+        if Tasks::of(self).generators.are_closing() {
+            self.run_stage(Stage::DroppedGenerators)?;
         }
-        tasks.ending().map_or(Ok(()), |end| end(self))
+        Ok(())
+    }
+
+    /// Runs `stage` to its end. What there is to end is looked up in the task's first step: the
+    /// steps before it in that turn may have begun more.
+    fn run_stage(&self, stage: Stage) -> Result<()> {
+        let tasks = Tasks::of(self);
+        self.run_until_complete(async move {
+            #[cfg(feature = "std")]
+            if stage == Stage::Executor {
+                tasks.executor.shut();
+            }
+            match tasks.ending() {
+                Some(end) => end(tasks.on(), stage).await,
+                None => Ok(()),
+            }
+        })
     }
 
     /// Runs until all `tasks` are done, in as many turns as it takes to await a future of them all.
@@ -187,7 +204,7 @@ impl EventLoop {
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
-                    on.schedule(Rc::new(Stop { turns: Cell::new(1) }));
+                    on.schedule(Rc::new(Stop));
                 }
             }));
         }

@@ -4,20 +4,21 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, Ref, RefCell};
+use core::future::Future;
+use core::pin::Pin;
 
 use super::cancel::Cancelling;
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
 use super::gather::Gatherings;
-use super::generator::Generators;
+use super::generators::Generators;
 use super::look_into::look_into;
 use super::node::{Node, same};
+use super::runner::Stage;
 use super::step::Step;
 use super::waker::Scratch;
 use crate::error::{Error, Result};
-use crate::event_loop::{
-    EventLoop, LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own,
-};
+use crate::event_loop::{LoopRef, SerialKey, SerialSlab, Upstairs, running_loop, thread_own};
 
 // Those that were last looked for on this thread, until a loop closes here.
 thread_own! {
@@ -39,8 +40,8 @@ fn set_latest(tasks: Option<Rc<Tasks>>) {
     drop(before);
 }
 
-/// Runs a loop until what it has besides tasks has ended.
-pub(super) type Ending = fn(&EventLoop) -> Result<()>;
+/// Ends what a loop has besides tasks, in stages.
+pub(super) type Ending = fn(&LoopRef, Stage) -> Pin<Box<dyn Future<Output = Result<()>>>>;
 
 pub(crate) struct Tasks {
     me: Weak<Tasks>,

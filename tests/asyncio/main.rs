@@ -26,6 +26,7 @@ mod generators_ending;
 mod generators_left;
 mod model;
 mod reports;
+mod run_end;
 mod runners;
 mod running;
 mod several;
