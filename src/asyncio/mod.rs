@@ -28,6 +28,8 @@ mod future_like;
 mod gather;
 mod generator;
 mod generators;
+#[cfg(all(unix, feature = "signals"))]
+mod interrupted;
 mod line;
 mod lock;
 mod look_into;

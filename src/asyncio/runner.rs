@@ -12,11 +12,11 @@ use super::any_task::AnyTask;
 use super::callback::Callback;
 use super::future::LoopFuture;
 use super::future_like::{AnyFuture, FutureLike, check_loop};
+#[cfg(all(unix, feature = "signals"))]
+use super::interrupted::run_until_interrupted;
 use super::task::Task;
 use super::tasks::Tasks;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(all(unix, feature = "signals"))]
-use crate::event_loop::INTERRUPT;
 use crate::event_loop::{EventLoop, ExceptionContext, Job, LoopRef, Mark, running_loop};
 
 /// How long an ending waits for functions that still run on threads: asyncio's
@@ -301,12 +301,18 @@ impl Runner {
         Runner { debug: Some(set), ..self }
     }
 
-    /// The same runner, of which Ctrl-C (`SIGINT`) cancels the main task, as asyncio's does: what
-    /// `main` then does to end in order is awaited, and [`run`](Runner::run) returns a
+    /// The same runner, of which Ctrl-C (`SIGINT`) cancels the main task, as asyncio's does: the
+    /// clean-up of `main` is awaited, and [`run`](Runner::run) returns a
     /// [`KeyboardInterrupt`](ErrorKind::KeyboardInterrupt) error if `main` lets the cancellation
-    /// through, and otherwise what `main` returns. A second Ctrl-C meanwhile does what it does by
-    /// default, and so does one while no main runs. A handler that the loop had for the signal is
-    /// replaced.
+    /// through, and otherwise what `main` returns. The cancellation comes at the end of the callback
+    /// or step in which the signal arrives; several signals in one step are one. A signal that
+    /// arrives after `main` has ended, and before `run` has returned, is a `KeyboardInterrupt` error
+    /// too: an error of `main`'s then goes to the exception handler.
+    ///
+    /// A second Ctrl-C does what it does by default, and so does one while no main runs. A handler
+    /// that the loop has for the signal ([`add_signal_handler`](LoopRef::add_signal_handler)) stays,
+    /// and `main` isn't cancelled; one that is added while `main` runs takes over, and stays after
+    /// it. A handler that is set with `signal-hook` itself runs beside all of that.
     ///
     /// While a main runs, its loop is never [stalled](ErrorKind::Stalled), and looks at its sockets
     /// in every turn.
@@ -400,33 +406,6 @@ impl Runner {
         }
         self.state.replace(State::Initialized(event_loop.clone()));
         Ok(event_loop)
-    }
-}
-
-/// Runs `main` until it is over, which the first Ctrl-C cancels.
-#[cfg(all(unix, feature = "signals"))]
-#[track_caller]
-fn run_until_interrupted<T: Clone + 'static>(
-    event_loop: &EventLoop,
-    main: impl Future<Output = Result<T>> + 'static,
-) -> Result<T> {
-    let task = event_loop.create_main_task(main)?;
-    let interrupted = Rc::new(Cell::new(false));
-    let (on, main, seen) = (LoopRef::clone(event_loop), task.clone(), interrupted.clone());
-    let interrupt = move || {
-        seen.set(main.cancel());
-        on.remove_signal_handler(INTERRUPT).map(drop)
-    };
-    // Where there can't be a handler, main never runs.
-    event_loop.add_signal_handler(INTERRUPT, interrupt).inspect_err(|_| _ = task.cancel())?;
-    let outcome = event_loop.run_until_complete(task.clone());
-    let removed = event_loop.remove_signal_handler(INTERRUPT);
-    match outcome {
-        Err(error) if error.is_cancelled() && interrupted.get() && task.uncancel() == 0 => {
-            Err(Error::new(ErrorKind::KeyboardInterrupt, ""))
-        }
-        Ok(value) => removed.map(|_| value),
-        failed => failed,
     }
 }
 

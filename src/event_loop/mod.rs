@@ -4,7 +4,7 @@
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
 //! (the queue), `exceptions` (who hears of errors), `inbox`, `loop_handle`, `answers` and `errand`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `watch_keys`,
-//! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
+//! `registration`, `readers`, `signals`, `interrupt` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
 //! besides, on request), `run` (the loop as its owner runs it).
 
@@ -17,6 +17,8 @@ mod exceptions;
 mod handle;
 mod host;
 mod inbox;
+#[cfg(all(unix, feature = "signals"))]
+mod interrupt;
 #[cfg(feature = "std")]
 mod listener;
 mod loop_handle;
@@ -81,5 +83,3 @@ pub(crate) use running::OneThread;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
-#[cfg(all(unix, feature = "signals"))]
-pub(crate) use signals::INTERRUPT;

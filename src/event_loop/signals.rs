@@ -27,6 +27,10 @@ pub(crate) const INTERRUPT: i32 = consts::SIGINT;
 pub(super) struct Signals(RefCell<BTreeMap<i32, Handled>>);
 
 impl Signals {
+    pub(super) fn has(&self, signal: i32) -> bool {
+        self.0.borrow().contains_key(&signal)
+    }
+
     /// The loop closes: signals do what they did before it.
     pub(super) fn close(&self) {
         let handled = self.0.take();
@@ -63,10 +67,10 @@ fn defaults() -> MutexGuard<'static, BTreeMap<i32, DefaultAction>> {
 }
 
 /// While one lives anywhere, its signal doesn't do what it does by default.
-struct InsteadOfDefault(i32);
+pub(super) struct InsteadOfDefault(i32);
 
 impl InsteadOfDefault {
-    fn of(signal: i32) -> io::Result<InsteadOfDefault> {
+    pub(super) fn of(signal: i32) -> io::Result<InsteadOfDefault> {
         let mut defaults = defaults();
         let default = match defaults.entry(signal) {
             Entry::Occupied(known) => known.into_mut(),
@@ -103,7 +107,7 @@ fn check_signal(signal: i32) -> Result<()> {
     Ok(())
 }
 
-fn refused(signal: i32, error: io::Error) -> Error {
+pub(super) fn refused(signal: i32, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::InvalidInput {
         return Error::new(ErrorKind::Value, format!("invalid signal number {signal}"));
     }
@@ -118,7 +122,8 @@ impl LoopRef {
     ///
     /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
     /// handle signals, and each that handles one is told. The loop's end takes its handlers
-    /// with it.
+    /// with it. A handler for `SIGINT` takes the place of what
+    /// [`Runner::with_interrupts`](crate::Runner::with_interrupts) does about it.
     ///
     /// # Errors
     ///
@@ -166,7 +171,8 @@ impl LoopRef {
             Ok(())
         })?;
         let before = reactor.signals().0.borrow_mut().insert(signal, handled);
-        self.let_go_of(before).map(drop)
+        self.let_go_of(before)?;
+        if signal == INTERRUPT { self.displace_interrupt() } else { Ok(()) }
     }
 
     /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
