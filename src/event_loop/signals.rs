@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::rc::Rc;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,6 +31,10 @@ impl Signals {
         self.0.borrow().contains_key(&signal)
     }
 
+    fn schedule_of(&self, signal: i32) -> Option<Rc<dyn Fn(&LoopRef) -> Result<()>>> {
+        self.0.borrow().get(&signal).map(|handled| handled.schedule.clone())
+    }
+
     /// The loop closes: signals do what they did before it.
     pub(super) fn close(&self) {
         let handled = self.0.take();
@@ -40,14 +44,21 @@ impl Signals {
 
 /// While it lives, a signal is written to a socket in place of what it does by default.
 struct Handled {
-    id: SigId,
+    hook: Hook,
     woken: Rc<UnixStream>,
+    /// The signals that were read before the reader's turn.
+    owed: Rc<Cell<usize>>,
+    /// Has the handler run in the next turn.
+    schedule: Rc<dyn Fn(&LoopRef) -> Result<()>>,
     _instead: InsteadOfDefault,
 }
 
-impl Drop for Handled {
+/// While it lives, the signal's own handler writes to the socket.
+struct Hook(SigId);
+
+impl Drop for Hook {
     fn drop(&mut self) {
-        low_level::unregister(self.id);
+        low_level::unregister(self.0);
     }
 }
 
@@ -116,8 +127,8 @@ pub(super) fn refused(signal: i32, error: io::Error) -> Error {
 
 impl LoopRef {
     /// Has `callback` run on the loop whenever the process gets `signal`: asyncio's
-    /// `add_signal_handler`. A handler that the loop had for the signal before is replaced. The
-    /// callback runs in a turn like any other and never inside the signal's own handler; the
+    /// `add_signal_handler`. A handler that the loop had for the signal before is replaced, also for
+    /// a signal that has come and has not been read yet. The callback runs in a turn like any other and never inside the signal's own handler; the
     /// loop is woken for it. What the signal does by default it does not do meanwhile.
     ///
     /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
@@ -158,21 +169,40 @@ impl LoopRef {
         let woken = Rc::new(woken);
         // Hooked before the default is set aside: where this fails, nothing has changed.
         let id = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
-        let instead =
-            InsteadOfDefault::of(signal).inspect_err(|_| _ = low_level::unregister(id))?;
-        let handled = Handled { id, woken: woken.clone(), _instead: instead };
-        let (on, callback) = (self.clone(), Rc::new(RefCell::new(callback)));
-        let reads = woken.clone();
-        self.add_reader(woken, move || -> Result<()> {
-            for _ in 0..signals_in(&reads) {
-                let callback = callback.clone();
-                on.call_soon(move || (callback.borrow_mut())())?;
-            }
-            Ok(())
-        })?;
+        let hook = Hook(id);
+        let instead = InsteadOfDefault::of(signal)?;
+        let owed = Rc::new(Cell::new(0));
+        self.add_reader(woken.clone(), self.signal_reader(signal, woken.clone(), owed.clone()))?;
+        let callback = Rc::new(RefCell::new(callback));
+        let schedule = Rc::new(move |on: &LoopRef| {
+            let callback = callback.clone();
+            on.call_soon(move || (callback.borrow_mut())()).map(drop)
+        });
+        let handled = Handled { hook, woken, owed, schedule, _instead: instead };
         let before = reactor.signals().0.borrow_mut().insert(signal, handled);
         self.let_go_of(before)?;
         if signal == INTERRUPT { self.displace_interrupt() } else { Ok(()) }
+    }
+
+    /// What runs when `signal` was written to `woken`. The handler that takes it is the one of that
+    /// time: a signal is not lost where its handler has been replaced meanwhile.
+    fn signal_reader(
+        &self,
+        signal: i32,
+        woken: Rc<UnixStream>,
+        owed: Rc<Cell<usize>>,
+    ) -> impl FnMut() -> Result<()> + 'static {
+        let on = self.clone();
+        move || {
+            let (count, ended) = signals_in(&woken);
+            let handled = on.reactor()?.signals().schedule_of(signal);
+            for _ in 0..owed.take() + count {
+                if let Some(schedule) = &handled {
+                    schedule(&on)?;
+                }
+            }
+            if ended { on.remove_reader(&woken).map(drop) } else { Ok(()) }
+        }
     }
 
     /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
@@ -192,18 +222,25 @@ impl LoopRef {
         self.let_go_of(handled)
     }
 
+    /// Ends the writing to a socket. What was written stays for the reader.
     fn let_go_of(&self, handled: Option<Handled>) -> Result<bool> {
-        handled.map_or(Ok(false), |handled| self.remove_reader(&handled.woken))
+        let Some(Handled { hook, woken, owed, .. }) = handled else { return Ok(false) };
+        drop(hook);
+        owed.set(owed.get() + signals_in(&woken).0);
+        if owed.get() == 0 { self.remove_reader(&woken) } else { Ok(true) }
     }
 }
 
-/// How many signals came since the last time. The system may make one of several that come
-/// while the process doesn't look.
-fn signals_in(mut woken: &UnixStream) -> usize {
+/// How many signals came since the last time, and whether none will come any more. The system may
+/// make one of several that come while the process doesn't look.
+fn signals_in(mut woken: &UnixStream) -> (usize, bool) {
     let mut count = 0;
     let mut bytes = [0; 64];
-    while let Ok(read @ 1..) = woken.read(&mut bytes) {
-        count += read;
+    loop {
+        match woken.read(&mut bytes) {
+            Ok(0) => return (count, true),
+            Ok(read) => count += read,
+            Err(_) => return (count, false),
+        }
     }
-    count
 }
