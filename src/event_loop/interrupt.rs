@@ -100,8 +100,8 @@ impl LoopRef {
         })?;
         let arrived = Arc::new(AtomicBool::new(false));
         let arm = || -> io::Result<Armed> {
-            let _hooks = Hooks::new(&arrived, wakes)?;
-            Ok(Armed { _instead: InsteadOfDefault::of(INTERRUPT)?, _hooks })
+            let _instead = InsteadOfDefault::of(INTERRUPT)?;
+            Ok(Armed { _instead, _hooks: Hooks::new(&arrived, wakes)? })
         };
         let armed = match arm() {
             Ok(armed) => Cell::new(Some(armed)),

@@ -7,7 +7,8 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use alloc::vec::Vec;
+use core::cell::RefCell;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,32 +25,47 @@ pub(crate) const INTERRUPT: i32 = consts::SIGINT;
 
 /// The signals that one loop handles.
 #[derive(Default)]
-pub(super) struct Signals(RefCell<BTreeMap<i32, Handled>>);
+pub(super) struct Signals {
+    handled: RefCell<BTreeMap<i32, Handled>>,
+    /// How often each signal came whose handler was taken out before the loop read it.
+    unread: RefCell<BTreeMap<i32, usize>>,
+}
 
 impl Signals {
     pub(super) fn has(&self, signal: i32) -> bool {
-        self.0.borrow().contains_key(&signal)
+        self.handled.borrow().contains_key(&signal)
     }
 
-    fn schedule_of(&self, signal: i32) -> Option<Rc<dyn Fn(&LoopRef) -> Result<()>>> {
-        self.0.borrow().get(&signal).map(|handled| handled.schedule.clone())
+    /// How often each signal came since the last time, and what to do about it. A signal without a
+    /// handler is forgotten.
+    fn read(&self) -> Vec<(usize, Schedule)> {
+        let unread = self.unread.take();
+        let read = |(signal, handled): (&i32, &Handled)| {
+            let unread = unread.get(signal).copied().unwrap_or_default();
+            (unread + signals_in(&handled.woken), handled.schedule.clone())
+        };
+        self.handled.borrow().iter().map(read).collect()
+    }
+
+    fn writes_to(&self, woken: &Rc<UnixStream>) -> bool {
+        self.handled.borrow().values().any(|handled| Rc::ptr_eq(&handled.woken, woken))
     }
 
     /// The loop closes: signals do what they did before it.
     pub(super) fn close(&self) {
-        let handled = self.0.take();
+        let handled = self.handled.take();
         drop(handled);
     }
 }
+
+type Schedule = Rc<dyn Fn(&LoopRef) -> Result<()>>;
 
 /// While it lives, a signal is written to a socket in place of what it does by default.
 struct Handled {
     hook: Hook,
     woken: Rc<UnixStream>,
-    /// The signals that were read before the reader's turn.
-    owed: Rc<Cell<usize>>,
     /// Has the handler run in the next turn.
-    schedule: Rc<dyn Fn(&LoopRef) -> Result<()>>,
+    schedule: Schedule,
     _instead: InsteadOfDefault,
 }
 
@@ -167,42 +183,38 @@ impl LoopRef {
         let (woken, wakes) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         let woken = Rc::new(woken);
-        // Hooked before the default is set aside: where this fails, nothing has changed.
-        let id = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
-        let hook = Hook(id);
-        let instead = InsteadOfDefault::of(signal)?;
-        let owed = Rc::new(Cell::new(0));
-        self.add_reader(woken.clone(), self.signal_reader(signal, woken.clone(), owed.clone()))?;
+        // The hook comes after the default, which it may bring back: a signal that another thread
+        // is given must have passed the default by then.
+        let instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
+        let hook = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
+        let hook = Hook(hook);
+        let (on, wakes) = (self.clone(), woken.clone());
+        self.add_reader(woken.clone(), move || on.read_signals(&wakes))?;
         let callback = Rc::new(RefCell::new(callback));
         let schedule = Rc::new(move |on: &LoopRef| {
             let callback = callback.clone();
             on.call_soon(move || (callback.borrow_mut())()).map(drop)
         });
-        let handled = Handled { hook, woken, owed, schedule, _instead: instead };
-        let before = reactor.signals().0.borrow_mut().insert(signal, handled);
-        self.let_go_of(before)?;
+        let handled = Handled { hook, woken, schedule, _instead: instead };
+        let before = reactor.signals().handled.borrow_mut().insert(signal, handled);
+        self.let_go_of(signal, before)?;
         if signal == INTERRUPT { self.displace_interrupt() } else { Ok(()) }
     }
 
-    /// What runs when `signal` was written to `woken`. The handler that takes it is the one of that
+    /// Runs when a signal was written to `woken`. It reads the other signals of the loop, too, as
+    /// CPython does, whose signals share a socket. The handler that takes a signal is the one of that
     /// time: a signal is not lost where its handler has been replaced meanwhile.
-    fn signal_reader(
-        &self,
-        signal: i32,
-        woken: Rc<UnixStream>,
-        owed: Rc<Cell<usize>>,
-    ) -> impl FnMut() -> Result<()> + 'static {
-        let on = self.clone();
-        move || {
-            let (count, ended) = signals_in(&woken);
-            let handled = on.reactor()?.signals().schedule_of(signal);
-            for _ in 0..owed.take() + count {
-                if let Some(schedule) = &handled {
-                    schedule(&on)?;
-                }
+    fn read_signals(&self, woken: &Rc<UnixStream>) -> Result<()> {
+        for (count, schedule) in self.reactor()?.signals().read() {
+            for _ in 0..count {
+                schedule(self)?;
             }
-            if ended { on.remove_reader(&woken).map(drop) } else { Ok(()) }
         }
+        if self.reactor()?.signals().writes_to(woken) {
+            return Ok(());
+        }
+        // The other end is gone with the hook: this handler was taken out.
+        self.remove_reader(woken).map(drop)
     }
 
     /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
@@ -218,29 +230,31 @@ impl LoopRef {
         if self.is_closed() {
             return Ok(false);
         }
-        let handled = self.reactor()?.signals().0.borrow_mut().remove(&signal);
-        self.let_go_of(handled)
+        let handled = self.reactor()?.signals().handled.borrow_mut().remove(&signal);
+        self.let_go_of(signal, handled)
     }
 
-    /// Ends the writing to a socket. What was written stays for the reader.
-    fn let_go_of(&self, handled: Option<Handled>) -> Result<bool> {
-        let Some(Handled { hook, woken, owed, .. }) = handled else { return Ok(false) };
+    /// Takes a handler's hook out. Where signals are left that the loop has not read, the socket's
+    /// end has it read them when it would have.
+    fn let_go_of(&self, signal: i32, handled: Option<Handled>) -> Result<bool> {
+        let Some(Handled { hook, woken, .. }) = handled else { return Ok(false) };
         drop(hook);
-        owed.set(owed.get() + signals_in(&woken).0);
-        if owed.get() == 0 { self.remove_reader(&woken) } else { Ok(true) }
+        let unread = signals_in(&woken);
+        if unread == 0 {
+            return self.remove_reader(&woken);
+        }
+        *self.reactor()?.signals().unread.borrow_mut().entry(signal).or_default() += unread;
+        Ok(true)
     }
 }
 
-/// How many signals came since the last time, and whether none will come any more. The system may
-/// make one of several that come while the process doesn't look.
-fn signals_in(mut woken: &UnixStream) -> (usize, bool) {
+/// How many signals came since the last time. The system may make one of several that come
+/// while the process doesn't look.
+fn signals_in(mut woken: &UnixStream) -> usize {
     let mut count = 0;
     let mut bytes = [0; 64];
-    loop {
-        match woken.read(&mut bytes) {
-            Ok(0) => return (count, true),
-            Ok(read) => count += read,
-            Err(_) => return (count, false),
-        }
+    while let Ok(read @ 1..) = woken.read(&mut bytes) {
+        count += read;
     }
+    count
 }

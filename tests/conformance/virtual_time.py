@@ -106,6 +106,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self):
         return self.now
 
+    def _write_to_self(self):
+        """Nothing: here no thread calls, and a byte would have signals read a turn early."""
+
     def pending(self):
         """The tasks that are not done, oldest first."""
         return [task for ref in self.made if (task := ref()) is not None and not task.done()]
