@@ -88,6 +88,8 @@ struct State<Y, S> {
     gave: Cell<bool>,
     running: Cell<bool>,
     closed: Cell<bool>,
+    /// A shutdown of the loop closes it: a drop of the handles meanwhile leaves it to that.
+    shutting_down: Cell<bool>,
     /// The loop that it was first iterated on, and its key there.
     registered: RefCell<Option<(Rc<Tasks>, u64)>>,
 }
@@ -257,6 +259,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
             gave: Cell::new(false),
             running: Cell::new(false),
             closed: Cell::new(false),
+            shutting_down: Cell::new(false),
             registered: RefCell::new(None),
         }))))
     }
@@ -381,7 +384,7 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
         let state = self.0.clone();
         let Some((tasks, key)) = state.registered.borrow().clone() else { return };
         tasks.generators.withdraw(key);
-        if state.finished.get() || state.closed.get() {
+        if state.finished.get() || state.closed.get() || state.shutting_down.get() {
             return;
         }
         let on = tasks.on().clone();
@@ -398,7 +401,12 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
 
 impl<Y: 'static, S: 'static> Closing for State<Y, S> {
     fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
-        Box::pin(async move { aclose(&self).await })
+        self.shutting_down.set(true);
+        Box::pin(async move {
+            let outcome = aclose(&self).await;
+            self.shutting_down.set(false);
+            outcome
+        })
     }
 
     fn abandon(&self, on: &LoopRef) {

@@ -311,3 +311,28 @@ fn a_cancelled_shutdown_of_generators_cancels_their_clean_up() {
         assert!(reports.messages().is_empty(), "{:?}", reports.messages());
     }
 }
+
+/// The task that closes it holds it, and the end of the run has no more to do.
+#[test]
+fn a_generator_dropped_while_it_is_shut_down_is_closed_once() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let reports = Reports::of(&event_loop);
+    let numbers = slow(&trace, 0);
+    let (says, on) = (trace.clone(), event_loop.clone());
+    let main = async move {
+        numbers.next().await?;
+        // Behind the step in which the shutdown begins, before the one that closes.
+        let next = on.clone();
+        on.call_soon(move || {
+            drop(numbers);
+            // In the next turn a task of its own would be there.
+            let after = next.clone();
+            next.call_soon(move || says.push(format!("{} task", after.all_tasks().len()))).map(drop)
+        })?;
+        on.shutdown_asyncgens().await?;
+        Ok(())
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["cleaned up", "1 task"]);
+    assert!(reports.messages().is_empty(), "{:?}", reports.messages());
+}
