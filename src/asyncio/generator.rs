@@ -13,21 +13,18 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
-use alloc::vec::Vec;
-use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use slab::Slab;
-
-use super::core::{LoopExtension, TaskRegistry, set_holds};
+use super::core::{AnyFuture, TaskRegistry, set_holds};
+use super::generators::{Closing, Generators};
 use super::runner::shut_down;
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef, drop_quietly};
+use crate::event_loop::{LoopRef, drop_quietly};
 
 /// What the body and its consumer hand each other.
 struct Channel<Y, S> {
@@ -93,12 +90,15 @@ struct State<Y, S> {
     gave: Cell<bool>,
     running: Cell<bool>,
     closed: Cell<bool>,
-    /// The loop that was told of it when it was first asked for a value.
-    registered: RefCell<Option<(Rc<TaskRegistry>, usize)>>,
+    /// A shutdown of the loop closes it: a drop of the handles meanwhile leaves it to that.
+    shutting_down: Cell<bool>,
+    /// The loop that it was first iterated on, and its key there.
+    registered: RefCell<Option<(Rc<TaskRegistry>, u64)>>,
 }
 
 impl<Y: 'static, S: 'static> State<Y, S> {
-    /// Who closes what is left: told at the first iteration, as CPython's hooks are.
+    /// Enters it at the running loop, which closes it at its end: at the first iteration, as
+    /// CPython's hooks do.
     fn register(self: &Rc<Self>) {
         if self.finished.get() || self.registered.borrow().is_some() {
             return;
@@ -125,10 +125,6 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         self.finished.set(true);
         let body = self.body.take();
         drop(body);
-        let registered = self.registered.take();
-        if let Some((tasks, key)) = registered {
-            tasks.extension::<Generators>().remove(key);
-        }
     }
 
     /// Drops a body that has not started, or has no await at which `error` could come out.
@@ -177,6 +173,14 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         let mut stop = Stop::default();
         let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx))).await;
         step.unwrap_or_else(|error| self.fail(error))
+    }
+}
+
+impl<Y, S> Drop for State<Y, S> {
+    fn drop(&mut self) {
+        if let Some((tasks, key)) = self.registered.take() {
+            tasks.extension::<Generators>().remove(key);
+        }
     }
 }
 
@@ -259,6 +263,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
             gave: Cell::new(false),
             running: Cell::new(false),
             closed: Cell::new(false),
+            shutting_down: Cell::new(false),
             registered: RefCell::new(None),
         }))))
     }
@@ -349,12 +354,15 @@ async fn aclose<Y: 'static, S: 'static>(state: &Rc<State<Y, S>>) -> Result<()> {
         return Ok(());
     }
     let _running = state.begin("aclose()")?;
-    if state.closed.replace(true) {
-        return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
-    }
-    // A closing task that was cancelled before its first step throws that instead.
-    let thrown = TaskRegistry::running().ok().and_then(|tasks| tasks.take_thrown());
-    let exit = thrown.unwrap_or_else(|| Error::new(ErrorKind::GeneratorExit, ""));
+    // A closing task that was cancelled before its first step throws that instead, and leaves the
+    // generator open if the body goes on.
+    let exit = match TaskRegistry::running().ok().and_then(|tasks| tasks.take_thrown()) {
+        Some(cancelled) => cancelled,
+        None if state.closed.replace(true) => {
+            return Err(Error::new(ErrorKind::StopAsyncIteration, ""));
+        }
+        None => Error::new(ErrorKind::GeneratorExit, ""),
+    };
     match state.advance(Err(exit)).await {
         Step::Gave(_) => Err(Error::runtime("async generator ignored GeneratorExit")),
         Step::Returned => Ok(()),
@@ -378,32 +386,34 @@ impl<Y: 'static, S: 'static> fmt::Debug for AsyncGenerator<Y, S> {
 impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
     fn drop(&mut self) {
         let state = self.0.clone();
-        if !state.started.get() || state.finished.get() || state.closed.get() {
+        let Some((tasks, key)) = state.registered.borrow().clone() else { return };
+        tasks.extension::<Generators>().withdraw(key);
+        if state.finished.get() || state.closed.get() || state.shutting_down.get() {
             return;
         }
-        let on = match &*state.registered.borrow() {
-            Some((tasks, _)) => tasks.event_loop().clone(),
-            None => return,
+        let on = tasks.event_loop().clone();
+        tasks.extension::<Generators>().one_to_close();
+        let close = move || -> Result<()> {
+            let task =
+                tasks.event_loop().create_started_task(async move { aclose(&state).await })?;
+            task.add_done_callback(move |_: &dyn AnyFuture| {
+                tasks.extension::<Generators>().one_closed()
+            });
+            Ok(())
         };
-        let made_on = on.clone();
-        let close =
-            move || made_on.create_started_task(async move { aclose(&state).await }).map(drop);
-        // A loop that has closed closes nothing any more: the body is dropped as it is.
+        // A loop that has closed closes no generators: the body is dropped as it is.
         let _ = on.call_soon(close);
     }
 }
 
-/// A generator as the loop sees it, which may have to close it.
-trait Closing {
-    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
-    /// The loop has closed: lets go of the body, which may hold the generator itself.
-    fn abandon(&self, on: &LoopRef);
-    fn show(&self) -> String;
-}
-
 impl<Y: 'static, S: 'static> Closing for State<Y, S> {
     fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
-        Box::pin(async move { aclose(&self).await })
+        self.shutting_down.set(true);
+        Box::pin(async move {
+            let outcome = aclose(&self).await;
+            self.shutting_down.set(false);
+            outcome
+        })
     }
 
     fn abandon(&self, on: &LoopRef) {
@@ -420,71 +430,5 @@ impl<Y: 'static, S: 'static> Closing for State<Y, S> {
             _ => "unstarted",
         };
         format!("<async_generator {state}>")
-    }
-}
-
-/// The generators of a loop that have started and are not finished.
-#[derive(Default)]
-pub(crate) struct Generators {
-    started: RefCell<Slab<Weak<dyn Closing>>>,
-}
-
-impl Generators {
-    fn add(&self, generator: Weak<dyn Closing>) -> usize {
-        self.started.borrow_mut().insert(generator)
-    }
-
-    fn remove(&self, key: usize) {
-        let removed = self.started.borrow_mut().try_remove(key);
-        drop(removed);
-    }
-
-    /// Those that are there. Each takes itself out when it is finished.
-    fn all(&self) -> Vec<Rc<dyn Closing>> {
-        self.started.borrow().iter().filter_map(|(_, generator)| generator.upgrade()).collect()
-    }
-}
-
-impl LoopExtension for Generators {
-    /// Drops the bodies of all.
-    fn close(&self, event_loop: &LoopRef) {
-        for generator in self.all() {
-            generator.abandon(event_loop);
-        }
-    }
-
-    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
-    }
-}
-
-impl LoopRef {
-    /// Closes the async generators that were started and are not finished, all at once, and
-    /// waits for them: asyncio's `shutdown_asyncgens`. What goes wrong with one is told to the
-    /// exception handler.
-    ///
-    /// # Errors
-    ///
-    /// The cancellation of the task that waits;
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
-    pub async fn shutdown_asyncgens(&self) -> Result<()> {
-        let mut closing = Vec::new();
-        for generator in TaskRegistry::of(self).extension::<Generators>().all() {
-            let task = self.create_started_task(generator.clone().close())?;
-            closing.push((generator, task));
-        }
-        for (generator, task) in closing {
-            let Err(error) = (&task).await else { continue };
-            if !task.done() {
-                return Err(error);
-            }
-            let shown = generator.show();
-            let message = "an error occurred during closing of asynchronous generator ";
-            let mut context = ExceptionContext::new(String::from(message) + &shown);
-            context.exception = Some(error);
-            context.asyncgen = Some(shown);
-            self.call_exception_handler(&context);
-        }
-        Ok(())
     }
 }

@@ -21,7 +21,10 @@ mod future;
 mod future_like;
 mod gather;
 mod generator;
+mod generators;
 mod heap;
+#[cfg(all(unix, feature = "signals"))]
+mod interrupted;
 mod lock;
 mod memory;
 mod queue;

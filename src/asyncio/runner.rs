@@ -6,17 +6,19 @@ use alloc::string::String;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
+use core::pin::Pin;
 
 use super::any_task::AnyTask;
-use super::core::{AnyFuture, Callback, TaskRegistry};
+use super::core::{AnyFuture, Callback, Stage, TaskRegistry};
 #[cfg(feature = "std")]
 use super::executor::DefaultExecutor;
 use super::future::LoopFuture;
 use super::future_like::{FutureLike, check_loop};
+use super::generators::Generators;
+#[cfg(all(unix, feature = "signals"))]
+use super::interrupted::run_until_interrupted;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
-#[cfg(all(unix, feature = "signals"))]
-use crate::event_loop::INTERRUPT;
 use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
 
 /// How long an ending waits for functions that still run on threads: asyncio's
@@ -71,33 +73,29 @@ fn stop_loop(done: &dyn AnyFuture) {
     done.get_loop().stop();
 }
 
-/// Ends what a loop has besides tasks: its generators, and the threads of its own pool.
-pub(super) fn shut_down(event_loop: &EventLoop) -> Result<()> {
-    let on = LoopRef::clone(event_loop);
-    event_loop.run_until_complete(async move {
-        on.shutdown_asyncgens().await?;
-        #[cfg(feature = "std")]
-        on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await?;
-        Ok(())
+/// Ends what a loop has besides tasks, as far as `stage` goes.
+pub(super) fn shut_down(on: &LoopRef, stage: Stage) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+    let on = on.clone();
+    Box::pin(async move {
+        match stage {
+            Stage::Generators => on.shutdown_asyncgens().await,
+            #[cfg(feature = "std")]
+            Stage::Executor => on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await,
+            #[cfg(not(feature = "std"))]
+            Stage::Executor => Ok(()),
+            Stage::DroppedGenerators => {
+                TaskRegistry::of(&on).extension::<Generators>().until_closed(&on).await
+            }
+        }
     })
 }
 
-/// Stops the loop, as a callback of a future would, in the last of so many turns.
-struct Stop {
-    turns: Cell<u8>,
-}
+/// Stops the loop, as a callback of a future would.
+struct Stop;
 
 impl Job for Stop {
-    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
-        let left = this.turns.get() - 1;
-        this.turns.set(left);
-        if left == 0 {
-            return on.stop();
-        }
-        // A task that finds nothing to end makes sure that nothing more begins.
-        #[cfg(feature = "std")]
-        TaskRegistry::of(on).extension::<DefaultExecutor>().shut();
-        on.schedule(this);
+    fn run(_this: Rc<JobCell<Self>>, on: &LoopRef) {
+        on.stop();
     }
 
     fn mark(&self) -> Mark {
@@ -160,21 +158,30 @@ impl EventLoop {
         outcome.and(closed)
     }
 
-    /// Ends what the loop has besides tasks. Where it has nothing of that sort, it runs for the two
-    /// turns that a task would take to find that out.
+    /// Ends what the loop has besides tasks.
     fn end_the_rest(&self) -> Result<()> {
-        let tasks = TaskRegistry::of(self);
-        if tasks.ending().is_none() {
-            self.check_open()?;
-            self.check_not_running()?;
-            let stop = JobCell::new(Stop { turns: Cell::new(2) });
-            self.schedule(stop.clone());
-            self.run_forever()?;
-            if stop.turns.get() > 0 {
-                return Err(stopped_early());
-            }
+        self.run_stage(Stage::Generators)?;
+        self.run_stage(Stage::Executor)?;
+        if TaskRegistry::of(self).extension::<Generators>().are_closing() {
+            self.run_stage(Stage::DroppedGenerators)?;
         }
-        tasks.ending().map_or(Ok(()), |end| end(self))
+        Ok(())
+    }
+
+    /// Runs `stage` to its end. What there is to end is looked up in the task's first step: the
+    /// steps before it in that turn may have begun more.
+    fn run_stage(&self, stage: Stage) -> Result<()> {
+        let tasks = TaskRegistry::of(self);
+        self.run_until_complete(async move {
+            #[cfg(feature = "std")]
+            if stage == Stage::Executor {
+                tasks.extension::<DefaultExecutor>().shut();
+            }
+            match tasks.ending() {
+                Some(end) => end(tasks.event_loop(), stage).await,
+                None => Ok(()),
+            }
+        })
     }
 
     /// Runs until all `tasks` are done, in as many turns as it takes to await a future of them all.
@@ -186,7 +193,7 @@ impl EventLoop {
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
-                    on.schedule(JobCell::new(Stop { turns: Cell::new(1) }));
+                    on.schedule(JobCell::new(Stop));
                 }
             }));
         }
@@ -283,12 +290,18 @@ impl Runner {
         Runner { debug: Some(set), ..self }
     }
 
-    /// The same runner, of which Ctrl-C (`SIGINT`) cancels the main task, as asyncio's does: what
-    /// `main` then does to end in order is awaited, and [`run`](Runner::run) returns a
+    /// The same runner, of which Ctrl-C (`SIGINT`) cancels the main task, as asyncio's does: the
+    /// clean-up of `main` is awaited, and [`run`](Runner::run) returns a
     /// [`KeyboardInterrupt`](ErrorKind::KeyboardInterrupt) error if `main` lets the cancellation
-    /// through, and otherwise what `main` returns. A second Ctrl-C meanwhile does what it does by
-    /// default, and so does one while no main runs. A handler that the loop had for the signal is
-    /// replaced.
+    /// through, and otherwise what `main` returns. The cancellation comes at the end of the callback
+    /// or step in which the signal arrives; several signals in one step are one. A signal that
+    /// arrives after `main` has ended, and before `run` has returned, is a `KeyboardInterrupt` error
+    /// too: an error of `main`'s then goes to the exception handler.
+    ///
+    /// A second Ctrl-C does what it does by default, and so does one while no main runs. A handler
+    /// that the loop has for the signal ([`add_signal_handler`](LoopRef::add_signal_handler)) stays,
+    /// and `main` isn't cancelled; one that is added while `main` runs takes over, and stays after
+    /// it. A handler that is set with `signal-hook` itself runs beside all of that.
     ///
     /// While a main runs, its loop is never [stalled](ErrorKind::Stalled), and looks at its sockets
     /// in every turn.
@@ -382,33 +395,6 @@ impl Runner {
         }
         self.state.replace(State::Initialized(event_loop.clone()));
         Ok(event_loop)
-    }
-}
-
-/// Runs `main` until it is over, which the first Ctrl-C cancels.
-#[cfg(all(unix, feature = "signals"))]
-#[track_caller]
-fn run_until_interrupted<T: Clone + 'static>(
-    event_loop: &EventLoop,
-    main: impl Future<Output = Result<T>> + 'static,
-) -> Result<T> {
-    let task = event_loop.create_main_task(main)?;
-    let interrupted = Rc::new(Cell::new(false));
-    let (on, main, seen) = (LoopRef::clone(event_loop), task.clone(), interrupted.clone());
-    let interrupt = move || {
-        seen.set(main.cancel());
-        on.remove_signal_handler(INTERRUPT).map(drop)
-    };
-    // Where there can't be a handler, main never runs.
-    event_loop.add_signal_handler(INTERRUPT, interrupt).inspect_err(|_| _ = task.cancel())?;
-    let outcome = event_loop.run_until_complete(task.clone());
-    let removed = event_loop.remove_signal_handler(INTERRUPT);
-    match outcome {
-        Err(error) if error.is_cancelled() && interrupted.get() && task.uncancel() == 0 => {
-            Err(Error::new(ErrorKind::KeyboardInterrupt, ""))
-        }
-        Ok(value) => removed.map(|_| value),
-        failed => failed,
     }
 }
 

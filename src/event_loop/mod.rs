@@ -4,7 +4,7 @@
 //! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
 //! (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
-//! `registration`, `readers`, `signals` and `system` (the machine with std), `loop_ref` (the loop as
+//! `registration`, `readers`, `signals`, `interrupt` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
 //! besides, on request), `run` (the loop as its owner runs it).
 
@@ -17,6 +17,8 @@ mod exceptions;
 mod handle;
 mod host;
 mod inbox;
+#[cfg(all(unix, feature = "signals"))]
+mod interrupt;
 #[cfg(feature = "std")]
 mod listener;
 mod loop_handle;
@@ -83,7 +85,5 @@ pub(crate) use registration::{After, Registration};
 pub(crate) use running::LoopThreadOwn;
 pub(crate) use running::thread_own;
 pub(crate) use schedule_hash::Mark;
-#[cfg(all(unix, feature = "signals"))]
-pub(crate) use signals::INTERRUPT;
 #[cfg(feature = "std")]
 pub(crate) use work_item::WorkItem;

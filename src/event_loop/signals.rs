@@ -7,6 +7,7 @@ use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
@@ -24,26 +25,56 @@ pub(crate) const INTERRUPT: i32 = consts::SIGINT;
 
 /// The signals that one loop handles.
 #[derive(Default)]
-pub(super) struct Signals(RefCell<BTreeMap<i32, Handled>>);
+pub(super) struct Signals {
+    handled: RefCell<BTreeMap<i32, Handled>>,
+    /// How often each signal came whose handler was taken out before the loop read it.
+    unread: RefCell<BTreeMap<i32, usize>>,
+}
 
 impl Signals {
+    pub(super) fn has(&self, signal: i32) -> bool {
+        self.handled.borrow().contains_key(&signal)
+    }
+
+    /// How often each signal came since the last time, and what to do about it. A signal without a
+    /// handler is forgotten.
+    fn read(&self) -> Vec<(usize, Schedule)> {
+        let unread = self.unread.take();
+        let read = |(signal, handled): (&i32, &Handled)| {
+            let unread = unread.get(signal).copied().unwrap_or_default();
+            (unread + signals_in(&handled.woken), handled.schedule.clone())
+        };
+        self.handled.borrow().iter().map(read).collect()
+    }
+
+    fn writes_to(&self, woken: &Rc<UnixStream>) -> bool {
+        self.handled.borrow().values().any(|handled| Rc::ptr_eq(&handled.woken, woken))
+    }
+
     /// The loop closes: signals do what they did before it.
     pub(super) fn close(&self) {
-        let handled = self.0.take();
+        let handled = self.handled.take();
         drop(handled);
     }
 }
 
+type Schedule = Rc<dyn Fn(&LoopRef) -> Result<()>>;
+
 /// While it lives, a signal is written to a socket in place of what it does by default.
 struct Handled {
-    id: SigId,
+    hook: Hook,
     woken: Rc<UnixStream>,
+    /// Has the handler run in the next turn.
+    schedule: Schedule,
     _instead: InsteadOfDefault,
 }
 
-impl Drop for Handled {
+/// While it lives, the signal's own handler writes to the socket.
+struct Hook(SigId);
+
+impl Drop for Hook {
     fn drop(&mut self) {
-        low_level::unregister(self.id);
+        low_level::unregister(self.0);
     }
 }
 
@@ -63,10 +94,10 @@ fn defaults() -> MutexGuard<'static, BTreeMap<i32, DefaultAction>> {
 }
 
 /// While one lives anywhere, its signal doesn't do what it does by default.
-struct InsteadOfDefault(i32);
+pub(super) struct InsteadOfDefault(i32);
 
 impl InsteadOfDefault {
-    fn of(signal: i32) -> io::Result<InsteadOfDefault> {
+    pub(super) fn of(signal: i32) -> io::Result<InsteadOfDefault> {
         let mut defaults = defaults();
         let default = match defaults.entry(signal) {
             Entry::Occupied(known) => known.into_mut(),
@@ -103,7 +134,7 @@ fn check_signal(signal: i32) -> Result<()> {
     Ok(())
 }
 
-fn refused(signal: i32, error: io::Error) -> Error {
+pub(super) fn refused(signal: i32, error: io::Error) -> Error {
     if error.kind() == io::ErrorKind::InvalidInput {
         return Error::new(ErrorKind::Value, format!("invalid signal number {signal}"));
     }
@@ -112,13 +143,14 @@ fn refused(signal: i32, error: io::Error) -> Error {
 
 impl LoopRef {
     /// Has `callback` run on the loop whenever the process gets `signal`: asyncio's
-    /// `add_signal_handler`. A handler that the loop had for the signal before is replaced. The
-    /// callback runs in a turn like any other and never inside the signal's own handler; the
+    /// `add_signal_handler`. A handler that the loop had for the signal before is replaced, also for
+    /// a signal that has come and has not been read yet. The callback runs in a turn like any other and never inside the signal's own handler; the
     /// loop is woken for it. What the signal does by default it does not do meanwhile.
     ///
     /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
     /// handle signals, and each that handles one is told. The loop's end takes its handlers
-    /// with it.
+    /// with it. A handler for `SIGINT` takes the place of what
+    /// [`Runner::with_interrupts`](crate::Runner::with_interrupts) does about it.
     ///
     /// # Errors
     ///
@@ -152,22 +184,38 @@ impl LoopRef {
         let (woken, wakes) = pipe?;
         woken.set_nonblocking(true)?;
         let woken = Rc::new(woken);
-        // Hooked before the default is set aside: where this fails, nothing has changed.
-        let id = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
-        let instead =
-            InsteadOfDefault::of(signal).inspect_err(|_| _ = low_level::unregister(id))?;
-        let handled = Handled { id, woken: woken.clone(), _instead: instead };
-        let (on, callback) = (self.clone(), Rc::new(RefCell::new(callback)));
-        let reads = woken.clone();
-        self.add_reader(woken, move || -> Result<()> {
-            for _ in 0..signals_in(&reads) {
-                let callback = callback.clone();
-                on.call_soon(move || (callback.borrow_mut())())?;
+        // The hook comes after the default, which it may bring back: a signal that another thread
+        // is given must have passed the default by then.
+        let instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
+        let hook = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
+        let hook = Hook(hook);
+        let (on, wakes) = (self.clone(), woken.clone());
+        self.add_reader(woken.clone(), move || on.read_signals(&wakes))?;
+        let callback = Rc::new(RefCell::new(callback));
+        let schedule = Rc::new(move |on: &LoopRef| {
+            let callback = callback.clone();
+            on.call_soon(move || (callback.borrow_mut())()).map(drop)
+        });
+        let handled = Handled { hook, woken, schedule, _instead: instead };
+        let before = reactor.signals().handled.borrow_mut().insert(signal, handled);
+        self.let_go_of(signal, before)?;
+        if signal == INTERRUPT { self.displace_interrupt() } else { Ok(()) }
+    }
+
+    /// Runs when a signal was written to `woken`. It reads the other signals of the loop, too, as
+    /// CPython does, whose signals share a socket. The handler that takes a signal is the one of that
+    /// time: a signal is not lost where its handler has been replaced meanwhile.
+    fn read_signals(&self, woken: &Rc<UnixStream>) -> Result<()> {
+        for (count, schedule) in self.reactor()?.signals().read() {
+            for _ in 0..count {
+                schedule(self)?;
             }
-            Ok(())
-        })?;
-        let before = reactor.signals().0.borrow_mut().insert(signal, handled);
-        self.let_go_of(before).map(drop)
+        }
+        if self.reactor()?.signals().writes_to(woken) {
+            return Ok(());
+        }
+        // The other end is gone with the hook: this handler was taken out.
+        self.remove_reader(woken).map(drop)
     }
 
     /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
@@ -183,12 +231,21 @@ impl LoopRef {
         if self.is_closed() {
             return Ok(false);
         }
-        let handled = self.reactor()?.signals().0.borrow_mut().remove(&signal);
-        self.let_go_of(handled)
+        let handled = self.reactor()?.signals().handled.borrow_mut().remove(&signal);
+        self.let_go_of(signal, handled)
     }
 
-    fn let_go_of(&self, handled: Option<Handled>) -> Result<bool> {
-        handled.map_or(Ok(false), |handled| self.remove_reader(&handled.woken))
+    /// Takes a handler's hook out. Where signals are left that the loop has not read, the socket's
+    /// end has it read them when it would have.
+    fn let_go_of(&self, signal: i32, handled: Option<Handled>) -> Result<bool> {
+        let Some(Handled { hook, woken, .. }) = handled else { return Ok(false) };
+        drop(hook);
+        let unread = signals_in(&woken);
+        if unread == 0 {
+            return self.remove_reader(&woken);
+        }
+        *self.reactor()?.signals().unread.borrow_mut().entry(signal).or_default() += unread;
+        Ok(true)
     }
 }
 

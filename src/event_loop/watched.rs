@@ -5,10 +5,14 @@
 //! none of the code.
 
 use core::cell::Cell;
+#[cfg(all(unix, feature = "signals"))]
+use {alloc::rc::Rc, core::cell::RefCell};
 
 use super::clock::{Clock, Nanos, Seconds};
 use super::disorder::Chance;
 use super::entry::Entry;
+#[cfg(all(unix, feature = "signals"))]
+use super::interrupt::Interrupt;
 use super::loop_ref::LoopRef;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
@@ -24,6 +28,8 @@ pub(super) struct Watched {
     pub(super) chance: Chance,
     #[cfg(feature = "trace")]
     pub(super) tracing: Tracing,
+    #[cfg(all(unix, feature = "signals"))]
+    interrupt: RefCell<Option<Rc<Interrupt>>>,
 }
 
 /// What looks on.
@@ -54,6 +60,8 @@ impl LoopRef {
         let any = self.debug() || watched.hash.is_on() || watched.chance.is_on();
         #[cfg(feature = "trace")]
         let any = any || watched.tracing.is_on();
+        #[cfg(all(unix, feature = "signals"))]
+        let any = any || watched.interrupt.borrow().is_some();
         watched.onlooker.set(any.then_some(&ONLOOKER));
     }
 
@@ -115,7 +123,26 @@ impl LoopRef {
         self.shared().watched.hash.note_entry(&entry);
         #[cfg(feature = "trace")]
         let _span = self.shared().watched.tracing.span_of(&entry);
-        if self.debug() { self.run_timed(entry) } else { entry.run(self) }
+        if self.debug() {
+            self.run_timed(entry)
+        } else {
+            entry.run(self)
+        }
+        #[cfg(all(unix, feature = "signals"))]
+        self.take_interrupt();
+    }
+
+    /// What Ctrl-C does while a main task runs.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(super) fn interrupt(&self) -> Option<Rc<Interrupt>> {
+        self.shared().watched.interrupt.borrow().clone()
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    pub(super) fn set_interrupt(&self, interrupt: Option<Rc<Interrupt>>) {
+        let before = self.shared().watched.interrupt.replace(interrupt);
+        drop(before);
+        self.update_watched();
     }
 
     /// Runs it, and warns if that takes long.

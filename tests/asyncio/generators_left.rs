@@ -1,8 +1,8 @@
 //! Async generators that a main leaves half way, or drops, as its loop is ended: who hears of it.
 
 use callsoon::{
-    AnyFuture, AsyncGenerator, Error, ErrorKind, EventLoop, create_task, generator, run_on, sleep,
-    yield_now,
+    AnyFuture, AsyncGenerator, Error, ErrorKind, EventLoop, create_task, generator, run_on,
+    running_loop, sleep, yield_now,
 };
 
 use crate::driver::{Reports, secs};
@@ -124,4 +124,215 @@ fn a_main_that_fails_leaves_a_generator_finished_whose_task_fails_as_it_is_cance
     assert_eq!(reports.messages(), ["unhandled exception during run() shutdown"]);
     assert_eq!(format!("{spinner:?}"), "<async_generator finished>");
     assert!(task.to_any().exception().unwrap().is_some());
+}
+
+/// A generator whose clean-up takes so many turns.
+fn slow(trace: &Trace, turns: usize) -> AsyncGenerator<i32> {
+    let trace = trace.clone();
+    generator(async move |y| {
+        let outcome = y.give(1).await;
+        for _ in 0..turns {
+            yield_now().await?;
+        }
+        trace.push("cleaned up");
+        outcome.map(drop)
+    })
+}
+
+#[test]
+fn a_generator_dropped_by_a_cancelled_task_is_awaited() {
+    for turns in 0..9 {
+        let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+        let reports = Reports::of(&event_loop);
+        let numbers = slow(&trace, turns);
+        let main = async move {
+            create_task(async move {
+                while numbers.next().await?.is_some() {
+                    sleep(secs(9)).await?;
+                }
+                Ok(())
+            })?;
+            yield_now().await?;
+            yield_now().await
+        };
+        run_on(&event_loop, main).unwrap();
+        trace.expect(["cleaned up"]);
+        assert!(reports.messages().is_empty(), "{turns} turns: {:?}", reports.messages());
+    }
+}
+
+/// It is dropped in the last turn of all that the end has for tasks, generators and threads.
+#[test]
+fn a_generator_dropped_in_the_last_turn_is_awaited() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let numbers = slow(&trace, 2);
+    let main = async move {
+        numbers.next().await?;
+        let on = running_loop()?;
+        fn keep(turns: usize, numbers: AsyncGenerator<i32>) -> callsoon::Result<()> {
+            match turns {
+                0 => Ok(drop(numbers)),
+                _ => running_loop()?.call_soon(move || keep(turns - 1, numbers)).map(drop),
+            }
+        }
+        // Closing it is not what waits here: it has been shut down already.
+        let other = slow(&Trace::new(), 0);
+        on.call_soon(move || keep(4, other))?;
+        on.shutdown_asyncgens().await?;
+        let late = numbers.clone();
+        on.call_soon(move || keep(4, late)).map(drop)
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["cleaned up"]);
+}
+
+#[test]
+fn a_dropped_generator_is_no_affair_of_shutdown_asyncgens() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (reports, trace) = (Reports::of(&event_loop), Trace::new());
+    let numbers = slow(&trace, 5);
+    let says = trace.clone();
+    let main = async move {
+        numbers.next().await?;
+        drop(numbers);
+        yield_now().await?;
+        yield_now().await?;
+        running_loop()?.shutdown_asyncgens().await?;
+        says.push("shut down");
+        sleep(secs(1)).await
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["shut down", "cleaned up"]);
+    assert!(reports.messages().is_empty(), "{:?}", reports.messages());
+}
+
+/// As in CPython: the closing that is under way is another's.
+#[test]
+fn a_generator_being_closed_by_a_task_is_reported() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (reports, trace) = (Reports::of(&event_loop), Trace::new());
+    let numbers = slow(&trace, 5);
+    let main = async move {
+        numbers.next().await?;
+        let closed = numbers.clone();
+        let closing = create_task(async move { closed.aclose().await })?;
+        yield_now().await?;
+        running_loop()?.shutdown_asyncgens().await?;
+        closing.await
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["cleaned up"]);
+    let [report] = &reports.take()[..] else { panic!("one report") };
+    let message = "aclose(): asynchronous generator is already running";
+    assert_eq!(report.exception.as_ref().unwrap().message(), message);
+}
+
+#[test]
+fn failing_generators_are_reported_when_all_are_closed() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let says = trace.clone();
+    event_loop.set_exception_handler(Some(std::rc::Rc::new(
+        move |_: &callsoon::LoopRef, context: &callsoon::ExceptionContext| {
+            says.push(context.exception.as_ref().unwrap().message());
+        },
+    )));
+    let generators = [fails_in_the_clean_up(), slow(&trace, 3), fails_in_the_clean_up()];
+    let main = async move {
+        for numbers in &generators {
+            numbers.next().await?;
+        }
+        running_loop()?.shutdown_asyncgens().await?;
+        Ok(drop(generators))
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["cleaned up", "in the clean-up", "in the clean-up"]);
+}
+
+/// Keys that are free again must not change the order.
+#[test]
+fn generators_are_closed_in_the_order_of_their_first_step() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let named = |name: &'static str| {
+        let trace = trace.clone();
+        generator(async move |y| {
+            let outcome = y.give(1).await.map(drop);
+            trace.push(name);
+            outcome
+        })
+    };
+    let generators = [named("gone"), named("second"), named("first"), named("last")];
+    let main = async move {
+        let [gone, second, first, last] = generators;
+        for numbers in [&gone, &first, &second] {
+            numbers.next().await?;
+        }
+        drop(gone);
+        sleep(secs(1)).await?;
+        last.next().await?;
+        running_loop()?.shutdown_asyncgens().await
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["gone", "first", "second", "last"]);
+}
+
+#[test]
+fn a_cancelled_shutdown_of_generators_cancels_their_clean_up() {
+    for turns in 0..4 {
+        let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+        let reports = Reports::of(&event_loop);
+        let says = trace.clone();
+        let numbers = generator(async move |y| {
+            let outcome = y.give(1).await.map(drop);
+            sleep(secs(1)).await.inspect_err(|error| says.push(format!("{:?}", error.kind())))?;
+            says.push("cleaned up");
+            outcome
+        });
+        let says = trace.clone();
+        let main = async move {
+            numbers.next().await?;
+            let shutting = create_task(async move {
+                let outcome = running_loop()?.shutdown_asyncgens().await;
+                says.push(format!("{:?}", outcome.as_ref().map_err(Error::kind)));
+                outcome
+            })?;
+            for _ in 0..turns {
+                yield_now().await?;
+            }
+            shutting.cancel();
+            shutting.await
+        };
+        assert!(run_on(&event_loop, main).unwrap_err().is_cancelled());
+        match turns {
+            0 => trace.expect(["cleaned up"]), // by the end of `run_on`
+            // Thrown where the generator stands, as its closing has not begun.
+            1 => trace.expect(["cleaned up", "Err(Cancelled)"]),
+            _ => trace.expect(["Cancelled", "Err(Cancelled)"]),
+        }
+        assert!(reports.messages().is_empty(), "{:?}", reports.messages());
+    }
+}
+
+/// The task that closes it holds it, and the end of the run has no more to do.
+#[test]
+fn a_generator_dropped_while_it_is_shut_down_is_closed_once() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let reports = Reports::of(&event_loop);
+    let numbers = slow(&trace, 0);
+    let (says, on) = (trace.clone(), event_loop.clone());
+    let main = async move {
+        numbers.next().await?;
+        // Behind the step in which the shutdown begins, before the one that closes.
+        let next = on.clone();
+        on.call_soon(move || {
+            drop(numbers);
+            // In the next turn a task of its own would be there.
+            let after = next.clone();
+            next.call_soon(move || says.push(format!("{} task", after.all_tasks().len()))).map(drop)
+        })?;
+        on.shutdown_asyncgens().await?;
+        Ok(())
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["cleaned up", "1 task"]);
+    assert!(reports.messages().is_empty(), "{:?}", reports.messages());
 }

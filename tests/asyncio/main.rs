@@ -28,6 +28,7 @@ mod generators_left;
 mod model;
 mod moved_futures;
 mod reports;
+mod run_end;
 mod runners;
 mod running;
 mod scoped;

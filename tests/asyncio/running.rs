@@ -1,13 +1,10 @@
 //! How a loop is run to an end: `run`, `run_on`, `run_until_complete`, `run_forever`, `stop`,
 //! and what becomes of the tasks that are left.
 
-use std::cell::Cell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, LoopRef, Yielder, create_task, generator, run_on,
-    running_loop, sleep, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, create_task, run_on, running_loop, sleep, yield_now,
 };
 
 use crate::driver::{Reports, run, secs, settle, turn};
@@ -405,36 +402,4 @@ fn cancelling_main_from_a_callback_is_what_run_returns() {
     let error = run_on(&event_loop, sleep(secs(1000))).unwrap_err();
     assert!(error.is_cancelled());
     assert_eq!(event_loop.time(), secs(1));
-}
-
-/// What a callback sees that calls itself again from the end of main on: how often it runs, and
-/// whether the loop's own pool is refused in the end.
-fn seen_at_the_end(generates: bool) -> (usize, bool) {
-    fn again(on: &LoopRef, seen: &Rc<Cell<(usize, bool)>>) {
-        let count = seen.get().0 + 1;
-        seen.set((count, count > 2 && on.run_in_executor(None, || Ok(())).is_err()));
-        let (next, seen) = (on.clone(), seen.clone());
-        on.call_soon(move || again(&next, &seen)).unwrap();
-    }
-
-    let seen = Rc::<Cell<(usize, bool)>>::default();
-    let sees = seen.clone();
-    let main = async move {
-        if generates {
-            let none = generator(async |_: Yielder<()>| Ok(()));
-            assert!(none.next().await?.is_none());
-        }
-        let on = running_loop()?;
-        let next = on.clone();
-        on.call_soon(move || again(&next, &sees)).map(drop)
-    };
-    run_on(&EventLoop::with_virtual_time(), main).unwrap();
-    seen.get()
-}
-
-/// Only a loop that once had a generator, or a pool, makes a task to shut them down.
-#[test]
-fn the_end_takes_as_many_turns_whether_there_is_something_to_shut_down_or_not() {
-    assert_eq!(seen_at_the_end(true), (3, true));
-    assert_eq!(seen_at_the_end(false), (3, true));
 }

@@ -7,6 +7,7 @@ import asyncio
 import heapq
 import inspect
 import selectors
+import weakref
 
 MAX_TURNS = 20_000  # loop iterations before a program is called a livelock
 
@@ -23,6 +24,43 @@ class Timer(asyncio.TimerHandle):
 
     def __lt__(self, other):
         return (self._when, self.made) < (other._when, other.made)
+
+    def _run(self):
+        loop = self._loop
+        super()._run()
+        loop.after_step()
+
+
+class Handle(asyncio.Handle):
+    """A callback after which the loop looks for what came meanwhile."""
+
+    def _run(self):
+        loop = self._loop
+        super()._run()
+        loop.after_step()
+
+
+class OrderedWeakSet:
+    """The generators of a loop in the order of their first step: asyncio leaves it open."""
+
+    def __init__(self):
+        self._items = {}
+
+    def __iter__(self):
+        return iter([item for ref in list(self._items.values()) if (item := ref()) is not None])
+
+    def __len__(self):
+        return len(list(iter(self)))
+
+    def add(self, item):
+        self._items.pop(id(item), None)  # of one that is gone, whose place is not this one's
+        self._items[id(item)] = weakref.ref(item)
+
+    def discard(self, item):
+        self._items.pop(id(item), None)
+
+    def clear(self):
+        self._items.clear()
 
 
 class VirtualSelector(selectors.SelectSelector):
@@ -51,16 +89,54 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.stalled = False
         self.turns = 0
         self.tasks = []
+        self.made = []  # every task, weakly
+        self.after_step = lambda: None
+        self._asyncgens = OrderedWeakSet()
+        self.closing = 0  # dropped generators that are not closed yet
+        self.all_closed = None
         self.set_task_factory(self._make_task)
 
     def _make_task(self, loop, coro, **kwargs):
         task = asyncio.Task(coro, loop=loop, **kwargs)
+        self.made.append(weakref.ref(task))
         if inspect.iscoroutine(coro):  # not the closing of a dropped async generator
             self.tasks.append(task)
         return task
 
     def time(self):
         return self.now
+
+    def _write_to_self(self):
+        """Nothing: here no thread calls, and a byte would have signals read a turn early."""
+
+    def pending(self):
+        """The tasks that are not done, oldest first."""
+        return [task for ref in self.made if (task := ref()) is not None and not task.done()]
+
+    def _call_soon(self, callback, args, context):
+        handle = Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def _asyncgen_finalizer_hook(self, agen):
+        self._asyncgens.discard(agen)
+        if not self.is_closed():
+            self.closing += 1
+            self.call_soon_threadsafe(self._close_dropped, agen.aclose())
+
+    def _close_dropped(self, closing):
+        self.create_task(closing).add_done_callback(self._closed_dropped)
+
+    def _closed_dropped(self, task):
+        self.closing -= 1
+        if self.all_closed is not None and not self.closing and not self.all_closed.done():
+            self.all_closed.set_result(None)
+
+    async def until_closed(self):
+        """Waits for the generators that were dropped and are still being closed."""
+        while self.closing:
+            self.all_closed = self.create_future()
+            await self.all_closed
 
     def call_at(self, when, callback, *args, context=None):
         timer = Timer(round(when, 9), callback, args, self, context)

@@ -173,3 +173,45 @@ fn a_handler_may_remove_itself_and_its_errors_are_told() {
     while event_loop.run_once(None).is_ok() {}
     trace.expect(["of the handler"]);
 }
+
+/// As in CPython, which looks for the handler when it reads that the signal came.
+#[test]
+fn a_signal_that_was_not_read_yet_goes_to_the_new_handler() {
+    if !is_child("signals::a_signal_that_was_not_read_yet_goes_to_the_new_handler", "true") {
+        return;
+    }
+    for removed in [false, true] {
+        let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+        event_loop.add_signal_handler(SIGUSR1, says(&trace, "old")).unwrap();
+        raise(SIGUSR1).unwrap();
+        raise(SIGUSR1).unwrap();
+        if removed {
+            assert!(event_loop.remove_signal_handler(SIGUSR1).unwrap());
+        }
+        event_loop.add_signal_handler(SIGUSR1, says(&trace, "new")).unwrap();
+        for _ in 0..2 {
+            event_loop.run_once(NOW).unwrap();
+        }
+        trace.expect(["new", "new"]);
+        assert!(event_loop.remove_signal_handler(SIGUSR1).unwrap());
+        event_loop.run_once(NOW).unwrap();
+        assert_eq!(event_loop.run_once(None).unwrap_err().kind(), ErrorKind::Stalled);
+    }
+}
+
+/// The first signal is read at the end of a round, after the step in which the second came.
+#[test]
+fn a_replaced_handler_is_read_together_with_the_new_one() {
+    if !is_child("signals::a_replaced_handler_is_read_together_with_the_new_one", "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "old")).unwrap();
+    raise(SIGUSR1).unwrap();
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "new")).unwrap();
+    event_loop.call_soon(|| raise(SIGUSR1).map_err(callsoon::Error::from)).unwrap();
+    for _ in 0..2 {
+        event_loop.run_once(NOW).unwrap();
+    }
+    trace.expect(["new", "new"]);
+}

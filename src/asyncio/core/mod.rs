@@ -45,7 +45,7 @@ pub(crate) use header::State;
 pub use node::ErasedFuture;
 pub(crate) use node::TypedFuture;
 pub(crate) use rare::{CancelHook, CancelledChild, CancelledChildren};
-pub(crate) use registry::{LoopExtension, TaskRegistry};
+pub(crate) use registry::{LoopExtension, Stage, TaskRegistry};
 pub(crate) use step::{in_step, set_holds, waits_here};
 pub(crate) use task_block::{Handle, spawn};
 pub(crate) use task_header::{Parked, TaskHeader};

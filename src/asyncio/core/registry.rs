@@ -10,6 +10,8 @@ use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
+use core::future::Future;
+use core::pin::Pin;
 use core::ptr::{self, NonNull};
 use core::task::Waker;
 
@@ -19,9 +21,7 @@ use super::step::{self, StepState};
 use super::{task_block, waker};
 use crate::blocks::Pages;
 use crate::error::{Error, Result};
-use crate::event_loop::{
-    EventLoop, Inbox, LoopRef, Mail, Upstairs, drop_quietly, running_loop, thread_own,
-};
+use crate::event_loop::{Inbox, LoopRef, Mail, Upstairs, drop_quietly, running_loop, thread_own};
 use crate::sync::Arc;
 
 // The registry that was last looked for on this thread, until a loop closes here.
@@ -44,8 +44,21 @@ fn set_cached(registry: Option<Rc<TaskRegistry>>) {
     drop(before);
 }
 
-/// Runs a loop until what it has besides tasks has ended.
-pub(crate) type Ending = fn(&EventLoop) -> Result<()>;
+/// A stage of a loop's end, after its tasks have ended. Each runs in a task of its own, as in
+/// asyncio, so that a loop without generators and threads runs as many turns as any other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Closes the generators.
+    Generators,
+    /// Waits for the threads of the loop's own pool.
+    Executor,
+    /// Waits for the generators that were dropped and are still being closed. Asyncio has no such
+    /// stage, and loses what they do to end.
+    DroppedGenerators,
+}
+
+/// Ends what a loop has besides tasks, in stages.
+pub(crate) type Ending = fn(&LoopRef, Stage) -> Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// Something besides tasks that a loop has, once for each loop.
 pub(crate) trait LoopExtension: Any {

@@ -90,6 +90,12 @@ impl<'a> Args<'a> {
         self.read("count", |json| json.as_u64().and_then(|count| usize::try_from(count).ok()))
     }
 
+    /// `default` where nothing more stands.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn count_or(&mut self, default: usize) -> Result<usize, Malformed> {
+        if self.rest.len() == 0 { Ok(default) } else { self.count() }
+    }
+
     pub(crate) fn whole(&mut self) -> Result<i64, Malformed> {
         self.read("whole number", Json::as_i64)
     }

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 use super::failure::error_name;
 use super::logged::Listening;
 use super::machine::Machine;
+use super::mains::{report_futures, run_mains};
 use super::program::{Malformed, Program};
 use super::speaker::Speaker;
 use super::trace::Trace;
@@ -52,19 +53,25 @@ enum Ending {
 fn execute(program: Program, prepare: impl FnOnce(&EventLoop)) -> Vec<String> {
     let event_loop = EventLoop::with_virtual_time();
     prepare(&event_loop);
-    let trace = Rc::new(Trace::new(event_loop.clone()));
-    let machine = Machine::new(program, event_loop.clone(), trace.clone());
+    let on = LoopRef::clone(&event_loop);
+    let trace = Rc::new(Trace::new(on.clone()));
+    let machine = Machine::new(program, on.clone(), trace.clone());
     let listening = Listening::to(trace.clone());
-    event_loop.set_exception_handler(Some(Rc::new({
+    on.set_exception_handler(Some(Rc::new({
         let trace = trace.clone();
         move |_, context| say_unhandled(&trace, context)
     })));
-    if let Err(error) = run_all(&event_loop, &machine) {
+    if machine.program.then.is_some() {
+        run_mains(event_loop, &machine);
+    } else if let Err(error) = run_all(&event_loop, &machine) {
         trace.say("end", format_args!("the loop failed: {error}"));
     }
-    let lines = trace.take();
+    let lines = match machine.vars.is_unsupported() {
+        Some(op) => vec![format!("0 end: unsupported {op}")],
+        None => trace.take(),
+    };
     drop(listening);
-    event_loop.set_exception_handler(None);
+    on.set_exception_handler(None);
     machine.clear();
     lines
 }
@@ -107,9 +114,7 @@ fn run_all(event_loop: &EventLoop, machine: &Rc<Machine>) -> Result<(), Error> {
         Ending::Stalled if !main.done() => trace.say("end", "stalled"),
         Ending::Stalled | Ending::Over => trace.say("end", state(&main)),
     }
-    for (name, future) in machine.vars.futures() {
-        trace.say("end", format_args!("{name} is {}", state(&*future)));
-    }
+    report_futures(machine);
     main.remove_done_callback(&stop);
     wind_down(event_loop, trace)
 }

@@ -32,11 +32,23 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         }
         "set_result" => {
             let (v, value) = (args.name()?, args.value()?);
-            now(move |me| Ok(me.vars.future(&v)?.set_result(value.clone())?))
+            now(move |me| {
+                match me.vars.gathered(&v) {
+                    Some(gathered) => gathered.set_result(value.clone())?,
+                    None => me.vars.future(&v)?.set_result(value.clone())?,
+                }
+                Ok(())
+            })
         }
         "set_exception" => {
             let (v, name) = (args.name()?, args.name()?);
-            now(move |me| Ok(me.vars.future(&v)?.set_exception(make_error(&name))?))
+            now(move |me| {
+                match me.vars.gathered(&v) {
+                    Some(gathered) => gathered.set_exception(make_error(&name))?,
+                    None => me.vars.future(&v)?.set_exception(make_error(&name))?,
+                }
+                Ok(())
+            })
         }
         "cancel" | "cancel_handle" => {
             let v = args.name()?;

@@ -1,5 +1,6 @@
 //! Many futures at once: `gather`, `shield`, `wait` and task groups.
 
+use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::failure::{Done, Flow, is_exception};
 use super::program::Malformed;
 use super::speaker::Speaker;
 use super::statement::{Block, Statement, awaits, now};
-use super::value::Value;
+use super::value::{Listed, Value};
 use super::vars::Name;
 
 pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
@@ -95,31 +96,70 @@ pub(crate) trait Gathered {
     fn to_any(&self) -> Rc<dyn AnyFuture>;
     fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>>;
     fn cancel_with(&self, message: &str) -> bool;
+    /// Sets a list of `value`, or a list of such lists.
+    fn set_result(&self, value: Value) -> callsoon::Result<()>;
+    fn set_exception(&self, error: Error) -> callsoon::Result<()>;
 }
 
-impl<R: Clone + Into<Value> + 'static> Gathered for LoopFuture<R> {
+impl<R: Listed> Gathered for LoopFuture<R> {
     fn to_any(&self) -> Rc<dyn AnyFuture> {
         AnyFuture::to_any(self)
     }
 
     fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>> {
         let results = FutureLike::wait(self);
-        Box::pin(async move { results.await.map(Into::into) })
+        Box::pin(async move { results.await.map(Listed::into_value) })
     }
 
     fn cancel_with(&self, message: &str) -> bool {
         LoopFuture::cancel_with(self, message)
     }
+
+    fn set_result(&self, value: Value) -> callsoon::Result<()> {
+        LoopFuture::set_result(self, R::of_value(value))
+    }
+
+    fn set_exception(&self, error: Error) -> callsoon::Result<()> {
+        LoopFuture::set_exception(self, error)
+    }
+}
+
+/// Gathers futures of one type.
+fn gathered<T: Listed>(
+    children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
+    tolerant: bool,
+) -> Result<Rc<dyn Gathered>, Error> {
+    Ok(if tolerant {
+        Rc::new(callsoon::gather_outcomes(children)?)
+    } else {
+        Rc::new(callsoon::gather(children)?)
+    })
+}
+
+/// Gathers gatherings, if all have results of this type.
+fn nested<R: Listed>(
+    children: &[Rc<dyn Gathered>],
+    tolerant: bool,
+) -> Option<Result<Rc<dyn Gathered>, Error>> {
+    let typed =
+        |child: &Rc<dyn Gathered>| child.to_any().as_any().downcast_ref::<LoopFuture<R>>().cloned();
+    let children: Vec<LoopFuture<R>> = children.iter().map(typed).collect::<Option<_>>()?;
+    Some(gathered(&children, tolerant))
 }
 
 impl Speaker {
     fn gather(&self, v: &Name, names: &[Name], tolerant: bool) -> Result<(), Error> {
-        let children: Result<Vec<_>, Error> =
-            names.iter().map(|name| self.vars.awaitable(name)).collect();
-        let gathered: Rc<dyn Gathered> = if tolerant {
-            Rc::new(callsoon::gather_outcomes(children?)?)
+        let inner: Vec<_> = names.iter().filter_map(|name| self.vars.gathered(name)).collect();
+        let gathered = if inner.is_empty() {
+            let children: Result<Vec<_>, Error> =
+                names.iter().map(|name| self.vars.awaitable(name)).collect();
+            gathered(children?, tolerant)?
         } else {
-            Rc::new(callsoon::gather(children?)?)
+            let same = Some(inner).filter(|inner| inner.len() == names.len()).and_then(|inner| {
+                nested::<Vec<Value>>(&inner, tolerant)
+                    .or_else(|| nested::<Vec<Result<Value, Error>>>(&inner, tolerant))
+            });
+            same.unwrap_or_else(|| Err(self.vars.unsupported("gather")))?
         };
         self.vars.put_gathered(v, gathered.clone());
         gathered.to_any().add_callback(hp::silent_reporter());

@@ -19,11 +19,24 @@ use super::vars::{Name, Vars};
 /// From then on every statement raises `FUEL`.
 const MAX_STATEMENTS: usize = 1_000;
 
+/// What an interrupt meets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Armed {
+    /// Its default action.
+    No,
+    /// The runner, which cancels its main.
+    Runner,
+    /// A handler of the program's.
+    #[cfg_attr(not(feature = "signals"), expect(dead_code, reason = "a program that is not run"))]
+    Program,
+}
+
 pub(crate) struct Machine {
     pub(crate) program: Program,
     pub(crate) event_loop: LoopRef,
     pub(crate) trace: Rc<Trace>,
     pub(crate) vars: Vars,
+    pub(crate) armed: Cell<Armed>,
     /// Each program's callback is made once, so that it is equal to itself.
     callbacks: RefCell<HashMap<Name, Callback>>,
     /// Those that hold a future, on which future each: it may be the same.
@@ -40,6 +53,7 @@ impl Machine {
             event_loop,
             trace,
             vars: Vars::default(),
+            armed: Cell::new(Armed::No),
             callbacks: RefCell::default(),
             transfers: RefCell::default(),
             instances: RefCell::default(),

@@ -9,16 +9,17 @@
 //! - `vars`: the one table of names
 //! - `machine`: what a run shares: program, table, labels, callbacks, fuel
 //! - `speaker`: one coroutine, generator or callback that runs statements and says lines
-//! - `execute`: a whole run, from main's start to the end's report
+//! - `execute`: a whole run, from main's start to the end's report; `mains`: the same by a runner
 //! - the families of statements: `control`, `futures`, `tasks`, `generators`,
 //!   `wrappers`, `waiting`, `queue`, `ticker`, `holder`, `streamer`, `locks`,
-//!   `channels`, `groups`, `timeouts`
+//!   `channels`, `groups`, `timeouts`, `endings`
 //!
 //! A new family is a new file with a `decode`, and its line in `statement::FAMILIES`.
 
 mod args;
 mod channels;
 mod control;
+mod endings;
 pub(crate) mod execute;
 mod failure;
 mod futures;
@@ -29,6 +30,7 @@ mod locks;
 mod logged;
 #[expect(clippy::module_inception, reason = "the machine itself, in the folder that is about it")]
 mod machine;
+mod mains;
 mod program;
 mod queue;
 mod speaker;

@@ -14,6 +14,10 @@ pub(crate) type Bodies = HashMap<Name, Block>;
 
 pub(crate) struct Program {
     pub(crate) main: Block,
+    /// The mains after it, where a runner runs them.
+    pub(crate) then: Option<Vec<Block>>,
+    /// Whether there are statements about interrupts.
+    pub(crate) interruptible: bool,
     pub(crate) coros: Bodies,
     pub(crate) gens: Bodies,
     pub(crate) callbacks: Bodies,
@@ -50,6 +54,8 @@ impl Program {
         let main = json.get("main").ok_or_else(|| Malformed::new("no main".to_owned()))?;
         Ok(Program {
             main: decode_block(main)?,
+            then: json.get("then").map(decode_blocks).transpose()?,
+            interruptible: json.to_string().contains("interrupt"),
             coros: decode_bodies(json, "coros")?,
             gens: decode_bodies(json, "gens")?,
             callbacks: decode_bodies(json, "callbacks")?,
@@ -64,6 +70,12 @@ fn decode_bodies(json: &Json, key: &str) -> Result<Bodies, Malformed> {
     let wrong = || Malformed::new(format!("{key} is no object"));
     let bodies = bodies.as_object().ok_or_else(wrong)?;
     bodies.iter().map(|(name, body)| Ok((Rc::from(name.as_str()), decode_block(body)?))).collect()
+}
+
+/// Lists of statements in a list.
+fn decode_blocks(json: &Json) -> Result<Vec<Block>, Malformed> {
+    let wrong = || Malformed::new(format!("not a list of mains: {json}"));
+    json.as_array().ok_or_else(wrong)?.iter().map(decode_block).collect()
 }
 
 /// Statements in a list.

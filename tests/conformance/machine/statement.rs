@@ -13,8 +13,8 @@ use super::speaker::Speaker;
 use super::value::Value;
 use super::vars::Name;
 use super::{
-    channels, control, futures, generators, groups, holder, locks, queue, streamer, tasks, ticker,
-    timeouts, waiting, wrappers,
+    channels, control, endings, futures, generators, groups, holder, locks, queue, streamer, tasks,
+    ticker, timeouts, waiting, wrappers,
 };
 
 /// Statements that run one after the other.
@@ -59,6 +59,7 @@ const FAMILIES: &[Decode] = &[
     streamer::decode,
     groups::decode,
     timeouts::decode,
+    endings::decode,
 ];
 
 pub(crate) fn decode(json: &Json) -> Result<Statement, Malformed> {

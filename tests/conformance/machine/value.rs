@@ -4,7 +4,7 @@ use std::fmt;
 
 use callsoon::{AnyFuture, Error, FutureLike, helpers as hp};
 
-use super::failure::{error_name, outcome_of};
+use super::failure::{error_name, named, outcome_of};
 
 /// A value of the language, or one that the runtime made for it.
 #[derive(Clone)]
@@ -65,10 +65,40 @@ impl From<Vec<Value>> for Value {
     }
 }
 
-/// What `gather` makes of exceptions when it returns them.
-impl From<Vec<Result<Value, Error>>> for Value {
-    fn from(outcomes: Vec<Result<Value, Error>>) -> Value {
-        Value::List(outcomes.into_iter().map(|it| it.unwrap_or_else(Value::Error)).collect())
+/// What a future of a program has for its result: a value, or what `gather` makes of many.
+pub(crate) trait Listed: Clone + 'static {
+    fn into_value(self) -> Value;
+    /// The shortest such list that holds `value`.
+    fn of_value(value: Value) -> Self;
+}
+
+impl Listed for Value {
+    fn into_value(self) -> Value {
+        self
+    }
+
+    fn of_value(value: Value) -> Value {
+        value
+    }
+}
+
+impl<T: Listed> Listed for Vec<T> {
+    fn into_value(self) -> Value {
+        Value::List(self.into_iter().map(T::into_value).collect())
+    }
+
+    fn of_value(value: Value) -> Vec<T> {
+        vec![T::of_value(value)]
+    }
+}
+
+impl<T: Listed> Listed for Result<T, Error> {
+    fn into_value(self) -> Value {
+        self.map_or_else(Value::Error, T::into_value)
+    }
+
+    fn of_value(value: Value) -> Result<T, Error> {
+        Ok(T::of_value(value))
     }
 }
 
@@ -99,13 +129,23 @@ pub(crate) fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
     if let Some(child) = any.downcast_ref::<hp::ChildOfFuture<Value>>() {
         return child.result();
     }
-    if let Some(gathered) = future.of::<Vec<Value>>() {
-        return gathered.result().map(Value::from);
+    let lists = [
+        listed::<Vec<Value>>,
+        listed::<Vec<Result<Value, Error>>>,
+        listed::<Vec<Vec<Value>>>,
+        listed::<Vec<Vec<Result<Value, Error>>>>,
+        listed::<Vec<Result<Vec<Value>, Error>>>,
+        listed::<Vec<Result<Vec<Result<Value, Error>>, Error>>>,
+    ];
+    if let Some(result) = lists.iter().find_map(|listed| listed(future)) {
+        return result;
     }
-    if let Some(gathered) = future.of::<Vec<Result<Value, Error>>>() {
-        return gathered.result().map(Value::from);
-    }
-    let future: &dyn FutureLike<Value> =
-        future.of().expect("the futures of a program are futures of values");
+    // The task of a main that a runner runs has a result for the runner only.
+    let future: &dyn FutureLike<Value> = future.of().ok_or_else(|| named("TypeError"))?;
     future.result()
+}
+
+/// The result of a gathering whose results have this type.
+fn listed<R: Listed>(future: &dyn AnyFuture) -> Option<Result<Value, Error>> {
+    future.of::<R>().map(|gathered| gathered.result().map(Listed::into_value))
 }

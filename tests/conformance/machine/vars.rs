@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::pin::Pin;
 use std::rc::Rc;
 
-use callsoon::{AnyFuture, Error, FutureLike, LoopFuture, Task};
+use callsoon::{AnyFuture, AnyTask, AsyncGenerator, Error, FutureLike, LoopFuture, Task};
 
 use super::failure::named;
 use super::groups::Gathered;
@@ -24,10 +24,16 @@ enum Thing {
     Future(Rc<dyn FutureLike<Value>>),
     Gathered(Rc<dyn Gathered>),
     Other(Rc<dyn Any>),
+    /// It was dropped.
+    Gone,
 }
 
 #[derive(Default)]
-pub(crate) struct Vars(RefCell<Table>);
+pub(crate) struct Vars {
+    table: RefCell<Table>,
+    /// What a statement asked for that types don't allow here, and Python does.
+    unsupported: RefCell<Option<String>>,
+}
 
 #[derive(Default)]
 struct Table {
@@ -40,6 +46,24 @@ struct Table {
 }
 
 impl Vars {
+    /// Notes that the program can't be run here, and gives an error that ends it.
+    pub(crate) fn unsupported(&self, op: &str) -> Error {
+        self.unsupported.borrow_mut().get_or_insert_with(|| op.to_owned());
+        named("UNSUPPORTED")
+    }
+
+    /// The first statement that can't be run here, if the program met one.
+    pub(crate) fn is_unsupported(&self) -> Option<String> {
+        self.unsupported.borrow().clone()
+    }
+
+    pub(crate) fn gathered(&self, name: &str) -> Option<Rc<dyn Gathered>> {
+        match self.thing(name) {
+            Ok(Thing::Gathered(gathered)) => Some(gathered),
+            _ => None,
+        }
+    }
+
     pub(crate) fn put_future(&self, name: &Name, future: &dyn FutureLike<Value>) {
         self.put_thing(name, Thing::Future(future.to_future_like()));
     }
@@ -53,7 +77,7 @@ impl Vars {
     }
 
     fn put_thing(&self, name: &Name, thing: Thing) {
-        let table = &mut *self.0.borrow_mut();
+        let table = &mut *self.table.borrow_mut();
         if let Some(&place) = table.places.get(name) {
             table.kept.push(std::mem::replace(&mut table.things[place].1, thing));
         } else {
@@ -63,16 +87,29 @@ impl Vars {
     }
 
     fn thing(&self, name: &str) -> Result<Thing, Error> {
-        let table = self.0.borrow();
-        let place = table.places.get(name).ok_or_else(|| named("KeyError"))?;
-        Ok(table.things[*place].1.clone())
+        let table = self.table.borrow();
+        match table.places.get(name).map(|place| table.things[*place].1.clone()) {
+            Some(Thing::Gone) | None => Err(named("KeyError")),
+            Some(thing) => Ok(thing),
+        }
+    }
+
+    /// Drops a generator, which may schedule its closing.
+    pub(crate) fn remove(&self, name: &Name) -> Result<(), Error> {
+        self.get::<AsyncGenerator<Value, Value>>(name)?;
+        let table = &mut *self.table.borrow_mut();
+        let place = table.places[name];
+        let gone = std::mem::replace(&mut table.things[place].1, Thing::Gone);
+        drop(gone);
+        Ok(())
     }
 
     /// Anything that can be awaited.
     pub(crate) fn awaitable(&self, name: &str) -> Result<Rc<dyn FutureLike<Value>>, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future),
-            Thing::Gathered(_) | Thing::Other(_) => Err(named("TypeError")),
+            Thing::Gathered(_) => Err(self.unsupported("gathering")),
+            Thing::Other(_) | Thing::Gone => Err(named("TypeError")),
         }
     }
 
@@ -81,7 +118,7 @@ impl Vars {
         match self.thing(name)? {
             Thing::Future(future) => Ok(Box::pin(future.wait())),
             Thing::Gathered(gathered) => Ok(gathered.wait()),
-            Thing::Other(_) => Err(named("TypeError")),
+            Thing::Other(_) | Thing::Gone => Err(named("TypeError")),
         }
     }
 
@@ -90,7 +127,11 @@ impl Vars {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future.to_any()),
             Thing::Gathered(gathered) => Ok(gathered.to_any()),
-            Thing::Other(_) => Err(named("AttributeError")),
+            Thing::Other(other) => match other.downcast::<AnyTask>() {
+                Ok(main) => Ok(main.to_any()),
+                Err(_) => Err(named("AttributeError")),
+            },
+            Thing::Gone => Err(named("AttributeError")),
         }
     }
 
@@ -98,7 +139,8 @@ impl Vars {
     pub(crate) fn future(&self, name: &str) -> Result<Rc<dyn FutureLike<Value>>, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(future),
-            Thing::Gathered(_) | Thing::Other(_) => Err(named("AttributeError")),
+            Thing::Gathered(_) => Err(self.unsupported("gathering")),
+            Thing::Other(_) | Thing::Gone => Err(named("AttributeError")),
         }
     }
 
@@ -107,7 +149,7 @@ impl Vars {
         let future = match self.thing(name)? {
             Thing::Future(future) => future,
             Thing::Gathered(gathered) => return Ok(gathered.cancel_with(message)),
-            Thing::Other(_) => return Err(named("AttributeError")),
+            Thing::Other(_) | Thing::Gone => return Err(named("AttributeError")),
         };
         let any = future.as_any();
         if let Some(future) = any.downcast_ref::<LoopFuture<Value>>() {
@@ -129,23 +171,23 @@ impl Vars {
     pub(crate) fn get<T: 'static>(&self, name: &str) -> Result<Rc<T>, Error> {
         match self.thing(name)? {
             Thing::Other(other) => other.downcast().map_err(|_| named("AttributeError")),
-            Thing::Future(_) | Thing::Gathered(_) => Err(named("AttributeError")),
+            Thing::Future(_) | Thing::Gathered(_) | Thing::Gone => Err(named("AttributeError")),
         }
     }
 
     /// All that are futures, in the order in which their names first came up.
     pub(crate) fn futures(&self) -> Vec<(Name, Rc<dyn AnyFuture>)> {
-        let table = self.0.borrow();
+        let table = self.table.borrow();
         let futures = table.things.iter().filter_map(|(name, thing)| match thing {
             Thing::Future(future) => Some((name.clone(), future.to_any())),
             Thing::Gathered(gathered) => Some((name.clone(), gathered.to_any())),
-            Thing::Other(_) => None,
+            Thing::Other(_) | Thing::Gone => None,
         });
         futures.collect()
     }
 
     /// Drops everything, after the run: what the table holds may hold the table.
     pub(crate) fn clear(&self) {
-        drop(self.0.take());
+        drop(self.table.take());
     }
 }

@@ -1,0 +1,162 @@
+//! [`Generators`]: the async generators of a loop, and their end.
+
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::rc::{Rc, Weak};
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::future::Future;
+use core::mem;
+use core::pin::Pin;
+
+use super::core::{LoopExtension, TaskRegistry};
+use super::future::LoopFuture;
+use super::gather::gather_outcomes;
+use crate::error::Result;
+use crate::event_loop::{ExceptionContext, LoopRef};
+
+/// A generator as its loop sees it.
+pub(super) trait Closing {
+    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    /// Drops the body, which may hold the generator itself, after the loop has closed.
+    fn abandon(&self, on: &LoopRef);
+    fn show(&self) -> String;
+}
+
+/// The generators that were iterated on a loop and have not been dropped.
+#[derive(Default)]
+pub(crate) struct Generators {
+    /// In the order of their first iteration.
+    iterated: RefCell<BTreeMap<u64, Iterated>>,
+    count: Cell<u64>,
+    /// How many were dropped half way and are not closed yet.
+    closing: Cell<usize>,
+    /// Completed when the last of those is closed, if a task waits for that.
+    all_closed: Cell<Option<LoopFuture<()>>>,
+}
+
+struct Iterated {
+    generator: Weak<dyn Closing>,
+    /// `shutdown_asyncgens` has not taken it, and it was not dropped.
+    open: bool,
+}
+
+impl Generators {
+    pub(super) fn add(&self, generator: Weak<dyn Closing>) -> u64 {
+        let key = self.count.get();
+        self.count.set(key + 1);
+        self.iterated.borrow_mut().insert(key, Iterated { generator, open: true });
+        key
+    }
+
+    pub(super) fn remove(&self, key: u64) {
+        let removed = self.iterated.borrow_mut().remove(&key);
+        drop(removed);
+    }
+
+    /// Leaves a generator out of the next shutdown.
+    pub(super) fn withdraw(&self, key: u64) {
+        if let Some(iterated) = self.iterated.borrow_mut().get_mut(&key) {
+            iterated.open = false;
+        }
+    }
+
+    /// The generators that a shutdown has to close, oldest first. None is given twice.
+    fn take_open(&self) -> Vec<Rc<dyn Closing>> {
+        let mut iterated = self.iterated.borrow_mut();
+        let open = iterated.values_mut().filter_map(|iterated| {
+            mem::take(&mut iterated.open).then(|| iterated.generator.upgrade()).flatten()
+        });
+        open.collect()
+    }
+
+    /// Whether generators that were dropped half way are still being closed.
+    pub(super) fn are_closing(&self) -> bool {
+        self.closing.get() > 0
+    }
+
+    /// Counts a generator that was dropped half way, and is to be closed.
+    pub(super) fn one_to_close(&self) {
+        self.closing.set(self.closing.get() + 1);
+    }
+
+    /// Counts the end of such a closing.
+    pub(super) fn one_closed(&self) -> Result<()> {
+        self.closing.set(self.closing.get() - 1);
+        match self.all_closed.take() {
+            Some(waiter) if !self.are_closing() && !waiter.done() => waiter.set_result(()),
+            waiter => {
+                self.all_closed.set(waiter);
+                Ok(())
+            }
+        }
+    }
+
+    /// Waits until the generators that were dropped half way are closed.
+    pub(super) async fn until_closed(&self, on: &LoopRef) -> Result<()> {
+        while self.are_closing() {
+            let waiter = on.create_future();
+            self.all_closed.set(Some(waiter.clone()));
+            waiter.await?;
+        }
+        Ok(())
+    }
+}
+
+impl LoopExtension for Generators {
+    /// Drops the bodies of all.
+    fn close(&self, event_loop: &LoopRef) {
+        let all: Vec<_> = self.iterated.borrow().values().map(|it| it.generator.clone()).collect();
+        for generator in all {
+            if let Some(generator) = generator.upgrade() {
+                generator.abandon(event_loop);
+            }
+        }
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+impl LoopRef {
+    /// Closes the async generators that were iterated and not dropped since, all at once and
+    /// oldest first, and waits for them: asyncio's `shutdown_asyncgens`. When all are closed, what
+    /// went wrong with each goes to the exception handler. A generator that was dropped is closed
+    /// by a task of its own, and is left to it.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation of the task that waits;
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancels the closing of each generator: its body gets the cancellation where it awaits. The
+    /// task that waits gets it when all have ended, and what went wrong with them is not reported.
+    pub async fn shutdown_asyncgens(&self) -> Result<()> {
+        let generators = TaskRegistry::of(self).extension::<Generators>().take_open();
+        if generators.is_empty() {
+            return Ok(());
+        }
+        let close =
+            |generator: &Rc<dyn Closing>| self.create_started_task(generator.clone().close());
+        let tasks = generators.iter().map(close).collect::<Result<Vec<_>>>()?;
+        let outcomes = gather_outcomes(&tasks)?.await?;
+        for (generator, outcome) in generators.iter().zip(outcomes) {
+            let Err(error) = outcome else { continue };
+            if error.is_cancelled() {
+                continue;
+            }
+            let shown = generator.show();
+            let message = "an error occurred during closing of asynchronous generator ";
+            let mut context = ExceptionContext::new(String::from(message) + &shown);
+            context.exception = Some(error);
+            context.asyncgen = Some(shown);
+            self.call_exception_handler(&context);
+        }
+        Ok(())
+    }
+}
