@@ -119,7 +119,7 @@ impl<T: 'static> Await<T> {
 
     #[cold]
     fn register_among_others(&self, task: NonNull<Header>) {
-        let waiter = self.header().waiters.push(Waiter::Task(task));
+        let waiter = self.future.erased().push_waiter(Waiter::Task(task));
         // SAFETY: The step's task is counted by the loop.
         let task = unsafe { ErasedFuture::from_header(task) };
         let wait = self.add_wait(&task);
@@ -163,7 +163,7 @@ impl<T: 'static> Await<T> {
             self.future.erased().add_waiter(Waiter::Waker(waker));
             return Ok(());
         }
-        let waiter = self.header().waiters.push(Waiter::Waker(waker));
+        let waiter = self.future.erased().push_waiter(Waiter::Waker(waker));
         let wait = task.as_ref().and_then(|task| self.add_wait(task));
         self.registered.set_places(Places { task, waker: Some(own), waiter, wait });
         Ok(())

@@ -20,7 +20,8 @@ use super::callback::Callback;
 use super::header::{Header, State, flag};
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
-use super::waiters::{Many, Taken, Waiter};
+use super::waiters::{Many, Taken, Waiter, Watch};
+use crate::collections::Key;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
 
@@ -71,7 +72,7 @@ impl ErasedFuture {
 
     pub(super) fn add_waiter(&self, waiter: Waiter) {
         if !self.header().done() {
-            self.header().waiters.push(waiter);
+            self.push_waiter(waiter);
             return;
         }
         match waiter {
@@ -79,11 +80,22 @@ impl ErasedFuture {
             Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
             Waiter::Callback(_) => {
-                self.header().waiters.push(waiter);
+                self.push_waiter(waiter);
                 // SAFETY: This handle keeps the block.
                 unsafe { schedule_callback(self.pointer()) }
             }
         }
+    }
+
+    /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
+    pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
+        let key = self.header().waiters.push(waiter);
+        if key.is_some() {
+            for Watch { watcher, token } in self.header().waiters.watches() {
+                call_watcher(self.event_loop(), || watcher.joined(token));
+            }
+        }
+        key
     }
 
     /// Whether it was cancelled.
@@ -153,12 +165,16 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
     }
     // SAFETY: By the caller's contract.
     unsafe { header.as_ref() }.waiters.put_back(many);
-    for watch in watches {
+    for Watch { watcher, token } in watches {
         // SAFETY: By the caller's contract.
-        let event_loop = unsafe { registry_of(header) }.event_loop();
-        let ended = || watch.watcher.ended(watch.token);
-        run_callback(event_loop, || "<watcher of a future>".into(), ended);
+        call_watcher(unsafe { registry_of(header) }.event_loop(), || watcher.ended(token));
     }
+}
+
+/// Runs `call`, a call of a watcher. Its panic goes to the exception handler, and keeps nothing from
+/// being done.
+fn call_watcher(event_loop: &LoopRef, call: impl FnOnce()) {
+    run_callback(event_loop, || "<watcher of a future>".into(), call);
 }
 
 /// Schedules an entry that runs the next callback.

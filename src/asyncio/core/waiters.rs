@@ -49,6 +49,7 @@ impl Waiter {
 }
 
 /// A watcher, and the token by which it knows the future.
+#[derive(Clone)]
 pub(super) struct Watch {
     pub(super) watcher: Rc<dyn Watcher>,
     pub(super) token: u64,
@@ -106,18 +107,23 @@ impl Waiters {
             self.0.set(pack(waiter));
             return None;
         }
-        let (key, watches) = self.with_many(|many| {
-            let key = many.queue.push(waiter);
-            (key, mem::take(&mut many.watches))
-        });
-        if !watches.is_empty() {
-            // A watcher is told where nothing is borrowed, whatever it does.
-            for watch in &watches {
-                watch.watcher.joined(watch.token);
+        Some(self.with_many(|many| many.queue.push(waiter)))
+    }
+
+    /// The watchers, to be called where nothing is borrowed.
+    pub(super) fn watches(&self) -> Vec<Watch> {
+        match self.take() {
+            Taken::None => Vec::new(),
+            Taken::One(waiter) => {
+                self.0.set(pack(waiter));
+                Vec::new()
             }
-            self.with_many(|many| many.watches.splice(..0, watches).for_each(drop));
+            Taken::Many(many) => {
+                let watches = many.watches.clone();
+                self.put_back(many);
+                watches
+            }
         }
-        Some(key)
     }
 
     /// Has a watcher told of each waiter that is added, and of the end.
