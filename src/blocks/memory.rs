@@ -22,6 +22,16 @@ const MOST_PAGES: usize = if SCARCE { 4 } else { 32 };
 /// So many pages without blocks are not worth the trouble to give back.
 pub(super) const KEPT: usize = if SCARCE { 1 } else { 8 };
 
+/// Which idle chunks are given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Idle {
+    /// Those that have been idle since the last round or longer, but for small ones of [`KEPT`] pages
+    /// in all.
+    SinceLast,
+    /// All.
+    Any,
+}
+
 #[repr(C)]
 #[cfg_attr(target_pointer_width = "64", repr(align(64)))]
 #[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
@@ -33,7 +43,7 @@ pub(super) struct Chunk {
     in_use: Cell<u32>,
     /// The first of the pages that were given back; linked by their own list.
     free: List<Page>,
-    /// The count of sweeps at which the chunk became idle.
+    /// The round in which the chunk became idle.
     idle_since: Cell<u32>,
 }
 
@@ -66,8 +76,8 @@ pub(super) struct Memory {
     pages: Cell<usize>,
     /// Pages of the idle chunks.
     idle_pages: Cell<usize>,
-    /// How often memory was looked for to be given back.
-    sweeps: Cell<u32>,
+    /// How often idle chunks were given back.
+    rounds: Cell<u32>,
     #[cfg(all(test, not(any(loom, shuttle))))]
     pub(super) refuses: Cell<bool>,
 }
@@ -154,7 +164,7 @@ impl Memory {
                 self.idle_pages.set(self.idle_pages.get() - pages);
             } else if ptr::eq(after, &self.idle) {
                 self.idle_pages.set(self.idle_pages.get() + pages);
-                (*chunk).idle_since.set(self.sweeps.get());
+                (*chunk).idle_since.set(self.rounds.get());
             }
         }
     }
@@ -171,7 +181,7 @@ impl Memory {
         unsafe {
             let pages = (*chunk).pages();
             self.idle.push(chunk);
-            (*chunk).idle_since.set(self.sweeps.get());
+            (*chunk).idle_since.set(self.rounds.get());
             self.idle_pages.set(self.idle_pages.get() + pages);
             self.pages.set(self.pages.get() + pages);
         }
@@ -252,19 +262,19 @@ impl Memory {
         }
     }
 
-    /// Gives back the chunks that have been idle since the last sweep or longer, but for small ones
-    /// of [`KEPT`] pages in all.
-    pub(super) fn sweep(&self) {
-        let now = self.sweeps.get();
+    /// Gives back idle chunks.
+    pub(super) fn give_idle(&self, which: Idle) {
+        let now = self.rounds.get();
         let mut kept = 0;
         // SAFETY: a chunk on a list is valid, and one that is idle has no blocks, by the Chunk
         // Invariant; only the one that is looked at leaves the list.
         unsafe {
             self.idle.for_each(|chunk| {
                 let pages = (*chunk).pages();
-                if kept + pages <= KEPT {
+                let spared = which == Idle::SinceLast && kept + pages <= KEPT;
+                if spared {
                     kept += pages;
-                } else if (*chunk).idle_since.get() != now {
+                } else if which == Idle::Any || (*chunk).idle_since.get() != now {
                     self.idle.remove(chunk);
                     self.idle_pages.set(self.idle_pages.get() - pages);
                     self.pages.set(self.pages.get() - pages);
@@ -272,7 +282,7 @@ impl Memory {
                 }
             });
         }
-        self.sweeps.set(now.wrapping_add(1));
+        self.rounds.set(now.wrapping_add(1));
     }
 
     /// Calls `look` with each block whose contents live.

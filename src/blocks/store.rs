@@ -15,8 +15,8 @@ use core::mem;
 use core::ptr::{self, NonNull};
 
 use super::list::List;
-use super::memory::KEPT;
 pub(super) use super::memory::Memory;
+use super::memory::{Idle, KEPT};
 use super::page::{self, Count, LARGE, Look, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
 pub(super) use super::page::{owner_of, shared_of};
 use super::words;
@@ -109,13 +109,24 @@ impl Store {
         }
     }
 
-    /// Makes a block of a [padded](super::block::padded) layout where [`pop`](Store::pop) found none; `None`
-    /// where the limit is reached or the allocator has no memory.
+    /// Makes a block of a [padded](super::block::padded) layout where [`pop`](Store::pop) found none;
+    /// `None` where the limit is reached or the allocator has no memory.
     #[cold]
     pub(super) fn grow(&self, layout: Layout) -> Option<NonNull<u8>> {
-        let Some(class) = Store::class_of(layout) else {
-            return self.make_large(layout);
+        let made = || match Store::class_of(layout) {
+            Some(class) => self.make_more(class).and_then(|()| self.pop(layout)),
+            None => self.make_large(layout),
         };
+        made().or_else(|| {
+            // What is kept for blocks to come may be what is missing.
+            self.empty_classes();
+            self.memory.give_idle(Idle::Any);
+            made()
+        })
+    }
+
+    /// Has free blocks in the current page of a class that has none ready.
+    fn make_more(&self, class: usize) -> Option<()> {
         let list = &self.classes[class];
         let mut page = list.first();
         // SAFETY: the pages on the list are valid, by the Class Invariant. One that is exhausted
@@ -133,7 +144,7 @@ impl Store {
                 Store::link_more(page);
             }
         }
-        self.pop(layout)
+        Some(())
     }
 
     /// Makes blocks in a page that was not written to before. Returns whether it had room for some.
@@ -261,9 +272,14 @@ impl Store {
         }
     }
 
-    /// Gives back the current pages that are empty, and then the chunks that are.
     #[cold]
     fn sweep(&self) {
+        self.empty_classes();
+        self.memory.give_idle(Idle::SinceLast);
+    }
+
+    /// Gives back the current pages that are empty.
+    fn empty_classes(&self) {
         for list in &self.classes {
             let page = list.first();
             if page.is_null() {
@@ -280,6 +296,5 @@ impl Store {
             }
         }
         self.quiet.set(0);
-        self.memory.sweep();
     }
 }
