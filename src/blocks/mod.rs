@@ -39,4 +39,3 @@ mod tests;
 
 pub(crate) use pages::{Pages, owner_of};
 pub(crate) use remote::{free_remote, remote_address, remote_of};
-pub(crate) use store::LARGEST;

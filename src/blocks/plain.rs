@@ -21,9 +21,6 @@ use super::list::{Linked, Links, List};
 use crate::sync::UnsafeCell;
 
 #[cfg(debug_assertions)]
-/// As large as the largest block that shares its page elsewhere.
-pub(crate) const LARGEST: usize = 128 * size_of::<usize>();
-
 const CANARY: u32 = 0x9a6e_c0de;
 
 #[repr(C)]

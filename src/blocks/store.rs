@@ -16,7 +16,7 @@ use core::ptr::{self, NonNull};
 
 use super::list::List;
 pub(super) use super::memory::Memory;
-use super::memory::{Idle, KEPT};
+use super::memory::{Chunk, Idle, KEPT};
 use super::page::{self, Count, LARGE, Look, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
 pub(super) use super::page::{owner_of, shared_of};
 use super::words;
@@ -25,13 +25,22 @@ pub(super) use super::words::{returned_link, set_returned_link};
 /// The sizes of blocks are multiples of this.
 const GRAIN: usize = size_of::<usize>();
 
-/// Bytes of the largest block that shares its page.
-pub(crate) const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
+/// Bytes of the largest block whose size is a class of its own. Up to half a page, there is a class
+/// for each number of blocks that a page has room for; what is larger shares no page.
+const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
 
-const CLASSES: usize = LARGEST / GRAIN + 1;
+/// The number of the first class of which a page has a certain number of blocks, less that number.
+const BY_COUNT: usize = LARGEST / GRAIN + 1;
 
-// Of a page with one block, a look couldn't tell whether it had room.
-const _: () = assert!(LARGEST * 3 <= PAGE);
+/// Bytes of each page that there are for blocks.
+const ROOM: usize = PAGE - size_of::<Page>() - size_of::<Chunk>();
+
+/// The fewest blocks that share a page: of a page with one, a look couldn't tell whether it had room.
+const FEWEST: usize = 2;
+
+const CLASSES: usize = BY_COUNT + ROOM / LARGEST + 1;
+
+const _: () = assert!(ROOM / LARGEST >= FEWEST);
 
 /// So many blocks are linked at a time in a page that was not written to before.
 const BATCH: usize = 16;
@@ -86,9 +95,25 @@ impl Store {
     /// Returns the number of the class for a layout, `None` where a block shares no page.
     #[inline]
     fn class_of(layout: Layout) -> Option<usize> {
-        let shares = layout.size() <= LARGEST && layout.align() <= MOST_ALIGN;
         // The size is a multiple of the alignment, and so are the addresses, by the Slot Invariant.
-        shares.then(|| layout.size().div_ceil(GRAIN))
+        if layout.align() > MOST_ALIGN { None } else { Store::class_of_size(layout.size()) }
+    }
+
+    #[inline]
+    fn class_of_size(size: usize) -> Option<usize> {
+        if size <= LARGEST {
+            return Some(size.div_ceil(GRAIN));
+        }
+        let count = ROOM / size.next_multiple_of(MOST_ALIGN);
+        (count >= FEWEST).then_some(BY_COUNT + count)
+    }
+
+    /// Returns how large the blocks of a class are; of that size, the class is the same.
+    fn size_of_class(class: usize) -> usize {
+        match class.checked_sub(BY_COUNT) {
+            None | Some(0) => class * GRAIN,
+            Some(count) => ROOM / count / MOST_ALIGN * MOST_ALIGN,
+        }
     }
 
     /// Makes a block of a [padded](super::block::padded) layout, if its class has one ready.
@@ -183,7 +208,8 @@ impl Store {
     /// Puts a page without blocks on the list of a class that has none with room.
     fn open_page(&self, class: usize) -> Option<*const Page> {
         let (page, chunk) = self.memory.take_page()?;
-        let head = Page::new(self.owner.get(), self.shared.get(), chunk, (class * GRAIN) as Count);
+        let size = Store::size_of_class(class) as Count;
+        let head = Page::new(self.owner.get(), self.shared.get(), chunk, size);
         // SAFETY: the page was taken, so its memory is the store's. No thread holds a block of it, so
         // that its head may be written, by the Head Invariant.
         unsafe {
@@ -236,10 +262,13 @@ impl Store {
     unsafe fn look_closer(&self, page: *const Page) {
         // SAFETY: the page is valid, as the caller says, and on a list if none is held.
         unsafe {
-            if (*page).size.get() == LARGE {
+            let class = match (*page).size.get() {
+                LARGE => None,
+                size => Store::class_of_size(size as usize),
+            };
+            let Some(list) = class.map(|class| &self.classes[class]) else {
                 return self.memory.give_large(page);
-            }
-            let list = &self.classes[(*page).size.get() as usize / GRAIN];
+            };
             if (*page).held() > 0 {
                 // It had no room until now.
                 (*page).set_look(Look::Last);

@@ -43,7 +43,7 @@ use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
 use super::task_header::{Parked, TaskHeader};
 use super::{cancel, task_entry, waker};
-use crate::blocks::{LARGEST, Pages};
+use crate::blocks::Pages;
 use crate::error::{Error, Result};
 use crate::event_loop::{
     Entry, EntryHead, EntryTable, ExceptionContext, LoopRef, drop_quietly, run_callback,
@@ -174,23 +174,6 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
 /// [`Runtime`](crate::ErrorKind::Runtime) where the loop's memory limit is reached; `future` is dropped.
 #[inline]
 pub(crate) fn spawn<F, T, H>(
-    registry: &TaskRegistry,
-    future: F,
-    created_at: &'static Location<'static>,
-) -> Result<TypedFuture<T>>
-where
-    F: Future<Output = Result<T>> + 'static,
-    T: 'static,
-    H: Handle<T> + 'static,
-{
-    if size_of::<TaskBlock<F, T>>() > LARGEST && size_of::<F>() > size_of::<Pin<Box<F>>>() {
-        return spawn_small::<_, T, H>(registry, Box::pin(future), created_at);
-    }
-    spawn_small::<F, T, H>(registry, future, created_at)
-}
-
-#[inline]
-fn spawn_small<F, T, H>(
     registry: &TaskRegistry,
     future: F,
     created_at: &'static Location<'static>,

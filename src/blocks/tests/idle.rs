@@ -1,5 +1,7 @@
 //! How much memory is taken, and when it is given back.
 
+#[cfg(not(callsoon_plain))]
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::harness::{Block, Loop};
@@ -78,6 +80,23 @@ fn one_block_keeps_one_chunk() {
     last.check();
     pages.free(last);
     assert_eq!(pages.pages.live(), 0);
+}
+
+/// A block takes little more than its size, whatever that is.
+#[cfg(not(callsoon_plain))]
+#[test]
+fn blocks_of_any_size_waste_little() {
+    const LIMIT: usize = 16 * 32 * 1024;
+    for size in [104, 1_000, 1_032, 2_000, 3_333, 5_000, 8_192, 10_000, 16_000] {
+        let pages = Loop::new();
+        pages.pages.set_limit(Some(LIMIT));
+        let blocks: Vec<Block> = core::iter::from_fn(|| pages.alloc(size, 8)).collect();
+        let used = blocks.len() * size;
+        assert!(used * 10 > LIMIT * 7, "{} blocks of {size} bytes", blocks.len());
+        let places: BTreeSet<usize> = blocks.iter().map(|block| block.address() >> 15).collect();
+        assert!(places.len() <= LIMIT >> 15, "{} pages", places.len());
+        blocks.into_iter().for_each(|block| pages.free(block));
+    }
 }
 
 #[test]

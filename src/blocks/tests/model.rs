@@ -10,8 +10,9 @@ fn some_layout(random: &mut fastrand::Rng) -> (usize, usize) {
     let size = match random.u32(0..100) {
         0..60 => 8 * random.usize(4..32),
         60..90 => random.usize(0..600),
-        90..98 => random.usize(600..1200),
-        _ => random.usize(1200..40_000),
+        90..96 => random.usize(600..1200),
+        96..99 => random.usize(1_200..18_000),
+        _ => random.usize(18_000..40_000),
     };
     let align = match random.u32(0..100) {
         0..80 => 8,
@@ -90,6 +91,9 @@ fn every_size_and_alignment() {
         for align in (0..8).map(|power| 1 << power) {
             blocks.push(pages.alloc(size, align).expect("memory"));
         }
+    }
+    for size in (1_300..20_000).step_by(7) {
+        blocks.push(pages.alloc(size, 8).expect("memory"));
     }
     for align in (8..20).map(|power| 1 << power) {
         blocks.push(pages.alloc(24, align).expect("memory"));
