@@ -23,7 +23,6 @@
 #![allow(unsafe_code)]
 
 use alloc::borrow::ToOwned;
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::type_name;
