@@ -11,6 +11,7 @@ mod driver;
 
 mod awaiting;
 mod callbacks;
+mod cancel_graphs;
 mod cancelling;
 mod chains;
 mod display;
