@@ -29,12 +29,12 @@ impl Gate {
 }
 
 impl Future for Gate {
-    type Output = ();
+    type Output = Result<()>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let mut state = self.0.borrow_mut();
         if state.open {
-            return Poll::Ready(());
+            return Poll::Ready(Ok(()));
         }
         state.first.get_or_insert_with(|| cx.waker().clone());
         Poll::Pending
@@ -45,35 +45,35 @@ impl Future for Gate {
 type Place = fn(Gate) -> Boxed<Result<()>>;
 
 const PLACES: [Place; 8] = [
-    |gate| boxed(async { Ok(gate.await) }),
-    |gate| boxed(async { wrap_future(gate).await }),
-    |gate| boxed(async { timeout(secs(900), async |_| Ok(gate.await)).await }),
+    |gate| boxed(gate),
+    |gate| boxed(async { wrap_future(gate).await? }),
+    |gate| boxed(async { timeout(secs(900), async |_| gate.await).await }),
     |gate| {
         boxed(async {
-            join(vec![boxed(sleep(secs(1))), boxed(async { Ok(gate.await) })]).await;
+            join(vec![boxed(sleep(secs(1))), boxed(gate)]).await;
             Ok(())
         })
     },
     |gate| {
         boxed(async {
-            Unordered::new(vec![boxed(async { Ok(gate.await) }), boxed(sleep(secs(1)))]).await;
+            Unordered::new(vec![boxed(gate), boxed(sleep(secs(1)))]).await;
             Ok(())
         })
     },
     |gate| {
         boxed(async {
             yield_now().await?; // not in the task's first step
-            Ok(gate.await)
+            gate.await
         })
     },
     |gate| {
         boxed(async {
             let other = Gate::default();
             other.0.borrow_mut().open = true;
-            other.await;
+            other.await?;
             // The task has a waker of its own already.
             crate::combinators::foreign_yield().await;
-            Ok(gate.await)
+            gate.await
         })
     },
     |gate| {
@@ -137,7 +137,7 @@ fn the_first_waker_of_one_task_never_wakes_another() {
     let event_loop = EventLoop::with_virtual_time();
     let gates = [(); 3].map(|()| Gate::default());
     let tasks = gates.clone().map(|gate| {
-        let task = event_loop.create_task(async { Ok(gate.await) });
+        let task = event_loop.create_task(gate);
         task.unwrap()
     });
     settle(&event_loop);

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, pending, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
@@ -16,6 +16,11 @@ use crate::driver::{run, secs};
 use crate::scoped::{stuck, word};
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
+
+/// Polls `future` once, as the current task.
+async fn is_pending<F: Future + ?Sized>(mut future: Pin<&mut F>) -> bool {
+    poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
 
 #[test]
 fn a_panic_in_its_drop_is_the_tasks_error() -> Result<()> {
@@ -51,7 +56,11 @@ fn its_drop_may_call_back_into_the_loop() -> Result<()> {
                     assert_eq!(current.cancelling(), 1);
                     current.cancel_with("second");
                     let own = own.clone();
-                    create_task(async move { Ok(own.push("made in a drop")) }).unwrap();
+                    let made = async move {
+                        own.push("made in a drop");
+                        Ok(())
+                    };
+                    create_task(made).unwrap();
                 });
                 pending().await
             })
@@ -118,7 +127,7 @@ fn a_generator_left_there_can_be_closed() -> Result<()> {
         let body = own.clone();
         let numbers = generator::<u8>(async move |_| stuck(body).await);
         let mut next = Box::pin(numbers.next());
-        poll_fn(|cx| Poll::Ready(assert!(next.as_mut().poll(cx).is_pending()))).await;
+        assert!(is_pending(next.as_mut()).await);
         drop(next);
         numbers.aclose().await?;
         trace.expect(["body dropped"]);
@@ -195,7 +204,7 @@ fn an_await_polled_outside_before_counts() -> Result<()> {
                 slept
             })?;
             let mut slow = pin!(slow.into_future());
-            poll_fn(|cx| Poll::Ready(assert!(slow.as_mut().poll(cx).is_pending()))).await;
+            assert!(is_pending(slow.as_mut()).await);
             foreign_yield().await;
             let outcome = timeout(secs(5), async |_| slow.as_mut().await).await;
             assert_eq!(word(&outcome), "timeout");
@@ -249,7 +258,7 @@ fn a_scope_belongs_to_the_task_that_polled_last() -> Result<()> {
         let mut scope =
             boxed(async move { own.scope(async || pending::<Result<()>>().await).await });
         let first = create_task(async move {
-            poll_fn(|cx| Poll::Ready(assert!(scope.as_mut().poll(cx).is_pending()))).await;
+            assert!(is_pending(scope.as_mut()).await);
             Ok(Rc::new(Cell::new(Some(scope))))
         })?;
         let moved = (&first).await?.take().expect("the first task leaves it");
@@ -268,14 +277,14 @@ fn a_scope_that_was_left_takes_no_cancellation() -> Result<()> {
         let foreign = OneShot::new();
         let sends = foreign.clone();
         let task = create_task(async move {
-            timeout(secs(9), async |_| Ok(foreign.await)).await?;
+            timeout(secs(9), async |_| foreign.await).await?;
             // With a wait left of the scope, this would not be all that the task awaits.
             let outcome = sleep(secs(5)).await;
             yield_now().await?;
             Ok(word(&outcome))
         })?;
         yield_now().await?;
-        sends.send(());
+        sends.send(Ok(()));
         yield_now().await?;
         task.cancel();
         assert_eq!(task.await?, "cancelled");

@@ -31,18 +31,18 @@ impl Gate {
         self.0.borrow_mut().1.take()
     }
 
-    async fn passed(self) {
+    async fn passed(self) -> Result<()> {
         poll_fn(|cx| {
             let mut state = self.0.borrow_mut();
             if state.0 {
-                return Poll::Ready(());
+                return Poll::Ready(Ok(()));
             }
             let old = state.1.replace(cx.waker().clone());
             drop(state);
             drop(old);
             Poll::Pending
         })
-        .await;
+        .await
     }
 }
 
@@ -65,7 +65,7 @@ fn is_stalled<T: std::fmt::Debug>(ended: Result<T>) {
 /// A task of `event_loop` that waits at a foreign future.
 fn parked(event_loop: &EventLoop, gate: &Gate) -> Task<()> {
     let gate = gate.clone();
-    let task = event_loop.create_task(async { Ok(gate.passed().await) }).unwrap();
+    let task = event_loop.create_task(gate.passed()).unwrap();
     event_loop.run_once(Some(Duration::ZERO)).unwrap();
     task
 }
@@ -81,8 +81,7 @@ fn stalled_comes_back_after_a_foreign_future_has_ended() {
             opens.open();
             Ok(())
         })?;
-        gate.passed().await;
-        Ok(())
+        gate.passed().await
     });
 }
 
@@ -91,7 +90,7 @@ fn stalled_comes_back_after_a_foreign_future_has_ended() {
 fn stalled_comes_back_where_a_scope_has_dropped_a_foreign_future() {
     stalls_after(async {
         let gate = Gate::default();
-        let late = timeout(Duration::from_secs(1), async |_| Ok(gate.passed().await)).await;
+        let late = timeout(Duration::from_secs(1), async |_| gate.passed().await).await;
         assert_eq!(late.unwrap_err().kind(), ErrorKind::Timeout);
         Ok(())
     });
@@ -213,7 +212,7 @@ fn stalled_comes_back_where_a_wrapped_foreign_future_lost_its_waker() {
     let (machine, event_loop) = Machine::with_loop();
     let gate = Gate::default();
     let awaited = gate.clone();
-    let task = event_loop.create_task(wrap_future(awaited.passed())).unwrap();
+    let task = event_loop.create_task(async { wrap_future(awaited.passed()).await? }).unwrap();
     machine.arrives(move || drop(gate.take_waker()));
     is_stalled(event_loop.run_until_complete(task));
 }

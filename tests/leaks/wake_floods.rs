@@ -54,7 +54,8 @@ fn wakes_by_reference(waker: &Waker) {
 
 fn wakes_by_value(waker: &Waker) {
     for _ in 0..MANY {
-        waker.clone().wake();
+        let clone = waker.clone();
+        clone.wake();
     }
 }
 
