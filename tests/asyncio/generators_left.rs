@@ -171,7 +171,10 @@ fn a_generator_dropped_in_the_last_turn_is_awaited() {
         let on = running_loop()?;
         fn keep(turns: usize, numbers: AsyncGenerator<i32>) -> callsoon::Result<()> {
             match turns {
-                0 => Ok(drop(numbers)),
+                0 => {
+                    drop(numbers);
+                    Ok(())
+                }
                 _ => running_loop()?.call_soon(move || keep(turns - 1, numbers)).map(drop),
             }
         }
@@ -242,7 +245,8 @@ fn failing_generators_are_reported_when_all_are_closed() {
             numbers.next().await?;
         }
         running_loop()?.shutdown_asyncgens().await?;
-        Ok(drop(generators))
+        drop(generators);
+        Ok(())
     };
     run_on(&event_loop, main).unwrap();
     trace.expect(["cleaned up", "in the clean-up", "in the clean-up"]);
