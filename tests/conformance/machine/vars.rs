@@ -162,6 +162,9 @@ impl Vars {
     }
 
     pub(crate) fn task(&self, name: &str) -> Result<Task<Value>, Error> {
+        if self.gathered(name).is_some() {
+            return Err(named("AttributeError"));
+        }
         let future = self.future(name)?;
         let task = future.as_any().downcast_ref::<Task<Value>>();
         task.cloned().ok_or_else(|| named("AttributeError"))
