@@ -87,7 +87,7 @@ fn stalled_comes_back_after_a_foreign_future_has_ended() {
 
 #[test]
 #[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
-fn stalled_comes_back_where_a_scope_has_dropped_a_foreign_future() {
+fn stalled_comes_back_after_a_scope_dropped_its_body() {
     stalls_after(async {
         let gate = Gate::default();
         let late = timeout(Duration::from_secs(1), async |_| gate.passed().await).await;
@@ -194,7 +194,7 @@ fn a_wake_that_came_before_the_drop_of_the_waker_is_not_lost() {
 /// On the machine's own poller, which the drop has to end a wait of.
 #[test]
 #[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
-fn stalled_comes_back_when_a_thread_drops_the_waker_of_a_sleeping_loop() {
+fn stalled_comes_back_when_a_thread_wakes_a_sleeper_by_a_drop() {
     let event_loop = EventLoop::new();
     for _ in 0..20 {
         let gate = Gate::default();
@@ -208,7 +208,7 @@ fn stalled_comes_back_when_a_thread_drops_the_waker_of_a_sleeping_loop() {
 
 #[test]
 #[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
-fn stalled_comes_back_where_a_wrapped_foreign_future_lost_its_waker() {
+fn stalled_comes_back_behind_wrap_future() {
     let (machine, event_loop) = Machine::with_loop();
     let gate = Gate::default();
     let awaited = gate.clone();
