@@ -99,7 +99,6 @@ fn each(test: impl Fn(&EventLoop, Task<()>, Gate)) {
 }
 
 #[test]
-#[ignore = "the waker of the first poll leads nowhere"]
 fn a_wake_of_the_first_waker_polls_again() {
     each(|event_loop, task, gate| {
         gate.open().wake();
@@ -109,7 +108,6 @@ fn a_wake_of_the_first_waker_polls_again() {
 }
 
 #[test]
-#[ignore = "the waker of the first poll leads nowhere"]
 fn a_wake_of_a_clone_of_the_first_waker_polls_again() {
     each(|event_loop, task, gate| {
         let clone = gate.open().clone();
@@ -121,7 +119,6 @@ fn a_wake_of_a_clone_of_the_first_waker_polls_again() {
 }
 
 #[test]
-#[ignore = "the waker of the first poll leads nowhere"]
 fn a_wake_of_the_first_waker_from_another_thread_polls_again() {
     each(|event_loop, task, gate| {
         let waker = gate.open();
@@ -132,7 +129,6 @@ fn a_wake_of_the_first_waker_from_another_thread_polls_again() {
 }
 
 #[test]
-#[ignore = "the waker of the first poll leads nowhere"]
 fn the_first_waker_of_one_task_never_wakes_another() {
     let event_loop = EventLoop::with_virtual_time();
     let gates = [(); 3].map(|()| Gate::default());

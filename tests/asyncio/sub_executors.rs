@@ -78,7 +78,6 @@ async fn counts(trace: Trace, name: &'static str) -> Result<()> {
 }
 
 #[test]
-#[ignore = "polled twice in one step, it never gets ready"]
 fn a_local_pool_runs_what_yields_to_its_end() -> Result<()> {
     let trace = Trace::new();
     run(async move {
@@ -93,7 +92,6 @@ fn a_local_pool_runs_what_yields_to_its_end() -> Result<()> {
 }
 
 #[test]
-#[ignore = "polled twice in one step, it never gets ready"]
 fn block_on_in_a_step_runs_what_yields() -> Result<()> {
     let trace = Trace::new();
     run(async move {
@@ -105,7 +103,6 @@ fn block_on_in_a_step_runs_what_yields() -> Result<()> {
 }
 
 #[test]
-#[ignore = "polled twice in one step, it never gets ready"]
 fn pools_within_each_other_run_what_yields() -> Result<()> {
     let trace = Trace::new();
     run(async move {
@@ -125,7 +122,6 @@ fn pools_within_each_other_run_what_yields() -> Result<()> {
 }
 
 #[test]
-#[ignore = "polled twice in one step, it never gets ready"]
 fn a_yield_goes_from_one_pool_to_the_next_in_one_step() -> Result<()> {
     run(async {
         let mut yields = boxed(yield_now());

@@ -71,7 +71,6 @@ fn parked(event_loop: &EventLoop, gate: &Gate) -> Task<()> {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_after_a_foreign_future_has_ended() {
     stalls_after(async {
         let gate = Gate::default();
@@ -86,7 +85,6 @@ fn stalled_comes_back_after_a_foreign_future_has_ended() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_after_a_scope_dropped_its_body() {
     stalls_after(async {
         let gate = Gate::default();
@@ -97,7 +95,6 @@ fn stalled_comes_back_after_a_scope_dropped_its_body() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_where_the_future_keeps_no_waker_any_more() {
     stalls_after(async {
         poll_fn(|cx| {
@@ -120,7 +117,6 @@ fn stalled_comes_back_where_the_future_keeps_no_waker_any_more() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_when_the_only_waker_is_dropped() {
     let (_machine, event_loop) = Machine::with_loop();
     let gate = Gate::default();
@@ -131,7 +127,6 @@ fn stalled_comes_back_when_the_only_waker_is_dropped() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_when_another_thread_drops_the_waker() {
     let (machine, event_loop) = Machine::with_loop();
     let gate = Gate::default();
@@ -144,7 +139,6 @@ fn stalled_comes_back_when_another_thread_drops_the_waker() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_when_the_last_of_several_wakers_is_dropped() {
     let (machine, event_loop) = Machine::with_loop();
     let gates = [(); 3].map(|()| Gate::default());
@@ -193,7 +187,6 @@ fn a_wake_that_came_before_the_drop_of_the_waker_is_not_lost() {
 
 /// On the machine's own poller, which the drop has to end a wait of.
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_when_a_thread_wakes_a_sleeper_by_a_drop() {
     let event_loop = EventLoop::new();
     for _ in 0..20 {
@@ -207,7 +200,6 @@ fn stalled_comes_back_when_a_thread_wakes_a_sleeper_by_a_drop() {
 }
 
 #[test]
-#[ignore = "a task that has had a waker of its own keeps the loop from Stalled"]
 fn stalled_comes_back_behind_wrap_future() {
     let (machine, event_loop) = Machine::with_loop();
     let gate = Gate::default();

@@ -62,7 +62,6 @@ fn wakes_by_value(waker: &Waker) {
 const FLOODS: [fn(&Waker); 2] = [wakes_by_reference, wakes_by_value];
 
 #[test]
-#[ignore = "each wake takes an entry of its own"]
 fn a_flood_of_wakes_on_the_loops_thread_stays_small() {
     for flood in FLOODS {
         let event_loop = EventLoop::with_virtual_time();
@@ -75,7 +74,6 @@ fn a_flood_of_wakes_on_the_loops_thread_stays_small() {
 }
 
 #[test]
-#[ignore = "each wake takes an entry of its own"]
 fn a_flood_of_wakes_on_another_thread_stays_small() {
     for flood in FLOODS {
         let event_loop = EventLoop::with_virtual_time();
@@ -103,7 +101,6 @@ fn a_flood_of_wakes_within_a_step_stays_small() {
 }
 
 #[test]
-#[ignore = "each wake takes an entry of its own"]
 fn floods_of_several_wakers_merge_each_for_its_task() {
     const TASKS: usize = 8;
     let event_loop = EventLoop::with_virtual_time();
@@ -138,7 +135,6 @@ fn a_wake_after_the_last_one_was_taken_counts_again() {
 }
 
 #[test]
-#[ignore = "each wake takes an entry of its own"]
 fn a_flood_after_the_end_of_the_task_and_the_loop_stays_small() {
     for flood in FLOODS {
         let event_loop = EventLoop::with_virtual_time();

@@ -246,7 +246,7 @@ impl<T: 'static> Await<T> {
         T: Clone,
     {
         if registry.throws() {
-            if let Some(error) = registry.take_thrown() {
+            if let Some(error) = registry.take_thrown_at(self.future.erased().pointer()) {
                 return Poll::Ready(Err(self.thrown(error)));
             }
         }

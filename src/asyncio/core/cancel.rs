@@ -127,7 +127,7 @@ fn again(error: &Error) -> Error {
 enum Answer {
     Refuses,
     Accepts,
-    /// A task that is on the way already: it has counted the request.
+    /// What is on the way already: a task has counted the request.
     Circle,
     /// The request goes on to others first.
     Enter(Frame),
@@ -154,7 +154,7 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
             let accepts =
                 parked != Parked::Running && matches!(ask(&wait, error, true), Answer::Accepts);
             if !accepts || parked != Parked::Waiting || was_scheduled {
-                throw(future, error, parked, false);
+                throw(future, error, parked);
             }
             return Answer::Accepts;
         }
@@ -162,24 +162,26 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         let mut waits = if parked == Parked::Running { Vec::new() } else { future.waits() };
         if waits.is_empty() || !future.registry().cancel_walk.may_enter(future) {
             if waits.is_empty() {
-                throw(future, error, parked, false);
+                throw(future, error, parked);
             }
             return Answer::Accepts;
         }
         waits.reverse();
-        let below = Below::Waits { waits, parked, was_scheduled, circle: false };
+        let circles = Vec::new();
+        let below = Below::Waits { waits, asked: None, parked, was_scheduled, circles };
         return Answer::Enter(Frame::new(future, error, below));
     }
     let hook = if header.has(flag::HOOK) { header.cancel_hook() } else { None };
     match hook {
         Some(CancelHook::Children(children)) => {
             if header.has(flag::ON_PATH) {
-                return Answer::Refuses;
+                return Answer::Circle;
             }
             if !future.registry().cancel_walk.may_enter(future) {
                 return Answer::Accepts;
             }
-            return Answer::Enter(Frame::new(future, error, Below::Children { children, next: 0 }));
+            let below = Below::Children { children, next: 0, circle: false };
+            return Answer::Enter(Frame::new(future, error, below));
         }
         #[cfg(feature = "std")]
         Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
@@ -190,12 +192,21 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
 }
 
 /// Has the next step of a task throw.
-fn throw(future: &ErasedFuture, error: &Error, parked: Parked, circle: bool) {
+fn throw(future: &ErasedFuture, error: &Error, parked: Parked) {
     let Some(task) = future.task() else { return };
     task.must_cancel(error.clone());
-    if parked == Parked::Foreign || circle {
+    if parked == Parked::Foreign {
         future.schedule_step();
     }
+}
+
+/// Has the next step of a task, which comes soon, throw at its awaits of `circles`: what it awaits there
+/// would wait for the task itself.
+fn throw_at(future: &ErasedFuture, error: &Error, circles: &[ErasedFuture]) {
+    let Some(task) = future.task() else { return };
+    task.must_cancel(error.clone());
+    task.throw_at(circles);
+    future.schedule_step();
 }
 
 /// A future or task on the way down.
@@ -209,9 +220,22 @@ struct Frame {
 /// What a request goes on to.
 enum Below {
     /// What a task awaits, the next one last.
-    Waits { waits: Vec<ErasedFuture>, parked: Parked, was_scheduled: bool, circle: bool },
+    Waits {
+        waits: Vec<ErasedFuture>,
+        /// What was asked last.
+        asked: Option<ErasedFuture>,
+        parked: Parked,
+        was_scheduled: bool,
+        /// Those that lead back to the task, or to what it is on the way of.
+        circles: Vec<ErasedFuture>,
+    },
     /// What a future stands for.
-    Children { children: Rc<dyn CancelledChildren>, next: usize },
+    Children {
+        children: Rc<dyn CancelledChildren>,
+        next: usize,
+        /// One of them leads back to it.
+        circle: bool,
+    },
 }
 
 impl Frame {
@@ -223,8 +247,13 @@ impl Frame {
     /// Asks the next one below. `None` where there is none left.
     fn ask_next(&mut self) -> Option<Answer> {
         match &mut self.below {
-            Below::Waits { waits, .. } => Some(ask(&waits.pop()?, &self.error, true)),
-            Below::Children { children, next } => {
+            Below::Waits { waits, asked, .. } => {
+                let wait = waits.pop()?;
+                let answer = ask(&wait, &self.error, true);
+                *asked = Some(wait);
+                Some(answer)
+            }
+            Below::Children { children, next, .. } => {
                 let children = children.clone();
                 let child = children.child(*next)?;
                 *next += 1;
@@ -244,31 +273,39 @@ impl Frame {
             // A task that is asked accepts, whatever comes of it.
             Answer::Accepts => self.accepted = true,
             Answer::Enter(frame) => self.accepted |= frame.future.header().is_task(),
-            Answer::Circle => {
-                self.accepted = true;
-                if let Below::Waits { circle, .. } = &mut self.below {
-                    *circle = true;
-                }
-            }
+            Answer::Circle => self.note_circle(),
         }
     }
 
-    /// All below were asked. Says whether the request was accepted.
-    fn leave(self) -> bool {
+    /// What was asked last leads back to what is on the way.
+    fn note_circle(&mut self) {
+        self.accepted = true;
+        match &mut self.below {
+            Below::Waits { asked, circles, .. } => circles.extend(asked.take()),
+            Below::Children { circle, .. } => *circle = true,
+        }
+    }
+
+    /// All below were asked. Says whether the request was accepted, and whether a future that stands
+    /// for others leads back to what is on the way: then the task that awaits it is to throw.
+    fn leave(self) -> (bool, bool) {
         match &self.below {
-            Below::Waits { parked, was_scheduled, circle, .. } => {
-                // A task that was woken already goes on with what woke it, unless it throws.
-                let throws = *parked != Parked::Waiting || *was_scheduled;
-                if throws || !self.accepted || *circle {
-                    throw(&self.future, &self.error, *parked, *circle);
-                }
-                true
+            Below::Waits { circles, .. } if !circles.is_empty() => {
+                throw_at(&self.future, &self.error, circles);
+                (true, false)
             }
-            Below::Children { children, .. } => {
+            Below::Waits { parked, was_scheduled, .. } => {
+                // A task that was woken already goes on with what woke it, unless it throws.
+                if *parked != Parked::Waiting || *was_scheduled || !self.accepted {
+                    throw(&self.future, &self.error, *parked);
+                }
+                (true, false)
+            }
+            Below::Children { children, circle, .. } => {
                 if self.accepted {
                     children.note_accepted();
                 }
-                self.accepted
+                (self.accepted, *circle)
             }
         }
     }
@@ -293,9 +330,13 @@ fn go_down(first: Frame) -> bool {
                 }
             }
             None => {
-                accepted = path.pop().is_some_and(Frame::leave);
+                let circle;
+                (accepted, circle) = path.pop().map_or((false, false), Frame::leave);
                 if let Some(above) = path.last_mut() {
                     above.accepted |= accepted;
+                    if circle {
+                        above.note_circle();
+                    }
                 }
             }
         }

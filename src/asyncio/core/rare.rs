@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::panic::Location;
 use core::ptr::NonNull;
 
@@ -28,6 +29,8 @@ pub(super) struct Rare {
     pub(super) cancellation: Option<Error>,
     /// An error other than a cancellation that the task's next step throws.
     pub(super) throw_next: Option<Error>,
+    /// The awaited futures at which the cancellation is to be thrown; none for the first await.
+    pub(super) throw_at: Vec<NonNull<Header>>,
     /// What a task awaits besides its first wait, inside a join or a select.
     pub(super) waits: KeyedQueue<NonNull<Header>>,
     /// What weak handles share, and look into.

@@ -6,6 +6,7 @@
 //! time, so that steps don't nest.
 #![allow(unsafe_code)]
 
+use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::{NonNull, null};
 use core::task::Waker;
@@ -14,6 +15,7 @@ use super::header::Header;
 use super::node::ErasedFuture;
 use super::registry::TaskRegistry;
 use super::waker;
+use crate::collections::CellExt;
 use crate::error::Error;
 use crate::event_loop::thread_own;
 
@@ -40,6 +42,8 @@ pub(super) struct StepState {
     /// What the first of our futures that is polled in this step returns: Python's
     /// `coro.throw(error)`. It is there if the flags say so.
     thrown: Cell<Option<Error>>,
+    /// The futures whose awaits return it; none for the first await that is polled.
+    throw_at: Cell<Vec<NonNull<Header>>>,
 }
 
 /// What `look` says of the registry whose step goes on on this thread, if one does. `look` runs no
@@ -105,14 +109,38 @@ impl TaskRegistry {
         self.step.flags.get() & THROWS != 0
     }
 
-    /// Takes what is to be thrown.
+    /// Takes what is to be thrown, at any await.
     #[inline]
     pub(crate) fn take_thrown(&self) -> Option<Error> {
-        if !self.throws() {
+        if !self.throws() || self.step.throw_at.with(|at| !at.is_empty()) {
             return None;
         }
         self.step.flags.set(self.step.flags.get() & !THROWS);
         self.step.thrown.take()
+    }
+
+    /// Takes what is to be thrown at an await of `future`.
+    #[cold]
+    pub(super) fn take_thrown_at(&self, future: NonNull<Header>) -> Option<Error> {
+        let last = self.step.throw_at.with(|at| {
+            if let Some(place) = at.iter().position(|own| *own == future) {
+                at.swap_remove(place);
+                return Some(at.is_empty());
+            }
+            at.is_empty().then_some(true)
+        });
+        match last? {
+            true => self.take_thrown(),
+            // Another await is to return it, too.
+            false => self.step.thrown.with(|thrown| thrown.clone()),
+        }
+    }
+
+    /// Has the awaits of the futures `at` return `error` in this step; of none, the first of our
+    /// futures that is polled.
+    pub(super) fn throw_at(&self, error: Error, at: Vec<NonNull<Header>>) {
+        self.step.throw_at.set(at);
+        self.throw(error);
     }
 
     /// Has the first of our futures that is polled next in this step return `error`.
@@ -124,6 +152,7 @@ impl TaskRegistry {
 
     /// What was thrown and met no await of ours in the step that has ended.
     pub(super) fn take_untaken(&self) -> Option<Error> {
+        drop(self.step.throw_at.take());
         self.step.thrown.take()
     }
 

@@ -110,8 +110,8 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             header.flags.set(flags | Parked::Running.bits());
             let registry = registry_of(pointer);
             registry.begin_step(pointer);
-            if let Some(error) = thrown {
-                registry.throw(error);
+            if let Some((error, at)) = thrown {
+                registry.throw_at(error, at);
             }
             let waker = waker::for_poll(pointer);
             let stage = pointer.cast::<TaskBlock<F, T>>().as_ref().stage.get();
@@ -228,7 +228,7 @@ pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
 enum Begin {
     /// There is no step: the task is done.
     Nothing,
-    Throw(Option<Error>),
+    Throw(Option<(Error, Vec<NonNull<Header>>)>),
 }
 
 /// Begins a step that throws, or an entry of a task that is done.
@@ -244,7 +244,7 @@ unsafe fn begin_thrown(pointer: NonNull<Header>) -> Begin {
     }
     // SAFETY: As above.
     let task = unsafe { pointer.cast::<TaskHeader>().as_ref() };
-    let thrown = task.take_thrown();
+    let (thrown, at) = (task.take_thrown(), task.take_throw_at());
     if matches!(task.parked(), Parked::Unstarted | Parked::Foreign) {
         // Nothing of it has run, or it stands at no await of ours from which the error could come.
         // SAFETY: As above.
@@ -254,7 +254,7 @@ unsafe fn begin_thrown(pointer: NonNull<Header>) -> Begin {
         }
         return Begin::Nothing;
     }
-    Begin::Throw(thrown)
+    Begin::Throw(thrown.map(|error| (error, at)))
 }
 
 /// Parks a task after a step that didn't end it.

@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
+use core::mem;
 use core::panic::Location;
 use core::ptr::NonNull;
 
@@ -211,6 +212,17 @@ impl TaskHeader {
             self.header.with_rare(|rare| rare.cancellation.replace(error))
         };
         drop(before);
+    }
+
+    /// Has the cancellation thrown at the awaits of `futures`, each of which it awaits.
+    pub(super) fn throw_at(&self, futures: &[ErasedFuture]) {
+        let futures = futures.iter().map(ErasedFuture::pointer);
+        self.header.with_rare(|rare| rare.throw_at.extend(futures));
+    }
+
+    /// Takes the awaited futures at which the next step is to throw.
+    pub(super) fn take_throw_at(&self) -> Vec<NonNull<Header>> {
+        self.header.with_rare_if_any(|rare| mem::take(&mut rare.throw_at)).unwrap_or_default()
     }
 
     /// The cancellation that is to be thrown, or was the last to be.
