@@ -93,7 +93,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/reactor.rs",
             "event_loop/answers.rs",
             "asyncio/gather.rs",
-            "event_loop/serial_slab.rs",
+            "collections/serial_slab.rs",
             "helpers/held_tasks.rs",
         ],
     ),
