@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 
-use super::core::{WaitReason, waits_here};
+use super::core::{TaskRegistry, WaitReason};
 use super::scope::await_body;
 use super::waiters::{Bound, Waiters, show};
 use crate::error::{Error, Result};
@@ -251,7 +251,8 @@ impl fmt::Debug for Lock {
 }
 
 fn current_serial() -> Option<u64> {
-    waits_here().map(|(serial, _)| serial)
+    let current = TaskRegistry::current_here()?;
+    current.task().map(|task| task.serial())
 }
 
 /// Holds a [`Lock`], or the lock of a [`Condition`](crate::Condition), until it is dropped.

@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason};
+use super::core::{Await, Signal, WaitReason, with_running};
 use crate::error::Result;
 
 /// One signal after the other, each in the block of the one before, unless something still has that.
@@ -17,8 +17,8 @@ impl ReusableSignal {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub(crate) fn begin(&self) -> Result<Await<()>> {
-        let registry = TaskRegistry::running()?;
-        let signal = Signal::reuse(self.0.take(), &registry, WaitReason::Wait);
+        let used = self.0.take();
+        let signal = with_running(|registry| Ok(Signal::reuse(used, registry, WaitReason::Wait)))?;
         self.0.replace(Some(signal.clone()));
         Ok(signal.wait())
     }

@@ -11,7 +11,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason, set_holds, waits_here};
+use super::core::{Await, Signal, TaskRegistry, WaitReason, Waits, set_holds, take_waits};
 use crate::error::Result;
 
 /// The body of a scope while it runs. The scope keeps the body in its own place, so that dropping
@@ -81,19 +81,22 @@ impl Stop {
         if let Some(stopped) = self.poll_signal(cx) {
             return stopped;
         }
-        let before = waits_here();
-        let held = set_holds(false);
+        let before = take_waits();
         let outcome = poll(cx);
-        let holds = set_holds(held);
+        let after = take_waits();
+        let held = before.is_some_and(|before| before.holds);
+        let holds = after.is_some_and(|after| after.holds);
         if outcome.is_ready() {
+            set_holds(held);
             return outcome.map(Ok);
         }
-        self.inside.count(before, waits_here());
+        self.inside.count(before, after);
         if holds || !self.inside.is_empty() {
             self.signal = None;
             set_holds(held || holds);
             return Poll::Pending;
         }
+        set_holds(held);
         if self.signal.is_none() {
             // Outside of a task there is no cancellation to wait for.
             let Some(registry) = before.and_then(|_| TaskRegistry::running().ok()) else {
@@ -124,8 +127,10 @@ struct Inside {
 
 impl Inside {
     /// Counts what a poll has changed, by the current task's waits before and after.
-    fn count(&mut self, before: Option<(u64, usize)>, after: Option<(u64, usize)>) {
-        let (Some((task, before)), Some((_, after))) = (before, after) else {
+    fn count(&mut self, before: Option<Waits>, after: Option<Waits>) {
+        let (Some(Waits { task, count: before, .. }), Some(Waits { count: after, .. })) =
+            (before, after)
+        else {
             return *self = Inside::default();
         };
         if self.task != task {

@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step, set_holds};
+use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step, set_holds, with_running};
 use crate::error::Result;
 use crate::event_loop::TimerKey;
 
@@ -56,10 +56,11 @@ struct Asleep {
 
 impl Asleep {
     fn new(delay: Duration) -> Result<Asleep> {
-        let registry = TaskRegistry::running()?;
-        let signal = Signal::new(&registry, WaitReason::Sleep);
-        let timer = registry.event_loop().add_timer(delay, signal.entry())?;
-        Ok(Asleep { wait: signal.wait(), signal, timer })
+        with_running(|registry| {
+            let signal = Signal::new(registry, WaitReason::Sleep);
+            let timer = registry.event_loop().add_timer(delay, signal.entry())?;
+            Ok(Asleep { wait: signal.wait(), signal, timer })
+        })
     }
 }
 

@@ -9,7 +9,7 @@ use core::panic::Location;
 
 use super::core::{
     AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, State, TaskHeader, TaskRegistry,
-    TypedFuture, Watcher, WeakFuture, cancel, spawn,
+    TypedFuture, Watcher, WeakFuture, cancel, spawn, with_running,
 };
 use super::future::impl_handle;
 use super::future_like::FutureLike;
@@ -107,7 +107,8 @@ pub fn create_task<T: 'static>(
     future: impl Future<Output = Result<T>> + 'static,
 ) -> Result<Task<T>> {
     // A loop that runs is open.
-    start(&*TaskRegistry::running()?, future, Location::caller())
+    let created_at = Location::caller();
+    with_running(|registry| start(registry, future, created_at))
 }
 
 fn start<T: 'static>(

@@ -59,7 +59,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
         },
         // SAFETY: It is the table of blocks whose value is a `T`.
         call: |future, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(future) })),
-        owns: needs_drop::<T>(),
+        value_owns: needs_drop::<T>(),
         drop_contents: |header| {
             // SAFETY: By the Value Invariant a finished future has a value, which is dropped once.
             unsafe {
@@ -213,7 +213,7 @@ static SIGNAL: Table = Table {
         describe: describe_signal,
     },
     call: |_signal, _callback| Ok(()),
-    owns: false,
+    value_owns: false,
     drop_contents: |_| {},
     drop_future: |_| {},
     future_name: || "",

@@ -94,8 +94,8 @@ pub(super) struct Table {
     pub(super) entry: EntryTable,
     /// Calls a callback with a handle of the block.
     pub(super) call: fn(ErasedFuture, &Callback) -> Result<()>,
-    /// Whether the contents behind the header may own something.
-    pub(super) owns: bool,
+    /// Whether the value, where there is one, owns something.
+    pub(super) value_owns: bool,
     /// Drops the contents behind the header, whichever stand there.
     pub(super) drop_contents: unsafe fn(NonNull<Header>),
     /// Drops a task's Rust future in its place, if it is there.
@@ -174,6 +174,13 @@ impl Header {
         // no other code runs meanwhile.
         let rare = unsafe { &*self.rare.as_ptr() };
         rare.is_none() && self.waiters.is_empty() && !self.has(flag::UNREAD)
+    }
+
+    /// Whether what stands behind the header owns something.
+    #[inline(always)]
+    pub(super) fn owns(&self) -> bool {
+        self.has(flag::HAS_FUTURE)
+            || self.table.value_owns && self.flags.get() & flag::STATE == flag::FINISHED
     }
 
     /// Whether there is a [`Rare`].

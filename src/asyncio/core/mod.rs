@@ -46,7 +46,7 @@ pub use node::ErasedFuture;
 pub(crate) use node::TypedFuture;
 pub(crate) use rare::{CancelHook, CancelledChild, CancelledChildren};
 pub(crate) use registry::{LoopExtension, Stage, TaskRegistry};
-pub(crate) use step::{in_step, set_holds, waits_here};
+pub(crate) use step::{Waits, in_step, set_holds, take_waits, with_running};
 pub(crate) use task_block::{Handle, spawn};
 pub(crate) use task_header::{Parked, TaskHeader};
 pub(crate) use wait_reason::WaitReason;

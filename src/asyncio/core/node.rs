@@ -287,7 +287,7 @@ unsafe fn drop_contents(header: NonNull<Header>) {
     let contents = Contents(header);
     // SAFETY: By this function's contract.
     unsafe {
-        if header.as_ref().is_bare() && !header.as_ref().table.owns {
+        if header.as_ref().is_bare() && !header.as_ref().owns() {
             return drop(contents);
         }
         // The contents may hold the next future of a long chain, and the loop its last handle.

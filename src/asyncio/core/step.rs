@@ -14,9 +14,10 @@ use core::task::Waker;
 use super::header::Header;
 use super::node::ErasedFuture;
 use super::registry::TaskRegistry;
+use super::task_header::TaskHeader;
 use super::waker;
 use crate::collections::CellExt;
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::event_loop::thread_own;
 
 thread_own! {
@@ -46,16 +47,38 @@ pub(super) struct StepState {
     throw_at: Cell<Vec<NonNull<Header>>>,
 }
 
+/// The registry whose step goes on on this thread, if one does.
+///
+/// # Safety
+///
+/// It is not used after that step.
+#[inline(always)]
+pub(super) unsafe fn here<'a>() -> Option<&'a TaskRegistry> {
+    let registry = STEP.try_with(Cell::get).unwrap_or(null());
+    // SAFETY: By the Step Pointer Invariant, and this function's contract.
+    (!registry.is_null()).then(|| unsafe { &*registry })
+}
+
 /// What `look` says of the registry whose step goes on on this thread, if one does. `look` runs no
 /// code but the crate's own.
 #[inline(always)]
 pub(crate) fn in_step<R>(look: impl FnOnce(&TaskRegistry) -> R) -> Option<R> {
-    let registry = STEP.try_with(Cell::get).unwrap_or(null());
-    if registry.is_null() {
-        return None;
+    // SAFETY: `look` returns within the step.
+    unsafe { here() }.map(look)
+}
+
+/// Calls `body` with the registry of the loop that runs on this thread.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+#[inline(always)]
+pub(crate) fn with_running<R>(body: impl FnOnce(&TaskRegistry) -> Result<R>) -> Result<R> {
+    // SAFETY: A step that goes on goes on at least until `body` returns.
+    match unsafe { here() } {
+        Some(registry) => body(registry),
+        None => body(&*TaskRegistry::running()?),
     }
-    // SAFETY: By the Step Pointer Invariant.
-    Some(look(unsafe { &*registry }))
 }
 
 impl TaskRegistry {
@@ -188,13 +211,27 @@ pub(crate) fn set_holds(holds: bool) -> bool {
     in_step(|registry| registry.set_holds(holds)) == Some(true)
 }
 
-/// The serial number of the current task on this thread, and the number of its waits.
-pub(crate) fn waits_here() -> Option<(u64, usize)> {
-    let waits = |registry: &TaskRegistry| {
-        let task = registry.current_task()?;
-        task.task().map(|task| (task.serial(), task.wait_count()))
+/// What the current task on this thread waits for, before a part of it is polled and after.
+#[derive(Clone, Copy)]
+pub(crate) struct Waits {
+    /// The serial number of the task.
+    pub(crate) task: u64,
+    /// How many futures of ours it awaits.
+    pub(crate) count: usize,
+    /// Whether a future of ours was pending without being one of these.
+    pub(crate) holds: bool,
+}
+
+/// The waits of the current task on this thread. From here on none is noted to hold.
+#[inline]
+pub(crate) fn take_waits() -> Option<Waits> {
+    // SAFETY: Both are used within the step, for which the loop counts its task; only tasks have steps.
+    let (registry, task) = unsafe {
+        let registry = here()?;
+        (registry, registry.current()?.cast::<TaskHeader>().as_ref())
     };
-    in_step(waits).flatten()
+    let holds = registry.set_holds(false);
+    Some(Waits { task: task.serial(), count: task.wait_count(), holds })
 }
 
 /// Notes that the waker with which `task` is polled was woken, if its step goes on on this thread.

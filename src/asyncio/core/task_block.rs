@@ -47,6 +47,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::{
     Entry, EntryHead, EntryTable, ExceptionContext, LoopRef, drop_quietly, run_callback,
 };
+use crate::panics;
 
 #[repr(C)]
 union Stage<F, T> {
@@ -81,7 +82,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         },
         // SAFETY: It is the table of blocks whose value is a `T`.
         call: |task, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(task) })),
-        owns: needs_drop::<F>() || needs_drop::<T>(),
+        value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
         future_name: type_name::<F>,
@@ -326,9 +327,10 @@ unsafe fn drop_future_caught(pointer: NonNull<Header>) {
     // SAFETY: By the caller's contract.
     unsafe {
         let table = pointer.as_ref().table;
-        let describe = || "<drop of ".to_owned() + (table.future_name)() + ">";
-        let event_loop = registry_of(pointer).event_loop();
-        run_callback(event_loop, describe, || (table.drop_future)(pointer));
+        if let Err(panic) = panics::caught(|| (table.drop_future)(pointer)) {
+            let describe = || "<drop of ".to_owned() + (table.future_name)() + ">";
+            run_callback(registry_of(pointer).event_loop(), describe, || Err(panic));
+        }
     }
 }
 
