@@ -6,7 +6,7 @@ use core::fmt;
 
 use super::core::WaitReason;
 use super::lock::{Holding, Lock, LockGuard};
-use super::waiters::{Bound, Waiters, show};
+use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::error::{Error, Result};
 
 /// A lock, and a line of those who let go of it until they are notified: asyncio's
@@ -47,8 +47,8 @@ pub struct Condition(Rc<ConditionState>);
 #[derive(Default)]
 struct ConditionState {
     lock: Lock,
-    waiters: Waiters,
-    bound: Bound,
+    waiters: WaitQueue,
+    bound: LoopBinding,
 }
 
 impl Condition {
@@ -61,7 +61,7 @@ impl Condition {
     /// A condition on `lock`, which others may be on, too.
     #[must_use]
     pub fn with_lock(lock: Lock) -> Condition {
-        let (waiters, bound) = (Waiters::default(), Bound::default());
+        let (waiters, bound) = (WaitQueue::default(), LoopBinding::default());
         Condition(Rc::new(ConditionState { lock, waiters, bound }))
     }
 
@@ -247,7 +247,7 @@ impl Drop for Pause<'_> {
 
 /// Who waits and ends without having been notified, as far as anybody can see, leaves that to
 /// the next in line.
-struct Heir<'a>(Option<&'a Waiters>);
+struct Heir<'a>(Option<&'a WaitQueue>);
 
 impl Drop for Heir<'_> {
     fn drop(&mut self) {

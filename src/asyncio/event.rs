@@ -5,7 +5,7 @@ use core::cell::Cell;
 use core::fmt;
 
 use super::core::WaitReason;
-use super::waiters::{Bound, Waiters, show};
+use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::error::Result;
 
 /// A flag that is set and cleared, and waited for: asyncio's `Event`. Clones are the same
@@ -34,8 +34,8 @@ pub struct Event(Rc<EventState>);
 #[derive(Default)]
 struct EventState {
     set: Cell<bool>,
-    waiters: Waiters,
-    bound: Bound,
+    waiters: WaitQueue,
+    bound: LoopBinding,
 }
 
 impl Event {

@@ -7,7 +7,7 @@ use core::fmt;
 
 use super::core::{TaskRegistry, WaitReason};
 use super::scope::await_body;
-use super::waiters::{Bound, Waiters, show};
+use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::error::{Error, Result};
 
 /// A lock for tasks: asyncio's `Lock`. Clones are the same lock.
@@ -55,8 +55,8 @@ struct LockState {
     /// The holdings of guards that ended with a wait that was dropped half way, as long as the guard
     /// lives.
     lost: RefCell<Vec<Lost>>,
-    waiters: Waiters,
-    bound: Bound,
+    waiters: WaitQueue,
+    bound: LoopBinding,
 }
 
 /// Tells one holding of a lock from those before and after it.

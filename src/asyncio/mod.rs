@@ -4,7 +4,7 @@
 //! `task` and `any_task`, `answer_to` (a future that a thread completes), `task_tree` (which task waits
 //! for what), `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `scope` (the bodies
 //! of scopes), `generator`,
-//! `runner`; `executor` and `threadsafe` (other threads); `waiters` (the wait queue of a primitive),
+//! `runner`; `executor` and `threadsafe` (other threads); `wait_queue` (the waiters of a primitive),
 //! `reusable_signal`, and `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
 //! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
@@ -43,7 +43,7 @@ mod timeout;
 mod timer;
 mod wait;
 mod wait_for;
-mod waiters;
+mod wait_queue;
 
 pub use any_task::{AnyTask, all_tasks, current_task};
 pub use barrier::Barrier;

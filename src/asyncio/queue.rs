@@ -15,7 +15,7 @@ use core::ops::Deref;
 use super::core::WaitReason;
 use super::event::Event;
 use super::heap::Heap;
-use super::waiters::{Bound, Waiters};
+use super::wait_queue::{LoopBinding, WaitQueue};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is in a queue, in the order that makes it the queue that it is.
@@ -114,9 +114,9 @@ struct QueueState<T> {
     shut_down: Cell<bool>,
     /// It was shut down at once by a comparison of its items, and is to be emptied after it.
     discards_later: Cell<bool>,
-    getters: Waiters,
-    putters: Waiters,
-    bound: Bound,
+    getters: WaitQueue,
+    putters: WaitQueue,
+    bound: LoopBinding,
     /// Items that were put and not reported done.
     unfinished: Cell<usize>,
     /// Set while there are none of those.
@@ -139,9 +139,9 @@ impl<T: 'static> Queue<T> {
             maxsize,
             shut_down: Cell::new(false),
             discards_later: Cell::new(false),
-            getters: Waiters::default(),
-            putters: Waiters::default(),
-            bound: Bound::default(),
+            getters: WaitQueue::default(),
+            putters: WaitQueue::default(),
+            bound: LoopBinding::default(),
             unfinished: Cell::new(0),
             finished,
         }))

@@ -12,7 +12,7 @@ use core::fmt;
 
 use super::core::WaitReason;
 use super::scope::await_body;
-use super::waiters::{Bound, Waiters, show};
+use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::error::{Error, ErrorKind, Result};
 
 /// A number of permits for tasks to take: asyncio's `Semaphore`. Clones are the same
@@ -48,8 +48,8 @@ pub struct Semaphore(Rc<SemaphoreState>);
 
 struct SemaphoreState {
     value: Cell<usize>,
-    waiters: Waiters,
-    bound: Bound,
+    waiters: WaitQueue,
+    bound: LoopBinding,
 }
 
 impl SemaphoreState {
@@ -83,8 +83,8 @@ impl Semaphore {
     pub fn new(value: usize) -> Semaphore {
         Semaphore(Rc::new(SemaphoreState {
             value: Cell::new(value),
-            waiters: Waiters::default(),
-            bound: Bound::default(),
+            waiters: WaitQueue::default(),
+            bound: LoopBinding::default(),
         }))
     }
 
