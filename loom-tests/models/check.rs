@@ -20,11 +20,33 @@ pub(crate) enum Search {
     Preemptions(#[cfg_attr(shuttle, expect(dead_code, reason = "loom's alone"))] usize),
 }
 
+/// Takes what a model logs, and drops it: without a logger it would be on standard error, once for
+/// each interleaving.
+struct Unread;
+
+impl log::Log for Unread {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, _: &log::Record<'_>) {}
+
+    fn flush(&self) {}
+}
+
+fn drop_what_is_logged() {
+    // The models before this one may have set it.
+    if log::set_logger(&Unread).is_ok() {
+        log::set_max_level(log::LevelFilter::Error);
+    }
+}
+
 #[cfg(loom)]
 pub(crate) fn check(name: &str, search: Search, model: impl Fn() + Sync + Send + 'static) {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    drop_what_is_logged();
     let mut builder = loom::model::Builder::new();
     // To look further than a routine run has time for: MODEL_PREEMPTIONS=4, or `all`.
     builder.preemption_bound = match std::env::var("MODEL_PREEMPTIONS").as_deref() {
@@ -60,6 +82,7 @@ pub(crate) fn check(name: &str, _search: Search, model: impl Fn() + Sync + Send 
         let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
         since.as_secs() / 86_400
     });
+    drop_what_is_logged();
     println!("{name}: {INTERLEAVINGS} interleavings, MODEL_SEED={seed}");
     shuttle::check_random_with_seed(model, seed, INTERLEAVINGS);
 }

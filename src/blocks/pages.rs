@@ -75,7 +75,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     }
 
     /// Returns what other threads get by [`remote_of`](super::remote_of).
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(crate) fn remote(&self) -> &R {
         self.shared().remote()
     }

@@ -43,7 +43,7 @@ impl<R> Shared<R> {
         })))
     }
 
-    #[cfg(test)]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(super) fn remote(&self) -> &R {
         &self.remote
     }
