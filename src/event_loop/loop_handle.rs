@@ -4,6 +4,8 @@ use alloc::boxed::Box;
 use core::fmt;
 use core::task::Waker;
 
+use waker_fn::waker_fn;
+
 use super::entry::{Call, CallCell, RemoteCall};
 use super::handle::CallbackOutput;
 use super::inbox::Inbox;
@@ -70,6 +72,37 @@ impl LoopHandle {
         callback: impl FnOnce() -> R + Send + 'static,
     ) -> Result<()> {
         send(&self.0, callback)
+    }
+
+    /// A waker that calls `callback` on the loop's thread, in a turn after each wake, from any thread:
+    /// for a function that polls outside of a task, as a callback does. A wake after the loop has
+    /// closed does nothing.
+    ///
+    /// While a clone of it lives, a loop that has nothing to do waits for it, as for this handle.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use callsoon::EventLoop;
+    ///
+    /// thread_local! { static WOKEN: Cell<u32> = const { Cell::new(0) }; }
+    ///
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// let waker = event_loop.handle().waker(|| WOKEN.set(WOKEN.get() + 1));
+    /// waker.wake_by_ref();
+    /// waker.wake();
+    /// assert_eq!(event_loop.run_once(None)?, 2);
+    /// assert_eq!(WOKEN.get(), 2);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn waker(&self, callback: impl Fn() + Send + Sync + 'static) -> Waker {
+        let (handle, callback) = (self.clone(), Arc::new(callback));
+        waker_fn(move || {
+            let callback = Arc::clone(&callback);
+            // Only a loop that has closed refuses it.
+            let _ = handle.call_soon_threadsafe(move || callback());
+        })
     }
 
     /// Whether this thread is the one that runs the loop just now.

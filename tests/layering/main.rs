@@ -97,6 +97,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "helpers/held_tasks.rs",
         ],
     ),
+    ("waker_fn", &["event_loop/loop_handle.rs"]),
     ("log", &["logging.rs", "event_loop/run.rs", "event_loop/disorder.rs"]),
 ];
 
