@@ -32,7 +32,7 @@ use core::ptr::NonNull;
 
 use super::any_future::FutureId;
 use super::describe::describe;
-use super::header::{Header, flag};
+use super::header::{Header, WOKEN, flag};
 use super::registry::TaskRegistry;
 use super::weak::{WeakCell, WeakErased};
 use crate::blocks;
@@ -370,7 +370,8 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {
         let pages = registry_of(header).pages();
-        if header.as_ref().memory.load(Ordering::Acquire) == 1 {
+        // A message that a closed loop has dropped unread leaves `WOKEN` set.
+        if header.as_ref().memory.load(Ordering::Acquire) & !WOKEN == 1 {
             return pages.free(header.cast());
         }
         leave_memory(header);
@@ -388,7 +389,7 @@ unsafe fn leave_memory(header: NonNull<Header>) {
     unsafe {
         registry_of(header).pages().leave(header.cast());
         // From here on the block's first word isn't the header's any more.
-        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
             blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
         }
     }

@@ -17,7 +17,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::header::Header;
+use super::header::{Header, WOKEN};
 #[cfg(feature = "std")]
 use super::{cancel::cancel, node::ErasedFuture};
 use super::{step, task_block};
@@ -31,9 +31,6 @@ use crate::sync::{Arc, AtomicU32, Ordering, fence};
 static POLLING: RawWakerVTable = RawWakerVTable::new(clone, |_| (), wake_polling, |_| ());
 /// A clone; also the reference while one is kept, so that `will_wake` recognises it.
 static KEPT: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
-
-/// Set in `memory` while a message that the task was woken is on its way.
-pub(super) const WOKEN: u32 = 1 << 31;
 
 /// The waker that `task` is polled with. It must not be dropped, which would give back a count.
 ///
