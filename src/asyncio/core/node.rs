@@ -290,10 +290,26 @@ unsafe fn drop_contents(header: NonNull<Header>) {
         if header.as_ref().is_bare() && !header.as_ref().table.owns {
             return drop(contents);
         }
+        if header.as_ref().has_rare() {
+            empty_weak_cell(header);
+        }
         // The contents may hold the next future of a long chain, and the loop its last handle.
         let event_loop = registry_of(header).event_loop().clone();
         drop_flat(&event_loop, contents);
     }
+}
+
+/// Keeps weak handles from the block, before any other code runs: also where the drop of the contents is
+/// put off.
+///
+/// # Safety
+///
+/// As for [`drop_contents`].
+#[cold]
+unsafe fn empty_weak_cell(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    let own = unsafe { header.as_ref() };
+    own.with_rare_if_any(|rare| rare.weak.as_ref().map(|weak| weak.clear()));
 }
 
 /// The contents of a block without handles.
@@ -332,8 +348,6 @@ impl Drop for Contents {
 unsafe fn drop_rare_contents(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     let own = unsafe { header.as_ref() };
-    // Weak handles must not find it any more, whatever runs from here on.
-    own.with_rare_if_any(|rare| rare.weak.as_ref().map(|weak| weak.clear()));
     if own.take(flag::UNREAD) {
         // SAFETY: By this function's contract. The handle is for the report only, which keeps none.
         let shown = ManuallyDrop::new(unsafe { ErasedFuture::from_count(header) });
