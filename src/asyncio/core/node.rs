@@ -24,6 +24,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{self, ManuallyDrop};
@@ -159,7 +160,16 @@ impl fmt::Debug for ErasedFuture {
 }
 
 /// A handle of a future or task whose result is a `T`.
-pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<T>);
+///
+/// **Variance Invariant**: a handle is invariant in `T`, as a cell is, because a result that is set by
+/// one handle is read by others. Otherwise a value of a supertype could be set:
+///
+/// ```compile_fail,E0308
+/// let event_loop = callsoon::EventLoop::with_virtual_time();
+/// let future = event_loop.create_future::<for<'a> fn(&'a str)>();
+/// let other: callsoon::LoopFuture<fn(&'static str)> = future.clone();
+/// ```
+pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<Cell<T>>);
 
 impl<T> TypedFuture<T> {
     /// # Safety
@@ -216,7 +226,7 @@ impl<T> TypedFuture<T> {
 }
 
 /// A handle of a future or task that doesn't keep it alive.
-pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<T>);
+pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<Cell<T>>);
 
 impl<T> WeakTyped<T> {
     pub(crate) fn upgrade(&self) -> Option<TypedFuture<T>> {
