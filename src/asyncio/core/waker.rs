@@ -177,15 +177,15 @@ impl RemoteTask {
     /// Cancels the task, if it isn't done, where its loop runs on this thread.
     pub(crate) fn cancel(&self) {
         let task = task_of(self.0.data());
-        // SAFETY: By the Memory Invariant the block's memory is held; the header is read where its
-        // loop runs on this thread.
-        let header = unsafe {
+        // SAFETY: By the Memory Invariant the block's memory is held. The count is read on the loop's
+        // thread, without a reference to the whole header, whose contents may be dropped.
+        let count = unsafe {
             if running_here(blocks::remote_of(task.cast())).is_none() {
                 return;
             }
-            task.as_ref()
+            (*task.as_ptr()).count.get()
         };
-        if header.count() > 0 {
+        if count > 0 {
             // SAFETY: The count is not zero.
             cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
         }
