@@ -103,11 +103,13 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
     // SAFETY: By the Memory Invariant.
     let memory = unsafe { memory_of(task) };
-    // The message has a count, taken with the bit: nothing else may come between the two.
-    let claimed = memory.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |memory| {
-        (memory & WOKEN == 0).then_some((memory | WOKEN) + 1)
-    });
-    if claimed.is_err() {
+    // The message has a count, taken with the bit: nothing else may come between the two. Where a
+    // message is on its way already, the word is written all the same: the poll that the message
+    // leads to must see what happened before this wake, and acquires it from this word.
+    let claim = |memory| Some(if memory & WOKEN == 0 { (memory | WOKEN) + 1 } else { memory });
+    let (Ok(before) | Err(before)) =
+        memory.fetch_update(Ordering::Release, Ordering::Relaxed, claim);
+    if before & WOKEN != 0 {
         return;
     }
     // SAFETY: The count that was just taken is that of a waker.
