@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use callsoon::helpers::{self as hp, ChildOfFuture, ResettableFuture};
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, LoopRef, Result, Task, WeakFuture,
-    gather, shield,
+    AnyFuture, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, LoopRef, Result, Task,
+    WeakFuture, gather, shield,
 };
 
 use crate::child::is_child;
