@@ -18,4 +18,5 @@ mod executor;
 mod inbox;
 mod thread_to_async_queue;
 mod threadsafe;
+mod wakers;
 mod work_queue;

@@ -40,7 +40,8 @@ pub(crate) use loop_thread::LoopThreadOwn;
 /// The functions of all calls together must return true on at most one thread of the program. An
 /// interrupt handler and a signal handler count as threads of their own, unless no code of this
 /// crate but wakers and [`LoopHandle`](crate::LoopHandle)s is called in them. `is_here` may be called
-/// on any thread and in any handler.
+/// on any thread and in any handler. While a loop runs on a thread, what `is_here` returns there,
+/// outside of handlers, must not change, and this function must not be called.
 ///
 /// ```
 /// // SAFETY: The program has one thread, and its interrupt handlers call wakers only.

@@ -1,15 +1,17 @@
 //! Chains of futures and of errors that are much longer than a stack is deep, dropped from each end.
 //! Each test runs in a process of its own, as an overflow of the stack ends it.
 
+use std::cell::Cell;
 use std::fmt;
+use std::mem;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use callsoon::helpers::{self as hp, ChildOfFuture, ResettableFuture};
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, LoopRef, Result, Task, gather,
-    shield,
+    AnyFuture, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, LoopRef, Result, Task,
+    WeakFuture, gather, shield,
 };
 
 use crate::child::is_child;
@@ -275,4 +277,39 @@ fn deep_causes_are_walked_flat() {
             (0..100).fold(std::io::Error::from(inside), |error, _| std::io::Error::other(error));
         assert!(Error::from(wrapped).is_cancelled());
     });
+}
+
+/// Holds the next future of a chain. After that is dropped, or its drop is put off, it must not be
+/// found.
+struct Node {
+    _next: Option<LoopFuture<Node>>,
+    _found: CountsFound,
+}
+
+struct CountsFound(Option<WeakFuture>, Rc<Cell<usize>>);
+
+impl Drop for CountsFound {
+    fn drop(&mut self) {
+        if let Some(found) = self.0.as_ref().and_then(WeakFuture::upgrade) {
+            self.1.set(self.1.get() + 1);
+            // Its memory may be freed by the time that this handle would be dropped.
+            mem::forget(found);
+        }
+    }
+}
+
+#[test]
+fn weak_handle_does_not_find_a_future_whose_drop_is_put_off() {
+    let event_loop = EventLoop::with_virtual_time();
+    let found = Rc::new(Cell::new(0));
+    let mut next: Option<LoopFuture<Node>> = None;
+    for _ in 0..100 {
+        let weak = next.as_ref().map(AnyFuture::downgrade);
+        let future = event_loop.create_future();
+        let node = Node { _next: next, _found: CountsFound(weak, found.clone()) };
+        future.set_result(node).unwrap();
+        next = Some(future);
+    }
+    drop(next);
+    assert_eq!(found.get(), 0);
 }

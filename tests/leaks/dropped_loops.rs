@@ -1,9 +1,10 @@
 //! A loop that is dropped with everything pending.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use callsoon::{
@@ -179,6 +180,25 @@ fn a_loop_goes_with_what_was_woken_and_not_run() {
         event_loop.run_once(None).unwrap();
         fut.set_result(Rc::from([1, 2, 3])).unwrap();
         spawn(event_loop, yield_now()).cancel();
+    });
+}
+
+#[test]
+fn wake_in_the_mail_leaves_nothing_of_a_closed_loop() {
+    a_loop_goes_with(|event_loop| {
+        let kept: Rc<Cell<Option<Waker>>> = Rc::default();
+        let keeps = kept.clone();
+        spawn::<()>(
+            event_loop,
+            poll_fn(move |cx| {
+                keeps.set(Some(cx.waker().clone()));
+                Poll::Pending
+            }),
+        );
+        event_loop.run_once(None).unwrap();
+        // The loop doesn't run: the wake is a message, with the last count of the block's memory but
+        // for the task's own.
+        kept.take().unwrap().wake();
     });
 }
 

@@ -110,18 +110,19 @@ impl<T: 'static> Await<T> {
         if !self.header().waiters.is_empty() || !own.awaits_nothing() {
             return self.register_among_others(task);
         }
+        // SAFETY: By the Await Invariant: the word has the count that is added. It is added first: where
+        // it can't be, nothing has the uncounted pointers.
+        unsafe { add_count(task) };
         self.header().waiters.set_sole_task(task);
         own.set_first_wait(future);
-        // SAFETY: By the Await Invariant: the word has the count that is added.
-        unsafe { add_count(task) };
         self.registered.0.set(task.as_ptr().cast());
     }
 
     #[cold]
     fn register_among_others(&self, task: NonNull<Header>) {
-        let waiter = self.future.erased().push_waiter(Waiter::Task(task));
         // SAFETY: The step's task is counted by the loop.
         let task = unsafe { ErasedFuture::from_header(task) };
+        let waiter = self.future.erased().push_waiter(Waiter::Task(task.pointer()));
         let wait = self.add_wait(&task);
         self.registered.set_places(Places { task: Some(task), waker: None, waiter, wait });
     }

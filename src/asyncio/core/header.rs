@@ -72,6 +72,10 @@ pub(super) mod flag {
     pub(crate) const REASON_SHIFT: u32 = 24;
 }
 
+/// Set in a header's `memory` while a message that the task was woken is on its way: by the Woken
+/// Invariant of `waker`.
+pub(super) const WOKEN: u32 = 1 << 31;
+
 /// What all blocks begin with.
 #[repr(C)]
 pub(crate) struct Header {

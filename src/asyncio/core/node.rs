@@ -24,6 +24,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::cell::Cell;
 use core::fmt;
 use core::marker::PhantomData;
 use core::mem::{self, ManuallyDrop};
@@ -32,7 +33,7 @@ use core::ptr::NonNull;
 
 use super::any_future::FutureId;
 use super::describe::describe;
-use super::header::{Header, flag};
+use super::header::{Header, WOKEN, flag};
 use super::registry::TaskRegistry;
 use super::weak::{WeakCell, WeakErased};
 use crate::blocks;
@@ -159,7 +160,16 @@ impl fmt::Debug for ErasedFuture {
 }
 
 /// A handle of a future or task whose result is a `T`.
-pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<T>);
+///
+/// **Variance Invariant**: a handle is invariant in `T`, as a cell is, because a result that is set by
+/// one handle is read by others. Otherwise a value of a supertype could be set:
+///
+/// ```compile_fail,E0308
+/// let event_loop = callsoon::EventLoop::with_virtual_time();
+/// let future = event_loop.create_future::<for<'a> fn(&'a str)>();
+/// let other: callsoon::LoopFuture<fn(&'static str)> = future.clone();
+/// ```
+pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<Cell<T>>);
 
 impl<T> TypedFuture<T> {
     /// # Safety
@@ -216,7 +226,7 @@ impl<T> TypedFuture<T> {
 }
 
 /// A handle of a future or task that doesn't keep it alive.
-pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<T>);
+pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<Cell<T>>);
 
 impl<T> WeakTyped<T> {
     pub(crate) fn upgrade(&self) -> Option<TypedFuture<T>> {
@@ -290,10 +300,26 @@ unsafe fn drop_contents(header: NonNull<Header>) {
         if header.as_ref().is_bare() && !header.as_ref().owns() {
             return drop(contents);
         }
+        if header.as_ref().has_rare() {
+            empty_weak_cell(header);
+        }
         // The contents may hold the next future of a long chain, and the loop its last handle.
         let event_loop = registry_of(header).event_loop().clone();
         drop_flat(&event_loop, contents);
     }
+}
+
+/// Keeps weak handles from the block, before any other code runs: also where the drop of the contents is
+/// put off.
+///
+/// # Safety
+///
+/// As for [`drop_contents`].
+#[cold]
+unsafe fn empty_weak_cell(header: NonNull<Header>) {
+    // SAFETY: By this function's contract.
+    let own = unsafe { header.as_ref() };
+    own.with_rare_if_any(|rare| rare.weak.as_ref().map(|weak| weak.clear()));
 }
 
 /// The contents of a block without handles.
@@ -332,8 +358,6 @@ impl Drop for Contents {
 unsafe fn drop_rare_contents(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     let own = unsafe { header.as_ref() };
-    // Weak handles must not find it any more, whatever runs from here on.
-    own.with_rare_if_any(|rare| rare.weak.as_ref().map(|weak| weak.clear()));
     if own.take(flag::UNREAD) {
         // SAFETY: By this function's contract. The handle is for the report only, which keeps none.
         let shown = ManuallyDrop::new(unsafe { ErasedFuture::from_count(header) });
@@ -370,7 +394,8 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {
         let pages = registry_of(header).pages();
-        if header.as_ref().memory.load(Ordering::Acquire) == 1 {
+        // A message that a closed loop has dropped unread leaves `WOKEN` set.
+        if header.as_ref().memory.load(Ordering::Acquire) & !WOKEN == 1 {
             return pages.free(header.cast());
         }
         leave_memory(header);
@@ -388,7 +413,7 @@ unsafe fn leave_memory(header: NonNull<Header>) {
     unsafe {
         registry_of(header).pages().leave(header.cast());
         // From here on the block's first word isn't the header's any more.
-        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
             blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
         }
     }

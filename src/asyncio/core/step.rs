@@ -248,7 +248,9 @@ pub(super) fn note_woken(task: NonNull<Header>) -> bool {
 }
 
 /// Whether a step of the loop whose blocks have this [remote address](crate::blocks::remote_address)
-/// goes on on this thread.
+/// goes on on this thread. Without std always false: wakers ask this, which an interrupt handler may
+/// wake in the middle of a step.
 pub(super) fn is_here(address: *const ()) -> bool {
-    in_step(|registry| registry.pages().remote_address() == address) == Some(true)
+    cfg!(feature = "std")
+        && in_step(|registry| registry.pages().remote_address() == address) == Some(true)
 }

@@ -212,14 +212,16 @@ fn out_of_memory() -> Error {
 ///
 /// # Safety
 ///
-/// The Block Invariant holds for `task`, which is a task, on its loop's thread.
+/// The Block Invariant holds for `task`, which is a task, on its loop's thread; or the task is done,
+/// and a waker holds the block's memory.
 #[inline(always)]
 pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
-    // SAFETY: By this function's contract, and the Step Invariant.
+    // SAFETY: By this function's contract, and the Step Invariant. No reference to the whole header
+    // is made: the first word of one whose contents are dropped is no table.
     unsafe {
-        let header = task.as_ref();
-        if !header.has(flag::SCHEDULED | flag::STATE) {
-            header.set(flag::SCHEDULED);
+        let flags = &(*task.as_ptr()).flags;
+        if flags.get() & (flag::SCHEDULED | flag::STATE) == 0 {
+            flags.set(flags.get() | flag::SCHEDULED);
             registry_of(task).event_loop().schedule(Entry::from_head(entry_head(task)));
         }
     }

@@ -17,7 +17,7 @@ use core::mem::ManuallyDrop;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::header::Header;
+use super::header::{Header, WOKEN};
 #[cfg(feature = "std")]
 use super::{cancel::cancel, node::ErasedFuture};
 use super::{step, task_block};
@@ -31,9 +31,6 @@ use crate::sync::{Arc, AtomicU32, Ordering, fence};
 static POLLING: RawWakerVTable = RawWakerVTable::new(clone, |_| (), wake_polling, |_| ());
 /// A clone; also the reference while one is kept, so that `will_wake` recognises it.
 static KEPT: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
-
-/// Set in `memory` while a message that the task was woken is on its way.
-pub(super) const WOKEN: u32 = 1 << 31;
 
 /// The waker that `task` is polled with. It must not be dropped, which would give back a count.
 ///
@@ -106,11 +103,13 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
     // SAFETY: By the Memory Invariant.
     let memory = unsafe { memory_of(task) };
-    // The message has a count, taken with the bit: nothing else may come between the two.
-    let claimed = memory.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |memory| {
-        (memory & WOKEN == 0).then_some((memory | WOKEN) + 1)
-    });
-    if claimed.is_err() {
+    // The message has a count, taken with the bit: nothing else may come between the two. Where a
+    // message is on its way already, the word is written all the same: the poll that the message
+    // leads to must see what happened before this wake, and acquires it from this word.
+    let claim = |memory| Some(if memory & WOKEN == 0 { (memory | WOKEN) + 1 } else { memory });
+    let (Ok(before) | Err(before)) =
+        memory.fetch_update(Ordering::Release, Ordering::Relaxed, claim);
+    if before & WOKEN != 0 {
         return;
     }
     // SAFETY: The count that was just taken is that of a waker.
@@ -180,15 +179,15 @@ impl RemoteTask {
     /// Cancels the task, if it isn't done, where its loop runs on this thread.
     pub(crate) fn cancel(&self) {
         let task = task_of(self.0.data());
-        // SAFETY: By the Memory Invariant the block's memory is held; the header is read where its
-        // loop runs on this thread.
-        let header = unsafe {
+        // SAFETY: By the Memory Invariant the block's memory is held. The count is read on the loop's
+        // thread, without a reference to the whole header, whose contents may be dropped.
+        let count = unsafe {
             if running_here(blocks::remote_of(task.cast())).is_none() {
                 return;
             }
-            task.as_ref()
+            (*task.as_ptr()).count.get()
         };
-        if header.count() > 0 {
+        if count > 0 {
             // SAFETY: The count is not zero.
             cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
         }

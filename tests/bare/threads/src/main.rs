@@ -171,6 +171,32 @@ fn is_loop_thread() -> bool {
     LOOP_THREAD.get() == Some(&thread::current().id()) && !IN_INTERRUPT.load(Ordering::SeqCst)
 }
 
+/// A wake out of an interrupt handler may come at any point of a step: it leaves a message, and keeps
+/// away from the ready queue, which the step may be changing.
+fn a_wake_within_a_step_is_a_message() {
+    let event_loop = new_loop();
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let waker: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let (kept, woken) = (waker.clone(), order.clone());
+    let waits = event_loop.create_task(poll_fn(move |cx| {
+        if kept.borrow_mut().replace(cx.waker().clone()).is_none() {
+            return Poll::Pending;
+        }
+        woken.borrow_mut().push("woken");
+        Poll::Ready(Ok(()))
+    }));
+    event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
+    let (on, called) = (event_loop.clone(), order.clone());
+    let wakes = event_loop.create_task(async move {
+        waker.borrow().as_ref().expect("it was polled").wake_by_ref();
+        on.call_soon(move || called.borrow_mut().push("called"))?;
+        Ok(())
+    });
+    wakes.expect("the loop is open");
+    event_loop.run_until_complete(waits.expect("the loop is open")).expect("it was woken");
+    assert_eq!(*order.borrow(), ["called", "woken"]);
+}
+
 fn main() {
     finds_no_loop();
     beside(|_| finds_no_loop(), finds_no_loop);
@@ -195,6 +221,7 @@ fn main() {
         task.await
     });
     assert_eq!(slept.expect("the task ends"), SECOND);
+    a_wake_within_a_step_is_a_message();
     thread::spawn(a_loop_works_without_look_ups).join().expect("a loop works on another thread");
     println!("bare threads: ok");
 }
