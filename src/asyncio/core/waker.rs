@@ -11,6 +11,10 @@
 //! **Woken Invariant**: the bit `WOKEN` of `memory` is set while a message to the loop that the task
 //! was woken is on its way; that message has a count. So there is one of them at most, however often
 //! the task is woken until the loop takes it.
+//!
+//! **Order Invariant**: each wake from another thread writes `memory` with release, and the loop
+//! clears the bit with acquire before it polls. So a poll sees what came before each of the wakes
+//! that its message stands for.
 #![allow(unsafe_code)]
 
 use core::mem::ManuallyDrop;
@@ -106,11 +110,15 @@ unsafe fn wake_by_ref(data: *const ()) {
     }
     // SAFETY: By the Memory Invariant.
     let memory = unsafe { memory_of(task) };
-    // The message has a count, taken with the bit: nothing else may come between the two.
-    let claimed = memory.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |memory| {
-        (memory & WOKEN == 0).then_some((memory | WOKEN) + 1)
-    });
-    if claimed.is_err() {
+    // The message has a count, taken with the bit: nothing else may come between the two. Where a
+    // message is on its way already, the same word is written again, and not only read: the loop,
+    // which clears the bit before it polls, so sees what came before this wake, or the bit is
+    // found clear here.
+    let (Ok(before) | Err(before)) =
+        memory.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |memory| {
+            Some(if memory & WOKEN == 0 { (memory | WOKEN) + 1 } else { memory })
+        });
+    if before & WOKEN != 0 {
         return;
     }
     // SAFETY: The count that was just taken is that of a waker.
