@@ -41,6 +41,32 @@ fn two_wakes_against_a_park() {
     });
 }
 
+/// Threads that each have a waker of their own wake a task while it is polled and parks. A wake may
+/// find the message of another on its way: the poll that the message leads to sees what came before
+/// either. No lock or other cell of the program's orders the two.
+#[test]
+fn wake_against_a_wake_on_its_way() {
+    check("wake_against_a_wake_on_its_way", Search::Preemptions(2), || {
+        let event_loop = event_loop();
+        let mut flags: Vec<Arc<AtomicUsize>> = Vec::new();
+        let all = poll_fn(move |context| {
+            if flags.is_empty() {
+                flags.extend((0..size(2, 4)).map(|_| Arc::new(AtomicUsize::new(0))));
+                for flag in &flags {
+                    let (flag, waker) = (Arc::clone(flag), context.waker().clone());
+                    thread::spawn(move || {
+                        flag.store(1, Ordering::Relaxed);
+                        waker.wake();
+                    });
+                }
+            }
+            let seen = flags.iter().all(|flag| flag.load(Ordering::Relaxed) == 1);
+            if seen { Poll::Ready(Ok(())) } else { Poll::Pending }
+        });
+        event_loop.run_until_complete(all).unwrap();
+    });
+}
+
 /// A thread wakes a task while that ends and another takes its place in the slab: the other,
 /// which nobody woke, isn't polled.
 #[test]

@@ -40,7 +40,7 @@ fn parked(event_loop: &EventLoop, done: &Arc<AtomicUsize>) -> (crate::Task<()>, 
 /// task waits for: a poll after both wakes sees that, though one message stands for both.
 #[test]
 fn wake_against_a_wake() {
-    check("wake_against_a_wake", Search::Preemptions(3), || {
+    check("wake_against_a_wake", Search::Preemptions(2), || {
         let event_loop = event_loop();
         let done = Arc::new(AtomicUsize::new(0));
         let (task, waker) = parked(&event_loop, &done);

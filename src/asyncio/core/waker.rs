@@ -11,6 +11,10 @@
 //! **Woken Invariant**: the bit `WOKEN` of `memory` is set while a message to the loop that the task
 //! was woken is on its way; that message has a count. So there is one of them at most, however often
 //! the task is woken until the loop takes it.
+//!
+//! **Order Invariant**: each wake from another thread writes `memory` with release, and the loop
+//! clears the bit with acquire before it polls. So a poll sees what came before each of the wakes
+//! that its message stands for.
 #![allow(unsafe_code)]
 
 use core::mem::ManuallyDrop;
