@@ -1,7 +1,8 @@
 //! Signal handlers: callbacks that run on the loop when the process gets a signal.
 //!
-//! What runs in the signal's own context is `signal-hook`'s: it writes a byte into a socket
-//! whose other end the reactor watches.
+//! What runs in the signal's own context is `signal-hook`'s: it writes a byte into a socket of the
+//! signal, which counts, and one into the loop's wakeup socket, which the reactor watches. All
+//! signals of a loop share the wakeup socket, as in CPython: it is readable while signals are unread.
 
 use alloc::collections::BTreeMap;
 use alloc::collections::btree_map::Entry;
@@ -9,6 +10,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::mem;
 use std::io::{self, Read};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -29,6 +31,14 @@ pub(super) struct Signals {
     handled: RefCell<BTreeMap<i32, Handled>>,
     /// How often each signal came whose handler was taken out before the loop read it.
     unread: RefCell<BTreeMap<i32, usize>>,
+    /// Exists while signals are handled or unread: a watched socket keeps the loop from stalling.
+    wakeup: RefCell<Option<Wakeup>>,
+}
+
+/// The socket that wakes the loop.
+struct Wakeup {
+    reads: Rc<UnixStream>,
+    writes: UnixStream,
 }
 
 impl Signals {
@@ -42,35 +52,48 @@ impl Signals {
         let unread = self.unread.take();
         let read = |(signal, handled): (&i32, &Handled)| {
             let unread = unread.get(signal).copied().unwrap_or_default();
-            (unread + signals_in(&handled.woken), handled.schedule.clone())
+            (unread + signals_in(&handled.arrived), handled.schedule.clone())
         };
         self.handled.borrow().iter().map(read).collect()
     }
 
-    fn writes_to(&self, woken: &Rc<UnixStream>) -> bool {
-        self.handled.borrow().values().any(|handled| Rc::ptr_eq(&handled.woken, woken))
+    /// Replaces the handler of a signal that has one, and returns the old one.
+    fn replace(&self, signal: i32, schedule: &Schedule) -> Option<Schedule> {
+        let mut handled = self.handled.borrow_mut();
+        handled.get_mut(&signal).map(|old| mem::replace(&mut old.schedule, schedule.clone()))
+    }
+
+    fn are_idle(&self) -> bool {
+        self.handled.borrow().is_empty() && self.unread.borrow().is_empty()
     }
 
     /// The loop closes: signals do what they did before it.
     pub(super) fn close(&self) {
         let handled = self.handled.take();
-        drop(handled);
+        drop((handled, self.wakeup.take()));
     }
 }
 
 type Schedule = Rc<dyn Fn(&LoopRef) -> Result<()>>;
 
-/// While it lives, a signal is written to a socket in place of what it does by default.
+/// While it lives, a signal is written to two sockets in place of what it does by default.
 struct Handled {
-    hook: Hook,
-    woken: Rc<UnixStream>,
+    hooks: [Hook; 2],
+    /// Has a byte for each signal that is unread.
+    arrived: UnixStream,
     /// Has the handler run in the next turn.
     schedule: Schedule,
     _instead: InsteadOfDefault,
 }
 
-/// While it lives, the signal's own handler writes to the socket.
+/// While it lives, the signal's own handler writes to a socket.
 struct Hook(SigId);
+
+impl Hook {
+    fn new(signal: i32, socket: UnixStream) -> Result<Hook> {
+        low_level::pipe::register(signal, socket).map(Hook).map_err(|error| refused(signal, error))
+    }
+}
 
 impl Drop for Hook {
     fn drop(&mut self) {
@@ -144,8 +167,9 @@ pub(super) fn refused(signal: i32, error: io::Error) -> Error {
 impl LoopRef {
     /// Has `callback` run on the loop whenever the process gets `signal`: asyncio's
     /// `add_signal_handler`. A handler that the loop had for the signal before is replaced, also for
-    /// a signal that has come and has not been read yet. The callback runs in a turn like any other and never inside the signal's own handler; the
-    /// loop is woken for it. What the signal does by default it does not do meanwhile.
+    /// a signal that has come and has not been read yet. The callback runs in a turn like any other
+    /// and never inside the signal's own handler; the loop is woken for it. While the loop handles
+    /// a signal, the signal's default action doesn't happen.
     ///
     /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
     /// handle signals, and each that handles one is told. The loop's end takes its handlers
@@ -180,42 +204,77 @@ impl LoopRef {
         check_signal(signal)?;
         self.check_open()?;
         let reactor = self.reactor()?;
-        let pipe = about(UnixStream::pair(), || format!("no pipe for signal {signal}"));
-        let (woken, wakes) = pipe?;
-        woken.set_nonblocking(true)?;
-        let woken = Rc::new(woken);
-        // The hook comes after the default, which it may bring back: a signal that another thread
-        // is given must have passed the default by then.
-        let instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
-        let hook = low_level::pipe::register(signal, wakes).map_err(|e| refused(signal, e))?;
-        let hook = Hook(hook);
-        let (on, wakes) = (self.clone(), woken.clone());
-        self.add_reader(woken.clone(), move || on.read_signals(&wakes))?;
         let callback = Rc::new(RefCell::new(callback));
-        let schedule = Rc::new(move |on: &LoopRef| {
+        let schedule: Schedule = Rc::new(move |on| {
             let callback = callback.clone();
             on.call_soon(move || (callback.borrow_mut())()).map(drop)
         });
-        let handled = Handled { hook, woken, schedule, _instead: instead };
-        let before = reactor.signals().handled.borrow_mut().insert(signal, handled);
-        self.let_go_of(signal, before)?;
+        if let Some(before) = reactor.signals().replace(signal, &schedule) {
+            drop(before);
+            return Ok(());
+        }
+        let handled = match self.hook_signal(signal, schedule) {
+            Ok(handled) => handled,
+            Err(error) => {
+                self.stop_watching_signals()?;
+                return Err(error);
+            }
+        };
+        reactor.signals().handled.borrow_mut().insert(signal, handled);
         if signal == INTERRUPT { self.displace_interrupt() } else { Ok(()) }
     }
 
-    /// Runs when a signal was written to `woken`. It reads the other signals of the loop, too, as
-    /// CPython does, whose signals share a socket. The handler that takes a signal is the one of that
-    /// time: a signal is not lost where its handler has been replaced meanwhile.
-    fn read_signals(&self, woken: &Rc<UnixStream>) -> Result<()> {
+    fn hook_signal(&self, signal: i32, schedule: Schedule) -> Result<Handled> {
+        let pipe = about(UnixStream::pair(), || format!("no pipe for signal {signal}"));
+        let (arrived, counts) = pipe?;
+        arrived.set_nonblocking(true)?;
+        let wakes = self.watch_signals()?;
+        // The hooks come after the default, which they may bring back: a signal that another thread
+        // is given must have passed the default by then. The byte that counts is written before the
+        // one that wakes: hooks run in the order of their registration.
+        let instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
+        let hooks = [Hook::new(signal, counts)?, Hook::new(signal, wakes)?];
+        Ok(Handled { hooks, arrived, schedule, _instead: instead })
+    }
+
+    /// Watches the wakeup socket, and returns its writing end.
+    fn watch_signals(&self) -> Result<UnixStream> {
+        let reactor = self.reactor()?;
+        let clone =
+            |wakeup: &Wakeup| about(wakeup.writes.try_clone(), || "no pipe for signals".into());
+        if let Some(wakeup) = &*reactor.signals().wakeup.borrow() {
+            return clone(wakeup);
+        }
+        let (reads, writes) = about(UnixStream::pair(), || "no pipe for signals".into())?;
+        reads.set_nonblocking(true)?;
+        let wakeup = Wakeup { reads: Rc::new(reads), writes };
+        let (on, reads) = (self.clone(), wakeup.reads.clone());
+        self.add_reader(wakeup.reads.clone(), move || on.read_signals(&reads))?;
+        let wakes = clone(&wakeup);
+        reactor.signals().wakeup.replace(Some(wakeup));
+        wakes
+    }
+
+    /// Stops watching the wakeup socket unless signals are handled or unread.
+    fn stop_watching_signals(&self) -> Result<()> {
+        let reactor = self.reactor()?;
+        if !reactor.signals().are_idle() {
+            return Ok(());
+        }
+        let wakeup = reactor.signals().wakeup.take();
+        wakeup.map_or(Ok(()), |wakeup| self.remove_reader(&wakeup.reads).map(drop))
+    }
+
+    /// Schedules the handlers of the signals that came. The handler that takes a signal is the one
+    /// of that time: a signal is not lost where its handler has been replaced meanwhile.
+    fn read_signals(&self, wakeup: &UnixStream) -> Result<()> {
+        signals_in(wakeup);
         for (count, schedule) in self.reactor()?.signals().read() {
             for _ in 0..count {
                 schedule(self)?;
             }
         }
-        if self.reactor()?.signals().writes_to(woken) {
-            return Ok(());
-        }
-        // The other end is gone with the hook: this handler was taken out.
-        self.remove_reader(woken).map(drop)
+        self.stop_watching_signals()
     }
 
     /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
@@ -231,25 +290,20 @@ impl LoopRef {
         if self.is_closed() {
             return Ok(false);
         }
-        let handled = self.reactor()?.signals().handled.borrow_mut().remove(&signal);
-        self.let_go_of(signal, handled)
-    }
-
-    /// Takes a handler's hook out. Where signals are left that the loop has not read, the socket's
-    /// end has it read them when it would have.
-    fn let_go_of(&self, signal: i32, handled: Option<Handled>) -> Result<bool> {
-        let Some(Handled { hook, woken, .. }) = handled else { return Ok(false) };
-        drop(hook);
-        let unread = signals_in(&woken);
-        if unread == 0 {
-            return self.remove_reader(&woken);
+        let reactor = self.reactor()?;
+        let removed = reactor.signals().handled.borrow_mut().remove(&signal);
+        let Some(Handled { hooks, arrived, .. }) = removed else { return Ok(false) };
+        drop(hooks);
+        let unread = signals_in(&arrived);
+        if unread > 0 {
+            *reactor.signals().unread.borrow_mut().entry(signal).or_default() += unread;
         }
-        *self.reactor()?.signals().unread.borrow_mut().entry(signal).or_default() += unread;
+        self.stop_watching_signals()?;
         Ok(true)
     }
 }
 
-/// How many signals came since the last time. The system may make one of several that come
+/// Reads all bytes, and returns how many signals wrote them. The system may merge signals that come
 /// while the process doesn't look.
 fn signals_in(mut woken: &UnixStream) -> usize {
     let mut count = 0;

@@ -215,3 +215,32 @@ fn a_replaced_handler_is_read_together_with_the_new_one() {
     }
     trace.expect(["new", "new"]);
 }
+
+/// The signals of a loop share one socket: once it is drained, the next signal is read a turn later.
+#[test]
+fn signal_after_replaced_handlers_is_read_in_its_turn() {
+    if !is_child("signals::signal_after_replaced_handlers_is_read_in_its_turn", "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let raised = || raise(SIGUSR1).map_err(callsoon::Error::from);
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "first")).unwrap();
+    raised().unwrap();
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "second")).unwrap();
+    let (on, third) = (event_loop.clone(), trace.clone());
+    event_loop
+        .call_soon(move || {
+            raised()?;
+            on.add_signal_handler(SIGUSR1, says(&third, "third"))
+        })
+        .unwrap();
+    event_loop.run_once(NOW).unwrap();
+    trace.expect_nothing();
+    event_loop.call_soon(raised).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    trace.expect(["third", "third"]);
+    event_loop.run_once(NOW).unwrap();
+    trace.expect_nothing();
+    event_loop.run_once(NOW).unwrap();
+    trace.expect(["third"]);
+}
