@@ -36,6 +36,10 @@ class Loop(VirtualLoop):
         super().__init__(Selector())
         self.owed = 0
 
+    def _write_to_self(self):
+        """Wakes the selector: threads call here."""
+        asyncio.SelectorEventLoop._write_to_self(self)
+
     def run_in_executor(self, executor, func, *args):
         future = super().run_in_executor(executor, func, *args)
         self.owed += 1
