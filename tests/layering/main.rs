@@ -50,18 +50,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "std",
         &[
-            "error.rs",
             "error/nested.rs",
+            "error/repr.rs",
+            "error/standard.rs",
             "panics.rs",
             "logging.rs",
-            "event_loop/reactor.rs",
             "sync.rs",
-            "event_loop/interrupt.rs",
-            "event_loop/signals.rs",
-            "event_loop/system.rs",
-            "event_loop/trace.rs",
-            "event_loop/waits.rs",
-            "event_loop/watch_keys.rs",
+            "event_loop/observe/trace.rs",
+            "event_loop/poller/",
+            "event_loop/sources/interrupt.rs",
+            "event_loop/sources/signals.rs",
             "asyncio/executor.rs",
             "asyncio/threadsafe.rs",
             "blocks/tests/remote.rs",
@@ -82,23 +80,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("futures_io", &["bridges/io_futures.rs"]),
     ("hyper", &["bridges/executor.rs", "bridges/io_hyper.rs", "bridges/timer.rs"]),
     ("loom", &["sync.rs"]),
-    ("polling", &["event_loop/reactor.rs", "event_loop/waits.rs"]),
-    ("serde_json", &["event_loop/trace.rs"]),
+    ("polling", &["event_loop/poller/"]),
+    ("serde_json", &["event_loop/observe/trace.rs"]),
     ("shuttle", &["sync.rs"]),
-    ("signal_hook", &["event_loop/interrupt.rs", "event_loop/signals.rs"]),
+    ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),
     ("concurrent_queue", &["sync.rs"]),
     (
         "slab",
         &[
-            "event_loop/reactor.rs",
-            "event_loop/answers.rs",
+            "event_loop/owed_answers.rs",
+            "event_loop/poller/reactor.rs",
             "asyncio/gather.rs",
             "collections/serial_slab.rs",
             "helpers/held_tasks.rs",
         ],
     ),
-    ("waker_fn", &["event_loop/loop_handle.rs"]),
-    ("log", &["logging.rs", "event_loop/run.rs", "event_loop/disorder.rs"]),
+    ("waker_fn", &["event_loop/remote/loop_handle.rs"]),
+    ("log", &["logging.rs", "event_loop/observe/disorder.rs", "event_loop/run.rs"]),
 ];
 
 /// The files, and the folders with a `/` at their end, where `unsafe` may stand.
@@ -106,9 +104,9 @@ const UNSAFE_ROOMS: &[&str] = &[
     "blocks/",
     "asyncio/core/",
     "event_loop/entry.rs",
-    "event_loop/reactor.rs",
+    "event_loop/job.rs",
+    "event_loop/poller/",
     "event_loop/running.rs",
-    "event_loop/waits.rs",
 ];
 
 const MOST_LINES_IN_A_FILE: usize = 500;
@@ -154,7 +152,7 @@ fn a_broken_rule_is_found() {
         ("asyncio/a.rs", "// crate::helpers\n/* /* std:: */ unsafe */ /// `crate::io`", &[]),
         ("asyncio/a.rs", "const A: &str = \"\\\"crate::io\"; const B: &str = r#\"\"std::\"#;", &[]),
         ("asyncio/a.rs", "fn f<'a>(x: &'a u8) { let _ = ('\"', '\\'', b'{'); }", &[]),
-        ("event_loop/reactor.rs", "use std::io; unsafe fn f() {}", &[]),
+        ("event_loop/poller/reactor.rs", "use std::io; unsafe fn f() {}", &[]),
         ("helpers/x.rs", "use crate::LoopFuture; use crate::helpers::y; use super::z;", &[]),
         (
             "event_loop/a.rs",

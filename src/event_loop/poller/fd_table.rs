@@ -1,4 +1,4 @@
-//! [`WatchKeys`]: which watch a descriptor has.
+//! [`FdTable`]: which watch a descriptor has.
 
 #[cfg(windows)]
 use alloc::collections::BTreeMap;
@@ -6,23 +6,23 @@ use alloc::collections::BTreeMap;
 use alloc::{vec, vec::Vec};
 
 #[cfg(unix)]
-pub(super) type RawKey = std::os::fd::RawFd;
+pub(crate) type RawKey = std::os::fd::RawFd;
 #[cfg(windows)]
-pub(super) type RawKey = std::os::windows::io::RawSocket;
+pub(crate) type RawKey = std::os::windows::io::RawSocket;
 
 /// By the descriptor's number, which on Unix is the lowest that was free, so that a table does: at
 /// each its watch's key plus one, or zero.
 #[cfg(unix)]
 #[derive(Default)]
-pub(super) struct WatchKeys(Vec<usize>);
+pub(crate) struct FdTable(Vec<usize>);
 
 #[cfg(unix)]
-impl WatchKeys {
-    pub(super) fn get(&self, raw: RawKey) -> Option<usize> {
+impl FdTable {
+    pub(crate) fn get(&self, raw: RawKey) -> Option<usize> {
         self.0.get(raw as usize)?.checked_sub(1)
     }
 
-    pub(super) fn insert(&mut self, raw: RawKey, key: usize) {
+    pub(crate) fn insert(&mut self, raw: RawKey, key: usize) {
         let at = raw as usize;
         if at >= self.0.len() {
             // New room is zero as the system gives it, and what isn't used of it takes no memory.
@@ -33,7 +33,7 @@ impl WatchKeys {
         self.0[at] = key + 1;
     }
 
-    pub(super) fn remove(&mut self, raw: RawKey) {
+    pub(crate) fn remove(&mut self, raw: RawKey) {
         if let Some(key) = self.0.get_mut(raw as usize) {
             *key = 0;
         }
@@ -42,19 +42,19 @@ impl WatchKeys {
 
 #[cfg(windows)]
 #[derive(Default)]
-pub(super) struct WatchKeys(BTreeMap<RawKey, usize>);
+pub(crate) struct FdTable(BTreeMap<RawKey, usize>);
 
 #[cfg(windows)]
-impl WatchKeys {
-    pub(super) fn get(&self, raw: RawKey) -> Option<usize> {
+impl FdTable {
+    pub(crate) fn get(&self, raw: RawKey) -> Option<usize> {
         self.0.get(&raw).copied()
     }
 
-    pub(super) fn insert(&mut self, raw: RawKey, key: usize) {
+    pub(crate) fn insert(&mut self, raw: RawKey, key: usize) {
         self.0.insert(raw, key);
     }
 
-    pub(super) fn remove(&mut self, raw: RawKey) {
+    pub(crate) fn remove(&mut self, raw: RawKey) {
         self.0.remove(&raw);
     }
 }

@@ -5,18 +5,18 @@ use alloc::sync::Arc;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::host::{Host, Notify};
 use super::reactor::Reactor;
 use crate::error::Result;
+use crate::event_loop::host::{Host, Notify};
 
-pub(crate) struct System {
+pub(crate) struct SystemHost {
     start: Instant,
     reactor: Rc<Reactor>,
 }
 
-impl System {
-    pub(crate) fn new() -> System {
-        System { start: Instant::now(), reactor: Rc::new(Reactor::new()) }
+impl SystemHost {
+    pub(crate) fn new() -> SystemHost {
+        SystemHost { start: Instant::now(), reactor: Rc::new(Reactor::new()) }
     }
 
     pub(crate) fn reactor(&self) -> &Rc<Reactor> {
@@ -24,7 +24,7 @@ impl System {
     }
 }
 
-impl Host for System {
+impl Host for SystemHost {
     fn now(&self) -> Duration {
         self.start.elapsed()
     }

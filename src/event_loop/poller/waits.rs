@@ -7,29 +7,29 @@
 #![allow(unsafe_code)]
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(super) use epoll::{Process, Waits, watch};
+pub(crate) use epoll::{Process, Waits, watch};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(super) use portable::{Process, Waits, watch};
+pub(crate) use portable::{Process, Waits, watch};
 
 use core::time::Duration;
 use std::io;
 
 use polling::{Event, Poller};
 
+use super::fd_table::RawKey;
 use super::listener::Interest;
-use super::watch_keys::RawKey;
 
 /// How one descriptor is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Watching {
-    pub(super) interest: Interest,
+pub(crate) struct Watching {
+    pub(crate) interest: Interest,
     /// Only what comes is reported, once, and not what is there already. Where the system has no such
     /// mode it makes no difference.
-    pub(super) edge: bool,
+    pub(crate) edge: bool,
 }
 
 impl Watching {
-    pub(super) fn by_level(interest: Interest) -> Watching {
+    pub(crate) fn by_level(interest: Interest) -> Watching {
         Watching { interest, edge: false }
     }
 }
@@ -44,7 +44,7 @@ use std::os::windows::io::BorrowedSocket as Borrowed;
 /// # Safety
 ///
 /// The descriptor must be open.
-pub(super) unsafe fn forget(poller: &Poller, raw: RawKey) -> io::Result<()> {
+pub(crate) unsafe fn forget(poller: &Poller, raw: RawKey) -> io::Result<()> {
     // SAFETY: The caller's promise.
     poller.delete(unsafe { Borrowed::borrow_raw(raw) })
 }
@@ -57,23 +57,23 @@ mod portable {
 
     /// A poller of these systems is of no use to a forked child, which doesn't inherit it.
     #[derive(Clone, Copy)]
-    pub(in crate::event_loop) struct Process;
+    pub(crate) struct Process;
 
     impl Process {
-        pub(in crate::event_loop) fn current() -> Process {
+        pub(crate) fn current() -> Process {
             Process
         }
 
-        pub(in crate::event_loop) fn is_current(self) -> bool {
+        pub(crate) fn is_current(self) -> bool {
             true
         }
     }
 
     #[derive(Default)]
-    pub(in crate::event_loop) struct Waits(polling::Events);
+    pub(crate) struct Waits(polling::Events);
 
     impl Waits {
-        pub(in crate::event_loop) fn wait(
+        pub(crate) fn wait(
             &mut self,
             poller: &Poller,
             timeout: Option<Duration>,
@@ -82,7 +82,7 @@ mod portable {
             poller.wait(&mut self.0, timeout).map(drop)
         }
 
-        pub(in crate::event_loop) fn events(&self) -> impl Iterator<Item = Event> {
+        pub(crate) fn events(&self) -> impl Iterator<Item = Event> {
             self.0.iter()
         }
     }
@@ -92,7 +92,7 @@ mod portable {
     /// # Safety
     ///
     /// The descriptor must be open, and stay open until the poller has forgotten it.
-    pub(in crate::event_loop) unsafe fn watch(
+    pub(crate) unsafe fn watch(
         poller: &Poller,
         raw: RawKey,
         key: usize,
@@ -173,23 +173,23 @@ mod epoll {
     /// A process, told from those that were forked from it by the number of forks, as to ask the
     /// system for its number would be a call each time.
     #[derive(Clone, Copy)]
-    pub(in crate::event_loop) struct Process(usize);
+    pub(crate) struct Process(usize);
 
     impl Process {
-        pub(in crate::event_loop) fn current() -> Process {
+        pub(crate) fn current() -> Process {
             // Where there is no room for it, children are taken for their parents.
             // SAFETY: The handler does what is allowed in a child: it adds to a number.
             COUNTS_FORKS.call_once(|| _ = unsafe { pthread_atfork(None, None, Some(count_fork)) });
             Process(FORKS.load(Ordering::Relaxed))
         }
 
-        pub(in crate::event_loop) fn is_current(self) -> bool {
+        pub(crate) fn is_current(self) -> bool {
             self.0 == FORKS.load(Ordering::Relaxed)
         }
     }
 
     /// Waits, and what the last one has reported.
-    pub(in crate::event_loop) struct Waits {
+    pub(crate) struct Waits {
         /// Of fixed length from the first wait on, so that there is room for all that a wait and a
         /// look after the bell report.
         room: Vec<Report>,
@@ -209,7 +209,7 @@ mod epoll {
     impl Waits {
         /// A longer timeout than the system has numbers for, 24 days, is cut, and so is one in
         /// which a signal comes: the loop looks at the clock afterwards anyway.
-        pub(in crate::event_loop) fn wait(
+        pub(crate) fn wait(
             &mut self,
             poller: &Poller,
             timeout: Option<Duration>,
@@ -256,7 +256,7 @@ mod epoll {
             self.room[..self.filled].iter().map(|report| (report.data as usize, report.flags))
         }
 
-        pub(in crate::event_loop) fn events(&self) -> impl Iterator<Item = Event> {
+        pub(crate) fn events(&self) -> impl Iterator<Item = Event> {
             // An error or a hang-up concerns both sides: an operation is to find it out.
             let is = |flags: u32, one: u32| flags & (one | HANG_UP | ERROR) != 0;
             self.reports().map(move |(key, flags)| Event::new(key, is(flags, IN), is(flags, OUT)))
@@ -268,7 +268,7 @@ mod epoll {
     /// # Safety
     ///
     /// The descriptor must be open, and stay open until the poller has forgotten it.
-    pub(in crate::event_loop) unsafe fn watch(
+    pub(crate) unsafe fn watch(
         poller: &Poller,
         raw: RawKey,
         key: usize,

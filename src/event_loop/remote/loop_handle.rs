@@ -6,12 +6,12 @@ use core::task::Waker;
 
 use waker_fn::waker_fn;
 
-use super::entry::{Call, CallCell, RemoteCall};
-use super::handle::CallbackOutput;
-use super::inbox::Inbox;
-use super::loop_ref::LoopRef;
-use super::running;
 use crate::error::{Error, Result};
+use crate::event_loop::exception_handler::CallbackOutput;
+use crate::event_loop::inbox::Inbox;
+use crate::event_loop::job::{Call, CallCell};
+use crate::event_loop::loop_ref::{LoopRef, Mail, RemoteCall};
+use crate::event_loop::running;
 use crate::sync::Arc;
 
 /// A callback of another thread.
@@ -21,14 +21,6 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<
     fn call(this: Box<CallCell<Self>>, _event_loop: &LoopRef) -> Result<()> {
         (this.call.0)().into_result()
     }
-}
-
-/// What threads leave for the loop.
-pub(crate) enum Mail {
-    /// A [`call_soon_threadsafe`](LoopHandle::call_soon_threadsafe), or an answer.
-    Call(RemoteCall),
-    /// A task's waker that was woken, which the layer above knows.
-    Wake(Waker),
 }
 
 /// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
@@ -50,6 +42,14 @@ pub(crate) enum Mail {
 /// thread.join().unwrap().unwrap();
 /// ```
 pub struct LoopHandle(Arc<Inbox<Mail>>);
+
+impl LoopRef {
+    /// What other threads need to reach this loop.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle::new(Arc::clone(self.inbox()))
+    }
+}
 
 impl LoopHandle {
     pub(crate) fn new(inbox: Arc<Inbox<Mail>>) -> LoopHandle {
@@ -138,7 +138,7 @@ pub(crate) fn send<R: CallbackOutput + 'static>(
     if let Some(on) = running_here(inbox) {
         return on.call_soon(callback).map(drop);
     }
-    post(inbox, RemoteCall::new(CallCell::new(Callback(callback))))
+    post(inbox, CallCell::new(Callback(callback)).into_remote())
 }
 
 /// Has `call` made on the loop of `inbox`, from any thread.
@@ -146,7 +146,7 @@ pub(super) fn send_call<C: Call + Send>(
     inbox: &Arc<Inbox<Mail>>,
     call: Box<CallCell<C>>,
 ) -> Result<()> {
-    let call = RemoteCall::new(call);
+    let call = call.into_remote();
     if let Some(on) = running_here(inbox) {
         on.schedule(call.into_entry());
         return Ok(());

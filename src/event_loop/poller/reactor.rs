@@ -18,99 +18,36 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::mem::{self, ManuallyDrop};
+use core::mem;
 use core::time::Duration;
-use std::io;
 use std::sync::OnceLock;
 use std::thread::{self, Thread};
 
-use polling::{AsSource, Event, Poller};
+use polling::{Event, Poller};
 use slab::Slab;
 
-use super::clock::whole_millis;
-use super::disorder::{Chance, Disorder};
-use super::handle::drop_quietly;
-use super::host::Notify;
-use super::listener::{Interest, Listener, Side, Unwatched};
-use super::loop_ref::LoopRef;
-use super::ready::ReadyQueue;
+use super::fd_table::{FdTable, RawKey};
+use super::listener::{Interest, Listener, Side};
+#[cfg(all(unix, feature = "signals"))]
+use super::signal_hooks::Signals;
+use super::source::{Source, raw_key};
 use super::waits::{Process, Waits, Watching, forget, watch};
-use super::watch_keys::{RawKey, WatchKeys};
+use crate::collections::Rng;
 use crate::error::{Error, Result, about};
-
-pub(super) fn raw_key(source: &impl AsSource) -> RawKey {
-    #[cfg(unix)]
-    return std::os::fd::AsRawFd::as_raw_fd(&source.as_fd());
-    #[cfg(windows)]
-    return std::os::windows::io::AsRawSocket::as_raw_socket(&source.as_socket());
-}
-
-/// Something with a file descriptor (on Windows a socket) that the loop may watch.
-///
-/// # Safety
-///
-/// The descriptor must stay open, and the same, for as long as the value lives, whoever holds
-/// a shared reference to it. Every standard type with a descriptor is like that.
-pub unsafe trait Source: AsSource {}
-
-macro_rules! sources {
-    ($($source:ty),* $(,)?) => {$(
-        // SAFETY: It owns its descriptor, gives it up only by value, and closes it when dropped.
-        unsafe impl Source for $source {}
-    )*};
-}
-
-sources!(std::net::TcpStream, std::net::TcpListener, std::net::UdpSocket);
-#[cfg(windows)]
-sources!(std::os::windows::io::OwnedSocket);
-#[cfg(unix)]
-sources!(
-    std::os::fd::OwnedFd,
-    std::os::unix::net::UnixStream,
-    std::os::unix::net::UnixListener,
-    std::os::unix::net::UnixDatagram,
-    std::fs::File,
-    std::io::Stdin,
-    std::io::Stdout,
-    std::io::Stderr,
-    std::process::ChildStdin,
-    std::process::ChildStdout,
-    std::process::ChildStderr,
-);
-
-// SAFETY: What it points to is a source, and lives at least as long.
-unsafe impl<T: Source> Source for Rc<T> {}
-// SAFETY: As for `Rc`.
-unsafe impl<T: Source> Source for std::sync::Arc<T> {}
-
-/// Sets `source` to non-blocking mode. The standard library does so for sockets only, but by a call
-/// that serves for any descriptor.
-pub(crate) fn set_nonblocking(source: &impl Source) -> io::Result<()> {
-    let raw = raw_key(source);
-    // SAFETY: The descriptor is the source's, and open, by the contract of `Source`. What is made of it
-    // here is never dropped, so that it closes nothing.
-    #[cfg(unix)]
-    let any =
-        unsafe { <std::os::unix::net::UnixStream as std::os::fd::FromRawFd>::from_raw_fd(raw) };
-    // SAFETY: As above.
-    #[cfg(windows)]
-    let any = unsafe {
-        <std::net::TcpStream as std::os::windows::io::FromRawSocket>::from_raw_socket(raw)
-    };
-    ManuallyDrop::new(any).set_nonblocking(true)
-}
+use crate::event_loop::clock::whole_millis;
+use crate::event_loop::host::Notify;
 
 /// What is watched of one descriptor.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// Keeps the descriptor open.
     _source: Rc<dyn Source>,
     /// Asked of the source once: `as_fd` may be the program's own code, which must not run while the
     /// watches are borrowed.
     raw: RawKey,
-    pub(super) reader: Option<Rc<dyn Listener>>,
-    pub(super) writer: Option<Rc<dyn Listener>>,
+    pub(crate) reader: Option<Rc<dyn Listener>>,
+    pub(crate) writer: Option<Rc<dyn Listener>>,
     /// What the poller knows of it; `None` while it doesn't know the descriptor.
-    pub(super) told: Option<Watching>,
+    pub(crate) told: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
 }
@@ -123,14 +60,14 @@ impl Watch {
         }
     }
 
-    pub(super) fn wanted(&self) -> Interest {
+    pub(crate) fn wanted(&self) -> Interest {
         let wanted = |side: &Option<Rc<dyn Listener>>| side.as_ref().is_some_and(|l| l.wanted());
         Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
     }
 
     /// Has the poller watch as `how` says; where neither side is wanted it forgets the source, as one
     /// that hung up would be reported for ever otherwise.
-    pub(super) fn tell(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
+    pub(crate) fn tell(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
         if how.interest == Interest::default() {
             return self.forget(poller);
         }
@@ -204,17 +141,18 @@ type NoteAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<
 pub(crate) struct Reactor {
     bell: Arc<Bell>,
     waits: RefCell<Waits>,
-    pub(super) watches: RefCell<Slab<Watch>>,
-    pub(super) keys: RefCell<WatchKeys>,
+    pub(crate) watches: RefCell<Slab<Watch>>,
+    pub(crate) keys: RefCell<FdTable>,
     /// How many listeners there are that something may come for.
     waiting: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
     fired: RefCell<Vec<Rc<dyn Listener>>>,
-    chance: Chance,
+    /// Orders the events of a wait, where they are left to chance.
+    rng: Rng,
     /// How events are noted, if not in their order.
     note_all: Cell<Option<NoteAll>>,
     #[cfg(all(unix, feature = "signals"))]
-    signals: super::signals::Signals,
+    signals: Signals,
 }
 
 impl Reactor {
@@ -227,7 +165,7 @@ impl Reactor {
             keys: RefCell::default(),
             waiting: Cell::new(0),
             fired: RefCell::new(Vec::new()),
-            chance: Chance::default(),
+            rng: Rng::default(),
             note_all: Cell::new(None),
             #[cfg(all(unix, feature = "signals"))]
             signals: Default::default(),
@@ -235,7 +173,7 @@ impl Reactor {
     }
 
     #[cfg(all(unix, feature = "signals"))]
-    pub(super) fn signals(&self) -> &super::signals::Signals {
+    pub(crate) fn signals(&self) -> &Signals {
         &self.signals
     }
 
@@ -285,14 +223,14 @@ impl Reactor {
     }
 
     /// Leaves to chance in which order events are noted.
-    pub(super) fn set_disorder(&self, disorder: Option<Disorder>) {
-        self.chance.start(disorder);
+    pub(crate) fn set_disorder(&self, seed: Option<u64>) {
+        self.rng.seed(seed.unwrap_or_default());
         let in_disorder: NoteAll = |reactor, poller, events| {
             let mut events: Vec<Event> = events.collect();
-            reactor.chance.shuffle(&mut events);
+            reactor.rng.shuffle(&mut events);
             reactor.note_each(poller, events.into_iter())
         };
-        self.note_all.set(disorder.map(|_| in_disorder));
+        self.note_all.set(seed.map(|_| in_disorder));
     }
 
     /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
@@ -324,23 +262,23 @@ impl Reactor {
 
     /// Tells those whose sockets were ready, in the order in which they were reported.
     #[inline]
-    pub(crate) fn take_fired(&self, ready: &ReadyQueue) {
+    pub(crate) fn take_fired(&self) {
         if !self.fired.borrow().is_empty() {
-            self.tell_fired(ready);
+            self.tell_fired();
         }
     }
 
     #[inline(never)]
-    fn tell_fired(&self, ready: &ReadyQueue) {
+    fn tell_fired(&self) {
         let mut fired = self.fired.take();
         for listener in fired.drain(..) {
-            listener.tell(ready);
+            listener.tell();
         }
         // Its room is kept. Telling doesn't poll, so nothing has come meanwhile.
         self.fired.replace(fired);
     }
 
-    pub(super) fn poller(&self) -> Result<&Poller> {
+    pub(crate) fn poller(&self) -> Result<&Poller> {
         if self.bell.poller.get().is_none() {
             // Only the loop's thread makes it, so it is not made twice.
             let _ =
@@ -349,13 +287,13 @@ impl Reactor {
         self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
     }
 
-    pub(super) fn count(&self, more: usize, fewer: usize) {
+    pub(crate) fn count(&self, more: usize, fewer: usize) {
         self.waiting.set(self.waiting.get() + more - fewer);
     }
 
     /// Watches one side of `source` by a listener that always wants to be told. Gives back the
     /// one that was there before.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         &self,
         source: Rc<dyn Source>,
         side: Side,
@@ -388,7 +326,7 @@ impl Reactor {
 
     /// Stops watching one side of a descriptor. What it gives back is to be cancelled and
     /// dropped where nothing is borrowed.
-    pub(super) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
+    pub(crate) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
         let Some(key) = self.keys.borrow().get(raw) else { return Ok(Unwatched::default()) };
         let poller = self.poller()?;
         let mut watches = self.watches.borrow_mut();
@@ -408,7 +346,7 @@ impl Reactor {
         Ok(Unwatched { listener: Some(listener), watch })
     }
 
-    pub(super) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
+    pub(crate) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
         let watch =
             Watch { _source: source, raw, reader: None, writer: None, told: None, registered };
         let key = self.watches.borrow_mut().insert(watch);
@@ -416,22 +354,40 @@ impl Reactor {
         key
     }
 
-    /// Forgets every source. Called once, when the loop closes.
-    pub(crate) fn close(&self, on: &LoopRef) {
+    /// Forgets every source, and returns what the program has there, to be dropped where nothing is
+    /// borrowed. Called once, when the loop closes.
+    pub(crate) fn close(&self) -> (Vec<Rc<dyn Listener>>, Vec<Watch>) {
         #[cfg(all(unix, feature = "signals"))]
         self.signals.close();
-        let fired = self.fired.take();
-        drop_quietly(on, fired);
         self.keys.take();
         self.waiting.set(0);
-        let mut watches = self.watches.take();
-        for mut watch in watches.drain() {
-            if let Ok(poller) = self.poller() {
+        let mut watches: Vec<Watch> =
+            self.watches.take().into_iter().map(|(_, watch)| watch).collect();
+        if let Ok(poller) = self.poller() {
+            for watch in &mut watches {
                 // A source that the poller doesn't know any more is forgotten already.
                 let _ = watch.forget(poller);
             }
-            drop_quietly(on, watch);
         }
+        (self.fired.take(), watches)
+    }
+}
+
+/// What [`Reactor::unwatch`](Reactor::unwatch) took out.
+#[derive(Default)]
+pub(crate) struct Unwatched {
+    pub(crate) listener: Option<Rc<dyn Listener>>,
+    pub(crate) watch: Option<Watch>,
+}
+
+impl Unwatched {
+    pub(crate) fn let_go(self) -> bool {
+        let was_there = self.listener.is_some();
+        if let Some(listener) = self.listener {
+            listener.cancel();
+        }
+        drop(self.watch);
+        was_there
     }
 }
 

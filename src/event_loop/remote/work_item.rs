@@ -2,11 +2,11 @@
 
 use alloc::boxed::Box;
 
-use super::answers::{Address, Answer, Debt};
-use super::entry::{Call, CallCell};
+use super::answer::{Address, Answer, Debt};
 use super::loop_handle::send_call;
-use super::loop_ref::LoopRef;
 use crate::error::Result;
+use crate::event_loop::job::{Call, CallCell};
+use crate::event_loop::loop_ref::LoopRef;
 
 /// Work and its answer in one block, in which the outcome of the work travels back. So the block
 /// is freed on the thread that made it.

@@ -2,9 +2,6 @@
 
 use alloc::rc::Rc;
 
-use super::reactor::Watch;
-use super::ready::ReadyQueue;
-
 /// Who is told that one side of a descriptor is ready.
 pub(crate) trait Listener {
     /// Whether it wants to be told now.
@@ -14,7 +11,7 @@ pub(crate) trait Listener {
     fn unwanted(&self) {}
 
     /// The side was ready when the loop looked: in this turn it runs what follows from that.
-    fn tell(self: Rc<Self>, ready: &ReadyQueue);
+    fn tell(self: Rc<Self>);
 
     /// It is not to be told any more, even if it is on its way.
     fn cancel(&self) {}
@@ -29,38 +26,20 @@ pub(crate) enum Side {
 
 /// What is wanted of a descriptor: to read, to write.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Interest {
-    pub(super) reader: bool,
-    pub(super) writer: bool,
+pub(crate) struct Interest {
+    pub(crate) reader: bool,
+    pub(crate) writer: bool,
 }
 
 impl Interest {
-    pub(super) fn has(self, side: Side) -> bool {
+    pub(crate) fn has(self, side: Side) -> bool {
         match side {
             Side::Reader => self.reader,
             Side::Writer => self.writer,
         }
     }
 
-    pub(super) fn or(self, other: Interest) -> Interest {
+    pub(crate) fn or(self, other: Interest) -> Interest {
         Interest { reader: self.reader || other.reader, writer: self.writer || other.writer }
-    }
-}
-
-/// What [`Reactor::unwatch`](super::reactor::Reactor::unwatch) took out.
-#[derive(Default)]
-pub(super) struct Unwatched {
-    pub(super) listener: Option<Rc<dyn Listener>>,
-    pub(super) watch: Option<Watch>,
-}
-
-impl Unwatched {
-    pub(super) fn let_go(self) -> bool {
-        let was_there = self.listener.is_some();
-        if let Some(listener) = self.listener {
-            listener.cancel();
-        }
-        drop(self.watch);
-        was_there
     }
 }

@@ -1,35 +1,16 @@
-//! [`Answer`]: what another thread owes the loop, and [`Answers`], those that are not in yet.
+//! [`Answer`]: what another thread owes the loop.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::any::Any;
-use core::cell::RefCell;
 use core::fmt;
 
-use slab::Slab;
-
-use super::entry::{Call, CallCell};
-use super::inbox::Inbox;
-use super::loop_handle::{Mail, send_call};
-use super::loop_ref::LoopRef;
+use super::loop_handle::send_call;
 use crate::error::{Error, Result};
+use crate::event_loop::inbox::Inbox;
+use crate::event_loop::job::{Call, CallCell};
+use crate::event_loop::loop_ref::{LoopRef, Mail};
 use crate::sync::Arc;
-
-/// Those who wait for the answers that threads owe: [`Receiver`]s.
-#[derive(Default)]
-pub(super) struct Answers(RefCell<Slab<Rc<dyn Any>>>);
-
-impl Answers {
-    /// Whether any thread owes one.
-    pub(super) fn are_owed(&self) -> bool {
-        !self.0.borrow().is_empty()
-    }
-
-    /// Lets go of all of them: what comes now finds nobody.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Rc<dyn Any>> + use<> {
-        self.0.take().into_iter().map(|(_key, receiver)| receiver)
-    }
-}
 
 /// Who waits for an answer.
 pub(crate) trait Receiver<T>: Any {
@@ -65,7 +46,7 @@ pub(super) struct Debt<T> {
 /// Where an answer goes.
 pub(super) struct Address<T> {
     key: usize,
-    /// Takes who waits out of the loop's [`Answers`], and gives it the answer.
+    /// Takes who waits out of the loop's `OwedAnswers`, and gives it the answer.
     deliver: fn(&LoopRef, usize, Result<T>),
 }
 
@@ -157,7 +138,7 @@ impl LoopRef {
         receiver: Rc<R>,
     ) -> Result<Answer<T>> {
         self.check_open()?;
-        let key = self.shared().answers.0.borrow_mut().insert(receiver);
+        let key = self.shared().owed.insert(receiver);
         let address = Address { key, deliver: deliver::<T, R> };
         Ok(Answer { debt: Some(Debt { to: Arc::clone(self.inbox()), address }) })
     }
@@ -165,7 +146,7 @@ impl LoopRef {
 
 fn deliver<T, R: Receiver<T>>(on: &LoopRef, key: usize, outcome: Result<T>) {
     // It is there, and of this type: a key is given away once, and comes back once.
-    let receiver = on.shared().answers.0.borrow_mut().try_remove(key);
+    let receiver = on.shared().owed.take(key);
     if let Some(receiver) = receiver.and_then(|receiver| receiver.downcast::<R>().ok()) {
         receiver.receive(outcome);
     }

@@ -1,63 +1,17 @@
-//! The loop's exception handler: where errors go that nothing catches.
+//! The loop's exception handler: where errors go that nothing catches, those of callbacks and of
+//! drops among them.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::RefCell;
+use core::any::type_name;
 use core::fmt::Write;
 
-use super::handle::drop_quietly;
-use super::loop_ref::LoopRef;
-use crate::error::Error;
+use super::exception_context::ExceptionContext;
+use super::loop_ref::{ExceptionHandler, LoopRef};
+use crate::error::Result;
 use crate::logging::say;
 use crate::panics;
-
-/// What an exception handler is told: asyncio's context dictionary, with types.
-#[derive(Clone, Debug, Default)]
-#[non_exhaustive]
-pub struct ExceptionContext {
-    /// What happened. asyncio's own words where it has some.
-    pub message: String,
-    /// The error, where there is one.
-    pub exception: Option<Error>,
-    /// The future concerned, as it shows itself.
-    pub future: Option<String>,
-    /// The task concerned, as it shows itself.
-    pub task: Option<String>,
-    /// The callback concerned, as it shows itself.
-    pub handle: Option<String>,
-    /// The async generator concerned, as it shows itself.
-    pub asyncgen: Option<String>,
-    /// The socket concerned, as it shows itself.
-    pub socket: Option<String>,
-}
-
-impl ExceptionContext {
-    /// A context that says `message` and nothing more.
-    #[must_use]
-    pub fn new(message: impl Into<String>) -> ExceptionContext {
-        ExceptionContext { message: message.into(), ..ExceptionContext::default() }
-    }
-}
-
-/// What [`set_exception_handler`](LoopRef::set_exception_handler) takes.
-pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
-
-#[derive(Default)]
-pub(crate) struct Exceptions {
-    handler: RefCell<Option<ExceptionHandler>>,
-}
-
-impl Exceptions {
-    pub(crate) fn replace(&self, handler: Option<ExceptionHandler>) -> Option<ExceptionHandler> {
-        self.handler.replace(handler)
-    }
-
-    pub(crate) fn handler(&self) -> Option<ExceptionHandler> {
-        self.handler.borrow().clone()
-    }
-}
 
 impl LoopRef {
     /// Sets the handler of errors that nothing caught, and returns the one before; `None` stands
@@ -69,13 +23,13 @@ impl LoopRef {
         &self,
         handler: Option<ExceptionHandler>,
     ) -> Option<ExceptionHandler> {
-        self.exceptions().replace(handler)
+        self.shared().exception_handler.replace(handler)
     }
 
     /// The handler that was set, if any: asyncio's `get_exception_handler`.
     #[must_use]
     pub fn exception_handler(&self) -> Option<ExceptionHandler> {
-        self.exceptions().handler()
+        self.shared().exception_handler.borrow().clone()
     }
 
     /// Tells the exception handler of `context`. A handler that panics is reported to the
@@ -125,4 +79,55 @@ impl LoopRef {
         }
         say!(Error, "{text}");
     }
+}
+
+/// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
+/// loop's exception handler, as an exception out of a Python callback does.
+pub trait CallbackOutput {
+    /// The outcome as a result.
+    ///
+    /// # Errors
+    ///
+    /// The callback's own.
+    fn into_result(self) -> Result<()>;
+}
+
+impl CallbackOutput for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl CallbackOutput for Result<()> {
+    fn into_result(self) -> Result<()> {
+        self
+    }
+}
+
+/// Runs `callback`; its error or panic goes to the loop's exception handler and no further.
+pub(crate) fn run_callback<R: CallbackOutput>(
+    on: &LoopRef,
+    describe: impl FnOnce() -> String,
+    callback: impl FnOnce() -> R,
+) {
+    if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
+        let handle = describe();
+        let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
+        context.exception = Some(error);
+        context.handle = Some(handle);
+        on.call_exception_handler(&context);
+    }
+}
+
+/// Drops what belongs to the user: a panic out of it goes to the exception handler.
+pub(crate) fn drop_quietly<T>(on: &LoopRef, value: T) {
+    run_callback(on, || "<drop of ".to_owned() + type_name::<T>() + ">", || drop(value));
+}
+
+/// Drops `value`, which may hold a chain of other things that are dropped in this way: at once, or,
+/// where too many such drops nest, before the outermost of them returns.
+///
+/// A panic in a drop that was put off goes to the exception handler of `on`.
+pub(crate) fn drop_flat<T: 'static>(on: &LoopRef, value: T) {
+    on.shared().drops.drop(value, |value| drop_quietly(on, value));
 }

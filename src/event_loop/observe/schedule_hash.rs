@@ -2,41 +2,9 @@
 
 use core::cell::Cell;
 
-use super::clock::Nanos;
-use super::disorder::mixed;
-use super::entry::Entry;
-use super::loop_ref::LoopRef;
-
-/// What a job does next, as far as that is the same in each run.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mark {
-    /// A callback that was scheduled by itself, or by a timer.
-    Call,
-    /// The step of a task, by the number of its making.
-    Step(u64),
-    /// A done callback of a task.
-    TaskDone(u64),
-    /// A done callback of a future.
-    FutureDone,
-    /// The end of a sleep.
-    Sleep,
-    /// A waker that is woken.
-    Wake,
-}
-
-impl Mark {
-    fn number(self) -> u64 {
-        let (kind, task) = match self {
-            Mark::Call => (1, 0),
-            Mark::Step(task) => (2, task),
-            Mark::TaskDone(task) => (3, task),
-            Mark::FutureDone => (4, 0),
-            Mark::Sleep => (5, 0),
-            Mark::Wake => (6, 0),
-        };
-        kind << 56 ^ task
-    }
-}
+use crate::collections::mixed;
+use crate::event_loop::clock::Nanos;
+use crate::event_loop::loop_ref::{Entry, LoopRef};
 
 /// None while nobody has asked for it.
 #[derive(Default)]
@@ -84,8 +52,8 @@ impl LoopRef {
     /// Begins to make the [`schedule_hash`](LoopRef::schedule_hash), anew if there was one. Off at
     /// first, because it costs a little for each entry.
     pub fn start_schedule_hash(&self) {
-        self.shared().watched.hash.start();
-        self.update_watched();
+        self.observers().hash.start();
+        self.update_observed();
     }
 
     /// A number for all that the loop has run since
@@ -115,6 +83,6 @@ impl LoopRef {
     /// ```
     #[must_use]
     pub fn schedule_hash(&self) -> Option<u64> {
-        self.shared().watched.hash.hash.get()
+        self.find_observers()?.hash.hash.get()
     }
 }

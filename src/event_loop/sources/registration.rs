@@ -3,12 +3,9 @@
 use alloc::format;
 use alloc::rc::Rc;
 
-use super::listener::{Listener, Side};
-use super::loop_ref::LoopRef;
-use super::reactor::{Reactor, Source, raw_key};
-use super::waits::Watching;
-use super::watch_keys::RawKey;
 use crate::error::{Error, Result, about};
+use crate::event_loop::loop_ref::LoopRef;
+use crate::event_loop::poller::{Listener, RawKey, Reactor, Side, Source, Watching, raw_key};
 
 /// What a wait comes after.
 ///

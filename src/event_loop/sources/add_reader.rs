@@ -6,16 +6,15 @@ use alloc::string::String;
 use core::any::type_name;
 use core::cell::Cell;
 
-use super::entry::{Job, JobCell};
-use super::handle::{CallbackOutput, run_callback};
-use super::listener::{Listener, Side};
-use super::loop_ref::LoopRef;
-use super::reactor::{Reactor, Source, raw_key};
-use super::ready::ReadyQueue;
 use crate::error::{Error, Result};
+use crate::event_loop::exception_handler::{CallbackOutput, run_callback};
+use crate::event_loop::job::{Job, JobCell};
+use crate::event_loop::loop_ref::LoopRef;
+use crate::event_loop::poller::{Listener, Reactor, Side, Source, raw_key};
 
 /// A callback that runs once for each turn in which its socket is ready.
 struct Repeat<F> {
+    on: LoopRef,
     /// Away while it runs, and for good once it is cancelled.
     callback: Cell<Option<F>>,
     cancelled: Cell<bool>,
@@ -40,8 +39,8 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCel
         true
     }
 
-    fn tell(self: Rc<Self>, ready: &ReadyQueue) {
-        ready.push(self.into());
+    fn tell(self: Rc<Self>) {
+        self.on.clone().schedule(self);
     }
 
     fn cancel(&self) {
@@ -138,7 +137,8 @@ impl LoopRef {
     ) -> Result<()> {
         self.check_open()?;
         let callback = Cell::new(Some(callback));
-        let repeat = JobCell::new(Repeat { callback, cancelled: Cell::new(false) });
+        let repeat =
+            JobCell::new(Repeat { on: self.clone(), callback, cancelled: Cell::new(false) });
         if let Some(before) = self.reactor()?.watch(Rc::new(source), side, repeat)? {
             before.cancel();
         }

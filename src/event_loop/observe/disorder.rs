@@ -3,17 +3,15 @@
 //! The order is part of the contract, so a program may rely on it; that it does may still come as a
 //! surprise to who ports it. And some of the order is left free, which no program may rely on.
 
-use core::cell::Cell;
 use core::fmt;
 
-use super::loop_ref::LoopRef;
-use super::ready::ReadyQueue;
+use crate::event_loop::loop_ref::LoopRef;
 
 /// How much of the order a loop leaves to chance, and the seed of that: what
 /// [`set_disorder`](LoopRef::set_disorder) takes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Disorder {
-    all_that_is_ready: bool,
+    pub(super) all_that_is_ready: bool,
     seed: u64,
 }
 
@@ -77,11 +75,11 @@ impl LoopRef {
     /// # Ok::<(), callsoon::Error>(())
     /// ```
     pub fn set_disorder(&self, disorder: Option<Disorder>) {
-        self.shared().watched.chance.start(disorder);
-        self.update_watched();
+        self.observers().start_disorder(disorder);
+        self.update_observed();
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
-            reactor.set_disorder(disorder);
+            reactor.set_disorder(disorder.map(|disorder| disorder.seed));
         }
         if let Some(disorder) = disorder {
             log::info!("{disorder}");
@@ -91,56 +89,6 @@ impl LoopRef {
     /// What was set by [`set_disorder`](LoopRef::set_disorder).
     #[must_use]
     pub fn disorder(&self) -> Option<Disorder> {
-        self.shared().watched.chance.disorder.get()
+        self.find_observers()?.disorder()
     }
-}
-
-/// The chance that follows from a seed.
-#[derive(Default)]
-pub(super) struct Chance {
-    disorder: Cell<Option<Disorder>>,
-    state: Cell<u64>,
-}
-
-impl Chance {
-    pub(super) fn start(&self, disorder: Option<Disorder>) {
-        self.disorder.set(disorder);
-        self.state.set(disorder.map_or(0, |disorder| disorder.seed));
-    }
-
-    pub(super) fn is_on(&self) -> bool {
-        self.disorder.get().is_some()
-    }
-
-    /// Once in four times, where there is disorder.
-    pub(super) fn puts_off(&self) -> bool {
-        self.is_on() && self.next(4) == 0
-    }
-
-    /// The order of `things`, by chance.
-    pub(super) fn shuffle<T>(&self, things: &mut [T]) {
-        for last in (1..things.len()).rev() {
-            things.swap(last, self.next(last + 1));
-        }
-    }
-
-    pub(super) fn shuffle_ready(&self, ready: &ReadyQueue, count: usize) {
-        if self.disorder.get().is_some_and(|disorder| disorder.all_that_is_ready) {
-            ready.with_first(count, |entries| self.shuffle(entries));
-        }
-    }
-
-    /// A number below `bound`, by the generator "splitmix64".
-    fn next(&self, bound: usize) -> usize {
-        let state = self.state.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.state.set(state);
-        (mixed(state) % bound as u64) as usize
-    }
-}
-
-/// A number in which each bit depends on each of `number`'s: splitmix64's last step.
-pub(super) fn mixed(number: u64) -> u64 {
-    let number = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ number >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ number >> 31
 }

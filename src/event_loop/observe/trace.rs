@@ -17,11 +17,10 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use super::clock::{self, Nanos};
-use super::entry::Entry;
-use super::loop_ref::LoopRef;
-use super::schedule_hash::Mark;
 use crate::error::Result;
+use crate::event_loop::clock::{self, Nanos};
+use crate::event_loop::entry::Mark;
+use crate::event_loop::loop_ref::{Entry, LoopRef};
 
 /// What a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
 /// timers, and what threads did for it. From [`stop_trace`](LoopRef::stop_trace).
@@ -74,26 +73,24 @@ impl LoopRef {
     /// While it records, each turn, step and callback costs two looks at the machine's clock and
     /// what it takes to note its name.
     pub fn start_trace(&self, most_events: usize) {
-        self.tracing().recorder.replace(Some(Arc::new(Recorder::new(most_events))));
-        self.tracing().turns.set(0);
-        self.update_watched();
+        let observers = self.observers();
+        observers.tracing.recorder.replace(Some(Arc::new(Recorder::new(most_events))));
+        observers.tracing.turns.set(0);
+        self.update_observed();
     }
 
     /// Ends the recording, and gives what there is; `None` if none was going on. The turn and the
     /// step in which this is called are added when they end.
     pub fn stop_trace(&self) -> Option<Trace> {
-        let recorder = self.tracing().recorder.take();
-        self.update_watched();
+        let recorder = self.find_observers()?.tracing.recorder.take();
+        self.update_observed();
         recorder.map(Trace)
     }
 
-    fn tracing(&self) -> &Tracing {
-        &self.shared().watched.tracing
-    }
-
     /// The turn that begins, until this is dropped.
-    pub(super) fn turn_span(&self) -> Option<Span> {
-        let tracing = self.tracing();
+    pub(crate) fn turn_span(&self) -> Option<Span> {
+        let observers = self.find_observers()?;
+        let tracing = &observers.tracing;
         let recorder = tracing.recorder()?;
         tracing.turns.set(tracing.turns.get() + 1);
         let details =
@@ -102,14 +99,15 @@ impl LoopRef {
     }
 
     /// The wait that begins, until this is dropped.
-    pub(super) fn wait_span(&self) -> Option<Span> {
-        let recorder = self.tracing().recorder()?;
+    pub(crate) fn wait_span(&self) -> Option<Span> {
+        let recorder = self.find_observers()?.tracing.recorder()?;
         Some(Span::begin(recorder, "wait", "wait".to_owned(), Value::Null))
     }
 
     /// What tells the trace that is going on now when `function` runs, on whatever thread.
     pub(crate) fn trace_of<F>(&self, _function: &F) -> ThreadTrace {
-        ThreadTrace { recorder: self.tracing().recorder(), name: core::any::type_name::<F> }
+        let recorder = self.find_observers().and_then(|observers| observers.tracing.recorder());
+        ThreadTrace { recorder, name: core::any::type_name::<F> }
     }
 }
 
