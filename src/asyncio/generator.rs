@@ -21,7 +21,6 @@ use core::task::{Context, Poll};
 
 use super::core::{AnyFuture, TaskRegistry, set_holds};
 use super::generators::{Closing, Generators};
-use super::runner::shut_down;
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
@@ -106,7 +105,6 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         if let Ok(tasks) = TaskRegistry::running() {
             let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
             let key = tasks.extension::<Generators>().add(weak);
-            tasks.end_by(shut_down);
             self.registered.replace(Some((tasks, key)));
         }
     }

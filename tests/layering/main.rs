@@ -1,6 +1,7 @@
 //! The house rules, read from the source: imports go down only, each dependency has its room,
 //! `unsafe` has its own, files and functions stay small enough to be read in one sitting.
 
+mod circles;
 mod named_tests;
 mod tokens;
 
@@ -60,8 +61,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/poller/",
             "event_loop/sources/interrupt.rs",
             "event_loop/sources/signals.rs",
-            "asyncio/executor.rs",
-            "asyncio/threadsafe.rs",
+            "asyncio/threads/concurrent_future.rs",
+            "asyncio/threads/executor.rs",
             "blocks/tests/remote.rs",
             "io/accept.rs",
             "io/async_source.rs",
@@ -90,7 +91,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         &[
             "event_loop/owed_answers.rs",
             "event_loop/poller/reactor.rs",
-            "asyncio/gather.rs",
+            "asyncio/combine/gather.rs",
             "collections/serial_slab.rs",
             "helpers/held_tasks.rs",
         ],
@@ -119,6 +120,30 @@ fn the_house_keeps_its_rules() {
     let broken: Vec<String> =
         files.iter().flat_map(|(name, text)| complaints(name, text, &public)).collect();
     assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+/// A folder with more files than this is no map any more.
+const MOST_FILES_IN_A_FOLDER: usize = 20;
+
+#[test]
+#[ignore = "asyncio/core"]
+fn no_file_and_no_folder_imports_itself() {
+    for root in ["src", "benches/peers/src"] {
+        let found = circles::circles(&files_below(root));
+        assert!(found.is_empty(), "circles in {root}:\n{}\n", found.join("\n"));
+    }
+}
+
+#[test]
+#[ignore = "asyncio/core"]
+fn no_folder_has_too_many_files() {
+    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    for (name, _) in source_files() {
+        let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
+        *counts.entry(folder.to_owned()).or_default() += 1;
+    }
+    let full: Vec<_> = counts.iter().filter(|(_, n)| **n > MOST_FILES_IN_A_FOLDER).collect();
+    assert!(full.is_empty(), "folders with more than {MOST_FILES_IN_A_FOLDER} files: {full:?}");
 }
 
 /// A row about something that isn't there would allow it later, unseen.
@@ -543,7 +568,11 @@ fn module_path(name: &str) -> Vec<&str> {
 
 /// Every file of `src`, by its path from there with `/` between, and its text.
 fn source_files() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    files_below("src")
+}
+
+fn files_below(folder: &str) -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
     let mut found = Vec::new();
     let mut folders = vec![root.clone()];
     while let Some(folder) = folders.pop() {

@@ -45,7 +45,7 @@ pub(crate) use header::State;
 pub use node::ErasedFuture;
 pub(crate) use node::TypedFuture;
 pub(crate) use rare::{CancelHook, CancelledChild, CancelledChildren};
-pub(crate) use registry::{LoopExtension, Stage, TaskRegistry};
+pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
 pub(crate) use step::{Waits, in_step, set_holds, take_waits, with_running};
 pub(crate) use task_block::{Handle, spawn};
 pub(crate) use task_header::{Parked, TaskHeader};

@@ -7,11 +7,11 @@ use core::fmt;
 use core::future::IntoFuture;
 use core::panic::Location;
 
-use super::core::{
+use super::future_like::FutureLike;
+use crate::asyncio::core::{
     AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle, State,
     TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, cancel,
 };
-use super::future_like::FutureLike;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -37,7 +37,7 @@ use crate::event_loop::LoopRef;
 /// # Cancellation
 ///
 /// Cancelling a task that awaits a future cancels the future, for all who await it.
-pub struct LoopFuture<T: 'static>(pub(super) FutureRef<T>);
+pub struct LoopFuture<T: 'static>(pub(crate) FutureRef<T>);
 
 impl<T: 'static> Handle<T> for LoopFuture<T> {
     fn from_typed(future: TypedFuture<T>) -> LoopFuture<T> {
@@ -60,21 +60,21 @@ impl<T: 'static> LoopFuture<T> {
         LoopFuture::of(&TaskRegistry::of(on), reason)
     }
 
-    pub(super) fn of(registry: &TaskRegistry, reason: WaitReason) -> LoopFuture<T> {
+    pub(crate) fn of(registry: &TaskRegistry, reason: WaitReason) -> LoopFuture<T> {
         LoopFuture(FutureRef::new::<LoopFuture<T>>(registry, reason))
     }
 
     /// Sets why a task awaits it.
-    pub(super) fn set_reason(&self, reason: WaitReason) {
+    pub(crate) fn set_reason(&self, reason: WaitReason) {
         self.0.set_reason(reason);
     }
 
     /// Sets what happens when it is cancelled.
-    pub(super) fn set_cancel_hook(&self, hook: CancelHook) {
+    pub(crate) fn set_cancel_hook(&self, hook: CancelHook) {
         self.0.set_cancel_hook(hook);
     }
 
-    pub(super) fn erased(&self) -> &ErasedFuture {
+    pub(crate) fn erased(&self) -> &ErasedFuture {
         self.0.erased()
     }
 
@@ -121,7 +121,7 @@ impl<T: 'static> LoopFuture<T> {
     }
 
     /// Has the message of its cancellation delivered to the first reader only, as a task's is.
-    pub(super) fn deliver_to_first(&self) {
+    pub(crate) fn deliver_to_first(&self) {
         self.0.header().deliver_to_first();
     }
 

@@ -4,8 +4,8 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 use core::fmt;
 
-use super::core::WaitReason;
 use super::wait_queue::{LoopBinding, WaitQueue, show};
+use crate::asyncio::core::WaitReason;
 use crate::error::Result;
 
 /// A flag that is set and cleared, and waited for: asyncio's `Event`. Clones are the same

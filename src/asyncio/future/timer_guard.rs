@@ -2,16 +2,16 @@
 
 use core::time::Duration;
 
-use super::future::LoopFuture;
+use super::loop_future::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{LoopRef, TimerHandle};
 
 /// A timer, if there is to be one, that goes when nobody waits any more.
 #[derive(Default)]
-pub(super) struct Timer(Option<TimerHandle>);
+pub(crate) struct Timer(Option<TimerHandle>);
 
 impl Timer {
-    pub(super) fn start(
+    pub(crate) fn start(
         on: &LoopRef,
         delay: Option<Duration>,
         callback: impl FnOnce() -> Result<()> + 'static,
@@ -29,6 +29,6 @@ impl Drop for Timer {
 }
 
 /// Lets go on who awaits `waiter`. One that was cancelled meanwhile stays so.
-pub(super) fn release(waiter: &LoopFuture<()>) -> Result<()> {
+pub(crate) fn release(waiter: &LoopFuture<()>) -> Result<()> {
     if waiter.done() { Ok(()) } else { waiter.set_result(()) }
 }

@@ -15,14 +15,14 @@ use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
 
-use super::core::{Signal, TaskRegistry, WaitReason};
+use crate::asyncio::core::{Signal, TaskRegistry, WaitReason};
 use crate::collections::{CellExt, Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
 
 /// Waiters, first come, first served.
 #[derive(Default)]
-pub(super) struct WaitQueue {
+pub(crate) struct WaitQueue {
     sole: Cell<Option<Signal>>,
     others: RefCell<KeyedQueue<Signal>>,
     /// All of `others` before this key are done. What is done stays so, and isn't looked at again.
@@ -38,7 +38,7 @@ impl WaitQueue {
     ///
     /// A waiter that leaves before that, cancelled or dropped, is out of the queue when `on_exit` is
     /// called, with whether it was woken already.
-    pub(super) async fn wait(
+    pub(crate) async fn wait(
         &self,
         registry: &Rc<TaskRegistry>,
         reason: WaitReason,
@@ -52,7 +52,7 @@ impl WaitQueue {
 
     /// Wakes the first waiter that was neither woken nor cancelled. Says whether there was one.
     #[inline]
-    pub(super) fn wake_next(&self) -> bool {
+    pub(crate) fn wake_next(&self) -> bool {
         match self.sole() {
             Some(signal) => signal.complete(),
             None => !self.others.borrow().is_empty() && self.wake_next_of_others(),
@@ -65,7 +65,7 @@ impl WaitQueue {
     }
 
     /// Wakes the first waiter, if it was not woken: not the second in its place.
-    pub(super) fn wake_head(&self) {
+    pub(crate) fn wake_head(&self) {
         let head = self.sole().or_else(|| self.others.borrow().iter().next().cloned());
         if let Some(head) = head {
             head.complete();
@@ -73,13 +73,13 @@ impl WaitQueue {
     }
 
     /// Wakes all waiters, first come, first.
-    pub(super) fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         while self.wake_next() {}
     }
 
     /// Whether any waiter was not cancelled. One that was woken counts: it has yet to run.
     #[inline]
-    pub(super) fn any_alive(&self) -> bool {
+    pub(crate) fn any_alive(&self) -> bool {
         match self.sole() {
             Some(signal) => !signal.is_cancelled(),
             None => !self.others.borrow().is_empty() && self.any_of_others_alive(),
@@ -91,7 +91,7 @@ impl WaitQueue {
     }
 
     /// How many waiters there are.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.sole().is_some()) + self.others.borrow().len()
     }
 
@@ -173,12 +173,12 @@ impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
 
 /// The loop of the first wait. Until then any will do.
 #[derive(Default)]
-pub(super) struct LoopBinding(OnceCell<Rc<TaskRegistry>>);
+pub(crate) struct LoopBinding(OnceCell<Rc<TaskRegistry>>);
 
 impl LoopBinding {
     /// The loop that runs on this thread, which must always be the same.
     #[inline]
-    pub(super) fn running(&self, what: &str) -> Result<&Rc<TaskRegistry>> {
+    pub(crate) fn running(&self, what: &str) -> Result<&Rc<TaskRegistry>> {
         match self.0.get() {
             // One loop runs at a time, and it is this one whose step it is.
             Some(home) if home.in_step() => Ok(home),
@@ -197,7 +197,7 @@ impl LoopBinding {
 }
 
 /// Describes a primitive as `<Lock [locked, waiters:2]>`.
-pub(super) fn show(what: &str, state: &str, waiters: usize) -> String {
+pub(crate) fn show(what: &str, state: &str, waiters: usize) -> String {
     let mut text = format!("<{what} [{state}");
     if waiters > 0 {
         // Writing into a text can't fail.

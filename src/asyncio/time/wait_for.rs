@@ -3,14 +3,14 @@
 use core::future::IntoFuture;
 use core::time::Duration;
 
-use super::core::{AnyFuture, Callback, WaitReason};
-use super::future::LoopFuture;
-use super::future_like::FutureLike;
-use super::runner::EnsureFuture;
-use super::scope::await_body;
 use super::timeout::Inside;
-use super::timer::release;
-use super::wait::Callbacks;
+use crate::asyncio::combine::Callbacks;
+use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::future::FutureLike;
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::future::release;
+use crate::asyncio::scope::await_body;
+use crate::asyncio::task::EnsureFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::running_loop;
 

@@ -12,10 +12,9 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 
-use super::core::{CancelHook, LoopExtension, TaskRegistry, WaitReason};
-use super::future::LoopFuture;
-use super::runner::shut_down;
-use super::timeout::timeout;
+use crate::asyncio::core::{CancelHook, Ending, LoopExtension, Stage, TaskRegistry, WaitReason};
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::time::timeout;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, Seconds, WorkItem, running_loop};
@@ -203,6 +202,14 @@ impl Own for ThreadPoolExecutor {
     }
 }
 
+/// How long an ending waits for functions that still run on threads: asyncio's
+/// `THREAD_JOIN_TIMEOUT`.
+const THREAD_JOIN_TIMEOUT: Duration = Duration::from_secs(300);
+
+fn shut_down() -> Error {
+    Error::runtime("Executor shutdown has been called")
+}
+
 /// The executor that a loop uses where it is told of none.
 #[derive(Default)]
 pub(crate) struct DefaultExecutor {
@@ -213,7 +220,7 @@ pub(crate) struct DefaultExecutor {
 impl DefaultExecutor {
     fn get(&self) -> Result<ThreadPoolExecutor> {
         if self.shut.get() {
-            return Err(Error::runtime("Executor shutdown has been called"));
+            return Err(shut_down());
         }
         if let Some(own) = self.peek() {
             return Ok(own.executor());
@@ -228,12 +235,19 @@ impl DefaultExecutor {
     }
 
     /// None is to be made any more.
-    pub(super) fn shut(&self) {
+    fn shut(&self) {
         self.shut.set(true);
     }
 }
 
 impl LoopExtension for DefaultExecutor {
+    fn end(self: Rc<Self>, event_loop: &LoopRef, stage: Stage) -> Option<Ending> {
+        let on = event_loop.clone();
+        (stage == Stage::Executor).then(|| -> Ending {
+            Box::pin(async move { on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await })
+        })
+    }
+
     /// The threads may end, and nothing waits for them.
     fn close(&self, _event_loop: &LoopRef) {
         self.shut();
@@ -268,9 +282,10 @@ impl LoopRef {
             Some(executor) => executor.clone(),
             None => {
                 let registry = TaskRegistry::of(self);
-                let own = registry.extension::<DefaultExecutor>().get()?;
-                registry.end_by(shut_down);
-                own
+                if registry.has_begun(Stage::Executor) {
+                    return Err(shut_down());
+                }
+                registry.extension::<DefaultExecutor>().get()?
             }
         };
         #[cfg(feature = "trace")]
@@ -294,7 +309,6 @@ impl LoopRef {
     /// `set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
         let registry = TaskRegistry::of(self);
-        registry.end_by(shut_down);
         let own = registry.extension::<DefaultExecutor>();
         let before = own.executor.replace(Some(Rc::new(executor.clone())));
         drop(before);

@@ -7,12 +7,11 @@ use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::panic::Location;
 
-use super::core::{
+use crate::asyncio::core::{
     AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, State, TaskHeader, TaskRegistry,
     TypedFuture, Watcher, WeakFuture, cancel, spawn, with_running,
 };
-use super::future::impl_handle;
-use super::future_like::FutureLike;
+use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -46,7 +45,7 @@ use crate::event_loop::LoopRef;
 ///     Ok(())
 /// }).unwrap();
 /// ```
-pub struct Task<T: 'static>(pub(super) TypedFuture<T>);
+pub struct Task<T: 'static>(pub(crate) TypedFuture<T>);
 
 impl<T: 'static> Handle<T> for Task<T> {
     fn from_typed(task: TypedFuture<T>) -> Task<T> {
@@ -123,7 +122,7 @@ fn start<T: 'static>(
 }
 
 impl<T: 'static> Task<T> {
-    pub(super) fn erased(&self) -> &ErasedFuture {
+    pub(crate) fn erased(&self) -> &ErasedFuture {
         self.0.erased()
     }
 
@@ -149,12 +148,12 @@ impl<T: 'static> Task<T> {
     }
 
     /// Whether it was cancelled with a message that is delivered to its first reader only.
-    pub(super) fn delivers_to_first(&self) -> bool {
+    pub(crate) fn delivers_to_first(&self) -> bool {
         self.cancelled() && !self.0.header().delivers_to_all()
     }
 
     /// What it is beside its value.
-    pub(super) fn header(&self) -> &TaskHeader {
+    pub(crate) fn header(&self) -> &TaskHeader {
         self.erased().task().expect("a task's block is one of a task")
     }
 
@@ -231,3 +230,17 @@ impl<T: 'static> Task<T> {
 }
 
 impl_handle!(Task);
+
+impl dyn AnyFuture + '_ {
+    /// What a callback was called with, as the future of `T` that it is: a
+    /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
+    /// another type.
+    #[must_use]
+    pub fn of<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
+        let any = self.as_any();
+        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
+            return Some(future);
+        }
+        any.downcast_ref::<Task<T>>().map(|task| task as &dyn FutureLike<T>)
+    }
+}

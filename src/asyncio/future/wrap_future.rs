@@ -4,7 +4,7 @@ use core::future::{Future, poll_fn};
 use core::pin::pin;
 use core::task::Poll;
 
-use super::core::{Signal, TaskRegistry, WaitReason};
+use crate::asyncio::core::{Signal, TaskRegistry, WaitReason};
 use crate::error::Result;
 
 /// Awaits a future that knows nothing of this loop so that a cancellation reaches the await:

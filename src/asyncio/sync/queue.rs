@@ -12,10 +12,10 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::ops::Deref;
 
-use super::core::WaitReason;
 use super::event::Event;
 use super::heap::Heap;
 use super::wait_queue::{LoopBinding, WaitQueue};
+use crate::asyncio::core::WaitReason;
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is in a queue, in the order that makes it the queue that it is.

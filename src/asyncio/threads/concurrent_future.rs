@@ -7,7 +7,7 @@ use core::ptr;
 use core::time::Duration;
 use std::time::Instant;
 
-use super::core::{AnyFuture, RemoteTask};
+use crate::asyncio::core::{AnyFuture, RemoteTask};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopHandle, LoopRef, running_loop, thread_own};
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

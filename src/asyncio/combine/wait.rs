@@ -7,11 +7,11 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::core::{AnyFuture, Callback, WaitReason};
-use super::future::LoopFuture;
-use super::future_like::check_loop;
-use super::queue::Queue;
-use super::timer::{Timer, release};
+use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::future::check_loop;
+use crate::asyncio::future::{Timer, release};
+use crate::asyncio::sync::Queue;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::running_loop;
 
@@ -248,13 +248,13 @@ fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<F> {
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.
-pub(super) struct Callbacks<'a, F: AnyFuture> {
+pub(crate) struct Callbacks<'a, F: AnyFuture> {
     futures: &'a [F],
     callback: Callback,
 }
 
 impl<'a, F: AnyFuture> Callbacks<'a, F> {
-    pub(super) fn add(futures: &'a [F], callback: Callback) -> Callbacks<'a, F> {
+    pub(crate) fn add(futures: &'a [F], callback: Callback) -> Callbacks<'a, F> {
         for future in futures {
             future.add_callback(callback.clone());
         }

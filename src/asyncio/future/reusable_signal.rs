@@ -2,7 +2,7 @@
 
 use core::cell::RefCell;
 
-use super::core::{Await, Signal, WaitReason, with_running};
+use crate::asyncio::core::{Await, Signal, WaitReason, with_running};
 use crate::error::Result;
 
 /// One signal after the other, each in the block of the one before, unless something still has that.

@@ -14,13 +14,13 @@ use core::ops::Deref;
 
 use slab::Slab;
 
-use super::core::{
+use crate::asyncio::core::{
     AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, LoopExtension,
     TaskRegistry, WaitReason,
 };
-use super::future::LoopFuture;
-use super::future_like::{FutureLike, check_loop};
-use super::task::Task;
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::future::{FutureLike, check_loop};
+use crate::asyncio::task::Task;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, running_loop};
 

@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 
-use super::future::LoopFuture;
+use super::loop_future::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{Answer, LoopRef, Receiver};
 

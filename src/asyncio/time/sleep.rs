@@ -6,7 +6,9 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step, set_holds, with_running};
+use crate::asyncio::core::{
+    Await, Signal, TaskRegistry, WaitReason, in_step, set_holds, with_running,
+};
 use crate::error::Result;
 use crate::event_loop::TimerKey;
 

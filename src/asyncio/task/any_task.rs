@@ -7,7 +7,7 @@ use core::any::Any;
 use core::fmt;
 use core::panic::Location;
 
-use super::core::{
+use crate::asyncio::core::{
     AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
     cancel,
 };

@@ -4,9 +4,9 @@
 use alloc::rc::Rc;
 use core::fmt;
 
-use super::core::WaitReason;
 use super::lock::{Holding, Lock, LockGuard};
 use super::wait_queue::{LoopBinding, WaitQueue, show};
+use crate::asyncio::core::WaitReason;
 use crate::error::{Error, Result};
 
 /// A lock, and a line of those who let go of it until they are notified: asyncio's
@@ -206,7 +206,7 @@ impl Condition {
     }
 
     /// For who may have had to let go of the lock.
-    pub(super) fn notify_all_unlocked(&self) {
+    pub(crate) fn notify_all_unlocked(&self) {
         self.0.waiters.wake_all();
     }
 

@@ -10,9 +10,9 @@ use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
 
-use super::core::WaitReason;
-use super::scope::await_body;
 use super::wait_queue::{LoopBinding, WaitQueue, show};
+use crate::asyncio::core::WaitReason;
+use crate::asyncio::scope::await_body;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A number of permits for tasks to take: asyncio's `Semaphore`. Clones are the same

@@ -11,7 +11,7 @@ use core::cell::{Cell, RefCell};
 use crate::error::{Error, Result};
 
 /// A binary heap with the least item at its root.
-pub(super) struct Heap<T> {
+pub(crate) struct Heap<T> {
     items: RefCell<Vec<T>>,
     /// The number of items. While items are compared it counts an item that is being put, and
     /// doesn't count one that is being taken, as `len(heap)` in Python.
@@ -64,11 +64,11 @@ fn place_of_last<T: Ord>(items: &[T]) -> usize {
 }
 
 impl<T> Heap<T> {
-    pub(super) fn new() -> Heap<T> {
+    pub(crate) fn new() -> Heap<T> {
         Heap { items: RefCell::new(Vec::new()), len: Cell::new(0) }
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.len.get()
     }
 
@@ -83,7 +83,7 @@ impl<T: Ord> Heap<T> {
     /// # Errors
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) while items are compared. `item` is dropped then.
-    pub(super) fn push(&self, item: T) -> Result<()> {
+    pub(crate) fn push(&self, item: T) -> Result<()> {
         self.check_unused()?;
         let _counting = Counting::new(self, self.len.get() + 1);
         let place = place_of_new(&self.items.borrow(), &item);
@@ -102,7 +102,7 @@ impl<T: Ord> Heap<T> {
     /// # Errors
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) while items are compared.
-    pub(super) fn pop(&self) -> Result<Option<T>> {
+    pub(crate) fn pop(&self) -> Result<Option<T>> {
         self.check_unused()?;
         let Some(left) = self.len.get().checked_sub(1) else { return Ok(None) };
         let _counting = Counting::new(self, left);

@@ -2,25 +2,9 @@
 
 use alloc::rc::Rc;
 
-use super::core::{AnyFuture, Await};
-use super::future::LoopFuture;
-use super::task::Task;
+use crate::asyncio::core::{AnyFuture, Await};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
-
-impl dyn AnyFuture + '_ {
-    /// What a callback was called with, as the future of `T` that it is: a
-    /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
-    /// another type.
-    #[must_use]
-    pub fn of<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
-        let any = self.as_any();
-        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
-            return Some(future);
-        }
-        any.downcast_ref::<Task<T>>().map(|task| task as &dyn FutureLike<T>)
-    }
-}
 
 /// A future-like thing whose result is a `T`.
 pub trait FutureLike<T: Clone + 'static>: AnyFuture {
@@ -53,7 +37,7 @@ pub trait FutureLike<T: Clone + 'static>: AnyFuture {
 /// # Errors
 ///
 /// [`Value`](ErrorKind::Value) if it doesn't.
-pub(super) fn check_loop(future: &(impl AnyFuture + ?Sized), on: &LoopRef) -> Result<()> {
+pub(crate) fn check_loop(future: &(impl AnyFuture + ?Sized), on: &LoopRef) -> Result<()> {
     if future.get_loop().ptr_eq(on) {
         return Ok(());
     }

@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 
-use super::core::{TaskRegistry, WaitReason};
-use super::scope::await_body;
 use super::wait_queue::{LoopBinding, WaitQueue, show};
+use crate::asyncio::core::{TaskRegistry, WaitReason};
+use crate::asyncio::scope::await_body;
 use crate::error::{Error, Result};
 
 /// A lock for tasks: asyncio's `Lock`. Clones are the same lock.
@@ -61,7 +61,7 @@ struct LockState {
 
 /// Tells one holding of a lock from those before and after it.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Holding {
+pub(crate) struct Holding {
     number: u64,
     /// Whether there is a guard of it, be it a scope's.
     guarded: bool,
@@ -210,7 +210,7 @@ impl Lock {
     }
 
     /// Notes that a wait in `holding` was dropped, and can't resume it.
-    pub(super) fn lose(&self, holding: Option<Holding>) {
+    pub(crate) fn lose(&self, holding: Option<Holding>) {
         if let Some(holding) = holding.filter(|holding| holding.guarded) {
             self.0.lost.borrow_mut().push(Lost { holding, task: current_serial() });
         }
@@ -231,12 +231,12 @@ impl Lock {
     }
 
     /// By whom it is held now: what [`resume`](Lock::resume) takes.
-    pub(super) fn holding(&self) -> Option<Holding> {
+    pub(crate) fn holding(&self) -> Option<Holding> {
         self.0.holding.get()
     }
 
     /// Acquires it again after a pause, as the `holding` that it was: its guard goes on.
-    pub(super) async fn resume(&self, holding: Option<Holding>) -> Result<()> {
+    pub(crate) async fn resume(&self, holding: Option<Holding>) -> Result<()> {
         self.wait_for_turn().await?;
         self.0.holding.set(holding);
         Ok(())

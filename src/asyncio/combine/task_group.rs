@@ -14,12 +14,12 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
-use super::any_task::{AnyTask, current_task};
-use super::core::{AnyFuture, Callback, WaitReason};
-use super::future::LoopFuture;
-use super::scope::await_body;
-use super::task::Task;
-use super::timer::release;
+use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::future::release;
+use crate::asyncio::scope::await_body;
+use crate::asyncio::task::Task;
+use crate::asyncio::task::{AnyTask, current_task};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
 

@@ -11,8 +11,8 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::core::{ErasedFuture, TaskRegistry, cancel};
-use super::scope::await_body;
+use crate::asyncio::core::{ErasedFuture, TaskRegistry, cancel};
+use crate::asyncio::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{Job, JobCell, LoopRef, TimerKey};
@@ -275,7 +275,7 @@ impl Timeout {
 }
 
 /// A scope whose body runs.
-pub(super) struct Inside {
+pub(crate) struct Inside {
     scope: Timeout,
     /// How often the task was asked to cancel before.
     cancelling: usize,
@@ -283,7 +283,7 @@ pub(super) struct Inside {
 
 impl Inside {
     /// Inside of a scope that is new, and ends `delay` from now, or never.
-    pub(super) fn of_new(delay: Option<Duration>) -> Result<Inside> {
+    pub(crate) fn of_new(delay: Option<Duration>) -> Result<Inside> {
         let inside = Inside::enter(Timeout::after(delay)?)?;
         if let Some(when) = inside.scope.when() {
             // A look at the clock was just taken: what was to come then is to come still.
@@ -308,7 +308,7 @@ impl Inside {
     }
 
     /// The body is left with `outcome`: a cancellation that the scope has caused is a timeout.
-    pub(super) fn left_with<T>(self, outcome: Result<T>) -> Result<T> {
+    pub(crate) fn left_with<T>(self, outcome: Result<T>) -> Result<T> {
         let is_cause = self.leave();
         match outcome {
             Err(error) if is_cause && error.is_cancelled() => {

@@ -1,9 +1,9 @@
 //! [`shield`]: waiting for a future without passing a cancellation on to it.
 
-use super::core::{AnyFuture, Callback, WaitReason};
-use super::future::LoopFuture;
-use super::future_like::FutureLike;
-use super::task::Task;
+use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::future::FutureLike;
+use crate::asyncio::future::LoopFuture;
+use crate::asyncio::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
 /// A future that ends as `inner` does, and whose cancellation `inner` doesn't feel:

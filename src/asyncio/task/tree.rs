@@ -11,7 +11,7 @@ use core::fmt::{self, Write};
 use core::panic::Location;
 use core::time::Duration;
 
-use super::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
+use crate::asyncio::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, Seconds, running_loop};
 
@@ -159,7 +159,7 @@ impl LoopRef {
     }
 
     /// Who waits for what, if anybody does.
-    pub(super) fn waits(&self) -> Option<String> {
+    pub(crate) fn waits(&self) -> Option<String> {
         TaskRegistry::of(self).has_tasks().then(|| self.task_tree())
     }
 }
