@@ -171,6 +171,9 @@ impl fmt::Debug for ErasedFuture {
 /// ```
 pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<Cell<T>>);
 
+/// It is a pointer: its value is pinned nowhere but in the block.
+impl<T> Unpin for TypedFuture<T> {}
+
 impl<T> TypedFuture<T> {
     /// # Safety
     ///
