@@ -25,6 +25,7 @@ use super::runner::shut_down;
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
+use crate::flat_drops::drop_on_thread;
 
 /// What the body and its consumer hand each other.
 struct Channel<Y, S> {
@@ -181,6 +182,8 @@ impl<Y, S> Drop for State<Y, S> {
         if let Some((tasks, key)) = self.registered.take() {
             tasks.extension::<Generators>().remove(key);
         }
+        // It may hold the next generator of a long chain.
+        drop_on_thread(self.body.take());
     }
 }
 

@@ -20,6 +20,7 @@ use super::interrupted::run_until_interrupted;
 use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
+use crate::flat_drops::Flat;
 
 /// How long an ending waits for functions that still run on threads: asyncio's
 /// `THREAD_JOIN_TIMEOUT`.
@@ -272,7 +273,8 @@ impl Runner {
     /// One whose loop `factory` makes when it is needed: asyncio's `loop_factory`.
     #[must_use]
     pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
-        let state = RefCell::new(State::Created(Some(Box::new(factory))));
+        let factory = Flat::new(factory);
+        let state = RefCell::new(State::Created(Some(Box::new(move || factory.into_inner()()))));
         Runner {
             state,
             debug: None,

@@ -14,6 +14,7 @@ use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
 use super::timer_key::TimerKey;
 use crate::error::Result;
+use crate::flat_drops::drop_on_thread;
 use crate::panics;
 
 /// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
@@ -115,10 +116,11 @@ trait Cancel {
     fn name(&self) -> &'static str;
 }
 
-impl<F> Cancel for JobCell<Call<F, Soon>> {
+impl<F: 'static> Cancel for JobCell<Call<F, Soon>> {
     fn cancel(&self) {
         self.state.cancelled.set(true);
-        drop(self.callback.take());
+        // Its drop may cancel the next handle of a long chain; so it is with timers.
+        drop_on_thread(self.callback.take());
     }
 
     fn cancelled(&self) -> bool {
@@ -137,11 +139,11 @@ trait CancelTimer {
     fn name(&self) -> &'static str;
 }
 
-impl<F> CancelTimer for JobCell<Call<F, Timed>> {
+impl<F: 'static> CancelTimer for JobCell<Call<F, Timed>> {
     fn cancel(&self, on: &LoopRef) {
         if let Some(key) = self.state.key.take() {
             let timer = on.forget_timer(key);
-            drop(self.callback.take());
+            drop_on_thread(self.callback.take());
             drop(timer);
         }
     }

@@ -37,6 +37,7 @@ const OUTSIDERS: &[&str] = &["helpers"];
 const SERVICES: &[(&str, &str)] = &[
     ("helpers", "await_body"),
     ("helpers", "drop_flat"),
+    ("helpers", "Flat"),
     ("helpers", "logging"),
     ("helpers", "threads"),
     ("helpers", "ReusableSignal"),
@@ -51,7 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "std",
         &[
             "error.rs",
-            "error/nested.rs",
+            "flat_drops.rs",
             "panics.rs",
             "logging.rs",
             "event_loop/reactor.rs",

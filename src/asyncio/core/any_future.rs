@@ -12,6 +12,7 @@ use super::node::ErasedFuture;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+use crate::flat_drops::Flat;
 
 /// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -128,12 +129,12 @@ pub trait AnyFuture: fmt::Debug {
 }
 
 /// A future that is not kept alive: see [`AnyFuture::downgrade`].
-pub struct WeakFuture(Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>);
+pub struct WeakFuture(Flat<Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>>);
 
 impl WeakFuture {
     /// A weak future that `upgrade` brings back.
     pub fn new(upgrade: impl Fn() -> Option<Rc<dyn AnyFuture>> + 'static) -> WeakFuture {
-        WeakFuture(Box::new(upgrade))
+        WeakFuture(Flat::new(Box::new(upgrade)))
     }
 
     /// The future, if it is still there.
