@@ -75,8 +75,8 @@ pub use timeout::{Timeout, timeout, timeout_at};
 pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
 pub use wait_for::wait_for;
 
-#[doc(hidden)]
-pub use self::core::ErasedFuture;
 pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback, WeakFuture};
+#[doc(hidden)]
+pub use self::core::{Child, ErasedFuture};
 #[cfg(feature = "std")]
 pub(crate) use self::core::{Signal, TaskRegistry, WaitReason};

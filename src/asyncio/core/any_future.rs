@@ -111,6 +111,12 @@ pub trait AnyFuture: fmt::Debug {
         None
     }
 
+    /// The same thing as a child of another, where it is one.
+    #[doc(hidden)]
+    fn as_child(&self) -> Option<&dyn Child> {
+        None
+    }
+
     /// Its identity, the same for all handles of one future.
     fn id(&self) -> FutureId;
 
@@ -126,6 +132,19 @@ pub trait AnyFuture: fmt::Debug {
 
     /// For a callback that knows what it was added to: `as_any().downcast_ref::<LoopFuture<i32>>()`.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// A future-like thing that ends with another: see
+/// [`ChildOfFuture`](crate::helpers::ChildOfFuture).
+pub trait Child: AnyFuture {
+    /// The future of its own.
+    fn own(&self) -> &dyn AnyFuture;
+
+    /// What it ends with.
+    fn parent(&self) -> &dyn AnyFuture;
+
+    /// Whether results of `parent` are of its own type.
+    fn reads(&self, parent: &dyn AnyFuture) -> bool;
 }
 
 /// A future that is not kept alive: see [`AnyFuture::downgrade`].
@@ -208,6 +227,10 @@ macro_rules! any_future_behind {
 
             fn erased(&self) -> Option<ErasedFuture> {
                 (**self).erased()
+            }
+
+            fn as_child(&self) -> Option<&dyn Child> {
+                (**self).as_child()
             }
 
             fn id(&self) -> FutureId {
