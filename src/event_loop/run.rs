@@ -364,7 +364,7 @@ impl LoopRef {
 
     fn could_be_woken(&self) -> bool {
         #[cfg(feature = "std")]
-        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
+        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.could_wake()) {
             return true;
         }
         let shared = self.shared();
