@@ -38,5 +38,6 @@ mod several;
 mod sleeping;
 mod sub_executors;
 mod tasks;
+mod thrown_drops;
 mod uncancelling;
 mod wrapping;

@@ -381,14 +381,14 @@ unsafe fn cancellation(pointer: NonNull<Header>) -> Error {
 /// went on.
 pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Error> {
     let Some(task) = registry.current() else { return Some(panic) };
-    if registry.end_step() & THROWS != 0 {
-        drop(registry.take_untaken());
-    }
+    let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
     // SAFETY: By the Step Invariant: the loop counts the task whose step goes on.
     unsafe {
         drop_future_of(task, true);
         finish_with(task, Ok(panic));
     }
+    // Its drop may panic: last.
+    drop(untaken);
     None
 }
 
