@@ -409,8 +409,8 @@ pub(super) fn abandon(task: ErasedFuture) {
         own.header.clear(flag::MORE_WAITS);
         drop(own.header.with_rare_if_any(|rare| core::mem::take(&mut rare.waits)));
     }
-    let waiters = task.header().waiters.take();
-    drop_quietly(&event_loop, waiters);
+    let callbacks = task.header().waiters.take_callbacks();
+    drop_quietly(&event_loop, callbacks);
     // SAFETY: The loop's count of a task that is not done, which nothing schedules any more.
     drop_quietly(&event_loop, unsafe { ErasedFuture::from_count(task.pointer()) });
     drop_quietly(&event_loop, task);
