@@ -12,6 +12,7 @@ mod driver;
 mod awaiting;
 mod callbacks;
 mod cancel_graphs;
+mod cancel_panics;
 mod cancelling;
 mod chains;
 mod display;
