@@ -24,6 +24,7 @@ use super::generators::{Closing, Generators};
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
+use crate::flat_drops::drop_on_thread;
 
 /// What the body and its consumer hand each other.
 struct Channel<Y, S> {
@@ -179,6 +180,8 @@ impl<Y, S> Drop for State<Y, S> {
         if let Some((tasks, key)) = self.registered.take() {
             tasks.extension::<Generators>().remove(key);
         }
+        // It may hold the next generator of a long chain.
+        drop_on_thread(self.body.take());
     }
 }
 

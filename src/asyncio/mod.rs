@@ -42,8 +42,8 @@ pub use task::{
 pub use threads::{ConcurrentFuture, ThreadPoolExecutor, to_thread};
 pub use time::{Sleep, Timeout, YieldNow, sleep, timeout, timeout_at, wait_for, yield_now};
 
-#[doc(hidden)]
-pub use self::core::ErasedFuture;
 pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback, WeakFuture};
+#[doc(hidden)]
+pub use self::core::{Child, ErasedFuture};
 #[cfg(feature = "std")]
 pub(crate) use self::core::{Signal, TaskRegistry, WaitReason};

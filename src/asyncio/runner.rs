@@ -14,6 +14,7 @@ use super::interrupted::run_until_interrupted;
 use super::task::{AnyTask, EnsureFuture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
+use crate::flat_drops::Flat;
 
 fn stop_loop(done: &dyn AnyFuture) {
     done.get_loop().stop();
@@ -197,7 +198,8 @@ impl Runner {
     /// One whose loop `factory` makes when it is needed: asyncio's `loop_factory`.
     #[must_use]
     pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
-        let state = RefCell::new(State::Created(Some(Box::new(factory))));
+        let factory = Flat::new(factory);
+        let state = RefCell::new(State::Created(Some(Box::new(move || factory.into_inner()()))));
         Runner {
             state,
             debug: None,

@@ -4,7 +4,8 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::mem;
 
-use super::repr::{BoxedError, Detail, Error, Repr, Shared};
+use super::repr::{Detail, Error, Repr, Shared};
+use crate::flat_drops::drop_on_thread;
 
 impl Drop for Shared {
     fn drop(&mut self) {
@@ -12,7 +13,8 @@ impl Drop for Shared {
             return;
         }
         match mem::replace(&mut self.detail, Detail::Message(Box::default())) {
-            Detail::Source(source) => drop_source(source),
+            // An error of the program's own may hold an `Error` in turn, and so on.
+            Detail::Source(source) => drop_on_thread(source),
             Detail::Group(_, errors) => drop_group(errors),
             _ => {}
         }
@@ -31,23 +33,4 @@ fn drop_group(errors: Box<[Error]>) {
             left.extend(mem::take(errors).into_vec().into_iter().rev());
         }
     }
-}
-
-/// Drops an error of the program's own, which may hold an [`Error`] in turn, and so on.
-#[cfg(feature = "std")]
-fn drop_source(source: BoxedError) {
-    use crate::flat_drops::FlatDrops;
-
-    std::thread_local! {
-        static DROPS: FlatDrops = const { FlatDrops::new() };
-    }
-    // While the thread's locals are taken down, the closure is dropped, and the error with it.
-    let _ = DROPS.try_with(move |drops| drops.drop(source, drop));
-}
-
-/// Without std there is no place that belongs to a thread alone. The stack must be as deep as
-/// errors of the program's own that hold an [`Error`] are nested.
-#[cfg(not(feature = "std"))]
-fn drop_source(source: BoxedError) {
-    drop(source);
 }

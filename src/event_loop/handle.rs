@@ -14,6 +14,7 @@ use super::job::{Job, JobCell};
 use super::loop_ref::LoopRef;
 use crate::collections::TimerKey;
 use crate::error::Result;
+use crate::flat_drops::drop_on_thread;
 
 impl LoopRef {
     /// Has `callback` run in the loop's next turn, after all that is scheduled already:
@@ -132,10 +133,11 @@ trait Cancel {
     fn name(&self) -> &'static str;
 }
 
-impl<F> Cancel for JobCell<Call<F, Soon>> {
+impl<F: 'static> Cancel for JobCell<Call<F, Soon>> {
     fn cancel(&self) {
         self.state.cancelled.set(true);
-        drop(self.callback.take());
+        // Its drop may cancel the next handle of a long chain; so it is with timers.
+        drop_on_thread(self.callback.take());
     }
 
     fn cancelled(&self) -> bool {
@@ -154,11 +156,11 @@ trait CancelTimer {
     fn name(&self) -> &'static str;
 }
 
-impl<F> CancelTimer for JobCell<Call<F, Timed>> {
+impl<F: 'static> CancelTimer for JobCell<Call<F, Timed>> {
     fn cancel(&self, on: &LoopRef) {
         if let Some(key) = self.state.key.take() {
             let timer = on.forget_timer(key);
-            drop(self.callback.take());
+            drop_on_thread(self.callback.take());
             drop(timer);
         }
     }

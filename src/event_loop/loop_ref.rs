@@ -233,7 +233,7 @@ impl LoopRef {
         &self.0.inbox
     }
 
-    /// Puts `entry` at the end of the ready queue; once the loop has closed, nowhere.
+    /// Puts `entry` at the end of the ready queue; once the loop has closed, discards it.
     #[inline]
     pub(crate) fn schedule(&self, entry: impl Into<Entry>) {
         // A running loop can't be closed, and drains its inbox itself.
@@ -251,7 +251,9 @@ impl LoopRef {
         if !self.0.inbox.is_empty() {
             self.take_mail();
         }
-        if !self.is_closed() {
+        if self.is_closed() {
+            entry.discard(self);
+        } else {
             self.0.ready.push(entry);
         }
     }

@@ -21,7 +21,7 @@ use super::ready::{RETAINED_CAPACITY, ReadyQueue};
 use super::running::Running;
 use crate::collections::TimerWheel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flat_drops::FlatDrops;
+use crate::flat_drops::{FlatDrops, drop_on_thread};
 use crate::panics;
 use crate::sync::Arc;
 
@@ -158,47 +158,23 @@ impl EventLoop {
         self.shut();
         Ok(())
     }
-
-    /// What is let go may call back into the loop, which is closed by then.
-    fn shut(&self) {
-        let shared = self.shared();
-        if shared.closed.replace(true) {
-            return;
-        }
-        shared.inbox.close();
-        while let Some(mail) = shared.inbox.take() {
-            drop_quietly(self, mail);
-        }
-        for entry in shared.ready.take_all() {
-            entry.discard(self);
-        }
-        let mut timers = Vec::new();
-        shared.timers.borrow_mut().drain(&mut timers);
-        for timer in timers {
-            timer.1.discard(self);
-        }
-        #[cfg(feature = "std")]
-        if let Some(reactor) = shared.reactor.take() {
-            // Futures may hold the loop for longer; its sockets need not wait for them.
-            let (fired, watches) = reactor.close();
-            drop_quietly(self, fired);
-            watches.into_iter().for_each(|watch| drop_quietly(self, watch));
-        }
-        for receiver in shared.owed.take_all() {
-            drop_quietly(self, receiver);
-        }
-        let upstairs = shared.upstairs.take();
-        if let Some(upstairs) = upstairs {
-            upstairs.close();
-        }
-    }
 }
 
 impl Drop for EventLoop {
+    /// What the loop drops may hold another loop, and so on.
     fn drop(&mut self) {
-        self.shut();
-        let handler = self.set_exception_handler(None);
-        drop_quietly(self, handler);
+        drop_on_thread(Shut(self.0.clone()));
+    }
+}
+
+/// Closes its loop when it is dropped.
+struct Shut(LoopRef);
+
+impl Drop for Shut {
+    fn drop(&mut self) {
+        self.0.shut();
+        let handler = self.0.set_exception_handler(None);
+        drop_quietly(&self.0, handler);
     }
 }
 
@@ -244,6 +220,40 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
 }
 
 impl LoopRef {
+    /// What is dropped may call back into the loop, which is closed by then.
+    fn shut(&self) {
+        let shared = self.shared();
+        if shared.closed.replace(true) {
+            return;
+        }
+        shared.inbox.close();
+        while let Some(mail) = shared.inbox.take() {
+            drop_quietly(self, mail);
+        }
+        for entry in shared.ready.take_all() {
+            entry.discard(self);
+        }
+        let mut timers = Vec::new();
+        shared.timers.borrow_mut().drain(&mut timers);
+        for timer in timers {
+            timer.1.discard(self);
+        }
+        #[cfg(feature = "std")]
+        if let Some(reactor) = shared.reactor.take() {
+            // Futures may hold the loop for longer; its sockets need not wait for them.
+            let (fired, watches) = reactor.close();
+            drop_quietly(self, fired);
+            watches.into_iter().for_each(|watch| drop_quietly(self, watch));
+        }
+        for receiver in shared.owed.take_all() {
+            drop_quietly(self, receiver);
+        }
+        let upstairs = shared.upstairs.take();
+        if let Some(upstairs) = upstairs {
+            upstairs.close();
+        }
+    }
+
     /// One turn. It returns how many jobs it ran.
     fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
         #[cfg(feature = "trace")]
@@ -390,7 +400,7 @@ impl LoopRef {
 
     fn could_be_woken(&self) -> bool {
         #[cfg(feature = "std")]
-        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
+        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.could_wake()) {
             return true;
         }
         let shared = self.shared();

@@ -38,6 +38,7 @@ const OUTSIDERS: &[&str] = &["helpers"];
 const SERVICES: &[(&str, &str)] = &[
     ("helpers", "await_body"),
     ("helpers", "drop_flat"),
+    ("helpers", "Flat"),
     ("helpers", "logging"),
     ("helpers", "threads"),
     ("helpers", "ReusableSignal"),
@@ -51,9 +52,9 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "std",
         &[
-            "error/nested.rs",
             "error/repr.rs",
             "error/standard.rs",
+            "flat_drops.rs",
             "panics.rs",
             "logging.rs",
             "sync.rs",

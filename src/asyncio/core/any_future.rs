@@ -12,6 +12,7 @@ use super::node::ErasedFuture;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+use crate::flat_drops::Flat;
 
 /// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -110,6 +111,12 @@ pub trait AnyFuture: fmt::Debug {
         None
     }
 
+    /// The same thing as a child of another, where it is one.
+    #[doc(hidden)]
+    fn as_child(&self) -> Option<&dyn Child> {
+        None
+    }
+
     /// Its identity, the same for all handles of one future.
     fn id(&self) -> FutureId;
 
@@ -127,13 +134,26 @@ pub trait AnyFuture: fmt::Debug {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A future-like thing that ends with another: see
+/// [`ChildOfFuture`](crate::helpers::ChildOfFuture).
+pub trait Child: AnyFuture {
+    /// The future of its own.
+    fn own(&self) -> &dyn AnyFuture;
+
+    /// What it ends with.
+    fn parent(&self) -> &dyn AnyFuture;
+
+    /// Whether results of `parent` are of its own type.
+    fn reads(&self, parent: &dyn AnyFuture) -> bool;
+}
+
 /// A future that is not kept alive: see [`AnyFuture::downgrade`].
-pub struct WeakFuture(Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>);
+pub struct WeakFuture(Flat<Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>>);
 
 impl WeakFuture {
     /// A weak future that `upgrade` brings back.
     pub fn new(upgrade: impl Fn() -> Option<Rc<dyn AnyFuture>> + 'static) -> WeakFuture {
-        WeakFuture(Box::new(upgrade))
+        WeakFuture(Flat::new(Box::new(upgrade)))
     }
 
     /// The future, if it is still there.
@@ -207,6 +227,10 @@ macro_rules! any_future_behind {
 
             fn erased(&self) -> Option<ErasedFuture> {
                 (**self).erased()
+            }
+
+            fn as_child(&self) -> Option<&dyn Child> {
+                (**self).as_child()
             }
 
             fn id(&self) -> FutureId {

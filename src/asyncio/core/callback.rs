@@ -18,6 +18,7 @@ use core::ptr::NonNull;
 use super::any_future::{AnyFuture, FutureId};
 use crate::error::Result;
 use crate::event_loop::CallbackOutput;
+use crate::flat_drops::drop_on_thread;
 
 /// What a future calls when it is done: a closure that is given the future.
 ///
@@ -94,8 +95,14 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
         },
         // SAFETY: By the Callback Table Invariant.
         increment: |head| unsafe { Rc::increment_strong_count(head.cast::<Self>().as_ptr()) },
-        // SAFETY: By the Callback Table Invariant.
-        decrement: |head| unsafe { Rc::decrement_strong_count(head.cast::<Self>().as_ptr()) },
+        decrement: |head| {
+            // SAFETY: By the Callback Table Invariant.
+            let shared = unsafe { Rc::from_raw(head.cast::<Self>().as_ptr()) };
+            if needs_drop::<F>() && Rc::strong_count(&shared) == 1 {
+                // The function may hold the next callback of a long chain.
+                drop_on_thread(shared);
+            }
+        },
         downgrade: |head| {
             // SAFETY: By the Callback Table Invariant; the count is given back by `forget`.
             let shared = unsafe { Rc::from_raw(head.cast::<Self>().as_ptr()) };

@@ -163,11 +163,16 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
             }
         }
     }
-    // SAFETY: By the caller's contract.
-    unsafe { header.as_ref() }.waiters.put_back(many);
+    // SAFETY: By the caller's contract, here and below.
+    let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
+    own.waiters.put_back(many);
+    if event_loop.is_closed() {
+        // Their entries were discarded before they were back.
+        let callbacks = own.waiters.take();
+        drop_quietly(event_loop, callbacks);
+    }
     for Watch { watcher, token } in watches {
-        // SAFETY: By the caller's contract.
-        call_watcher(unsafe { registry_of(header) }.event_loop(), || watcher.ended(token));
+        call_watcher(event_loop, || watcher.ended(token));
     }
 }
 
@@ -207,7 +212,7 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     }
 }
 
-/// The loop closes: drops the callback that would have run, which may hold the future.
+/// The loop closes, or has closed: drops the callback that would have run, which may hold the future.
 ///
 /// # Safety
 ///

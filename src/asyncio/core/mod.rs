@@ -33,6 +33,8 @@ mod waker;
 mod watcher;
 mod weak;
 
+#[doc(hidden)]
+pub use any_future::Child;
 pub use any_future::{AnyFuture, FutureId, WeakFuture};
 pub use await_future::Await;
 pub use callback::{Callback, WeakCallback};

@@ -381,14 +381,14 @@ unsafe fn cancellation(pointer: NonNull<Header>) -> Error {
 /// went on.
 pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Error> {
     let Some(task) = registry.current() else { return Some(panic) };
-    if registry.end_step() & THROWS != 0 {
-        drop(registry.take_untaken());
-    }
+    let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
     // SAFETY: By the Step Invariant: the loop counts the task whose step goes on.
     unsafe {
         drop_future_of(task, true);
         finish_with(task, Ok(panic));
     }
+    // Its drop may panic: last.
+    drop(untaken);
     None
 }
 
@@ -409,8 +409,8 @@ pub(super) fn abandon(task: ErasedFuture) {
         own.header.clear(flag::MORE_WAITS);
         drop(own.header.with_rare_if_any(|rare| core::mem::take(&mut rare.waits)));
     }
-    let waiters = task.header().waiters.take();
-    drop_quietly(&event_loop, waiters);
+    let callbacks = task.header().waiters.take_callbacks();
+    drop_quietly(&event_loop, callbacks);
     // SAFETY: The loop's count of a task that is not done, which nothing schedules any more.
     drop_quietly(&event_loop, unsafe { ErasedFuture::from_count(task.pointer()) });
     drop_quietly(&event_loop, task);

@@ -13,6 +13,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
@@ -192,6 +193,28 @@ impl Waiters {
                 let removed = key.and_then(|key| many.queue.remove(key));
                 self.put_back(many);
                 removed
+            }
+        }
+    }
+
+    /// Removes the callbacks and the watchers, to be dropped where nothing is borrowed. Each other waiter
+    /// stays, so that its key is that of no later one before its await removes it.
+    pub(super) fn take_callbacks(&self) -> (Vec<Waiter>, Vec<Watch>) {
+        match self.take() {
+            Taken::None => Default::default(),
+            Taken::One(callback @ Waiter::Callback(_)) => (vec![callback], Vec::new()),
+            Taken::One(other) => {
+                self.0.set(pack(other));
+                Default::default()
+            }
+            Taken::Many(mut many) => {
+                let waiters = many.queue.iter_from(FIRST);
+                let callbacks = waiters.filter(|(_, own)| matches!(own, Waiter::Callback(_)));
+                let keys: Vec<Key> = callbacks.map(|(key, _)| key).collect();
+                let callbacks = keys.into_iter().filter_map(|key| many.queue.remove(key)).collect();
+                let watches = mem::take(&mut many.watches);
+                self.put_back(many);
+                (callbacks, watches)
             }
         }
     }

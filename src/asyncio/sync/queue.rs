@@ -17,6 +17,7 @@ use super::heap::Heap;
 use super::wait_queue::{LoopBinding, WaitQueue};
 use crate::asyncio::core::WaitReason;
 use crate::error::{Error, ErrorKind, Result};
+use crate::flat_drops::Flat;
 
 /// What is in a queue, in the order that makes it the queue that it is.
 trait Items<T> {
@@ -106,10 +107,10 @@ impl<T: Ord> Items<T> for Heap<T> {
 /// ```
 pub struct Queue<T: 'static>(Rc<QueueState<T>>);
 
-struct QueueState<T> {
+struct QueueState<T: 'static> {
     /// Which of the three it is.
     what: &'static str,
-    items: Box<dyn Items<T>>,
+    items: Flat<Box<dyn Items<T>>>,
     maxsize: usize,
     shut_down: Cell<bool>,
     /// It was shut down at once by a comparison of its items, and is to be emptied after it.
@@ -135,7 +136,7 @@ impl<T: 'static> Queue<T> {
         finished.set();
         Queue(Rc::new(QueueState {
             what,
-            items: Box::new(items),
+            items: Flat::new(Box::new(items)),
             maxsize,
             shut_down: Cell::new(false),
             discards_later: Cell::new(false),

@@ -10,6 +10,7 @@ use std::time::Instant;
 use crate::asyncio::core::{AnyFuture, RemoteTask};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopHandle, LoopRef, running_loop, thread_own};
+use crate::flat_drops::Flat;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::threads::caught;
 
@@ -17,8 +18,8 @@ use crate::threads::caught;
 /// as `asyncio.run_coroutine_threadsafe` returns it.
 ///
 /// To drop it leaves the task alone.
-pub struct ConcurrentFuture<T> {
-    shared: Arc<Shared<T>>,
+pub struct ConcurrentFuture<T: 'static> {
+    shared: Arc<Flat<Shared<T>>>,
     on: LoopHandle,
 }
 
@@ -196,7 +197,7 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
     }
 }
 
-impl<T> fmt::Debug for ConcurrentFuture<T> {
+impl<T: 'static> fmt::Debug for ConcurrentFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let done = self.shared.is_done();
         f.debug_struct("ConcurrentFuture").field("done", &done).finish_non_exhaustive()
@@ -204,9 +205,9 @@ impl<T> fmt::Debug for ConcurrentFuture<T> {
 }
 
 /// The loop's half. Dropped without an end, as a closing loop drops its callbacks, it says so.
-struct Ending<T>(Arc<Shared<T>>);
+struct Ending<T: 'static>(Arc<Flat<Shared<T>>>);
 
-impl<T> Drop for Ending<T> {
+impl<T: 'static> Drop for Ending<T> {
     fn drop(&mut self) {
         self.0.end(Err(Error::closed()));
     }
@@ -252,7 +253,7 @@ impl LoopHandle {
         F: Future<Output = Result<T>> + 'static,
     {
         let state = Mutex::new(State { outcome: Outcome::Pending, task: None });
-        let shared = Arc::new(Shared { state, ended: Condvar::new() });
+        let shared = Arc::new(Flat::new(Shared { state, ended: Condvar::new() }));
         let ending = Ending(Arc::clone(&shared));
         self.call_soon_threadsafe(move || start(&running_loop()?, make, ending))?;
         Ok(ConcurrentFuture { shared, on: self.clone() })

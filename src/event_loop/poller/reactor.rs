@@ -50,6 +50,8 @@ pub(crate) struct Watch {
     pub(crate) told: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
+    /// How many waits of that have begun and not ended.
+    pub(crate) waits: usize,
 }
 
 impl Watch {
@@ -143,8 +145,11 @@ pub(crate) struct Reactor {
     waits: RefCell<Waits>,
     pub(crate) watches: RefCell<Slab<Watch>>,
     pub(crate) keys: RefCell<FdTable>,
-    /// How many listeners there are that something may come for.
+    /// How many listeners there are that something may come for, and some more where a wait was
+    /// forgotten.
     waiting: Cell<usize>,
+    /// The watch that was the first to be wanted when the loop last slept: most often it still is.
+    wanted: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
     fired: RefCell<Vec<Rc<dyn Listener>>>,
     /// Orders the events of a wait, where they are left to chance.
@@ -164,6 +169,7 @@ impl Reactor {
             watches: RefCell::new(Slab::new()),
             keys: RefCell::default(),
             waiting: Cell::new(0),
+            wanted: Cell::new(0),
             fired: RefCell::new(Vec::new()),
             rng: Rng::default(),
             note_all: Cell::new(None),
@@ -185,6 +191,21 @@ impl Reactor {
     #[inline]
     pub(crate) fn has_sources(&self) -> bool {
         self.waiting.get() > 0
+    }
+
+    /// Whether anything that a source may report is wanted. A wait that was forgotten wants nothing
+    /// once it is over.
+    pub(crate) fn could_wake(&self) -> bool {
+        if !self.has_sources() {
+            return false;
+        }
+        let watches = self.watches.borrow();
+        let wanted = |watch: &Watch| watch.wanted() != Interest::default();
+        if watches.get(self.wanted.get()).is_some_and(wanted) {
+            return true;
+        }
+        let first = watches.iter().find(|(_, watch)| wanted(watch));
+        first.inspect(|(key, _)| self.wanted.set(*key)).is_some()
     }
 
     /// Looks for events without waiting. No system call while nothing is watched.
@@ -347,8 +368,15 @@ impl Reactor {
     }
 
     pub(crate) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
-        let watch =
-            Watch { _source: source, raw, reader: None, writer: None, told: None, registered };
+        let watch = Watch {
+            _source: source,
+            raw,
+            reader: None,
+            writer: None,
+            told: None,
+            registered,
+            waits: 0,
+        };
         let key = self.watches.borrow_mut().insert(watch);
         self.keys.borrow_mut().insert(raw, key);
         key

@@ -12,6 +12,7 @@ use crate::event_loop::inbox::Inbox;
 use crate::event_loop::job::{Call, CallCell};
 use crate::event_loop::loop_ref::{LoopRef, Mail, RemoteCall};
 use crate::event_loop::running;
+use crate::flat_drops::Flat;
 use crate::sync::Arc;
 
 /// A callback of another thread.
@@ -97,7 +98,7 @@ impl LoopHandle {
     /// ```
     #[must_use]
     pub fn waker(&self, callback: impl Fn() + Send + Sync + 'static) -> Waker {
-        let (handle, callback) = (self.clone(), Arc::new(callback));
+        let (handle, callback) = (self.clone(), Arc::new(Flat::new(callback)));
         waker_fn(move || {
             let callback = Arc::clone(&callback);
             // Only a loop that has closed refuses it.

@@ -66,13 +66,15 @@ impl Registration {
         let interest = if told.has(side) { told } else { watch.wanted().or(told) };
         let told = watch.tell(self.reactor.poller()?, self.key, Watching { interest, edge });
         about(told, || format!("can't watch descriptor {}", self.raw))?;
+        watch.waits += 1;
         self.reactor.count(1, 0);
         Ok(())
     }
 
     /// Who began to wait waits no more.
     pub(crate) fn end_wait(&self) {
-        if self.reactor.watches.borrow().contains(self.key) {
+        if let Some(watch) = self.reactor.watches.borrow_mut().get_mut(self.key) {
+            watch.waits -= 1;
             self.reactor.count(0, 1);
         }
     }
@@ -81,6 +83,8 @@ impl Registration {
         let mut watches = self.reactor.watches.borrow_mut();
         let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
         drop(watches);
+        // A wait that was forgotten ends with its source.
+        self.reactor.count(0, watch.waits);
         self.reactor.keys.borrow_mut().remove(self.raw);
         let told = watch.tell(self.reactor.poller()?, self.key, Watching::default());
         drop(watch);
