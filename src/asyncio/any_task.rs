@@ -101,8 +101,8 @@ impl AnyFuture for AnyTask {
         self.0.event_loop().clone()
     }
 
-    fn erased(&self) -> Option<ErasedFuture> {
-        Some(self.0.clone())
+    fn erased(&self) -> Option<&ErasedFuture> {
+        Some(&self.0)
     }
 
     fn id(&self) -> FutureId {

@@ -256,8 +256,8 @@ macro_rules! impl_handle {
                 self.get_loop()
             }
 
-            fn erased(&self) -> Option<ErasedFuture> {
-                Some(self.0.erased().clone())
+            fn erased(&self) -> Option<&ErasedFuture> {
+                Some(self.0.erased())
             }
 
             fn id(&self) -> FutureId {

@@ -137,7 +137,7 @@ impl<T: Clone + 'static> CancelledChildren for Children<T> {
     fn child(&self, index: usize) -> Option<CancelledChild<'_>> {
         let child = self.all.get(index)?;
         Some(match child.erased() {
-            Some(future) => CancelledChild::Future(future),
+            Some(future) => CancelledChild::Future(future.clone()),
             None => CancelledChild::Like(child),
         })
     }

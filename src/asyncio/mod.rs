@@ -3,13 +3,13 @@
 //! In reading order: `core` (what a future and a task are made of), `future_like` and `future`,
 //! `task` and `any_task`, `answer_to` (a future that a thread completes), `task_tree` (which task waits
 //! for what), `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `scope` (the bodies
-//! of scopes), `generator`,
-//! `runner`; `executor` and `threadsafe` (other threads); `wait_queue` (the waiters of a primitive),
+//! of scopes), `generator`, `runner`; `executor` and `threadsafe` (other threads); `wait_queue` (the waiters of a primitive),
 //! `reusable_signal`, and `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
-//! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
+//! futures at once `wait`, `as_completed`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
 
 mod answer_to;
 mod any_task;
+mod as_completed;
 mod barrier;
 mod condition;
 mod core;
@@ -46,6 +46,7 @@ mod wait_for;
 mod wait_queue;
 
 pub use any_task::{AnyTask, all_tasks, current_task};
+pub use as_completed::{AsCompleted, as_completed};
 pub use barrier::Barrier;
 pub use condition::Condition;
 pub use event::Event;
@@ -72,7 +73,7 @@ pub use task_tree::{Awaited, TaskInfo, TaskState, task_tree};
 #[cfg(feature = "std")]
 pub use threadsafe::ConcurrentFuture;
 pub use timeout::{Timeout, timeout, timeout_at};
-pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
+pub use wait::{ReturnWhen, wait};
 pub use wait_for::wait_for;
 
 #[doc(hidden)]

@@ -106,7 +106,7 @@ pub trait AnyFuture: fmt::Debug {
 
     /// The future or task itself, where this is a handle of one. What stands on others has none.
     #[doc(hidden)]
-    fn erased(&self) -> Option<ErasedFuture> {
+    fn erased(&self) -> Option<&ErasedFuture> {
         None
     }
 
@@ -205,7 +205,7 @@ macro_rules! any_future_behind {
                 (**self).get_loop()
             }
 
-            fn erased(&self) -> Option<ErasedFuture> {
+            fn erased(&self) -> Option<&ErasedFuture> {
                 (**self).erased()
             }
 
