@@ -6,7 +6,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step, set_holds, with_running};
+use super::core::{Await, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running};
 use crate::error::Result;
 use crate::event_loop::TimerKey;
 
@@ -163,7 +163,7 @@ impl Future for YieldNow {
             return Poll::Ready(Ok(()));
         }
         self.0 = Yielded::Behind;
-        set_holds(true);
+        note_held();
         cx.waker().wake_by_ref();
         Poll::Pending
     }

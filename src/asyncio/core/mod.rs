@@ -46,7 +46,7 @@ pub use node::ErasedFuture;
 pub(crate) use node::TypedFuture;
 pub(crate) use rare::{CancelHook, CancelledChild, CancelledChildren};
 pub(crate) use registry::{LoopExtension, Stage, TaskRegistry};
-pub(crate) use step::{Waits, in_step, set_holds, take_waits, with_running};
+pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};
 pub(crate) use task_block::{Handle, spawn};
 pub(crate) use task_header::{Parked, TaskHeader};
 pub(crate) use wait_reason::WaitReason;
