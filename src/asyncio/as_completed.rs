@@ -1,6 +1,5 @@
 //! [`as_completed`]: many futures, one by one as they end.
 
-use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -57,7 +56,8 @@ pub fn as_completed<F: AnyFuture>(
     }
     let arrivals = Rc::new(Arrivals {
         missing: Cell::new(futures.len()),
-        arrived: RefCell::default(),
+        arrived: RefCell::new(Vec::with_capacity(futures.len())),
+        returned: Cell::new(0),
         given_up: Cell::new(0),
         waiter: ReusableSignal::default(),
         timer: Cell::default(),
@@ -103,8 +103,10 @@ pub struct AsCompleted<F: AnyFuture> {
 struct Arrivals {
     /// How many futures have not ended, and are still waited for.
     missing: Cell<usize>,
-    /// The futures that have ended, in that order, and were not returned.
-    arrived: RefCell<VecDeque<FutureId>>,
+    /// The futures that have ended, in that order.
+    arrived: RefCell<Vec<FutureId>>,
+    /// How many of these were returned.
+    returned: Cell<usize>,
     /// How many futures were missing when the time was up. None arrives after that.
     given_up: Cell<usize>,
     waiter: ReusableSignal,
@@ -123,12 +125,20 @@ impl Arrivals {
             drop(self.timer.take());
         }
         let mut arrived = self.arrived.borrow_mut();
-        arrived.push_back(id);
-        // With more than one there, no task waits that was not woken.
-        if arrived.len() == 1 {
+        arrived.push(id);
+        // With more than one to return, no task waits that was not woken.
+        if arrived.len() == self.returned.get() + 1 {
             drop(arrived);
             self.waiter.complete();
         }
+    }
+
+    /// The next that has ended and was not returned.
+    fn take_next(&self) -> Option<FutureId> {
+        let returned = self.returned.get();
+        let next = *self.arrived.borrow().get(returned)?;
+        self.returned.set(returned + 1);
+        Some(next)
     }
 
     fn give_up(&self) -> Result<()> {
@@ -187,8 +197,7 @@ impl<F: AnyFuture> AsCompleted<F> {
         }
         let arrivals = &*self.arrivals;
         loop {
-            let arrived = arrivals.arrived.borrow_mut().pop_front();
-            if let Some(id) = arrived {
+            if let Some(id) = arrivals.take_next() {
                 self.left -= 1;
                 return Ok(self.places.take(&mut self.watched, id));
             }
