@@ -75,7 +75,7 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
     match inner.erased().map(ErasedFuture::downgrade) {
         Some(inner) => outer.add_done_callback(move |_: &dyn AnyFuture| {
             if let (Some(inner), Some(passes_on)) = (inner.upgrade(), passes_on.upgrade()) {
-                inner.header().remove_callback(&passes_on);
+                inner.remove_done_callback(&passes_on);
             }
         }),
         None => {

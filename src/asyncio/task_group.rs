@@ -15,7 +15,7 @@ use core::fmt;
 use core::future::Future;
 
 use super::any_task::{AnyTask, current_task};
-use super::core::{AnyFuture, Callback, ErasedFuture, WaitReason, WeakCallback, cancel};
+use super::core::{AnyFuture, Callback, ErasedFuture, WaitReason, WeakCallback};
 use super::future::LoopFuture;
 use super::scope::await_body;
 use super::task::Task;
@@ -151,7 +151,7 @@ impl Group {
         self.aborting.set(true);
         let tasks: Vec<_> = self.tasks.borrow().values().cloned().collect();
         for task in tasks {
-            cancel(&task, &Error::cancelled());
+            task.cancel();
         }
     }
 

@@ -11,7 +11,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::core::{ErasedFuture, TaskRegistry, cancel};
+use super::core::{ErasedFuture, TaskRegistry};
 use super::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
@@ -166,7 +166,7 @@ impl Scope {
         self.state.set(State::Expiring);
         let task = self.task.with(|task| task.clone());
         if let Some(task) = task {
-            cancel(&task, &Error::cancelled());
+            task.cancel();
         }
     }
 

@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::callback::Callback;
-use super::header::{Header, State, flag};
+use super::header::{Header, flag};
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
 use super::waiters::{Many, Taken, Waiter, Watch};
@@ -102,11 +102,6 @@ impl ErasedFuture {
             }
         }
         key
-    }
-
-    /// Whether it was cancelled.
-    pub(crate) fn cancelled(&self) -> bool {
-        self.header().state() == State::Cancelled
     }
 }
 
