@@ -19,7 +19,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{AnyFuture, TaskRegistry, set_holds};
+use super::core::{AnyFuture, TaskRegistry, note_held};
 use super::generators::{Closing, Generators};
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,7 +56,7 @@ impl<Y, S> Yielder<Y, S> {
             Some(value) => {
                 self.0.given.set(Some(value));
                 // A scope around this is not to be left by a cancellation of the consumer.
-                set_holds(true);
+                note_held();
                 Poll::Pending
             }
             None => self.0.resume.take().map_or(Poll::Pending, Poll::Ready),
@@ -170,7 +170,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             Ok(_) => {}
         }
         let mut stop = Stop::default();
-        let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx))).await;
+        let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx).map(Ok))).await;
         step.unwrap_or_else(|error| self.fail(error))
     }
 }

@@ -5,7 +5,6 @@
 //! outer future stay, as in asyncio; the last child's end lets go of them. It is the loop that
 //! keeps them meanwhile, not their callbacks: a circle of pending futures would outlive it.
 
-use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
@@ -14,6 +13,7 @@ use core::ops::Deref;
 
 use slab::Slab;
 
+use super::wait::unique;
 use crate::asyncio::core::{
     AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, LoopExtension,
     TaskRegistry, WaitReason,
@@ -108,10 +108,40 @@ enum Ends {
     WithTheLastChild,
 }
 
-type Child<T> = Rc<dyn FutureLike<T>>;
+/// A child, without an `Rc` of its own where it is a future or a task.
+enum Child<T: 'static> {
+    Future(LoopFuture<T>),
+    Task(Task<T>),
+    Like(Rc<dyn FutureLike<T>>),
+}
+
+impl<T: Clone + 'static> Child<T> {
+    fn of(child: &(impl FutureLike<T> + ?Sized)) -> Child<T> {
+        let any = child.as_any();
+        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
+            return Child::Future(future.clone());
+        }
+        match any.downcast_ref::<Task<T>>() {
+            Some(task) => Child::Task(task.clone()),
+            None => Child::Like(child.to_future_like()),
+        }
+    }
+}
+
+impl<T: Clone + 'static> Deref for Child<T> {
+    type Target = dyn FutureLike<T>;
+
+    fn deref(&self) -> &(dyn FutureLike<T> + 'static) {
+        match self {
+            Child::Future(future) => future,
+            Child::Task(task) => task,
+            Child::Like(like) => &**like,
+        }
+    }
+}
 
 /// What the outer future cancels, and reads at the end.
-struct Children<T> {
+struct Children<T: 'static> {
     /// As they were given: one may stand here twice.
     all: Vec<Child<T>>,
     /// A cancellation was accepted: that comes before results.
@@ -122,14 +152,8 @@ impl<T: Clone + 'static> Children<T> {
     fn of(
         children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
     ) -> Rc<Children<T>> {
-        let all = children.into_iter().map(|child| child.to_future_like()).collect();
+        let all = children.into_iter().map(|child| Child::of(&*child)).collect();
         Rc::new(Children { all, cancelled: Cell::new(false) })
-    }
-
-    /// Each of them once.
-    fn unique(&self) -> Vec<Child<T>> {
-        let mut seen = BTreeSet::new();
-        self.all.iter().filter(|child| seen.insert(child.id())).cloned().collect()
     }
 }
 
@@ -137,8 +161,8 @@ impl<T: Clone + 'static> CancelledChildren for Children<T> {
     fn child(&self, index: usize) -> Option<CancelledChild<'_>> {
         let child = self.all.get(index)?;
         Some(match child.erased() {
-            Some(future) => CancelledChild::Future(future),
-            None => CancelledChild::Like(child),
+            Some(future) => CancelledChild::Future(future.clone()),
+            None => CancelledChild::Like(&**child),
         })
     }
 
@@ -219,7 +243,7 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     let outer = LoopFuture::new(&on);
     outer.set_reason(WaitReason::Gather);
     outer.set_cancel_hook(CancelHook::Children(children.clone()));
-    let unique = children.unique();
+    let unique = unique(children.all.iter().map(|child| &**child));
     if unique.is_empty() {
         outer.set_result(collect(&[])?)?;
         return Ok(outer);
@@ -227,7 +251,7 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     let left = Cell::new(unique.len());
     let gatherings = TaskRegistry::of(&on).extension::<Gatherings>();
     let gathering = gatherings.keep(&on, |key| {
-        let outer = outer.clone();
+        let (children, outer) = (children.clone(), outer.clone());
         Gathering { children, outer, key, left, ends, collect }
     });
     let kept = Rc::downgrade(&gathering);

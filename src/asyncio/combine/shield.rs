@@ -1,6 +1,6 @@
 //! [`shield`]: waiting for a future without passing a cancellation on to it.
 
-use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::core::{AnyFuture, Callback, ErasedFuture, WaitReason};
 use crate::asyncio::future::FutureLike;
 use crate::asyncio::future::LoopFuture;
 use crate::asyncio::task::Task;
@@ -71,12 +71,22 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
     let passes_on = Callback::telling(outer.id(), move |inner| pass_on(inner, &to));
     inner.add_callback(passes_on.clone());
     // The inner future holds its callback, and that the outer one: which must hold neither.
-    let (inner, passes_on) = (inner.downgrade(), passes_on.downgrade());
-    outer.add_done_callback(move |_: &dyn AnyFuture| {
-        if let (Some(inner), Some(passes_on)) = (inner.upgrade(), passes_on.upgrade()) {
-            inner.remove_done_callback(&passes_on);
+    let passes_on = passes_on.downgrade();
+    match inner.erased().map(ErasedFuture::downgrade) {
+        Some(inner) => outer.add_done_callback(move |_: &dyn AnyFuture| {
+            if let (Some(inner), Some(passes_on)) = (inner.upgrade(), passes_on.upgrade()) {
+                inner.remove_done_callback(&passes_on);
+            }
+        }),
+        None => {
+            let inner = inner.downgrade();
+            outer.add_done_callback(move |_: &dyn AnyFuture| {
+                if let (Some(inner), Some(passes_on)) = (inner.upgrade(), passes_on.upgrade()) {
+                    inner.remove_done_callback(&passes_on);
+                }
+            })
         }
-    });
+    };
     Ok(outer)
 }
 

@@ -14,12 +14,13 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
-use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
+use crate::asyncio::core::{AnyFuture, Callback, ErasedFuture, WaitReason, WeakCallback};
 use crate::asyncio::future::LoopFuture;
 use crate::asyncio::future::release;
 use crate::asyncio::scope::await_body;
 use crate::asyncio::task::Task;
 use crate::asyncio::task::{AnyTask, current_task};
+use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
 
@@ -46,9 +47,10 @@ pub struct TaskGroup(Rc<Group>);
 struct Group {
     on: LoopRef,
     parent: AnyTask,
-    /// The tasks that are not done, by the order in which they were made.
-    tasks: RefCell<BTreeMap<u64, Rc<dyn AnyFuture>>>,
-    made: Cell<u64>,
+    /// The tasks that are not done, by their serial numbers: in the order in which they were made.
+    tasks: RefCell<BTreeMap<u64, ErasedFuture>>,
+    /// The callback on all of these. It holds the group.
+    on_done: Cell<Option<WeakCallback>>,
     errors: RefCell<Vec<Error>>,
     exiting: Cell<bool>,
     aborting: Cell<bool>,
@@ -88,7 +90,7 @@ impl TaskGroup {
             on: running_loop()?,
             parent,
             tasks: RefCell::default(),
-            made: Cell::new(0),
+            on_done: Cell::new(None),
             errors: RefCell::default(),
             exiting: Cell::new(false),
             aborting: Cell::new(false),
@@ -120,11 +122,8 @@ impl TaskGroup {
             return Err(Error::runtime("the TaskGroup is shutting down"));
         }
         let task = group.on.create_task(future)?;
-        let place = group.made.replace(group.made.get() + 1);
-        group.tasks.borrow_mut().insert(place, task.to_any());
-        let own = group.clone();
-        let parent = group.parent.id();
-        task.add_done_callback(Callback::telling(parent, move |task| own.task_done(place, task)));
+        group.tasks.borrow_mut().insert(task.header().serial(), task.erased().clone());
+        task.erased().add_callback(group.on_done());
         Ok(task)
     }
 }
@@ -132,6 +131,19 @@ impl TaskGroup {
 impl Group {
     fn is_empty(&self) -> bool {
         self.tasks.borrow().is_empty()
+    }
+
+    /// The callback on the tasks, made anew where none of them has it.
+    fn on_done(self: &Rc<Self>) -> Callback {
+        let in_use = self.on_done.with(|weak| weak.as_ref().and_then(WeakCallback::upgrade));
+        in_use.unwrap_or_else(|| {
+            let own = self.clone();
+            let on_done = Callback::telling(self.parent.id(), move |task: &dyn AnyFuture| {
+                own.task_done(task)
+            });
+            self.on_done.set(Some(on_done.downgrade()));
+            on_done
+        })
     }
 
     /// Cancels the tasks, oldest first.
@@ -143,9 +155,11 @@ impl Group {
         }
     }
 
-    fn task_done(&self, place: u64, task: &dyn AnyFuture) -> Result<()> {
-        let removed = self.tasks.borrow_mut().remove(&place);
-        drop(removed);
+    fn task_done(&self, task: &dyn AnyFuture) -> Result<()> {
+        if let Some(own) = task.erased().and_then(ErasedFuture::task) {
+            let removed = self.tasks.borrow_mut().remove(&own.serial());
+            drop(removed);
+        }
         if self.is_empty() {
             let completed = self.completed.borrow().clone();
             if let Some(completed) = completed {

@@ -107,7 +107,7 @@ pub trait AnyFuture: fmt::Debug {
 
     /// The future or task itself, where this is a handle of one. What stands on others has none.
     #[doc(hidden)]
-    fn erased(&self) -> Option<ErasedFuture> {
+    fn erased(&self) -> Option<&ErasedFuture> {
         None
     }
 
@@ -169,88 +169,55 @@ impl fmt::Debug for WeakFuture {
     }
 }
 
+/// Methods of `$handle` that are those of `$to`, which is what stands behind it.
+macro_rules! forward {
+    ($handle:ident => $to:expr; $(fn $method:ident($($name:ident: $kind:ty),*) -> $out:ty;)*) => {
+        $(
+            #[inline]
+            fn $method(&$handle, $($name: $kind),*) -> $out {
+                $to.$method($($name),*)
+            }
+        )*
+    };
+}
+pub(crate) use forward;
+
+/// The methods of [`AnyFuture`] that are the same for each handle of a future.
+macro_rules! any_future_by {
+    ($handle:ident => $to:expr) => {
+        $crate::asyncio::core::forward! { $handle => $to;
+            fn done() -> bool;
+            fn cancelled() -> bool;
+            fn cancel() -> bool;
+            fn exception() -> Result<Option<Error>>;
+            fn outcome() -> Result<()>;
+            fn add_callback(callback: Callback) -> ();
+            fn remove_done_callback(callback: &Callback) -> usize;
+            fn has_callback(callback: &Callback) -> bool;
+            fn watch(watcher: &Rc<dyn Watcher>, token: u64) -> bool;
+            fn get_loop() -> LoopRef;
+            fn id() -> FutureId;
+        }
+    };
+}
+pub(crate) use any_future_by;
+
 /// A pointer to a future-like thing is one, so that lists may hold what is at hand.
 macro_rules! any_future_behind {
     ($pointer:ty) => {
         impl<F: AnyFuture + ?Sized> AnyFuture for $pointer {
-            fn done(&self) -> bool {
-                (**self).done()
-            }
+            any_future_by!(self => (**self));
 
-            fn cancelled(&self) -> bool {
-                (**self).cancelled()
-            }
-
-            fn cancel(&self) -> bool {
-                (**self).cancel()
-            }
-
-            fn exception(&self) -> Result<Option<Error>> {
-                (**self).exception()
-            }
-
-            fn outcome(&self) -> Result<()> {
-                (**self).outcome()
-            }
-
-            fn set_exception(&self, error: Error) -> Result<()> {
-                (**self).set_exception(error)
-            }
-
-            fn check_settable(&self) -> Result<()> {
-                (**self).check_settable()
-            }
-
-            fn cancel_parent(&self) {
-                (**self).cancel_parent();
-            }
-
-            fn add_callback(&self, callback: Callback) {
-                (**self).add_callback(callback);
-            }
-
-            fn remove_done_callback(&self, callback: &Callback) -> usize {
-                (**self).remove_done_callback(callback)
-            }
-
-            fn has_callback(&self, callback: &Callback) -> bool {
-                (**self).has_callback(callback)
-            }
-
-            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-                (**self).watch(watcher, token)
-            }
-
-            fn get_loop(&self) -> LoopRef {
-                (**self).get_loop()
-            }
-
-            fn erased(&self) -> Option<ErasedFuture> {
-                (**self).erased()
-            }
-
-            fn as_child(&self) -> Option<&dyn Child> {
-                (**self).as_child()
-            }
-
-            fn id(&self) -> FutureId {
-                (**self).id()
-            }
-
-            fn name(&self) -> String {
-                (**self).name()
-            }
-
-            fn to_any(&self) -> Rc<dyn AnyFuture> {
-                (**self).to_any()
-            }
-
-            fn downgrade(&self) -> WeakFuture {
-                (**self).downgrade()
-            }
-
-            fn as_any(&self) -> &dyn Any {
-                (**self).as_any()
+            forward! { self => (**self);
+                fn set_exception(error: Error) -> Result<()>;
+                fn check_settable() -> Result<()>;
+                fn cancel_parent() -> ();
+                fn erased() -> Option<&ErasedFuture>;
+                fn as_child() -> Option<&dyn Child>;
+                fn name() -> String;
+                fn to_any() -> Rc<dyn AnyFuture>;
+                fn downgrade() -> WeakFuture;
+                fn as_any() -> &dyn Any;
             }
         }
     };

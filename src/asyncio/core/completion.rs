@@ -17,7 +17,7 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::callback::Callback;
-use super::header::{Header, State, flag};
+use super::header::{Header, flag};
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
 use super::waiters::{Many, Taken, Waiter, Watch};
@@ -66,8 +66,18 @@ impl ErasedFuture {
     }
 
     /// Adds a done callback. Of a future that is done it is scheduled now.
+    #[inline]
     pub(crate) fn add_callback(&self, callback: Callback) {
-        self.add_waiter(Waiter::Callback(callback));
+        let waiters = &self.header().waiters;
+        if waiters.is_empty() {
+            waiters.set_sole_callback(callback);
+        } else {
+            self.push_waiter(Waiter::Callback(callback));
+        }
+        if self.header().done() {
+            // SAFETY: This handle keeps the block.
+            unsafe { schedule_callback(self.pointer()) }
+        }
     }
 
     pub(super) fn add_waiter(&self, waiter: Waiter) {
@@ -79,11 +89,7 @@ impl ErasedFuture {
             // SAFETY: The await that adds it counts the task.
             Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
-            Waiter::Callback(_) => {
-                self.push_waiter(waiter);
-                // SAFETY: This handle keeps the block.
-                unsafe { schedule_callback(self.pointer()) }
-            }
+            Waiter::Callback(callback) => self.add_callback(callback),
         }
     }
 
@@ -96,11 +102,6 @@ impl ErasedFuture {
             }
         }
         key
-    }
-
-    /// Whether it was cancelled.
-    pub(crate) fn cancelled(&self) -> bool {
-        self.header().state() == State::Cancelled
     }
 }
 
@@ -132,16 +133,13 @@ pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
 #[inline(never)]
 unsafe fn end_for_others(header: NonNull<Header>) {
     // SAFETY: By the caller's contract, here and below.
-    let own = unsafe { header.as_ref() };
-    match own.waiters.take() {
-        Taken::None => {}
-        Taken::One(callback) => {
-            own.waiters.push(callback);
-            // SAFETY: As above.
-            unsafe { schedule_callback(header) }
+    unsafe {
+        let waiters = &header.as_ref().waiters;
+        if waiters.is_sole_callback() {
+            schedule_callback(header);
+        } else if let Taken::Many(many) = waiters.take() {
+            end_for_many(header, many);
         }
-        // SAFETY: As above.
-        Taken::Many(many) => unsafe { end_for_many(header, many) },
     }
 }
 
@@ -205,10 +203,10 @@ unsafe fn schedule_callback(header: NonNull<Header>) {
 pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
     // SAFETY: By this function's contract.
     let future = unsafe { ErasedFuture::from_count(header) };
-    if let Some(Waiter::Callback(callback)) = future.header().waiters.pop() {
+    if let Some(callback) = future.header().waiters.pop_callback() {
         let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
         let call = future.header().table.call;
-        run_callback(event_loop, describe, || call(future.clone(), &callback));
+        run_callback(event_loop, describe, || call(&future, &callback));
     }
 }
 

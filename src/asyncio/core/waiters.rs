@@ -102,6 +102,34 @@ impl Waiters {
         self.0.set(task.as_ptr().cast());
     }
 
+    /// Adds a callback to an empty word.
+    #[inline(always)]
+    pub(super) fn set_sole_callback(&self, callback: Callback) {
+        debug_assert!(self.is_empty());
+        self.0.set(pack_callback(callback));
+    }
+
+    /// Whether a callback is all that the word holds.
+    #[inline(always)]
+    pub(super) fn is_sole_callback(&self) -> bool {
+        matches!(self.0.get().addr() & TAG, SHARED | PLAIN)
+    }
+
+    /// Takes the callback that is all that the word holds.
+    #[inline(always)]
+    pub(super) fn take_sole_callback(&self) -> Option<Callback> {
+        if !self.is_sole_callback() {
+            return None;
+        }
+        let word = self.0.replace(null_mut());
+        let shared = word.addr() & TAG == SHARED;
+        // SAFETY: By the Word Invariant the word owned a callback, and is empty now.
+        unsafe {
+            let pointer = NonNull::new_unchecked(word.map_addr(|address| address & !TAG));
+            Some(Callback::from_raw(pointer, shared))
+        }
+    }
+
     /// Adds a waiter behind the others. Returns its key, unless it stands alone in the word.
     pub(super) fn push(&self, waiter: Waiter) -> Option<Key> {
         if self.is_empty() && !matches!(waiter, Waiter::Waker(_)) {
@@ -161,6 +189,18 @@ impl Waiters {
                 self.put_back(many);
                 first
             }
+        }
+    }
+
+    /// Removes the next of what is left at the end, which are callbacks.
+    #[inline(always)]
+    pub(super) fn pop_callback(&self) -> Option<Callback> {
+        match self.take_sole_callback() {
+            Some(callback) => Some(callback),
+            None => match self.pop() {
+                Some(Waiter::Callback(callback)) => Some(callback),
+                _ => None,
+            },
         }
     }
 
@@ -263,11 +303,7 @@ impl Drop for Waiters {
 fn pack(waiter: Waiter) -> *mut () {
     match waiter {
         Waiter::Task(task) => task.as_ptr().cast(),
-        Waiter::Callback(callback) => {
-            let (pointer, shared) = callback.into_raw();
-            let tag = if shared { SHARED } else { PLAIN };
-            pointer.as_ptr().map_addr(|address| address | tag)
-        }
+        Waiter::Callback(callback) => pack_callback(callback),
         // It never stands alone: see `push`.
         waker @ Waiter::Waker(_) => {
             let mut many = Box::<Many>::default();
@@ -275,6 +311,13 @@ fn pack(waiter: Waiter) -> *mut () {
             Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY)
         }
     }
+}
+
+#[inline(always)]
+fn pack_callback(callback: Callback) -> *mut () {
+    let (pointer, shared) = callback.into_raw();
+    let tag = if shared { SHARED } else { PLAIN };
+    pointer.as_ptr().map_addr(|address| address | tag)
 }
 
 /// # Safety

@@ -38,7 +38,11 @@ pub trait FutureLike<T: Clone + 'static>: AnyFuture {
 ///
 /// [`Value`](ErrorKind::Value) if it doesn't.
 pub(crate) fn check_loop(future: &(impl AnyFuture + ?Sized), on: &LoopRef) -> Result<()> {
-    if future.get_loop().ptr_eq(on) {
+    let belongs = match future.erased() {
+        Some(erased) => erased.event_loop().ptr_eq(on),
+        None => future.get_loop().ptr_eq(on),
+    };
+    if belongs {
         return Ok(());
     }
     let message = "The future belongs to a different loop than the one specified as the loop \

@@ -9,8 +9,8 @@ use core::panic::Location;
 
 use super::future_like::FutureLike;
 use crate::asyncio::core::{
-    AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle, State,
-    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, cancel,
+    AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle,
+    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -81,7 +81,7 @@ impl<T: 'static> LoopFuture<T> {
     /// The loop that it belongs to: asyncio's `get_loop`.
     #[must_use]
     pub fn get_loop(&self) -> LoopRef {
-        self.erased().event_loop().clone()
+        self.erased().get_loop()
     }
 
     /// Gives it a name to be shown by.
@@ -155,13 +155,13 @@ macro_rules! impl_handle {
             /// Whether it has a result or an exception, or was cancelled.
             #[must_use]
             pub fn done(&self) -> bool {
-                self.0.header().done()
+                self.erased().done()
             }
 
             /// Whether it was cancelled.
             #[must_use]
             pub fn cancelled(&self) -> bool {
-                self.0.header().state() == State::Cancelled
+                self.erased().cancelled()
             }
 
             /// Its exception, or `None` if it has a result. Reading it keeps it from being
@@ -172,7 +172,7 @@ macro_rules! impl_handle {
             /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
             /// cancellation error if it was cancelled.
             pub fn exception(&self) -> Result<Option<Error>> {
-                self.0.header().exception()
+                self.erased().exception()
             }
 
             /// Has `callback` called with this future when it is done, and gives it back as
@@ -190,13 +190,13 @@ macro_rules! impl_handle {
             /// Takes out every callback that equals `callback`, and says how many there were.
             /// Once it is done its callbacks are on their way, and there are none.
             pub fn remove_done_callback(&self, callback: &Callback) -> usize {
-                self.0.header().remove_callback(callback)
+                self.erased().remove_done_callback(callback)
             }
 
             /// Whether a callback that equals `callback` waits for its end.
             #[must_use]
             pub fn has_callback(&self, callback: &Callback) -> bool {
-                self.0.header().has_callback(callback)
+                self.erased().has_callback(callback)
             }
 
             /// Its identity, the same for all clones.
@@ -207,25 +207,7 @@ macro_rules! impl_handle {
         }
 
         impl<T: 'static> AnyFuture for $handle<T> {
-            fn done(&self) -> bool {
-                self.done()
-            }
-
-            fn cancelled(&self) -> bool {
-                self.cancelled()
-            }
-
-            fn cancel(&self) -> bool {
-                self.cancel()
-            }
-
-            fn exception(&self) -> Result<Option<Error>> {
-                self.exception()
-            }
-
-            fn outcome(&self) -> Result<()> {
-                self.0.header().outcome()
-            }
+            any_future_by!(self => self.0.erased());
 
             fn set_exception(&self, error: Error) -> Result<()> {
                 self.set_exception(error)
@@ -235,33 +217,8 @@ macro_rules! impl_handle {
                 self.check_settable()
             }
 
-            fn add_callback(&self, callback: Callback) {
-                self.erased().add_callback(callback);
-            }
-
-            fn remove_done_callback(&self, callback: &Callback) -> usize {
-                self.remove_done_callback(callback)
-            }
-
-            fn has_callback(&self, callback: &Callback) -> bool {
-                self.has_callback(callback)
-            }
-
-            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-                self.0.header().watch(watcher, token);
-                true
-            }
-
-            fn get_loop(&self) -> LoopRef {
-                self.get_loop()
-            }
-
-            fn erased(&self) -> Option<ErasedFuture> {
-                Some(self.0.erased().clone())
-            }
-
-            fn id(&self) -> FutureId {
-                self.id()
+            fn erased(&self) -> Option<&ErasedFuture> {
+                Some(self.0.erased())
             }
 
             fn name(&self) -> String {
@@ -338,7 +295,7 @@ impl_handle!(LoopFuture);
 impl<T: 'static> LoopFuture<T> {
     /// Cancels it and schedules its callbacks. Says whether it was pending.
     pub fn cancel(&self) -> bool {
-        cancel(self.erased(), &Error::cancelled())
+        self.erased().cancel()
     }
 
     fn check_settable(&self) -> Result<()> {

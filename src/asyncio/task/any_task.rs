@@ -9,7 +9,7 @@ use core::panic::Location;
 
 use crate::asyncio::core::{
     AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
-    cancel,
+    any_future_by, cancel,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, running_loop};
@@ -52,25 +52,7 @@ impl AnyTask {
 }
 
 impl AnyFuture for AnyTask {
-    fn done(&self) -> bool {
-        self.0.header().done()
-    }
-
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
-    }
-
-    fn cancel(&self) -> bool {
-        cancel(&self.0, &Error::cancelled())
-    }
-
-    fn exception(&self) -> Result<Option<Error>> {
-        self.0.header().exception()
-    }
-
-    fn outcome(&self) -> Result<()> {
-        self.0.header().outcome()
-    }
+    any_future_by!(self => self.0);
 
     fn set_exception(&self, _error: Error) -> Result<()> {
         self.check_settable()
@@ -80,33 +62,8 @@ impl AnyFuture for AnyTask {
         Err(Error::runtime("Task does not support set_exception operation"))
     }
 
-    fn add_callback(&self, callback: Callback) {
-        self.0.add_callback(callback);
-    }
-
-    fn remove_done_callback(&self, callback: &Callback) -> usize {
-        self.0.header().remove_callback(callback)
-    }
-
-    fn has_callback(&self, callback: &Callback) -> bool {
-        self.0.header().has_callback(callback)
-    }
-
-    fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-        self.0.header().watch(watcher, token);
-        true
-    }
-
-    fn get_loop(&self) -> LoopRef {
-        self.0.event_loop().clone()
-    }
-
-    fn erased(&self) -> Option<ErasedFuture> {
-        Some(self.0.clone())
-    }
-
-    fn id(&self) -> FutureId {
-        self.0.id()
+    fn erased(&self) -> Option<&ErasedFuture> {
+        Some(&self.0)
     }
 
     fn name(&self) -> String {

@@ -8,8 +8,8 @@ use core::future::{Future, IntoFuture};
 use core::panic::Location;
 
 use crate::asyncio::core::{
-    AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, State, TaskHeader, TaskRegistry,
-    TypedFuture, Watcher, WeakFuture, cancel, spawn, with_running,
+    AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, TaskHeader, TaskRegistry,
+    TypedFuture, Watcher, WeakFuture, any_future_by, cancel, spawn, with_running,
 };
 use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
 use crate::error::{Error, Result};
@@ -136,7 +136,7 @@ impl<T: 'static> Task<T> {
     /// is none (see [`wrap_future`](crate::wrap_future)); a task that runs returns the cancellation
     /// from its next await.
     pub fn cancel(&self) -> bool {
-        cancel(self.erased(), &Error::cancelled())
+        self.erased().cancel()
     }
 
     /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
@@ -160,7 +160,7 @@ impl<T: 'static> Task<T> {
     /// The loop that it belongs to: asyncio's `get_loop`.
     #[must_use]
     pub fn get_loop(&self) -> LoopRef {
-        self.erased().event_loop().clone()
+        self.erased().get_loop()
     }
 
     /// How often it was asked to cancel, less the [`uncancel`](Task::uncancel)s.

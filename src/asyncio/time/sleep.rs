@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 use core::time::Duration;
 
 use crate::asyncio::core::{
-    Await, Signal, TaskRegistry, WaitReason, in_step, set_holds, with_running,
+    Await, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running,
 };
 use crate::error::Result;
 use crate::event_loop::TimerKey;
@@ -165,7 +165,7 @@ impl Future for YieldNow {
             return Poll::Ready(Ok(()));
         }
         self.0 = Yielded::Behind;
-        set_holds(true);
+        note_held();
         cx.waker().wake_by_ref();
         Poll::Pending
     }

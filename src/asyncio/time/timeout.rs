@@ -11,11 +11,11 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use crate::asyncio::core::{ErasedFuture, TaskRegistry, cancel};
+use crate::asyncio::core::{ErasedFuture, TaskRegistry};
 use crate::asyncio::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Job, JobCell, LoopRef, TimerKey};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerKey, running_loop, thread_own};
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
 /// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
@@ -80,9 +80,13 @@ pub async fn timeout_at<T>(
 #[derive(Clone)]
 pub struct Timeout(Rc<JobCell<Scope>>);
 
+// A scope that nothing uses any more, for the next that is made.
+thread_own! {
+    static SPARE: Cell<Option<Rc<JobCell<Scope>>>> = Cell::new(None);
+}
+
 /// It is its alarm's job itself, so that an alarm needs no block of its own.
 struct Scope {
-    home: Rc<TaskRegistry>,
     when: Cell<Option<Duration>>,
     state: Cell<State>,
     alarm: Cell<Alarm>,
@@ -140,9 +144,15 @@ impl Job for Scope {
 }
 
 impl Scope {
-    fn new(home: Rc<TaskRegistry>, when: Option<Duration>) -> Rc<JobCell<Scope>> {
+    /// A new scope, in the memory of one before if there is any.
+    fn new(when: Option<Duration>) -> Rc<JobCell<Scope>> {
+        if let Ok(Some(spare)) = SPARE.try_with(Cell::take) {
+            spare.when.set(when);
+            spare.state.set(State::Created);
+            spare.alarm.set(Alarm::None);
+            return spare;
+        }
         JobCell::new(Scope {
-            home,
             when: Cell::new(when),
             state: Cell::new(State::Created),
             alarm: Cell::default(),
@@ -151,37 +161,40 @@ impl Scope {
         })
     }
 
-    fn on(&self) -> &LoopRef {
-        self.home.event_loop()
-    }
-
     fn expire(&self) {
         self.alarm.set(Alarm::None);
         self.state.set(State::Expiring);
         let task = self.task.with(|task| task.clone());
         if let Some(task) = task {
-            cancel(&task, &Error::cancelled());
+            task.cancel();
         }
     }
 
-    /// Has the alarm call at `when`, or, if that `is_past`, soon.
-    fn set_alarm(this: &Rc<JobCell<Scope>>, when: Duration, is_past: bool) -> Result<()> {
+    /// Has the alarm call on the loop `on` at `when`, or, if that `is_past`, soon.
+    #[inline]
+    fn set_alarm(
+        this: &Rc<JobCell<Scope>>,
+        on: &LoopRef,
+        when: Duration,
+        is_past: bool,
+    ) -> Result<()> {
         this.alarm.set(if is_past {
-            this.on().check_open()?;
-            this.on().schedule(this.clone());
+            on.check_open()?;
+            on.schedule(this.clone());
             Alarm::Soon
         } else {
-            Alarm::At(this.on().add_timer_at(when, this.clone())?)
+            Alarm::At(on.add_timer_at(when, this.clone())?)
         });
         Ok(())
     }
 
-    /// Takes the alarm back.
-    fn silence(&self) {
+    /// Takes the alarm on the loop `on` back.
+    #[inline]
+    fn silence(&self, on: &LoopRef) {
         let timer = match self.alarm.take() {
             Alarm::None => return,
             Alarm::Soon => None,
-            Alarm::At(key) => self.on().forget_timer(key),
+            Alarm::At(key) => on.forget_timer(key),
         };
         if timer.is_none() {
             self.stale.set(self.stale.get() + 1);
@@ -206,9 +219,8 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn after(delay: impl Into<Option<Duration>>) -> Result<Timeout> {
-        let home = TaskRegistry::running()?;
-        let when = delay.into().map(|delay| home.event_loop().time().saturating_add(delay));
-        Ok(Timeout(Scope::new(home, when)))
+        let now = running_loop()?.time();
+        Ok(Timeout(Scope::new(delay.into().map(|delay| now.saturating_add(delay)))))
     }
 
     /// A scope that ends at `when` on the loop's clock, or never; to be entered once.
@@ -217,7 +229,8 @@ impl Timeout {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn at(when: impl Into<Option<Duration>>) -> Result<Timeout> {
-        Ok(Timeout(Scope::new(TaskRegistry::running()?, when.into())))
+        running_loop()?;
+        Ok(Timeout(Scope::new(when.into())))
     }
 
     /// Runs `body` inside of this scope: see [`timeout`].
@@ -258,11 +271,12 @@ impl Timeout {
                 return Err(Error::runtime(message));
             }
         }
-        let when = when.into();
+        let Some(task) = self.0.task.with(|task| task.clone()) else { return Ok(()) };
+        let (on, when) = (task.event_loop(), when.into());
         self.0.when.set(when);
-        self.0.silence();
+        self.0.silence(on);
         match when {
-            Some(when) => Scope::set_alarm(&self.0, when, when <= self.0.on().time()),
+            Some(when) => Scope::set_alarm(&self.0, on, when, when <= on.time()),
             None => Ok(()),
         }
     }
@@ -283,13 +297,17 @@ pub(crate) struct Inside {
 
 impl Inside {
     /// Inside of a scope that is new, and ends `delay` from now, or never.
+    #[inline]
     pub(crate) fn of_new(delay: Option<Duration>) -> Result<Inside> {
-        let inside = Inside::enter(Timeout::after(delay)?)?;
-        if let Some(when) = inside.scope.when() {
+        let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
+        let on = task.event_loop();
+        let when = delay.map(|delay| on.time().saturating_add(delay));
+        let scope = Timeout(Scope::new(when));
+        if let Some(when) = when {
             // A look at the clock was just taken: what was to come then is to come still.
-            Scope::set_alarm(&inside.scope.0, when, delay == Some(Duration::ZERO))?;
+            Scope::set_alarm(&scope.0, on, when, delay == Some(Duration::ZERO))?;
         }
-        Ok(inside)
+        Ok(Inside::of_task(scope, task))
     }
 
     /// Inside of `scope`, whose alarm is yet to be set.
@@ -297,17 +315,20 @@ impl Inside {
         if scope.0.state.get() != State::Created {
             return Err(Error::runtime("the Timeout was entered before"));
         }
-        // Mostly it is its own loop's.
-        let Some(task) = scope.0.home.current_task().or_else(TaskRegistry::current_here) else {
-            return Err(Error::runtime("a Timeout is entered inside of a task only"));
-        };
+        let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
+        Ok(Inside::of_task(scope, task))
+    }
+
+    #[inline]
+    fn of_task(scope: Timeout, task: ErasedFuture) -> Inside {
         let cancelling = task.task().map_or(0, |task| task.cancelling());
         scope.0.task.set(Some(task));
         scope.0.state.set(State::Entered);
-        Ok(Inside { scope, cancelling })
+        Inside { scope, cancelling }
     }
 
     /// The body is left with `outcome`: a cancellation that the scope has caused is a timeout.
+    #[inline]
     pub(crate) fn left_with<T>(self, outcome: Result<T>) -> Result<T> {
         let is_cause = self.leave();
         match outcome {
@@ -327,17 +348,38 @@ impl Inside {
             State::Expiring => true,
             State::Created | State::Expired | State::Exited => return false,
         };
-        scope.silence();
         scope.state.set(if expires { State::Expired } else { State::Exited });
-        let task = scope.task.take();
-        let own = task.as_ref().and_then(|task| task.task());
-        expires && own.is_some_and(|own| own.uncancel() <= self.cancelling)
+        let Some(task) = scope.task.take() else { return false };
+        scope.silence(task.event_loop());
+        expires && task.task().is_some_and(|own| own.uncancel() <= self.cancelling)
+    }
+}
+
+#[cold]
+fn outside_of_a_task() -> Error {
+    match running_loop() {
+        Ok(_) => Error::runtime("a Timeout is entered inside of a task only"),
+        Err(error) => error,
     }
 }
 
 impl Drop for Inside {
+    #[inline]
     fn drop(&mut self) {
-        self.leave();
+        // Most often `left_with` has left it.
+        if matches!(self.scope.0.state.get(), State::Entered | State::Expiring) {
+            self.leave();
+        }
+    }
+}
+
+impl Drop for Timeout {
+    #[inline]
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 {
+            // Without this thread's locals it is freed.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self.0.clone())));
+        }
     }
 }
 
