@@ -5,8 +5,8 @@
 //! needs no block, and its callback points to its table. A callback that is added to many futures is
 //! one block with many handles.
 //!
-//! **Callback Table Invariant**: a shared callback's pointer is that of a boxed `CallbackCell<F>`,
-//! whose table is the one of `F`.
+//! **Callback Table Invariant**: a shared callback's pointer is that of a `CallbackCell<F>`, whose table
+//! is the one of `F`, in a box of its own, or in a boxed [`Block`] where it fits.
 //!
 //! **Callback Count Invariant**: `strong` is the number of handles. When it falls to zero the function
 //! is dropped, once. `weak` is the number of weak handles, and one more until the function is dropped.
@@ -17,12 +17,12 @@ use alloc::boxed::Box;
 use core::any::{TypeId, type_name};
 use core::cell::Cell;
 use core::fmt;
-use core::mem::{self, ManuallyDrop, needs_drop};
+use core::mem::{self, ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, FutureId};
 use crate::error::Result;
-use crate::event_loop::CallbackOutput;
+use crate::event_loop::{CallbackOutput, thread_own};
 use crate::flat_drops::drop_on_thread;
 
 /// What a future calls when it is done: a closure that is given the future.
@@ -68,6 +68,31 @@ struct CallbackCell<F> {
     function: ManuallyDrop<F>,
 }
 
+/// Memory of a shared callback. It has room for a function that captures five words.
+struct Block {
+    _room: MaybeUninit<[usize; 8]>,
+}
+
+// The memory of a callback that nothing uses any more, for the next that fits.
+thread_own! {
+    static SPARE: Cell<Option<Box<Block>>> = Cell::new(None);
+}
+
+impl Block {
+    fn new() -> Box<Block> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        spare.unwrap_or_else(|| Box::new(Block { _room: MaybeUninit::uninit() }))
+    }
+
+    /// Keeps it for the next callback, unless each is to have an allocation of its own.
+    fn keep(self: Box<Block>) {
+        if !cfg!(callsoon_plain) {
+            // Without this thread's locals it is freed.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        }
+    }
+}
+
 /// What is known of a function by its type. A shared function is called by its block, a plain one
 /// by a dangling pointer, which it doesn't read.
 struct CallbackTable {
@@ -84,6 +109,10 @@ struct CallbackTable {
 impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {
     /// Whether there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
+
+    /// Whether it fits into a [`Block`].
+    const FITS: bool =
+        size_of::<Self>() <= size_of::<Block>() && align_of::<Self>() <= align_of::<Block>();
 
     const TABLE: CallbackTable = CallbackTable {
         call: |head, future| {
@@ -102,8 +131,14 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
         drop_function: |head| unsafe {
             ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
         },
-        // SAFETY: As for `drop_function`, which was called before.
-        free: |head| drop(unsafe { Box::from_raw(head.cast::<Self>().as_ptr()) }),
+        // SAFETY: By the Callback Table Invariant. What stood in the cell was dropped before.
+        free: |head| unsafe {
+            if Self::FITS {
+                Box::from_raw(head.cast::<Block>().as_ptr()).keep();
+            } else {
+                drop(Box::from_raw(head.cast::<Self>().as_ptr()));
+            }
+        },
         owns: needs_drop::<F>(),
         identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
         name: type_name::<F>,
@@ -112,9 +147,17 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
     fn share(function: F, awaiter: Option<FutureId>) -> Callback {
         let table = const { &Self::TABLE };
         let head = CallbackHead { table, strong: Cell::new(1), weak: Cell::new(1), awaiter };
-        let shared = Box::new(CallbackCell { head, function: ManuallyDrop::new(function) });
+        let cell = CallbackCell { head, function: ManuallyDrop::new(function) };
+        let shared: NonNull<Self> = if Self::FITS {
+            let place = NonNull::from(Box::leak(Block::new())).cast();
+            // SAFETY: The block is nothing else's, and large enough for the cell.
+            unsafe { place.write(cell) };
+            place
+        } else {
+            NonNull::from(Box::leak(Box::new(cell)))
+        };
         // The head is the first field.
-        Callback(Function::Shared(NonNull::from(Box::leak(shared)).cast()))
+        Callback(Function::Shared(shared.cast()))
     }
 }
 

@@ -10,7 +10,7 @@ use core::panic::Location;
 use super::future_like::FutureLike;
 use crate::asyncio::core::{
     AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle,
-    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel,
+    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -57,7 +57,11 @@ impl<T: 'static> LoopFuture<T> {
 
     /// A pending future of `on`, which a task awaits for `reason`.
     pub(crate) fn with_reason(on: &LoopRef, reason: WaitReason) -> LoopFuture<T> {
-        LoopFuture::of(&TaskRegistry::of(on), reason)
+        // Most often it is made in a step of its loop.
+        let of_own = |registry: &TaskRegistry| {
+            registry.event_loop().ptr_eq(on).then(|| LoopFuture::of(registry, reason))
+        };
+        in_step(of_own).flatten().unwrap_or_else(|| LoopFuture::of(&TaskRegistry::of(on), reason))
     }
 
     pub(crate) fn of(registry: &TaskRegistry, reason: WaitReason) -> LoopFuture<T> {

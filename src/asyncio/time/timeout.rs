@@ -9,6 +9,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
+use core::ops::Deref;
 use core::time::Duration;
 
 use crate::asyncio::core::{ErasedFuture, TaskRegistry};
@@ -78,7 +79,29 @@ pub async fn timeout_at<T>(
 /// [`timeout`] makes one and enters it; made by hand, it can be asked afterwards whether it
 /// has [expired](Timeout::expired).
 #[derive(Clone)]
-pub struct Timeout(Rc<JobCell<Scope>>);
+pub struct Timeout(ScopeHandle);
+
+/// The last handle of a scope keeps its memory for the next.
+#[derive(Clone)]
+struct ScopeHandle(Rc<JobCell<Scope>>);
+
+impl Deref for ScopeHandle {
+    type Target = Rc<JobCell<Scope>>;
+
+    fn deref(&self) -> &Rc<JobCell<Scope>> {
+        &self.0
+    }
+}
+
+impl Drop for ScopeHandle {
+    #[inline]
+    fn drop(&mut self) {
+        if Rc::strong_count(&self.0) == 1 {
+            // Without this thread's locals it is freed.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self.0.clone())));
+        }
+    }
+}
 
 // A scope that nothing uses any more, for the next that is made.
 thread_own! {
@@ -145,20 +168,22 @@ impl Job for Scope {
 
 impl Scope {
     /// A new scope, in the memory of one before if there is any.
-    fn new(when: Option<Duration>) -> Rc<JobCell<Scope>> {
+    fn make(when: Option<Duration>) -> ScopeHandle {
         if let Ok(Some(spare)) = SPARE.try_with(Cell::take) {
             spare.when.set(when);
             spare.state.set(State::Created);
             spare.alarm.set(Alarm::None);
-            return spare;
+            // A loop that closed has dropped the entries that were left.
+            spare.stale.set(0);
+            return ScopeHandle(spare);
         }
-        JobCell::new(Scope {
+        ScopeHandle(JobCell::new(Scope {
             when: Cell::new(when),
             state: Cell::new(State::Created),
             alarm: Cell::default(),
             stale: Cell::new(0),
             task: Cell::new(None),
-        })
+        }))
     }
 
     fn expire(&self) {
@@ -220,7 +245,7 @@ impl Timeout {
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn after(delay: impl Into<Option<Duration>>) -> Result<Timeout> {
         let now = running_loop()?.time();
-        Ok(Timeout(Scope::new(delay.into().map(|delay| now.saturating_add(delay)))))
+        Ok(Timeout(Scope::make(delay.into().map(|delay| now.saturating_add(delay)))))
     }
 
     /// A scope that ends at `when` on the loop's clock, or never; to be entered once.
@@ -230,7 +255,7 @@ impl Timeout {
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn at(when: impl Into<Option<Duration>>) -> Result<Timeout> {
         running_loop()?;
-        Ok(Timeout(Scope::new(when.into())))
+        Ok(Timeout(Scope::make(when.into())))
     }
 
     /// Runs `body` inside of this scope: see [`timeout`].
@@ -302,7 +327,7 @@ impl Inside {
         let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
         let on = task.event_loop();
         let when = delay.map(|delay| on.time().saturating_add(delay));
-        let scope = Timeout(Scope::new(when));
+        let scope = Timeout(Scope::make(when));
         if let Some(when) = when {
             // A look at the clock was just taken: what was to come then is to come still.
             Scope::set_alarm(&scope.0, on, when, delay == Some(Duration::ZERO))?;
@@ -342,7 +367,7 @@ impl Inside {
     /// Leaves the scope, once. Says whether a cancellation that comes out of the body is the
     /// scope's own: it has asked for one, and nobody else has since.
     fn leave(&self) -> bool {
-        let scope = &**self.scope.0;
+        let scope: &Scope = &self.scope.0;
         let expires = match scope.state.get() {
             State::Entered => false,
             State::Expiring => true,
@@ -369,16 +394,6 @@ impl Drop for Inside {
         // Most often `left_with` has left it.
         if matches!(self.scope.0.state.get(), State::Entered | State::Expiring) {
             self.leave();
-        }
-    }
-}
-
-impl Drop for Timeout {
-    #[inline]
-    fn drop(&mut self) {
-        if Rc::strong_count(&self.0) == 1 {
-            // Without this thread's locals it is freed.
-            let _ = SPARE.try_with(|spare| spare.set(Some(self.0.clone())));
         }
     }
 }
