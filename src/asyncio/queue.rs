@@ -19,30 +19,48 @@ use super::wait_queue::{LoopBinding, WaitQueue};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What is in a queue, in the order that makes it the queue that it is.
-trait Items<T> {
+enum Items<T> {
+    /// First in, first out: asked without a detour, as it is the commonest.
+    Fifo(RefCell<VecDeque<T>>),
+    Other(Box<dyn Ordered<T>>),
+}
+
+impl<T> Items<T> {
+    #[inline]
+    fn put(&self, item: T) -> Result<()> {
+        match self {
+            Items::Fifo(items) => items.borrow_mut().push_back(item),
+            Items::Other(items) => items.put(item)?,
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn get(&self) -> Result<Option<T>> {
+        match self {
+            Items::Fifo(items) => Ok(items.borrow_mut().pop_front()),
+            Items::Other(items) => items.get(),
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Items::Fifo(items) => items.borrow().len(),
+            Items::Other(items) => items.len(),
+        }
+    }
+}
+
+/// Items in an order of their own.
+trait Ordered<T> {
     fn put(&self, item: T) -> Result<()>;
     fn get(&self) -> Result<Option<T>>;
     fn len(&self) -> usize;
 }
 
-/// First in, first out.
-impl<T> Items<T> for RefCell<VecDeque<T>> {
-    fn put(&self, item: T) -> Result<()> {
-        self.borrow_mut().push_back(item);
-        Ok(())
-    }
-
-    fn get(&self) -> Result<Option<T>> {
-        Ok(self.borrow_mut().pop_front())
-    }
-
-    fn len(&self) -> usize {
-        self.borrow().len()
-    }
-}
-
 /// Last in, first out.
-impl<T> Items<T> for RefCell<Vec<T>> {
+impl<T> Ordered<T> for RefCell<Vec<T>> {
     fn put(&self, item: T) -> Result<()> {
         self.borrow_mut().push(item);
         Ok(())
@@ -58,7 +76,7 @@ impl<T> Items<T> for RefCell<Vec<T>> {
 }
 
 /// The least first.
-impl<T: Ord> Items<T> for Heap<T> {
+impl<T: Ord> Ordered<T> for Heap<T> {
     fn put(&self, item: T) -> Result<()> {
         self.push(item)
     }
@@ -109,7 +127,7 @@ pub struct Queue<T: 'static>(Rc<QueueState<T>>);
 struct QueueState<T> {
     /// Which of the three it is.
     what: &'static str,
-    items: Box<dyn Items<T>>,
+    items: Items<T>,
     maxsize: usize,
     shut_down: Cell<bool>,
     /// It was shut down at once by a comparison of its items, and is to be emptied after it.
@@ -127,15 +145,15 @@ impl<T: 'static> Queue<T> {
     /// A queue that holds `maxsize` items; 0 sets no limit.
     #[must_use]
     pub fn new(maxsize: usize) -> Queue<T> {
-        Queue::of("Queue", RefCell::new(VecDeque::new()), maxsize)
+        Queue::of("Queue", Items::Fifo(RefCell::default()), maxsize)
     }
 
-    fn of(what: &'static str, items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
+    fn of(what: &'static str, items: Items<T>, maxsize: usize) -> Queue<T> {
         let finished = Event::new();
         finished.set();
         Queue(Rc::new(QueueState {
             what,
-            items: Box::new(items),
+            items,
             maxsize,
             shut_down: Cell::new(false),
             discards_later: Cell::new(false),
@@ -311,6 +329,7 @@ impl<T: 'static> Queue<T> {
         state.putters.wake_all();
     }
 
+    #[inline]
     fn take(&self) -> Result<Option<T>> {
         let item = self.0.items.get()?;
         self.discard_if_due();
@@ -318,6 +337,7 @@ impl<T: 'static> Queue<T> {
     }
 
     /// Takes everything out, as done. It is dropped last: what a drop does may come back here.
+    #[cold]
     fn discard(&self) {
         let state = &*self.0;
         let mut discarded = Vec::new();
@@ -335,6 +355,7 @@ impl<T: 'static> Queue<T> {
         }
     }
 
+    #[inline]
     fn discard_if_due(&self) {
         if self.0.discards_later.get() {
             self.discard();
@@ -383,7 +404,7 @@ macro_rules! queue_of_order {
             /// A queue that holds `maxsize` items; 0 sets no limit.
             #[must_use]
             pub fn new(maxsize: usize) -> $queue<T> {
-                $queue(Queue::of(stringify!($queue), $items, maxsize))
+                $queue(Queue::of(stringify!($queue), Items::Other(Box::new($items)), maxsize))
             }
         }
 

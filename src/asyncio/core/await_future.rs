@@ -14,7 +14,7 @@ use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
 
-use super::header::Header;
+use super::header::{Header, State};
 use super::node::{ErasedFuture, TypedFuture, add_count};
 use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
@@ -98,6 +98,11 @@ impl<T: 'static> Await<T> {
     #[inline(always)]
     fn header(&self) -> &Header {
         self.future.header()
+    }
+
+    /// Whether what it waits for has a result.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.header().state() == State::Finished
     }
 
     /// Registers with `task`, whose step this is, and which polls it itself.
