@@ -20,7 +20,7 @@ use alloc::string::String;
 use core::fmt;
 use core::mem;
 use core::ops::Deref;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 use super::handle::{drop_quietly, run_callback};
 use super::loop_ref::LoopRef;
@@ -115,6 +115,34 @@ impl Drop for Entry {
     fn drop(&mut self) {
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (self.table().drop)(self.0) }
+    }
+}
+
+/// Room for one entry in a queue. To drop it with an entry in it leaks that.
+///
+/// **Slot Invariant**: the pointer is null, or that of an [`Entry`], which it owns.
+pub(super) struct EntrySlot(*mut EntryHead);
+
+impl EntrySlot {
+    pub(super) const FREE: EntrySlot = EntrySlot(ptr::null_mut());
+
+    #[inline(always)]
+    pub(super) fn is_free(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Puts `entry` in where the slot is free.
+    #[inline(always)]
+    pub(super) fn put(&mut self, entry: Entry) {
+        debug_assert!(self.is_free());
+        self.0 = entry.0.as_ptr();
+        mem::forget(entry);
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Option<Entry> {
+        // By the Slot Invariant the entry has an owner again.
+        NonNull::new(mem::replace(&mut self.0, ptr::null_mut())).map(Entry)
     }
 }
 

@@ -1,8 +1,8 @@
 //! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
-//! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
-//! (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
+//! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ring`
+//! and `ready` (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
 //! `registration`, `readers`, `signals`, `interrupt` and `system` (the machine with std), `loop_ref` (the loop as
 //! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
@@ -30,6 +30,7 @@ mod readers;
 mod ready;
 #[cfg(feature = "std")]
 mod registration;
+mod ring;
 mod run;
 mod running;
 mod schedule_hash;

@@ -170,9 +170,10 @@ impl EventLoop {
         while let Some(mail) = shared.inbox.take() {
             drop_quietly(self, mail);
         }
-        for entry in shared.ready.take_all() {
+        while let Some(entry) = shared.ready.pop() {
             entry.discard(self);
         }
+        shared.ready.shrink();
         let mut timers = Vec::new();
         shared.timers.borrow_mut().drain(&mut timers);
         for timer in timers {
@@ -246,10 +247,19 @@ impl LoopRef {
     fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
         #[cfg(feature = "trace")]
         let _turn = self.turn_span();
-        self.take_mail();
-        self.wait(max_wait)?;
+        // What is ready comes before the mail in any case: then one look after the wait will do.
+        let is_busy = !self.shared().ready.is_empty() && !self.is_watched();
+        let has_events = if is_busy {
+            self.poll()?
+        } else {
+            self.take_mail();
+            self.wait(max_wait)?;
+            true
+        };
         self.take_new_mail();
-        self.take_events();
+        if has_events {
+            self.take_events();
+        }
         self.take_due_timers();
         Ok(self.run_round())
     }
@@ -260,7 +270,7 @@ impl LoopRef {
         let _wait = self.wait_span();
         let shared = self.shared();
         if !shared.ready.is_empty() || shared.stopping.get() || self.puts_off() {
-            return self.poll();
+            return self.poll().map(drop);
         }
         shared.ready.shrink();
         self.with_upstairs(|upstairs| upstairs.idle());
@@ -278,7 +288,7 @@ impl LoopRef {
             (a, b) => a.or(b),
         };
         match timeout {
-            Some(0) => self.poll(),
+            Some(0) => self.poll().map(drop),
             _ => self.sleep(timeout),
         }
     }
@@ -309,13 +319,16 @@ impl LoopRef {
         Ok(())
     }
 
-    /// Looks for socket events without waiting: no system call where no socket is watched.
-    fn poll(&self) -> Result<()> {
+    /// Looks for socket events without waiting: no system call where no socket is watched. Returns
+    /// whether there may be some.
+    #[inline]
+    fn poll(&self) -> Result<bool> {
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
-            return reactor.poll();
+            reactor.poll()?;
+            return Ok(reactor.has_fired());
         }
-        Ok(())
+        Ok(false)
     }
 
     fn sleep(&self, timeout: Option<Nanos>) -> Result<()> {

@@ -64,9 +64,11 @@ impl Registered {
     /// Whether it is registered with `task`, which polled it itself.
     #[inline(always)]
     fn is_with(&self, task: NonNull<Header>) -> bool {
-        self.word() == task.as_ptr().cast() || self.is_with_places(task)
+        let word = self.word();
+        word == task.as_ptr().cast() || word.addr() & PLACES != 0 && self.is_with_places(task)
     }
 
+    #[cold]
     fn is_with_places(&self, task: NonNull<Header>) -> bool {
         let is_it = |own: &ErasedFuture| own.pointer() == task;
         self.places()
@@ -204,6 +206,29 @@ impl<T: 'static> Await<T> {
         }
     }
 
+    /// Unregisters: an await that is dropped before it has returned.
+    #[inline(never)]
+    fn leave(&self) {
+        self.unregister();
+    }
+
+    /// Unregisters, if it is registered, from a future that is done, which has no waiters.
+    #[inline(always)]
+    fn unregister_done(&self) {
+        let word = self.registered.0.replace(null_mut());
+        if word.is_null() {
+            return;
+        }
+        if word.addr() & PLACES != 0 {
+            return self.unregister_places(word);
+        }
+        // SAFETY: By the Word Invariant the word was a count, and of a task.
+        unsafe {
+            let task = ErasedFuture::from_count(NonNull::new_unchecked(word.cast()));
+            task.pointer().cast::<TaskHeader>().as_ref().remove_wait(None);
+        }
+    }
+
     /// Removes the task, which was the only waiter, from those of a future that is pending.
     #[cold]
     fn leave_waiters(&self, task: NonNull<Header>) {
@@ -257,7 +282,7 @@ impl<T: 'static> Await<T> {
             }
         }
         if self.header().done() {
-            self.unregister();
+            self.unregister_done();
             return Poll::Ready(self.future.read());
         }
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
@@ -320,7 +345,9 @@ impl<T: Clone + 'static> Future for Await<T> {
 impl<T: 'static> Drop for Await<T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.unregister();
+        if !self.registered.word().is_null() {
+            self.leave();
+        }
     }
 }
 
