@@ -47,10 +47,9 @@ enum Stage {
     Over,
 }
 
-/// A signal, and the timer that completes it.
+/// A wait for a signal, and the timer that completes it.
 struct Asleep {
     wait: Await<()>,
-    signal: Signal,
     timer: TimerKey,
 }
 
@@ -59,7 +58,7 @@ impl Asleep {
         with_running(|registry| {
             let signal = Signal::new(registry, WaitReason::Sleep);
             let timer = registry.event_loop().add_timer(delay, signal.entry())?;
-            Ok(Asleep { wait: signal.wait(), signal, timer })
+            Ok(Asleep { wait: signal.into_wait(), timer })
         })
     }
 }
@@ -67,8 +66,8 @@ impl Asleep {
 impl Drop for Asleep {
     fn drop(&mut self) {
         // Nothing but its timer completes it.
-        if !self.signal.is_complete() {
-            let timer = self.signal.event_loop().forget_timer(self.timer);
+        if !self.wait.is_complete() {
+            let timer = self.wait.event_loop().forget_timer(self.timer);
             drop(timer);
         }
     }

@@ -2,18 +2,15 @@
 //! be cancelled until it does.
 
 use alloc::borrow::ToOwned;
-use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::type_name;
-use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::entry::{Job, JobCell};
 use super::exceptions::ExceptionContext;
 use super::loop_ref::LoopRef;
-use super::timer_key::TimerKey;
-use crate::error::Result;
+use super::scheduled_call::ScheduledCall;
+use crate::error::{Error, Result};
 use crate::panics;
 
 /// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
@@ -46,12 +43,17 @@ pub(crate) fn run_callback<R: CallbackOutput>(
     callback: impl FnOnce() -> R,
 ) {
     if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
-        let handle = describe();
-        let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
-        context.exception = Some(error);
-        context.handle = Some(handle);
-        on.call_exception_handler(&context);
+        report_callback(on, describe(), error);
     }
+}
+
+/// Gives the error or panic of a callback to the loop's exception handler.
+#[cold]
+pub(super) fn report_callback(on: &LoopRef, handle: String, error: Error) {
+    let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
+    context.exception = Some(error);
+    context.handle = Some(handle);
+    on.call_exception_handler(&context);
 }
 
 /// Drops what belongs to the user: a panic out of it goes to the exception handler.
@@ -59,110 +61,15 @@ pub(crate) fn drop_quietly<T>(on: &LoopRef, value: T) {
     run_callback(on, || "<drop of ".to_owned() + type_name::<T>() + ">", || drop(value));
 }
 
-/// A callback in one allocation with what its handle needs, which is an `S`.
-pub(crate) struct Call<F, S> {
-    /// Gone once it runs or is cancelled; so are its captures.
-    callback: Cell<Option<F>>,
-    state: S,
-}
-
-/// What the handle of a callback needs that runs soon.
-pub(crate) struct Soon {
-    cancelled: Cell<bool>,
-}
-
-/// What the handle of a timer needs.
-pub(crate) struct Timed {
-    /// `None` once it was cancelled.
-    key: Cell<Option<TimerKey>>,
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Soon> {
-    pub(crate) fn soon(callback: F) -> Rc<JobCell<Call<F, Soon>>> {
-        let state = Soon { cancelled: Cell::new(false) };
-        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
-    }
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Timed> {
-    /// To be given its key by its handle.
-    pub(crate) fn timed(callback: F) -> Rc<JobCell<Call<F, Timed>>> {
-        let state = Timed { key: Cell::new(None) };
-        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
-    }
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static, S: 'static> Job for Call<F, S> {
-    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
-        if let Some(callback) = this.callback.take() {
-            run_callback(on, || this.describe(), callback);
-        }
-    }
-
-    fn discard(&self) {
-        drop(self.callback.take());
-    }
-
-    fn describe(&self) -> String {
-        "<Handle ".to_owned() + type_name::<F>() + ">"
-    }
-}
-
-/// The half of a [`Call`] that its handle sees.
-trait Cancel {
-    fn cancel(&self);
-    fn cancelled(&self) -> bool;
-    fn name(&self) -> &'static str;
-}
-
-impl<F> Cancel for JobCell<Call<F, Soon>> {
-    fn cancel(&self) {
-        self.state.cancelled.set(true);
-        drop(self.callback.take());
-    }
-
-    fn cancelled(&self) -> bool {
-        self.state.cancelled.get()
-    }
-
-    fn name(&self) -> &'static str {
-        type_name::<F>()
-    }
-}
-
-/// The half of a timer's [`Call`] that its handle sees.
-trait CancelTimer {
-    fn cancel(&self, on: &LoopRef);
-    fn cancelled(&self) -> bool;
-    fn name(&self) -> &'static str;
-}
-
-impl<F> CancelTimer for JobCell<Call<F, Timed>> {
-    fn cancel(&self, on: &LoopRef) {
-        if let Some(key) = self.state.key.take() {
-            let timer = on.forget_timer(key);
-            drop(self.callback.take());
-            drop(timer);
-        }
-    }
-
-    fn cancelled(&self) -> bool {
-        self.state.key.get().is_none()
-    }
-
-    fn name(&self) -> &'static str {
-        type_name::<F>()
-    }
-}
-
 /// A scheduled callback, from [`call_soon`](LoopRef::call_soon): asyncio's `Handle`.
 ///
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone)]
-pub struct Handle(Rc<dyn Cancel>);
+pub struct Handle(ScheduledCall);
 
 impl Handle {
-    pub(crate) fn new<F: 'static>(call: Rc<JobCell<Call<F, Soon>>>) -> Handle {
+    #[inline]
+    pub(super) fn new(call: ScheduledCall) -> Handle {
         Handle(call)
     }
 
@@ -192,26 +99,20 @@ impl fmt::Debug for Handle {
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone)]
 pub struct TimerHandle {
-    call: Rc<dyn CancelTimer>,
-    on: LoopRef,
+    call: ScheduledCall,
     when: Duration,
 }
 
 impl TimerHandle {
-    pub(crate) fn new<F: 'static>(
-        call: Rc<JobCell<Call<F, Timed>>>,
-        on: LoopRef,
-        key: TimerKey,
-        when: Duration,
-    ) -> TimerHandle {
-        call.state.key.set(Some(key));
-        TimerHandle { call, on, when }
+    #[inline]
+    pub(super) fn new(call: ScheduledCall, when: Duration) -> TimerHandle {
+        TimerHandle { call, when }
     }
 
     /// Keeps the callback from running, also when it is due and waits for its turn, and drops
     /// it at once. Does nothing once it has run, or the second time.
     pub fn cancel(&self) {
-        self.call.cancel(&self.on);
+        self.call.cancel();
     }
 
     /// Whether [`cancel`](TimerHandle::cancel) was called.

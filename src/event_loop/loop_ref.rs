@@ -14,15 +14,15 @@ use super::answers::Answers;
 use super::clock::{self, Clock, Nanos, nanos};
 use super::entry::Entry;
 use super::exceptions::Exceptions;
-use super::handle::{Call, CallbackOutput, Handle, TimerHandle};
+use super::handle::{CallbackOutput, Handle, TimerHandle};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_handle::{LoopHandle, Mail};
 #[cfg(feature = "std")]
 use super::reactor::Reactor;
 use super::ready::ReadyQueue;
+use super::scheduled_call::Calls;
 use super::timer_key::TimerKey;
-use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
@@ -66,7 +66,9 @@ pub(super) struct Shared {
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) clock: Clock,
     pub(super) ready: ReadyQueue,
-    pub(super) timers: RefCell<TimerWheel<Entry>>,
+    pub(super) calls: Rc<Calls>,
+    /// Describes the callback that runs, for a report of its panic.
+    pub(super) called: Cell<Option<fn() -> String>>,
     /// Room for the timers that one turn takes out.
     pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
@@ -130,8 +132,8 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
         self.check_open()?;
-        let call = Call::soon(callback);
-        self.schedule(call.clone());
+        let (call, entry) = self.0.calls.add(callback);
+        self.schedule(entry);
         Ok(Handle::new(call))
     }
 
@@ -162,9 +164,10 @@ impl LoopRef {
         when: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        let call = Call::timed(callback);
-        let key = self.add_timer_at(when, call.clone())?;
-        Ok(TimerHandle::new(call, self.clone(), key, when))
+        self.check_open()?;
+        let (call, entry) = self.0.calls.add(callback);
+        call.set_timer(self.0.calls.timers.borrow_mut().insert(nanos(when), entry));
+        Ok(TimerHandle::new(call, when))
     }
 
     /// Has `job` run when `delay` has passed, as the callback of
@@ -181,18 +184,18 @@ impl LoopRef {
     #[inline]
     fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerKey> {
         self.check_open()?;
-        Ok(self.0.timers.borrow_mut().insert(when, job.into()))
+        Ok(self.0.calls.timers.borrow_mut().insert(when, job.into()))
     }
 
     /// Takes a timer out, if it is still in, for the caller to drop.
     pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Entry> {
-        self.0.timers.borrow_mut().cancel(key)
+        self.0.calls.timers.borrow_mut().cancel(key)
     }
 
     /// When the pending timers are due, by the address of what they run.
     pub(crate) fn deadlines(&self) -> BTreeMap<*const (), Duration> {
         // Where the timers are just being changed, they tell nothing.
-        let Ok(timers) = self.0.timers.try_borrow() else { return BTreeMap::new() };
+        let Ok(timers) = self.0.calls.timers.try_borrow() else { return BTreeMap::new() };
         let deadline = |(when, entry): (Nanos, &Entry)| (entry.address(), clock::duration(when));
         timers.iter().map(deadline).collect()
     }
@@ -209,6 +212,12 @@ impl LoopRef {
     #[inline]
     pub fn is_running(&self) -> bool {
         self.0.running.get()
+    }
+
+    /// Notes the callback that runs.
+    #[inline]
+    pub(super) fn set_called(&self, describe: Option<fn() -> String>) {
+        self.0.called.set(describe);
     }
 
     pub(super) fn set_running(&self, running: bool) {
@@ -230,7 +239,7 @@ impl LoopRef {
     /// How many timers are pending. Cancelled ones don't count.
     #[must_use]
     pub fn pending_timers(&self) -> usize {
-        self.0.timers.borrow().len()
+        self.0.calls.timers.borrow().len()
     }
 
     pub(crate) fn turn_debug(&self, on: bool) {

@@ -1,7 +1,7 @@
 //! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
-//! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ring`
+//! `serial_slab` (whose keys never find the wrong thing), `scheduled_call` and `handle` (a scheduled callback), `ring`
 //! and `ready` (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
 //! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
 //! `registration`, `readers`, `signals`, `interrupt` and `system` (the machine with std), `loop_ref` (the loop as
@@ -34,6 +34,7 @@ mod ring;
 mod run;
 mod running;
 mod schedule_hash;
+mod scheduled_call;
 #[cfg(all(unix, feature = "signals"))]
 mod signals;
 #[cfg(feature = "std")]

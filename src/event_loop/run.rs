@@ -11,15 +11,15 @@ use core::time::Duration;
 use super::answers::Answers;
 use super::clock::{Clock, NEVER, Nanos, duration, nanos};
 use super::exceptions::{ExceptionContext, Exceptions};
-use super::handle::drop_quietly;
+use super::handle::{drop_quietly, report_callback};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::loop_ref::{LoopRef, Shared};
 use super::ready::{RETAINED_CAPACITY, ReadyQueue};
 use super::running::Running;
+use super::scheduled_call::Calls;
 #[cfg(feature = "std")]
 use super::system::System;
-use super::timer_wheel::TimerWheel;
 use super::watched::Watched;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::FlatDrops;
@@ -175,7 +175,7 @@ impl EventLoop {
         }
         shared.ready.shrink();
         let mut timers = Vec::new();
-        shared.timers.borrow_mut().drain(&mut timers);
+        shared.calls.timers.borrow_mut().drain(&mut timers);
         for timer in timers {
             timer.1.discard(self);
         }
@@ -191,6 +191,7 @@ impl EventLoop {
         if let Some(upstairs) = upstairs {
             upstairs.close();
         }
+        shared.calls.close();
     }
 }
 
@@ -224,7 +225,8 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         reactor: RefCell::new(None),
         clock,
         ready: ReadyQueue::default(),
-        timers: RefCell::new(TimerWheel::new()),
+        calls: Calls::new(),
+        called: Cell::new(None),
         due: RefCell::new(Vec::new()),
         inbox,
         answers: Answers::default(),
@@ -273,6 +275,7 @@ impl LoopRef {
             return self.poll().map(drop);
         }
         shared.ready.shrink();
+        shared.calls.release_idle();
         self.with_upstairs(|upstairs| upstairs.idle());
         match &shared.clock {
             Clock::Host => self.wait_in_real_time(max_wait),
@@ -281,7 +284,7 @@ impl LoopRef {
     }
 
     fn wait_in_real_time(&self, max_wait: Option<Nanos>) -> Result<()> {
-        let due = self.shared().timers.borrow().earliest_bound();
+        let due = self.shared().calls.timers.borrow().earliest_bound();
         let until_due = due.map(|due| due.saturating_sub(self.now()));
         let timeout = match (until_due, max_wait) {
             (Some(a), Some(b)) => Some(a.min(b)),
@@ -309,7 +312,7 @@ impl LoopRef {
         let comes = |when: &Nanos| *when != NEVER;
         let max_wait = max_wait.filter(comes);
         let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait).min(NEVER - 1));
-        let due = shared.timers.borrow_mut().next_deadline().filter(comes);
+        let due = shared.calls.timers.borrow_mut().next_deadline().filter(comes);
         match (due, latest) {
             (Some(due), Some(latest)) => now.set(now.get().max(due.min(latest))),
             (Some(due), None) => now.set(now.get().max(due)),
@@ -386,14 +389,14 @@ impl LoopRef {
 
     fn take_due_timers(&self) {
         let shared = self.shared();
-        let Some(earliest) = shared.timers.borrow().earliest_bound() else { return };
+        let Some(earliest) = shared.calls.timers.borrow().earliest_bound() else { return };
         // The host's clock is the program's code: nothing is borrowed while it is read.
         let now = self.now();
         if earliest > now {
             return;
         }
         let mut due = shared.due.borrow_mut();
-        shared.timers.borrow_mut().expire(now, &mut due);
+        shared.calls.timers.borrow_mut().expire(now, &mut due);
         if self.is_watched() {
             self.note_due(&due);
         }
@@ -429,8 +432,12 @@ impl LoopRef {
         round
     }
 
-    /// A panic in a task's step is the task's. Whatever ends with it may panic in turn.
+    /// A panic in a callback is the callback's, and one in a task's step is the task's. Whatever ends
+    /// with it may panic in turn.
     pub(super) fn report_panic(&self, panic: Error) {
+        if let Some(describe) = self.shared().called.take() {
+            return report_callback(self, describe(), panic);
+        }
         let upstairs = self.shared().upstairs.borrow().clone();
         let panic = match upstairs {
             Some(upstairs) => panics::caught(|| upstairs.take_panic(panic)).unwrap_or_else(Some),

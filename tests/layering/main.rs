@@ -108,6 +108,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "event_loop/entry.rs",
     "event_loop/reactor.rs",
     "event_loop/running.rs",
+    "event_loop/scheduled_call.rs",
     "event_loop/waits.rs",
 ];
 

@@ -22,6 +22,7 @@ use super::waiters::Waiter;
 use super::waker;
 use crate::collections::Key;
 use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
 
 /// Waits for a future or a task, and returns its result.
 ///
@@ -105,6 +106,10 @@ impl<T: 'static> Await<T> {
     /// Whether what it waits for has a result.
     pub(crate) fn is_complete(&self) -> bool {
         self.header().state() == State::Finished
+    }
+
+    pub(crate) fn event_loop(&self) -> &LoopRef {
+        self.future.erased().event_loop()
     }
 
     /// Registers with `task`, whose step this is, and which polls it itself.

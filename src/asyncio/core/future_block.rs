@@ -291,10 +291,6 @@ impl Signal {
         self.0.header().done()
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
-        self.0.header().state() == State::Finished
-    }
-
     #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.header().state() == State::Cancelled
@@ -313,11 +309,18 @@ impl Signal {
     /// Waits until it is completed.
     #[inline]
     pub(crate) fn wait(&self) -> Await<()> {
-        Await::new(self.0.clone())
+        self.clone().into_wait()
+    }
+
+    /// The same with this handle.
+    #[inline]
+    pub(crate) fn into_wait(self) -> Await<()> {
+        Await::new(self.0)
     }
 }
 
 impl Clone for Signal {
+    #[inline]
     fn clone(&self) -> Signal {
         Signal(self.0.clone())
     }
