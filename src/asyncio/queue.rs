@@ -143,6 +143,13 @@ struct QueueState<T> {
     finished: Event,
 }
 
+impl<T> QueueState<T> {
+    #[inline]
+    fn full(&self) -> bool {
+        self.maxsize > 0 && self.items.len() >= self.maxsize
+    }
+}
+
 impl<T: 'static> Queue<T> {
     /// A queue that holds `maxsize` items; 0 sets no limit.
     #[must_use]
@@ -188,7 +195,7 @@ impl<T: 'static> Queue<T> {
     /// Whether it has no room; one without a limit always has.
     #[must_use]
     pub fn full(&self) -> bool {
-        self.0.maxsize > 0 && self.qsize() >= self.0.maxsize
+        self.0.full()
     }
 
     /// Puts `item` in, once there is room; if there is, it doesn't give way.
@@ -210,7 +217,7 @@ impl<T: 'static> Queue<T> {
             self.check_open()?;
             let home = state.bound.running(state.what)?;
             let gone = |woken| {
-                if woken && !self.full() {
+                if woken && !state.full() {
                     state.putters.wake_next();
                 }
             };
@@ -262,7 +269,7 @@ impl<T: 'static> Queue<T> {
             self.check_open()?;
             let home = state.bound.running(state.what)?;
             let gone = |woken| {
-                if woken && !self.empty() {
+                if woken && state.items.len() > 0 {
                     state.getters.wake_next();
                 }
             };

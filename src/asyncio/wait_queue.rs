@@ -34,6 +34,9 @@ enum Line {
     Others,
 }
 
+/// The key of a waiter that came when there was no other.
+const SOLE: Key = Key::MAX;
+
 /// Waiters, first come, first served.
 #[derive(Default)]
 pub(super) struct WaitQueue {
@@ -67,7 +70,7 @@ impl WaitQueue {
         let waits = signal.wait();
         self.own.set(Some(signal));
         self.line.set(Line::Sole);
-        Wait { queue: self, key: None, waits, on_exit: Some(on_exit) }
+        Wait { queue: self, key: SOLE, waits, on_exit: Some(on_exit) }
     }
 
     #[cold]
@@ -86,7 +89,7 @@ impl WaitQueue {
         let signal = Signal::reuse(own, registry, reason);
         let waits = signal.wait();
         let key = self.others.borrow_mut().push(signal);
-        Wait { queue: self, key: Some(key), waits, on_exit: Some(on_exit) }
+        Wait { queue: self, key, waits, on_exit: Some(on_exit) }
     }
 
     /// Wakes the first waiter that was neither woken nor cancelled. Says whether there was one.
@@ -165,7 +168,7 @@ impl WaitQueue {
 
     /// Removes a waiter by its key, or the one that was the sole one once.
     #[inline]
-    fn remove(&self, key: Option<Key>) {
+    fn remove(&self, key: Key) {
         if self.line.get() == Line::Sole {
             // The signal stays where it is, for the next that comes.
             self.line.set(Line::Empty);
@@ -175,11 +178,11 @@ impl WaitQueue {
     }
 
     #[cold]
-    fn remove_from_others(&self, key: Option<Key>) {
+    fn remove_from_others(&self, key: Key) {
         let mut others = self.others.borrow_mut();
         let removed = match key {
-            None => others.pop_front(),
-            Some(key) => others.remove(key),
+            SOLE => others.pop_front(),
+            key => others.remove(key),
         };
         if others.is_empty() {
             self.line.set(Line::Empty);
@@ -193,7 +196,7 @@ impl WaitQueue {
 /// The wait of one waiter, which is in the queue until this is dropped.
 pub(super) struct Wait<'a, F: FnOnce(bool)> {
     queue: &'a WaitQueue,
-    key: Option<Key>,
+    key: Key,
     waits: Await<()>,
     /// Called where the waiter leaves without having been served.
     on_exit: Option<F>,

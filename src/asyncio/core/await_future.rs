@@ -263,6 +263,19 @@ impl<T: 'static> Await<T> {
         drop(waiter);
     }
 
+    /// Polls where there is more to do than to return the result.
+    #[inline(never)]
+    fn poll_pending(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        let registry = self.future.erased().registry();
+        if registry.in_step() {
+            return self.poll_in(registry, waker);
+        }
+        self.poll_elsewhere(waker)
+    }
+
     /// Polls where no step of the future's loop goes on.
     #[cold]
     fn poll_elsewhere(&self, waker: &Waker) -> Poll<Result<T>>
@@ -340,10 +353,11 @@ impl<T: Clone + 'static> Future for Await<T> {
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
         let registry = self.future.erased().registry();
-        if registry.in_step() {
-            return self.poll_in(registry, cx.waker());
+        if self.header().done() && registry.in_step() && !registry.throws() {
+            self.unregister_done();
+            return Poll::Ready(self.future.read());
         }
-        self.poll_elsewhere(cx.waker())
+        self.poll_pending(cx.waker())
     }
 }
 
