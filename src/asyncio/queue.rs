@@ -10,9 +10,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::future::{Future, poll_fn};
 use core::ops::Deref;
-use core::pin::Pin;
 
 use super::core::WaitReason;
 use super::event::Event;
@@ -273,8 +271,7 @@ impl<T: 'static> Queue<T> {
                     state.getters.wake_next();
                 }
             };
-            let mut wait = state.getters.wait(home, WaitReason::QueueGet, gone);
-            poll_fn(|cx| Pin::new(&mut wait).poll(cx)).await?;
+            state.getters.wait(home, WaitReason::QueueGet, gone).await?;
         }
     }
 

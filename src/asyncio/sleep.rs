@@ -84,7 +84,7 @@ impl Future for Sleep {
             }
         }
         let outcome = match &mut self.0 {
-            Stage::Asleep(asleep) => Pin::new(&mut asleep.wait).poll(cx),
+            Stage::Asleep(asleep) => asleep.wait.poll_with(cx.waker()),
             Stage::Yields(yields) => Pin::new(yields).poll(cx),
             Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
         };

@@ -93,7 +93,7 @@ impl WaitQueue {
     }
 
     /// Wakes the first waiter that was neither woken nor cancelled. Says whether there was one.
-    #[inline]
+    #[inline(always)]
     pub(super) fn wake_next(&self) -> bool {
         match self.line.get() {
             Line::Empty => false,
@@ -207,7 +207,7 @@ impl<F: FnOnce(bool) + Unpin> Future for Wait<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let outcome = Pin::new(&mut self.waits).poll(cx);
+        let outcome = self.waits.poll_with(cx.waker());
         if let Poll::Ready(Ok(())) = outcome {
             self.on_exit = None;
         }
@@ -220,9 +220,15 @@ impl<F: FnOnce(bool)> Drop for Wait<'_, F> {
     fn drop(&mut self) {
         self.queue.remove(self.key);
         if let Some(on_exit) = self.on_exit.take() {
-            on_exit(self.waits.is_complete());
+            exit(on_exit, &self.waits);
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn exit(on_exit: impl FnOnce(bool), waits: &Await<()>) {
+    on_exit(waits.is_complete());
 }
 
 /// The loop of the first wait. Until then any will do.

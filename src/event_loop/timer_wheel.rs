@@ -422,9 +422,9 @@ mod tests {
     fn check(wheel: &TimerWheel<u64>) {
         let mut listed = 0;
         for (at_place, slot) in wheel.slots.iter().enumerate() {
-            let bit = wheel.occupied[at_place / SLOTS] >> (at_place % SLOTS) & 1;
-            let level = wheel.levels >> (at_place / SLOTS) & 1;
-            assert_eq!(level == 1, wheel.occupied[at_place / SLOTS] != 0);
+            let occupied = wheel.occupied[at_place / SLOTS];
+            assert_eq!(wheel.levels >> (at_place / SLOTS) & 1 == 1, occupied != 0);
+            let bit = occupied >> (at_place % SLOTS) & 1;
             assert_eq!(bit == 1, slot.head != NIL);
             assert_eq!(slot.head == NIL, slot.tail == NIL);
             let mut list = Vec::new();

@@ -263,25 +263,29 @@ impl<T: 'static> Await<T> {
         drop(waiter);
     }
 
-    /// Polls where there is more to do than to return the result.
-    #[inline(never)]
-    fn poll_pending(&self, waker: &Waker) -> Poll<Result<T>>
+    /// What `poll` does, for waits that are made of this one.
+    #[inline(always)]
+    pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<Result<T>>
     where
         T: Clone,
     {
         let registry = self.future.erased().registry();
-        if registry.in_step() {
-            return self.poll_in(registry, waker);
+        if self.header().done() && registry.in_step() && !registry.throws() {
+            self.unregister_done();
+            return Poll::Ready(self.future.read());
         }
-        self.poll_elsewhere(waker)
+        self.poll_pending(waker)
     }
 
-    /// Polls where no step of the future's loop goes on.
+    /// Polls where no step of the future's loop goes on, or one that throws.
     #[cold]
-    fn poll_elsewhere(&self, waker: &Waker) -> Poll<Result<T>>
+    fn poll_rarely(&self, waker: &Waker) -> Poll<Result<T>>
     where
         T: Clone,
     {
+        if self.future.erased().registry().in_step() {
+            return self.poll_in(self.future.erased().registry(), waker);
+        }
         match TaskRegistry::running() {
             Ok(registry) => self.poll_in(&registry, waker),
             Err(_) => self.poll_in(self.future.erased().registry(), waker),
@@ -289,7 +293,6 @@ impl<T: 'static> Await<T> {
     }
 
     /// Polls in a step of `registry`, or in none.
-    #[inline(always)]
     fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>>
     where
         T: Clone,
@@ -303,6 +306,25 @@ impl<T: 'static> Await<T> {
             self.unregister_done();
             return Poll::Ready(self.future.read());
         }
+        self.register_with_poller(registry, waker)
+    }
+
+    /// Polls where there is more to do than to return the result.
+    #[inline(never)]
+    fn poll_pending(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        let registry = self.future.erased().registry();
+        if !registry.in_step() || registry.throws() {
+            return self.poll_rarely(waker);
+        }
+        self.register_with_poller(registry, waker)
+    }
+
+    /// Registers with what polls it, unless it is registered.
+    #[inline(always)]
+    fn register_with_poller(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>> {
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
         match direct {
             Some(task) if self.registered.is_with(task) => {
@@ -352,12 +374,7 @@ impl<T: Clone + 'static> Future for Await<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let registry = self.future.erased().registry();
-        if self.header().done() && registry.in_step() && !registry.throws() {
-            self.unregister_done();
-            return Poll::Ready(self.future.read());
-        }
-        self.poll_pending(cx.waker())
+        self.poll_with(cx.waker())
     }
 }
 

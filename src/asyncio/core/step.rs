@@ -100,7 +100,7 @@ impl TaskRegistry {
     pub(super) fn end_step(&self) -> u8 {
         self.step.current.set(None);
         let _ = STEP.try_with(|step| step.set(null()));
-        self.step.flags.replace(0)
+        self.step.flags.get()
     }
 
     /// Notes the task whose future is dropped after its last step, or that it was.

@@ -320,6 +320,27 @@ unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     // SAFETY: By the caller's contract, here and below.
     unsafe {
         let header = pointer.as_ref();
+        let flags = header.flags.get() & !flag::PARKED;
+        let asked = flags & flag::MUST_CANCEL != 0;
+        if step & (YIELDS | WOKE | THROWS) == 0 && !asked {
+            let awaits = pointer.cast::<TaskHeader>().as_ref().awaits();
+            let parked = if awaits { Parked::Waiting } else { Parked::Foreign };
+            return header.flags.set(flags | parked.bits());
+        }
+        if step & (YIELDS | THROWS) == YIELDS && !asked {
+            header.flags.set(flags | Parked::Yielding.bits());
+            return schedule_step(pointer);
+        }
+        park_rarely(pointer, registry, step);
+    }
+}
+
+/// Parks a task whose own poll woke it, that keeps what was thrown, or that was asked to cancel.
+#[inline(never)]
+unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
+    // SAFETY: By the caller's contract, here and below.
+    unsafe {
+        let header = pointer.as_ref();
         if step & THROWS != 0 {
             keep_thrown(pointer, registry);
         }
