@@ -93,7 +93,7 @@ impl AnyFuture for AnyTask {
     }
 
     fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-        self.0.header().watch(watcher, token);
+        self.0.watch(watcher, token);
         true
     }
 

@@ -248,7 +248,7 @@ macro_rules! impl_handle {
             }
 
             fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-                self.0.header().watch(watcher, token);
+                self.erased().watch(watcher, token);
                 true
             }
 

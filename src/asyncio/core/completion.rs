@@ -12,15 +12,16 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
-use core::mem;
 use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::callback::Callback;
 use super::header::{Header, State, flag};
+use super::many::Many;
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
-use super::waiters::{Many, Taken, Waiter, Watch};
+use super::waiters::{Taken, Waiter, Watch};
+use super::watcher::Watcher;
 use crate::collections::Key;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
@@ -70,6 +71,12 @@ impl ErasedFuture {
         self.add_waiter(Waiter::Callback(callback));
     }
 
+    /// Has `watcher` called with `token`: when the future ends, when a waiter is added, and in the turn
+    /// of a done callback that is added now. Of a future that is done only that is scheduled.
+    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) {
+        self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
+    }
+
     pub(super) fn add_waiter(&self, waiter: Waiter) {
         if !self.header().done() {
             self.push_waiter(waiter);
@@ -79,8 +86,8 @@ impl ErasedFuture {
             // SAFETY: The await that adds it counts the task.
             Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
-            Waiter::Callback(_) => {
-                self.push_waiter(waiter);
+            Waiter::Callback(_) | Waiter::Watch(_) => {
+                self.header().waiters.push(waiter);
                 // SAFETY: This handle keeps the block.
                 unsafe { schedule_callback(self.pointer()) }
             }
@@ -89,13 +96,18 @@ impl ErasedFuture {
 
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
-        let key = self.header().waiters.push(waiter);
-        if key.is_some() {
-            for Watch { watcher, token } in self.header().waiters.watches() {
-                call_watcher(self.event_loop(), || watcher.joined(token));
-            }
+        let waiters = &self.header().waiters;
+        let added = waiters.push(waiter)?;
+        let (count, mut from) = waiters.watches();
+        for _ in 0..count {
+            let Some((key, watch)) = waiters.watch_from(from).filter(|(key, _)| *key < added)
+            else {
+                break;
+            };
+            call_watcher(self.event_loop(), || watch.watcher.joined(watch.token));
+            from = key + 1;
         }
-        key
+        Some(added)
     }
 
     /// Whether it was cancelled.
@@ -146,28 +158,31 @@ unsafe fn end_for_others(header: NonNull<Header>) {
 }
 
 unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
-    let mut waiters = mem::take(&mut many.queue);
-    let watches = mem::take(&mut many.watches);
-    while let Some(waiter) = waiters.pop_front() {
-        match waiter {
-            // SAFETY: By the Await Invariant an await that hasn't left counts the task.
-            Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
-            Waiter::Waker(waker) => {
+    many.take_some(|waiter| match waiter {
+        // SAFETY: By the Await Invariant an await that hasn't left counts the task.
+        Some(Waiter::Task(task)) => unsafe {
+            task_block::schedule_step(*task);
+            *waiter = None;
+        },
+        // SAFETY: By the caller's contract.
+        Some(Waiter::Callback(_) | Waiter::Watch(_)) => unsafe { schedule_callback(header) },
+        waker => {
+            if let Some(Waiter::Waker(waker)) = waker.take() {
                 // SAFETY: By the caller's contract.
                 schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
             }
-            callback @ Waiter::Callback(_) => {
-                many.queue.push(callback);
-                // SAFETY: By the caller's contract.
-                unsafe { schedule_callback(header) }
-            }
         }
-    }
+    });
     // SAFETY: By the caller's contract.
-    unsafe { header.as_ref() }.waiters.put_back(many);
-    for Watch { watcher, token } in watches {
+    let waiters = &unsafe { header.as_ref() }.waiters;
+    let (count, mut from) = many.watches();
+    waiters.put_back(many);
+    for _ in 0..count {
+        let Some((key, watch)) = waiters.watch_from(from) else { break };
         // SAFETY: By the caller's contract.
-        call_watcher(unsafe { registry_of(header) }.event_loop(), || watcher.ended(token));
+        let event_loop = unsafe { registry_of(header) }.event_loop();
+        call_watcher(event_loop, || watch.watcher.ended(watch.token));
+        from = key + 1;
     }
 }
 
@@ -200,10 +215,16 @@ unsafe fn schedule_callback(header: NonNull<Header>) {
 pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
     // SAFETY: By this function's contract.
     let future = unsafe { ErasedFuture::from_count(header) };
-    if let Some(Waiter::Callback(callback)) = future.header().waiters.pop() {
-        let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
-        let call = future.header().table.call;
-        run_callback(event_loop, describe, || call(future.clone(), &callback));
+    match future.header().waiters.pop() {
+        Some(Waiter::Callback(callback)) => {
+            let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
+            let call = future.header().table.call;
+            run_callback(event_loop, describe, || call(future.clone(), &callback));
+        }
+        Some(Waiter::Watch(Watch { watcher, token })) => {
+            call_watcher(event_loop, || watcher.called(token));
+        }
+        _ => {}
     }
 }
 
