@@ -49,12 +49,18 @@ impl<T> KeyedQueue<T> {
         item
     }
 
+    #[inline]
     fn position(&self, key: Key) -> Option<usize> {
         let at = usize::try_from(key.checked_sub(self.entries.front()?.0)?).ok()?;
         match self.entries.get(at) {
             Some((own, _)) if *own == key => Some(at),
-            _ => self.entries.binary_search_by_key(&key, |entry| entry.0).ok(),
+            _ => self.search(key),
         }
+    }
+
+    #[cold]
+    fn search(&self, key: Key) -> Option<usize> {
+        self.entries.binary_search_by_key(&key, |entry| entry.0).ok()
     }
 
     pub(crate) fn get(&self, key: Key) -> Option<&T> {

@@ -115,18 +115,59 @@ impl Place {
     fn ended(&self) -> bool {
         self.rounds.ended != NEVER
     }
+
+    /// Whether nothing needs it any more.
+    fn is_over(&self) -> bool {
+        self.hidden && self.noted_by == 0
+    }
 }
 
+/// The tasks that are not hidden.
 #[derive(Default)]
-pub(super) struct HeldTasks {
-    places: KeyedQueue<Place>,
-    /// How many are not hidden, and how many of those have told of their end.
-    held: usize,
+struct Listed {
+    /// How many they are, and how many of them have told of their end.
+    count: usize,
     over: usize,
     /// Those that have told, and maybe some that were taken out since.
     ended: Vec<Key>,
     /// Those that can't tell.
     to_ask: BTreeSet<Key>,
+}
+
+impl Listed {
+    fn note_end(&mut self, key: Key) {
+        self.over += 1;
+        self.ended.push(key);
+    }
+
+    /// Hides the task of `place`, and has the clean-ups that are going on know of it.
+    fn hide(&mut self, key: Key, place: &mut Place, cleans: &mut [Clean]) {
+        if mem::replace(&mut place.hidden, true) {
+            return;
+        }
+        self.count -= 1;
+        if place.ended() {
+            self.over -= 1;
+            if self.over == 0 {
+                self.ended.clear();
+            }
+        }
+        if !place.tells {
+            self.to_ask.remove(&key);
+        }
+        for clean in cleans.iter_mut().filter(|clean| key < clean.start && !clean.takes(key)) {
+            clean.taken.push(key);
+            place.noted_by += 1;
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct HeldTasks {
+    places: KeyedQueue<Place>,
+    listed: Listed,
+    /// How many places have `again`.
+    agains: usize,
     /// The last round that has begun.
     round: Round,
     cleans: Vec<Clean>,
@@ -144,30 +185,49 @@ struct Clean {
     name: u64,
     /// The first key that came after it began.
     start: Key,
-    /// In the order of their keys.
+    /// The tasks that it takes out, in the order of their keys.
     gone: Vec<Key>,
-    /// The tasks that were taken out of the list since, otherwise than by this clean-up.
+    /// The other tasks that were taken out since.
     taken: Vec<Key>,
 }
 
+impl Clean {
+    fn takes(&self, key: Key) -> bool {
+        self.gone.binary_search(&key).is_ok()
+    }
+}
+
+/// The tasks whose callbacks a clean-up waits for.
+pub(super) enum Gone {
+    None,
+    /// Tasks and plain futures: whatever happens, they are done.
+    ForGood,
+    /// Some that stand on others may be pending again.
+    Asked(Vec<Rc<dyn AnyFuture>>),
+}
+
 impl HeldTasks {
-    /// Holds `task` as one that can't tell of its end, and returns its key.
+    /// Holds `task` as one that tells of its end, and returns its key.
     pub(super) fn add(&mut self, task: Held) -> Key {
         let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
-        let place = Place { task, rounds, tells: false, again: true, hidden: false, noted_by: 0 };
-        self.held += 1;
-        self.places.push(place)
+        let (tells, again, hidden, noted_by) = (true, false, false, 0);
+        self.listed.count += 1;
+        self.places.push(Place { task, rounds, tells, again, hidden, noted_by })
     }
 
-    /// Has the task that was added with `key` asked whether it is done.
-    pub(super) fn ask(&mut self, key: Key) {
-        self.to_ask.insert(key);
-    }
-
-    /// The task that was added with `key` tells of its end, and may be there `again`.
-    pub(super) fn set_tells(&mut self, key: Key, again: bool) {
+    /// The task that was added with `key` may be there again.
+    pub(super) fn set_again(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key) {
-            (place.tells, place.again) = (true, again);
+            self.agains += usize::from(!mem::replace(&mut place.again, true));
+        }
+    }
+
+    /// The task that was added with `key` can't tell of its end, and may be there again.
+    pub(super) fn set_to_ask(&mut self, key: Key) {
+        self.set_again(key);
+        if let Some(place) = self.places.get_mut(key) {
+            place.tells = false;
+            self.listed.to_ask.insert(key);
         }
     }
 
@@ -182,8 +242,7 @@ impl HeldTasks {
         place.rounds.ended = self.round;
         place.noted_by += 1;
         if !place.hidden {
-            self.over += 1;
-            self.ended.push(key);
+            self.listed.note_end(key);
         }
     }
 
@@ -201,17 +260,17 @@ impl HeldTasks {
         let Some(place) = self.places.get_mut(key) else { return (None, removed) };
         let rounds = Some(place.rounds).filter(|_| !place.again);
         place.noted_by -= 1;
-        self.let_go(key, &mut removed);
+        if place.is_over() {
+            self.give_back(key, &mut removed);
+        }
         (rounds, removed)
     }
 
-    /// Takes a place that is hidden out, unless something has noted it.
-    fn let_go(&mut self, key: Key, removed: &mut Removed) {
-        if self.places.get(key).is_some_and(|place| place.hidden && place.noted_by == 0) {
-            if let Some(place) = self.places.remove(key) {
-                removed.push(place.task);
-            }
-        }
+    /// Takes a place out.
+    fn give_back(&mut self, key: Key, removed: &mut Removed) {
+        let Some(place) = self.places.remove(key) else { return };
+        self.agains -= usize::from(place.again);
+        removed.push(place.task);
     }
 
     /// Begins a round.
@@ -242,41 +301,44 @@ impl HeldTasks {
         self.places.iter().any(|place| !place.hidden && place.task.id() == id)
     }
 
-    /// The tasks that have to be asked whether they are done.
-    pub(super) fn to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
-        let to_ask = self.to_ask.iter().filter_map(|key| Some((*key, self.places.get(*key)?)));
-        to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
-    }
-
-    /// Whether there are none of those.
-    pub(super) fn none_to_ask(&self) -> bool {
-        self.to_ask.is_empty()
+    /// The tasks that have to be asked whether they are done, if there are any.
+    pub(super) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
+        if self.listed.to_ask.is_empty() {
+            return None;
+        }
+        let to_ask =
+            self.listed.to_ask.iter().filter_map(|key| Some((*key, self.places.get(*key)?)));
+        Some(to_ask.map(|(key, place)| (key, place.task.to_any())).collect())
     }
 
     /// Whether a task that is held has told of its end.
     pub(super) fn any_ended(&self) -> bool {
-        self.over > 0
+        self.listed.over > 0
     }
 
     /// How many are not done, if so many of those that were asked are.
     pub(super) fn pending(&self, asked_done: usize) -> usize {
-        self.held - self.over - asked_done
+        self.listed.count - self.listed.over - asked_done
     }
 
     /// Adds to `done` those that are done, in order: those that told, and those that were asked.
     fn list_done(&mut self, asked_done: &[Key], done: &mut Vec<Key>) {
-        let places = &self.places;
-        self.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
-        done.extend(self.ended.iter().chain(asked_done));
-        done.sort_unstable();
-        done.dedup();
+        let (listed, places) = (&mut self.listed, &self.places);
+        if listed.ended.len() > listed.over {
+            listed.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
+        }
+        done.extend(listed.ended.iter().chain(asked_done));
+        if done.len() > 1 {
+            done.sort_unstable();
+            done.dedup();
+        }
     }
 
     /// Takes those that are done out.
     pub(super) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
         let mut removed = Removed::default();
-        if asked_done.is_empty() && self.ended.len() < 2 {
-            if let Some(key) = self.ended.pop() {
+        if asked_done.is_empty() && self.listed.ended.len() < 2 {
+            if let Some(key) = self.listed.ended.pop() {
                 self.remove(key, &mut removed);
             }
         } else {
@@ -289,42 +351,39 @@ impl HeldTasks {
         removed
     }
 
-    /// Takes a task out, and has the clean-ups that are going on know of it.
+    /// Takes a task out.
     fn remove(&mut self, key: Key, removed: &mut Removed) {
-        let Some(place) = self.places.get_mut(key).filter(|place| !place.hidden) else { return };
-        self.held -= 1;
-        self.over -= usize::from(place.ended());
-        place.hidden = true;
-        for clean in self.cleans.iter_mut().filter(|clean| key < clean.start) {
-            clean.taken.push(key);
-            place.noted_by += 1;
+        let Some(place) = self.places.get_mut(key) else { return };
+        self.listed.hide(key, place, &mut self.cleans);
+        if place.is_over() {
+            self.give_back(key, removed);
         }
-        if !place.tells {
-            self.to_ask.remove(&key);
-        }
-        self.let_go(key, removed);
     }
 
-    /// Begins a clean-up of those that are done, and returns its name.
-    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> u64 {
+    /// Begins a clean-up of those that are done. Returns its name, and what it waits for.
+    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> (u64, Gone) {
         let mut clean = self.spare.take().unwrap_or_default();
         self.list_done(asked_done, &mut clean.gone);
+        let mut all_tell = true;
+        for key in &clean.gone {
+            if let Some(place) = self.places.get_mut(*key) {
+                place.noted_by += 1;
+                all_tell &= place.tells;
+            }
+        }
+        let waits_for = match &clean.gone[..] {
+            [] => Gone::None,
+            _ if all_tell => Gone::ForGood,
+            gone => {
+                let places = gone.iter().filter_map(|key| self.places.get(*key));
+                Gone::Asked(places.map(|place| place.task.to_any()).collect())
+            }
+        };
         clean.name = self.cleans_begun;
         clean.start = self.places.next_key();
         self.cleans_begun += 1;
         self.cleans.push(clean);
-        self.cleans_begun - 1
-    }
-
-    /// The tasks that the clean-up that was begun last takes out, and whether all of them tell of
-    /// their ends.
-    pub(super) fn gone(&self) -> (&[Key], bool) {
-        let gone = self.cleans.last().map_or(&[][..], |clean| &clean.gone);
-        (gone, gone.iter().all(|key| self.place(*key).is_some_and(|place| place.tells)))
-    }
-
-    pub(super) fn get(&self, key: Key) -> Option<Rc<dyn AnyFuture>> {
-        self.place(key).map(|place| place.task.to_any())
+        (self.cleans_begun - 1, waits_for)
     }
 
     /// A clean-up ends. If it was `finished`, the list is what it was when it began, less what
@@ -335,28 +394,36 @@ impl HeldTasks {
         let Some(mut clean) = at.map(|at| self.cleans.remove(at)) else { return Removed::Nothing };
         let mut removed = Removed::default();
         if finished {
-            let again = self.come_again(&clean);
-            for key in clean.gone.iter().copied().chain(again) {
+            for key in self.come_again(&clean) {
                 self.remove(key, &mut removed);
+            }
+        }
+        for key in clean.gone.drain(..) {
+            let Some(place) = self.places.get_mut(key) else { continue };
+            place.noted_by -= 1;
+            if finished {
+                self.listed.hide(key, place, &mut self.cleans);
+            }
+            if place.is_over() {
+                self.give_back(key, &mut removed);
             }
         }
         clean.taken.sort_unstable();
         for key in clean.taken.drain(..) {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
-            if finished && place.hidden && clean.gone.binary_search(&key).is_err() {
+            if finished && place.hidden {
                 place.hidden = false;
-                self.held += 1;
+                self.listed.count += 1;
                 // One that was asked was done, and one that tells would have told.
                 if place.ended() || !place.tells {
                     place.rounds.ended = place.rounds.ended.min(self.round);
-                    self.over += 1;
-                    self.ended.push(key);
+                    self.listed.note_end(key);
                 }
+            } else if place.is_over() {
+                self.give_back(key, &mut removed);
             }
-            self.let_go(key, &mut removed);
         }
-        clean.gone.clear();
         if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT {
             self.spare = Some(clean);
         }
@@ -365,11 +432,11 @@ impl HeldTasks {
 
     /// What came since a clean-up began, though it was in the list by then.
     fn come_again(&self, clean: &Clean) -> Vec<Key> {
-        let new = self.places.iter_from(clean.start);
-        let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
-        if again.is_empty() {
+        if self.agains == 0 {
             return Vec::new();
         }
+        let new = self.places.iter_from(clean.start);
+        let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
         let old = self.places.iter_from(0).take_while(|(key, _)| *key < clean.start);
         let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
         let gone = clean.taken.iter().chain(&clean.gone).filter_map(|key| self.places.get(*key));
@@ -416,7 +483,9 @@ mod tests {
                         let again = old.filter(|_| random.u8(..4) == 0);
                         let task = again.clone().unwrap_or_else(|| event_loop.create_future());
                         let key = held.add(Held::new(&task));
-                        held.set_tells(key, again.is_some());
+                        if again.is_some() {
+                            held.set_again(key);
+                        }
                         if task.done() {
                             held.note_end(key);
                             to_call.push(key);
@@ -441,7 +510,7 @@ mod tests {
                     6 if clean.is_none() => {
                         let (gone, stays): (Vec<_>, Vec<_>) =
                             list.iter().cloned().partition(LoopFuture::done);
-                        clean = Some((held.begin_clean(&[]), gone, stays));
+                        clean = Some((held.begin_clean(&[]).0, gone, stays));
                     }
                     _ => {
                         let Some((name, gone, stays)) = clean.take() else { continue };

@@ -8,7 +8,7 @@ use core::future::Future;
 
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
-use super::held_tasks::{Held, HeldTasks};
+use super::held_tasks::{Gone, Held, HeldTasks};
 use super::holder_wait::HolderWait;
 use super::waiting::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
 use crate::collections::Key;
@@ -181,20 +181,20 @@ impl TaskHolder {
     pub fn add_task(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
         let inner = &self.0;
-        let done = task.done();
-        let key = inner.ts.borrow_mut().add(Held::new(task));
+        let (done, held) = (task.done(), Held::new(task));
+        let key = inner.ts.borrow_mut().add(held);
         let joins = inner.joins.get();
         let watcher: Rc<dyn Watcher> = inner.clone();
         if task.watch(&watcher, key) {
             // A task that was added before has another watch of this holder.
-            let again = done || inner.joins.get() != joins;
-            let mut ts = inner.ts.borrow_mut();
-            ts.set_tells(key, again);
+            if done || inner.joins.get() != joins {
+                inner.ts.borrow_mut().set_again(key);
+            }
             if done {
-                ts.note_end(key);
+                inner.ts.borrow_mut().note_end(key);
             }
         } else {
-            inner.ts.borrow_mut().ask(key);
+            inner.ts.borrow_mut().set_to_ask(key);
             let inner = inner.clone();
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| inner.to_clean.call()));
         }
@@ -220,23 +220,13 @@ impl TaskHolder {
 
     /// Those of the tasks that have to be asked and are done.
     fn asked_done(&self) -> Vec<Key> {
-        let ts = self.0.ts.borrow();
-        if ts.none_to_ask() {
-            return Vec::new();
-        }
-        let to_ask = ts.to_ask();
-        drop(ts);
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
     /// Those that have to be asked, each once.
     fn to_ask(&self) -> Vec<Rc<dyn AnyFuture>> {
-        let ts = self.0.ts.borrow();
-        if ts.none_to_ask() {
-            return Vec::new();
-        }
-        let to_ask = ts.to_ask();
-        drop(ts);
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         unique(to_ask.into_iter().map(|(_, task)| task))
     }
 
@@ -329,16 +319,7 @@ impl TaskHolder {
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
         let asked_done = self.asked_done();
-        let (name, gone) = {
-            let mut ts = self.0.ts.borrow_mut();
-            let name = ts.begin_clean(&asked_done);
-            let gone = match ts.gone() {
-                ([], _) => Gone::None,
-                (_, true) => Gone::ForGood,
-                (gone, false) => Gone::Asked(gone.iter().filter_map(|key| ts.get(*key)).collect()),
-            };
-            (name, gone)
-        };
+        let (name, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
         let waited = match gone {
             Gone::None => Ok(()),
             Gone::ForGood => wait_for_what_is_done(naps).await,
@@ -364,15 +345,6 @@ impl TaskHolder {
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
     }
-}
-
-/// The tasks whose callbacks a clean-up waits for.
-enum Gone {
-    None,
-    /// Tasks and plain futures: whatever happens, they are done.
-    ForGood,
-    /// Some that stand on others may be pending again.
-    Asked(Vec<Rc<dyn AnyFuture>>),
 }
 
 /// While it lives, a `finish` waits.

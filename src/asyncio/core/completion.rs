@@ -97,17 +97,14 @@ impl ErasedFuture {
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
         let waiters = &self.header().waiters;
-        let added = waiters.push(waiter)?;
         let (count, mut from) = waiters.watches();
+        let added = waiters.push(waiter);
         for _ in 0..count {
-            let Some((key, watch)) = waiters.watch_from(from).filter(|(key, _)| *key < added)
-            else {
-                break;
-            };
+            let Some((key, watch)) = waiters.watch_from(from) else { break };
             call_watcher(self.event_loop(), || watch.watcher.joined(watch.token));
             from = key + 1;
         }
-        Some(added)
+        added
     }
 
     /// Whether it was cancelled.

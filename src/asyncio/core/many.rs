@@ -20,6 +20,8 @@ pub(super) struct Many {
     /// How many of the first places were used.
     used: usize,
     rest: KeyedQueue<Waiter>,
+    /// How many waiters there are.
+    len: usize,
     /// How many waiters are watches, and the key of the one that was added first.
     watches: usize,
     first_watch: Key,
@@ -28,6 +30,7 @@ pub(super) struct Many {
 impl Many {
     /// Adds a waiter behind the others.
     pub(super) fn push(&mut self, waiter: Waiter) -> Key {
+        self.len += 1;
         let is_watch = matches!(waiter, Waiter::Watch(_));
         let key = if self.used < FEW {
             self.first[self.used] = Some(waiter);
@@ -46,23 +49,26 @@ impl Many {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.first.iter().all(Option::is_none) && self.rest.is_empty()
+        self.len == 0
     }
 
     /// Removes the first waiter.
     pub(super) fn pop(&mut self) -> Option<Waiter> {
         let first = self.first.iter_mut().find_map(Option::take);
         let popped = first.or_else(|| self.rest.pop_front());
+        self.len -= usize::from(popped.is_some());
         self.watches -= usize::from(matches!(popped, Some(Waiter::Watch(_))));
         popped
     }
 
     /// Removes the waiter that was added with `key`. Watches are not removed.
     pub(super) fn remove(&mut self, key: Key) -> Option<Waiter> {
-        match usize::try_from(key) {
+        let removed = match usize::try_from(key) {
             Ok(at) if at < FEW => self.first[at].take(),
             _ => self.rest.remove(key - FEW as Key),
-        }
+        };
+        self.len -= usize::from(removed.is_some());
+        removed
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
@@ -83,6 +89,9 @@ impl Many {
 
     /// The first watch whose key is `key` or comes after it.
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
+        if let Some(Some(Waiter::Watch(watch))) = self.first.get(usize::try_from(key).ok()?) {
+            return Some((key, watch.clone()));
+        }
         self.iter_from(key).find_map(|(key, waiter)| match waiter {
             Waiter::Watch(watch) => Some((key, watch.clone())),
             _ => None,
@@ -92,6 +101,10 @@ impl Many {
     /// Calls `take` with each waiter, in order, which it may take out. Keys from before say nothing
     /// any more.
     pub(super) fn take_some(&mut self, mut take: impl FnMut(&mut Option<Waiter>)) {
+        let mut take = |waiter: &mut Option<Waiter>| {
+            take(waiter);
+            self.len -= usize::from(waiter.is_none());
+        };
         self.first.iter_mut().filter(|waiter| waiter.is_some()).for_each(&mut take);
         for _ in 0..self.rest.len() {
             let mut waiter = self.rest.pop_front();
@@ -100,6 +113,8 @@ impl Many {
                 self.rest.push(waiter);
             }
         }
-        self.first_watch = FIRST;
+        if self.first_watch >= FEW as Key {
+            self.first_watch = FIRST;
+        }
     }
 }
