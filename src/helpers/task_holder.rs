@@ -8,7 +8,8 @@ use core::future::Future;
 
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
-use super::held_tasks::{Gone, Held, HeldTasks};
+use super::held::Held;
+use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
 use super::waiting::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
 use crate::collections::Key;
