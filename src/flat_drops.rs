@@ -1,9 +1,11 @@
-//! [`FlatDrops`]: drops that nest, without a stack as deep as they nest.
+//! [`FlatDrops`]: drops that nest, without a stack as deep as they nest. [`Flat`] is a value that is
+//! dropped in this way.
 //!
 //! A future may hold a callback that holds the next future, an error may be the cause of the next
 //! error, and so on for any length. Dropping the first by the compiler's own code takes a few stack
 //! frames for each of them, and overflows the stack at some thousands. So each link of such a chain
-//! drops what it holds by [`FlatDrops::drop`].
+//! drops what it holds by [`FlatDrops::drop`]: by that of its loop where it knows the loop, and
+//! otherwise by that of the thread.
 //!
 //! **Depth Invariant**: at most [`DEEPEST`] calls of `drop` are on the stack. What would be one more
 //! is put on a list. The outermost call drops what is on the list, one after the other, before it
@@ -13,6 +15,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
+use core::ops::Deref;
 
 /// How many drops may nest before the next one is put off. Each that is put off costs an allocation,
 /// so that chains of ordinary length cost none.
@@ -81,6 +84,54 @@ struct Reset<'a> {
 impl Drop for Reset<'_> {
     fn drop(&mut self) {
         self.depth.set(self.to);
+    }
+}
+
+/// Drops `value`: at once, or, where too many drops nest on this thread, before the outermost of them
+/// returns.
+#[cfg(feature = "std")]
+pub(crate) fn drop_on_thread<T: 'static>(value: T) {
+    std::thread_local! {
+        static DROPS: FlatDrops = const { FlatDrops::new() };
+    }
+    if core::mem::needs_drop::<T>() {
+        // While the thread's locals are destroyed, the closure is dropped, and the value with it.
+        let _ = DROPS.try_with(move |drops| drops.drop(value, drop));
+    }
+}
+
+/// Drops `value`. Without std there is no place that belongs to a thread alone, so that the stack must
+/// be as deep as such values nest.
+#[cfg(not(feature = "std"))]
+pub(crate) fn drop_on_thread<T: 'static>(value: T) {
+    drop(value);
+}
+
+/// A value of the program's, which may hold a chain of others, and is dropped by [`drop_on_thread`].
+pub(crate) struct Flat<T: 'static>(Option<T>);
+
+impl<T: 'static> Flat<T> {
+    pub(crate) fn new(value: T) -> Flat<T> {
+        Flat(Some(value))
+    }
+
+    pub(crate) fn into_inner(mut self) -> T {
+        self.0.take().expect("a value until it is dropped")
+    }
+}
+
+impl<T: 'static> Deref for Flat<T> {
+    type Target = T;
+
+    #[inline]
+    fn deref(&self) -> &T {
+        self.0.as_ref().expect("a value until it is dropped")
+    }
+}
+
+impl<T: 'static> Drop for Flat<T> {
+    fn drop(&mut self) {
+        drop_on_thread(self.0.take());
     }
 }
 

@@ -90,6 +90,7 @@ pub(crate) use asyncio::{ReusableSignal, await_body};
 pub use error::{Error, ErrorKind, Result};
 pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
+pub(crate) use flat_drops::Flat;
 
 /// The programs of the README and the docs, which have to run.
 #[cfg(all(doctest, feature = "std"))]

@@ -29,3 +29,10 @@ pub(crate) const TARGETS: &[(&str, fn(&[u8]))] = &[
     ("threads", threads::bytes),
     ("timer_wheel", timer_wheel::bytes),
 ];
+
+/// Runs a target on `data`. What nothing reads of it is logged to nowhere.
+pub(crate) fn run(target: &str, data: &[u8]) {
+    let (_, body) = TARGETS.iter().find(|(name, _)| *name == target).expect("a target");
+    program::machine::logged::take_logs();
+    body(data);
+}

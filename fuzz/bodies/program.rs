@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::common::below;
 
 #[path = "../../tests/conformance/machine/mod.rs"]
-mod machine;
+pub(super) mod machine;
 
 /// How many statements a program has at most, and how deep they stand in each other.
 const STATEMENTS: usize = 120;

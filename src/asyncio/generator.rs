@@ -19,12 +19,12 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{AnyFuture, TaskRegistry, set_holds};
+use super::core::{AnyFuture, TaskRegistry, note_held};
 use super::generators::{Closing, Generators};
-use super::runner::shut_down;
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
+use crate::flat_drops::drop_on_thread;
 
 /// What the body and its consumer hand each other.
 struct Channel<Y, S> {
@@ -56,7 +56,7 @@ impl<Y, S> Yielder<Y, S> {
             Some(value) => {
                 self.0.given.set(Some(value));
                 // A scope around this is not to be left by a cancellation of the consumer.
-                set_holds(true);
+                note_held();
                 Poll::Pending
             }
             None => self.0.resume.take().map_or(Poll::Pending, Poll::Ready),
@@ -106,7 +106,6 @@ impl<Y: 'static, S: 'static> State<Y, S> {
         if let Ok(tasks) = TaskRegistry::running() {
             let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
             let key = tasks.extension::<Generators>().add(weak);
-            tasks.end_by(shut_down);
             self.registered.replace(Some((tasks, key)));
         }
     }
@@ -171,7 +170,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             Ok(_) => {}
         }
         let mut stop = Stop::default();
-        let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx))).await;
+        let step = poll_fn(|cx| stop.poll(cx, |cx| self.poll(cx).map(Ok))).await;
         step.unwrap_or_else(|error| self.fail(error))
     }
 }
@@ -181,6 +180,8 @@ impl<Y, S> Drop for State<Y, S> {
         if let Some((tasks, key)) = self.registered.take() {
             tasks.extension::<Generators>().remove(key);
         }
+        // It may hold the next generator of a long chain.
+        drop_on_thread(self.body.take());
     }
 }
 

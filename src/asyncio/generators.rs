@@ -11,9 +11,9 @@ use core::future::Future;
 use core::mem;
 use core::pin::Pin;
 
-use super::core::{LoopExtension, TaskRegistry};
+use super::combine::gather_outcomes;
+use super::core::{Ending, LoopExtension, Stage, TaskRegistry};
 use super::future::LoopFuture;
-use super::gather::gather_outcomes;
 use crate::error::Result;
 use crate::event_loop::{ExceptionContext, LoopRef};
 
@@ -73,7 +73,7 @@ impl Generators {
     }
 
     /// Whether generators that were dropped half way are still being closed.
-    pub(super) fn are_closing(&self) -> bool {
+    fn are_closing(&self) -> bool {
         self.closing.get() > 0
     }
 
@@ -95,7 +95,7 @@ impl Generators {
     }
 
     /// Waits until the generators that were dropped half way are closed.
-    pub(super) async fn until_closed(&self, on: &LoopRef) -> Result<()> {
+    async fn until_closed(&self, on: &LoopRef) -> Result<()> {
         while self.are_closing() {
             let waiter = on.create_future();
             self.all_closed.set(Some(waiter.clone()));
@@ -106,6 +106,19 @@ impl Generators {
 }
 
 impl LoopExtension for Generators {
+    fn end(self: Rc<Self>, event_loop: &LoopRef, stage: Stage) -> Option<Ending> {
+        let on = event_loop.clone();
+        match stage {
+            Stage::Generators => Some(Box::pin(async move { on.shutdown_asyncgens().await })),
+            Stage::DroppedGenerators => Some(Box::pin(async move { self.until_closed(&on).await })),
+            Stage::Executor => None,
+        }
+    }
+
+    fn needs(&self, stage: Stage) -> bool {
+        stage == Stage::DroppedGenerators && self.are_closing()
+    }
+
     /// Drops the bodies of all.
     fn close(&self, event_loop: &LoopRef) {
         let all: Vec<_> = self.iterated.borrow().values().map(|it| it.generator.clone()).collect();

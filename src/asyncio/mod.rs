@@ -1,82 +1,49 @@
 //! asyncio: futures with callbacks, tasks that can be cancelled, and what is built on them.
 //!
-//! In reading order: `core` (what a future and a task are made of), `future_like` and `future`,
-//! `task` and `any_task`, `answer_to` (a future that a thread completes), `task_tree` (which task waits
-//! for what), `timer` (a limit on a wait), `sleep`, `foreign` (other crates' futures), `scope` (the bodies
-//! of scopes), `generator`,
-//! `runner`; `executor` and `threadsafe` (other threads); `wait_queue` (the waiters of a primitive),
-//! `reusable_signal`, and `lock`, `event`, `condition`, `semaphore`, `barrier`, `queue`; for many
-//! futures at once `wait`, `gather`, `shield`, `timeout`, `wait_for`, `task_group`.
+//! In reading order: `core` (what a future and a task are made of), `future`, `task`, `scope` (the
+//! bodies of scopes), `time`, `sync` (what tasks share), `combine` (many futures at once),
+//! `generator` and `generators`, `threads`, `memory`; `runner`, and `interrupted`, which is Ctrl-C.
 
-mod answer_to;
-mod any_task;
-mod barrier;
-mod condition;
+mod combine;
 mod core;
-mod event;
-#[cfg(feature = "std")]
-mod executor;
-mod foreign;
 mod future;
-mod future_like;
-mod gather;
 mod generator;
 mod generators;
-mod heap;
 #[cfg(all(unix, feature = "signals"))]
 mod interrupted;
-mod lock;
 mod memory;
-mod queue;
-mod reusable_signal;
 mod runner;
 mod scope;
-mod semaphore;
-mod shield;
-mod sleep;
+mod sync;
 mod task;
-mod task_group;
-mod task_tree;
 #[cfg(feature = "std")]
-mod threadsafe;
-mod timeout;
-mod timer;
-mod wait;
-mod wait_for;
-mod wait_queue;
+mod threads;
+mod time;
 
-pub use any_task::{AnyTask, all_tasks, current_task};
-pub use barrier::Barrier;
-pub use condition::Condition;
-pub use event::Event;
-#[cfg(feature = "std")]
-pub use executor::{ThreadPoolExecutor, to_thread};
-pub use foreign::wrap_future;
-pub use future::LoopFuture;
-pub use future_like::FutureLike;
-pub use gather::{gather, gather_outcomes};
+pub use combine::{
+    AsCompleted, ReturnWhen, TaskGroup, as_completed, gather, gather_outcomes, shield, wait,
+};
+pub(crate) use future::ReusableSignal;
+pub use future::{FutureLike, LoopFuture, wrap_future};
 pub use generator::{AsyncGenerator, Yielder, generator};
-pub use lock::{Lock, LockGuard};
-pub use queue::{LifoQueue, PriorityQueue, Queue};
-pub(crate) use reusable_signal::ReusableSignal;
 #[cfg(feature = "std")]
 pub use runner::run;
-pub use runner::{EnsureFuture, Runner, run_on};
+pub use runner::{Runner, run_on};
 pub(crate) use scope::{ScopedBody, await_body};
-pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
-pub use shield::shield;
-pub use sleep::{Sleep, YieldNow, sleep, yield_now};
-pub use task::{Task, create_task};
-pub use task_group::TaskGroup;
-pub use task_tree::{Awaited, TaskInfo, TaskState, task_tree};
+pub use sync::{
+    Barrier, BoundedSemaphore, Condition, Event, LifoQueue, Lock, LockGuard, Permit, PriorityQueue,
+    Queue, Semaphore,
+};
+pub use task::{
+    AnyTask, Awaited, EnsureFuture, Task, TaskInfo, TaskState, all_tasks, create_task,
+    current_task, task_tree,
+};
 #[cfg(feature = "std")]
-pub use threadsafe::ConcurrentFuture;
-pub use timeout::{Timeout, timeout, timeout_at};
-pub use wait::{AsCompleted, ReturnWhen, as_completed, wait};
-pub use wait_for::wait_for;
+pub use threads::{ConcurrentFuture, ThreadPoolExecutor, to_thread};
+pub use time::{Sleep, Timeout, YieldNow, sleep, timeout, timeout_at, wait_for, yield_now};
 
-#[doc(hidden)]
-pub use self::core::ErasedFuture;
 pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback, WeakFuture};
+#[doc(hidden)]
+pub use self::core::{Child, ErasedFuture};
 #[cfg(feature = "std")]
 pub(crate) use self::core::{Signal, TaskRegistry, WaitReason};

@@ -6,88 +6,18 @@ use alloc::string::String;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
-use core::pin::Pin;
 
-use super::any_task::AnyTask;
 use super::core::{AnyFuture, Callback, Stage, TaskRegistry};
-#[cfg(feature = "std")]
-use super::executor::DefaultExecutor;
-use super::future::LoopFuture;
-use super::future_like::{FutureLike, check_loop};
-use super::generators::Generators;
+use super::future::FutureLike;
 #[cfg(all(unix, feature = "signals"))]
 use super::interrupted::run_until_interrupted;
-use super::task::Task;
+use super::task::{AnyTask, EnsureFuture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
-
-/// How long an ending waits for functions that still run on threads: asyncio's
-/// `THREAD_JOIN_TIMEOUT`.
-#[cfg(feature = "std")]
-const THREAD_JOIN_TIMEOUT: core::time::Duration = core::time::Duration::from_secs(300);
-
-/// What can be run until it is done: a Rust future, which becomes a task, or a future or task
-/// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
-pub trait EnsureFuture<T: Clone + 'static> {
-    /// What stands for it.
-    type Future: FutureLike<T>;
-
-    /// The future that stands for it on `on`.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed) where a task would have to be made after the loop
-    /// has closed.
-    #[track_caller]
-    fn ensure_future(self, on: &LoopRef) -> Result<Self::Future>;
-}
-
-impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T> for F {
-    type Future = Task<T>;
-
-    #[track_caller]
-    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
-        on.create_main_task(self)
-    }
-}
-
-impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
-    type Future = LoopFuture<T>;
-
-    fn ensure_future(self, on: &LoopRef) -> Result<LoopFuture<T>> {
-        check_loop(&self, on)?;
-        Ok(self)
-    }
-}
-
-impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
-    type Future = Task<T>;
-
-    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
-        check_loop(&self, on)?;
-        Ok(self)
-    }
-}
+use crate::flat_drops::Flat;
 
 fn stop_loop(done: &dyn AnyFuture) {
     done.get_loop().stop();
-}
-
-/// Ends what a loop has besides tasks, as far as `stage` goes.
-pub(super) fn shut_down(on: &LoopRef, stage: Stage) -> Pin<Box<dyn Future<Output = Result<()>>>> {
-    let on = on.clone();
-    Box::pin(async move {
-        match stage {
-            Stage::Generators => on.shutdown_asyncgens().await,
-            #[cfg(feature = "std")]
-            Stage::Executor => on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await,
-            #[cfg(not(feature = "std"))]
-            Stage::Executor => Ok(()),
-            Stage::DroppedGenerators => {
-                TaskRegistry::of(&on).extension::<Generators>().until_closed(&on).await
-            }
-        }
-    })
 }
 
 /// Stops the loop, as a callback of a future would.
@@ -162,7 +92,7 @@ impl EventLoop {
     fn end_the_rest(&self) -> Result<()> {
         self.run_stage(Stage::Generators)?;
         self.run_stage(Stage::Executor)?;
-        if TaskRegistry::of(self).extension::<Generators>().are_closing() {
+        if TaskRegistry::of(self).needs(Stage::DroppedGenerators) {
             self.run_stage(Stage::DroppedGenerators)?;
         }
         Ok(())
@@ -173,12 +103,8 @@ impl EventLoop {
     fn run_stage(&self, stage: Stage) -> Result<()> {
         let tasks = TaskRegistry::of(self);
         self.run_until_complete(async move {
-            #[cfg(feature = "std")]
-            if stage == Stage::Executor {
-                tasks.extension::<DefaultExecutor>().shut();
-            }
-            match tasks.ending() {
-                Some(end) => end(tasks.event_loop(), stage).await,
+            match tasks.begin_stage(stage) {
+                Some(end) => end.await,
                 None => Ok(()),
             }
         })
@@ -272,7 +198,8 @@ impl Runner {
     /// One whose loop `factory` makes when it is needed: asyncio's `loop_factory`.
     #[must_use]
     pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
-        let state = RefCell::new(State::Created(Some(Box::new(factory))));
+        let factory = Flat::new(factory);
+        let state = RefCell::new(State::Created(Some(Box::new(move || factory.into_inner()()))));
         Runner {
             state,
             debug: None,

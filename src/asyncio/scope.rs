@@ -11,8 +11,8 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{Await, Signal, TaskRegistry, WaitReason, Waits, set_holds, take_waits};
-use crate::error::Result;
+use super::core::{Await, PartWaits, Signal, TaskRegistry, WaitReason, poll_part};
+use crate::error::{Error, Result};
 
 /// The body of a scope while it runs. The scope keeps the body in its own place, so that dropping
 /// it there needs no second block and no second copy in the scope's future.
@@ -44,7 +44,7 @@ impl<T, F: Future<Output = Result<T>>> Future for ScopedBody<'_, F> {
         if outcome.is_ready() {
             body.set(None);
         }
-        outcome.map(|outcome| outcome?)
+        outcome
     }
 }
 
@@ -71,48 +71,63 @@ impl Stop {
     ///
     /// # Errors
     ///
-    /// The cancellation of a task that waits for the signal. The body was not polled then, or is
-    /// pending: it is to be dropped.
+    /// The body's own; the cancellation of a task that waits for the signal. The body was not polled
+    /// then, or is pending: it is to be dropped.
+    #[inline]
     pub(super) fn poll<T>(
         &mut self,
         cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+        poll: impl FnOnce(&mut Context<'_>) -> Poll<Result<T>>,
     ) -> Poll<Result<T>> {
-        if let Some(stopped) = self.poll_signal(cx) {
-            return stopped;
+        if self.signal.is_some() {
+            if let Some(stopped) = self.poll_signal(cx) {
+                return Poll::Ready(Err(stopped));
+            }
         }
-        let before = take_waits();
-        let outcome = poll(cx);
-        let after = take_waits();
-        let held = before.is_some_and(|before| before.holds);
-        let holds = after.is_some_and(|after| after.holds);
+        let (outcome, waits) = poll_part(|| poll(cx));
         if outcome.is_ready() {
-            set_holds(held);
-            return outcome.map(Ok);
+            return outcome;
         }
-        self.inside.count(before, after);
-        if holds || !self.inside.is_empty() {
-            self.signal = None;
-            set_holds(held || holds);
-            return Poll::Pending;
+        match self.park(cx, waits) {
+            Some(stopped) => Poll::Ready(Err(stopped)),
+            None => Poll::Pending,
         }
-        set_holds(held);
-        if self.signal.is_none() {
-            // Outside of a task there is no cancellation to wait for.
-            let Some(registry) = before.and_then(|_| TaskRegistry::running().ok()) else {
-                return Poll::Pending;
-            };
-            self.signal = Some(Signal::new(&registry, WaitReason::Scope).wait());
-        }
-        self.poll_signal(cx).unwrap_or(Poll::Pending)
     }
 
-    /// The end of the signal, if that has come.
-    fn poll_signal<T>(&mut self, cx: &mut Context<'_>) -> Option<Poll<Result<T>>> {
+    /// Sees to it that a cancellation of the task reaches a body that is pending. Returns one that has
+    /// come.
+    #[inline]
+    fn park(&mut self, cx: &mut Context<'_>, waits: Option<PartWaits>) -> Option<Error> {
+        let Some(waits) = waits else {
+            // Outside of a task there is no cancellation to wait for.
+            self.inside = Inside::default();
+            return self.poll_signal(cx);
+        };
+        self.inside.count(waits);
+        if waits.holds || !self.inside.is_empty() {
+            self.signal = None;
+            return None;
+        }
+        self.wait_for_signal(cx)
+    }
+
+    /// Has a cancellation of the task end the signal.
+    #[cold]
+    fn wait_for_signal(&mut self, cx: &mut Context<'_>) -> Option<Error> {
+        if self.signal.is_none() {
+            let registry = TaskRegistry::running().ok()?;
+            self.signal = Some(Signal::new(&registry, WaitReason::Scope).wait());
+        }
+        self.poll_signal(cx)
+    }
+
+    /// The cancellation of the signal, if that has come.
+    #[cold]
+    fn poll_signal(&mut self, cx: &mut Context<'_>) -> Option<Error> {
         let signal = self.signal.as_mut()?;
         let Poll::Ready(outcome) = Pin::new(signal).poll(cx) else { return None };
         self.signal = None;
-        outcome.err().map(|error| Poll::Ready(Err(error)))
+        outcome.err()
     }
 }
 
@@ -126,19 +141,15 @@ struct Inside {
 }
 
 impl Inside {
-    /// Counts what a poll has changed, by the current task's waits before and after.
-    fn count(&mut self, before: Option<Waits>, after: Option<Waits>) {
-        let (Some(Waits { task, count: before, .. }), Some(Waits { count: after, .. })) =
-            (before, after)
-        else {
-            return *self = Inside::default();
-        };
-        if self.task != task {
+    /// Counts what a poll has changed.
+    #[inline]
+    fn count(&mut self, waits: PartWaits) {
+        if self.task != waits.task {
             // Waits of another task are none of this one's.
-            *self = Inside { task, waits: 0 };
+            *self = Inside { task: waits.task, waits: 0 };
         }
         // An await that was first polled outside of the body may have been dropped inside of it.
-        self.waits = (self.waits + after).saturating_sub(before);
+        self.waits = (self.waits + waits.after).saturating_sub(waits.before);
     }
 
     fn is_empty(&self) -> bool {

@@ -13,7 +13,8 @@ use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
-use super::list::{Linked, Links, List};
+use super::chunk;
+use super::list::{Links, List};
 use super::page::{MOST_ALIGN, PAGE, Page, SCARCE, for_each};
 
 /// Pages of the largest chunk.
@@ -32,29 +33,10 @@ pub(super) enum Idle {
     Any,
 }
 
-#[repr(C)]
-#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
-#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
-pub(super) struct Chunk {
-    links: Links<Chunk>,
-    base: *mut u8,
-    layout: Layout,
-    opened: Cell<u32>,
-    in_use: Cell<u32>,
-    /// The first of the pages that were given back; linked by their own list.
-    free: List<Page>,
-    /// The round in which the chunk became idle.
-    idle_since: Cell<u32>,
-}
+/// A chunk of pages.
+pub(super) type Chunk = chunk::Chunk<Page>;
 
 const _: () = assert!(size_of::<Chunk>() % MOST_ALIGN == 0);
-
-impl Linked for Chunk {
-    unsafe fn links<'a>(node: *const Chunk) -> &'a Links<Chunk> {
-        // SAFETY: valid, as the caller says.
-        unsafe { &(*node).links }
-    }
-}
 
 impl Chunk {
     fn pages(&self) -> usize {

@@ -9,7 +9,7 @@
 //! - `remote` is what other threads use: [`remote_of`], [`free_remote`]. It outlives the loop for
 //!   as long as another thread holds a block's memory.
 //! - `block` is what the blocks' own words say about them.
-//! - `store`, `page`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
+//! - `store`, `page`, `chunk`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
 //!   `words` is what free blocks there lead to.
 //! - `plain` stands in their place under `--cfg callsoon_plain` and in models: an allocation for
 //!   each block, which tools that watch allocations can follow.
@@ -17,6 +17,8 @@
 //! This folder knows nothing of tasks and futures.
 
 mod block;
+#[cfg(not(any(callsoon_plain, loom)))]
+mod chunk;
 mod list;
 mod pages;
 mod remote;

@@ -18,8 +18,8 @@ use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
 
 use super::block;
+use super::chunk::Chunk;
 use super::list::{Linked, Links};
-use super::memory::Chunk;
 
 /// Where memory is scarce, there are fewer and smaller blocks.
 pub(super) const SCARCE: bool = cfg!(any(target_os = "none", target_pointer_width = "16"));
@@ -57,7 +57,7 @@ pub(super) struct Page {
     /// Where the next block would begin that wasn't made yet.
     pub(super) made: Cell<Count>,
     pub(super) size: Cell<Count>,
-    pub(super) chunk: Cell<*const Chunk>,
+    pub(super) chunk: Cell<*const Chunk<Page>>,
     links: Links<Page>,
     #[cfg(debug_assertions)]
     canary: u32,
@@ -75,7 +75,7 @@ impl Page {
     pub(super) fn new(
         owner: *const (),
         shared: *const (),
-        chunk: *const Chunk,
+        chunk: *const Chunk<Page>,
         size: Count,
     ) -> Page {
         Page {
@@ -145,7 +145,7 @@ pub(super) unsafe fn first_block(page: *const Page) -> usize {
     // SAFETY: as the caller says.
     let chunk = unsafe { (*page).chunk.get() };
     // Both are multiples of the greatest alignment, by which the Slot Invariant holds.
-    if chunk.addr() == page.addr() + head { head + size_of::<Chunk>() } else { head }
+    if chunk.addr() == page.addr() + head { head + size_of::<Chunk<Page>>() } else { head }
 }
 
 /// Returns the owner that was written to the head of a block's page.

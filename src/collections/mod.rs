@@ -2,14 +2,23 @@
 //!
 //! - `cell_ext`: access to the value of a `Cell` in place;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
-//! - `serial_slab`: a slab whose keys find what they were made for, or nothing.
+//! - `rng`: numbers that follow from a seed;
+//! - `serial_slab`: a slab whose keys find what they were made for, or nothing;
+//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys.
 
 mod cell_ext;
 mod keyed_queue;
+mod rng;
 #[cfg(feature = "hyper")]
 mod serial_slab;
+mod timer_key;
+mod timer_wheel;
+
+pub use timer_key::TimerKey;
+pub use timer_wheel::TimerWheel;
 
 pub(crate) use cell_ext::CellExt;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
+pub(crate) use rng::{Rng, mixed};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};

@@ -1,88 +1,115 @@
-//! [`Entry`]: what stands in the ready queue and in the timers: one word that owns what it runs.
+//! [`Entry`]: what the ready queue and the timers hold: one word that owns what it runs.
 //!
-//! An entry is a pointer to an [`EntryHead`], behind which stands whatever its table of functions
-//! knows: a [`Job`] in its [`JobCell`], a call from another thread in its [`CallCell`], or a future
-//! or task of the layer above, whose header begins in the same way.
+//! An entry is a pointer to an [`EntryHead`], the beginning of whatever its table of functions
+//! knows: a job or a call in its cell (`job`), or a future or task of the layer above. `L` is the
+//! loop that runs it, which this file knows nothing of.
 //!
-//! **Table Invariant**: the functions of a head's table fit what the head is a part of. Whoever
-//! makes an entry of a pointer ([`Entry::from_head`]) promises it; here each cell is written
-//! together with the table of its type and never loses it.
+//! **Table Invariant**: the functions of a head's table fit what the head is a part of. Code that
+//! makes an entry of a pointer ([`Entry::from_head`]) promises it; each cell is written together with
+//! the table of its type and never loses it.
 //!
 //! **Owner Invariant**: an entry is used up by exactly one of `run`, `discard` and its drop, each of
 //! which passes the pointer to the table's function of that name and forgets the entry.
 //!
-//! **Send Invariant**: a [`RemoteCall`] is made of a [`Call`] that is `Send`, and of nothing else.
+//! **Send Invariant**: a [`RemoteEntry`] owns only what is `Send`, and its table is static.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::string::String;
 use core::fmt;
 use core::mem;
-use core::ops::Deref;
 use core::ptr::NonNull;
 
-use super::handle::{drop_quietly, run_callback};
-use super::loop_ref::LoopRef;
-use super::schedule_hash::Mark;
-use crate::error::Result;
+/// What a job does next, as far as that is the same in each run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Mark {
+    /// A callback that was scheduled by itself, or by a timer.
+    Call,
+    /// The step of a task, by the number of its making.
+    Step(u64),
+    /// A done callback of a task.
+    TaskDone(u64),
+    /// A done callback of a future.
+    FutureDone,
+    /// The end of a sleep.
+    Sleep,
+    /// A waker that is woken.
+    Wake,
+}
 
-/// How a [`RemoteCall`] is described.
-const REMOTE: &str = "<Handle from another thread>";
+impl Mark {
+    pub(super) fn number(self) -> u64 {
+        let (kind, task) = match self {
+            Mark::Call => (1, 0),
+            Mark::Step(task) => (2, task),
+            Mark::TaskDone(task) => (3, task),
+            Mark::FutureDone => (4, 0),
+            Mark::Sleep => (5, 0),
+            Mark::Wake => (6, 0),
+        };
+        kind << 56 ^ task
+    }
+}
 
 /// The beginning of everything that an [`Entry`] points to.
 #[repr(C)]
-pub(crate) struct EntryHead {
-    table: &'static EntryTable,
+pub(crate) struct EntryHead<L: 'static> {
+    table: &'static EntryTable<L>,
+}
+
+impl<L> EntryHead<L> {
+    pub(super) const fn new(table: &'static EntryTable<L>) -> EntryHead<L> {
+        EntryHead { table }
+    }
 }
 
 /// What can be done with an entry. The first three functions use it up.
 #[repr(C)]
-pub(crate) struct EntryTable {
-    pub(crate) run: unsafe fn(NonNull<EntryHead>, &LoopRef),
+pub(crate) struct EntryTable<L: 'static> {
+    pub(crate) run: unsafe fn(NonNull<EntryHead<L>>, &L),
     /// The loop closes: drops what will not run, and what it holds.
-    pub(crate) discard: unsafe fn(NonNull<EntryHead>, &LoopRef),
-    pub(crate) drop: unsafe fn(NonNull<EntryHead>),
+    pub(crate) discard: unsafe fn(NonNull<EntryHead<L>>, &L),
+    pub(crate) drop: unsafe fn(NonNull<EntryHead<L>>),
     /// What it does next, for a hash of the schedule.
-    pub(crate) mark: unsafe fn(NonNull<EntryHead>) -> Mark,
+    pub(crate) mark: unsafe fn(NonNull<EntryHead<L>>) -> Mark,
     /// What a timeline calls it: short, and the same each time.
     #[cfg(feature = "trace")]
-    pub(crate) title: unsafe fn(NonNull<EntryHead>) -> String,
+    pub(crate) title: unsafe fn(NonNull<EntryHead<L>>) -> String,
     /// What debug mode calls it, also after it has run.
-    pub(crate) describe: unsafe fn(NonNull<EntryHead>) -> Describe,
+    pub(crate) describe: unsafe fn(NonNull<EntryHead<L>>) -> Describe,
 }
 
 /// Describes what an entry runs, at any time.
 pub(crate) type Describe = Box<dyn FnOnce() -> String>;
 
 /// Something to run, once.
-pub(crate) struct Entry(NonNull<EntryHead>);
+pub(crate) struct Entry<L: 'static>(NonNull<EntryHead<L>>);
 
-impl Entry {
+impl<L> Entry<L> {
     /// # Safety
     ///
     /// The Table Invariant must hold for `head`, whose owner gives up what one of the table's
     /// first three functions takes.
     #[inline]
-    pub(crate) unsafe fn from_head(head: NonNull<EntryHead>) -> Entry {
+    pub(crate) unsafe fn from_head(head: NonNull<EntryHead<L>>) -> Entry<L> {
         Entry(head)
     }
 
     #[inline(always)]
-    fn table(&self) -> &'static EntryTable {
+    fn table(&self) -> &'static EntryTable<L> {
         // SAFETY: By the Owner Invariant what the entry points to is there until it is used up.
         unsafe { self.0.as_ref() }.table
     }
 
     #[inline(always)]
-    pub(super) fn run(self, event_loop: &LoopRef) {
+    pub(super) fn run(self, event_loop: &L) {
         let (table, head) = (self.table(), self.0);
         mem::forget(self);
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (table.run)(head, event_loop) }
     }
 
-    pub(super) fn discard(self, event_loop: &LoopRef) {
+    pub(super) fn discard(self, event_loop: &L) {
         let (table, head) = (self.table(), self.0);
         mem::forget(self);
         // SAFETY: By the Table Invariant and the Owner Invariant.
@@ -111,164 +138,36 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl<L> Drop for Entry<L> {
     fn drop(&mut self) {
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (self.table().drop)(self.0) }
     }
 }
 
-impl fmt::Debug for Entry {
+impl<L> fmt::Debug for Entry<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe()())
     }
 }
 
-/// What stands in the ready queue, or in a timer, in a block of its own.
-pub(crate) trait Job: Sized + 'static {
-    fn run(this: Rc<JobCell<Self>>, event_loop: &LoopRef);
-
-    /// The loop closes: drops what will not run.
-    fn discard(&self) {}
-
-    /// What it does next, for a hash of the schedule.
-    fn mark(&self) -> Mark {
-        Mark::Call
-    }
-
-    /// What debug mode calls it.
-    fn describe(&self) -> String;
-}
-
-/// A [`Job`] with the head by which an entry knows it.
-#[repr(C)]
-pub(crate) struct JobCell<J> {
-    head: EntryHead,
-    job: J,
-}
-
-impl<J: Job> JobCell<J> {
-    const TABLE: EntryTable = EntryTable {
-        run: |head, event_loop| {
-            // SAFETY: By the Table Invariant `head` is that of a `JobCell<J>`, whose count the
-            // entry gives up.
-            J::run(unsafe { Self::from_head(head) }, event_loop);
-        },
-        discard: |head, event_loop| {
-            // SAFETY: As for `run`.
-            let cell = unsafe { Self::from_head(head) };
-            run_callback(event_loop, || "<drop of a callback>".into(), || cell.job.discard());
-            drop_quietly(event_loop, cell);
-        },
-        // SAFETY: As for `run`.
-        drop: |head| drop(unsafe { Self::from_head(head) }),
-        // SAFETY: By the Table Invariant; the entry lives for longer than this look.
-        mark: |head| unsafe { head.cast::<Self>().as_ref() }.job.mark(),
-        #[cfg(feature = "trace")]
-        // SAFETY: As for `mark`.
-        title: |head| unsafe { head.cast::<Self>().as_ref() }.job.describe(),
-        describe: |head| {
-            // SAFETY: By the Table Invariant; the count that this adds is the description's own.
-            let cell = unsafe {
-                Rc::increment_strong_count(head.cast::<Self>().as_ptr());
-                Self::from_head(head)
-            };
-            Box::new(move || cell.job.describe())
-        },
-    };
-
-    pub(crate) fn new(job: J) -> Rc<JobCell<J>> {
-        Rc::new(JobCell { head: EntryHead { table: const { &Self::TABLE } }, job })
-    }
-
-    /// # Safety
-    ///
-    /// `head` is that of a `JobCell<J>`, and a count of its `Rc` comes with it.
-    unsafe fn from_head(head: NonNull<EntryHead>) -> Rc<JobCell<J>> {
-        // SAFETY: By this function's contract; the head is the cell's first field.
-        unsafe { Rc::from_raw(head.as_ptr().cast_const().cast()) }
-    }
-}
-
-impl<J> Deref for JobCell<J> {
-    type Target = J;
-
-    fn deref(&self) -> &J {
-        &self.job
-    }
-}
-
-impl<J: Job> From<Rc<JobCell<J>>> for Entry {
-    #[inline]
-    fn from(cell: Rc<JobCell<J>>) -> Entry {
-        let head = Rc::into_raw(cell).cast_mut().cast();
-        // SAFETY: A pointer out of an `Rc` is not null. The Table Invariant holds, because the cell
-        // was written with its table, and its count is given to the entry.
-        unsafe { Entry(NonNull::new_unchecked(head)) }
-    }
-}
-
-/// A call from another thread, in a block of its own that has room for more.
-pub(crate) trait Call: Sized + 'static {
-    /// Makes the call, on the loop's thread.
-    fn call(this: Box<CallCell<Self>>, event_loop: &LoopRef) -> Result<()>;
-}
-
-/// A [`Call`] with the head by which an entry knows it.
-#[repr(C)]
-pub(crate) struct CallCell<C> {
-    head: EntryHead,
-    pub(crate) call: C,
-}
-
-impl<C: Call> CallCell<C> {
-    const TABLE: EntryTable = EntryTable {
-        run: |head, event_loop| {
-            // SAFETY: By the Table Invariant `head` is that of a `CallCell<C>`, and its box comes
-            // with it.
-            let cell = unsafe { Self::from_head(head) };
-            run_callback(event_loop, || REMOTE.into(), || C::call(cell, event_loop));
-        },
-        // SAFETY: As for `run`.
-        discard: |head, event_loop| drop_quietly(event_loop, unsafe { Self::from_head(head) }),
-        // SAFETY: As for `run`.
-        drop: |head| drop(unsafe { Self::from_head(head) }),
-        mark: |_| Mark::Call,
-        #[cfg(feature = "trace")]
-        title: |_| REMOTE.into(),
-        describe: |_| Box::new(|| REMOTE.into()),
-    };
-
-    pub(crate) fn new(call: C) -> Box<CallCell<C>> {
-        Box::new(CallCell { head: EntryHead { table: const { &Self::TABLE } }, call })
-    }
-
-    /// # Safety
-    ///
-    /// `head` is that of a `CallCell<C>`, whose box comes with it.
-    unsafe fn from_head(head: NonNull<EntryHead>) -> Box<CallCell<C>> {
-        // SAFETY: By this function's contract; the head is the cell's first field.
-        unsafe { Box::from_raw(head.as_ptr().cast()) }
-    }
-}
-
-/// A [`Call`] on its way to the thread that makes it.
-pub(crate) struct RemoteCall(Entry);
+/// An [`Entry`] on its way to the thread that runs it.
+pub(crate) struct RemoteEntry<L: 'static>(Entry<L>);
 
 // SAFETY: By the Send Invariant what it owns may go to another thread. Of its head, which says
-// nothing of threads, only the table is read, which is static.
-unsafe impl Send for RemoteCall {}
+// nothing of threads, only the table is read.
+unsafe impl<L> Send for RemoteEntry<L> {}
 
-impl RemoteCall {
-    pub(crate) fn new<C: Call + Send>(cell: Box<CallCell<C>>) -> RemoteCall {
-        let head = Box::into_raw(cell).cast();
-        // SAFETY: A box is not null. The Table Invariant holds, because the cell was written with
-        // its table, and the box is given to the entry.
-        RemoteCall(unsafe { Entry(NonNull::new_unchecked(head)) })
+impl<L> RemoteEntry<L> {
+    /// # Safety
+    ///
+    /// What `entry` owns is `Send`.
+    pub(super) unsafe fn new(entry: Entry<L>) -> RemoteEntry<L> {
+        RemoteEntry(entry)
     }
 
-    /// The entry that makes the call, for the loop's thread.
-    pub(super) fn into_entry(self) -> Entry {
+    /// The entry, on the loop's thread.
+    pub(super) fn into_entry(self) -> Entry<L> {
         self.0
     }
 }

@@ -9,54 +9,72 @@ use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::entry::{Job, JobCell};
-use super::exceptions::ExceptionContext;
+use super::exception_handler::{CallbackOutput, run_callback};
+use super::job::{Job, JobCell};
 use super::loop_ref::LoopRef;
-use super::timer_key::TimerKey;
+use crate::collections::TimerKey;
 use crate::error::Result;
-use crate::panics;
+use crate::flat_drops::drop_on_thread;
 
-/// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
-/// loop's exception handler, as an exception out of a Python callback does.
-pub trait CallbackOutput {
-    /// The outcome as a result.
+impl LoopRef {
+    /// Has `callback` run in the loop's next turn, after all that is scheduled already:
+    /// asyncio's `call_soon`. An error that it returns, or a panic in it, goes to the
+    /// [exception handler](LoopRef::set_exception_handler).
     ///
     /// # Errors
     ///
-    /// The callback's own.
-    fn into_result(self) -> Result<()>;
-}
-
-impl CallbackOutput for () {
-    fn into_result(self) -> Result<()> {
-        Ok(())
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// ```
+    /// # use callsoon::EventLoop;
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// event_loop.call_soon(|| println!("hello"))?;
+    /// let other = event_loop.call_soon(|| println!("never seen"))?;
+    /// other.cancel();
+    /// assert_eq!(event_loop.run_once(None)?, 2);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    pub fn call_soon<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle> {
+        self.check_open()?;
+        let call = Call::soon(callback);
+        self.schedule(call.clone());
+        Ok(Handle::new(call))
     }
-}
 
-impl CallbackOutput for Result<()> {
-    fn into_result(self) -> Result<()> {
-        self
+    /// Has `callback` run when `delay` has passed; without delay, after all that is ready in
+    /// the next turn: asyncio's `call_later`. Callbacks due at one time run in the order in
+    /// which they were made. A delay by which the clock would pass 584 years is never over; where
+    /// nothing else is left, a loop with virtual time is [`Stalled`](crate::ErrorKind::Stalled) then.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub fn call_later<R: CallbackOutput + 'static>(
+        &self,
+        delay: Duration,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        self.call_at(self.time().saturating_add(delay), callback)
     }
-}
 
-/// Runs `callback`; its error or panic goes to the loop's exception handler and no further.
-pub(crate) fn run_callback<R: CallbackOutput>(
-    on: &LoopRef,
-    describe: impl FnOnce() -> String,
-    callback: impl FnOnce() -> R,
-) {
-    if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
-        let handle = describe();
-        let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
-        context.exception = Some(error);
-        context.handle = Some(handle);
-        on.call_exception_handler(&context);
+    /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
+    /// `call_at`. A time in the past is due at once, and one beyond 584 years never.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    pub fn call_at<R: CallbackOutput + 'static>(
+        &self,
+        when: Duration,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        let call = Call::timed(callback);
+        let key = self.add_timer_at(when, call.clone())?;
+        Ok(TimerHandle::new(call, self.clone(), key, when))
     }
-}
-
-/// Drops what belongs to the user: a panic out of it goes to the exception handler.
-pub(crate) fn drop_quietly<T>(on: &LoopRef, value: T) {
-    run_callback(on, || "<drop of ".to_owned() + type_name::<T>() + ">", || drop(value));
 }
 
 /// A callback in one allocation with what its handle needs, which is an `S`.
@@ -115,10 +133,11 @@ trait Cancel {
     fn name(&self) -> &'static str;
 }
 
-impl<F> Cancel for JobCell<Call<F, Soon>> {
+impl<F: 'static> Cancel for JobCell<Call<F, Soon>> {
     fn cancel(&self) {
         self.state.cancelled.set(true);
-        drop(self.callback.take());
+        // Its drop may cancel the next handle of a long chain; so it is with timers.
+        drop_on_thread(self.callback.take());
     }
 
     fn cancelled(&self) -> bool {
@@ -137,11 +156,11 @@ trait CancelTimer {
     fn name(&self) -> &'static str;
 }
 
-impl<F> CancelTimer for JobCell<Call<F, Timed>> {
+impl<F: 'static> CancelTimer for JobCell<Call<F, Timed>> {
     fn cancel(&self, on: &LoopRef) {
         if let Some(key) = self.state.key.take() {
             let timer = on.forget_timer(key);
-            drop(self.callback.take());
+            drop_on_thread(self.callback.take());
             drop(timer);
         }
     }

@@ -10,20 +10,16 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
-use super::answers::Answers;
 use super::clock::{self, Clock, Nanos, nanos};
-use super::entry::Entry;
-use super::exceptions::Exceptions;
-use super::handle::{Call, CallbackOutput, Handle, TimerHandle};
+use super::entry;
+use super::exception_context::ExceptionContext;
 use super::host::Host;
 use super::inbox::Inbox;
-use super::loop_handle::{LoopHandle, Mail};
+use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
-use super::reactor::Reactor;
+use super::poller::Reactor;
 use super::ready::ReadyQueue;
-use super::timer_key::TimerKey;
-use super::timer_wheel::TimerWheel;
-use super::watched::Watched;
+use crate::collections::{TimerKey, TimerWheel};
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
 use crate::sync::Arc;
@@ -49,7 +45,43 @@ pub(crate) trait Upstairs {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// Who waits up there, and for what, as text; none where there is nobody.
+/// What looks on while a loop runs, where a program has asked for it: see `observe`.
+pub(super) trait Observer {
+    /// A round of `count` entries begins.
+    fn begin_round(&self, on: &LoopRef, count: usize);
+
+    /// Timers are due, in the order in which they will run.
+    fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]);
+
+    /// Whether what may come now or later, by the machine's will, is to come later.
+    fn puts_off(&self) -> bool;
+
+    /// Runs `entry`.
+    fn run(&self, on: &LoopRef, entry: Entry);
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any>;
+}
+
+/// An entry of this loop, and what it is made of.
+pub(crate) type Entry = entry::Entry<LoopRef>;
+pub(crate) type EntryHead = entry::EntryHead<LoopRef>;
+pub(crate) type EntryTable = entry::EntryTable<LoopRef>;
+
+/// A call from another thread on its way to the loop.
+pub(crate) type RemoteCall = entry::RemoteEntry<LoopRef>;
+
+/// What threads leave for the loop.
+pub(crate) enum Mail {
+    /// A [`call_soon_threadsafe`](crate::LoopHandle::call_soon_threadsafe), or an answer.
+    Call(RemoteCall),
+    /// A task's waker that was woken, which the layer above knows.
+    Wake(Waker),
+}
+
+/// What [`set_exception_handler`](LoopRef::set_exception_handler) takes.
+pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
+
+/// The waits of the floor above as text, or `None` where there are none.
 pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 
 /// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.
@@ -65,14 +97,14 @@ pub(super) struct Shared {
     #[cfg(feature = "std")]
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) clock: Clock,
-    pub(super) ready: ReadyQueue,
+    pub(super) ready: ReadyQueue<Entry>,
     pub(super) timers: RefCell<TimerWheel<Entry>>,
     /// Room for the timers that one turn takes out.
     pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
-    pub(super) answers: Answers,
+    pub(super) owed: OwedAnswers,
     pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
-    pub(super) exceptions: Exceptions,
+    pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
     pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
     /// What the mail wakes is scheduled, and scheduling looks into the mail first.
@@ -83,7 +115,9 @@ pub(super) struct Shared {
     pub(super) debug: Cell<bool>,
     /// What a stall logs, where that is wanted.
     pub(super) show_waits: Cell<Option<ShowWaits>>,
-    pub(super) watched: Watched,
+    pub(super) observer: RefCell<Option<Rc<dyn Observer>>>,
+    /// Set while the observer looks at each entry, round and wait.
+    pub(super) observed: Cell<bool>,
     pub(super) slow_callback_duration: Cell<Duration>,
 }
 
@@ -106,65 +140,6 @@ impl LoopRef {
     #[inline]
     pub(super) fn now(&self) -> Nanos {
         self.0.clock.now(&*self.0.host)
-    }
-
-    /// Has `callback` run in the loop's next turn, after all that is scheduled already:
-    /// asyncio's `call_soon`. An error that it returns, or a panic in it, goes to the
-    /// [exception handler](LoopRef::set_exception_handler).
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
-    ///
-    /// ```
-    /// # use callsoon::EventLoop;
-    /// let event_loop = EventLoop::with_virtual_time();
-    /// event_loop.call_soon(|| println!("hello"))?;
-    /// let other = event_loop.call_soon(|| println!("never seen"))?;
-    /// other.cancel();
-    /// assert_eq!(event_loop.run_once(None)?, 2);
-    /// # Ok::<(), callsoon::Error>(())
-    /// ```
-    pub fn call_soon<R: CallbackOutput + 'static>(
-        &self,
-        callback: impl FnOnce() -> R + 'static,
-    ) -> Result<Handle> {
-        self.check_open()?;
-        let call = Call::soon(callback);
-        self.schedule(call.clone());
-        Ok(Handle::new(call))
-    }
-
-    /// Has `callback` run when `delay` has passed; without delay, after all that is ready in
-    /// the next turn: asyncio's `call_later`. Callbacks due at one time run in the order in
-    /// which they were made. A delay by which the clock would pass 584 years is never over; where
-    /// nothing else is left, a loop with virtual time is [`Stalled`](crate::ErrorKind::Stalled) then.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
-    pub fn call_later<R: CallbackOutput + 'static>(
-        &self,
-        delay: Duration,
-        callback: impl FnOnce() -> R + 'static,
-    ) -> Result<TimerHandle> {
-        self.call_at(self.time().saturating_add(delay), callback)
-    }
-
-    /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
-    /// `call_at`. A time in the past is due at once, and one beyond 584 years never.
-    ///
-    /// # Errors
-    ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
-    pub fn call_at<R: CallbackOutput + 'static>(
-        &self,
-        when: Duration,
-        callback: impl FnOnce() -> R + 'static,
-    ) -> Result<TimerHandle> {
-        let call = Call::timed(callback);
-        let key = self.add_timer_at(when, call.clone())?;
-        Ok(TimerHandle::new(call, self.clone(), key, when))
     }
 
     /// Has `job` run when `delay` has passed, as the callback of
@@ -221,21 +196,10 @@ impl LoopRef {
         self.0.closed.get()
     }
 
-    /// What other threads need to reach this loop.
-    #[must_use]
-    pub fn handle(&self) -> LoopHandle {
-        LoopHandle::new(Arc::clone(&self.0.inbox))
-    }
-
     /// How many timers are pending. Cancelled ones don't count.
     #[must_use]
     pub fn pending_timers(&self) -> usize {
         self.0.timers.borrow().len()
-    }
-
-    pub(crate) fn turn_debug(&self, on: bool) {
-        self.0.debug.set(on);
-        self.update_watched();
     }
 
     /// Has a stall log what `show_waits` says. A program that never asks for it is spared the code.
@@ -265,15 +229,11 @@ impl LoopRef {
         if self.is_closed() { Err(Error::closed()) } else { Ok(()) }
     }
 
-    pub(crate) fn exceptions(&self) -> &Exceptions {
-        &self.0.exceptions
-    }
-
     pub(crate) fn inbox(&self) -> &Arc<Inbox<Mail>> {
         &self.0.inbox
     }
 
-    /// Puts `entry` at the end of the ready queue; once the loop has closed, nowhere.
+    /// Puts `entry` at the end of the ready queue; once the loop has closed, discards it.
     #[inline]
     pub(crate) fn schedule(&self, entry: impl Into<Entry>) {
         // A running loop can't be closed, and drains its inbox itself.
@@ -291,7 +251,9 @@ impl LoopRef {
         if !self.0.inbox.is_empty() {
             self.take_mail();
         }
-        if !self.is_closed() {
+        if self.is_closed() {
+            entry.discard(self);
+        } else {
             self.0.ready.push(entry);
         }
     }
@@ -322,6 +284,21 @@ impl LoopRef {
     /// What `look` says of the floor above. `look` runs no code but the crate's own.
     pub(crate) fn with_upstairs<R>(&self, look: impl FnOnce(&dyn Upstairs) -> R) -> Option<R> {
         self.0.upstairs.borrow().as_deref().map(look)
+    }
+
+    /// Whether the observer looks at each entry, round and wait.
+    #[inline]
+    pub(super) fn is_observed(&self) -> bool {
+        self.0.observed.get()
+    }
+
+    pub(super) fn observer(&self) -> Option<Rc<dyn Observer>> {
+        self.0.observer.borrow().clone()
+    }
+
+    pub(super) fn set_observer(&self, observer: Rc<dyn Observer>) {
+        let before = self.0.observer.replace(Some(observer));
+        drop(before);
     }
 
     pub(crate) fn set_upstairs(&self, upstairs: Rc<dyn Upstairs>) {

@@ -1,89 +1,61 @@
-//! The ground floor: who runs next. It knows callbacks; it knows nothing of futures and tasks.
+//! The loop that runs callbacks. It knows nothing of futures and tasks.
 //!
-//! In reading order: `clock` and `host` (the machine below), `timer_key` and [`TimerWheel`],
-//! `serial_slab` (whose keys never find the wrong thing), `handle` (a scheduled callback), `ready`
-//! (the queue), `exceptions` (the exception handler), `drop_flat` (drops that nest), `inbox`, `loop_handle`, `answers` and `work_item`
-//! (other threads), `running` (which loop is it), `listener`, `reactor`, `waits`, `watch_keys`,
-//! `registration`, `readers`, `signals`, `interrupt` and `system` (the machine with std), `loop_ref` (the loop as
-//! its callbacks see it), `schedule_hash`, `disorder`, `trace` and `watched` (what is looked at
-//! besides, on request), `run` (the loop as its owner runs it).
+//! In reading order: `clock` and `host` (the machine below), `ready` (the queue), `entry` (what it
+//! holds), `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
+//! `exception_context`; `loop_ref` (the loop as its callbacks see it), `running` (which loop is it),
+//! `exception_handler`, `job` (what an entry runs), `handle` (a scheduled callback); `remote` (other
+//! threads), `sources` (readers, writers, signals), `observe` (what is looked at besides, on
+//! request); `run` (the loop as its owner runs it).
 
-mod answers;
 mod clock;
-mod disorder;
-mod drop_flat;
 mod entry;
-mod exceptions;
+mod exception_context;
+mod exception_handler;
 mod handle;
 mod host;
 mod inbox;
-#[cfg(all(unix, feature = "signals"))]
-mod interrupt;
-#[cfg(feature = "std")]
-mod listener;
-mod loop_handle;
+mod job;
 mod loop_ref;
+mod observe;
+mod owed_answers;
 #[cfg(feature = "std")]
-mod reactor;
-#[cfg(feature = "std")]
-mod readers;
+mod poller;
 mod ready;
-#[cfg(feature = "std")]
-mod registration;
+mod remote;
 mod run;
 mod running;
-mod schedule_hash;
-#[cfg(all(unix, feature = "signals"))]
-mod signals;
 #[cfg(feature = "std")]
-mod system;
-mod timer_key;
-mod timer_wheel;
-#[cfg(feature = "trace")]
-mod trace;
-#[cfg(feature = "std")]
-mod waits;
-#[cfg(feature = "std")]
-mod watch_keys;
-mod watched;
-#[cfg(feature = "std")]
-mod work_item;
+mod sources;
 
-pub use answers::Answer;
-pub use disorder::Disorder;
-pub use exceptions::{ExceptionContext, ExceptionHandler};
-pub use handle::{CallbackOutput, Handle, TimerHandle};
+pub use exception_context::ExceptionContext;
+pub use exception_handler::CallbackOutput;
+pub use handle::{Handle, TimerHandle};
 pub use host::{Host, Notify};
-pub use loop_handle::LoopHandle;
-pub use loop_ref::LoopRef;
+pub use loop_ref::{ExceptionHandler, LoopRef};
+pub use observe::Disorder;
+#[cfg(feature = "trace")]
+pub use observe::Trace;
 #[cfg(feature = "std")]
-pub use reactor::Source;
+pub use poller::Source;
+pub use remote::{Answer, LoopHandle};
 pub use run::EventLoop;
 pub use running::{running_loop, set_loop_thread};
-pub use timer_key::TimerKey;
-pub use timer_wheel::TimerWheel;
-#[cfg(feature = "trace")]
-pub use trace::Trace;
 
-pub(crate) use answers::Receiver;
+pub use crate::collections::{TimerKey, TimerWheel};
+
 pub(crate) use clock::Seconds;
-pub(crate) use drop_flat::drop_flat;
-pub(crate) use entry::{Describe, Entry, EntryHead, EntryTable, Job, JobCell};
-pub(crate) use handle::{drop_quietly, run_callback};
+pub(crate) use entry::{Describe, Mark};
+pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
+pub(crate) use job::{Job, JobCell};
+pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, Upstairs};
 #[cfg(feature = "std")]
-pub(crate) use listener::{Listener, Side};
-pub(crate) use loop_handle::{Mail, running_here};
-pub(crate) use loop_ref::Upstairs;
+pub(crate) use poller::{Listener, Side, set_nonblocking};
 #[cfg(feature = "std")]
-pub(crate) use reactor::set_nonblocking;
-#[cfg(feature = "std")]
-pub(crate) use ready::ReadyQueue;
-#[cfg(feature = "std")]
-pub(crate) use registration::{After, Registration};
+pub(crate) use remote::WorkItem;
+pub(crate) use remote::{Receiver, running_here};
 #[cfg(not(feature = "std"))]
 pub(crate) use running::LoopThreadOwn;
 pub(crate) use running::thread_own;
-pub(crate) use schedule_hash::Mark;
 #[cfg(feature = "std")]
-pub(crate) use work_item::WorkItem;
+pub(crate) use sources::{After, Registration};

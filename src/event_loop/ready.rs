@@ -7,36 +7,37 @@
 use alloc::collections::VecDeque;
 use core::cell::RefCell;
 
-use super::entry::Entry;
-
 /// Beyond this capacity an empty queue gives its memory back.
 pub(super) const RETAINED_CAPACITY: usize = 1024;
 
-/// Entries in the order of their scheduling, a word each.
-#[derive(Default)]
-pub(crate) struct ReadyQueue {
-    entries: RefCell<VecDeque<Entry>>,
+/// Entries in the order of their scheduling.
+pub(crate) struct ReadyQueue<E> {
+    entries: RefCell<VecDeque<E>>,
 }
 
-impl ReadyQueue {
+impl<E> ReadyQueue<E> {
+    pub(crate) const fn new() -> ReadyQueue<E> {
+        ReadyQueue { entries: RefCell::new(VecDeque::new()) }
+    }
+
     #[inline]
-    pub(crate) fn push(&self, entry: Entry) {
+    pub(crate) fn push(&self, entry: E) {
         self.entries.borrow_mut().push_back(entry);
     }
 
-    pub(crate) fn extend(&self, new: impl Iterator<Item = Entry>) {
+    pub(crate) fn extend(&self, new: impl Iterator<Item = E>) {
         let mut entries = self.entries.borrow_mut();
         // Most often it is one entry, for which `VecDeque::extend` would take three times as long.
         new.for_each(|entry| entries.push_back(entry));
     }
 
     #[inline]
-    pub(crate) fn pop(&self) -> Option<Entry> {
+    pub(crate) fn pop(&self) -> Option<E> {
         self.entries.borrow_mut().pop_front()
     }
 
     /// Changes the order of the first `count` entries.
-    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [Entry])) {
+    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [E])) {
         change(&mut self.entries.borrow_mut().make_contiguous()[..count]);
     }
 
@@ -59,7 +60,7 @@ impl ReadyQueue {
     }
 
     /// Takes all entries, to be dropped where no borrow is held.
-    pub(crate) fn take_all(&self) -> VecDeque<Entry> {
+    pub(crate) fn take_all(&self) -> VecDeque<E> {
         self.entries.take()
     }
 }

@@ -8,21 +8,20 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
-use super::answers::Answers;
 use super::clock::{Clock, NEVER, Nanos, duration, nanos};
-use super::exceptions::{ExceptionContext, Exceptions};
-use super::handle::drop_quietly;
+use super::exception_context::ExceptionContext;
+use super::exception_handler::drop_quietly;
 use super::host::Host;
 use super::inbox::Inbox;
-use super::loop_ref::{LoopRef, Shared};
+use super::loop_ref::{Entry, LoopRef, Shared};
+use super::owed_answers::OwedAnswers;
+#[cfg(feature = "std")]
+use super::poller::SystemHost;
 use super::ready::{RETAINED_CAPACITY, ReadyQueue};
 use super::running::Running;
-#[cfg(feature = "std")]
-use super::system::System;
-use super::timer_wheel::TimerWheel;
-use super::watched::Watched;
+use crate::collections::TimerWheel;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flat_drops::FlatDrops;
+use crate::flat_drops::{FlatDrops, drop_on_thread};
 use crate::panics;
 use crate::sync::Arc;
 
@@ -74,7 +73,7 @@ impl EventLoop {
 
     #[cfg(feature = "std")]
     fn on_system(clock: Clock) -> EventLoop {
-        let system = System::new();
+        let system = SystemHost::new();
         let reactor = Rc::clone(system.reactor());
         let mut shared = shared(Rc::new(system), clock);
         shared.reactor = RefCell::new(Some(reactor));
@@ -159,45 +158,23 @@ impl EventLoop {
         self.shut();
         Ok(())
     }
-
-    /// What is let go may call back into the loop, which is closed by then.
-    fn shut(&self) {
-        let shared = self.shared();
-        if shared.closed.replace(true) {
-            return;
-        }
-        shared.inbox.close();
-        while let Some(mail) = shared.inbox.take() {
-            drop_quietly(self, mail);
-        }
-        for entry in shared.ready.take_all() {
-            entry.discard(self);
-        }
-        let mut timers = Vec::new();
-        shared.timers.borrow_mut().drain(&mut timers);
-        for timer in timers {
-            timer.1.discard(self);
-        }
-        #[cfg(feature = "std")]
-        if let Some(reactor) = shared.reactor.take() {
-            // Futures may hold the loop for longer; its sockets need not wait for them.
-            reactor.close(self);
-        }
-        for receive in shared.answers.take_all() {
-            drop_quietly(self, receive);
-        }
-        let upstairs = shared.upstairs.take();
-        if let Some(upstairs) = upstairs {
-            upstairs.close();
-        }
-    }
 }
 
 impl Drop for EventLoop {
+    /// What the loop drops may hold another loop, and so on.
     fn drop(&mut self) {
-        self.shut();
-        let handler = self.set_exception_handler(None);
-        drop_quietly(self, handler);
+        drop_on_thread(Shut(self.0.clone()));
+    }
+}
+
+/// Closes its loop when it is dropped.
+struct Shut(LoopRef);
+
+impl Drop for Shut {
+    fn drop(&mut self) {
+        self.0.shut();
+        let handler = self.0.set_exception_handler(None);
+        drop_quietly(&self.0, handler);
     }
 }
 
@@ -222,13 +199,13 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         #[cfg(feature = "std")]
         reactor: RefCell::new(None),
         clock,
-        ready: ReadyQueue::default(),
+        ready: ReadyQueue::new(),
         timers: RefCell::new(TimerWheel::new()),
         due: RefCell::new(Vec::new()),
         inbox,
-        answers: Answers::default(),
+        owed: OwedAnswers::default(),
         upstairs: RefCell::new(None),
-        exceptions: Exceptions::default(),
+        exception_handler: RefCell::new(None),
         drops: FlatDrops::new(),
         running: Cell::new(false),
         taking_mail: Cell::new(false),
@@ -236,12 +213,47 @@ fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
         closed: Cell::new(false),
         debug: Cell::new(false),
         show_waits: Cell::new(None),
-        watched: Watched::default(),
+        observer: RefCell::new(None),
+        observed: Cell::new(false),
         slow_callback_duration: Cell::new(Duration::from_millis(100)),
     }
 }
 
 impl LoopRef {
+    /// What is dropped may call back into the loop, which is closed by then.
+    fn shut(&self) {
+        let shared = self.shared();
+        if shared.closed.replace(true) {
+            return;
+        }
+        shared.inbox.close();
+        while let Some(mail) = shared.inbox.take() {
+            drop_quietly(self, mail);
+        }
+        for entry in shared.ready.take_all() {
+            entry.discard(self);
+        }
+        let mut timers = Vec::new();
+        shared.timers.borrow_mut().drain(&mut timers);
+        for timer in timers {
+            timer.1.discard(self);
+        }
+        #[cfg(feature = "std")]
+        if let Some(reactor) = shared.reactor.take() {
+            // Futures may hold the loop for longer; its sockets need not wait for them.
+            let (fired, watches) = reactor.close();
+            drop_quietly(self, fired);
+            watches.into_iter().for_each(|watch| drop_quietly(self, watch));
+        }
+        for receiver in shared.owed.take_all() {
+            drop_quietly(self, receiver);
+        }
+        let upstairs = shared.upstairs.take();
+        if let Some(upstairs) = upstairs {
+            upstairs.close();
+        }
+    }
+
     /// One turn. It returns how many jobs it ran.
     fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
         #[cfg(feature = "trace")]
@@ -252,6 +264,40 @@ impl LoopRef {
         self.take_events();
         self.take_due_timers();
         Ok(self.run_round())
+    }
+
+    /// Takes what has come during the wait: from other threads, as this one has waited.
+    fn take_new_mail(&self) {
+        if !self.inbox().is_empty() && !self.puts_off() {
+            self.take_mail();
+        }
+    }
+
+    /// Whether the observer puts off what may come now or later.
+    fn puts_off(&self) -> bool {
+        self.is_observed() && self.observer().is_some_and(|observer| observer.puts_off())
+    }
+
+    #[cold]
+    fn begin_observed_round(&self, count: usize) {
+        if let Some(observer) = self.observer() {
+            observer.begin_round(self, count);
+        }
+    }
+
+    #[cold]
+    fn note_due(&self, due: &[(Nanos, Entry)]) {
+        if let Some(observer) = self.observer() {
+            observer.note_due(self, due);
+        }
+    }
+
+    #[cold]
+    fn run_observed(&self, entry: Entry) {
+        match self.observer() {
+            Some(observer) => observer.run(self, entry),
+            None => entry.run(self),
+        }
     }
 
     /// Waits until something may be ready, for no longer than `max_wait`.
@@ -292,7 +338,7 @@ impl LoopRef {
         if !shared.ready.is_empty() {
             return Ok(());
         }
-        if shared.answers.are_owed() {
+        if !shared.owed.is_empty() {
             // Real work is on its way, and takes no virtual time.
             return if max_wait == Some(0) { Ok(()) } else { self.sleep(None) };
         }
@@ -354,11 +400,11 @@ impl LoopRef {
 
     fn could_be_woken(&self) -> bool {
         #[cfg(feature = "std")]
-        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.has_sources()) {
+        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.could_wake()) {
             return true;
         }
         let shared = self.shared();
-        shared.answers.are_owed()
+        !shared.owed.is_empty()
             || shared.inbox.has_writers()
             || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
     }
@@ -367,7 +413,7 @@ impl LoopRef {
     fn take_events(&self) {
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
-            reactor.take_fired(&self.shared().ready);
+            reactor.take_fired();
         }
     }
 
@@ -381,7 +427,7 @@ impl LoopRef {
         }
         let mut due = shared.due.borrow_mut();
         shared.timers.borrow_mut().expire(now, &mut due);
-        if self.is_watched() {
+        if self.is_observed() {
             self.note_due(&due);
         }
         shared.ready.extend(due.drain(..).map(|(_when, entry)| entry));
@@ -397,8 +443,8 @@ impl LoopRef {
     fn run_round(&self) -> usize {
         let ready = &self.shared().ready;
         let round = ready.len();
-        if self.is_watched() {
-            self.begin_watched_round(round);
+        if self.is_observed() {
+            self.begin_observed_round(round);
         }
         let mut left = round;
         while left > 0 {
@@ -406,7 +452,7 @@ impl LoopRef {
                 while left > 0 {
                     left -= 1;
                     let Some(entry) = ready.pop() else { return };
-                    if self.is_watched() { self.run_watched(entry) } else { entry.run(self) }
+                    if self.is_observed() { self.run_observed(entry) } else { entry.run(self) }
                 }
             };
             if let Err(panic) = panics::caught(run) {

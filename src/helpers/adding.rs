@@ -4,6 +4,7 @@ use alloc::rc::Rc;
 use core::fmt;
 
 use super::stream_result::{StreamContext, StreamResult};
+use crate::Flat;
 
 /// A function that is told of a result.
 pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
@@ -37,14 +38,14 @@ impl<V, C> Adding<V, C> {
 
     /// What is called with each value of a generator, as it comes.
     pub fn on_each(mut self, on_each: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
-        self.on_each = Some(Rc::new(on_each));
+        self.on_each = Some(flat(on_each));
         self
     }
 
     /// What is called with the last result: that of a task, or
     /// [`GeneratorComplete`](super::StreamValue::GeneratorComplete) of a generator that went well.
     pub fn on_done(mut self, on_done: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
-        self.on_done = Some(Rc::new(on_done));
+        self.on_done = Some(flat(on_done));
         self
     }
 
@@ -53,6 +54,12 @@ impl<V, C> Adding<V, C> {
         self.force = force;
         self
     }
+}
+
+/// A function that may hold the next of a long chain.
+fn flat<V, C>(function: impl Fn(&StreamResult<V, C>) + 'static) -> OnResult<V, C> {
+    let function = Flat::new(function);
+    Rc::new(move |result| function(result))
 }
 
 impl<V, C: fmt::Debug> fmt::Debug for Adding<V, C> {

@@ -23,11 +23,12 @@ use core::any::Any;
 use core::fmt;
 use core::future::IntoFuture;
 
-use super::named_future::{create_future, fut_to_string};
+use super::ancestry;
+use super::named_future::create_future;
 use super::resettable_future::ResettableFuture;
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
-    AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
+    AnyFuture, Await, Callback, Child, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
     WeakFuture, drop_flat,
 };
 
@@ -167,14 +168,14 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     /// Whether it or its parent is done.
     #[must_use]
     pub fn done(&self) -> bool {
-        self.fut().done() || self.parent().done()
+        ancestry::done(self)
     }
 
     /// Whether it or its parent was cancelled, or its parent has a result, in which case this
     /// question cancels the child.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        if self.fut().cancelled() || self.parent().cancelled() {
+        if self.fut().cancelled() || ancestry::look(self.parent()).cancelled {
             return true;
         }
         let parent_has_result =
@@ -192,7 +193,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
 
     /// Cancels the parent; where that is a child too, its parent, and so on up.
     pub fn cancel_parent(&self) {
-        self.parent().cancel_parent();
+        ancestry::root(self.parent()).cancel_parent();
     }
 
     /// The child's exception, else the parent's, else `None` for a result of either.
@@ -201,17 +202,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     ///
     /// As [`LoopFuture::exception`].
     pub fn exception(&self) -> Result<Option<Error>> {
-        if self.fut().done() && !self.fut().cancelled() {
-            if let Some(error) = self.fut().exception()? {
-                return Ok(Some(error));
-            }
-        }
-        if self.parent().done() && !self.parent().cancelled() {
-            if let Some(error) = self.parent().exception()? {
-                return Ok(Some(error));
-            }
-        }
-        if self.fut().done() { self.fut().exception() } else { self.parent().exception() }
+        ancestry::exception(self)
     }
 
     /// Makes `error` the child's exception.
@@ -226,10 +217,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
 
     /// A parent that is done refuses for the child.
     fn check_settable(&self) -> Result<()> {
-        if self.parent().done() {
-            return self.parent().check_settable();
-        }
-        self.fut().check_settable()
+        ancestry::check_settable(self)
     }
 
     /// Makes `value` the child's result.
@@ -249,21 +237,10 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     /// The child's or the parent's exception; the cancellation of either, also where the parent
     /// has a result; [`InvalidState`](crate::ErrorKind::InvalidState) while both are pending.
     pub fn result(&self) -> Result<T> {
-        if self.parent().cancelled() {
-            // A parent that is a child itself says so of one that has a result and whose own
-            // parent has one too: then there is a value all the same.
-            if let Some(parent) = as_future_of::<T>(self.parent()) {
-                return parent.result();
-            }
-            self.parent().outcome()?;
-        }
-        if self.parent().done() {
-            self.fut().cancel();
-        }
-        if !self.fut().done() {
-            self.parent().outcome()?;
-        }
-        self.fut().result()
+        // A parent that is a child itself counts as cancelled also where it has a result, and its own
+        // parent one too: then there is a value all the same.
+        let answer = ancestry::answer(self)?;
+        as_future_of::<T>(answer).expect("a future of which `reads` is true").result()
     }
 
     /// Adds a callback to the child's own future, which is what it gets.
@@ -276,7 +253,11 @@ stands_on_a_future! {
     ChildOfFuture
 
     fn outcome(&self) -> Result<()> {
-        self.result().map(drop)
+        ancestry::answer(self)?.outcome()
+    }
+
+    fn as_child(&self) -> Option<&dyn Child> {
+        Some(self)
     }
 
     fn check_settable(&self) -> Result<()> {
@@ -293,9 +274,22 @@ stands_on_a_future! {
     }
 }
 
+impl<T: Clone + 'static> Child for ChildOfFuture<T> {
+    fn own(&self) -> &dyn AnyFuture {
+        self.fut()
+    }
+
+    fn parent(&self) -> &dyn AnyFuture {
+        self.parent()
+    }
+
+    fn reads(&self, parent: &dyn AnyFuture) -> bool {
+        as_future_of::<T>(parent).is_some()
+    }
+}
+
 impl<T: Clone + 'static> fmt::Debug for ChildOfFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let own = fut_to_string(self.fut(), false);
-        write!(f, "<ChildOfFuture#{}{own}{:?}>", self.name(), self.parent())
+        ancestry::debug(self, f)
     }
 }

@@ -19,7 +19,7 @@ pub(super) enum Held {
 impl Held {
     pub(super) fn new(task: &dyn AnyFuture) -> Held {
         match task.erased() {
-            Some(own) => Held::Own(own),
+            Some(own) => Held::Own(own.clone()),
             None => Held::Other(task.to_any(), task.id()),
         }
     }

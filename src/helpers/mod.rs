@@ -3,6 +3,7 @@
 //! It uses only what the floors below export.
 
 mod adding;
+mod ancestry;
 mod background;
 mod child_of_future;
 mod error_catcher;

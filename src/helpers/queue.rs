@@ -7,7 +7,7 @@ use core::fmt;
 
 use super::child_of_future::ChildOfFuture;
 use super::reader::{Reader, Readers};
-use crate::{AnyFuture, Result};
+use crate::{AnyFuture, Flat, Result};
 
 /// A queue without bound that is iterated: `hp.Queue`.
 ///
@@ -36,7 +36,7 @@ use crate::{AnyFuture, Result};
 pub struct Queue<T: 'static>(Rc<Inner<T>>);
 
 struct Inner<T: 'static> {
-    collection: RefCell<VecDeque<QueueEntry<T>>>,
+    collection: Flat<RefCell<VecDeque<QueueEntry<T>>>>,
     readers: Rc<Readers>,
     final_future: ChildOfFuture<()>,
     empty_on_finished: bool,
@@ -75,7 +75,7 @@ impl<T: 'static> Queue<T> {
         let readers = Rc::<Readers>::default();
         let called = readers.clone();
         final_future.add_done_callback(move |_: &dyn AnyFuture| called.call());
-        let collection = RefCell::default();
+        let collection = Flat::new(RefCell::default());
         Ok(Queue(Rc::new(Inner { collection, readers, final_future, empty_on_finished })))
     }
 

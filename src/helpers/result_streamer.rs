@@ -15,7 +15,7 @@ use super::stop_generator::stop_async_generator;
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
 use super::task_holder::TaskHolder;
 use super::waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
-use crate::{AnyFuture, AsyncGenerator, Callback, Error, Result, Task, await_body};
+use crate::{AnyFuture, AsyncGenerator, Callback, Error, Flat, Result, Task, await_body};
 
 /// Where the errors of tasks go.
 enum Catcher<V, C> {
@@ -89,7 +89,7 @@ struct Inner<V: 'static, C: 'static> {
     queue_future: ChildOfFuture<()>,
     queue: Queue<Entry<V, C>>,
     ts: TaskHolder,
-    catcher: Catcher<V, C>,
+    catcher: Flat<Catcher<V, C>>,
     /// How many tasks were added whose end nobody has come across while iterating.
     registered: Cell<i64>,
     stop_on_completion: Cell<bool>,
@@ -142,7 +142,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             queue_future,
             queue,
             ts,
-            catcher,
+            catcher: Flat::new(catcher),
             registered: Cell::new(0),
             stop_on_completion: Cell::new(false),
         })))

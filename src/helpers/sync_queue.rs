@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::threads::{Arc, WorkQueue};
-use crate::{AnyFuture, Callback};
+use crate::{AnyFuture, Callback, Flat};
 
 /// A queue that threads iterate, until its final future is done: `hp.SyncQueue`.
 ///
@@ -27,7 +27,7 @@ use crate::{AnyFuture, Callback};
 ///     Ok(())
 /// }).unwrap();
 /// ```
-pub struct SyncQueue<T>(Arc<WorkQueue<T>>);
+pub struct SyncQueue<T: 'static>(Arc<Flat<WorkQueue<T>>>);
 
 impl<T: Send + 'static> SyncQueue<T> {
     /// A queue that ends, whatever it holds, when `final_future` is done.
@@ -46,11 +46,11 @@ impl<T: Send + 'static> SyncQueue<T> {
         let queue = WorkQueue::new(empty_on_finished);
         let gate = Arc::clone(queue.gate());
         final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| gate.finish()));
-        SyncQueue(Arc::new(queue))
+        SyncQueue(Arc::new(Flat::new(queue)))
     }
 }
 
-impl<T> SyncQueue<T> {
+impl<T: 'static> SyncQueue<T> {
     /// Puts `value` at the end, and wakes a thread that waits for it. After the end it stays
     /// for [`remaining`](SyncQueue::remaining).
     pub fn append(&self, value: T) {
@@ -76,13 +76,13 @@ impl<T> SyncQueue<T> {
     }
 }
 
-impl<T> Clone for SyncQueue<T> {
+impl<T: 'static> Clone for SyncQueue<T> {
     fn clone(&self) -> Self {
         SyncQueue(Arc::clone(&self.0))
     }
 }
 
-impl<T> fmt::Debug for SyncQueue<T> {
+impl<T: 'static> fmt::Debug for SyncQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SyncQueue")
             .field("len", &self.0.len())

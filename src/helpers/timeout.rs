@@ -83,7 +83,7 @@ pub async fn async_with_timeout<T: Clone + 'static>(
         }
         passed_on
     };
-    task.add_done_callback(Callback::telling(outcome.id(), pass_on));
+    task.add_callback(Callback::telling(outcome.id(), pass_on));
     let late = outcome.clone();
     let on_timeout = move || give_up(&task, &late, options.timeout_error);
     let _timer = CancelAtEnd(on.call_later(options.timeout, on_timeout)?);

@@ -1,7 +1,6 @@
 //! Waiting for many futures: for all of them, for the first, or until what was cancelled ends.
 
 use alloc::collections::BTreeSet;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -81,25 +80,13 @@ pub async fn cancel_futures_and_wait<F: AnyFuture>(
     wait_for_all_futures(waiting).await
 }
 
-/// Up to so many it is quicker to look through them than to keep a set.
-const FEW: usize = 8;
-
-/// Each of `futs` once, in their order.
-pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<dyn AnyFuture>> {
-    let mut unique: Vec<Rc<dyn AnyFuture>> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for fut in futs {
-        let is_new = if unique.len() < FEW {
-            unique.iter().all(|other| other.id() != fut.id())
-        } else {
-            if seen.is_empty() {
-                seen.extend(unique.iter().map(AnyFuture::id));
-            }
-            seen.insert(fut.id())
-        };
-        if is_new {
-            unique.push(fut.to_any());
-        }
+/// Each of `futs` once, in their order. Often one was made after the other, so that their identities
+/// ascend.
+pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<F> {
+    let mut unique: Vec<F> = futs.into_iter().collect();
+    if unique.windows(2).any(|pair| pair[0].id() >= pair[1].id()) {
+        let mut seen = BTreeSet::new();
+        unique.retain(|fut| seen.insert(fut.id()));
     }
     unique
 }
@@ -108,7 +95,7 @@ pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<Rc<
 ///
 /// It counts calls, not futures that are done: who waits is to go on after the callbacks that
 /// the futures had before, not together with them.
-async fn wait_for_ends(futs: Vec<Rc<dyn AnyFuture>>, wanted: usize) -> Result<()> {
+async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> {
     if futs.is_empty() {
         return Ok(());
     }
@@ -132,13 +119,13 @@ pub(super) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.
-pub(super) struct Callbacks {
-    futs: Vec<Rc<dyn AnyFuture>>,
+pub(super) struct Callbacks<F: AnyFuture> {
+    futs: Vec<F>,
     callback: Callback,
 }
 
-impl Callbacks {
-    pub(super) fn add(futs: Vec<Rc<dyn AnyFuture>>, callback: Callback) -> Callbacks {
+impl<F: AnyFuture> Callbacks<F> {
+    pub(super) fn add(futs: Vec<F>, callback: Callback) -> Callbacks<F> {
         for fut in &futs {
             fut.add_callback(callback.clone());
         }
@@ -146,7 +133,7 @@ impl Callbacks {
     }
 }
 
-impl Drop for Callbacks {
+impl<F: AnyFuture> Drop for Callbacks<F> {
     fn drop(&mut self) {
         for fut in &self.futs {
             fut.remove_done_callback(&self.callback);

@@ -5,7 +5,7 @@ use core::cell::{Cell, RefCell};
 
 use crate::asyncio::{Lock, LockGuard, Signal, TaskRegistry, WaitReason};
 use crate::error::Result;
-use crate::event_loop::{After, Listener, LoopRef, ReadyQueue, Registration, Side};
+use crate::event_loop::{After, Listener, LoopRef, Registration, Side};
 
 /// One of the two directions of a source. Only who has its turn tries or waits.
 pub(super) struct Direction {
@@ -110,7 +110,7 @@ impl Listener for Direction {
         self.exhausted.set(false);
     }
 
-    fn tell(self: Rc<Self>, _ready: &ReadyQueue) {
+    fn tell(self: Rc<Self>) {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
             self.alarmed.set(true);

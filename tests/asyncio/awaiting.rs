@@ -352,3 +352,13 @@ fn a_future_may_be_polled_where_no_loop_runs() {
     }
     settle(&event_loop);
 }
+
+/// Handles and awaits are pointers: they may be moved while a value that must not move is pinned.
+#[test]
+fn awaiting_handles_are_unpin_for_every_value() {
+    fn is_unpin<T: Unpin>() {}
+    type Pinned = std::marker::PhantomPinned;
+    is_unpin::<callsoon::Await<Pinned>>();
+    is_unpin::<callsoon::LoopFuture<Pinned>>();
+    is_unpin::<callsoon::Task<Pinned>>();
+}

@@ -1,6 +1,7 @@
 //! Done callbacks: which are equal, and what they may do.
 
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
 use callsoon::{AnyFuture, Callback, Error, EventLoop, LoopFuture};
@@ -243,4 +244,34 @@ fn what_one_captured_may_take_out_and_add_others_as_it_is_dropped() {
     future.set_result(1).unwrap();
     settle(&event_loop);
     trace.expect(["added"]);
+}
+
+#[test]
+fn callback_weak_handle_outlives_its_function() {
+    let dropped = Rc::new(Cell::new(0));
+    let count = dropped.clone();
+    let guard = on_drop(move || count.set(count.get() + 1));
+    let callback = Callback::new(move |_: &dyn AnyFuture| {
+        let _ = &guard;
+    });
+    let weak = callback.downgrade();
+    let other = weak.clone();
+    let again = weak.upgrade().expect("a handle is there");
+    drop(callback);
+    assert_eq!(dropped.get(), 0);
+    drop(weak);
+    drop(again);
+    assert_eq!(dropped.get(), 1);
+    assert!(other.upgrade().is_none());
+}
+
+#[test]
+fn callback_weak_handle_survives_a_drop_that_panics() {
+    let guard = on_drop(|| panic!("dropped badly"));
+    let callback = Callback::new(move |_: &dyn AnyFuture| {
+        let _ = &guard;
+    });
+    let weak = callback.downgrade();
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(callback))).is_err());
+    assert!(weak.upgrade().is_none());
 }

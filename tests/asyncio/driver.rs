@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use callsoon::{EventLoop, ExceptionContext, LoopRef, Result, run_on, running_loop};
 
+use crate::support::log_lines::log_nowhere;
+
 /// Runs `main` as `callsoon::run` does, on a new loop with virtual time.
 pub(crate) fn run<T: Clone + 'static>(
     main: impl Future<Output = Result<T>> + 'static,
 ) -> Result<T> {
+    log_nowhere();
     run_on(&EventLoop::with_virtual_time(), main)
 }
 
@@ -20,6 +23,7 @@ pub(crate) const fn secs(seconds: u64) -> Duration {
 
 /// Runs turns without waiting until nothing is ready any more.
 pub(crate) fn settle(event_loop: &EventLoop) {
+    log_nowhere();
     for _ in 0..100 {
         if event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs") == 0 {
             return;
@@ -30,6 +34,7 @@ pub(crate) fn settle(event_loop: &EventLoop) {
 
 /// Runs `turns` turns without waiting.
 pub(crate) fn turn(event_loop: &EventLoop, turns: usize) {
+    log_nowhere();
     for _ in 0..turns {
         event_loop.run_once(Some(Duration::ZERO)).expect("the loop runs");
     }

@@ -1,11 +1,13 @@
 //! What is dropped leaves nothing behind: awaits, tasks, loops, and drops that call back.
 
-use std::cell::Cell;
-use std::future::IntoFuture;
+use std::cell::{Cell, RefCell};
+use std::future::{IntoFuture, pending, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 
 use callsoon::{
-    AnyFuture, EventLoop, LoopFuture, Task, create_task, generator, sleep, wrap_future, yield_now,
+    AnyFuture, EventLoop, FutureLike, LoopFuture, Task, create_task, generator, sleep, wrap_future,
+    yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};
@@ -286,4 +288,28 @@ fn a_circle_of_a_task_and_what_it_awaits_is_broken_with_the_loop() {
     let _reports = Reports::of(&event_loop);
     drop(event_loop);
     assert_eq!(Rc::strong_count(&kept), 1);
+}
+
+/// The await was the task's only waiter when the loop let go of both.
+#[test]
+fn await_that_is_dropped_after_the_close_removes_no_later_waiter() {
+    for others in [0, 1] {
+        let event_loop = EventLoop::with_virtual_time();
+        let awaited = event_loop.create_task(pending::<callsoon::Result<()>>()).unwrap();
+        for _ in 0..others {
+            awaited.add_done_callback(|_: &dyn AnyFuture| ());
+        }
+        let wait = Rc::new(RefCell::new(awaited.wait()));
+        let polled = wait.clone();
+        let polls = poll_fn(move |cx| Pin::new(&mut *polled.borrow_mut()).poll(cx));
+        event_loop.create_task(polls).unwrap();
+        settle(&event_loop);
+        event_loop.close().unwrap();
+        let callbacks = [(); 2].map(|()| {
+            let held = Rc::new(());
+            awaited.add_done_callback(move |_: &dyn AnyFuture| _ = &held)
+        });
+        drop(wait);
+        assert!(callbacks.iter().all(|callback| awaited.has_callback(callback)), "{others}");
+    }
 }

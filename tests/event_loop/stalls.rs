@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
+use std::mem;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::thread;
@@ -207,4 +208,18 @@ fn stalled_comes_back_behind_wrap_future() {
     let task = event_loop.create_task(async { wrap_future(awaited.passed()).await? }).unwrap();
     machine.arrives(move || drop(gate.take_waker()));
     is_stalled(event_loop.run_until_complete(task));
+}
+
+/// A waker that was forgotten may be anywhere, as far as its task can know.
+#[test]
+fn forgotten_waker_keeps_the_loop_asleep_until_its_task_ends() {
+    let (machine, event_loop) = Machine::with_loop();
+    let gate = Gate::default();
+    let task = parked(&event_loop, &gate);
+    mem::forget(gate.take_waker());
+    let cancelled = task.clone();
+    machine.arrives(move || _ = cancelled.cancel());
+    assert!(event_loop.run_until_complete(task).unwrap_err().is_cancelled());
+    assert_eq!(machine.take_waits(), [None]);
+    is_stalled(event_loop.run_until_complete(never()));
 }

@@ -2,10 +2,11 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::thread;
 use std::time::Duration;
 
 use callsoon::helpers::ChildOfFuture;
-use callsoon::{AnyFuture, EventLoop, LoopFuture, Task, gather, shield};
+use callsoon::{AnyFuture, Error, ErrorKind, EventLoop, LoopFuture, Task, gather, shield};
 
 use crate::child::is_child;
 use crate::support::trace::Trace;
@@ -13,8 +14,7 @@ use crate::support::trace::Trace;
 /// So deep that a recursion would overflow a test's stack if its frames had 70 bytes.
 const DEEP: usize = 30_000;
 
-/// What has to be possible where each of a few calls goes one deeper.
-const NESTED: usize = 1_000;
+const STACK: usize = 600 << 10;
 
 fn start() -> (EventLoop, LoopFuture<()>) {
     let event_loop = EventLoop::with_virtual_time();
@@ -107,48 +107,101 @@ fn wide(
     event_loop.create_task(async move { gathered.await.map(drop) }).unwrap()
 }
 
+/// Runs `body` in a process of its own, with a stack of which each of [`DEEP`] has few bytes.
+fn with_small_stack(name: &str, body: fn()) {
+    if is_child(&format!("depth::{name}"), ":") {
+        thread::Builder::new().stack_size(STACK).spawn(body).unwrap().join().unwrap();
+    }
+}
+
 fn shields(first: &LoopFuture<()>, count: usize) -> LoopFuture<()> {
     (0..count).fold(first.clone(), |inner, _| shield(&inner).unwrap())
 }
 
 #[test]
 fn shields_of_shields_are_cancelled_from_both_ends() {
-    let (event_loop, first) = start();
-    let last = shields(&first, DEEP);
-    first.cancel();
-    settle(&event_loop);
-    assert!(last.cancelled());
-    let first = event_loop.create_future();
-    let last = shields(&first, NESTED);
-    assert!(last.cancel() && !first.done());
-    settle(&event_loop);
-    drop(last);
-    drop((shields(&first, NESTED), first));
+    with_small_stack("shields_of_shields_are_cancelled_from_both_ends", || {
+        let (event_loop, first) = start();
+        let last = shields(&first, DEEP);
+        first.cancel();
+        settle(&event_loop);
+        assert!(last.cancelled());
+        let first = event_loop.create_future();
+        let last = shields(&first, DEEP);
+        assert!(format!("{last:?} {first:?}").len() < 200);
+        assert!(last.cancel() && !first.done());
+        settle(&event_loop);
+        drop(last);
+        drop((shields(&first, DEEP), first));
+    });
+}
+
+/// A child of a child and so on, whose results are of two types in turns.
+fn child_of_children(event_loop: &EventLoop, top: &LoopFuture<u8>) -> Rc<dyn AnyFuture> {
+    let parent: Rc<dyn AnyFuture> = Rc::new(top.clone());
+    let made = event_loop.run_until_complete(async move {
+        (0..DEEP).try_fold(parent, |parent, number| {
+            Ok(match number % 3 {
+                0 => Rc::new(ChildOfFuture::<u16>::new(&*parent)?) as Rc<dyn AnyFuture>,
+                _ => Rc::new(ChildOfFuture::<u8>::new(&*parent)?),
+            })
+        })
+    });
+    made.unwrap()
+}
+
+/// What a child answers: `done`, `cancelled`, whether `exception` is one, `outcome` and
+/// `check_settable`.
+fn answers(child: &dyn AnyFuture) -> String {
+    let kind = |error: Error| error.kind();
+    let exception = child.exception().map(|error| error.is_some()).map_err(kind);
+    let outcome = child.outcome().map_err(kind);
+    let settable = child.check_settable().map_err(kind);
+    format!("{} {} {exception:?} {outcome:?} {settable:?}", child.done(), child.cancelled())
+}
+
+#[test]
+fn children_of_children_answer_without_a_deep_stack() {
+    with_small_stack("children_of_children_answer_without_a_deep_stack", || {
+        let (event_loop, _) = start();
+        let chain = |end: fn(&LoopFuture<u8>)| {
+            let top = event_loop.create_future();
+            let child = child_of_children(&event_loop, &top);
+            end(&top);
+            let said = answers(&*child);
+            let shown = format!("{child:?}");
+            assert_eq!(shown.matches("<ChildOfFuture#").count(), DEEP);
+            assert!(shown.ends_with(&">".repeat(DEEP)));
+            said
+        };
+        let pending = "false false Err(InvalidState) Err(InvalidState) Ok(())";
+        assert_eq!(chain(|_| ()), pending);
+        let cancelled = "true true Err(Cancelled) Err(Cancelled) Err(InvalidState)";
+        assert_eq!(chain(|top| _ = top.cancel()), cancelled);
+        assert_eq!(chain(|top| top.set_result(1).unwrap()), cancelled);
+        let fail =
+            |top: &LoopFuture<u8>| top.set_exception(Error::new(ErrorKind::Value, "bad")).unwrap();
+        assert_eq!(chain(fail), "true true Ok(true) Err(Cancelled) Err(InvalidState)");
+    });
 }
 
 #[test]
 fn children_of_children_end_with_the_first_parent_and_with_the_last_child() {
-    let (event_loop, first) = start();
-    for asked in 0..4 {
-        let top: LoopFuture<()> = event_loop.create_future();
-        let parent = top.clone();
-        let made = event_loop.run_until_complete(async move {
-            let mut last: Rc<dyn AnyFuture> = Rc::new(parent);
-            for _ in 0..NESTED {
-                last = Rc::new(ChildOfFuture::<()>::new(&*last)?);
+    const NAME: &str = "children_of_children_end_with_the_first_parent_and_with_the_last_child";
+    with_small_stack(NAME, || {
+        let (event_loop, _) = start();
+        for asked in 0..4 {
+            let top = event_loop.create_future();
+            let last = child_of_children(&event_loop, &top);
+            match asked {
+                0 => assert!(top.cancel()),
+                1 => last.cancel_parent(),
+                2 => assert!(last.cancel()),
+                _ => {}
             }
-            Ok(last)
-        });
-        let last = made.unwrap();
-        match asked {
-            0 => assert!(top.cancel()),
-            1 => last.cancel_parent(),
-            2 => assert!(last.cancel()),
-            _ => {}
+            settle(&event_loop);
+            assert_eq!((last.done(), top.done()), (asked < 3, asked < 2));
+            drop((last, top));
         }
-        settle(&event_loop);
-        assert_eq!((last.done(), top.done()), (asked < 3, asked < 2));
-        drop((last, top));
-    }
-    drop(first);
+    });
 }

@@ -11,6 +11,7 @@ mod bursts;
 mod child;
 mod clocks;
 mod deep_drops;
+mod deep_owners;
 mod depth;
 #[cfg(target_os = "linux")]
 mod descriptors;

@@ -1,6 +1,8 @@
 //! `as_completed`: one by one, as they end.
 
-use callsoon::{AnyFuture, as_completed, create_task, running_loop, sleep, wait_for};
+use callsoon::{
+    AnyFuture, as_completed, create_task, helpers as hp, running_loop, sleep, wait_for, yield_now,
+};
 
 use crate::driver::{run, secs};
 use crate::parts::{after, done, fails, now, pending, shown};
@@ -139,6 +141,67 @@ fn who_stops_asking_may_go_on_later() {
             seen.push(task.result()?);
         }
         assert_eq!(seen, [0, 1, 2, 3]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_completed_returns_futures_in_any_order_of_their_ends() {
+    run(async {
+        const COUNT: usize = 101;
+        let futures: Vec<_> = (0..COUNT).map(|_| pending::<usize>()).collect::<Result<_, _>>()?;
+        let order: Vec<_> = (0..COUNT).map(|n| n * 37 % COUNT).collect();
+        let mut completed = as_completed(&futures, None)?;
+        for n in &order[..COUNT / 2] {
+            futures[*n].set_result(*n)?;
+        }
+        yield_now().await?;
+        let mut seen = Vec::new();
+        while let Some(future) = completed.next().await? {
+            seen.push(future.result()?);
+            if seen.len() == 7 {
+                for n in &order[COUNT / 2..] {
+                    futures[*n].set_result(*n)?;
+                }
+            }
+        }
+        assert_eq!(seen, order);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_completed_returns_future_likes_as_they_were_given() {
+    run(async {
+        let (like, parent, plain) =
+            (hp::ResettableFuture::<i32>::new()?, pending::<i32>()?, pending::<i32>()?);
+        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let mut completed = as_completed([&plain as &dyn AnyFuture, &child, &like], None)?;
+        like.set_result(1)?;
+        child.set_result(2)?;
+        plain.set_result(3)?;
+        let mut seen = Vec::new();
+        while let Some(future) = completed.next().await? {
+            seen.push(future.id());
+        }
+        assert_eq!(seen, [like.id(), child.id(), plain.id()]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_completed_dropped_leaves_no_callback_on_future_likes() {
+    run(async {
+        let parent = pending::<i32>()?;
+        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let before = format!("{parent:?}");
+        let completed = as_completed([&child as &dyn AnyFuture, &parent], None)?;
+        assert_ne!(format!("{parent:?}"), before);
+        drop(completed);
+        assert_eq!(format!("{parent:?}"), before);
         Ok(())
     })
     .unwrap();

@@ -142,6 +142,25 @@ fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
     .unwrap();
 }
 
+/// As in CPython: it is its exception, of a gathering that is cancelled and of one with a child that is.
+#[test]
+fn unread_cancellation_of_a_gathering_is_reported() {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        for cancels_child in [true, false] {
+            let child = pending::<i32>()?;
+            let outer = gather([&child])?;
+            assert!(if cancels_child { child.cancel() } else { outer.cancel() });
+            yield_now().await?;
+            assert!(outer.done());
+            drop(outer);
+            assert_eq!(reports.messages(), ["Future exception was never retrieved"]);
+        }
+        Ok(())
+    })
+    .unwrap();
+}
+
 #[test]
 fn cancelling_outcomes_waits_for_all_and_gives_none() {
     run(async {

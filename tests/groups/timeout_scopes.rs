@@ -1,13 +1,15 @@
 //! `timeout` in and around other things: what leaves which scope, and in what state it is then.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, ErrorKind, Result, TaskGroup, Timeout, create_task, current_task, running_loop,
-    sleep, timeout, timeout_at, yield_now,
+    AnyFuture, ErrorKind, EventLoop, Result, TaskGroup, Timeout, create_task, current_task,
+    running_loop, sleep, timeout, timeout_at, yield_now,
 };
 
-use crate::driver::{run, secs};
+use crate::driver::{run, secs, turn};
 use crate::parts::{fails, now, oops, pending, shown};
 
 fn cancelling() -> usize {
@@ -235,6 +237,29 @@ fn a_task_that_fails_as_a_group_in_a_scope_is_interrupted_goes_before_the_timeou
         assert_eq!((error.kind(), error.group().len()), (ErrorKind::Group, 1));
         assert_eq!(error.group()[0].message(), "in the cleanup");
         assert_eq!((now()?, cancelling()), (1, 0));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn timeout_alarm_left_in_a_closed_loop_hides_no_other() {
+    let other = EventLoop::with_virtual_time();
+    let kept = Rc::new(RefCell::new(None));
+    let keeps = kept.clone();
+    let leaves = other.create_task(async move {
+        let scope = Timeout::at(secs(0))?;
+        keeps.replace(Some(scope.clone()));
+        scope.scope(async |_| Ok(())).await
+    });
+    turn(&other, 1);
+    assert!(leaves.unwrap().done());
+    // The alarm stands in the ready queue still.
+    drop(other);
+    kept.take();
+    run(async {
+        let slow = timeout(secs(1), async |_| sleep(secs(5)).await).await;
+        assert_eq!(slow.unwrap_err().kind(), ErrorKind::Timeout);
         Ok(())
     })
     .unwrap();

@@ -26,6 +26,7 @@ mod run;
 mod servers;
 #[cfg(feature = "signals")]
 mod signals;
+mod stalls;
 mod streams;
 #[cfg(target_os = "linux")]
 mod system_calls;

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use callsoon::{EventLoop, LoopRef, Result, run_on, running_loop};
 
+use crate::support::log_lines::log_nowhere;
+
 pub(crate) const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// Runs `main` as `callsoon::run` does, on a new loop with virtual time.
 pub(crate) fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) -> T {
+    log_nowhere();
     run_on(&EventLoop::with_virtual_time(), main).unwrap()
 }
 

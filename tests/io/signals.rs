@@ -44,6 +44,23 @@ fn a_handler_runs_on_the_loop_once_for_each_signal_in_the_turn_after_it_was_seen
 }
 
 #[test]
+fn signals_of_one_turn_run_by_number() {
+    if !is_child("signals::signals_of_one_turn_run_by_number", "true") {
+        return;
+    }
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    event_loop.add_signal_handler(SIGTERM, says(&trace, "15")).unwrap();
+    event_loop.add_signal_handler(SIGUSR1, says(&trace, "10")).unwrap();
+    for signal in [SIGTERM, SIGUSR1, SIGTERM] {
+        raise(signal).unwrap();
+    }
+    event_loop.run_once(NOW).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    let by_number = if SIGUSR1 < SIGTERM { ["10", "15", "15"] } else { ["15", "15", "10"] };
+    trace.expect(by_number);
+}
+
+#[test]
 fn a_later_handler_replaces_the_former_and_lets_go_of_it() {
     if !is_child("signals::a_later_handler_replaces_the_former_and_lets_go_of_it", "true") {
         return;

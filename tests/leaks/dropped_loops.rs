@@ -309,3 +309,21 @@ fn a_generator_whose_body_holds_its_own_handle_goes_with_the_loop() {
         event_loop.run_until_complete(async move { numbers.anext().await }).unwrap();
     });
 }
+
+#[test]
+fn future_that_ends_after_its_loop_drops_its_callbacks() {
+    leaves_nothing(3, || {
+        for callbacks in [1, 2] {
+            let event_loop = EventLoop::with_virtual_time();
+            let future = event_loop.create_future::<()>();
+            for _ in 0..callbacks {
+                let own = future.clone();
+                future.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
+            }
+            event_loop.close().unwrap();
+            future.set_result(()).unwrap();
+            let own = future.clone();
+            future.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
+        }
+    });
+}

@@ -6,7 +6,8 @@ use callsoon::helpers::{self as hp, ThreadToAsyncQueue};
 use callsoon::{AnyFuture, ErrorKind, EventLoop, Result, create_task, run_on, yield_now};
 
 use crate::driver::{Reports, run, settle};
-use crate::parts::{Counted, Visitors, counted, door, keep_log, logged_by};
+use crate::parts::{Counted, Visitors, counted, door};
+use crate::support::log_lines::{keep_log, logged_by};
 
 #[test]
 fn a_queue_that_is_dropped_still_answers_and_its_threads_leave() -> Result<()> {

@@ -11,7 +11,8 @@ use callsoon::{
 };
 
 use crate::driver::{Reports, run};
-use crate::parts::{Bomb, Visitors, door, error_of, keep_log, logged_by};
+use crate::parts::{Bomb, Visitors, door, error_of};
+use crate::support::log_lines::{keep_log, logged_by};
 
 #[test]
 fn a_function_runs_elsewhere_and_its_outcome_is_the_futures() -> Result<()> {

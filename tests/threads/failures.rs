@@ -6,7 +6,8 @@ use callsoon::helpers::{self as hp, ThreadHooks, ThreadToAsyncQueue};
 use callsoon::{AnyFuture, Error, ErrorKind, EventLoop, Result, run_on, yield_now};
 
 use crate::driver::{Reports, run};
-use crate::parts::{Bomb, Visitors, counted, door, error_of, keep_log, logged_by, logged_here};
+use crate::parts::{Bomb, Visitors, counted, door, error_of};
+use crate::support::log_lines::{keep_log, logged_by, logged_here};
 
 struct Touchy(AtomicBool);
 

@@ -1,14 +1,13 @@
-//! Doors at which threads wait, a count of those that have left, and what they log.
+//! Doors at which threads wait, and a count of those that have left.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use callsoon::{AnyFuture, Error, LoopFuture, Result, helpers as hp};
-use log::{LevelFilter, Log, Metadata, Record};
 
 /// Where a thread says that it has come, and waits.
 pub(crate) struct Door {
@@ -94,48 +93,6 @@ impl Drop for Visit {
         }
         self.0.0.1.fetch_add(1, SeqCst);
     }
-}
-
-struct Logger(Mutex<Vec<(String, String)>>);
-
-static LOGGER: Logger = Logger(Mutex::new(Vec::new()));
-
-impl Log for Logger {
-    fn enabled(&self, _: &Metadata<'_>) -> bool {
-        true
-    }
-
-    fn log(&self, record: &Record<'_>) {
-        let name = thread::current().name().unwrap_or_default().to_owned();
-        let line = format!("{}: {}", record.level(), record.args());
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, line));
-    }
-
-    fn flush(&self) {}
-}
-
-/// Keeps what is logged from now on.
-pub(crate) fn keep_log() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        log::set_logger(&LOGGER).expect("the test binary has one logger");
-        log::set_max_level(LevelFilter::Trace);
-    });
-}
-
-/// Takes what threads whose names start with `name` have logged, in order. A test names its
-/// threads as no other does.
-pub(crate) fn logged_by(name: &str) -> Vec<String> {
-    let mut lines = LOGGER.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let (own, others) = lines.drain(..).partition(|(thread, _)| thread.starts_with(name));
-    *lines = others;
-    let own: Vec<(String, String)> = own;
-    own.into_iter().map(|(_, line)| line).collect()
-}
-
-/// What this test's own thread has logged.
-pub(crate) fn logged_here() -> Vec<String> {
-    logged_by(thread::current().name().expect("tests run on threads of their own"))
 }
 
 /// Hooks that count their threads.

@@ -10,7 +10,8 @@ use callsoon::{
 };
 
 use crate::driver::run;
-use crate::parts::{Bomb, Visitors, door, keep_log, logged_here};
+use crate::parts::{Bomb, Visitors, door};
+use crate::support::log_lines::{keep_log, logged_here};
 
 /// A pool of one whose thread stands at a door, and a count of what it was given besides.
 macro_rules! held_up {

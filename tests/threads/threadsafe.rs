@@ -11,7 +11,7 @@ use callsoon::{
 };
 
 use crate::driver::{Reports, run, secs, settle};
-use crate::parts::logged_here;
+use crate::support::log_lines::logged_here;
 use crate::support::trace::Trace;
 
 /// What `body` returns on a thread of its own, while the loop goes on.

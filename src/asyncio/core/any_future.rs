@@ -12,6 +12,7 @@ use super::node::ErasedFuture;
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+use crate::flat_drops::Flat;
 
 /// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -106,7 +107,13 @@ pub trait AnyFuture: fmt::Debug {
 
     /// The future or task itself, where this is a handle of one. What stands on others has none.
     #[doc(hidden)]
-    fn erased(&self) -> Option<ErasedFuture> {
+    fn erased(&self) -> Option<&ErasedFuture> {
+        None
+    }
+
+    /// The same thing as a child of another, where it is one.
+    #[doc(hidden)]
+    fn as_child(&self) -> Option<&dyn Child> {
         None
     }
 
@@ -127,13 +134,26 @@ pub trait AnyFuture: fmt::Debug {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// A future-like thing that ends with another: see
+/// [`ChildOfFuture`](crate::helpers::ChildOfFuture).
+pub trait Child: AnyFuture {
+    /// The future of its own.
+    fn own(&self) -> &dyn AnyFuture;
+
+    /// What it ends with.
+    fn parent(&self) -> &dyn AnyFuture;
+
+    /// Whether results of `parent` are of its own type.
+    fn reads(&self, parent: &dyn AnyFuture) -> bool;
+}
+
 /// A future that is not kept alive: see [`AnyFuture::downgrade`].
-pub struct WeakFuture(Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>);
+pub struct WeakFuture(Flat<Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>>);
 
 impl WeakFuture {
     /// A weak future that `upgrade` brings back.
     pub fn new(upgrade: impl Fn() -> Option<Rc<dyn AnyFuture>> + 'static) -> WeakFuture {
-        WeakFuture(Box::new(upgrade))
+        WeakFuture(Flat::new(Box::new(upgrade)))
     }
 
     /// The future, if it is still there.
@@ -149,84 +169,55 @@ impl fmt::Debug for WeakFuture {
     }
 }
 
+/// Methods of `$handle` that are those of `$to`, which is what stands behind it.
+macro_rules! forward {
+    ($handle:ident => $to:expr; $(fn $method:ident($($name:ident: $kind:ty),*) -> $out:ty;)*) => {
+        $(
+            #[inline]
+            fn $method(&$handle, $($name: $kind),*) -> $out {
+                $to.$method($($name),*)
+            }
+        )*
+    };
+}
+pub(crate) use forward;
+
+/// The methods of [`AnyFuture`] that are the same for each handle of a future.
+macro_rules! any_future_by {
+    ($handle:ident => $to:expr) => {
+        $crate::asyncio::core::forward! { $handle => $to;
+            fn done() -> bool;
+            fn cancelled() -> bool;
+            fn cancel() -> bool;
+            fn exception() -> Result<Option<Error>>;
+            fn outcome() -> Result<()>;
+            fn add_callback(callback: Callback) -> ();
+            fn remove_done_callback(callback: &Callback) -> usize;
+            fn has_callback(callback: &Callback) -> bool;
+            fn watch(watcher: &Rc<dyn Watcher>, token: u64) -> bool;
+            fn get_loop() -> LoopRef;
+            fn id() -> FutureId;
+        }
+    };
+}
+pub(crate) use any_future_by;
+
 /// A pointer to a future-like thing is one, so that lists may hold what is at hand.
 macro_rules! any_future_behind {
     ($pointer:ty) => {
         impl<F: AnyFuture + ?Sized> AnyFuture for $pointer {
-            fn done(&self) -> bool {
-                (**self).done()
-            }
+            any_future_by!(self => (**self));
 
-            fn cancelled(&self) -> bool {
-                (**self).cancelled()
-            }
-
-            fn cancel(&self) -> bool {
-                (**self).cancel()
-            }
-
-            fn exception(&self) -> Result<Option<Error>> {
-                (**self).exception()
-            }
-
-            fn outcome(&self) -> Result<()> {
-                (**self).outcome()
-            }
-
-            fn set_exception(&self, error: Error) -> Result<()> {
-                (**self).set_exception(error)
-            }
-
-            fn check_settable(&self) -> Result<()> {
-                (**self).check_settable()
-            }
-
-            fn cancel_parent(&self) {
-                (**self).cancel_parent();
-            }
-
-            fn add_callback(&self, callback: Callback) {
-                (**self).add_callback(callback);
-            }
-
-            fn remove_done_callback(&self, callback: &Callback) -> usize {
-                (**self).remove_done_callback(callback)
-            }
-
-            fn has_callback(&self, callback: &Callback) -> bool {
-                (**self).has_callback(callback)
-            }
-
-            fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-                (**self).watch(watcher, token)
-            }
-
-            fn get_loop(&self) -> LoopRef {
-                (**self).get_loop()
-            }
-
-            fn erased(&self) -> Option<ErasedFuture> {
-                (**self).erased()
-            }
-
-            fn id(&self) -> FutureId {
-                (**self).id()
-            }
-
-            fn name(&self) -> String {
-                (**self).name()
-            }
-
-            fn to_any(&self) -> Rc<dyn AnyFuture> {
-                (**self).to_any()
-            }
-
-            fn downgrade(&self) -> WeakFuture {
-                (**self).downgrade()
-            }
-
-            fn as_any(&self) -> &dyn Any {
-                (**self).as_any()
+            forward! { self => (**self);
+                fn set_exception(error: Error) -> Result<()>;
+                fn check_settable() -> Result<()>;
+                fn cancel_parent() -> ();
+                fn erased() -> Option<&ErasedFuture>;
+                fn as_child() -> Option<&dyn Child>;
+                fn name() -> String;
+                fn to_any() -> Rc<dyn AnyFuture>;
+                fn downgrade() -> WeakFuture;
+                fn as_any() -> &dyn Any;
             }
         }
     };

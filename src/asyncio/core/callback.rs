@@ -1,23 +1,29 @@
 //! [`Callback`]: a done callback with an identity that can be compared.
 //!
 //! A callback is one word, so that a future has room for it in the word that says what waits. It
-//! points to a [`CallbackHead`] in an `Rc`, behind which stands the function; a function that
-//! captures nothing needs no block, and its callback points to its table.
+//! points to a [`CallbackHead`], behind which stands the function; a function that captures nothing
+//! needs no block, and its callback points to its table. A callback that is added to many futures is
+//! one block with many handles.
 //!
-//! **Callback Table Invariant**: a shared callback's pointer is that of an `Rc<CallbackCell<F>>`,
-//! whose table is the one of `F`, and it has one of the counts of that `Rc`. A weak one has one of
-//! its weak counts.
+//! **Callback Table Invariant**: a shared callback's pointer is that of a `CallbackCell<F>`, whose table
+//! is the one of `F`, in a box of its own, or in a boxed [`Block`] where it fits.
+//!
+//! **Callback Count Invariant**: `strong` is the number of handles. When it falls to zero the function
+//! is dropped, once. `weak` is the number of weak handles, and one more until the function is dropped.
+//! When it falls to zero the block is freed.
 #![allow(unsafe_code)]
 
-use alloc::rc::{Rc, Weak};
+use alloc::boxed::Box;
 use core::any::{TypeId, type_name};
+use core::cell::Cell;
 use core::fmt;
-use core::mem::{self, needs_drop};
+use core::mem::{self, ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, FutureId};
 use crate::error::Result;
-use crate::event_loop::CallbackOutput;
+use crate::event_loop::{CallbackOutput, thread_own};
+use crate::flat_drops::drop_on_thread;
 
 /// What a future calls when it is done: a closure that is given the future.
 ///
@@ -49,6 +55,9 @@ enum Function {
 /// The beginning of a function's block.
 struct CallbackHead {
     table: &'static CallbackTable,
+    /// By the Callback Count Invariant, both.
+    strong: Cell<u32>,
+    weak: Cell<u32>,
     /// The future or task that waits by this callback, where it is known.
     awaiter: Option<FutureId>,
 }
@@ -56,20 +65,42 @@ struct CallbackHead {
 #[repr(C)]
 struct CallbackCell<F> {
     head: CallbackHead,
-    function: F,
+    function: ManuallyDrop<F>,
+}
+
+/// Memory of a shared callback. It has room for a function that captures five words.
+struct Block {
+    _room: MaybeUninit<[usize; 8]>,
+}
+
+// The memory of a callback that nothing uses any more, for the next that fits.
+thread_own! {
+    static SPARE: Cell<Option<Box<Block>>> = Cell::new(None);
+}
+
+impl Block {
+    fn new() -> Box<Block> {
+        let spare = SPARE.try_with(Cell::take).ok().flatten();
+        spare.unwrap_or_else(|| Box::new(Block { _room: MaybeUninit::uninit() }))
+    }
+
+    /// Keeps it for the next callback, unless each is to have an allocation of its own.
+    fn keep(self: Box<Block>) {
+        if !cfg!(callsoon_plain) {
+            // Without this thread's locals it is freed.
+            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
+        }
+    }
 }
 
 /// What is known of a function by its type. A shared function is called by its block, a plain one
 /// by a dangling pointer, which it doesn't read.
 struct CallbackTable {
     call: unsafe fn(NonNull<CallbackHead>, &dyn AnyFuture) -> Result<()>,
-    increment: unsafe fn(NonNull<CallbackHead>),
-    decrement: unsafe fn(NonNull<CallbackHead>),
-    downgrade: unsafe fn(NonNull<CallbackHead>),
-    increment_weak: unsafe fn(NonNull<CallbackHead>),
-    decrement_weak: unsafe fn(NonNull<CallbackHead>),
-    /// Adds a count to a function that is still there, and says whether it is.
-    upgrade: unsafe fn(NonNull<CallbackHead>) -> bool,
+    drop_function: unsafe fn(NonNull<CallbackHead>),
+    free: unsafe fn(NonNull<CallbackHead>),
+    /// Whether the function has anything to drop.
+    owns: bool,
     /// The type, where it says all.
     identity: fn() -> Option<TypeId>,
     name: fn() -> &'static str,
@@ -78,6 +109,10 @@ struct CallbackTable {
 impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {
     /// Whether there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
+
+    /// Whether it fits into a [`Block`].
+    const FITS: bool =
+        size_of::<Self>() <= size_of::<Block>() && align_of::<Self>() <= align_of::<Block>();
 
     const TABLE: CallbackTable = CallbackTable {
         call: |head, future| {
@@ -92,48 +127,113 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
             let cell = unsafe { head.cast::<Self>().as_ref() };
             (cell.function)(future).into_result()
         },
-        // SAFETY: By the Callback Table Invariant.
-        increment: |head| unsafe { Rc::increment_strong_count(head.cast::<Self>().as_ptr()) },
-        // SAFETY: By the Callback Table Invariant.
-        decrement: |head| unsafe { Rc::decrement_strong_count(head.cast::<Self>().as_ptr()) },
-        downgrade: |head| {
-            // SAFETY: By the Callback Table Invariant; the count is given back by `forget`.
-            let shared = unsafe { Rc::from_raw(head.cast::<Self>().as_ptr()) };
-            mem::forget(Rc::downgrade(&shared));
-            mem::forget(shared);
+        // SAFETY: By the Callback Table Invariant, and the Callback Count Invariant.
+        drop_function: |head| unsafe {
+            ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
         },
-        increment_weak: |head| {
-            // SAFETY: By the Callback Table Invariant; the count is given back by `forget`.
-            let weak = unsafe { Weak::from_raw(head.cast::<Self>().as_ptr()) };
-            mem::forget(weak.clone());
-            mem::forget(weak);
+        // SAFETY: By the Callback Table Invariant. What stood in the cell was dropped before.
+        free: |head| unsafe {
+            if Self::FITS {
+                Box::from_raw(head.cast::<Block>().as_ptr()).keep();
+            } else {
+                drop(Box::from_raw(head.cast::<Self>().as_ptr()));
+            }
         },
-        // SAFETY: By the Callback Table Invariant.
-        decrement_weak: |head| drop(unsafe { Weak::from_raw(head.cast::<Self>().as_ptr()) }),
-        upgrade: |head| {
-            // SAFETY: By the Callback Table Invariant; the count is given back by `forget`.
-            let weak = unsafe { Weak::from_raw(head.cast::<Self>().as_ptr()) };
-            let upgraded = weak.upgrade();
-            mem::forget(weak);
-            upgraded.map(mem::forget).is_some()
-        },
+        owns: needs_drop::<F>(),
         identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
         name: type_name::<F>,
     };
 
     fn share(function: F, awaiter: Option<FutureId>) -> Callback {
-        let head = CallbackHead { table: const { &Self::TABLE }, awaiter };
-        let shared = Rc::into_raw(Rc::new(CallbackCell { head, function }));
-        // SAFETY: A pointer out of an `Rc` is not null. The head is the first field.
-        Callback(Function::Shared(unsafe { NonNull::new_unchecked(shared.cast_mut()) }.cast()))
+        let table = const { &Self::TABLE };
+        let head = CallbackHead { table, strong: Cell::new(1), weak: Cell::new(1), awaiter };
+        let cell = CallbackCell { head, function: ManuallyDrop::new(function) };
+        let shared: NonNull<Self> = if Self::FITS {
+            let place = NonNull::from(Box::leak(Block::new())).cast();
+            // SAFETY: The block is nothing else's, and large enough for the cell.
+            unsafe { place.write(cell) };
+            place
+        } else {
+            NonNull::from(Box::leak(Box::new(cell)))
+        };
+        // The head is the first field.
+        Callback(Function::Shared(shared.cast()))
+    }
+}
+
+/// Adds one to a count of handles.
+fn add(count: &Cell<u32>) {
+    count.set(count.get().checked_add(1).expect("fewer handles than a u32 can count"));
+}
+
+/// Drops the function of a block without handles.
+///
+/// # Safety
+///
+/// `head` is that of a shared callback, whose `strong` has fallen to zero.
+#[cold]
+unsafe fn drop_function(head: NonNull<CallbackHead>) {
+    let unused = Unused(head);
+    // SAFETY: By this function's contract.
+    if unsafe { head.as_ref() }.table.owns {
+        // The function may hold the next callback of a long chain.
+        drop_on_thread(unused);
+    }
+}
+
+/// A function without handles.
+struct Unused(NonNull<CallbackHead>);
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        /// Gives back what the handles have of `weak`, also where the drop panics.
+        struct Memory(NonNull<CallbackHead>);
+
+        impl Drop for Memory {
+            fn drop(&mut self) {
+                // SAFETY: By the Callback Count Invariant: the function is dropped by now.
+                unsafe { drop_weak(self.0) }
+            }
+        }
+
+        let memory = Memory(self.0);
+        // SAFETY: By the contract of `drop_function`, which alone makes this, and the Callback Count
+        // Invariant: this is the one drop.
+        unsafe { (memory.0.as_ref().table.drop_function)(memory.0) }
+    }
+}
+
+/// Gives back one of `weak`.
+///
+/// # Safety
+///
+/// `head` is that of a shared callback, and the count is the caller's to give back.
+unsafe fn drop_weak(head: NonNull<CallbackHead>) {
+    // SAFETY: By this function's contract, and the Callback Count Invariant.
+    unsafe {
+        let weak = head.as_ref().weak.get() - 1;
+        head.as_ref().weak.set(weak);
+        if weak == 0 {
+            (head.as_ref().table.free)(head);
+        }
     }
 }
 
 impl Function {
-    fn table(self) -> &'static CallbackTable {
+    /// The block of a shared function.
+    #[inline(always)]
+    fn head(&self) -> Option<&CallbackHead> {
+        match self {
+            Function::Plain(_) => None,
+            // SAFETY: By the Callback Count Invariant the block is there for as long as the handle.
+            Function::Shared(head) => Some(unsafe { head.as_ref() }),
+        }
+    }
+
+    fn table(&self) -> &'static CallbackTable {
         match self {
             Function::Plain(table) => table,
-            // SAFETY: By the Callback Table Invariant.
+            // SAFETY: As in `head`.
             Function::Shared(head) => unsafe { head.as_ref() }.table,
         }
     }
@@ -165,24 +265,20 @@ impl Callback {
 
     /// The future or task that waits by this callback, where it is known.
     pub(crate) fn tells(&self) -> Option<FutureId> {
-        match self.0 {
-            Function::Plain(_) => None,
-            // SAFETY: By the Callback Table Invariant.
-            Function::Shared(head) => unsafe { head.as_ref() }.awaiter,
-        }
+        self.0.head().and_then(|head| head.awaiter)
     }
 
     /// The same callback, for as long as another handle of it lives: for what is itself held by
     /// what the callback holds. A function that captures nothing is always there.
     #[must_use]
     pub fn downgrade(&self) -> WeakCallback {
-        if let Function::Shared(head) = self.0 {
-            // SAFETY: By the Callback Table Invariant: the new handle has the count that this adds.
-            unsafe { (self.0.table().downgrade)(head) }
+        if let Some(head) = self.0.head() {
+            add(&head.weak);
         }
-        WeakCallback { function: self.0, table: self.0.table() }
+        WeakCallback(self.0)
     }
 
+    #[inline]
     pub(crate) fn call(&self, future: &dyn AnyFuture) -> Result<()> {
         let head = match self.0 {
             Function::Plain(_) => NonNull::dangling(),
@@ -225,61 +321,61 @@ impl Callback {
 }
 
 impl Clone for Callback {
+    #[inline]
     fn clone(&self) -> Callback {
-        if let Function::Shared(head) = self.0 {
-            // SAFETY: By the Callback Table Invariant: the new handle has the count that this adds.
-            unsafe { (self.0.table().increment)(head) }
+        if let Some(head) = self.0.head() {
+            add(&head.strong);
         }
         Callback(self.0)
     }
 }
 
 impl Drop for Callback {
+    #[inline]
     fn drop(&mut self) {
-        if let Function::Shared(head) = self.0 {
-            // SAFETY: By the Callback Table Invariant this handle's count is given back, once.
-            unsafe { (self.0.table().decrement)(head) }
+        let Function::Shared(head) = self.0 else { return };
+        // SAFETY: By the Callback Count Invariant this handle's count is given back, once.
+        unsafe {
+            let strong = head.as_ref().strong.get() - 1;
+            head.as_ref().strong.set(strong);
+            if strong == 0 {
+                drop_function(head);
+            }
         }
     }
 }
 
 /// A callback that is not kept alive: see [`Callback::downgrade`].
-pub struct WeakCallback {
-    function: Function,
-    /// Its block may be gone, and its table with it.
-    table: &'static CallbackTable,
-}
+pub struct WeakCallback(Function);
 
 impl WeakCallback {
     /// The callback, if it is still there.
     #[must_use]
     pub fn upgrade(&self) -> Option<Callback> {
-        if let Function::Shared(head) = self.function {
-            // SAFETY: By the Callback Table Invariant.
-            if !unsafe { (self.table.upgrade)(head) } {
+        if let Some(head) = self.0.head() {
+            if head.strong.get() == 0 {
                 return None;
             }
+            add(&head.strong);
         }
-        // It has the count that `upgrade` has added.
-        Some(Callback(self.function))
+        Some(Callback(self.0))
     }
 }
 
 impl Clone for WeakCallback {
     fn clone(&self) -> WeakCallback {
-        if let Function::Shared(head) = self.function {
-            // SAFETY: By the Callback Table Invariant: the new handle has the count that this adds.
-            unsafe { (self.table.increment_weak)(head) }
+        if let Some(head) = self.0.head() {
+            add(&head.weak);
         }
-        WeakCallback { function: self.function, table: self.table }
+        WeakCallback(self.0)
     }
 }
 
 impl Drop for WeakCallback {
     fn drop(&mut self) {
-        if let Function::Shared(head) = self.function {
-            // SAFETY: By the Callback Table Invariant this handle's count is given back, once.
-            unsafe { (self.table.decrement_weak)(head) }
+        if let Function::Shared(head) = self.0 {
+            // SAFETY: By the Callback Count Invariant this handle's count is given back, once.
+            unsafe { drop_weak(head) }
         }
     }
 }

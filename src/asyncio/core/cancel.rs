@@ -11,6 +11,7 @@
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -18,8 +19,10 @@ use core::cell::{Cell, RefCell};
 use super::header::flag;
 use super::node::ErasedFuture;
 use super::rare::{CancelHook, CancelledChild, CancelledChildren};
+use super::registry::TaskRegistry;
 use super::task_header::Parked;
 use crate::error::Error;
+use crate::event_loop::{Job, JobCell, LoopRef};
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
 
@@ -57,22 +60,55 @@ impl CancelWalk {
 }
 
 /// One level of cancellations, until it is dropped.
-struct Level<'a>(&'a CancelWalk);
+struct Level<'a>(&'a TaskRegistry);
 
 impl<'a> Level<'a> {
-    fn enter(walk: &'a CancelWalk) -> Level<'a> {
-        walk.depth.set(walk.depth.get() + 1);
-        Level(walk)
+    fn enter(registry: &'a TaskRegistry) -> Level<'a> {
+        let depth = &registry.cancel_walk.depth;
+        depth.set(depth.get() + 1);
+        Level(registry)
+    }
+
+    /// Enters what was put off, if this is the outermost level.
+    fn enter_put_off(&self) {
+        let walk = &self.0.cancel_walk;
+        while walk.depth.get() == 1 {
+            let Some((next, error)) = walk.put_off.borrow_mut().pop_front() else { break };
+            if let Answer::Enter(frame) = ask(&next, &error, false) {
+                go_down(frame);
+            }
+        }
     }
 }
 
 impl Drop for Level<'_> {
     fn drop(&mut self) {
-        let depth = self.0.depth.get() - 1;
-        self.0.depth.set(depth);
-        if depth == 0 && self.0.entered.take() >= EXACT {
-            self.0.visited.take();
+        let walk = &self.0.cancel_walk;
+        let depth = walk.depth.get() - 1;
+        walk.depth.set(depth);
+        if depth > 0 {
+            return;
         }
+        if walk.entered.take() >= EXACT {
+            walk.visited.take();
+        }
+        if !walk.put_off.borrow().is_empty() {
+            // There was a panic, amid which nothing else of the program's is to run.
+            self.0.event_loop().schedule(JobCell::new(EnterPutOff));
+        }
+    }
+}
+
+/// Enters what a panic has left put off.
+struct EnterPutOff;
+
+impl Job for EnterPutOff {
+    fn run(_this: Rc<JobCell<Self>>, event_loop: &LoopRef) {
+        Level::enter(&TaskRegistry::of(event_loop)).enter_put_off();
+    }
+
+    fn describe(&self) -> String {
+        "<cancellations that were put off>".into()
     }
 }
 
@@ -93,15 +129,9 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
                 walk.put_off.borrow_mut().push_back((future.clone(), error.clone()));
                 return true;
             }
-            let level = Level::enter(walk);
+            let level = Level::enter(registry);
             let accepted = go_down(frame);
-            while walk.depth.get() == 1 {
-                let Some((next, error)) = walk.put_off.borrow_mut().pop_front() else { break };
-                if let Answer::Enter(frame) = ask(&next, &error, false) {
-                    go_down(frame);
-                }
-            }
-            drop(level);
+            level.enter_put_off();
             accepted
         }
     }

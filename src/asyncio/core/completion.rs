@@ -16,12 +16,11 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::callback::Callback;
-use super::header::{Header, State, flag};
+use super::header::{Header, flag};
 use super::many::Many;
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
 use super::waiters::{Taken, Waiter, Watch};
-use super::watcher::Watcher;
 use crate::collections::Key;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
@@ -67,14 +66,18 @@ impl ErasedFuture {
     }
 
     /// Adds a done callback. Of a future that is done it is scheduled now.
+    #[inline]
     pub(crate) fn add_callback(&self, callback: Callback) {
-        self.add_waiter(Waiter::Callback(callback));
-    }
-
-    /// Has `watcher` called with `token`: when the future ends, when a waiter is added, and in the turn
-    /// of a done callback that is added now. Of a future that is done only that is scheduled.
-    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) {
-        self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
+        let waiters = &self.header().waiters;
+        if waiters.is_empty() {
+            waiters.set_sole_callback(callback);
+        } else {
+            self.push_waiter(Waiter::Callback(callback));
+        }
+        if self.header().done() {
+            // SAFETY: This handle keeps the block.
+            unsafe { schedule_callback(self.pointer()) }
+        }
     }
 
     pub(super) fn add_waiter(&self, waiter: Waiter) {
@@ -86,7 +89,8 @@ impl ErasedFuture {
             // SAFETY: The await that adds it counts the task.
             Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
-            Waiter::Callback(_) | Waiter::Watch(_) => {
+            Waiter::Callback(callback) => self.add_callback(callback),
+            Waiter::Watch(_) => {
                 self.header().waiters.push(waiter);
                 // SAFETY: This handle keeps the block.
                 unsafe { schedule_callback(self.pointer()) }
@@ -105,11 +109,6 @@ impl ErasedFuture {
             from = key + 1;
         }
         added
-    }
-
-    /// Whether it was cancelled.
-    pub(crate) fn cancelled(&self) -> bool {
-        self.header().state() == State::Cancelled
     }
 }
 
@@ -141,16 +140,13 @@ pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
 #[inline(never)]
 unsafe fn end_for_others(header: NonNull<Header>) {
     // SAFETY: By the caller's contract, here and below.
-    let own = unsafe { header.as_ref() };
-    match own.waiters.take() {
-        Taken::None => {}
-        Taken::One(callback) => {
-            own.waiters.push(callback);
-            // SAFETY: As above.
-            unsafe { schedule_callback(header) }
+    unsafe {
+        let waiters = &header.as_ref().waiters;
+        if waiters.is_sole_callback() {
+            schedule_callback(header);
+        } else if let Taken::Many(many) = waiters.take() {
+            end_for_many(header, many);
         }
-        // SAFETY: As above.
-        Taken::Many(many) => unsafe { end_for_many(header, many) },
     }
 }
 
@@ -170,16 +166,19 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
             }
         }
     });
-    // SAFETY: By the caller's contract.
-    let waiters = &unsafe { header.as_ref() }.waiters;
+    // SAFETY: By the caller's contract, here and below.
+    let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
     let (count, mut from) = many.watches();
-    waiters.put_back(many);
+    own.waiters.put_back(many);
     for _ in 0..count {
-        let Some((key, watch)) = waiters.watch_from(from) else { break };
-        // SAFETY: By the caller's contract.
-        let event_loop = unsafe { registry_of(header) }.event_loop();
+        let Some((key, watch)) = own.waiters.watch_from(from) else { break };
         call_watcher(event_loop, || watch.watcher.ended(watch.token));
         from = key + 1;
+    }
+    if event_loop.is_closed() {
+        // Their entries were discarded before they were back.
+        let callbacks = own.waiters.take();
+        drop_quietly(event_loop, callbacks);
     }
 }
 
@@ -212,11 +211,11 @@ unsafe fn schedule_callback(header: NonNull<Header>) {
 pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
     // SAFETY: By this function's contract.
     let future = unsafe { ErasedFuture::from_count(header) };
-    match future.header().waiters.pop() {
+    match future.header().waiters.pop_at_end() {
         Some(Waiter::Callback(callback)) => {
             let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
             let call = future.header().table.call;
-            run_callback(event_loop, describe, || call(future.clone(), &callback));
+            run_callback(event_loop, describe, || call(&future, &callback));
         }
         Some(Waiter::Watch(Watch { watcher, token })) => {
             call_watcher(event_loop, || watcher.called(token));
@@ -225,7 +224,7 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     }
 }
 
-/// The loop closes: drops the callback that would have run, which may hold the future.
+/// The loop closes, or has closed: drops the callback that would have run, which may hold the future.
 ///
 /// # Safety
 ///

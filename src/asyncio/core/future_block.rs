@@ -22,7 +22,7 @@ use super::header::{Header, State, Table, flag};
 use super::node::{ErasedFuture, TypedFuture, drop_count, entry_head};
 use super::rare::CancelHook;
 use super::registry::TaskRegistry;
-use super::task_block::Handle;
+use super::task_block::{Handle, lent_handle};
 use super::wait_reason::WaitReason;
 use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, LoopRef, Mark};
 
@@ -58,7 +58,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             describe: describe_entry,
         },
         // SAFETY: It is the table of blocks whose value is a `T`.
-        call: |future, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(future) })),
+        call: |future, callback| callback.call(&*unsafe { lent_handle::<T, H>(future) }),
         value_owns: needs_drop::<T>(),
         drop_contents: |header| {
             // SAFETY: By the Value Invariant a finished future has a value, which is dropped once.

@@ -94,8 +94,8 @@ pub(crate) struct Header {
 pub(super) struct Table {
     /// The first field: an [`EntryHead`] is the beginning of a header.
     pub(super) entry: EntryTable,
-    /// Calls a callback with a handle of the block.
-    pub(super) call: fn(ErasedFuture, &Callback) -> Result<()>,
+    /// Calls a callback with a handle of the block, which is lent.
+    pub(super) call: fn(&ErasedFuture, &Callback) -> Result<()>,
     /// Whether the value, where there is one, owns something.
     pub(super) value_owns: bool,
     /// Drops the contents behind the header, whichever stand there.

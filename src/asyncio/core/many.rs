@@ -56,18 +56,22 @@ impl Many {
     pub(super) fn pop(&mut self) -> Option<Waiter> {
         let first = self.first.iter_mut().find_map(Option::take);
         let popped = first.or_else(|| self.rest.pop_front());
-        self.len -= usize::from(popped.is_some());
-        self.watches -= usize::from(matches!(popped, Some(Waiter::Watch(_))));
+        self.note_removed(&popped);
         popped
     }
 
-    /// Removes the waiter that was added with `key`. Watches are not removed.
+    fn note_removed(&mut self, removed: &Option<Waiter>) {
+        self.len -= usize::from(removed.is_some());
+        self.watches -= usize::from(matches!(removed, Some(Waiter::Watch(_))));
+    }
+
+    /// Removes the waiter that was added with `key`.
     pub(super) fn remove(&mut self, key: Key) -> Option<Waiter> {
         let removed = match usize::try_from(key) {
             Ok(at) if at < FEW => self.first[at].take(),
             _ => self.rest.remove(key - FEW as Key),
         };
-        self.len -= usize::from(removed.is_some());
+        self.note_removed(&removed);
         removed
     }
 

@@ -10,7 +10,8 @@
 //! - `step`: what a task that is polled and the futures in it tell each other;
 //! - `await_future`: what `.await` polls; `waker`: other crates' way to wake a task;
 //! - `cancel`: how a cancellation goes down;
-//! - `registry`: what a loop knows of its futures and tasks.
+//! - `registry`: what a loop knows of its futures and tasks;
+//! - `erased`: what a handle offers as a future.
 
 mod any_future;
 mod await_future;
@@ -18,6 +19,7 @@ mod callback;
 mod cancel;
 mod completion;
 mod describe;
+mod erased;
 mod future_block;
 mod header;
 mod many;
@@ -34,20 +36,22 @@ mod waker;
 mod watcher;
 mod weak;
 
+#[doc(hidden)]
+pub use any_future::Child;
 pub use any_future::{AnyFuture, FutureId, WeakFuture};
 pub use await_future::Await;
 pub use callback::{Callback, WeakCallback};
 pub use watcher::Watcher;
 
+pub(crate) use any_future::{any_future_by, forward};
 pub(crate) use cancel::cancel;
 pub(crate) use future_block::{FutureRef, Signal};
-pub(crate) use header::State;
 #[doc(hidden)]
 pub use node::ErasedFuture;
 pub(crate) use node::TypedFuture;
 pub(crate) use rare::{CancelHook, CancelledChild, CancelledChildren};
-pub(crate) use registry::{LoopExtension, Stage, TaskRegistry};
-pub(crate) use step::{Waits, in_step, set_holds, take_waits, with_running};
+pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
+pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};
 pub(crate) use task_block::{Handle, spawn};
 pub(crate) use task_header::{Parked, TaskHeader};
 pub(crate) use wait_reason::WaitReason;

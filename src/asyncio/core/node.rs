@@ -144,7 +144,7 @@ impl ErasedFuture {
         let place = handle.clone();
         let keep = Callback::new(move |own: &dyn AnyFuture| place.set(Some(own.to_any())));
         // `keep` returns no error.
-        let _ = (self.header().table.call)(self.clone(), &keep);
+        let _ = (self.header().table.call)(self, &keep);
         handle.take().expect("the callback was called")
     }
 }
@@ -182,6 +182,9 @@ impl fmt::Debug for ErasedFuture {
 /// let other: callsoon::LoopFuture<fn(&'static str)> = future.clone();
 /// ```
 pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<Cell<T>>);
+
+/// It is a pointer: its value is pinned nowhere but in the block.
+impl<T> Unpin for TypedFuture<T> {}
 
 impl<T> TypedFuture<T> {
     /// # Safety

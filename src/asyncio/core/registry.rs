@@ -46,7 +46,7 @@ fn set_cached(registry: Option<Rc<TaskRegistry>>) {
 
 /// A stage of a loop's end, after its tasks have ended. Each runs in a task of its own, as in
 /// asyncio, so that a loop without generators and threads runs as many turns as any other.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(crate) enum Stage {
     /// Closes the generators.
     Generators,
@@ -57,11 +57,22 @@ pub(crate) enum Stage {
     DroppedGenerators,
 }
 
-/// Ends what a loop has besides tasks, in stages.
-pub(crate) type Ending = fn(&LoopRef, Stage) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+/// What a stage waits for.
+pub(crate) type Ending = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// Something besides tasks that a loop has, once for each loop.
+/// Something besides tasks that a loop has, once for each loop. A program that has none does without
+/// the code that ends it.
 pub(crate) trait LoopExtension: Any {
+    /// What `stage` has to wait for; `None` if that is not this extension's stage.
+    fn end(self: Rc<Self>, _event_loop: &LoopRef, _stage: Stage) -> Option<Ending> {
+        None
+    }
+
+    /// Whether anything of it is left for `stage`, one that is not run without need.
+    fn needs(&self, _stage: Stage) -> bool {
+        false
+    }
+
     /// The loop has closed: drops what is still held.
     fn close(&self, event_loop: &LoopRef);
 
@@ -77,9 +88,8 @@ pub(crate) struct TaskRegistry {
     /// The number of the task that was made last: they are counted from one.
     serial: Cell<u64>,
     extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
-    /// Ends what a loop has besides tasks at its end, once it has any: a program that never has any
-    /// does without the code for it.
-    ending: Cell<Option<Ending>>,
+    /// The stage of the loop's end that was begun last.
+    stage: Cell<Option<Stage>>,
 }
 
 impl TaskRegistry {
@@ -127,7 +137,7 @@ impl TaskRegistry {
             cancel_walk: CancelWalk::default(),
             serial: Cell::new(0),
             extensions: RefCell::default(),
-            ending: Cell::new(None),
+            stage: Cell::new(None),
         });
         registry.pages.set_owner(NonNull::from(&*registry));
         if !event_loop.is_closed() {
@@ -211,12 +221,22 @@ impl TaskRegistry {
         new
     }
 
-    pub(crate) fn end_by(&self, ending: Ending) {
-        self.ending.set(Some(ending));
+    /// Begins a stage of the loop's end, and returns what it has to wait for.
+    pub(crate) fn begin_stage(&self, stage: Stage) -> Option<Ending> {
+        self.stage.set(Some(stage));
+        let extensions = self.extensions.borrow().clone();
+        extensions.into_iter().find_map(|extension| extension.end(&self.event_loop, stage))
     }
 
-    pub(crate) fn ending(&self) -> Option<Ending> {
-        self.ending.get()
+    /// Whether the loop's end has come to `stage`.
+    #[cfg(feature = "std")]
+    pub(crate) fn has_begun(&self, stage: Stage) -> bool {
+        self.stage.get() >= Some(stage)
+    }
+
+    /// Whether anything is left for `stage`.
+    pub(crate) fn needs(&self, stage: Stage) -> bool {
+        self.extensions.borrow().iter().any(|extension| extension.needs(stage))
     }
 }
 

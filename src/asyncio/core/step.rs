@@ -9,7 +9,7 @@
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::{NonNull, null};
-use core::task::Waker;
+use core::task::{Poll, Waker};
 
 use super::header::Header;
 use super::node::ErasedFuture;
@@ -185,13 +185,11 @@ impl TaskRegistry {
         self.step.flags.set(self.step.flags.get() | YIELDS | HOLDS);
     }
 
-    /// Notes whether a future of ours is pending that is not a new wait of the task. Returns what was
-    /// noted before.
+    /// Notes whether a future of ours is pending that is not a new wait of the task.
     #[inline]
-    pub(super) fn set_holds(&self, holds: bool) -> bool {
+    pub(super) fn set_holds(&self, holds: bool) {
         let flags = self.step.flags.get();
         self.step.flags.set(if holds { flags | HOLDS } else { flags & !HOLDS });
-        flags & HOLDS != 0
     }
 
     /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
@@ -206,32 +204,50 @@ impl TaskRegistry {
     }
 }
 
-/// [`TaskRegistry::set_holds`] of the step that goes on on this thread.
-pub(crate) fn set_holds(holds: bool) -> bool {
-    in_step(|registry| registry.set_holds(holds)) == Some(true)
+/// Notes, in the step that goes on on this thread, that a future of ours is pending that is not a new
+/// wait of the task.
+pub(crate) fn note_held() {
+    in_step(|registry| registry.set_holds(true));
 }
 
-/// What the current task on this thread waits for, before a part of it is polled and after.
+/// What a pending part of the current task waits for, by what its poll has left.
 #[derive(Clone, Copy)]
-pub(crate) struct Waits {
+pub(crate) struct PartWaits {
     /// The serial number of the task.
     pub(crate) task: u64,
-    /// How many futures of ours it awaits.
-    pub(crate) count: usize,
-    /// Whether a future of ours was pending without being one of these.
+    /// How many futures of ours the task awaited before the poll, and awaits after it.
+    pub(crate) before: usize,
+    pub(crate) after: usize,
+    /// Whether a future of ours was pending in the poll without being a new wait of the task.
     pub(crate) holds: bool,
 }
 
-/// The waits of the current task on this thread. From here on none is noted to hold.
-#[inline]
-pub(crate) fn take_waits() -> Option<Waits> {
-    // SAFETY: Both are used within the step, for which the loop counts its task; only tasks have steps.
-    let (registry, task) = unsafe {
-        let registry = here()?;
-        (registry, registry.current()?.cast::<TaskHeader>().as_ref())
-    };
-    let holds = registry.set_holds(false);
-    Some(Waits { task: task.serial(), count: task.wait_count(), holds })
+/// Polls a part of the current task on this thread by `poll`. Returns what it waits for, if it is
+/// pending, and a step goes on.
+#[inline(always)]
+pub(crate) fn poll_part<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<PartWaits>) {
+    // SAFETY: `poll` returns within the step, if one goes on, for which the loop counts the task; only
+    // tasks have steps.
+    let step = unsafe { here() }.and_then(|registry| {
+        // SAFETY: As above.
+        Some((registry, unsafe { registry.current()?.cast::<TaskHeader>().as_ref() }))
+    });
+    let (mut before, mut held) = (0, 0);
+    if let Some((registry, task)) = step {
+        before = task.wait_count();
+        held = registry.step.flags.get() & HOLDS;
+        registry.set_holds(false);
+    }
+    let outcome = poll();
+    let Some((registry, task)) = step else { return (outcome, None) };
+    let flags = registry.step.flags.get();
+    if outcome.is_ready() {
+        registry.step.flags.set(flags & !HOLDS | held);
+        return (outcome, None);
+    }
+    registry.step.flags.set(flags | held);
+    let (after, holds) = (task.wait_count(), flags & HOLDS != 0);
+    (outcome, Some(PartWaits { task: task.serial(), before, after, holds }))
 }
 
 /// Notes that the waker with which `task` is polled was woken, if its step goes on on this thread.

@@ -66,6 +66,18 @@ pub(crate) trait Handle<T>: AnyFuture {
     fn from_typed(future: TypedFuture<T>) -> Self;
 }
 
+/// A handle of `future` that has no count of its own, for as long as `future` is borrowed.
+///
+/// # Safety
+///
+/// The value of the block is a `T`.
+#[inline(always)]
+pub(super) unsafe fn lent_handle<T, H: Handle<T>>(future: &ErasedFuture) -> ManuallyDrop<H> {
+    // SAFETY: By this function's contract. The count is that of `future`: the handle is not dropped.
+    let lent = unsafe { TypedFuture::new(ErasedFuture::from_count(future.pointer())) };
+    ManuallyDrop::new(H::from_typed(lent))
+}
+
 /// The functions of a task whose handles are `H`.
 struct Functions<F, T, H>(core::marker::PhantomData<(F, T, H)>);
 
@@ -81,7 +93,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             describe: task_entry::describe,
         },
         // SAFETY: It is the table of blocks whose value is a `T`.
-        call: |task, callback| callback.call(&H::from_typed(unsafe { TypedFuture::new(task) })),
+        call: |task, callback| callback.call(&*unsafe { lent_handle::<T, H>(task) }),
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
@@ -381,14 +393,14 @@ unsafe fn cancellation(pointer: NonNull<Header>) -> Error {
 /// went on.
 pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Error> {
     let Some(task) = registry.current() else { return Some(panic) };
-    if registry.end_step() & THROWS != 0 {
-        drop(registry.take_untaken());
-    }
+    let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
     // SAFETY: By the Step Invariant: the loop counts the task whose step goes on.
     unsafe {
         drop_future_of(task, true);
         finish_with(task, Ok(panic));
     }
+    // Its drop may panic: last.
+    drop(untaken);
     None
 }
 
@@ -409,8 +421,8 @@ pub(super) fn abandon(task: ErasedFuture) {
         own.header.clear(flag::MORE_WAITS);
         drop(own.header.with_rare_if_any(|rare| core::mem::take(&mut rare.waits)));
     }
-    let waiters = task.header().waiters.take();
-    drop_quietly(&event_loop, waiters);
+    let callbacks = task.header().waiters.take_callbacks();
+    drop_quietly(&event_loop, callbacks);
     // SAFETY: The loop's count of a task that is not done, which nothing schedules any more.
     drop_quietly(&event_loop, unsafe { ErasedFuture::from_count(task.pointer()) });
     drop_quietly(&event_loop, task);

@@ -143,13 +143,15 @@ impl TaskHeader {
     }
 
     /// How many futures of ours it awaits.
+    #[inline]
     pub(super) fn wait_count(&self) -> usize {
-        let more = if self.header.has(flag::MORE_WAITS) {
-            self.header.with_rare_if_any(|rare| rare.waits.len()).unwrap_or_default()
-        } else {
-            0
-        };
+        let more = if self.header.has(flag::MORE_WAITS) { self.more_wait_count() } else { 0 };
         usize::from(self.first_wait.get().is_some()) + more
+    }
+
+    #[cold]
+    fn more_wait_count(&self) -> usize {
+        self.header.with_rare_if_any(|rare| rare.waits.len()).unwrap_or_default()
     }
 
     /// Whether a wait that is added now is the only one.

@@ -13,6 +13,8 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
@@ -93,6 +95,34 @@ impl Waiters {
         self.0.set(task.as_ptr().cast());
     }
 
+    /// Adds a callback to an empty word.
+    #[inline(always)]
+    pub(super) fn set_sole_callback(&self, callback: Callback) {
+        debug_assert!(self.is_empty());
+        self.0.set(pack_callback(callback));
+    }
+
+    /// Whether a callback is all that the word holds.
+    #[inline(always)]
+    pub(super) fn is_sole_callback(&self) -> bool {
+        matches!(self.0.get().addr() & TAG, SHARED | PLAIN)
+    }
+
+    /// Takes the callback that is all that the word holds.
+    #[inline(always)]
+    pub(super) fn take_sole_callback(&self) -> Option<Callback> {
+        if !self.is_sole_callback() {
+            return None;
+        }
+        let word = self.0.replace(null_mut());
+        let shared = word.addr() & TAG == SHARED;
+        // SAFETY: By the Word Invariant the word owned a callback, and is empty now.
+        unsafe {
+            let pointer = NonNull::new_unchecked(word.map_addr(|address| address & !TAG));
+            Some(Callback::from_raw(pointer, shared))
+        }
+    }
+
     /// Adds a waiter behind the others. Returns its key, unless it stands alone in the word.
     pub(super) fn push(&self, waiter: Waiter) -> Option<Key> {
         if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
@@ -155,6 +185,15 @@ impl Waiters {
         }
     }
 
+    /// Removes the next of what is left at the end, which are callbacks and watches.
+    #[inline(always)]
+    pub(super) fn pop_at_end(&self) -> Option<Waiter> {
+        match self.take_sole_callback() {
+            Some(callback) => Some(Waiter::Callback(callback)),
+            None => self.pop(),
+        }
+    }
+
     /// Removes the waiter that was added with `key`, to be dropped where nothing is borrowed.
     pub(super) fn remove(&self, key: Option<Key>) -> Option<Waiter> {
         match self.take() {
@@ -184,6 +223,27 @@ impl Waiters {
                 let removed = key.and_then(|key| many.remove(key));
                 self.put_back(many);
                 removed
+            }
+        }
+    }
+
+    /// Removes the callbacks and the watches, to be dropped where nothing is borrowed. Each other waiter
+    /// stays, so that its key is that of no later one before its await removes it.
+    pub(super) fn take_callbacks(&self) -> Vec<Waiter> {
+        match self.take() {
+            Taken::None => Vec::new(),
+            Taken::One(callback @ Waiter::Callback(_)) => vec![callback],
+            Taken::One(other) => {
+                self.0.set(pack(other));
+                Vec::new()
+            }
+            Taken::Many(mut many) => {
+                let is_awaiting = |own: &Waiter| matches!(own, Waiter::Task(_) | Waiter::Waker(_));
+                let callbacks = many.iter().filter(|(_, own)| !is_awaiting(own));
+                let keys: Vec<Key> = callbacks.map(|(key, _)| key).collect();
+                let callbacks = keys.into_iter().filter_map(|key| many.remove(key)).collect();
+                self.put_back(many);
+                callbacks
             }
         }
     }
@@ -232,11 +292,7 @@ impl Drop for Waiters {
 fn pack(waiter: Waiter) -> *mut () {
     match waiter {
         Waiter::Task(task) => task.as_ptr().cast(),
-        Waiter::Callback(callback) => {
-            let (pointer, shared) = callback.into_raw();
-            let tag = if shared { SHARED } else { PLAIN };
-            pointer.as_ptr().map_addr(|address| address | tag)
-        }
+        Waiter::Callback(callback) => pack_callback(callback),
         // They never stand alone: see `push`.
         other @ (Waiter::Waker(_) | Waiter::Watch(_)) => {
             let mut many = Box::<Many>::default();
@@ -244,6 +300,13 @@ fn pack(waiter: Waiter) -> *mut () {
             Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY)
         }
     }
+}
+
+#[inline(always)]
+fn pack_callback(callback: Callback) -> *mut () {
+    let (pointer, shared) = callback.into_raw();
+    let tag = if shared { SHARED } else { PLAIN };
+    pointer.as_ptr().map_addr(|address| address | tag)
 }
 
 /// # Safety

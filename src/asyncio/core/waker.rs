@@ -29,7 +29,7 @@ use crate::blocks;
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::event_loop::{Inbox, Mail, running_here};
-use crate::sync::{Arc, AtomicU32, Ordering, fence};
+use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The reference that a task is polled with while no clone is kept.
 static POLLING: RawWakerVTable = RawWakerVTable::new(clone, |_| (), wake_polling, |_| ());
@@ -143,13 +143,14 @@ unsafe fn drop_waker(data: *const ()) {
         // Once the count is given back the block may be freed: what is needed later is cloned first.
         let last_kept = (before & !WOKEN == 2).then(|| Arc::clone(inbox));
         let after = before - 1;
-        match memory.compare_exchange_weak(before, after, Ordering::Release, Ordering::Relaxed) {
+        // The last to give its count back acquires what the others did before they gave theirs: by
+        // the exchange itself, as ThreadSanitizer knows nothing of fences.
+        match memory.compare_exchange_weak(before, after, Ordering::AcqRel, Ordering::Relaxed) {
             Ok(_) => break last_kept,
             Err(now) => before = now,
         }
     };
     if before & !WOKEN == 1 {
-        fence(Ordering::Acquire);
         // SAFETY: The last count of the memory was this one, so the contents are dropped.
         unsafe { blocks::free_remote::<Arc<Inbox<Mail>>>(task.cast()) }
     } else if let Some(inbox) = last_kept {

@@ -16,12 +16,13 @@ thread_local! {
 struct Logger;
 
 impl log::Log for Logger {
-    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
-        metadata.target().starts_with("callsoon::helpers")
+    /// All is taken, so that nothing is printed; what the helpers log goes into the trace.
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if self.enabled(record.metadata()) {
+        if record.target().starts_with("callsoon::helpers") {
             LISTENING.with_borrow(|listening| {
                 if let Some(trace) = listening {
                     trace.say("log", name_in(&record.args().to_string()));
@@ -68,13 +69,18 @@ fn split_outside(list: &str) -> Vec<&str> {
 /// While this lives, what this thread logs is said in `trace`.
 pub(crate) struct Listening;
 
+/// Installs the logger.
+pub(crate) fn take_logs() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        log::set_logger(&Logger).expect("nothing else in this process logs");
+        log::set_max_level(log::LevelFilter::Error);
+    });
+}
+
 impl Listening {
     pub(crate) fn to(trace: Rc<Trace>) -> Listening {
-        static INSTALLED: Once = Once::new();
-        INSTALLED.call_once(|| {
-            log::set_logger(&Logger).expect("nothing else in this process logs");
-            log::set_max_level(log::LevelFilter::Error);
-        });
+        take_logs();
         LISTENING.set(Some(trace));
         Listening
     }

@@ -27,7 +27,7 @@ mod generators;
 mod groups;
 mod holder;
 mod locks;
-mod logged;
+pub(crate) mod logged;
 #[expect(clippy::module_inception, reason = "the machine itself, in the folder that is about it")]
 mod machine;
 mod mains;

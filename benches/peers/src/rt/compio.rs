@@ -15,7 +15,7 @@ use compio::{
     runtime::{JoinHandle, Runtime, spawn, spawn_blocking},
 };
 
-use super::{Rt, futures};
+use super::{Rt, shared};
 
 pub struct Compio;
 
@@ -48,7 +48,7 @@ async fn echo(mut stream: TcpStream) {
 impl Rt for Compio {
     type H = ();
     type Join<T: Clone + 'static> = Join<T>;
-    futures::channel!();
+    shared::channel!();
     const HAS_OFFLOAD: bool = true;
 
     fn run<F, Fut>(main: F) -> Fut::Output

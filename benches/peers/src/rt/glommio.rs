@@ -4,14 +4,14 @@ use std::{future::Future, net, time::Instant};
 
 use glommio::{LocalExecutorBuilder, Task, net::TcpListener, spawn_local, timer::Timer};
 
-use super::{Rt, futures};
+use super::{Rt, shared};
 
 pub struct Glommio;
 
 impl Rt for Glommio {
     type H = ();
     type Join<T: Clone + 'static> = Task<T>;
-    futures::channel!();
+    shared::channel!();
 
     fn run<F, Fut>(main: F) -> Fut::Output
     where
@@ -54,7 +54,7 @@ impl Rt for Glommio {
         loop {
             let stream = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            spawn_local(futures::echo(stream)).detach();
+            spawn_local(shared::echo(stream)).detach();
         }
     }
 }

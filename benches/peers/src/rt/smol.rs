@@ -11,7 +11,7 @@ use std::{
 use async_executor::{LocalExecutor, StaticLocalExecutor, Task};
 use async_io::{Async, Timer};
 
-use super::{Rt, futures, threads};
+use super::{Rt, shared, threads};
 
 /// [`LocalExecutor`], and threads of the blocking crate.
 pub struct Local;
@@ -42,7 +42,7 @@ pub(super) async fn serve(
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.get_ref().set_nodelay(true).unwrap();
-        spawn(Box::pin(futures::echo(stream)));
+        spawn(Box::pin(shared::echo(stream)));
     }
 }
 

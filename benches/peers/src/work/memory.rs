@@ -9,7 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{count_up, settled, timers::times};
+use super::{
+    settled::{count_up, settled},
+    timers::times,
+};
 use crate::{
     measure::{Figures, resident},
     rt::{Rt, wake_self},

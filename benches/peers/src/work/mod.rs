@@ -2,15 +2,14 @@
 //! time of the process: what else runs on the machine takes no part.
 
 mod memory;
+mod settled;
 mod tasks;
 mod threads;
 mod timers;
 
-use std::cell::Cell;
-
 use crate::{
     measure::{Figures, Repeat},
-    rt::{Rt, wake_self},
+    rt::Rt,
 };
 
 pub const NAMES: &[&str] = &[
@@ -62,15 +61,4 @@ pub fn run<R: Rt>(workload: &str, n: u64, repeat: Repeat) -> Option<Figures> {
         _ => return None,
     };
     Some(figures)
-}
-
-/// Gives way until all `n` tasks have counted themselves.
-async fn settled<R: Rt>(h: R::H, counted: &Cell<u64>, n: u64) {
-    while counted.get() < n {
-        if R::FAIR_YIELD { wake_self().await } else { R::spawn(h, async {}).await }
-    }
-}
-
-fn count_up(counter: &Cell<u64>) {
-    counter.set(counter.get() + 1)
 }

@@ -4,7 +4,7 @@ use std::{cell::Cell, rc::Rc};
 
 use futures_channel::oneshot;
 
-use super::{count_up, settled};
+use super::settled::{count_up, settled};
 use crate::{
     measure::{Figures, Repeat, Repetitions, cpu_time, each_cpu},
     rt::{Rt, wake_self},

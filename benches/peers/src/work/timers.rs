@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::settled;
+use super::settled::{count_up, settled};
 use crate::{
     measure::{Figures, Random, Repeat, Repetitions, cpu_time, each_cpu},
     rt::{Rt, Timers},
@@ -77,7 +77,7 @@ struct OnDrop(Rc<Cell<u64>>);
 
 impl Drop for OnDrop {
     fn drop(&mut self) {
-        super::count_up(&self.0)
+        count_up(&self.0)
     }
 }
 

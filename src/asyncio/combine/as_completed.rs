@@ -1,0 +1,232 @@
+//! [`as_completed`]: many futures, one by one as they end.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+
+use super::wait::unique;
+use crate::asyncio::core::{AnyFuture, Callback, FutureId};
+use crate::asyncio::future::ReusableSignal;
+use crate::asyncio::future::Timer;
+use crate::asyncio::future::check_loop;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::running_loop;
+
+/// The futures of `futures` one by one, as they are done: `asyncio.as_completed`. After `limit`
+/// of the loop's time, if there is one, it gives an error for each that is still missing.
+///
+/// What `futures` may be is as for [`wait`](crate::wait). Those that are done already come first, in
+/// the order given.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs;
+/// [`Value`](crate::ErrorKind::Value) for a future of another one.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{EventLoop, as_completed, create_task, sleep};
+///
+/// async fn nap(seconds: u64) -> callsoon::Result<u64> {
+///     sleep(Duration::from_secs(seconds)).await?;
+///     Ok(seconds)
+/// }
+///
+/// EventLoop::with_virtual_time().run_until_complete(async {
+///     let naps = [create_task(nap(2))?, create_task(nap(1))?];
+///     let mut completed = as_completed(&naps, None)?;
+///     let mut order = Vec::new();
+///     while let Some(nap) = completed.next().await? {
+///         order.push(nap.await?);
+///     }
+///     assert_eq!(order, [1, 2]);
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub fn as_completed<F: AnyFuture>(
+    futures: impl IntoIterator<Item = F>,
+    limit: impl Into<Option<Duration>>,
+) -> Result<AsCompleted<F>> {
+    let on = running_loop()?;
+    let futures = unique(futures);
+    for future in &futures {
+        check_loop(future, &on)?;
+    }
+    let arrivals = Rc::new(Arrivals {
+        missing: Cell::new(futures.len()),
+        arrived: RefCell::new(Vec::with_capacity(futures.len())),
+        returned: Cell::new(0),
+        given_up: Cell::new(0),
+        waiter: ReusableSignal::default(),
+        timer: Cell::default(),
+    });
+    let on_arrival = arrivals.clone();
+    let callback = Callback::new(move |future: &dyn AnyFuture| on_arrival.arrive(future.id()));
+    let mut own_callbacks = Vec::new();
+    for (place, future) in futures.iter().enumerate() {
+        if future.erased().is_some() {
+            future.add_callback(callback.clone());
+        } else {
+            // A future-like thing may call back with the future that it stands on.
+            let (on_arrival, id) = (arrivals.clone(), future.id());
+            let callback = Callback::new(move |_: &dyn AnyFuture| on_arrival.arrive(id));
+            future.add_callback(callback.clone());
+            own_callbacks.push((place, callback));
+        }
+    }
+    let limit = limit.into().filter(|_| !futures.is_empty());
+    let late = arrivals.clone();
+    arrivals.timer.set(Timer::start(&on, limit, move || late.give_up())?);
+    let left = futures.len();
+    let watched = futures.into_iter().map(Some).collect();
+    let places = Places { next: 0, by_id: None };
+    Ok(AsCompleted { watched, callback, own_callbacks, left, places, arrivals })
+}
+
+/// What [`as_completed`] returns. Dropped, it leaves no callback and no timer behind.
+pub struct AsCompleted<F: AnyFuture> {
+    /// The futures in the order given; none in the place of one that was returned.
+    watched: Vec<Option<F>>,
+    /// The callback on all futures and tasks.
+    callback: Callback,
+    /// The callbacks on future-like things, each with its place in `watched`.
+    own_callbacks: Vec<(usize, Callback)>,
+    /// How many calls of [`next`](AsCompleted::next) have something to return.
+    left: usize,
+    places: Places,
+    arrivals: Rc<Arrivals>,
+}
+
+/// The futures that have ended, as their callbacks and the timer leave them for the task that waits.
+struct Arrivals {
+    /// How many futures have not ended, and are still waited for.
+    missing: Cell<usize>,
+    /// The futures that have ended, in that order.
+    arrived: RefCell<Vec<FutureId>>,
+    /// How many of these were returned.
+    returned: Cell<usize>,
+    /// How many futures were missing when the time was up. None arrives after that.
+    given_up: Cell<usize>,
+    waiter: ReusableSignal,
+    timer: Cell<Timer>,
+}
+
+impl Arrivals {
+    fn arrive(&self, id: FutureId) {
+        let missing = self.missing.get();
+        if missing == 0 {
+            // The time was up before.
+            return;
+        }
+        self.missing.set(missing - 1);
+        if missing == 1 {
+            drop(self.timer.take());
+        }
+        let mut arrived = self.arrived.borrow_mut();
+        arrived.push(id);
+        // With more than one to return, no task waits that was not woken.
+        if arrived.len() == self.returned.get() + 1 {
+            drop(arrived);
+            self.waiter.complete();
+        }
+    }
+
+    /// The next that has ended and was not returned.
+    fn take_next(&self) -> Option<FutureId> {
+        let returned = self.returned.get();
+        let next = *self.arrived.borrow().get(returned)?;
+        self.returned.set(returned + 1);
+        Some(next)
+    }
+
+    fn give_up(&self) -> Result<()> {
+        self.given_up.set(self.missing.take());
+        self.waiter.complete();
+        Ok(())
+    }
+}
+
+/// The places of the watched futures by their identities.
+struct Places {
+    /// The place behind that of the future that was found last. Futures often end in their order.
+    next: usize,
+    /// All of them, sorted; made when a future isn't in the place that is `next`.
+    by_id: Option<Vec<(FutureId, usize)>>,
+}
+
+impl Places {
+    /// Takes the future with this identity out of `watched`.
+    fn take<F: AnyFuture>(&mut self, watched: &mut [Option<F>], id: FutureId) -> Option<F> {
+        let is_it = |future: &Option<F>| future.as_ref().is_some_and(|future| future.id() == id);
+        if !watched.get(self.next).is_some_and(is_it) {
+            let by_id = self.by_id.get_or_insert_with(|| sorted(watched));
+            let found = by_id.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+            self.next = by_id[found].1;
+        }
+        let future = watched.get_mut(self.next)?.take();
+        self.next += 1;
+        future
+    }
+}
+
+#[cold]
+fn sorted<F: AnyFuture>(watched: &[Option<F>]) -> Vec<(FutureId, usize)> {
+    let ids =
+        watched.iter().enumerate().filter_map(|(place, own)| Some((own.as_ref()?.id(), place)));
+    let mut ids: Vec<_> = ids.collect();
+    ids.sort_unstable();
+    ids
+}
+
+impl<F: AnyFuture> AsCompleted<F> {
+    /// The next that is done, however it ended; `None` when all were given.
+    ///
+    /// # Errors
+    ///
+    /// [`Timeout`](crate::ErrorKind::Timeout) when the time was up, as often as there are
+    /// futures missing; the cancellation of the task that waits.
+    ///
+    /// # Cancellation
+    ///
+    /// What is done next is for the next call.
+    pub async fn next(&mut self) -> Result<Option<F>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let arrivals = &*self.arrivals;
+        loop {
+            if let Some(id) = arrivals.take_next() {
+                self.left -= 1;
+                return Ok(self.places.take(&mut self.watched, id));
+            }
+            if arrivals.given_up.get() > 0 {
+                arrivals.given_up.set(arrivals.given_up.get() - 1);
+                self.left -= 1;
+                return Err(Error::new(ErrorKind::Timeout, ""));
+            }
+            arrivals.waiter.begin()?.await?;
+        }
+    }
+}
+
+impl<F: AnyFuture> Drop for AsCompleted<F> {
+    fn drop(&mut self) {
+        drop(self.arrivals.timer.take());
+        for future in self.watched.iter().flatten() {
+            future.remove_done_callback(&self.callback);
+        }
+        for (place, callback) in &self.own_callbacks {
+            if let Some(future) = &self.watched[*place] {
+                future.remove_done_callback(callback);
+            }
+        }
+    }
+}
+
+impl<F: AnyFuture> fmt::Debug for AsCompleted<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<AsCompleted left={}>", self.left)
+    }
+}

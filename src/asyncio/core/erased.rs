@@ -1,0 +1,55 @@
+//! The methods of [`AnyFuture`](super::AnyFuture) that a handle has by its [`ErasedFuture`].
+
+use alloc::rc::Rc;
+
+use super::callback::Callback;
+use super::cancel::cancel;
+use super::header::State;
+use super::node::ErasedFuture;
+use super::waiters::{Waiter, Watch};
+use super::watcher::Watcher;
+use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
+
+impl ErasedFuture {
+    #[inline]
+    pub(crate) fn done(&self) -> bool {
+        self.header().done()
+    }
+
+    #[inline]
+    pub(crate) fn cancelled(&self) -> bool {
+        self.header().state() == State::Cancelled
+    }
+
+    pub(crate) fn cancel(&self) -> bool {
+        cancel(self, &Error::cancelled())
+    }
+
+    pub(crate) fn exception(&self) -> Result<Option<Error>> {
+        self.header().exception()
+    }
+
+    #[inline]
+    pub(crate) fn outcome(&self) -> Result<()> {
+        self.header().outcome()
+    }
+
+    pub(crate) fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.header().remove_callback(callback)
+    }
+
+    pub(crate) fn has_callback(&self, callback: &Callback) -> bool {
+        self.header().has_callback(callback)
+    }
+
+    /// Adds `watcher`. For a future that is done only its call is scheduled.
+    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+        self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
+        true
+    }
+
+    pub(crate) fn get_loop(&self) -> LoopRef {
+        self.event_loop().clone()
+    }
+}

@@ -1,0 +1,43 @@
+//! [`ReusableSignal`]: a signal for a task that waits again and again.
+
+use core::cell::Cell;
+
+use crate::asyncio::core::{Await, Signal, WaitReason, with_running};
+use crate::collections::CellExt;
+use crate::error::Result;
+
+/// One signal after the other, each in the block of the one before, unless something still has that.
+#[derive(Default)]
+pub(crate) struct ReusableSignal(Cell<Option<Signal>>);
+
+impl ReusableSignal {
+    /// Begins the next wait, and forgets the one before. The task whose step this is awaits what is
+    /// returned, at once or after it has seen to its completion.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub(crate) fn begin(&self) -> Result<Await<()>> {
+        let used = self.0.take();
+        let signal = with_running(|registry| Ok(Signal::reuse(used, registry, WaitReason::Wait)))?;
+        let wait = signal.wait();
+        self.0.set(Some(signal));
+        Ok(wait)
+    }
+
+    /// Completes the wait that goes on, if one does.
+    pub(crate) fn complete(&self) {
+        if let Some(signal) = self.0.with(|signal| signal.clone()) {
+            signal.complete();
+        }
+    }
+
+    /// Completes this wait, and none after it, when its turn comes in the ready queue.
+    pub(crate) fn complete_soon(&self) {
+        self.0.with(|signal| {
+            if let Some(signal) = signal {
+                signal.event_loop().schedule(signal.entry());
+            }
+        });
+    }
+}

@@ -1,0 +1,34 @@
+//! [`Timer`] and [`release`]: a limit on a wait, and the end of one.
+
+use core::time::Duration;
+
+use super::loop_future::LoopFuture;
+use crate::error::Result;
+use crate::event_loop::{LoopRef, TimerHandle};
+
+/// A timer, if there is to be one, that goes when nobody waits any more.
+#[derive(Default)]
+pub(crate) struct Timer(Option<TimerHandle>);
+
+impl Timer {
+    pub(crate) fn start(
+        on: &LoopRef,
+        delay: Option<Duration>,
+        callback: impl FnOnce() -> Result<()> + 'static,
+    ) -> Result<Timer> {
+        delay.map(|delay| on.call_later(delay, callback)).transpose().map(Timer)
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Some(timer) = &self.0 {
+            timer.cancel();
+        }
+    }
+}
+
+/// Lets go on who awaits `waiter`. One that was cancelled meanwhile stays so.
+pub(crate) fn release(waiter: &LoopFuture<()>) -> Result<()> {
+    if waiter.done() { Ok(()) } else { waiter.set_result(()) }
+}

@@ -1,0 +1,18 @@
+//! What tasks share: `wait_queue`, on it `lock`, `event`, `condition`, `semaphore`, `barrier` and
+//! `queue`; `heap` holds what a priority queue does.
+
+mod barrier;
+mod condition;
+mod event;
+mod heap;
+mod lock;
+mod queue;
+mod semaphore;
+mod wait_queue;
+
+pub use barrier::Barrier;
+pub use condition::Condition;
+pub use event::Event;
+pub use lock::{Lock, LockGuard};
+pub use queue::{LifoQueue, PriorityQueue, Queue};
+pub use semaphore::{BoundedSemaphore, Permit, Semaphore};

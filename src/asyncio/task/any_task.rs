@@ -1,0 +1,122 @@
+//! [`AnyTask`]: a task of any value type, and the questions which tasks there are.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::any::Any;
+use core::fmt;
+use core::panic::Location;
+
+use crate::asyncio::core::{
+    AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
+    any_future_by, cancel,
+};
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, running_loop};
+
+/// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
+#[derive(Clone)]
+pub struct AnyTask(ErasedFuture);
+
+impl AnyTask {
+    fn task(&self) -> &TaskHeader {
+        self.0.task().expect("an AnyTask is made of tasks only")
+    }
+
+    /// As [`Task::cancelling`](crate::Task::cancelling).
+    #[must_use]
+    pub fn cancelling(&self) -> usize {
+        self.task().cancelling()
+    }
+
+    /// As [`Task::uncancel`](crate::Task::uncancel).
+    pub fn uncancel(&self) -> usize {
+        self.task().uncancel()
+    }
+
+    /// As [`Task::cancel_with`](crate::Task::cancel_with).
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        cancel(&self.0, &Error::cancelled_with(message))
+    }
+
+    /// Gives it a name.
+    pub fn set_name(&self, name: &str) {
+        self.0.header().set_name(name);
+    }
+
+    /// Where in the source it was made.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.task().created_at()
+    }
+}
+
+impl AnyFuture for AnyTask {
+    any_future_by!(self => self.0);
+
+    fn set_exception(&self, _error: Error) -> Result<()> {
+        self.check_settable()
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        Err(Error::runtime("Task does not support set_exception operation"))
+    }
+
+    fn erased(&self) -> Option<&ErasedFuture> {
+        Some(&self.0)
+    }
+
+    fn name(&self) -> String {
+        self.task().name()
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    fn downgrade(&self) -> WeakFuture {
+        let weak = self.0.downgrade();
+        WeakFuture::new(move || Some(Rc::new(AnyTask(weak.upgrade()?))))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for AnyTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.describe())
+    }
+}
+
+impl LoopRef {
+    /// The tasks of this loop that are not over, oldest first: asyncio's `all_tasks`.
+    #[must_use]
+    pub fn all_tasks(&self) -> Vec<AnyTask> {
+        TaskRegistry::of(self).all().into_iter().map(AnyTask).collect()
+    }
+
+    /// The task whose step is going on; none inside of a callback: asyncio's `current_task`.
+    #[must_use]
+    pub fn current_task(&self) -> Option<AnyTask> {
+        TaskRegistry::of(self).current_task().map(AnyTask)
+    }
+}
+
+/// The tasks that are not over of the loop that runs on this thread, oldest first:
+/// `asyncio.all_tasks`.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+pub fn all_tasks() -> Result<Vec<AnyTask>> {
+    Ok(running_loop()?.all_tasks())
+}
+
+/// The task that runs on this thread; none inside of a callback, or where no loop runs:
+/// `asyncio.current_task`.
+#[must_use]
+pub fn current_task() -> Option<AnyTask> {
+    TaskRegistry::current_here().map(AnyTask)
+}

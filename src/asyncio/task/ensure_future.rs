@@ -1,0 +1,51 @@
+//! [`EnsureFuture`]: what can be run until it is done.
+
+use core::future::Future;
+
+use super::task::Task;
+use crate::asyncio::future::{FutureLike, LoopFuture, check_loop};
+use crate::error::Result;
+use crate::event_loop::LoopRef;
+
+/// What can be run until it is done: a Rust future, which becomes a task, or a future or task
+/// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
+pub trait EnsureFuture<T: Clone + 'static> {
+    /// What stands for it.
+    type Future: FutureLike<T>;
+
+    /// The future that stands for it on `on`.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) where a task would have to be made after the loop
+    /// has closed.
+    #[track_caller]
+    fn ensure_future(self, on: &LoopRef) -> Result<Self::Future>;
+}
+
+impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T> for F {
+    type Future = Task<T>;
+
+    #[track_caller]
+    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
+        on.create_main_task(self)
+    }
+}
+
+impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
+    type Future = LoopFuture<T>;
+
+    fn ensure_future(self, on: &LoopRef) -> Result<LoopFuture<T>> {
+        check_loop(&self, on)?;
+        Ok(self)
+    }
+}
+
+impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
+    type Future = Task<T>;
+
+    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
+        check_loop(&self, on)?;
+        Ok(self)
+    }
+}

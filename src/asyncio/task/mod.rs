@@ -1,0 +1,12 @@
+//! Tasks: `task` and `any_task`, `ensure_future`, and `tree`, which task waits for what.
+
+mod any_task;
+mod ensure_future;
+#[expect(clippy::module_inception, reason = "a file has the name of its type")]
+mod task;
+mod tree;
+
+pub use any_task::{AnyTask, all_tasks, current_task};
+pub use ensure_future::EnsureFuture;
+pub use task::{Task, create_task};
+pub use tree::{Awaited, TaskInfo, TaskState, task_tree};

@@ -1,0 +1,246 @@
+//! [`Task`]: a Rust future driven by the loop, as a future with callbacks.
+
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::any::Any;
+use core::fmt;
+use core::future::{Future, IntoFuture};
+use core::panic::Location;
+
+use crate::asyncio::core::{
+    AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, TaskHeader, TaskRegistry,
+    TypedFuture, Watcher, WeakFuture, any_future_by, cancel, spawn, with_running,
+};
+use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
+use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
+
+/// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
+///
+/// Clones are the same task. The loop holds it until it is over: dropping the handle detaches
+/// it and cancels nothing. Its future returns `Ok` for a result, `Err` with a
+/// [cancellation](Error::is_cancelled) to be cancelled, any other `Err` for an exception; a
+/// panic is caught and is its exception.
+///
+/// # Cancellation
+///
+/// [`cancel`](Task::cancel) doesn't drop the task's future: the await that it is parked on
+/// returns `Err(Cancelled)`, and what follows is the task's own affair. It may clean up, await
+/// while it does so, and even go on. Cancelling a task that awaits this one cancels this one.
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{create_task, run, sleep, yield_now};
+///
+/// run(async {
+///     let task = create_task(async {
+///         let slept = sleep(Duration::from_secs(3600)).await;
+///         yield_now().await?; // the cleanup may await
+///         slept.map(|()| "woke up")
+///     })?;
+///     yield_now().await?;
+///     assert!(task.cancel());
+///     assert!(task.clone().await.unwrap_err().is_cancelled());
+///     assert!(task.cancelled());
+///     Ok(())
+/// }).unwrap();
+/// ```
+pub struct Task<T: 'static>(pub(crate) TypedFuture<T>);
+
+impl<T: 'static> Handle<T> for Task<T> {
+    fn from_typed(task: TypedFuture<T>) -> Task<T> {
+        Task(task)
+    }
+}
+
+impl LoopRef {
+    /// Has the loop drive `future`, from the next turn on: asyncio's `create_task`.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed, and
+    /// [`Runtime`](crate::ErrorKind::Runtime) where its
+    /// [memory limit](LoopRef::set_memory_limit) is reached; `future` is dropped.
+    #[track_caller]
+    pub fn create_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        self.check_open()?;
+        start(&TaskRegistry::of(self), future, Location::caller())
+    }
+}
+
+impl LoopRef {
+    /// A task that isn't missed if the loop is stopped and closed before it is over.
+    #[track_caller]
+    pub(crate) fn create_main_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let task = self.create_task(future)?;
+        task.header().set_no_destroy_report();
+        Ok(task)
+    }
+
+    /// A task that counts as started, although its first step is still to come: cancelled
+    /// before that, it is told as at any await, and not just dropped.
+    pub(crate) fn create_started_task<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+    ) -> Result<Task<T>> {
+        let task = self.create_task(future)?;
+        task.header().set_started();
+        Ok(task)
+    }
+}
+
+/// [`create_task`](LoopRef::create_task) on the loop that runs on this thread.
+///
+/// # Errors
+///
+/// [`Runtime`](crate::ErrorKind::Runtime) where none does, and where its
+/// [memory limit](LoopRef::set_memory_limit) is reached.
+#[track_caller]
+pub fn create_task<T: 'static>(
+    future: impl Future<Output = Result<T>> + 'static,
+) -> Result<Task<T>> {
+    // A loop that runs is open.
+    let created_at = Location::caller();
+    with_running(|registry| start(registry, future, created_at))
+}
+
+fn start<T: 'static>(
+    registry: &TaskRegistry,
+    future: impl Future<Output = Result<T>> + 'static,
+    created_at: &'static Location<'static>,
+) -> Result<Task<T>> {
+    if cfg!(debug_assertions) {
+        registry.event_loop().log_at_stalls(LoopRef::waits);
+    }
+    spawn::<_, T, Task<T>>(registry, future, created_at).map(Task)
+}
+
+impl<T: 'static> Task<T> {
+    pub(crate) fn erased(&self) -> &ErasedFuture {
+        self.0.erased()
+    }
+
+    /// Asks the task to end: the await that it is parked on returns `Err(Cancelled)`. Says
+    /// whether it was asked in time: a task that is over refuses.
+    ///
+    /// It is not cancelled yet when this returns, and never may be: see [`Task`]. What it
+    /// awaits is cancelled in turn, if that is one of this crate's futures or tasks. A task
+    /// that was not started never runs; at a bare foreign future, which knows
+    /// nothing of cancellation, the body of the innermost scope is dropped, or the task where there
+    /// is none (see [`wrap_future`](crate::wrap_future)); a task that runs returns the cancellation
+    /// from its next await.
+    pub fn cancel(&self) -> bool {
+        self.erased().cancel()
+    }
+
+    /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
+    /// coroutine is given, and, if it lets that through, the one that the first is given who
+    /// awaits the task or asks for its result or exception. Who asks later is given a
+    /// cancellation without a message, as in asyncio.
+    pub fn cancel_with(&self, message: impl Into<String>) -> bool {
+        cancel(self.erased(), &Error::cancelled_with(message))
+    }
+
+    /// Whether it was cancelled with a message that is delivered to its first reader only.
+    pub(crate) fn delivers_to_first(&self) -> bool {
+        self.cancelled() && !self.0.header().delivers_to_all()
+    }
+
+    /// What it is beside its value.
+    pub(crate) fn header(&self) -> &TaskHeader {
+        self.erased().task().expect("a task's block is one of a task")
+    }
+
+    /// The loop that it belongs to: asyncio's `get_loop`.
+    #[must_use]
+    pub fn get_loop(&self) -> LoopRef {
+        self.erased().get_loop()
+    }
+
+    /// How often it was asked to cancel, less the [`uncancel`](Task::uncancel)s.
+    #[must_use]
+    pub fn cancelling(&self) -> usize {
+        self.header().cancelling()
+    }
+
+    /// Takes one request to cancel back, and says how many are left. When none is left, a
+    /// cancellation that was not delivered yet is off. For those who asked for it: a scope
+    /// with a timeout, say.
+    pub fn uncancel(&self) -> usize {
+        self.header().uncancel()
+    }
+
+    /// What it is called: `Task-7`, unless it was given a name.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.header().name()
+    }
+
+    /// Gives it a name.
+    pub fn set_name(&self, name: &str) {
+        self.0.header().set_name(name);
+    }
+
+    /// Where in the source it was made.
+    #[must_use]
+    pub fn spawned_at(&self) -> &'static Location<'static> {
+        self.header().created_at()
+    }
+
+    /// Its result, cloned.
+    ///
+    /// # Errors
+    ///
+    /// Its exception, or the cancellation error; while it is pending
+    /// [`InvalidState`](crate::ErrorKind::InvalidState).
+    pub fn result(&self) -> Result<T>
+    where
+        T: Clone,
+    {
+        self.0.read()
+    }
+
+    /// Refused: a task's result is its own.
+    ///
+    /// # Errors
+    ///
+    /// Always [`Runtime`](crate::ErrorKind::Runtime).
+    pub fn set_result(&self, _value: T) -> Result<()> {
+        self.check_settable()
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        Err(Error::runtime("Task does not support set_result operation"))
+    }
+
+    /// Refused: a task's exception is its own.
+    ///
+    /// # Errors
+    ///
+    /// Always [`Runtime`](crate::ErrorKind::Runtime).
+    pub fn set_exception(&self, _error: Error) -> Result<()> {
+        Err(Error::runtime("Task does not support set_exception operation"))
+    }
+}
+
+impl_handle!(Task);
+
+impl dyn AnyFuture + '_ {
+    /// What a callback was called with, as the future of `T` that it is: a
+    /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
+    /// another type.
+    #[must_use]
+    pub fn of<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
+        let any = self.as_any();
+        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
+            return Some(future);
+        }
+        any.downcast_ref::<Task<T>>().map(|task| task as &dyn FutureLike<T>)
+    }
+}

@@ -1,0 +1,93 @@
+//! The text of an [`Error`]. Groups inside of groups are shown without a stack as deep.
+
+use alloc::vec;
+use alloc::vec::Vec;
+use core::fmt::{self, Formatter};
+use core::mem;
+use core::slice;
+
+use super::repr::{Detail, Error, Repr};
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.kind().name();
+        match &self.0 {
+            Repr::Cancelled => f.write_str(name),
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Source(source) => fmt::Display::fmt(source, f),
+                #[cfg(feature = "std")]
+                Detail::About(what, error) => write!(f, "{what}: {error}"),
+                Detail::Message(message) if message.is_empty() => f.write_str(name),
+                Detail::Message(message) => write!(f, "{name}: {message}"),
+                Detail::Group(..) => show(self, f),
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Source(source) => fmt::Debug::fmt(source, f),
+                #[cfg(feature = "std")]
+                Detail::About(what, error) => write!(f, "{what}: {error:?}"),
+                Detail::Message(message) => write!(f, "{}({message:?})", self.kind().name()),
+                Detail::Group(..) => debug(self, f),
+            },
+            Repr::Cancelled => write!(f, "{}()", self.kind().name()),
+        }
+    }
+}
+
+/// Shows a group as `Display` does: `ExceptionGroup: message [first, second]`.
+fn show(group: &Error, f: &mut Formatter<'_>) -> fmt::Result {
+    let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}: {message} [");
+    write_group(group, f, begin, "]", |error, f| write!(f, "{error}"))
+}
+
+/// Shows a group as `Debug` does: `ExceptionGroup("message", [first, second])`.
+fn debug(group: &Error, f: &mut Formatter<'_>) -> fmt::Result {
+    let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}({message:?}, [");
+    write_group(group, f, begin, "])", |error, f| write!(f, "{error:?}"))
+}
+
+/// Writes the beginning and the end of each group, with its errors between these.
+fn write_group(
+    group: &Error,
+    f: &mut Formatter<'_>,
+    begin: fn(&str, &'static str, &mut Formatter<'_>) -> fmt::Result,
+    end: &str,
+    leaf: fn(&Error, &mut Formatter<'_>) -> fmt::Result,
+) -> fmt::Result {
+    // The errors that are left to be written, of the outermost group first.
+    let mut open: Vec<slice::Iter<'_, Error>> = vec![slice::from_ref(group).iter()];
+    let mut comma = "";
+    while let Some(errors) = open.last_mut() {
+        let Some(error) = errors.next() else {
+            open.pop();
+            // The bottom is no group.
+            f.write_str(if open.is_empty() { "" } else { end })?;
+            comma = ", ";
+            continue;
+        };
+        f.write_str(mem::replace(&mut comma, ", "))?;
+        match as_group(error) {
+            Some((message, errors)) => {
+                begin(message, error.kind().name(), f)?;
+                open.push(errors.iter());
+                comma = "";
+            }
+            None => leaf(error, f)?,
+        }
+    }
+    Ok(())
+}
+
+fn as_group(error: &Error) -> Option<(&str, &[Error])> {
+    let Repr::Shared(shared) = &error.0 else { return None };
+    match &shared.detail {
+        Detail::Group(message, errors) => Some((message, errors)),
+        _ => None,
+    }
+}

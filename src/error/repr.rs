@@ -1,0 +1,206 @@
+//! [`Error`]: one word wide and cheap to clone.
+//!
+//! An exception in asyncio is an object that many awaiters share: a task's error reaches each
+//! awaiter of the task, and it is the *same* error. So an [`Error`] here is a shared pointer, and
+//! [`Error::ptr_eq`] is Python's `is`. The commonest of all, a cancellation without a message,
+//! needs no allocation.
+
+use alloc::boxed::Box;
+use alloc::string::{String, ToString};
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use super::kind::ErrorKind;
+
+/// What this crate's functions return, unless another error type is named.
+pub type Result<T, E = Error> = core::result::Result<T, E>;
+
+pub(super) type BoxedError = Box<dyn core::error::Error + Send + Sync + 'static>;
+
+/// An error as tasks, futures and callbacks pass it around.
+///
+/// Cloning gives the same error again ([`ptr_eq`](Error::ptr_eq)), as two names for one Python
+/// exception would. Any `std::error::Error + Send + Sync` turns into one by `?`; to get it
+/// back, [`downcast_ref`](Error::downcast_ref). One of `std::io` is of kind
+/// [`Io`](ErrorKind::Io), every other of kind [`Other`](ErrorKind::Other).
+///
+/// So that this works for all, `Error` itself does not implement `std::error::Error`; it
+/// converts into a `Box<dyn std::error::Error + Send + Sync>`.
+///
+/// ```
+/// use callsoon::{Error, ErrorKind};
+///
+/// let parsed: Result<i32, Error> = (|| Ok("seven".parse::<i32>()?))();
+/// let error = parsed.unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Other);
+/// assert!(error.downcast_ref::<std::num::ParseIntError>().is_some());
+/// assert!(error.ptr_eq(&error.clone()));
+/// ```
+#[derive(Clone)]
+pub struct Error(pub(super) Repr);
+
+/// `Option<Arc<_>>` with a name: none is a cancellation that says nothing more.
+#[derive(Clone)]
+pub(super) enum Repr {
+    Cancelled,
+    Shared(Arc<Shared>),
+}
+
+pub(super) struct Shared {
+    kind: ErrorKind,
+    pub(super) detail: Detail,
+}
+
+pub(super) enum Detail {
+    Message(Box<str>),
+    Source(BoxedError),
+    Group(Box<str>, Box<[Error]>),
+    /// An error of the system, and what it is about.
+    #[cfg(feature = "std")]
+    About(Box<str>, Error),
+}
+
+impl Error {
+    /// A cancellation without a message.
+    #[must_use]
+    pub const fn cancelled() -> Error {
+        Error(Repr::Cancelled)
+    }
+
+    /// A cancellation that carries `message`, as `task.cancel(msg=...)` does.
+    #[must_use]
+    pub fn cancelled_with(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Cancelled, message)
+    }
+
+    /// An error of `kind` that says `message`.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
+        Error::shared(kind, Detail::Message(message.into().into_boxed_str()))
+    }
+
+    /// An error of the program's own, of kind [`Other`](ErrorKind::Other) whatever it is. `?`
+    /// does the same, but with std it makes an [`Io`](ErrorKind::Io) error of a
+    /// `std::io::Error`.
+    #[must_use]
+    pub fn other(error: impl core::error::Error + Send + Sync + 'static) -> Error {
+        Error::shared(ErrorKind::Other, Detail::Source(Box::new(error)))
+    }
+
+    /// Several errors in one, as `ExceptionGroup(message, errors)`.
+    #[must_use]
+    pub fn new_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
+        let message = message.into().into_boxed_str();
+        Error::shared(ErrorKind::Group, Detail::Group(message, errors.into_boxed_slice()))
+    }
+
+    pub(super) fn shared(kind: ErrorKind, detail: Detail) -> Error {
+        Error(Repr::Shared(Arc::new(Shared { kind, detail })))
+    }
+
+    /// What kind of error this is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match &self.0 {
+            Repr::Cancelled => ErrorKind::Cancelled,
+            Repr::Shared(shared) => shared.kind,
+        }
+    }
+
+    /// Whether this is a cancellation: what `except asyncio.CancelledError` asks.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled
+    }
+
+    /// Whether both are one and the same error: Python's `is`. Cancellations without a
+    /// message are all one.
+    #[must_use]
+    pub fn ptr_eq(&self, other: &Error) -> bool {
+        match (&self.0, &other.0) {
+            (Repr::Cancelled, Repr::Cancelled) => true,
+            (Repr::Shared(a), Repr::Shared(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+
+    /// The program's own error, if it is an `E`.
+    #[must_use]
+    pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
+        match &self.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                #[cfg(feature = "std")]
+                Detail::About(_, error) => error.downcast_ref(),
+                Detail::Source(source) => source.downcast_ref(),
+                _ => None,
+            },
+            Repr::Cancelled => None,
+        }
+    }
+
+    /// What the operating system said, if that is what the error is made of.
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn io_error(&self) -> Option<&std::io::Error> {
+        self.downcast_ref()
+    }
+
+    /// What the error says; empty for a cancellation without a message.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match &self.0 {
+            Repr::Cancelled => String::new(),
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Message(message) | Detail::Group(message, _) => message.to_string(),
+                Detail::Source(source) => source.to_string(),
+                #[cfg(feature = "std")]
+                Detail::About(what, error) => alloc::format!("{what}: {error}"),
+            },
+        }
+    }
+
+    /// The errors of a [group](ErrorKind::Group); empty for any other kind.
+    #[must_use]
+    pub fn group(&self) -> &[Error] {
+        match &self.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Group(_, errors) => errors,
+                _ => &[],
+            },
+            Repr::Cancelled => &[],
+        }
+    }
+
+    /// The errors that the loop, its futures and its tasks make of themselves.
+    pub(crate) fn runtime(message: impl Into<String>) -> Error {
+        Error::new(ErrorKind::Runtime, message)
+    }
+
+    pub(crate) fn invalid_state(message: &str) -> Error {
+        Error::new(ErrorKind::InvalidState, message)
+    }
+
+    pub(crate) fn closed() -> Error {
+        Error::new(ErrorKind::Closed, "Event loop is closed")
+    }
+
+    /// The same error, with what it is about before its text. A cancellation is returned as it is,
+    /// and so is everything that is no error of the system: its text says of what it is.
+    #[cfg(feature = "std")]
+    pub(crate) fn about(self, what: impl FnOnce() -> String) -> Error {
+        if self.kind() != ErrorKind::Io {
+            return self;
+        }
+        Error::shared(ErrorKind::Io, Detail::About(what().into_boxed_str(), self))
+    }
+}
+
+/// `outcome`, whose error says what it is about: "Too many open files" alone helps little where a
+/// program has sockets, threads and databases.
+#[cfg(feature = "std")]
+pub(crate) fn about<T, E: Into<Error>>(
+    outcome: Result<T, E>,
+    what: impl FnOnce() -> String,
+) -> Result<T> {
+    outcome.map_err(|error| error.into().about(what))
+}

@@ -1,0 +1,121 @@
+//! [`Error`] and the errors of other crates, which turn into each other by `?` and `into`.
+
+use alloc::boxed::Box;
+#[cfg(feature = "std")]
+use core::any::TypeId;
+use core::fmt;
+
+#[cfg(feature = "std")]
+use super::kind::ErrorKind;
+use super::repr::{BoxedError, Detail, Error, Repr};
+
+impl Error {
+    /// The error of this crate that `foreign` was made of, or its source, or the source of that.
+    ///
+    /// What passes through another crate comes back as an error of that crate. Here a task finds
+    /// out that it was its own cancellation.
+    ///
+    /// ```
+    /// use callsoon::Error;
+    ///
+    /// let foreign: Box<dyn std::error::Error> = Error::cancelled().into();
+    /// assert!(Error::within(&*foreign).is_some_and(|error| error.is_cancelled()));
+    /// assert!(Error::within(&std::fmt::Error).is_none());
+    /// ```
+    #[must_use]
+    pub fn within(foreign: &(dyn core::error::Error + 'static)) -> Option<Error> {
+        let mut chain = core::iter::successors(Some(foreign), |error| error.source());
+        chain.find_map(as_own).cloned()
+    }
+}
+
+impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
+    fn from(error: E) -> Error {
+        #[cfg(feature = "std")]
+        if TypeId::of::<E>() == TypeId::of::<std::io::Error>() {
+            return match as_own(&error) {
+                Some(own) => own.clone(),
+                None => Error::shared(ErrorKind::Io, Detail::Source(Box::new(error))),
+            };
+        }
+        Error::other(error)
+    }
+}
+
+/// An [`Error`] as a standard error, for those who collect errors of all sorts.
+struct Standard(Error);
+
+impl fmt::Display for Standard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Standard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl core::error::Error for Standard {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.0.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Source(source) => source.source(),
+                _ => None,
+            },
+            Repr::Cancelled => None,
+        }
+    }
+}
+
+/// The error that a standard one was made of by `into`, on its own or inside of a
+/// `std::io::Error`.
+fn as_own<'a>(error: &'a (dyn core::error::Error + 'static)) -> Option<&'a Error> {
+    #[cfg(feature = "std")]
+    let error = {
+        let mut error = error;
+        while let Some(around) = error.downcast_ref::<std::io::Error>() {
+            error = around.get_ref()?;
+        }
+        error
+    };
+    error.downcast_ref::<Standard>().map(|Standard(own)| own)
+}
+
+/// For functions that may fail with `std::io::Error` only. What the system said is that again,
+/// and everything else, a cancellation too, is inside of it: `?` makes it the same error as
+/// before.
+///
+/// ```
+/// use callsoon::Error;
+///
+/// let told = std::io::Error::from(Error::cancelled());
+/// assert!(Error::from(told).is_cancelled());
+/// ```
+#[cfg(feature = "std")]
+impl From<Error> for std::io::Error {
+    fn from(error: Error) -> std::io::Error {
+        let said = error.io_error();
+        if let Some(code) = said.and_then(std::io::Error::raw_os_error) {
+            return std::io::Error::from_raw_os_error(code);
+        }
+        let kind = match error.kind() {
+            ErrorKind::Timeout => std::io::ErrorKind::TimedOut,
+            _ => said.map_or(std::io::ErrorKind::Other, std::io::Error::kind),
+        };
+        std::io::Error::new(kind, Standard(error))
+    }
+}
+
+impl From<Error> for BoxedError {
+    fn from(error: Error) -> BoxedError {
+        Box::new(Standard(error))
+    }
+}
+
+impl From<Error> for Box<dyn core::error::Error> {
+    fn from(error: Error) -> Box<dyn core::error::Error> {
+        Box::new(Standard(error))
+    }
+}

@@ -1,0 +1,33 @@
+//! [`ExceptionContext`]: what an exception handler is told.
+
+use alloc::string::String;
+
+use crate::error::Error;
+
+/// What an exception handler is told: asyncio's context dictionary, with types.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ExceptionContext {
+    /// What happened. asyncio's own words where it has some.
+    pub message: String,
+    /// The error, where there is one.
+    pub exception: Option<Error>,
+    /// The future concerned, as it shows itself.
+    pub future: Option<String>,
+    /// The task concerned, as it shows itself.
+    pub task: Option<String>,
+    /// The callback concerned, as it shows itself.
+    pub handle: Option<String>,
+    /// The async generator concerned, as it shows itself.
+    pub asyncgen: Option<String>,
+    /// The socket concerned, as it shows itself.
+    pub socket: Option<String>,
+}
+
+impl ExceptionContext {
+    /// A context that says `message` and nothing more.
+    #[must_use]
+    pub fn new(message: impl Into<String>) -> ExceptionContext {
+        ExceptionContext { message: message.into(), ..ExceptionContext::default() }
+    }
+}

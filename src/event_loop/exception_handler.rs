@@ -1,0 +1,133 @@
+//! The loop's exception handler: where errors go that nothing catches, those of callbacks and of
+//! drops among them.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use core::any::type_name;
+use core::fmt::Write;
+
+use super::exception_context::ExceptionContext;
+use super::loop_ref::{ExceptionHandler, LoopRef};
+use crate::error::Result;
+use crate::logging::say;
+use crate::panics;
+
+impl LoopRef {
+    /// Sets the handler of errors that nothing caught, and returns the one before; `None` stands
+    /// for the [default](LoopRef::default_exception_handler), which logs, or writes to standard
+    /// error. asyncio's `set_exception_handler`.
+    ///
+    /// The handler may call back into the loop in any way.
+    pub fn set_exception_handler(
+        &self,
+        handler: Option<ExceptionHandler>,
+    ) -> Option<ExceptionHandler> {
+        self.shared().exception_handler.replace(handler)
+    }
+
+    /// The handler that was set, if any: asyncio's `get_exception_handler`.
+    #[must_use]
+    pub fn exception_handler(&self) -> Option<ExceptionHandler> {
+        self.shared().exception_handler.borrow().clone()
+    }
+
+    /// Tells the exception handler of `context`. A handler that panics is reported to the
+    /// default one; this function itself never panics.
+    pub fn call_exception_handler(&self, context: &ExceptionContext) {
+        let Some(handler) = self.exception_handler() else {
+            return self.default_exception_handler(context);
+        };
+        if let Err(panic) = panics::caught(|| handler(self, context)) {
+            let mut failed = ExceptionContext::new("Unhandled error in exception handler");
+            failed.exception = Some(panic);
+            let first = context.exception.as_ref().map(panics::shown).unwrap_or_default();
+            failed.handle = Some(format!("while it was told: {} {first}", context.message));
+            self.default_exception_handler(&failed);
+        }
+        // One that was replaced meanwhile goes here, with all that it captured.
+        drop_quietly(self, handler);
+    }
+
+    /// Logs `context` as an error: its message, then what else it holds, a line each, in
+    /// asyncio's order.
+    ///
+    /// The record goes to the logger of the crate `log`, with a target that begins with `callsoon`.
+    /// With std, the text is written to standard error where no logger is installed, where the
+    /// logger or its level refuses even errors of that target, and where the logger panics. A
+    /// standard error that is closed is ignored.
+    pub fn default_exception_handler(&self, context: &ExceptionContext) {
+        let message = match context.message.as_str() {
+            "" => "Unhandled exception in event loop",
+            message => message,
+        };
+        let mut text = message.to_owned();
+        let shown = context.exception.as_ref().map(panics::shown);
+        let lines = [
+            ("asyncgen", &context.asyncgen),
+            ("exception", &shown),
+            ("future", &context.future),
+            ("handle", &context.handle),
+            ("socket", &context.socket),
+            ("task", &context.task),
+        ];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                // Writing to a String does not fail.
+                let _ = write!(text, "\n{key}: {value}");
+            }
+        }
+        say!(Error, "{text}");
+    }
+}
+
+/// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
+/// loop's exception handler, as an exception out of a Python callback does.
+pub trait CallbackOutput {
+    /// The outcome as a result.
+    ///
+    /// # Errors
+    ///
+    /// The callback's own.
+    fn into_result(self) -> Result<()>;
+}
+
+impl CallbackOutput for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl CallbackOutput for Result<()> {
+    fn into_result(self) -> Result<()> {
+        self
+    }
+}
+
+/// Runs `callback`; its error or panic goes to the loop's exception handler and no further.
+pub(crate) fn run_callback<R: CallbackOutput>(
+    on: &LoopRef,
+    describe: impl FnOnce() -> String,
+    callback: impl FnOnce() -> R,
+) {
+    if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
+        let handle = describe();
+        let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
+        context.exception = Some(error);
+        context.handle = Some(handle);
+        on.call_exception_handler(&context);
+    }
+}
+
+/// Drops what belongs to the user: a panic out of it goes to the exception handler.
+pub(crate) fn drop_quietly<T>(on: &LoopRef, value: T) {
+    run_callback(on, || "<drop of ".to_owned() + type_name::<T>() + ">", || drop(value));
+}
+
+/// Drops `value`, which may hold a chain of other things that are dropped in this way: at once, or,
+/// where too many such drops nest, before the outermost of them returns.
+///
+/// A panic in a drop that was put off goes to the exception handler of `on`.
+pub(crate) fn drop_flat<T: 'static>(on: &LoopRef, value: T) {
+    on.shared().drops.drop(value, |value| drop_quietly(on, value));
+}

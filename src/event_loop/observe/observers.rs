@@ -1,0 +1,166 @@
+//! [`Observers`]: what looks on while a loop runs: debug mode, the schedule hash, disorder, the
+//! trace, and interrupts.
+//!
+//! The loop knows them as one [`Observer`], made when the first is turned on: a loop that is not
+//! observed pays for a look at a flag, and a program that turns none on has none of the code.
+
+use alloc::rc::Rc;
+use core::any::Any;
+use core::cell::Cell;
+#[cfg(all(unix, feature = "signals"))]
+use core::cell::RefCell;
+
+use super::disorder::Disorder;
+use super::schedule_hash::ScheduleHash;
+#[cfg(feature = "trace")]
+use super::trace::Tracing;
+use crate::collections::Rng;
+use crate::event_loop::clock::{Clock, Nanos, Seconds};
+use crate::event_loop::loop_ref::{Entry, LoopRef, Observer};
+#[cfg(all(unix, feature = "signals"))]
+use crate::event_loop::poller::Interrupt;
+use crate::logging::say;
+use crate::panics;
+
+#[derive(Default)]
+pub(crate) struct Observers {
+    pub(super) hash: ScheduleHash,
+    disorder: Cell<Option<Disorder>>,
+    rng: Rng,
+    #[cfg(feature = "trace")]
+    pub(super) tracing: Tracing,
+    #[cfg(all(unix, feature = "signals"))]
+    interrupt: RefCell<Option<Rc<Interrupt>>>,
+}
+
+impl Observers {
+    pub(super) fn start_disorder(&self, disorder: Option<Disorder>) {
+        self.disorder.set(disorder);
+        self.rng.seed(disorder.map_or(0, |disorder| disorder.seed()));
+    }
+
+    pub(super) fn disorder(&self) -> Option<Disorder> {
+        self.disorder.get()
+    }
+
+    fn are_on(&self) -> bool {
+        let any = self.hash.is_on() || self.disorder.get().is_some();
+        #[cfg(feature = "trace")]
+        let any = any || self.tracing.is_on();
+        #[cfg(all(unix, feature = "signals"))]
+        let any = any || self.interrupt.borrow().is_some();
+        any
+    }
+}
+
+impl Observer for Observers {
+    fn begin_round(&self, on: &LoopRef, count: usize) {
+        if count == 0 {
+            return;
+        }
+        if self.disorder.get().is_some_and(|disorder| disorder.all_that_is_ready) {
+            on.shared().ready.with_first(count, |entries| self.rng.shuffle(entries));
+        }
+        self.hash.begin_round(on.virtual_now(), count);
+    }
+
+    fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]) {
+        if on.virtual_now().is_some() {
+            due.iter().for_each(|(when, _)| self.hash.note_due(*when));
+        }
+        #[cfg(feature = "trace")]
+        due.iter().for_each(|(when, entry)| self.tracing.note_due(*when, entry));
+    }
+
+    /// Once in four times, where there is disorder.
+    fn puts_off(&self) -> bool {
+        self.disorder.get().is_some() && self.rng.below(4) == 0
+    }
+
+    fn run(&self, on: &LoopRef, entry: Entry) {
+        self.hash.note_entry(&entry);
+        #[cfg(feature = "trace")]
+        let _span = self.tracing.span_of(&entry);
+        if on.debug() {
+            on.run_timed(entry)
+        } else {
+            entry.run(on)
+        }
+        #[cfg(all(unix, feature = "signals"))]
+        on.take_interrupt();
+    }
+
+    fn as_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+impl LoopRef {
+    /// The loop's observers, made when first asked for.
+    pub(super) fn observers(&self) -> Rc<Observers> {
+        self.find_observers().unwrap_or_else(|| {
+            let observers = Rc::new(Observers::default());
+            self.set_observer(observers.clone());
+            observers
+        })
+    }
+
+    /// The loop's observers, if any was ever turned on.
+    pub(super) fn find_observers(&self) -> Option<Rc<Observers>> {
+        self.observer()?.as_any().downcast().ok()
+    }
+
+    /// Notes that something was turned on or off.
+    pub(super) fn update_observed(&self) {
+        let observers = self.observers();
+        self.shared().observed.set(self.debug() || observers.are_on());
+    }
+
+    pub(crate) fn turn_debug(&self, on: bool) {
+        self.shared().debug.set(on);
+        self.update_observed();
+    }
+
+    /// What Ctrl-C does while a main task runs.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn interrupt(&self) -> Option<Rc<Interrupt>> {
+        self.find_observers()?.interrupt.borrow().clone()
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn set_interrupt(&self, interrupt: Option<Rc<Interrupt>>) {
+        let before = self.observers().interrupt.replace(interrupt);
+        drop(before);
+        self.update_observed();
+    }
+
+    /// Calls the interrupt's callback if the signal has arrived.
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn take_interrupt(&self) {
+        if let Some(interrupt) = self.interrupt() {
+            interrupt.take();
+        }
+    }
+
+    /// Runs `entry`, and warns if that takes long.
+    fn run_timed(&self, entry: Entry) {
+        let start = self.time();
+        let describe = entry.describe();
+        if let Err(panic) = panics::caught(|| entry.run(self)) {
+            self.report_panic(panic);
+        }
+        let took = self.time().saturating_sub(start);
+        if took >= self.slow_callback_duration() {
+            let warn = || say!(Warn, "Executing {} took {} seconds", describe(), Seconds(took));
+            let _ = panics::caught(warn);
+        }
+    }
+
+    /// The time, where it is the same in each run.
+    fn virtual_now(&self) -> Option<Nanos> {
+        match &self.shared().clock {
+            Clock::Host => None,
+            Clock::Virtual(now) => Some(now.get()),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! [`Trace`]: what a loop did when, for a viewer of timelines.
+//!
+//! A span is noted when it ends: what it holds by then stands in the list before it. So a panic
+//! that goes through a step ends its span, too.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+use std::time::Instant;
+
+use serde_json::{Value, json};
+
+use crate::error::Result;
+use crate::event_loop::clock::{self, Nanos};
+use crate::event_loop::entry::Mark;
+use crate::event_loop::loop_ref::{Entry, LoopRef};
+
+/// What a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
+/// timers, and what threads did for it. From [`stop_trace`](LoopRef::stop_trace).
+///
+/// ```
+/// use std::time::Duration;
+/// use callsoon::{EventLoop, sleep};
+///
+/// let event_loop = EventLoop::with_virtual_time();
+/// event_loop.start_trace(100_000);
+/// event_loop.run_until_complete(sleep(Duration::from_secs(1)))?;
+/// let trace = event_loop.stop_trace().expect("it was started");
+/// trace.write(std::io::sink())?; // or a file, for https://ui.perfetto.dev
+/// # Ok::<(), callsoon::Error>(())
+/// ```
+pub struct Trace(Arc<Recorder>);
+
+impl Trace {
+    /// Writes it in the Trace Event Format of Chrome, which Perfetto reads, too: times are in
+    /// microseconds of the machine's clock since [`start_trace`](LoopRef::start_trace), also where
+    /// the loop's own time is virtual. What was still going on isn't in it.
+    ///
+    /// # Errors
+    ///
+    /// What `to` says.
+    pub fn write(&self, to: impl Write) -> Result<()> {
+        let mut to = io::BufWriter::new(to);
+        serde_json::to_writer(&mut to, &self.0.to_json()).map_err(io::Error::from)?;
+        Ok(to.flush()?)
+    }
+
+    /// How many events were not kept, because there was no room for more.
+    #[must_use]
+    pub fn missed(&self) -> usize {
+        self.0.lock().missed
+    }
+}
+
+impl fmt::Debug for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = self.0.lock();
+        write!(f, "<Trace events={} missed={}>", kept.events.len(), kept.missed)
+    }
+}
+
+impl LoopRef {
+    /// Begins to record what the loop does when, anew if it did already, and keeps up to
+    /// `most_events` of it, of some two hundred bytes each. See [`Trace`].
+    ///
+    /// While it records, each turn, step and callback costs two looks at the machine's clock and
+    /// what it takes to note its name.
+    pub fn start_trace(&self, most_events: usize) {
+        let observers = self.observers();
+        observers.tracing.recorder.replace(Some(Arc::new(Recorder::new(most_events))));
+        observers.tracing.turns.set(0);
+        self.update_observed();
+    }
+
+    /// Ends the recording, and gives what there is; `None` if none was going on. The turn and the
+    /// step in which this is called are added when they end.
+    pub fn stop_trace(&self) -> Option<Trace> {
+        let recorder = self.find_observers()?.tracing.recorder.take();
+        self.update_observed();
+        recorder.map(Trace)
+    }
+
+    /// The turn that begins, until this is dropped.
+    pub(crate) fn turn_span(&self) -> Option<Span> {
+        let observers = self.find_observers()?;
+        let tracing = &observers.tracing;
+        let recorder = tracing.recorder()?;
+        tracing.turns.set(tracing.turns.get() + 1);
+        let details =
+            json!({ "turn": tracing.turns.get(), "loop time": self.time().as_secs_f64() });
+        Some(Span::begin(recorder, "turn", "turn".to_owned(), details))
+    }
+
+    /// The wait that begins, until this is dropped.
+    pub(crate) fn wait_span(&self) -> Option<Span> {
+        let recorder = self.find_observers()?.tracing.recorder()?;
+        Some(Span::begin(recorder, "wait", "wait".to_owned(), Value::Null))
+    }
+
+    /// What tells the trace that is going on now when `function` runs, on whatever thread.
+    pub(crate) fn trace_of<F>(&self, _function: &F) -> ThreadTrace {
+        let recorder = self.find_observers().and_then(|observers| observers.tracing.recorder());
+        ThreadTrace { recorder, name: core::any::type_name::<F> }
+    }
+}
+
+/// On its way to a thread with what runs there.
+pub(crate) struct ThreadTrace {
+    recorder: Option<Arc<Recorder>>,
+    name: fn() -> &'static str,
+}
+
+impl ThreadTrace {
+    /// It runs until what this gives is dropped.
+    pub(crate) fn begin(self) -> Option<Span> {
+        let name = (self.name)().to_owned();
+        self.recorder.map(|to| Span::begin(to, "thread", name, Value::Null))
+    }
+}
+
+/// None while nobody has asked for it.
+#[derive(Default)]
+pub(super) struct Tracing {
+    recorder: RefCell<Option<Arc<Recorder>>>,
+    turns: Cell<u64>,
+}
+
+impl Tracing {
+    pub(super) fn is_on(&self) -> bool {
+        self.recorder.borrow().is_some()
+    }
+
+    fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.recorder.borrow().clone()
+    }
+
+    /// The entry that is run, until this is dropped.
+    pub(super) fn span_of(&self, entry: &Entry) -> Option<Span> {
+        let recorder = self.recorder()?;
+        let (kind, task) = match entry.mark() {
+            Mark::Step(task) => ("step", Some(task)),
+            Mark::Sleep => ("timer", None),
+            _ => ("callback", None),
+        };
+        let name = entry.title();
+        let details = task.map_or(Value::Null, |task| json!({ "task": task }));
+        Some(Span::begin(recorder, kind, name, details))
+    }
+
+    pub(super) fn note_due(&self, when: Nanos, entry: &Entry) {
+        if let Some(recorder) = self.recorder() {
+            let when = clock::duration(when).as_secs_f64();
+            let name = "due: ".to_owned() + &entry.title();
+            let details = json!({ "when": when });
+            recorder.note("timer", name, details, recorder.now(), None);
+        }
+    }
+}
+
+/// What goes on until it is dropped.
+pub(crate) struct Span {
+    recorder: Arc<Recorder>,
+    kind: &'static str,
+    name: String,
+    details: Value,
+    begun: Duration,
+}
+
+impl Span {
+    fn begin(recorder: Arc<Recorder>, kind: &'static str, name: String, details: Value) -> Span {
+        let begun = recorder.now();
+        Span { recorder, kind, name, details, begun }
+    }
+}
+
+impl Drop for Span {
+    fn drop(&mut self) {
+        let took = self.recorder.now().saturating_sub(self.begun);
+        let (name, details) = (core::mem::take(&mut self.name), self.details.take());
+        self.recorder.note(self.kind, name, details, self.begun, Some(took));
+    }
+}
+
+/// What was recorded, from the loop's thread and others.
+struct Recorder {
+    start: Instant,
+    most: usize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    events: Vec<Event>,
+    missed: usize,
+    /// Each thread by its place here, with what it is called.
+    threads: Vec<(ThreadId, String)>,
+}
+
+struct Event {
+    kind: &'static str,
+    name: String,
+    details: Value,
+    thread: usize,
+    begun: Duration,
+    /// None for what takes no time.
+    took: Option<Duration>,
+}
+
+impl Recorder {
+    fn new(most: usize) -> Recorder {
+        let threads = Vec::from([(thread::current().id(), "event loop".to_owned())]);
+        let kept = Mutex::new(Kept { threads, ..Kept::default() });
+        Recorder { start: Instant::now(), most, kept }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Nothing panics while it is locked.
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(
+        &self,
+        kind: &'static str,
+        name: String,
+        details: Value,
+        begun: Duration,
+        took: Option<Duration>,
+    ) {
+        let mut kept = self.lock();
+        if kept.events.len() >= self.most {
+            kept.missed += 1;
+            return;
+        }
+        let thread = kept.thread();
+        kept.events.push(Event { kind, name, details, thread, begun, took });
+    }
+
+    fn to_json(&self) -> Value {
+        let kept = self.lock();
+        let pid = std::process::id();
+        let named = |(tid, (_, name)): (usize, &(ThreadId, String))| json!({ "ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": { "name": name } });
+        let threads = kept.threads.iter().enumerate().map(named);
+        let mut events: Vec<&Event> = kept.events.iter().collect();
+        // What holds others stands before them.
+        events.sort_by_key(|event| (event.begun, core::cmp::Reverse(event.took)));
+        let events = events.into_iter().map(|event| event.to_json(pid));
+        let all: Vec<Value> = threads.chain(events).collect();
+        json!({ "traceEvents": all, "displayTimeUnit": "ns", "missed": kept.missed })
+    }
+}
+
+impl Kept {
+    fn thread(&mut self) -> usize {
+        let current = thread::current();
+        let known = self.threads.iter().position(|(id, _)| *id == current.id());
+        known.unwrap_or_else(|| {
+            self.threads.push((current.id(), current.name().unwrap_or("thread").to_owned()));
+            self.threads.len() - 1
+        })
+    }
+}
+
+impl Event {
+    fn to_json(&self, pid: u32) -> Value {
+        let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
+        let mut event = json!({
+            "name": self.name,
+            "cat": self.kind,
+            "pid": pid,
+            "tid": self.thread,
+            "ts": micros(self.begun),
+        });
+        match self.took {
+            Some(took) => {
+                event["ph"] = json!("X");
+                event["dur"] = json!(micros(took));
+            }
+            None => {
+                event["ph"] = json!("i");
+                event["s"] = json!("t");
+            }
+        }
+        if !self.details.is_null() {
+            event["args"] = self.details.clone();
+        }
+        event
+    }
+}

@@ -1,0 +1,428 @@
+//! [`Reactor`]: sockets and pipes to callbacks, through `polling`; and the loop's sleep.
+//!
+//! **Source Invariant**: a file descriptor that the poller watches is kept open by the
+//! reactor's own hold on its [`Source`], which is dropped only after the poller was told to
+//! forget it. This is all that `polling` and epoll ask of their callers.
+//!
+//! **Interest Invariant**: what the poller was last told about a descriptor is in its
+//! [`Watch`], and takes in all that is wanted. It may be more: a side that is not wanted any more
+//! is taken back only when it is reported, so that a server's many waits cost one system call.
+//!
+//! A loop that never watches a socket never makes a poller: it parks its thread. Once there
+//! is a poller the loop sleeps in that. Either way it sleeps for whole milliseconds, as asyncio
+//! does: timers that lie closer together are due in one turn, and cost one wait.
+#![allow(unsafe_code)]
+
+use alloc::rc::Rc;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::mem;
+use core::time::Duration;
+use std::sync::OnceLock;
+use std::thread::{self, Thread};
+
+use polling::{Event, Poller};
+use slab::Slab;
+
+use super::fd_table::{FdTable, RawKey};
+use super::listener::{Interest, Listener, Side};
+#[cfg(all(unix, feature = "signals"))]
+use super::signal_hooks::Signals;
+use super::source::{Source, raw_key};
+use super::waits::{Process, Waits, Watching, forget, watch};
+use crate::collections::Rng;
+use crate::error::{Error, Result, about};
+use crate::event_loop::clock::whole_millis;
+use crate::event_loop::host::Notify;
+
+/// What is watched of one descriptor.
+pub(crate) struct Watch {
+    /// Keeps the descriptor open.
+    _source: Rc<dyn Source>,
+    /// Asked of the source once: `as_fd` may be the program's own code, which must not run while the
+    /// watches are borrowed.
+    raw: RawKey,
+    pub(crate) reader: Option<Rc<dyn Listener>>,
+    pub(crate) writer: Option<Rc<dyn Listener>>,
+    /// What the poller knows of it; `None` while it doesn't know the descriptor.
+    pub(crate) told: Option<Watching>,
+    /// It belongs to a [`Registration`], and takes no callbacks.
+    registered: bool,
+    /// How many waits of that have begun and not ended.
+    pub(crate) waits: usize,
+}
+
+impl Watch {
+    fn side(&mut self, side: Side) -> &mut Option<Rc<dyn Listener>> {
+        match side {
+            Side::Reader => &mut self.reader,
+            Side::Writer => &mut self.writer,
+        }
+    }
+
+    pub(crate) fn wanted(&self) -> Interest {
+        let wanted = |side: &Option<Rc<dyn Listener>>| side.as_ref().is_some_and(|l| l.wanted());
+        Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
+    }
+
+    /// Has the poller watch as `how` says; where neither side is wanted it forgets the source, as one
+    /// that hung up would be reported for ever otherwise.
+    pub(crate) fn tell(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
+        if how.interest == Interest::default() {
+            return self.forget(poller);
+        }
+        if self.told == Some(how) {
+            return Ok(());
+        }
+        // SAFETY: This watch holds its source, and is dropped only after `forget`: the Source
+        // Invariant.
+        unsafe { watch(poller, self.raw, key, self.told.is_some(), how)? };
+        self.told = Some(how);
+        Ok(())
+    }
+
+    /// Has the poller forget the source, if it knows it.
+    fn forget(&mut self, poller: &Poller) -> Result<()> {
+        if self.told.take().is_some() {
+            // SAFETY: This watch holds its source, which keeps the descriptor open.
+            unsafe { forget(poller, self.raw)? };
+        }
+        Ok(())
+    }
+}
+
+/// A poller and the process that made it, by the Fork Invariant the only one that uses it.
+struct OwnPoller {
+    poller: Arc<Poller>,
+    process: Process,
+}
+
+impl OwnPoller {
+    fn new() -> Result<OwnPoller> {
+        Ok(OwnPoller { process: Process::current(), poller: Arc::new(Poller::new()?) })
+    }
+
+    fn get(&self) -> Result<&Poller> {
+        let message = "the event loop belongs to the process that this one was forked from";
+        if self.process.is_current() { Ok(&self.poller) } else { Err(Error::runtime(message)) }
+    }
+}
+
+impl Drop for OwnPoller {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            // A poller that is dropped takes its bell out of the instance that the parent uses: the
+            // child keeps its descriptors instead.
+            mem::forget(Arc::clone(&self.poller));
+        }
+    }
+}
+
+/// Ends the reactor's wait from any thread.
+struct Bell {
+    sleeper: Thread,
+    poller: OnceLock<OwnPoller>,
+}
+
+impl Notify for Bell {
+    fn notify(&self) {
+        // A loop that makes its poller meanwhile isn't asleep, and has read its mail before
+        // it sleeps again: that its thread is still unparked for it does no harm.
+        match self.poller.get() {
+            // It fails only when the poller does, or in a forked child, which the next wait reports.
+            Some(own) => drop(own.get().map(Poller::notify)),
+            None => self.sleeper.unpark(),
+        }
+    }
+}
+
+type NoteAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
+
+pub(crate) struct Reactor {
+    bell: Arc<Bell>,
+    waits: RefCell<Waits>,
+    pub(crate) watches: RefCell<Slab<Watch>>,
+    pub(crate) keys: RefCell<FdTable>,
+    /// How many listeners there are that something may come for, and some more where a wait was
+    /// forgotten.
+    waiting: Cell<usize>,
+    /// The watch that was the first to be wanted when the loop last slept: most often it still is.
+    wanted: Cell<usize>,
+    /// Listeners whose sockets were ready at the last wait.
+    fired: RefCell<Vec<Rc<dyn Listener>>>,
+    /// Orders the events of a wait, where they are left to chance.
+    rng: Rng,
+    /// How events are noted, if not in their order.
+    note_all: Cell<Option<NoteAll>>,
+    #[cfg(all(unix, feature = "signals"))]
+    signals: Signals,
+}
+
+impl Reactor {
+    pub(crate) fn new() -> Reactor {
+        Reactor {
+            // A loop stays on the thread on which it is made.
+            bell: Arc::new(Bell { sleeper: thread::current(), poller: OnceLock::new() }),
+            waits: RefCell::default(),
+            watches: RefCell::new(Slab::new()),
+            keys: RefCell::default(),
+            waiting: Cell::new(0),
+            wanted: Cell::new(0),
+            fired: RefCell::new(Vec::new()),
+            rng: Rng::default(),
+            note_all: Cell::new(None),
+            #[cfg(all(unix, feature = "signals"))]
+            signals: Default::default(),
+        }
+    }
+
+    #[cfg(all(unix, feature = "signals"))]
+    pub(crate) fn signals(&self) -> &Signals {
+        &self.signals
+    }
+
+    pub(crate) fn notifier(&self) -> Arc<dyn Notify> {
+        self.bell.clone()
+    }
+
+    /// Whether anybody wants to hear of any source.
+    #[inline]
+    pub(crate) fn has_sources(&self) -> bool {
+        self.waiting.get() > 0
+    }
+
+    /// Whether anything that a source may report is wanted. A wait that was forgotten wants nothing
+    /// once it is over.
+    pub(crate) fn could_wake(&self) -> bool {
+        if !self.has_sources() {
+            return false;
+        }
+        let watches = self.watches.borrow();
+        let wanted = |watch: &Watch| watch.wanted() != Interest::default();
+        if watches.get(self.wanted.get()).is_some_and(wanted) {
+            return true;
+        }
+        let first = watches.iter().find(|(_, watch)| wanted(watch));
+        first.inspect(|(key, _)| self.wanted.set(*key)).is_some()
+    }
+
+    /// Looks for events without waiting. No system call while nothing is watched.
+    #[inline]
+    pub(crate) fn poll(&self) -> Result<()> {
+        if self.has_sources() { self.wait(Some(Duration::ZERO)) } else { Ok(()) }
+    }
+
+    /// Waits for events, the bell, or the end of `timeout`, to the next millisecond.
+    pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
+        let timeout = timeout.map(whole_millis);
+        let Some(own) = self.bell.poller.get() else {
+            match timeout {
+                Some(timeout) => thread::park_timeout(timeout),
+                None => thread::park(),
+            }
+            return Ok(());
+        };
+        let poller = own.get()?;
+        let mut waits = self.waits.borrow_mut();
+        waits.wait(poller, timeout)?;
+        match self.note_all.get() {
+            None => self.note_each(poller, waits.events()),
+            Some(note_all) => note_all(self, poller, &mut waits.events()),
+        }
+    }
+
+    /// Notes all events, and returns the first error: what is watched by edge is reported once.
+    fn note_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
+        let mut outcome = Ok(());
+        for event in events {
+            let noted = self.note(poller, event);
+            outcome = outcome.and(noted);
+        }
+        outcome
+    }
+
+    /// Leaves to chance in which order events are noted.
+    pub(crate) fn set_disorder(&self, seed: Option<u64>) {
+        self.rng.seed(seed.unwrap_or_default());
+        let in_disorder: NoteAll = |reactor, poller, events| {
+            let mut events: Vec<Event> = events.collect();
+            reactor.rng.shuffle(&mut events);
+            reactor.note_each(poller, events.into_iter())
+        };
+        self.note_all.set(seed.map(|_| in_disorder));
+    }
+
+    /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
+    fn note(&self, poller: &Poller, event: Event) -> Result<()> {
+        let mut watches = self.watches.borrow_mut();
+        let Some(watch) = watches.get_mut(event.key) else { return Ok(()) };
+        let mut fired = self.fired.borrow_mut();
+        let mut take_back = false;
+        for (side, is_ready) in [(&watch.reader, event.readable), (&watch.writer, event.writable)] {
+            match side {
+                Some(listener) if is_ready && listener.wanted() => fired.push(listener.clone()),
+                Some(listener) if is_ready => {
+                    listener.unwanted();
+                    take_back = true;
+                }
+                _ => {}
+            }
+        }
+        if !poller.supports_level() {
+            // It was reported, so it is not watched any more.
+            let interest = Interest::default();
+            watch.told = watch.told.map(|told| Watching { interest, ..told });
+            take_back = true;
+        }
+        let edge = watch.told.is_some_and(|told| told.edge);
+        let watching = Watching { interest: watch.wanted(), edge };
+        if take_back { watch.tell(poller, event.key, watching) } else { Ok(()) }
+    }
+
+    /// Tells those whose sockets were ready, in the order in which they were reported.
+    #[inline]
+    pub(crate) fn take_fired(&self) {
+        if !self.fired.borrow().is_empty() {
+            self.tell_fired();
+        }
+    }
+
+    #[inline(never)]
+    fn tell_fired(&self) {
+        let mut fired = self.fired.take();
+        for listener in fired.drain(..) {
+            listener.tell();
+        }
+        // Its room is kept. Telling doesn't poll, so nothing has come meanwhile.
+        self.fired.replace(fired);
+    }
+
+    pub(crate) fn poller(&self) -> Result<&Poller> {
+        if self.bell.poller.get().is_none() {
+            // Only the loop's thread makes it, so it is not made twice.
+            let _ =
+                self.bell.poller.set(about(OwnPoller::new(), || "no poller for the loop".into())?);
+        }
+        self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
+    }
+
+    pub(crate) fn count(&self, more: usize, fewer: usize) {
+        self.waiting.set(self.waiting.get() + more - fewer);
+    }
+
+    /// Watches one side of `source` by a listener that always wants to be told. Gives back the
+    /// one that was there before.
+    pub(crate) fn watch(
+        &self,
+        source: Rc<dyn Source>,
+        side: Side,
+        listener: Rc<dyn Listener>,
+    ) -> Result<Option<Rc<dyn Listener>>> {
+        let poller = self.poller()?;
+        let raw = raw_key(&&*source);
+        let known = self.keys.borrow().get(raw);
+        let key = known.unwrap_or_else(|| self.insert(source, raw, false));
+        let mut watches = self.watches.borrow_mut();
+        let watch = &mut watches[key];
+        if watch.registered {
+            return Err(Error::runtime(REGISTERED));
+        }
+        let before = watch.side(side).replace(listener);
+        if let Err(refused) = watch.tell(poller, key, Watching::by_level(watch.wanted())) {
+            // What they hold may call back as it is dropped.
+            let listener = mem::replace(watch.side(side), before);
+            let unused = watch.told.is_none().then(|| watches.remove(key));
+            drop(watches);
+            if unused.is_some() {
+                self.keys.borrow_mut().remove(raw);
+            }
+            drop((listener, unused));
+            return Err(refused.about(|| format!("can't watch descriptor {raw}")));
+        }
+        self.count(1, usize::from(before.is_some()));
+        Ok(before)
+    }
+
+    /// Stops watching one side of a descriptor. What it gives back is to be cancelled and
+    /// dropped where nothing is borrowed.
+    pub(crate) fn unwatch(&self, raw: RawKey, side: Side) -> Result<Unwatched> {
+        let Some(key) = self.keys.borrow().get(raw) else { return Ok(Unwatched::default()) };
+        let poller = self.poller()?;
+        let mut watches = self.watches.borrow_mut();
+        let watch = &mut watches[key];
+        if watch.registered {
+            return Err(Error::runtime(REGISTERED));
+        }
+        let Some(listener) = watch.side(side).take() else { return Ok(Unwatched::default()) };
+        self.count(0, 1);
+        let told = watch.tell(poller, key, Watching::by_level(watch.wanted()));
+        let unused = watch.reader.is_none() && watch.writer.is_none();
+        let watch = unused.then(|| watches.remove(key));
+        if unused {
+            self.keys.borrow_mut().remove(raw);
+        }
+        told?;
+        Ok(Unwatched { listener: Some(listener), watch })
+    }
+
+    pub(crate) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
+        let watch = Watch {
+            _source: source,
+            raw,
+            reader: None,
+            writer: None,
+            told: None,
+            registered,
+            waits: 0,
+        };
+        let key = self.watches.borrow_mut().insert(watch);
+        self.keys.borrow_mut().insert(raw, key);
+        key
+    }
+
+    /// Forgets every source, and returns what the program has there, to be dropped where nothing is
+    /// borrowed. Called once, when the loop closes.
+    pub(crate) fn close(&self) -> (Vec<Rc<dyn Listener>>, Vec<Watch>) {
+        #[cfg(all(unix, feature = "signals"))]
+        self.signals.close();
+        self.keys.take();
+        self.waiting.set(0);
+        let mut watches: Vec<Watch> =
+            self.watches.take().into_iter().map(|(_, watch)| watch).collect();
+        if let Ok(poller) = self.poller() {
+            for watch in &mut watches {
+                // A source that the poller doesn't know any more is forgotten already.
+                let _ = watch.forget(poller);
+            }
+        }
+        (self.fired.take(), watches)
+    }
+}
+
+/// What [`Reactor::unwatch`](Reactor::unwatch) took out.
+#[derive(Default)]
+pub(crate) struct Unwatched {
+    pub(crate) listener: Option<Rc<dyn Listener>>,
+    pub(crate) watch: Option<Watch>,
+}
+
+impl Unwatched {
+    pub(crate) fn let_go(self) -> bool {
+        let was_there = self.listener.is_some();
+        if let Some(listener) = self.listener {
+            listener.cancel();
+        }
+        drop(self.watch);
+        was_there
+    }
+}
+
+const REGISTERED: &str = "the descriptor is awaited by an `Async` of this loop";
+
+impl fmt::Debug for Reactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reactor").field("sources", &self.watches.borrow().len()).finish()
+    }
+}

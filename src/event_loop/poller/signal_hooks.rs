@@ -1,0 +1,225 @@
+//! [`Signals`]: what happens when the process gets a signal that a loop handles.
+//!
+//! What runs in the signal's own context is `signal-hook`'s: it writes a byte into a socket of the
+//! signal, which counts, and one into the loop's wakeup socket, which the reactor watches. All
+//! signals of a loop share the wakeup socket, as in CPython: it is readable while signals are unread.
+
+use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::mem;
+use std::io::{self, Read};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use signal_hook::{SigId, consts, flag, low_level};
+
+use crate::error::{Error, ErrorKind, Result, about};
+
+/// The signal of Ctrl-C.
+pub(crate) const INTERRUPT: i32 = consts::SIGINT;
+
+/// The signals that one loop handles.
+#[derive(Default)]
+pub(crate) struct Signals {
+    handled: RefCell<BTreeMap<i32, Handled>>,
+    /// How often each signal came whose handler was taken out before the loop read it.
+    unread: RefCell<BTreeMap<i32, usize>>,
+    /// Exists while signals are handled or unread: a watched socket keeps the loop from stalling.
+    wakeup: RefCell<Option<Wakeup>>,
+}
+
+/// The socket that wakes the loop.
+pub(crate) struct Wakeup {
+    pub(crate) reads: Rc<UnixStream>,
+    writes: UnixStream,
+}
+
+impl Wakeup {
+    pub(crate) fn new() -> Result<Wakeup> {
+        let (reads, writes) = about(UnixStream::pair(), || "no pipe for signals".into())?;
+        reads.set_nonblocking(true)?;
+        Ok(Wakeup { reads: Rc::new(reads), writes })
+    }
+
+    pub(crate) fn wakes(&self) -> Result<UnixStream> {
+        about(self.writes.try_clone(), || "no pipe for signals".into())
+    }
+}
+
+impl Signals {
+    pub(crate) fn has(&self, signal: i32) -> bool {
+        self.handled.borrow().contains_key(&signal)
+    }
+
+    /// How often each signal came since the last time, and what to do about it. A signal without a
+    /// handler is forgotten.
+    pub(crate) fn read(&self) -> Vec<(usize, Schedule)> {
+        let unread = self.unread.take();
+        let read = |(signal, handled): (&i32, &Handled)| {
+            let unread = unread.get(signal).copied().unwrap_or_default();
+            (unread + signals_in(&handled.arrived), handled.schedule.clone())
+        };
+        self.handled.borrow().iter().map(read).collect()
+    }
+
+    /// Replaces the handler of a signal that has one, and returns the old one.
+    pub(crate) fn replace(&self, signal: i32, schedule: &Schedule) -> Option<Schedule> {
+        let mut handled = self.handled.borrow_mut();
+        handled.get_mut(&signal).map(|old| mem::replace(&mut old.schedule, schedule.clone()))
+    }
+
+    pub(crate) fn insert(&self, signal: i32, handled: Handled) {
+        self.handled.borrow_mut().insert(signal, handled);
+    }
+
+    /// Gives the signal its default action back, and returns whether it had a handler. What has come
+    /// and is unread counts on.
+    pub(crate) fn remove(&self, signal: i32) -> bool {
+        let removed = self.handled.borrow_mut().remove(&signal);
+        let Some(Handled { hooks, arrived, .. }) = removed else { return false };
+        drop(hooks);
+        let unread = signals_in(&arrived);
+        if unread > 0 {
+            *self.unread.borrow_mut().entry(signal).or_default() += unread;
+        }
+        true
+    }
+
+    /// The end of the wakeup socket that signals write to, if it exists.
+    pub(crate) fn wakes(&self) -> Option<Result<UnixStream>> {
+        self.wakeup.borrow().as_ref().map(Wakeup::wakes)
+    }
+
+    pub(crate) fn set_wakeup(&self, wakeup: Wakeup) {
+        self.wakeup.replace(Some(wakeup));
+    }
+
+    /// Takes the wakeup socket out unless signals are handled or unread.
+    pub(crate) fn take_idle_wakeup(&self) -> Option<Wakeup> {
+        let idle = self.handled.borrow().is_empty() && self.unread.borrow().is_empty();
+        idle.then(|| self.wakeup.take()).flatten()
+    }
+
+    /// The loop closes: signals do what they did before it.
+    pub(crate) fn close(&self) {
+        let handled = self.handled.take();
+        drop((handled, self.wakeup.take()));
+    }
+}
+
+pub(crate) type Schedule = Rc<dyn Fn() -> Result<()>>;
+
+/// While it lives, a signal is written to two sockets in place of what it does by default.
+pub(crate) struct Handled {
+    hooks: [Hook; 2],
+    /// Has a byte for each signal that is unread.
+    arrived: UnixStream,
+    /// Has the handler run in the next turn.
+    schedule: Schedule,
+    _instead: InsteadOfDefault,
+}
+
+impl Handled {
+    /// Hooks `signal`, which writes to what `wakes` returns as the last thing.
+    pub(crate) fn new(
+        signal: i32,
+        schedule: Schedule,
+        wakes: impl FnOnce() -> Result<UnixStream>,
+    ) -> Result<Handled> {
+        let pipe = about(UnixStream::pair(), || format!("no pipe for signal {signal}"));
+        let (arrived, counts) = pipe?;
+        arrived.set_nonblocking(true)?;
+        let wakes = wakes()?;
+        // The hooks come after the default, which they may bring back: a signal that another thread
+        // is given must have passed the default by then. The byte that counts is written before the
+        // one that wakes: hooks run in the order of their registration.
+        let _instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
+        let hooks = [Hook::new(signal, counts)?, Hook::new(signal, wakes)?];
+        Ok(Handled { hooks, arrived, schedule, _instead })
+    }
+}
+
+/// While it lives, the signal's own handler writes to a socket.
+struct Hook(SigId);
+
+impl Hook {
+    fn new(signal: i32, socket: UnixStream) -> Result<Hook> {
+        low_level::pipe::register(signal, socket).map(Hook).map_err(|error| refused(signal, error))
+    }
+}
+
+impl Drop for Hook {
+    fn drop(&mut self) {
+        low_level::unregister(self.0);
+    }
+}
+
+/// How many loops handle a signal, and whether it does what it does by default. A signal that
+/// was ever handled stays hooked, so its default has to be brought about by hand.
+struct DefaultAction {
+    holders: usize,
+    does_default: Arc<AtomicBool>,
+}
+
+/// Of the whole process, as signals are.
+static DEFAULTS: Mutex<BTreeMap<i32, DefaultAction>> = Mutex::new(BTreeMap::new());
+
+/// Nothing panics while it is locked.
+fn defaults() -> MutexGuard<'static, BTreeMap<i32, DefaultAction>> {
+    DEFAULTS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// While one lives anywhere, its signal doesn't do what it does by default.
+pub(crate) struct InsteadOfDefault(i32);
+
+impl InsteadOfDefault {
+    pub(crate) fn of(signal: i32) -> io::Result<InsteadOfDefault> {
+        let mut defaults = defaults();
+        let default = match defaults.entry(signal) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let does_default = Arc::new(AtomicBool::new(false));
+                // What a signal without a name does by default nobody knows: it will do nothing.
+                if low_level::signal_name(signal).is_some() {
+                    flag::register_conditional_default(signal, Arc::clone(&does_default))?;
+                }
+                new.insert(DefaultAction { holders: 0, does_default })
+            }
+        };
+        default.holders += 1;
+        default.does_default.store(false, Ordering::SeqCst);
+        Ok(InsteadOfDefault(signal))
+    }
+}
+
+impl Drop for InsteadOfDefault {
+    fn drop(&mut self) {
+        if let Some(default) = defaults().get_mut(&self.0) {
+            default.holders -= 1;
+            default.does_default.store(default.holders == 0, Ordering::SeqCst);
+        }
+    }
+}
+
+pub(crate) fn refused(signal: i32, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::InvalidInput {
+        return Error::new(ErrorKind::Value, format!("invalid signal number {signal}"));
+    }
+    error.into()
+}
+
+/// Reads all bytes, and returns how many signals wrote them. The system may merge signals that come
+/// while the process doesn't look.
+pub(crate) fn signals_in(mut woken: &UnixStream) -> usize {
+    let mut count = 0;
+    let mut bytes = [0; 64];
+    while let Ok(read @ 1..) = woken.read(&mut bytes) {
+        count += read;
+    }
+    count
+}

@@ -1,0 +1,153 @@
+//! [`Answer`]: what another thread owes the loop.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::any::Any;
+use core::fmt;
+
+use super::loop_handle::send_call;
+use crate::error::{Error, Result};
+use crate::event_loop::inbox::Inbox;
+use crate::event_loop::job::{Call, CallCell};
+use crate::event_loop::loop_ref::{LoopRef, Mail};
+use crate::sync::Arc;
+
+/// Who waits for an answer.
+pub(crate) trait Receiver<T>: Any {
+    fn receive(self: Rc<Self>, outcome: Result<T>);
+}
+
+/// A function that is called with it.
+struct Function<F>(F);
+
+impl<T, F: FnOnce(Result<T>) + 'static> Receiver<T> for Function<F> {
+    fn receive(self: Rc<Self>, outcome: Result<T>) {
+        // Nobody else has it.
+        if let Some(Function(receive)) = Rc::into_inner(self) {
+            receive(outcome);
+        }
+    }
+}
+
+/// The one answer that somebody, most often another thread, owes a loop:
+/// [`LoopRef::expect_answer`] makes it, [`give`](Answer::give) settles it.
+///
+/// One that is dropped instead answers with a cancellation: nobody waits for ever.
+pub struct Answer<T: Send + 'static> {
+    /// Gone once it was given.
+    pub(super) debt: Option<Debt<T>>,
+}
+
+pub(super) struct Debt<T> {
+    pub(super) to: Arc<Inbox<Mail>>,
+    pub(super) address: Address<T>,
+}
+
+/// Where an answer goes.
+pub(super) struct Address<T> {
+    key: usize,
+    /// Takes who waits out of the loop's `OwedAnswers`, and gives it the answer.
+    deliver: fn(&LoopRef, usize, Result<T>),
+}
+
+impl<T> Address<T> {
+    pub(super) fn deliver(self, on: &LoopRef, outcome: Result<T>) {
+        (self.deliver)(on, self.key, outcome);
+    }
+}
+
+/// An answer on its way.
+struct Delivery<T>(Address<T>, Result<T>);
+
+impl<T: Send + 'static> Call for Delivery<T> {
+    fn call(this: Box<CallCell<Self>>, event_loop: &LoopRef) -> Result<()> {
+        let Delivery(address, outcome) = this.call;
+        address.deliver(event_loop, outcome);
+        Ok(())
+    }
+}
+
+impl<T: Send + 'static> Answer<T> {
+    /// Gives the answer, from any thread: what was said to [`LoopRef::expect_answer`] is
+    /// called with it on the loop's thread, in one of its next turns.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; the outcome is dropped.
+    pub fn give(mut self, outcome: Result<T>) -> Result<()> {
+        self.settle(outcome)
+    }
+
+    fn settle(&mut self, outcome: Result<T>) -> Result<()> {
+        let Some(Debt { to, address }) = self.debt.take() else { return Ok(()) };
+        send_call(&to, CallCell::new(Delivery(address, outcome)))
+    }
+}
+
+impl<T: Send + 'static> Drop for Answer<T> {
+    fn drop(&mut self) {
+        // A loop that has closed has nobody left who waits.
+        let _ = self.settle(Err(Error::cancelled()));
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for Answer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
+}
+
+impl LoopRef {
+    /// Says that somebody outside, most often another thread, owes this loop an answer, and
+    /// what to do with it: `receive` is called with it on the loop's thread, in a turn.
+    ///
+    /// Until the answer is in, a loop with nothing to do waits for it and isn't
+    /// [`Stalled`](crate::ErrorKind::Stalled), and a virtual clock stands still. If the loop
+    /// closes first, `receive` is dropped uncalled.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    ///
+    /// ```
+    /// use callsoon::{EventLoop, run_on, running_loop};
+    ///
+    /// run_on(&EventLoop::with_virtual_time(), async {
+    ///     let on = running_loop()?;
+    ///     let future = on.create_future::<u32>();
+    ///     let theirs = future.clone();
+    ///     let answer = on.expect_answer(move |outcome| {
+    ///         let _ = outcome.and_then(|value| theirs.set_result(value));
+    ///     })?;
+    ///     std::thread::spawn(move || answer.give(Ok(42)));
+    ///     assert_eq!(future.await?, 42);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn expect_answer<T: Send + 'static, F: FnOnce(Result<T>) + 'static>(
+        &self,
+        receive: F,
+    ) -> Result<Answer<T>> {
+        self.owe_to(Rc::new(Function(receive)))
+    }
+
+    /// Says that somebody outside owes `receiver` an answer: see
+    /// [`expect_answer`](LoopRef::expect_answer).
+    pub(crate) fn owe_to<T: Send + 'static, R: Receiver<T>>(
+        &self,
+        receiver: Rc<R>,
+    ) -> Result<Answer<T>> {
+        self.check_open()?;
+        let key = self.shared().owed.insert(receiver);
+        let address = Address { key, deliver: deliver::<T, R> };
+        Ok(Answer { debt: Some(Debt { to: Arc::clone(self.inbox()), address }) })
+    }
+}
+
+fn deliver<T, R: Receiver<T>>(on: &LoopRef, key: usize, outcome: Result<T>) {
+    // It is there, and of this type: a key is given away once, and comes back once.
+    let receiver = on.shared().owed.take(key);
+    if let Some(receiver) = receiver.and_then(|receiver| receiver.downcast::<R>().ok()) {
+        receiver.receive(outcome);
+    }
+}

@@ -1,0 +1,165 @@
+//! [`LoopHandle`]: what other threads may hold of a loop.
+
+use alloc::boxed::Box;
+use core::fmt;
+use core::task::Waker;
+
+use waker_fn::waker_fn;
+
+use crate::error::{Error, Result};
+use crate::event_loop::exception_handler::CallbackOutput;
+use crate::event_loop::inbox::Inbox;
+use crate::event_loop::job::{Call, CallCell};
+use crate::event_loop::loop_ref::{LoopRef, Mail, RemoteCall};
+use crate::event_loop::running;
+use crate::flat_drops::Flat;
+use crate::sync::Arc;
+
+/// A callback of another thread.
+struct Callback<F>(F);
+
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<F> {
+    fn call(this: Box<CallCell<Self>>, _event_loop: &LoopRef) -> Result<()> {
+        (this.call.0)().into_result()
+    }
+}
+
+/// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
+///
+/// While one lives, somebody could still call, so that a loop with nothing to do waits for it
+/// and isn't [`Stalled`](crate::ErrorKind::Stalled).
+///
+/// ```
+/// use callsoon::EventLoop;
+///
+/// let event_loop = EventLoop::new();
+/// let handle = event_loop.handle();
+/// let stop = event_loop.handle();
+/// let thread = std::thread::spawn(move || {
+///     handle.call_soon_threadsafe(|| println!("on the loop's own thread"))?;
+///     stop.call_soon_threadsafe(|| callsoon::running_loop().map(|on| on.stop()))
+/// });
+/// event_loop.run_forever().unwrap();
+/// thread.join().unwrap().unwrap();
+/// ```
+pub struct LoopHandle(Arc<Inbox<Mail>>);
+
+impl LoopRef {
+    /// What other threads need to reach this loop.
+    #[must_use]
+    pub fn handle(&self) -> LoopHandle {
+        LoopHandle::new(Arc::clone(self.inbox()))
+    }
+}
+
+impl LoopHandle {
+    pub(crate) fn new(inbox: Arc<Inbox<Mail>>) -> LoopHandle {
+        inbox.add_writer();
+        LoopHandle(inbox)
+    }
+
+    /// Schedules `callback` on the loop's thread, from any thread, and wakes the loop if it
+    /// sleeps. On the loop's own thread it is [`call_soon`](crate::LoopRef::call_soon): both keep
+    /// to one order. asyncio's `call_soon_threadsafe`.
+    ///
+    /// A callback that was taken and not run before the loop closes is dropped on the loop's
+    /// thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; `callback` is dropped.
+    pub fn call_soon_threadsafe<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + Send + 'static,
+    ) -> Result<()> {
+        send(&self.0, callback)
+    }
+
+    /// A waker that calls `callback` on the loop's thread, in a turn after each wake, from any thread:
+    /// for a function that polls outside of a task, as a callback does. A wake after the loop has
+    /// closed does nothing.
+    ///
+    /// While a clone of it lives, a loop that has nothing to do waits for it, as for this handle.
+    ///
+    /// ```
+    /// use std::cell::Cell;
+    ///
+    /// use callsoon::EventLoop;
+    ///
+    /// thread_local! { static WOKEN: Cell<u32> = const { Cell::new(0) }; }
+    ///
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// let waker = event_loop.handle().waker(|| WOKEN.set(WOKEN.get() + 1));
+    /// waker.wake_by_ref();
+    /// waker.wake();
+    /// assert_eq!(event_loop.run_once(None)?, 2);
+    /// assert_eq!(WOKEN.get(), 2);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn waker(&self, callback: impl Fn() + Send + Sync + 'static) -> Waker {
+        let (handle, callback) = (self.clone(), Arc::new(Flat::new(callback)));
+        waker_fn(move || {
+            let callback = Arc::clone(&callback);
+            // Only a loop that has closed refuses it.
+            let _ = handle.call_soon_threadsafe(move || callback());
+        })
+    }
+
+    /// Whether this thread is the one that runs the loop just now.
+    #[cfg(feature = "std")]
+    pub(crate) fn runs_here(&self) -> bool {
+        running_here(&self.0).is_some()
+    }
+}
+
+impl Clone for LoopHandle {
+    fn clone(&self) -> LoopHandle {
+        LoopHandle::new(Arc::clone(&self.0))
+    }
+}
+
+impl Drop for LoopHandle {
+    fn drop(&mut self) {
+        self.0.drop_writer();
+    }
+}
+
+impl fmt::Debug for LoopHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoopHandle").finish_non_exhaustive()
+    }
+}
+
+/// Has `callback` called on the loop of `inbox`, from any thread.
+pub(crate) fn send<R: CallbackOutput + 'static>(
+    inbox: &Arc<Inbox<Mail>>,
+    callback: impl FnOnce() -> R + Send + 'static,
+) -> Result<()> {
+    if let Some(on) = running_here(inbox) {
+        return on.call_soon(callback).map(drop);
+    }
+    post(inbox, CallCell::new(Callback(callback)).into_remote())
+}
+
+/// Has `call` made on the loop of `inbox`, from any thread.
+pub(super) fn send_call<C: Call + Send>(
+    inbox: &Arc<Inbox<Mail>>,
+    call: Box<CallCell<C>>,
+) -> Result<()> {
+    let call = call.into_remote();
+    if let Some(on) = running_here(inbox) {
+        on.schedule(call.into_entry());
+        return Ok(());
+    }
+    post(inbox, call)
+}
+
+fn post(inbox: &Inbox<Mail>, call: RemoteCall) -> Result<()> {
+    inbox.post(Mail::Call(call)).map_err(|_refused| Error::closed())
+}
+
+/// The loop of `inbox`, if it is this thread that runs it just now.
+pub(crate) fn running_here(inbox: &Arc<Inbox<Mail>>) -> Option<LoopRef> {
+    running::current_if(|on| Arc::ptr_eq(inbox, on.inbox()))
+}

@@ -1,0 +1,155 @@
+//! Readers and writers: callbacks that run whenever a socket or pipe is ready.
+
+use alloc::borrow::ToOwned;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::any::type_name;
+use core::cell::Cell;
+
+use crate::error::{Error, Result};
+use crate::event_loop::exception_handler::{CallbackOutput, run_callback};
+use crate::event_loop::job::{Job, JobCell};
+use crate::event_loop::loop_ref::LoopRef;
+use crate::event_loop::poller::{Listener, Reactor, Side, Source, raw_key};
+
+/// A callback that runs once for each turn in which its socket is ready.
+struct Repeat<F> {
+    on: LoopRef,
+    /// Away while it runs, and for good once it is cancelled.
+    callback: Cell<Option<F>>,
+    cancelled: Cell<bool>,
+}
+
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for Repeat<F> {
+    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
+        let Some(mut callback) = this.callback.take() else { return };
+        run_callback(on, || this.describe(), &mut callback);
+        if !this.cancelled.get() {
+            this.callback.set(Some(callback));
+        }
+    }
+
+    fn describe(&self) -> String {
+        "<Handle ".to_owned() + type_name::<F>() + ">"
+    }
+}
+
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCell<Repeat<F>> {
+    fn wanted(&self) -> bool {
+        true
+    }
+
+    fn tell(self: Rc<Self>) {
+        self.on.clone().schedule(self);
+    }
+
+    fn cancel(&self) {
+        self.cancelled.set(true);
+        drop(self.callback.take());
+    }
+}
+
+impl LoopRef {
+    /// Has `callback` run in each turn in which `source` can be read without blocking, until
+    /// [`remove_reader`](LoopRef::remove_reader): asyncio's `add_reader`. A reader that the
+    /// same descriptor had before is replaced.
+    ///
+    /// The loop holds `source` as long as it watches it: hand it an `Rc` or `Arc` and keep
+    /// one. It should be in non-blocking mode.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; what the system says
+    /// where it can't watch the descriptor (a regular file, say, or no descriptor left); and
+    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop whose host has no reactor.
+    ///
+    /// ```
+    /// use std::{io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};
+    /// use callsoon::EventLoop;
+    ///
+    /// let (mut ours, theirs) = UnixStream::pair()?;
+    /// let theirs = Rc::new(theirs);
+    /// let event_loop = EventLoop::new();
+    /// let (on, reading) = (event_loop.clone(), theirs.clone());
+    /// event_loop.add_reader(theirs.clone(), move || {
+    ///     let mut byte = [0];
+    ///     (&*reading).read_exact(&mut byte).expect("it is readable");
+    ///     assert_eq!(byte, *b"!");
+    ///     on.stop();
+    /// })?;
+    /// ours.write_all(b"!")?;
+    /// event_loop.run_forever()?;
+    /// assert!(event_loop.remove_reader(&theirs)?);
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    pub fn add_reader<R: CallbackOutput + 'static>(
+        &self,
+        source: impl Source + 'static,
+        callback: impl FnMut() -> R + 'static,
+    ) -> Result<()> {
+        self.watch(source, Side::Reader, callback)
+    }
+
+    /// Has `callback` run in each turn in which `source` can be written without blocking,
+    /// until [`remove_writer`](LoopRef::remove_writer): asyncio's `add_writer`. For the rest
+    /// see [`add_reader`](LoopRef::add_reader).
+    ///
+    /// # Errors
+    ///
+    /// As [`add_reader`](LoopRef::add_reader).
+    pub fn add_writer<R: CallbackOutput + 'static>(
+        &self,
+        source: impl Source + 'static,
+        callback: impl FnMut() -> R + 'static,
+    ) -> Result<()> {
+        self.watch(source, Side::Writer, callback)
+    }
+
+    /// Stops watching `source` for reading: asyncio's `remove_reader`. The callback won't run
+    /// any more, even if it is ready already. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// What the system says where it can't be changed.
+    pub fn remove_reader(&self, source: &impl Source) -> Result<bool> {
+        self.unwatch(source, Side::Reader)
+    }
+
+    /// Stops watching `source` for writing: asyncio's `remove_writer`. Says whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`remove_reader`](LoopRef::remove_reader).
+    pub fn remove_writer(&self, source: &impl Source) -> Result<bool> {
+        self.unwatch(source, Side::Writer)
+    }
+
+    pub(crate) fn reactor(&self) -> Result<Rc<Reactor>> {
+        let reactor = self.shared().reactor.borrow().clone();
+        reactor.ok_or_else(|| Error::runtime("the loop's host has no reactor"))
+    }
+
+    fn watch<R: CallbackOutput + 'static>(
+        &self,
+        source: impl Source + 'static,
+        side: Side,
+        callback: impl FnMut() -> R + 'static,
+    ) -> Result<()> {
+        self.check_open()?;
+        let callback = Cell::new(Some(callback));
+        let repeat =
+            JobCell::new(Repeat { on: self.clone(), callback, cancelled: Cell::new(false) });
+        if let Some(before) = self.reactor()?.watch(Rc::new(source), side, repeat)? {
+            before.cancel();
+        }
+        Ok(())
+    }
+
+    fn unwatch(&self, source: &impl Source, side: Side) -> Result<bool> {
+        if self.is_closed() {
+            // Closing has let go of everything.
+            return Ok(false);
+        }
+        Ok(self.reactor()?.unwatch(raw_key(source), side)?.let_go())
+    }
+}

@@ -1,0 +1,11 @@
+//! What a program watches by a loop: `add_reader` for callbacks, `registration` for what is awaited,
+//! `signals`, and `interrupt`, which is Ctrl-C.
+
+mod add_reader;
+#[cfg(all(unix, feature = "signals"))]
+mod interrupt;
+mod registration;
+#[cfg(all(unix, feature = "signals"))]
+mod signals;
+
+pub(crate) use registration::{After, Registration};

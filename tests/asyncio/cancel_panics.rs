@@ -1,0 +1,111 @@
+//! A cancellation amid which the program panics: what was put off until the rest is through is
+//! cancelled all the same.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+
+use callsoon::{
+    AnyFuture, Await, Callback, Error, EventLoop, FutureId, FutureLike, LoopFuture, LoopRef,
+    Result, Task, WeakFuture, gather,
+};
+
+use crate::driver::settle;
+
+/// Cancellations inside of each other, of which some are put off.
+const DEEP: usize = 150;
+
+/// A future that cancels a task in its place, and then panics or not.
+#[derive(Clone, Debug)]
+struct Cancels {
+    own: LoopFuture<()>,
+    task: Task<()>,
+    panics: bool,
+}
+
+impl AnyFuture for Cancels {
+    fn done(&self) -> bool {
+        self.own.done()
+    }
+    fn cancelled(&self) -> bool {
+        self.own.cancelled()
+    }
+    fn cancel(&self) -> bool {
+        let accepted = self.task.cancel();
+        assert!(!self.panics, "on purpose");
+        accepted
+    }
+    fn exception(&self) -> Result<Option<Error>> {
+        self.own.exception()
+    }
+    fn outcome(&self) -> Result<()> {
+        AnyFuture::outcome(&self.own)
+    }
+    fn set_exception(&self, error: Error) -> Result<()> {
+        self.own.set_exception(error)
+    }
+    fn check_settable(&self) -> Result<()> {
+        AnyFuture::check_settable(&self.own)
+    }
+    fn add_callback(&self, callback: Callback) {
+        AnyFuture::add_callback(&self.own, callback);
+    }
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.own.remove_done_callback(callback)
+    }
+    fn has_callback(&self, callback: &Callback) -> bool {
+        self.own.has_callback(callback)
+    }
+    fn get_loop(&self) -> LoopRef {
+        self.own.get_loop()
+    }
+    fn id(&self) -> FutureId {
+        self.own.id()
+    }
+    fn name(&self) -> String {
+        String::new()
+    }
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+    fn downgrade(&self) -> WeakFuture {
+        AnyFuture::downgrade(&self.own)
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl FutureLike<()> for Cancels {
+    fn result(&self) -> Result<()> {
+        self.own.result()
+    }
+    fn set_result(&self, value: ()) -> Result<()> {
+        self.own.set_result(value)
+    }
+    fn wait(&self) -> Await<()> {
+        self.own.wait()
+    }
+    fn to_future_like(&self) -> Rc<dyn FutureLike<()>> {
+        Rc::new(self.clone())
+    }
+}
+
+#[test]
+fn panic_amid_a_cancellation_loses_nothing_that_was_put_off() {
+    let event_loop = EventLoop::with_virtual_time();
+    let first: LoopFuture<()> = event_loop.create_future();
+    let waits = first.clone();
+    let mut tasks = vec![event_loop.create_task(async move { waits.await }).unwrap()];
+    for level in 1..DEEP {
+        let task = tasks[level - 1].clone();
+        let child = Cancels { own: event_loop.create_future(), task, panics: level == DEEP - 5 };
+        let gathered = gather([&child]).unwrap();
+        tasks.push(event_loop.create_task(async move { gathered.await.map(drop) }).unwrap());
+    }
+    settle(&event_loop);
+    let cancelled = catch_unwind(AssertUnwindSafe(|| tasks[DEEP - 1].cancel()));
+    assert!(cancelled.is_err() && !first.cancelled());
+    settle(&event_loop);
+    assert!(first.cancelled() && tasks[0].cancelled());
+}

@@ -1,0 +1,81 @@
+//! A wait that was forgotten keeps a loop awake as long as its source may still report something,
+//! and no longer.
+
+use std::future::poll_fn;
+use std::io::Write;
+use std::mem;
+use std::os::unix::net::UnixStream;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use callsoon::io::Async;
+use callsoon::{ErrorKind, Event, EventLoop, Result, create_task, yield_now};
+
+/// Begins to wait for `source`, and forgets the wait.
+async fn forget_wait(source: &Async<UnixStream>, reads: bool) {
+    let mut wait =
+        Box::pin(
+            async move { if reads { source.readable().await } else { source.writable().await } },
+        );
+    poll_fn(|cx| {
+        assert!(wait.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
+    mem::forget(wait);
+}
+
+/// Runs `main` and then waits for what can't come.
+fn stalls_after(main: impl Future<Output = Result<()>> + 'static) {
+    let event_loop = EventLoop::with_virtual_time();
+    let ended = event_loop.run_until_complete(async move {
+        main.await?;
+        create_task(async { Event::new().wait().await })?.await
+    });
+    assert_eq!(ended.unwrap_err().kind(), ErrorKind::Stalled);
+}
+
+#[test]
+fn stalled_comes_back_when_the_source_of_a_forgotten_wait_is_dropped() {
+    stalls_after(async {
+        let (ours, _theirs) = UnixStream::pair()?;
+        forget_wait(&Async::new(ours)?, true).await;
+        Ok(())
+    });
+}
+
+#[test]
+fn stalled_comes_back_when_a_forgotten_wait_is_over() {
+    for reads in [true, false] {
+        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        stalls_after(async move {
+            let ours = Async::new(ours)?;
+            forget_wait(&ours, reads).await;
+            if reads {
+                theirs.write_all(b"x")?;
+            }
+            yield_now().await?;
+            mem::forget((ours, theirs));
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn stalled_comes_back_when_the_task_of_a_forgotten_wait_is_cancelled() {
+    stalls_after(async {
+        let (ours, theirs) = UnixStream::pair()?;
+        let ours = Rc::new(Async::new(ours)?);
+        let source = ours.clone();
+        let task = create_task(async move {
+            forget_wait(&source, true).await;
+            pin!(Event::new().wait()).await
+        })?;
+        yield_now().await?;
+        assert!(task.cancel());
+        assert!(task.await.unwrap_err().is_cancelled());
+        mem::forget((ours, theirs));
+        Ok(())
+    });
+}
