@@ -63,10 +63,12 @@ impl<T> KeyedQueue<T> {
         self.entries.binary_search_by_key(&key, |entry| entry.0).ok()
     }
 
+    #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         self.entries[self.position(key)?].1.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let at = self.position(key)?;
         self.entries[at].1.as_mut()

@@ -248,13 +248,16 @@ impl HeldTasks {
     }
 
     /// The tasks that have to be asked whether they are done, if there are any.
+    #[inline]
     pub(super) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
-        if self.listed.to_ask.is_empty() {
-            return None;
-        }
-        let to_ask =
-            self.listed.to_ask.iter().filter_map(|key| Some((*key, self.places.get(*key)?)));
-        Some(to_ask.map(|(key, place)| (key, place.task.to_any())).collect())
+        (!self.listed.to_ask.is_empty()).then(|| self.list_to_ask())
+    }
+
+    #[cold]
+    fn list_to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
+        let to_ask = self.listed.to_ask.iter();
+        let to_ask = to_ask.filter_map(|key| Some((*key, self.places.get(*key)?)));
+        to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
     }
 
     /// Whether a task that is held has told of its end.
@@ -337,14 +340,16 @@ impl HeldTasks {
     /// there again; mostly it is done, and goes with the next clean-up.
     pub(super) fn end_clean(&mut self, name: u64, finished: bool) -> Removed {
         let at = self.cleans.iter().position(|clean| clean.name == name);
-        let Some(mut clean) = at.map(|at| self.cleans.remove(at)) else { return Removed::Nothing };
+        let Some(mut clean) = at.map(|at| self.cleans.swap_remove(at)) else {
+            return Removed::Nothing;
+        };
         let mut removed = Removed::default();
-        if finished {
+        if finished && self.agains > 0 {
             for key in self.come_again(&clean) {
                 self.remove(key, &mut removed);
             }
         }
-        for key in clean.gone.drain(..) {
+        for &key in &clean.gone {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished {
@@ -355,7 +360,7 @@ impl HeldTasks {
             }
         }
         clean.taken.sort_unstable();
-        for key in clean.taken.drain(..) {
+        for &key in &clean.taken {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished && place.hidden {
@@ -370,6 +375,8 @@ impl HeldTasks {
                 self.give_back(key, &mut removed);
             }
         }
+        clean.gone.clear();
+        clean.taken.clear();
         if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT {
             self.spare = Some(clean);
         }
@@ -378,9 +385,6 @@ impl HeldTasks {
 
     /// What came since a clean-up began, though it was in the list by then.
     fn come_again(&self, clean: &Clean) -> Vec<Key> {
-        if self.agains == 0 {
-            return Vec::new();
-        }
         let new = self.places.iter_from(clean.start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
         let old = self.places.iter_from(0).take_while(|(key, _)| *key < clean.start);

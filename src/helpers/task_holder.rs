@@ -220,6 +220,7 @@ impl TaskHolder {
     }
 
     /// Those of the tasks that have to be asked and are done.
+    #[inline]
     fn asked_done(&self) -> Vec<Key> {
         let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
