@@ -1,7 +1,7 @@
 //! [`KeyedQueue`]: a queue from which any item can be removed by its key.
 //!
 //! **Key Invariant**: keys ascend from the front of the queue to its end, so a key is found by binary
-//! search. An item removed from the middle leaves a gap; the front is never a gap, and no more than
+//! search; at once if no gap was ever closed behind the front. An item removed from the middle leaves a gap; the front is never a gap, and no more than
 //! half of a queue that is not short are gaps.
 
 use alloc::collections::VecDeque;
@@ -35,19 +35,43 @@ impl<T> KeyedQueue<T> {
 
     /// Removes the item of `key`, to be dropped where no borrow is held.
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let item = if self.entries.front()?.0 == key {
-            let first = self.entries.pop_front();
-            first.and_then(|(_, item)| item)
-        } else {
-            let at = self.entries.binary_search_by_key(&key, |entry| entry.0).ok()?;
-            let item = self.entries[at].1.take();
-            self.gaps += usize::from(item.is_some());
-            item
+        let item = match self.position(key)? {
+            0 => self.entries.pop_front()?.1,
+            at => {
+                let item = self.entries[at].1.take();
+                self.gaps += usize::from(item.is_some());
+                item
+            }
         };
         if self.gaps > 0 {
             self.close_gaps();
         }
         item
+    }
+
+    #[inline]
+    fn position(&self, key: Key) -> Option<usize> {
+        let at = usize::try_from(key.checked_sub(self.entries.front()?.0)?).ok()?;
+        match self.entries.get(at) {
+            Some((own, _)) if *own == key => Some(at),
+            _ => self.search(key),
+        }
+    }
+
+    #[cold]
+    fn search(&self, key: Key) -> Option<usize> {
+        self.entries.binary_search_by_key(&key, |entry| entry.0).ok()
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: Key) -> Option<&T> {
+        self.entries[self.position(key)?].1.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
+        let at = self.position(key)?;
+        self.entries[at].1.as_mut()
     }
 
     fn close_gaps(&mut self) {
@@ -114,6 +138,8 @@ mod tests {
                 model.insert(queue.push(step), step);
             } else {
                 let key = random.u64(..queue.next_key().max(1));
+                assert_eq!(queue.get(key), model.get(&key));
+                assert_eq!(queue.get_mut(key), model.get_mut(&key));
                 assert_eq!(queue.remove(key), model.remove(&key));
             }
             if random.u8(..8) == 0 {

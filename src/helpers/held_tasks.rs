@@ -1,103 +1,123 @@
-//! [`HeldTasks`]: which tasks a holder holds, in order, and which of them are done.
+//! [`HeldTasks`]: the tasks of a holder, in the order of adding, and which of them are done.
 //!
 //! The original keeps a list and goes through all of it whenever one task ends. Here each task
 //! has a place, and a [`Watcher`](crate::Watcher) notes its end the moment it comes, so that
 //! what is done can be taken out without looking at the rest. **Only** plain futures and tasks
 //! can be watched; what stands on others has to be asked each time ([`HeldTasks::to_ask`]).
 //!
-//! A clean-up in the original is a list made before a wait and put in place after it. What the
-//! wait saw come and go in between has to come out the same, so each [`Clean`] notes it.
+//! A clean-up in the original is a list made before a wait and put in place after it. The tasks that
+//! come and go during the wait must come out the same, so each [`Clean`] notes them.
 //!
-//! **Place Invariant**: the places are linked in the order of their numbers. One whose task was
-//! taken out is given back at once, or, where clean-ups that are going on have noted it
-//! (`noted_by`), hidden until the last of them ends.
+//! **Place Invariant**: a task that was taken out leaves its place at once, or, while something has
+//! noted the place (`noted_by`), is hidden until the last of these has let it go: clean-ups that are
+//! going on, and the call that follows the end of a watched task.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::{iter, mem};
+use core::mem;
 
-use slab::Slab;
-
+use super::held::{Held, Removed};
+use crate::collections::{Key, KeyedQueue};
 use crate::{AnyFuture, FutureId};
 
-/// A task's number in the order of adding.
-pub(super) type Number = u64;
+/// A round of a `finish`: a holder counts them from one.
+pub(super) type Round = u64;
 
-/// Tasks that were taken out, mostly one, to be dropped where nothing is borrowed.
-#[derive(Default)]
-pub(super) enum Removed {
-    #[default]
-    Nothing,
-    One(Rc<dyn AnyFuture>),
-    More(Vec<Rc<dyn AnyFuture>>),
+/// A round that never comes.
+const NEVER: Round = Round::MAX;
+
+/// The rounds by which it is known for which of them the end of a task counts.
+#[derive(Clone, Copy)]
+pub(super) struct Rounds {
+    /// The last round that had begun when the task was added, when a waiter was first added to it
+    /// behind its watch, and when it ended.
+    added: Round,
+    joined: Round,
+    pub(super) ended: Round,
 }
 
-impl Removed {
-    fn push(&mut self, task: Rc<dyn AnyFuture>) {
-        *self = match mem::take(self) {
-            Removed::Nothing => Removed::One(task),
-            Removed::One(first) => Removed::More([first, task].into()),
-            Removed::More(mut tasks) => {
-                tasks.push(task);
-                Removed::More(tasks)
-            }
-        };
-    }
-}
-
-/// Where a task is, and which one: its place, which may be used again, and its number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Key {
-    at: usize,
-    number: Number,
-}
-
-impl Key {
-    pub(super) fn comes_before(self, number: Number) -> bool {
-        self.number < number
-    }
-
-    /// As a watcher's token, which has half a word for either: none of as many tasks as that is
-    /// late enough to be taken for another.
-    #[expect(clippy::cast_possible_truncation, reason = "half of the number is enough")]
-    pub(super) fn token(self) -> u64 {
-        ((self.at as u64) << 32) | u64::from(self.number as u32)
+impl Rounds {
+    /// Whether a callback that was added to the task at the beginning of `round` would be called
+    /// right behind the watch.
+    pub(super) fn count_for(&self, round: Round) -> bool {
+        self.added < round && round <= self.ended && round <= self.joined
     }
 }
 
 struct Place {
-    task: Rc<dyn AnyFuture>,
-    /// Asked of the task once: `id` may be the program's own code.
-    id: FutureId,
-    number: Number,
-    before: Option<usize>,
-    behind: Option<usize>,
+    task: Held,
+    rounds: Rounds,
     /// It tells of its end.
     tells: bool,
-    /// It has told.
-    ended: bool,
-    /// It may be in the list under another number too.
+    /// It may be in the list under another key too.
     again: bool,
     hidden: bool,
-    noted_by: usize,
+    noted_by: u32,
 }
 
+impl Place {
+    /// Whether it has told of its end.
+    fn ended(&self) -> bool {
+        self.rounds.ended != NEVER
+    }
+
+    /// Whether nothing needs it any more.
+    fn is_over(&self) -> bool {
+        self.hidden && self.noted_by == 0
+    }
+}
+
+/// The tasks that are not hidden.
 #[derive(Default)]
-pub(super) struct HeldTasks {
-    places: Slab<Place>,
-    first: Option<usize>,
-    last: Option<usize>,
-    /// How many are not hidden, and how many of those have told of their end.
-    held: usize,
+struct Listed {
+    /// How many they are, and how many of them have told of their end.
+    count: usize,
     over: usize,
     /// Those that have told, and maybe some that were taken out since.
     ended: Vec<Key>,
     /// Those that can't tell.
-    to_ask: BTreeMap<Number, usize>,
-    next: Number,
+    to_ask: BTreeSet<Key>,
+}
+
+impl Listed {
+    fn note_end(&mut self, key: Key) {
+        self.over += 1;
+        self.ended.push(key);
+    }
+
+    /// Hides the task of `place`, and has the clean-ups that are going on know of it.
+    fn hide(&mut self, key: Key, place: &mut Place, cleans: &mut [Clean]) {
+        if mem::replace(&mut place.hidden, true) {
+            return;
+        }
+        self.count -= 1;
+        if place.ended() {
+            self.over -= 1;
+            if self.over == 0 {
+                self.ended.clear();
+            }
+        }
+        if !place.tells {
+            self.to_ask.remove(&key);
+        }
+        for clean in cleans.iter_mut().filter(|clean| key < clean.start && !clean.takes(key)) {
+            clean.taken.push(key);
+            place.noted_by += 1;
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct HeldTasks {
+    places: KeyedQueue<Place>,
+    listed: Listed,
+    /// How many places have `again`.
+    agains: usize,
+    /// The last round that has begun.
+    round: Round,
     cleans: Vec<Clean>,
-    cleans_begun: Number,
+    cleans_begun: u64,
     /// One that is over, for the sake of its blocks.
     spare: Option<Clean>,
 }
@@ -108,135 +128,166 @@ const KEPT: usize = 16;
 /// A clean-up that is going on.
 #[derive(Default)]
 struct Clean {
-    name: Number,
-    /// The first number that came after it began.
-    start: Number,
-    /// In the order of their numbers.
+    name: u64,
+    /// The first key that came after it began.
+    start: Key,
+    /// The tasks that it takes out, in the order of their keys.
     gone: Vec<Key>,
-    /// What somebody else has taken out of the list since.
+    /// The other tasks that were taken out since.
     taken: Vec<Key>,
 }
 
+impl Clean {
+    fn takes(&self, key: Key) -> bool {
+        self.gone.binary_search(&key).is_ok()
+    }
+}
+
+/// The tasks whose callbacks a clean-up waits for.
+pub(super) enum Gone {
+    None,
+    /// Tasks and plain futures: whatever happens, they are done.
+    ForGood,
+    /// Some that stand on others may be pending again.
+    Asked(Vec<Rc<dyn AnyFuture>>),
+}
+
 impl HeldTasks {
-    /// The key that the next task will have.
-    pub(super) fn next_key(&self) -> Key {
-        Key { at: self.places.vacant_key(), number: self.next }
+    /// Holds `task` as one that tells of its end, and returns its key.
+    pub(super) fn add(&mut self, task: Held) -> Key {
+        let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
+        let (tells, again, hidden, noted_by) = (true, false, false, 0);
+        self.listed.count += 1;
+        self.places.push(Place { task, rounds, tells, again, hidden, noted_by })
     }
 
-    /// The number that the next task will have.
-    pub(super) fn next(&self) -> Number {
-        self.next
-    }
-
-    /// Holds `task`, which `tells` of its end or has to be asked, and may be there `again`.
-    pub(super) fn add(&mut self, task: (Rc<dyn AnyFuture>, FutureId), tells: bool, again: bool) {
-        let (task, id) = task;
-        let (number, before) = (self.next, self.last);
-        self.next += 1;
-        let (ended, hidden, noted_by) = (false, false, 0);
-        let place =
-            Place { task, id, number, before, behind: None, tells, ended, again, hidden, noted_by };
-        let at = self.places.insert(place);
-        match before {
-            Some(before) => self.places[before].behind = Some(at),
-            None => self.first = Some(at),
-        }
-        self.last = Some(at);
-        self.held += 1;
-        if !tells {
-            self.to_ask.insert(number, at);
+    /// The task that was added with `key` may be there again.
+    pub(super) fn set_again(&mut self, key: Key) {
+        if let Some(place) = self.places.get_mut(key) {
+            self.agains += usize::from(!mem::replace(&mut place.again, true));
         }
     }
 
-    /// The key of a task that is held, or hidden.
-    #[expect(clippy::cast_possible_truncation, reason = "as the token was made")]
-    pub(super) fn key(&self, token: u64) -> Option<Key> {
-        let at = (token >> 32) as usize;
-        let place = self.places.get(at)?;
-        (place.number as u32 == token as u32).then_some(Key { at, number: place.number })
+    /// The task that was added with `key` can't tell of its end, and may be there again.
+    pub(super) fn set_to_ask(&mut self, key: Key) {
+        self.set_again(key);
+        if let Some(place) = self.places.get_mut(key) {
+            place.tells = false;
+            self.listed.to_ask.insert(key);
+        }
     }
 
     fn place(&self, key: Key) -> Option<&Place> {
-        self.places.get(key.at).filter(|place| !place.hidden && place.number == key.number)
+        self.places.get(key).filter(|place| !place.hidden)
     }
 
-    /// Notes that a task has ended. One that is not held any more is none of ours, but one that is
-    /// hidden may come back.
+    /// Notes that a task has ended, which is called for that afterwards. A task that is hidden may
+    /// come back.
     pub(super) fn note_end(&mut self, key: Key) {
-        let Some(place) = self.places.get_mut(key.at) else { return };
-        if place.number == key.number && !place.ended {
-            place.ended = true;
-            if !place.hidden {
-                self.over += 1;
-                self.ended.push(key);
-            }
+        let Some(place) = self.places.get_mut(key) else { return };
+        place.rounds.ended = self.round;
+        place.noted_by += 1;
+        if !place.hidden {
+            self.listed.note_end(key);
         }
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Rc<dyn AnyFuture>> {
-        self.place(key).map(|place| &place.task)
+    /// Notes that a waiter was added to a task behind its watch.
+    pub(super) fn note_joined(&mut self, key: Key) {
+        if let Some(place) = self.places.get_mut(key) {
+            place.rounds.joined = place.rounds.joined.min(self.round);
+        }
     }
 
-    /// Whether a task that is held may be there under another number too; one that isn't done is.
-    pub(super) fn is_again(&self, key: Key) -> bool {
-        self.place(key).is_some_and(|place| place.again)
+    /// Notes that a task that has ended was called. Returns the rounds of one that is not there
+    /// `again`.
+    pub(super) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
+        let mut removed = Removed::Nothing;
+        let Some(place) = self.places.get_mut(key) else { return (None, removed) };
+        let rounds = Some(place.rounds).filter(|_| !place.again);
+        place.noted_by -= 1;
+        if place.is_over() {
+            self.give_back(key, &mut removed);
+        }
+        (rounds, removed)
     }
 
-    /// Those that are held, in order.
-    fn iter(&self) -> impl Iterator<Item = (usize, &Place)> {
-        let next = |(_, place): &(usize, &Place)| place.behind;
-        let first = self.first.map(|at| (at, &self.places[at]));
-        let all = iter::successors(first, move |now| next(now).map(|at| (at, &self.places[at])));
-        all.filter(|(_, place)| !place.hidden)
+    /// Takes a place out.
+    fn give_back(&mut self, key: Key, removed: &mut Removed) {
+        let Some(place) = self.places.remove(key) else { return };
+        self.agains -= usize::from(place.again);
+        removed.push(place.task);
+    }
+
+    /// Begins a round.
+    pub(super) fn begin_round(&mut self) -> Round {
+        self.round += 1;
+        self.round
+    }
+
+    /// A task that is held, not known to be done, and not there `again`: where a `finish` puts its
+    /// callback behind other waiters.
+    pub(super) fn to_follow(&self, key: Key) -> Option<Held> {
+        let place = self.place(key).filter(|place| !place.ended() && !place.again)?;
+        Some(place.task.clone())
+    }
+
+    /// The tasks to which waiters were added behind their watches.
+    pub(super) fn joined(&self) -> Vec<Key> {
+        let joined = self.places.iter_from(0).filter(|(_, place)| place.rounds.joined != NEVER);
+        joined.map(|(key, _)| key).collect()
     }
 
     pub(super) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {
-        self.iter().map(|(_, place)| place.task.clone()).collect()
-    }
-
-    /// Those that tell of their end.
-    pub(super) fn watched(&self) -> Vec<Key> {
-        let watched = self.iter().filter(|(_, place)| place.tells || place.ended);
-        watched.map(|(at, place)| Key { at, number: place.number }).collect()
+        let held = self.places.iter().filter(|place| !place.hidden);
+        held.map(|place| place.task.to_any()).collect()
     }
 
     pub(super) fn contains(&self, id: FutureId) -> bool {
-        self.places.iter().any(|(_, place)| !place.hidden && place.id == id)
+        self.places.iter().any(|place| !place.hidden && place.task.id() == id)
     }
 
-    /// Those that have to be asked whether they are done.
-    pub(super) fn to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
-        let to_ask = self.to_ask.iter();
-        to_ask.map(|(&number, &at)| (Key { at, number }, self.places[at].task.clone())).collect()
+    /// The tasks that have to be asked whether they are done, if there are any.
+    #[inline]
+    pub(super) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
+        (!self.listed.to_ask.is_empty()).then(|| self.list_to_ask())
     }
 
-    /// Whether there are none of those.
-    pub(super) fn nobody_to_ask(&self) -> bool {
-        self.to_ask.is_empty()
+    #[cold]
+    fn list_to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
+        let to_ask = self.listed.to_ask.iter();
+        let to_ask = to_ask.filter_map(|key| Some((*key, self.places.get(*key)?)));
+        to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
+    }
+
+    /// Whether a task that is held has told of its end.
+    pub(super) fn any_ended(&self) -> bool {
+        self.listed.over > 0
     }
 
     /// How many are not done, if so many of those that were asked are.
     pub(super) fn pending(&self, asked_done: usize) -> usize {
-        self.held - self.over - asked_done
+        self.listed.count - self.listed.over - asked_done
     }
 
     /// Adds to `done` those that are done, in order: those that told, and those that were asked.
     fn list_done(&mut self, asked_done: &[Key], done: &mut Vec<Key>) {
-        let places = &self.places;
-        self.ended.retain(|key| {
-            let place = places.get(key.at);
-            place.is_some_and(|place| !place.hidden && place.number == key.number)
-        });
-        done.extend(self.ended.iter().chain(asked_done));
-        done.sort_unstable_by_key(|key| key.number);
-        done.dedup();
+        let (listed, places) = (&mut self.listed, &self.places);
+        if listed.ended.len() > listed.over {
+            listed.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
+        }
+        done.extend(listed.ended.iter().chain(asked_done));
+        if done.len() > 1 {
+            done.sort_unstable();
+            done.dedup();
+        }
     }
 
     /// Takes those that are done out.
     pub(super) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
         let mut removed = Removed::default();
-        if asked_done.is_empty() && self.ended.len() < 2 {
-            if let Some(key) = self.ended.pop() {
+        if asked_done.is_empty() && self.listed.ended.len() < 2 {
+            if let Some(key) = self.listed.ended.pop() {
                 self.remove(key, &mut removed);
             }
         } else {
@@ -249,96 +300,83 @@ impl HeldTasks {
         removed
     }
 
-    /// Takes a task out, and has the clean-ups that are going on know of it.
+    /// Takes a task out.
     fn remove(&mut self, key: Key, removed: &mut Removed) {
-        let Some(&Place { tells, ended, noted_by: before, .. }) = self.place(key) else { return };
-        self.held -= 1;
-        self.over -= usize::from(ended);
-        if !tells {
-            self.to_ask.remove(&key.number);
-        }
-        let mut noted_by = 0;
-        for clean in self.cleans.iter_mut().filter(|clean| key.number < clean.start) {
-            clean.taken.push(key);
-            noted_by += 1;
-        }
-        if noted_by + before == 0 {
-            removed.push(self.give_back(key.at));
-        } else {
-            let place = &mut self.places[key.at];
-            place.hidden = true;
-            place.noted_by += noted_by;
+        let Some(place) = self.places.get_mut(key) else { return };
+        self.listed.hide(key, place, &mut self.cleans);
+        if place.is_over() {
+            self.give_back(key, removed);
         }
     }
 
-    /// Takes a place out of the list.
-    fn give_back(&mut self, at: usize) -> Rc<dyn AnyFuture> {
-        let Place { task, before, behind, .. } = self.places.remove(at);
-        match before {
-            Some(before) => self.places[before].behind = behind,
-            None => self.first = behind,
-        }
-        match behind {
-            Some(behind) => self.places[behind].before = before,
-            None => self.last = before,
-        }
-        task
-    }
-
-    /// Whether none of those that are held under `keys` had to be asked.
-    pub(super) fn all_tell(&self, keys: &[Key]) -> bool {
-        keys.iter().all(|key| self.place(*key).is_some_and(|place| place.tells))
-    }
-
-    /// Begins a clean-up of those that are done, and returns its name.
-    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> Number {
+    /// Begins a clean-up of those that are done. Returns its name, and what it waits for.
+    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> (u64, Gone) {
         let mut clean = self.spare.take().unwrap_or_default();
         self.list_done(asked_done, &mut clean.gone);
+        let mut all_tell = true;
+        for key in &clean.gone {
+            if let Some(place) = self.places.get_mut(*key) {
+                place.noted_by += 1;
+                all_tell &= place.tells;
+            }
+        }
+        let waits_for = match &clean.gone[..] {
+            [] => Gone::None,
+            _ if all_tell => Gone::ForGood,
+            gone => {
+                let places = gone.iter().filter_map(|key| self.places.get(*key));
+                Gone::Asked(places.map(|place| place.task.to_any()).collect())
+            }
+        };
         clean.name = self.cleans_begun;
-        clean.start = self.next;
+        clean.start = self.places.next_key();
         self.cleans_begun += 1;
         self.cleans.push(clean);
-        self.cleans_begun - 1
-    }
-
-    /// Whom the clean-up that was begun last takes out.
-    pub(super) fn gone(&self) -> &[Key] {
-        self.cleans.last().map_or(&[], |clean| &clean.gone)
+        (self.cleans_begun - 1, waits_for)
     }
 
     /// A clean-up ends. If it was `finished`, the list is what it was when it began, less what
-    /// was done then, and with what is new since. What somebody else took out meanwhile is
+    /// was done then, and with what is new since. A task that was taken out meanwhile otherwise is
     /// there again; mostly it is done, and goes with the next clean-up.
-    pub(super) fn end_clean(&mut self, name: Number, finished: bool) -> Removed {
+    pub(super) fn end_clean(&mut self, name: u64, finished: bool) -> Removed {
         let at = self.cleans.iter().position(|clean| clean.name == name);
-        let Some(mut clean) = at.map(|at| self.cleans.remove(at)) else { return Removed::Nothing };
+        let Some(mut clean) = at.map(|at| self.cleans.swap_remove(at)) else {
+            return Removed::Nothing;
+        };
         let mut removed = Removed::default();
-        if finished {
-            let again = self.come_again(&clean);
-            for key in clean.gone.iter().copied().chain(again) {
+        if finished && self.agains > 0 {
+            for key in self.come_again(&clean) {
                 self.remove(key, &mut removed);
             }
         }
-        clean.taken.sort_unstable_by_key(|key| key.number);
-        for key in clean.taken.drain(..) {
-            let place = &mut self.places[key.at];
+        for &key in &clean.gone {
+            let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
-            if !place.hidden {
-                continue;
+            if finished {
+                self.listed.hide(key, place, &mut self.cleans);
             }
-            let gone = clean.gone.binary_search_by_key(&key.number, |gone| gone.number).is_ok();
-            if finished && !gone {
+            if place.is_over() {
+                self.give_back(key, &mut removed);
+            }
+        }
+        clean.taken.sort_unstable();
+        for &key in &clean.taken {
+            let Some(place) = self.places.get_mut(key) else { continue };
+            place.noted_by -= 1;
+            if finished && place.hidden {
                 place.hidden = false;
-                self.held += 1;
+                self.listed.count += 1;
                 // One that was asked was done, and one that tells would have told.
-                if mem::take(&mut place.ended) || !place.tells {
-                    self.note_end(key);
+                if place.ended() || !place.tells {
+                    place.rounds.ended = place.rounds.ended.min(self.round);
+                    self.listed.note_end(key);
                 }
-            } else if place.noted_by == 0 {
-                removed.push(self.give_back(key.at));
+            } else if place.is_over() {
+                self.give_back(key, &mut removed);
             }
         }
         clean.gone.clear();
+        clean.taken.clear();
         if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT {
             self.spare = Some(clean);
         }
@@ -347,20 +385,14 @@ impl HeldTasks {
 
     /// What came since a clean-up began, though it was in the list by then.
     fn come_again(&self, clean: &Clean) -> Vec<Key> {
-        let newest = iter::successors(self.last, |at| self.places[*at].before);
-        let new = newest.map(|at| (at, &self.places[at]));
-        let new = new.take_while(|(_, place)| place.number >= clean.start);
+        let new = self.places.iter_from(clean.start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
-        if again.is_empty() {
-            return Vec::new();
-        }
-        again.reverse();
-        let old = self.iter().take_while(|(_, place)| place.number < clean.start);
-        let mut ids: BTreeSet<FutureId> = old.map(|(_, place)| place.id).collect();
-        let gone = clean.taken.iter().chain(&clean.gone);
-        ids.extend(gone.map(|key| self.places[key.at].task.id()));
-        again.retain(|(_, place)| ids.contains(&place.id));
-        again.into_iter().map(|(at, place)| Key { at, number: place.number }).collect()
+        let old = self.places.iter_from(0).take_while(|(key, _)| *key < clean.start);
+        let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
+        let gone = clean.taken.iter().chain(&clean.gone).filter_map(|key| self.places.get(*key));
+        let ids: BTreeSet<FutureId> = old.chain(gone).map(|place| place.task.id()).collect();
+        again.retain(|(_, place)| ids.contains(&place.task.id()));
+        again.into_iter().map(|(key, _)| key).collect()
     }
 }
 
@@ -391,18 +423,22 @@ mod tests {
         for _ in 0..300 {
             let mut held = HeldTasks::default();
             let mut known: Vec<(Key, LoopFuture<()>)> = Vec::new();
+            let mut to_call: Vec<Key> = Vec::new();
             let mut list: Vec<LoopFuture<()>> = Vec::new();
             let mut clean = None;
             for _ in 0..60 {
-                match random.u8(..8) {
+                match random.u8(..9) {
                     0..=2 => {
                         let old = random.choice(&known).map(|(_, task)| task.clone());
                         let again = old.filter(|_| random.u8(..4) == 0);
                         let task = again.clone().unwrap_or_else(|| event_loop.create_future());
-                        let key = held.next_key();
-                        held.add((task.to_any(), task.id()), true, again.is_some());
+                        let key = held.add(Held::new(&task));
+                        if again.is_some() {
+                            held.set_again(key);
+                        }
                         if task.done() {
                             held.note_end(key);
+                            to_call.push(key);
                         }
                         known.push((key, task.clone()));
                         list.push(task);
@@ -411,9 +447,12 @@ mod tests {
                         let Some((_, task)) = random.choice(&known) else { continue };
                         if task.set_result(()).is_ok() {
                             let same = known.iter().filter(|(_, other)| other.id() == task.id());
-                            same.for_each(|(key, _)| held.note_end(*key));
+                            let ended: Vec<Key> = same.map(|(key, _)| *key).collect();
+                            ended.iter().for_each(|key| held.note_end(*key));
+                            to_call.extend(ended);
                         }
                     }
+                    8 => to_call.drain(..).for_each(|key| drop(held.note_called(key))),
                     5 => {
                         drop(held.remove_done(&[]));
                         list.retain(|task| !task.done());
@@ -421,7 +460,7 @@ mod tests {
                     6 if clean.is_none() => {
                         let (gone, stays): (Vec<_>, Vec<_>) =
                             list.iter().cloned().partition(LoopFuture::done);
-                        clean = Some((held.begin_clean(&[]), gone, stays));
+                        clean = Some((held.begin_clean(&[]).0, gone, stays));
                     }
                     _ => {
                         let Some((name, gone, stays)) = clean.take() else { continue };
@@ -436,7 +475,7 @@ mod tests {
                 assert_eq!(ids(&held.all()), listed);
                 assert_eq!(held.pending(0), list.iter().filter(|task| !task.done()).count());
                 let hidden = held.places.len() - listed.len();
-                assert!(hidden == 0 || clean.is_some(), "nothing is kept for nobody");
+                assert!(hidden == 0 || clean.is_some() || !to_call.is_empty(), "no place is lost");
             }
         }
     }

@@ -8,6 +8,7 @@ mod background;
 mod child_of_future;
 mod error_catcher;
 mod find_result;
+mod held;
 mod held_tasks;
 mod holder_wait;
 mod named_future;

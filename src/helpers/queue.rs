@@ -151,7 +151,7 @@ pub struct QueueIter<T: 'static> {
     queue: Queue<T>,
     stage: Stage,
     /// Who reads, once it has begun.
-    reader: Option<Rc<Reader>>,
+    reader: Option<Reader>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -160,6 +160,12 @@ enum Stage {
     Going,
     Over,
 }
+
+/// How often a reader that finds nothing, though it was called, looks again before it waits to
+/// be called anew. The original never stops looking, and keeps its loop from ever going on in
+/// time. Looking for a while gives whatever comes at the same instant to the same reader as
+/// there, at the same turn.
+const PATIENCE: usize = 1_000;
 
 impl<T: 'static> QueueIter<T> {
     /// The next value, or `None` at the end, and from then on.
@@ -180,40 +186,25 @@ impl<T: 'static> QueueIter<T> {
         }
         // Until a value is there to be returned: an error, too, ends the iteration.
         self.stage = Stage::Over;
-        let reader = self.reader.get_or_insert_with(|| self.queue.0.readers.add());
-        let value = self.queue.take(reader).await?;
-        if value.is_some() {
-            self.stage = Stage::Going;
-        }
-        Ok(value)
-    }
-}
-
-/// How often a reader that finds nothing, though it was called, looks again before it waits to
-/// be called anew. The original never stops looking, and keeps its loop from ever going on in
-/// time. Looking for a while gives whatever comes at the same instant to the same reader as
-/// there, at the same turn.
-const PATIENCE: usize = 1_000;
-
-impl<T: 'static> Queue<T> {
-    /// Waits for a value; `None` is the end.
-    async fn take(&self, reader: &Rc<Reader>) -> Result<Option<T>> {
-        let Inner { readers, final_future, empty_on_finished, .. } = &*self.0;
+        let Inner { readers, final_future, empty_on_finished, .. } = &*self.queue.0;
+        let reader = self.reader.get_or_insert_with(|| readers.add());
         let mut in_vain = 0;
         loop {
-            readers.wait(reader, final_future).await?;
-            if final_future.done() && (!empty_on_finished || self.is_empty()) {
+            let (called, _in_line) = readers.begin(reader, final_future)?;
+            called.await?;
+            if final_future.done() && (!empty_on_finished || self.queue.is_empty()) {
                 return Ok(None);
             }
-            match self.pop() {
+            match self.queue.pop() {
                 Some(QueueEntry::Value(value)) => {
-                    if self.is_empty() {
+                    if self.queue.is_empty() {
                         readers.reset();
                     }
+                    self.stage = Stage::Going;
                     return Ok(Some(value));
                 }
                 Some(QueueEntry::Done) => return Ok(None),
-                // Somebody else took it, and left the readers called.
+                // Another reader took it, and left the readers called.
                 None if in_vain < PATIENCE => in_vain += 1,
                 None => readers.reset(),
             }

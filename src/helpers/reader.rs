@@ -15,48 +15,53 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use super::child_of_future::ChildOfFuture;
-use crate::{AnyFuture, Callback, Result, ReusableSignal};
+use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
 pub(super) struct Readers {
     /// There may be something to look at.
     called: Cell<bool>,
-    /// Those who wait to be called; nobody, while they are.
-    waiting: RefCell<VecDeque<Rc<Reader>>>,
+    /// The readers that wait to be called; none, while they are.
+    line: RefCell<VecDeque<Rc<State>>>,
     /// How many readers there were.
     made: Cell<u64>,
-    /// Who stands last at the final future.
+    /// The number of the reader whose callback stands last at the final future.
     last: Cell<u64>,
 }
 
-/// One who reads.
+/// A reader of a queue.
 pub(super) struct Reader {
-    number: u64,
     state: Rc<State>,
     /// At the final future.
     follow: Callback,
 }
 
-#[derive(Default)]
 struct State {
+    number: u64,
     /// Its waits.
     waits: ReusableSignal,
     /// The final future was done before the wait began.
     too_late: Cell<bool>,
+    in_line: Cell<bool>,
 }
 
 impl Readers {
-    /// One more, who hasn't waited yet.
-    pub(super) fn add(&self) -> Rc<Reader> {
+    /// One more, which hasn't waited yet.
+    pub(super) fn add(&self) -> Reader {
         self.made.set(self.made.get() + 1);
-        let state = Rc::<State>::default();
+        let state = Rc::new(State {
+            number: self.made.get(),
+            waits: ReusableSignal::default(),
+            too_late: Cell::new(false),
+            in_line: Cell::new(false),
+        });
         let follows = state.clone();
         let follow = Callback::new(move |_: &dyn AnyFuture| {
             if !follows.too_late.get() {
                 follows.waits.complete();
             }
         });
-        Rc::new(Reader { number: self.made.get(), state, follow })
+        Reader { state, follow }
     }
 
     /// There may be something to look at: calls those who wait.
@@ -64,8 +69,10 @@ impl Readers {
         if self.called.replace(true) {
             return;
         }
-        for reader in self.waiting.borrow_mut().drain(..) {
-            reader.state.waits.complete_soon();
+        let mut line = self.line.borrow_mut();
+        while let Some(reader) = line.pop_front() {
+            reader.in_line.set(false);
+            reader.waits.complete_soon();
         }
     }
 
@@ -74,41 +81,50 @@ impl Readers {
         self.called.set(false);
     }
 
-    /// Waits for a call or the end of `final_future`. Where either was before, it gives way all
-    /// the same.
-    pub(super) async fn wait(
-        &self,
-        reader: &Rc<Reader>,
+    /// Begins to wait for a call or the end of `final_future`. Where either was before, it takes two
+    /// turns all the same.
+    pub(super) fn begin<'a>(
+        &'a self,
+        reader: &'a Reader,
         final_future: &ChildOfFuture<()>,
-    ) -> Result<()> {
+    ) -> Result<(Await<()>, InLine<'a>)> {
         let state = &*reader.state;
         let over = state.waits.begin()?;
         let is_final = final_future.own_is_done();
         if is_final {
             state.too_late.set(true);
-        } else if self.last.replace(reader.number) != reader.number {
+        } else if self.last.replace(state.number) != state.number {
             final_future.remove_done_callback(&reader.follow);
             final_future.add_done_callback(&reader.follow);
         }
         if is_final || self.called.get() {
             state.waits.complete_soon();
-            return over.await;
+        } else {
+            state.in_line.set(true);
+            self.line.borrow_mut().push_back(reader.state.clone());
         }
-        self.waiting.borrow_mut().push_back(reader.clone());
-        let _in_line = InLine(self, reader);
-        over.await
+        Ok((over, InLine(self, state)))
     }
 }
 
-/// A reader among those who wait to be called.
-struct InLine<'a>(&'a Readers, &'a Rc<Reader>);
+/// A reader that waits, and may stand in the line of those that are to be called.
+pub(super) struct InLine<'a>(&'a Readers, &'a State);
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        let mut waiting = self.0.waiting.borrow_mut();
-        let at = waiting.iter().position(|reader| Rc::ptr_eq(reader, self.1));
-        let gone = at.and_then(|at| waiting.remove(at));
-        drop(waiting);
+        if self.1.in_line.take() {
+            self.0.leave(self.1);
+        }
+    }
+}
+
+impl Readers {
+    #[cold]
+    fn leave(&self, state: &State) {
+        let mut line = self.line.borrow_mut();
+        let at = line.iter().position(|reader| reader.number == state.number);
+        let gone = at.and_then(|at| line.remove(at));
+        drop(line);
         drop(gone);
     }
 }

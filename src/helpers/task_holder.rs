@@ -8,9 +8,11 @@ use core::future::Future;
 
 use super::background::async_as_background;
 use super::child_of_future::ChildOfFuture;
-use super::held_tasks::{HeldTasks, Key};
+use super::held::Held;
+use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
-use super::waiting::{unique, wait_for_all_futures, wait_for_what_is_done};
+use super::waiting::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
+use crate::collections::Key;
 use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
@@ -46,11 +48,11 @@ struct Inner {
     last_to_follow: Cell<u64>,
     finishes: Cell<u64>,
     cleaner: RefCell<Option<Task<()>>>,
-    to_clean: Rc<ToClean>,
-    /// What says that there is something to clean: on every task.
-    call_cleaner: Callback,
-    /// The `finish`es that wait for a task to end.
+    to_clean: ToClean,
+    /// The `finish`es that wait for a task to end, in the order in which their rounds began.
     waits: RefCell<Vec<Rc<HolderWait>>>,
+    /// How often a waiter was added behind a watch.
+    joins: Cell<u64>,
 }
 
 /// What the cleaner waits for.
@@ -90,25 +92,26 @@ impl ToClean {
     }
 }
 
-/// A holder hears of its tasks' ends as they come, and asks none of them.
+/// The watch on a task stands for the callback that calls the cleaner, and for those of the `finish`es
+/// that wait.
 impl Watcher for Inner {
-    fn ended(&self, token: u64) {
-        let mut ts = self.ts.borrow_mut();
-        let Some(key) = ts.key(token) else { return };
-        ts.note_end(key);
-        if !ts.is_again(key) {
-            self.waits.borrow().iter().for_each(|wait| wait.note_end(key));
-        }
+    fn ended(&self, key: u64) {
+        self.ts.borrow_mut().note_end(key);
     }
 
-    fn joined(&self, token: u64) {
-        let waits = self.waits.borrow();
-        if waits.is_empty() {
-            return;
+    fn joined(&self, key: u64) {
+        self.joins.set(self.joins.get() + 1);
+        self.ts.borrow_mut().note_joined(key);
+        self.waits.borrow().iter().for_each(|wait| wait.note_joined(key));
+    }
+
+    fn called(&self, key: u64) {
+        self.to_clean.call();
+        let (rounds, removed) = self.ts.borrow_mut().note_called(key);
+        if let Some(rounds) = rounds {
+            self.waits.borrow().iter().for_each(|wait| wait.called(rounds));
         }
-        if let Some(key) = self.ts.borrow().key(token) {
-            waits.iter().for_each(|wait| wait.note_joined(key));
-        }
+        drop(removed);
     }
 }
 
@@ -121,18 +124,15 @@ impl TaskHolder {
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn new(final_future: &dyn AnyFuture) -> Result<TaskHolder> {
         let final_future = ChildOfFuture::new(final_future)?;
-        let to_clean = Rc::new(ToClean::default());
-        let called = to_clean.clone();
-        let call_cleaner = Callback::new(move |_: &dyn AnyFuture| called.call());
         Ok(TaskHolder(Rc::new(Inner {
             ts: RefCell::default(),
             final_future,
             last_to_follow: Cell::new(0),
             finishes: Cell::new(0),
             cleaner: RefCell::new(None),
-            to_clean,
-            call_cleaner,
+            to_clean: ToClean::default(),
             waits: RefCell::default(),
+            joins: Cell::new(0),
         })))
     }
 
@@ -181,20 +181,23 @@ impl TaskHolder {
     /// As [`add`](TaskHolder::add).
     pub fn add_task(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
-        let done = task.done();
-        let again = done || task.has_callback(&self.0.call_cleaner);
-        task.add_callback(self.0.call_cleaner.clone());
-        let key = self.0.ts.borrow().next_key();
-        let watcher: Rc<dyn Watcher> = self.0.clone();
-        let tells = task.watch(&watcher, key.token());
-        let task = (task.to_any(), task.id());
-        let mut ts = self.0.ts.borrow_mut();
-        ts.add(task, tells, again || !tells);
-        if tells {
-            if done {
-                ts.note_end(key);
+        let inner = &self.0;
+        let (done, held) = (task.done(), Held::new(task));
+        let key = inner.ts.borrow_mut().add(held);
+        let joins = inner.joins.get();
+        let watcher: Rc<dyn Watcher> = inner.clone();
+        if task.watch(&watcher, key) {
+            // A task that was added before has another watch of this holder.
+            if done || inner.joins.get() != joins {
+                inner.ts.borrow_mut().set_again(key);
             }
-            self.0.waits.borrow().iter().for_each(|wait| wait.note_added(key));
+            if done {
+                inner.ts.borrow_mut().note_end(key);
+            }
+        } else {
+            inner.ts.borrow_mut().set_to_ask(key);
+            let inner = inner.clone();
+            task.add_callback(Callback::new(move |_: &dyn AnyFuture| inner.to_clean.call()));
         }
         Ok(())
     }
@@ -217,24 +220,15 @@ impl TaskHolder {
     }
 
     /// Those of the tasks that have to be asked and are done.
+    #[inline]
     fn asked_done(&self) -> Vec<Key> {
-        let ts = self.0.ts.borrow();
-        if ts.nobody_to_ask() {
-            return Vec::new();
-        }
-        let to_ask = ts.to_ask();
-        drop(ts);
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
     /// Those that have to be asked, each once.
     fn to_ask(&self) -> Vec<Rc<dyn AnyFuture>> {
-        let ts = self.0.ts.borrow();
-        if ts.nobody_to_ask() {
-            return Vec::new();
-        }
-        let to_ask = ts.to_ask();
-        drop(ts);
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         unique(to_ask.into_iter().map(|(_, task)| task))
     }
 
@@ -254,10 +248,6 @@ impl TaskHolder {
     /// Whether it holds `task`. A task that is done is let go a little later.
     #[must_use]
     pub fn contains(&self, task: &dyn AnyFuture) -> bool {
-        if !task.done() && task.has_callback(&self.0.call_cleaner) {
-            // What is pending stays, once it was added.
-            return true;
-        }
         let id = task.id();
         self.0.ts.borrow().contains(id)
     }
@@ -294,8 +284,8 @@ impl TaskHolder {
         if self.pending() == 0 {
             return Ok(());
         }
-        let watched = self.0.ts.borrow().watched();
-        let waiting = Waiting::new(self, HolderWait::new(watched));
+        let joined = self.0.ts.borrow().joined();
+        let waiting = Waiting::new(self, HolderWait::new(joined));
         let final_future = &self.0.final_future;
         while self.pending() > 0 {
             if final_future.done() {
@@ -331,18 +321,9 @@ impl TaskHolder {
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
         let asked_done = self.asked_done();
-        let (name, gone) = {
-            let mut ts = self.0.ts.borrow_mut();
-            let name = ts.begin_clean(&asked_done);
-            let gone = match ts.gone() {
-                [] => Gone::Nobody,
-                gone if ts.all_tell(gone) => Gone::ForGood,
-                gone => Gone::Asked(gone.iter().filter_map(|key| ts.get(*key).cloned()).collect()),
-            };
-            (name, gone)
-        };
+        let (name, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
         let waited = match gone {
-            Gone::Nobody => Ok(()),
+            Gone::None => Ok(()),
             Gone::ForGood => wait_for_what_is_done(naps).await,
             Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
         };
@@ -368,15 +349,6 @@ impl TaskHolder {
     }
 }
 
-/// Whose callbacks a clean-up waits for.
-enum Gone {
-    Nobody,
-    /// Tasks and plain futures: whatever happens, they are done.
-    ForGood,
-    /// Some that stand on others may be pending again.
-    Asked(Vec<Rc<dyn AnyFuture>>),
-}
-
 /// While it lives, a `finish` waits.
 struct Waiting<'a> {
     holder: &'a TaskHolder,
@@ -390,7 +362,6 @@ struct Waiting<'a> {
 
 impl Waiting<'_> {
     fn new(holder: &TaskHolder, wait: Rc<HolderWait>) -> Waiting<'_> {
-        holder.0.waits.borrow_mut().push(wait.clone());
         let name = holder.0.finishes.get() + 1;
         holder.0.finishes.set(name);
         let ends = wait.clone();
@@ -398,10 +369,26 @@ impl Waiting<'_> {
         Waiting { holder, callback: wait.callback(), wait, follow, name }
     }
 
-    /// Waits until a task, the final future, or one of `others`, has called back.
+    /// Waits until a task, the final future, or one of `others`, has called back. The others are the
+    /// tasks that can't be watched.
     async fn next(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
         self.follow();
-        self.wait.next(&self.callback, &self.holder.0.ts, others).await
+        let end = self.wait.begin(&self.holder.0.ts)?;
+        self.begin_last();
+        let others = (!others.is_empty()).then_some(others);
+        let _others = others.map(|all| Callbacks::add(all, self.wait.callback_of_this_round()));
+        self.wait.put_last(&self.callback, &self.holder.0.ts);
+        end.await
+    }
+
+    /// Moves the wait behind those whose rounds began before.
+    fn begin_last(&self) {
+        let mut waits = self.holder.0.waits.borrow_mut();
+        let is_own = |wait: &Rc<HolderWait>| Rc::ptr_eq(wait, &self.wait);
+        if !waits.last().is_some_and(is_own) {
+            waits.retain(|wait| !is_own(wait));
+            waits.push(self.wait.clone());
+        }
     }
 
     /// Stands last among the `finish`es that follow the final future, which is pending: each does
@@ -419,8 +406,12 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.holder.0.waits.borrow_mut().retain(|wait| !Rc::ptr_eq(wait, &self.wait));
         self.holder.0.final_future.remove_done_callback(&self.follow);
-        for task in self.holder.tasks() {
-            task.remove_done_callback(&self.callback);
+        let joined = self.holder.0.ts.borrow().joined();
+        for key in joined {
+            let task = self.holder.0.ts.borrow().to_follow(key);
+            if let Some(task) = task {
+                task.to_any().remove_done_callback(&self.callback);
+            }
         }
     }
 }

@@ -37,6 +37,7 @@ const OUTSIDERS: &[&str] = &["helpers"];
 /// What an outsider uses all the same, since it is of no use to a user of the crate.
 const SERVICES: &[(&str, &str)] = &[
     ("helpers", "await_body"),
+    ("helpers", "collections"),
     ("helpers", "drop_flat"),
     ("helpers", "Flat"),
     ("helpers", "logging"),
@@ -94,7 +95,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/poller/reactor.rs",
             "asyncio/combine/gather.rs",
             "collections/serial_slab.rs",
-            "helpers/held_tasks.rs",
         ],
     ),
     ("waker_fn", &["event_loop/remote/loop_handle.rs"]),

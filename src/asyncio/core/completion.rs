@@ -12,15 +12,15 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
-use core::mem;
 use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::callback::Callback;
 use super::header::{Header, flag};
+use super::many::Many;
 use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
 use super::task_block;
-use super::waiters::{Many, Taken, Waiter, Watch};
+use super::waiters::{Taken, Waiter, Watch};
 use crate::collections::Key;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
@@ -90,18 +90,25 @@ impl ErasedFuture {
             Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
             Waiter::Callback(callback) => self.add_callback(callback),
+            Waiter::Watch(_) => {
+                self.header().waiters.push(waiter);
+                // SAFETY: This handle keeps the block.
+                unsafe { schedule_callback(self.pointer()) }
+            }
         }
     }
 
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
-        let key = self.header().waiters.push(waiter);
-        if key.is_some() {
-            for Watch { watcher, token } in self.header().waiters.watches() {
-                call_watcher(self.event_loop(), || watcher.joined(token));
-            }
+        let waiters = &self.header().waiters;
+        let (count, mut from) = waiters.watches();
+        let added = waiters.push(waiter);
+        for _ in 0..count {
+            let Some((key, watch)) = waiters.watch_from(from) else { break };
+            call_watcher(self.event_loop(), || watch.watcher.joined(watch.token));
+            from = key + 1;
         }
-        key
+        added
     }
 }
 
@@ -144,33 +151,34 @@ unsafe fn end_for_others(header: NonNull<Header>) {
 }
 
 unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
-    let mut waiters = mem::take(&mut many.queue);
-    let watches = mem::take(&mut many.watches);
-    while let Some(waiter) = waiters.pop_front() {
-        match waiter {
-            // SAFETY: By the Await Invariant an await that hasn't left counts the task.
-            Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
-            Waiter::Waker(waker) => {
+    many.take_some(|waiter| match waiter {
+        // SAFETY: By the Await Invariant an await that hasn't left counts the task.
+        Some(Waiter::Task(task)) => unsafe {
+            task_block::schedule_step(*task);
+            *waiter = None;
+        },
+        // SAFETY: By the caller's contract.
+        Some(Waiter::Callback(_) | Waiter::Watch(_)) => unsafe { schedule_callback(header) },
+        waker => {
+            if let Some(Waiter::Waker(waker)) = waker.take() {
                 // SAFETY: By the caller's contract.
                 schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
             }
-            callback @ Waiter::Callback(_) => {
-                many.queue.push(callback);
-                // SAFETY: By the caller's contract.
-                unsafe { schedule_callback(header) }
-            }
         }
-    }
+    });
     // SAFETY: By the caller's contract, here and below.
     let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
+    let (count, mut from) = many.watches();
     own.waiters.put_back(many);
+    for _ in 0..count {
+        let Some((key, watch)) = own.waiters.watch_from(from) else { break };
+        call_watcher(event_loop, || watch.watcher.ended(watch.token));
+        from = key + 1;
+    }
     if event_loop.is_closed() {
         // Their entries were discarded before they were back.
         let callbacks = own.waiters.take();
         drop_quietly(event_loop, callbacks);
-    }
-    for Watch { watcher, token } in watches {
-        call_watcher(event_loop, || watcher.ended(token));
     }
 }
 
@@ -203,10 +211,16 @@ unsafe fn schedule_callback(header: NonNull<Header>) {
 pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &LoopRef) {
     // SAFETY: By this function's contract.
     let future = unsafe { ErasedFuture::from_count(header) };
-    if let Some(callback) = future.header().waiters.pop_callback() {
-        let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
-        let call = future.header().table.call;
-        run_callback(event_loop, describe, || call(&future, &callback));
+    match future.header().waiters.pop_at_end() {
+        Some(Waiter::Callback(callback)) => {
+            let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
+            let call = future.header().table.call;
+            run_callback(event_loop, describe, || call(&future, &callback));
+        }
+        Some(Waiter::Watch(Watch { watcher, token })) => {
+            call_watcher(event_loop, || watcher.called(token));
+        }
+        _ => {}
     }
 }
 

@@ -6,6 +6,7 @@ use super::callback::Callback;
 use super::cancel::cancel;
 use super::header::State;
 use super::node::ErasedFuture;
+use super::waiters::{Waiter, Watch};
 use super::watcher::Watcher;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -42,8 +43,9 @@ impl ErasedFuture {
         self.header().has_callback(callback)
     }
 
+    /// Adds `watcher`. For a future that is done only its call is scheduled.
     pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
-        self.header().watch(watcher, token);
+        self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
         true
     }
 

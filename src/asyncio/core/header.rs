@@ -5,7 +5,6 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -17,8 +16,7 @@ use super::callback::Callback;
 use super::node::ErasedFuture;
 use super::rare::{CancelHook, Rare};
 use super::wait_reason::WaitReason;
-use super::waiters::{Waiter, Waiters, Watch};
-use super::watcher::Watcher;
+use super::waiters::{Waiter, Waiters};
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::EntryTable;
@@ -307,7 +305,7 @@ impl Header {
         let mut awaiters = Vec::new();
         self.waiters.for_each(|waiter| match waiter {
             Waiter::Callback(callback) => awaiters.extend(callback.tells()),
-            Waiter::Task(_) | Waiter::Waker(_) => {}
+            Waiter::Task(_) | Waiter::Waker(_) | Waiter::Watch(_) => {}
         });
         awaiters
     }
@@ -318,13 +316,6 @@ impl Header {
             self.waiters.for_each(|_| count += 1);
         }
         count
-    }
-
-    /// Has `watcher` told of each waiter and of the end, unless that has come.
-    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) {
-        if !self.done() {
-            self.waiters.watch(Watch { watcher: watcher.clone(), token });
-        }
     }
 
     /// Removes every callback that equals `callback`, and says how many there were.

@@ -5,7 +5,7 @@
 //! - `any_future`, `watcher`, `callback`: what all futures offer, and what is called at their end;
 //! - `header` and `rare`: what a block begins with, and what few have; `node` and `weak`: its handles;
 //!   `wait_reason` and `describe`: how a future is shown;
-//! - `waiters`, `completion`: what waits for an end, and the end;
+//! - `waiters`, `many`, `completion`: what waits for an end, and the end;
 //! - `future_block`, `task_header`, `task_entry` and `task_block`: the two sorts of blocks; a task's step is here;
 //! - `step`: what a task that is polled and the futures in it tell each other;
 //! - `await_future`: what `.await` polls; `waker`: other crates' way to wake a task;
@@ -22,6 +22,7 @@ mod describe;
 mod erased;
 mod future_block;
 mod header;
+mod many;
 mod node;
 mod pending_tasks;
 mod rare;

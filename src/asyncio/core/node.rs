@@ -23,6 +23,7 @@
 #![allow(unsafe_code)]
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
@@ -31,7 +32,8 @@ use core::mem::{self, ManuallyDrop};
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::any_future::FutureId;
+use super::any_future::{AnyFuture, FutureId};
+use super::callback::Callback;
 use super::describe::describe;
 use super::header::{Header, WOKEN, flag};
 use super::registry::TaskRegistry;
@@ -134,6 +136,16 @@ impl ErasedFuture {
 
     pub(crate) fn describe(&self) -> String {
         describe(self)
+    }
+
+    /// A handle of the future's own type.
+    pub(crate) fn to_any(&self) -> Rc<dyn AnyFuture> {
+        let handle = Rc::new(Cell::new(None));
+        let place = handle.clone();
+        let keep = Callback::new(move |own: &dyn AnyFuture| place.set(Some(own.to_any())));
+        // `keep` returns no error.
+        let _ = (self.header().table.call)(self, &keep);
+        handle.take().expect("the callback was called")
     }
 }
 

@@ -1,7 +1,7 @@
 //! [`Waiters`]: what waits for the end of a future or task, in the order of adding, in one word.
 //!
 //! Most futures have one waiter, a task or a callback, which stands in the word itself. Several, a
-//! waker, or a watcher stand in a block of [`Many`].
+//! waker, or a watch stand in a block of [`Many`].
 //!
 //! **Word Invariant**: the word is null, or a pointer whose lowest two bits are its tag: a task's
 //! header (`TASK`, no bit set), a callback that the word owns (`SHARED`, `PLAIN`), or a box of
@@ -22,17 +22,15 @@ use core::task::Waker;
 
 use super::callback::Callback;
 use super::header::Header;
+use super::many::{FIRST, Many};
 use super::watcher::Watcher;
-use crate::collections::{Key, KeyedQueue};
+use crate::collections::Key;
 
 const TAG: usize = 3;
 const TASK: usize = 0;
 const SHARED: usize = 1;
 const PLAIN: usize = 2;
 const MANY: usize = 3;
-
-/// The key of the first waiter in a block.
-pub(super) const FIRST: Key = 0;
 
 /// What waits for the end of a future or task.
 pub(super) enum Waiter {
@@ -41,6 +39,7 @@ pub(super) enum Waiter {
     /// The waker of another crate's future around an await.
     Waker(Waker),
     Callback(Callback),
+    Watch(Watch),
 }
 
 impl Waiter {
@@ -49,17 +48,11 @@ impl Waiter {
     }
 }
 
-/// A watcher, and the token by which it knows the future.
+/// A watcher, and the token by which it knows the future. It is called as a callback is, too.
 #[derive(Clone)]
 pub(super) struct Watch {
     pub(super) watcher: Rc<dyn Watcher>,
     pub(super) token: u64,
-}
-
-#[derive(Default)]
-pub(super) struct Many {
-    pub(super) queue: KeyedQueue<Waiter>,
-    pub(super) watches: Vec<Watch>,
 }
 
 /// The waiters of a future, taken out of it.
@@ -132,32 +125,32 @@ impl Waiters {
 
     /// Adds a waiter behind the others. Returns its key, unless it stands alone in the word.
     pub(super) fn push(&self, waiter: Waiter) -> Option<Key> {
-        if self.is_empty() && !matches!(waiter, Waiter::Waker(_)) {
+        if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
             self.0.set(pack(waiter));
             return None;
         }
-        Some(self.with_many(|many| many.queue.push(waiter)))
+        Some(self.with_many(|many| many.push(waiter)))
     }
 
-    /// The watchers, to be called where nothing is borrowed.
-    pub(super) fn watches(&self) -> Vec<Watch> {
-        match self.take() {
-            Taken::None => Vec::new(),
-            Taken::One(waiter) => {
-                self.0.set(pack(waiter));
-                Vec::new()
-            }
-            Taken::Many(many) => {
-                let watches = many.watches.clone();
-                self.put_back(many);
-                watches
-            }
+    /// How many watches there are, and a key before which there is none.
+    pub(super) fn watches(&self) -> (usize, Key) {
+        self.look_at_many(Many::watches).unwrap_or_default()
+    }
+
+    /// The first watch whose key is `key` or comes after it, to be called where nothing is borrowed.
+    pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
+        self.look_at_many(|many| many.watch_from(key)).flatten()
+    }
+
+    /// Calls `look` with the block of many, if there is one. `look` runs no code but the crate's own.
+    fn look_at_many<R>(&self, look: impl FnOnce(&Many) -> R) -> Option<R> {
+        let word = self.0.get();
+        if word.addr() & TAG != MANY {
+            return None;
         }
-    }
-
-    /// Has a watcher told of each waiter that is added, and of the end.
-    pub(super) fn watch(&self, watch: Watch) {
-        self.with_many(|many| many.watches.push(watch));
+        let many = word.map_addr(|address| address & !TAG).cast::<Many>();
+        // SAFETY: By the Word Invariant the word owns the block, and nothing changes it meanwhile.
+        Some(look(unsafe { &*many }))
     }
 
     /// Takes everything out.
@@ -174,7 +167,7 @@ impl Waiters {
     /// Puts back what is left of what was [taken](Waiters::take).
     pub(super) fn put_back(&self, many: Box<Many>) {
         debug_assert!(self.is_empty());
-        if !many.queue.is_empty() || !many.watches.is_empty() {
+        if !many.is_empty() {
             self.0.set(Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY));
         }
     }
@@ -185,22 +178,19 @@ impl Waiters {
             Taken::None => None,
             Taken::One(waiter) => Some(waiter),
             Taken::Many(mut many) => {
-                let first = many.queue.pop_front();
+                let first = many.pop();
                 self.put_back(many);
                 first
             }
         }
     }
 
-    /// Removes the next of what is left at the end, which are callbacks.
+    /// Removes the next of what is left at the end, which are callbacks and watches.
     #[inline(always)]
-    pub(super) fn pop_callback(&self) -> Option<Callback> {
+    pub(super) fn pop_at_end(&self) -> Option<Waiter> {
         match self.take_sole_callback() {
-            Some(callback) => Some(callback),
-            None => match self.pop() {
-                Some(Waiter::Callback(callback)) => Some(callback),
-                _ => None,
-            },
+            Some(callback) => Some(Waiter::Callback(callback)),
+            None => self.pop(),
         }
     }
 
@@ -210,7 +200,7 @@ impl Waiters {
             Taken::None => None,
             Taken::One(waiter) => Some(waiter),
             Taken::Many(mut many) => {
-                let removed = many.queue.remove(key.unwrap_or(FIRST));
+                let removed = many.remove(key.unwrap_or(FIRST));
                 self.put_back(many);
                 removed
             }
@@ -227,34 +217,33 @@ impl Waiters {
                 None
             }
             Taken::Many(mut many) => {
-                let mut waiters = many.queue.iter_from(FIRST);
+                let mut waiters = many.iter();
                 let key = waiters.find(|(_, own)| own.is_callback(callback)).map(|(key, _)| key);
                 drop(waiters);
-                let removed = key.and_then(|key| many.queue.remove(key));
+                let removed = key.and_then(|key| many.remove(key));
                 self.put_back(many);
                 removed
             }
         }
     }
 
-    /// Removes the callbacks and the watchers, to be dropped where nothing is borrowed. Each other waiter
+    /// Removes the callbacks and the watches, to be dropped where nothing is borrowed. Each other waiter
     /// stays, so that its key is that of no later one before its await removes it.
-    pub(super) fn take_callbacks(&self) -> (Vec<Waiter>, Vec<Watch>) {
+    pub(super) fn take_callbacks(&self) -> Vec<Waiter> {
         match self.take() {
-            Taken::None => Default::default(),
-            Taken::One(callback @ Waiter::Callback(_)) => (vec![callback], Vec::new()),
+            Taken::None => Vec::new(),
+            Taken::One(callback @ Waiter::Callback(_)) => vec![callback],
             Taken::One(other) => {
                 self.0.set(pack(other));
-                Default::default()
+                Vec::new()
             }
             Taken::Many(mut many) => {
-                let waiters = many.queue.iter_from(FIRST);
-                let callbacks = waiters.filter(|(_, own)| matches!(own, Waiter::Callback(_)));
+                let is_awaiting = |own: &Waiter| matches!(own, Waiter::Task(_) | Waiter::Waker(_));
+                let callbacks = many.iter().filter(|(_, own)| !is_awaiting(own));
                 let keys: Vec<Key> = callbacks.map(|(key, _)| key).collect();
-                let callbacks = keys.into_iter().filter_map(|key| many.queue.remove(key)).collect();
-                let watches = mem::take(&mut many.watches);
+                let callbacks = keys.into_iter().filter_map(|key| many.remove(key)).collect();
                 self.put_back(many);
-                (callbacks, watches)
+                callbacks
             }
         }
     }
@@ -268,7 +257,7 @@ impl Waiters {
                 self.0.set(pack(waiter));
             }
             Taken::Many(many) => {
-                many.queue.iter().for_each(look);
+                many.iter().for_each(|(_, waiter)| look(waiter));
                 self.put_back(many);
             }
         }
@@ -282,7 +271,7 @@ impl Waiters {
             Taken::None => Box::default(),
             Taken::One(first) => {
                 let mut many = Box::<Many>::default();
-                many.queue.push(first);
+                many.push(first);
                 many
             }
             Taken::Many(many) => many,
@@ -304,10 +293,10 @@ fn pack(waiter: Waiter) -> *mut () {
     match waiter {
         Waiter::Task(task) => task.as_ptr().cast(),
         Waiter::Callback(callback) => pack_callback(callback),
-        // It never stands alone: see `push`.
-        waker @ Waiter::Waker(_) => {
+        // They never stand alone: see `push`.
+        other @ (Waiter::Waker(_) | Waiter::Watch(_)) => {
             let mut many = Box::<Many>::default();
-            many.queue.push(waker);
+            many.push(other);
             Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY)
         }
     }

@@ -1,17 +1,21 @@
-//! [`Watcher`]: for those who keep many futures and must not ask each of them each time.
+//! [`Watcher`]: a done callback that also learns at once that its future has ended.
 
-/// Is told of a future's end at the very moment, inside of `set_result` and its like, and of
-/// everyone who comes to wait for it: see [`AnyFuture::watch`](crate::AnyFuture::watch).
+/// Is called with the token with which it was added to a future: see
+/// [`AnyFuture::watch`](crate::AnyFuture::watch).
 ///
-/// Done callbacks come a turn later, in order with everything else; they are what programs are
-/// to use. A watcher lets a holder of a million tasks know at any time which of them are done,
-/// as if it had asked them all. It is to note what it is told and no more: what it does to futures
-/// or the loop comes amid what somebody else does there. A panic in it goes to the loop's
+/// Done callbacks are called a turn after the end, in order with everything else; programs should use
+/// them. A watcher also lets a holder of a million tasks know at any time which of them are done,
+/// as if it had asked them all. [`ended`](Watcher::ended) and [`joined`](Watcher::joined) must take
+/// notes and do no more: what they do to futures or the loop comes amid the work of the code that
+/// ended the future, or waits for it. A panic in a watcher goes to the loop's
 /// [exception handler](crate::LoopRef::set_exception_handler).
 pub trait Watcher {
-    /// The future that was watched with `token` is done.
+    /// The future has ended: called within `set_result` and its like.
     fn ended(&self, token: u64);
 
-    /// Somebody added a callback to the future, or began to await it.
+    /// A done callback, a task or another watcher was added behind this watcher.
     fn joined(&self, token: u64);
+
+    /// Called as a done callback that was added to the future in the place of this watcher.
+    fn called(&self, _token: u64) {}
 }

@@ -1,13 +1,14 @@
 //! [`ReusableSignal`]: a signal for a task that waits again and again.
 
-use core::cell::RefCell;
+use core::cell::Cell;
 
 use crate::asyncio::core::{Await, Signal, WaitReason, with_running};
+use crate::collections::CellExt;
 use crate::error::Result;
 
 /// One signal after the other, each in the block of the one before, unless something still has that.
 #[derive(Default)]
-pub(crate) struct ReusableSignal(RefCell<Option<Signal>>);
+pub(crate) struct ReusableSignal(Cell<Option<Signal>>);
 
 impl ReusableSignal {
     /// Begins the next wait, and forgets the one before. The task whose step this is awaits what is
@@ -19,23 +20,24 @@ impl ReusableSignal {
     pub(crate) fn begin(&self) -> Result<Await<()>> {
         let used = self.0.take();
         let signal = with_running(|registry| Ok(Signal::reuse(used, registry, WaitReason::Wait)))?;
-        self.0.replace(Some(signal.clone()));
-        Ok(signal.wait())
+        let wait = signal.wait();
+        self.0.set(Some(signal));
+        Ok(wait)
     }
 
     /// Completes the wait that goes on, if one does.
     pub(crate) fn complete(&self) {
-        let signal = self.0.borrow().clone();
-        if let Some(signal) = signal {
+        if let Some(signal) = self.0.with(|signal| signal.clone()) {
             signal.complete();
         }
     }
 
     /// Completes this wait, and none after it, when its turn comes in the ready queue.
     pub(crate) fn complete_soon(&self) {
-        let signal = self.0.borrow().clone();
-        if let Some(signal) = signal {
-            signal.event_loop().schedule(signal.entry());
-        }
+        self.0.with(|signal| {
+            if let Some(signal) = signal {
+                signal.event_loop().schedule(signal.entry());
+            }
+        });
     }
 }

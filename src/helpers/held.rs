@@ -1,0 +1,62 @@
+//! [`Held`]: a task that is held, and [`Removed`]: those that are not any more.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::mem;
+
+use crate::{AnyFuture, ErasedFuture, FutureId};
+
+/// A task that is held.
+#[derive(Clone)]
+pub(super) enum Held {
+    /// A plain future or a task.
+    Own(ErasedFuture),
+    /// A future-like thing that stands on others. Its identity was asked once: that may be the
+    /// program's own code.
+    Other(Rc<dyn AnyFuture>, FutureId),
+}
+
+impl Held {
+    pub(super) fn new(task: &dyn AnyFuture) -> Held {
+        match task.erased() {
+            Some(own) => Held::Own(own.clone()),
+            None => Held::Other(task.to_any(), task.id()),
+        }
+    }
+
+    pub(super) fn id(&self) -> FutureId {
+        match self {
+            Held::Own(own) => own.id(),
+            Held::Other(_, id) => *id,
+        }
+    }
+
+    pub(super) fn to_any(&self) -> Rc<dyn AnyFuture> {
+        match self {
+            Held::Own(own) => own.to_any(),
+            Held::Other(other, _) => other.clone(),
+        }
+    }
+}
+
+/// Tasks that were taken out, mostly one, to be dropped where nothing is borrowed.
+#[derive(Default)]
+pub(super) enum Removed {
+    #[default]
+    Nothing,
+    One(Held),
+    More(Vec<Held>),
+}
+
+impl Removed {
+    pub(super) fn push(&mut self, task: Held) {
+        *self = match mem::take(self) {
+            Removed::Nothing => Removed::One(task),
+            Removed::One(first) => Removed::More([first, task].into()),
+            Removed::More(mut tasks) => {
+                tasks.push(task);
+                Removed::More(tasks)
+            }
+        };
+    }
+}
