@@ -23,9 +23,10 @@ pub(super) fn done(first: &dyn Child) -> bool {
         if child.own().done() {
             return true;
         }
-        match child.parent().as_child() {
+        let parent = child.parent();
+        match parent.as_child() {
             Some(above) => child = above,
-            None => return child.parent().done(),
+            None => return parent.done(),
         }
     }
 }

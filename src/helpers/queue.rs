@@ -192,7 +192,7 @@ impl<T: 'static> QueueIter<T> {
         loop {
             let (called, _in_line) = readers.begin(reader, final_future)?;
             called.await?;
-            if final_future.done() && (!empty_on_finished || self.queue.is_empty()) {
+            if (!empty_on_finished || self.queue.is_empty()) && final_future.done() {
                 return Ok(None);
             }
             match self.queue.pop() {

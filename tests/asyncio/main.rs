@@ -41,4 +41,5 @@ mod sub_executors;
 mod tasks;
 mod thrown_drops;
 mod uncancelling;
+mod watchers;
 mod wrapping;
