@@ -13,7 +13,9 @@ use super::future::FutureLike;
 use super::interrupted::run_until_interrupted;
 use super::task::{AnyTask, EnsureFuture};
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{EventLoop, ExceptionContext, Job, JobCell, LoopRef, Mark, running_loop};
+use crate::event_loop::{
+    EventLoop, ExceptionContext, Job, JobCell, JobKind, LoopRef, running_loop,
+};
 use crate::flat_drops::Flat;
 
 fn stop_loop(done: &dyn AnyFuture) {
@@ -28,8 +30,8 @@ impl Job for Stop {
         on.stop();
     }
 
-    fn mark(&self) -> Mark {
-        Mark::FutureDone
+    fn kind(&self) -> JobKind {
+        JobKind::FutureDone
     }
 
     fn describe(&self) -> String {

@@ -1,10 +1,9 @@
 //! A hierarchical timer wheel: deadlines and payloads in, due payloads out in exact
 //! (deadline, made) order.
 //!
-//! It is a pure structure. Time is a `u64` of ticks, and what a tick is worth the caller knows;
-//! the wheel reads no clock. It never runs a payload's code either: payloads are handed back, and
-//! dropped by whoever takes them, so that a destructor may come back to the loop and find the
-//! wheel whole.
+//! A pure structure: time is a `u64` of ticks, and the wheel reads no clock. It runs no code of a
+//! payload: payloads are returned, and dropped by the caller, so that a destructor may call back
+//! into the loop and find the wheel whole.
 //!
 //! # How it works
 //!

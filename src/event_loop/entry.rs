@@ -22,7 +22,7 @@ use core::ptr::{self, NonNull};
 
 /// What a job does next, as far as that is the same in each run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Mark {
+pub(crate) enum JobKind {
     /// A callback that was scheduled by itself, or by a timer.
     Call,
     /// The step of a task, by the number of its making.
@@ -37,15 +37,15 @@ pub(crate) enum Mark {
     Wake,
 }
 
-impl Mark {
+impl JobKind {
     pub(super) fn number(self) -> u64 {
         let (kind, task) = match self {
-            Mark::Call => (1, 0),
-            Mark::Step(task) => (2, task),
-            Mark::TaskDone(task) => (3, task),
-            Mark::FutureDone => (4, 0),
-            Mark::Sleep => (5, 0),
-            Mark::Wake => (6, 0),
+            JobKind::Call => (1, 0),
+            JobKind::Step(task) => (2, task),
+            JobKind::TaskDone(task) => (3, task),
+            JobKind::FutureDone => (4, 0),
+            JobKind::Sleep => (5, 0),
+            JobKind::Wake => (6, 0),
         };
         kind << 56 ^ task
     }
@@ -71,7 +71,7 @@ pub(crate) struct EntryTable<L: 'static> {
     pub(crate) discard: unsafe fn(NonNull<EntryHead<L>>, &L),
     pub(crate) drop: unsafe fn(NonNull<EntryHead<L>>),
     /// What it does next, for a hash of the schedule.
-    pub(crate) mark: unsafe fn(NonNull<EntryHead<L>>) -> Mark,
+    pub(crate) kind: unsafe fn(NonNull<EntryHead<L>>) -> JobKind,
     /// What a timeline calls it: short, and the same each time.
     #[cfg(feature = "trace")]
     pub(crate) title: unsafe fn(NonNull<EntryHead<L>>) -> String,
@@ -116,9 +116,9 @@ impl<L> Entry<L> {
         unsafe { (table.discard)(head, event_loop) }
     }
 
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn kind(&self) -> JobKind {
         // SAFETY: By the Table Invariant.
-        unsafe { (self.table().mark)(self.0) }
+        unsafe { (self.table().kind)(self.0) }
     }
 
     #[cfg(feature = "trace")]

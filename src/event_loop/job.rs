@@ -9,7 +9,7 @@ use alloc::string::String;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use super::entry::Mark;
+use super::entry::JobKind;
 use super::exception_handler::{drop_quietly, run_callback};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef, RemoteCall};
 use crate::error::Result;
@@ -25,8 +25,8 @@ pub(crate) trait Job: Sized + 'static {
     fn discard(&self) {}
 
     /// What it does next, for a hash of the schedule.
-    fn mark(&self) -> Mark {
-        Mark::Call
+    fn kind(&self) -> JobKind {
+        JobKind::Call
     }
 
     /// What debug mode calls it.
@@ -56,9 +56,9 @@ impl<J: Job> JobCell<J> {
         // SAFETY: As for `run`.
         drop: |head| drop(unsafe { Self::from_head(head) }),
         // SAFETY: By the Table Invariant; the entry lives for longer than this look.
-        mark: |head| unsafe { head.cast::<Self>().as_ref() }.job.mark(),
+        kind: |head| unsafe { head.cast::<Self>().as_ref() }.job.kind(),
         #[cfg(feature = "trace")]
-        // SAFETY: As for `mark`.
+        // SAFETY: As for `kind`.
         title: |head| unsafe { head.cast::<Self>().as_ref() }.job.describe(),
         describe: |head| {
             // SAFETY: By the Table Invariant; the count that this adds is the description's own.
@@ -126,7 +126,7 @@ impl<C: Call> CallCell<C> {
         discard: |head, event_loop| drop_quietly(event_loop, unsafe { Self::from_head(head) }),
         // SAFETY: As for `run`.
         drop: |head| drop(unsafe { Self::from_head(head) }),
-        mark: |_| Mark::Call,
+        kind: |_| JobKind::Call,
         #[cfg(feature = "trace")]
         title: |_| REMOTE.into(),
         describe: |_| Box::new(|| REMOTE.into()),

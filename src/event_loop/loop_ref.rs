@@ -27,7 +27,7 @@ use crate::sync::Arc;
 
 /// The floor above, which hangs its own things on a loop: this floor runs callbacks and
 /// knows nothing of tasks.
-pub(crate) trait Upstairs {
+pub(crate) trait TaskScheduler {
     /// `waker` was woken on another thread, or while the loop didn't run.
     fn wake(&self, waker: Waker);
 
@@ -55,7 +55,7 @@ pub(super) trait Observer {
     fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]);
 
     /// Whether what may come now or later, by the machine's will, is to come later.
-    fn puts_off(&self) -> bool;
+    fn defers(&self) -> bool;
 
     /// Runs `entry`.
     fn run(&self, on: &LoopRef, entry: Entry);
@@ -106,12 +106,12 @@ pub(super) struct Shared {
     pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers,
-    pub(super) upstairs: RefCell<Option<Rc<dyn Upstairs>>>,
+    pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
     pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
     pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
     /// What the mail wakes is scheduled, and scheduling looks into the mail first.
-    pub(super) taking_mail: Cell<bool>,
+    pub(super) draining: Cell<bool>,
     /// Set by `stop`, until the turn that is going on has ended.
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
@@ -122,6 +122,36 @@ pub(super) struct Shared {
     /// Set while the observer looks at each entry, round and wait.
     pub(super) observed: Cell<bool>,
     pub(super) slow_callback_duration: Cell<Duration>,
+}
+
+impl Shared {
+    pub(super) fn new(host: Rc<dyn Host>, clock: Clock) -> Shared {
+        let inbox = Arc::new(Inbox::new(host.notifier()));
+        Shared {
+            host,
+            #[cfg(feature = "std")]
+            reactor: RefCell::new(None),
+            clock,
+            ready: ReadyQueue::new(),
+            calls: Calls::new(),
+            called: Cell::new(None),
+            due: RefCell::new(Vec::new()),
+            inbox,
+            owed: OwedAnswers::default(),
+            tasks: RefCell::new(None),
+            exception_handler: RefCell::new(None),
+            drops: FlatDrops::new(),
+            running: Cell::new(false),
+            draining: Cell::new(false),
+            stopping: Cell::new(false),
+            closed: Cell::new(false),
+            debug: Cell::new(false),
+            show_waits: Cell::new(None),
+            observer: RefCell::new(None),
+            observed: Cell::new(false),
+            slow_callback_duration: Cell::new(Duration::from_millis(100)),
+        }
+    }
 }
 
 impl LoopRef {
@@ -254,16 +284,16 @@ impl LoopRef {
         if self.is_running() {
             self.0.ready.push(entry.into());
         } else {
-            self.put_at_rest(entry.into());
+            self.push_while_stopped(entry.into());
         }
     }
 
     #[cold]
-    fn put_at_rest(&self, entry: Entry) {
+    fn push_while_stopped(&self, entry: Entry) {
         // While the loop doesn't run, what its own thread posted is still in the inbox, and
         // was there first.
         if !self.0.inbox.is_empty() {
-            self.take_mail();
+            self.drain_inbox();
         }
         if self.is_closed() {
             entry.discard(self);
@@ -274,14 +304,14 @@ impl LoopRef {
 
     /// Moves what other threads have left to the ready queue.
     #[inline]
-    pub(super) fn take_mail(&self) {
+    pub(super) fn drain_inbox(&self) {
         if !self.0.inbox.is_empty() {
-            self.take_what_came();
+            self.drain_inbox_now();
         }
     }
 
-    fn take_what_came(&self) {
-        if self.0.taking_mail.replace(true) {
+    fn drain_inbox_now(&self) {
+        if self.0.draining.replace(true) {
             return;
         }
         // What comes meanwhile waits: senders that never pause must not keep the turn from its end.
@@ -289,15 +319,15 @@ impl LoopRef {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
                 Mail::Call(call) => self.0.ready.push(call.into_entry()),
-                Mail::Wake(waker) => _ = self.with_upstairs(|upstairs| upstairs.wake(waker)),
+                Mail::Wake(waker) => _ = self.with_tasks(|tasks| tasks.wake(waker)),
             }
         }
-        self.0.taking_mail.set(false);
+        self.0.draining.set(false);
     }
 
     /// What `look` says of the floor above. `look` runs no code but the crate's own.
-    pub(crate) fn with_upstairs<R>(&self, look: impl FnOnce(&dyn Upstairs) -> R) -> Option<R> {
-        self.0.upstairs.borrow().as_deref().map(look)
+    pub(crate) fn with_tasks<R>(&self, look: impl FnOnce(&dyn TaskScheduler) -> R) -> Option<R> {
+        self.0.tasks.borrow().as_deref().map(look)
     }
 
     /// Whether the observer looks at each entry, round and wait.
@@ -315,8 +345,8 @@ impl LoopRef {
         drop(before);
     }
 
-    pub(crate) fn set_upstairs(&self, upstairs: Rc<dyn Upstairs>) {
-        let before = self.0.upstairs.replace(Some(upstairs));
+    pub(crate) fn set_tasks(&self, tasks: Rc<dyn TaskScheduler>) {
+        let before = self.0.tasks.replace(Some(tasks));
         drop(before);
     }
 

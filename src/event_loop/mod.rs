@@ -48,11 +48,11 @@ pub use running::{running_loop, set_loop_thread};
 pub use crate::collections::{TimerKey, TimerWheel};
 
 pub(crate) use clock::Seconds;
-pub(crate) use entry::{Describe, Mark};
+pub(crate) use entry::{Describe, JobKind};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};
-pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, Upstairs};
+pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
 #[cfg(feature = "std")]
 pub(crate) use poller::{Listener, Side, set_nonblocking};
 #[cfg(feature = "std")]

@@ -3,27 +3,23 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
-use super::calls::Calls;
 use super::clock::{Clock, NEVER, Nanos, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
-use super::inbox::Inbox;
 use super::loop_ref::{Entry, LoopRef, Shared};
-use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
-use super::ready::{RETAINED_CAPACITY, ReadyQueue};
+use super::ready::RETAINED_CAPACITY;
 use super::running::Running;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flat_drops::{FlatDrops, drop_on_thread};
+use crate::flat_drops::drop_on_thread;
 use crate::panics;
-use crate::sync::Arc;
 
 /// An event loop: asyncio's, on one thread.
 ///
@@ -75,8 +71,8 @@ impl EventLoop {
     fn on_system(clock: Clock) -> EventLoop {
         let system = SystemHost::new();
         let reactor = Rc::clone(system.reactor());
-        let mut shared = shared(Rc::new(system), clock);
-        shared.reactor = RefCell::new(Some(reactor));
+        let shared = Shared::new(Rc::new(system), clock);
+        shared.reactor.replace(Some(reactor));
         EventLoop(LoopRef::new(shared))
     }
 
@@ -87,14 +83,14 @@ impl EventLoop {
     /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Host)))
+        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Host)))
     }
 
     /// As [`with_host`](EventLoop::with_host), but on a virtual clock: the host's own is
     /// never asked.
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(shared(Rc::new(host), Clock::Virtual(Cell::new(0)))))
+        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(Cell::new(0)))))
     }
 
     /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
@@ -192,34 +188,6 @@ impl fmt::Debug for EventLoop {
     }
 }
 
-fn shared(host: Rc<dyn Host>, clock: Clock) -> Shared {
-    let inbox = Arc::new(Inbox::new(host.notifier()));
-    Shared {
-        host,
-        #[cfg(feature = "std")]
-        reactor: RefCell::new(None),
-        clock,
-        ready: ReadyQueue::new(),
-        calls: Calls::new(),
-        called: Cell::new(None),
-        due: RefCell::new(Vec::new()),
-        inbox,
-        owed: OwedAnswers::default(),
-        upstairs: RefCell::new(None),
-        exception_handler: RefCell::new(None),
-        drops: FlatDrops::new(),
-        running: Cell::new(false),
-        taking_mail: Cell::new(false),
-        stopping: Cell::new(false),
-        closed: Cell::new(false),
-        debug: Cell::new(false),
-        show_waits: Cell::new(None),
-        observer: RefCell::new(None),
-        observed: Cell::new(false),
-        slow_callback_duration: Cell::new(Duration::from_millis(100)),
-    }
-}
-
 impl LoopRef {
     /// What is dropped may call back into the loop, which is closed by then.
     fn shut(&self) {
@@ -250,9 +218,9 @@ impl LoopRef {
         for receiver in shared.owed.take_all() {
             drop_quietly(self, receiver);
         }
-        let upstairs = shared.upstairs.take();
-        if let Some(upstairs) = upstairs {
-            upstairs.close();
+        let tasks = shared.tasks.take();
+        if let Some(tasks) = tasks {
+            tasks.close();
         }
         shared.calls.close();
     }
@@ -266,10 +234,10 @@ impl LoopRef {
         let has_events = if is_busy {
             self.poll()?
         } else {
-            self.take_mail();
+            self.drain_inbox();
             self.wait(max_wait)?
         };
-        self.take_new_mail();
+        self.drain_inbox_after_wait();
         if has_events {
             self.take_events();
         }
@@ -278,15 +246,15 @@ impl LoopRef {
     }
 
     /// Takes what has come during the wait: from other threads, as this one has waited.
-    fn take_new_mail(&self) {
-        if !self.inbox().is_empty() && !self.puts_off() {
-            self.take_mail();
+    fn drain_inbox_after_wait(&self) {
+        if !self.inbox().is_empty() && !self.defers() {
+            self.drain_inbox();
         }
     }
 
     /// Whether the observer puts off what may come now or later.
-    fn puts_off(&self) -> bool {
-        self.is_observed() && self.observer().is_some_and(|observer| observer.puts_off())
+    fn defers(&self) -> bool {
+        self.is_observed() && self.observer().is_some_and(|observer| observer.defers())
     }
 
     #[cold]
@@ -317,12 +285,12 @@ impl LoopRef {
         #[cfg(feature = "trace")]
         let _wait = self.wait_span();
         let shared = self.shared();
-        if !shared.ready.is_empty() || shared.stopping.get() || self.puts_off() {
+        if !shared.ready.is_empty() || shared.stopping.get() || self.defers() {
             return self.poll();
         }
         shared.ready.shrink();
         shared.calls.release_idle();
-        self.with_upstairs(|upstairs| upstairs.idle());
+        self.with_tasks(|tasks| tasks.idle());
         match &shared.clock {
             Clock::Host => self.wait_in_real_time(max_wait),
             Clock::Virtual(now) => self.wait_in_virtual_time(now, max_wait),
@@ -345,7 +313,7 @@ impl LoopRef {
     /// Time moves on by itself only when nothing real is left to do, and then at once.
     fn wait_in_virtual_time(&self, now: &Cell<Nanos>, max_wait: Option<Nanos>) -> Result<bool> {
         let has_events = self.poll()?;
-        self.take_mail();
+        self.drain_inbox();
         if has_events {
             self.take_events();
         }
@@ -425,14 +393,14 @@ impl LoopRef {
         let shared = self.shared();
         !shared.owed.is_empty()
             || shared.inbox.has_writers()
-            || self.with_upstairs(|up| up.could_be_woken()) == Some(true)
+            || self.with_tasks(|up| up.could_be_woken()) == Some(true)
     }
 
     #[inline]
     fn take_events(&self) {
         #[cfg(feature = "std")]
         if let Some(reactor) = &*self.shared().reactor.borrow() {
-            reactor.take_fired();
+            reactor.dispatch_ready();
         }
     }
 
@@ -492,9 +460,9 @@ impl LoopRef {
         if let Some(describe) = self.shared().called.take() {
             return report_callback(self, describe(), panic);
         }
-        let upstairs = self.shared().upstairs.borrow().clone();
-        let panic = match upstairs {
-            Some(upstairs) => panics::caught(|| upstairs.take_panic(panic)).unwrap_or_else(Some),
+        let tasks = self.shared().tasks.borrow().clone();
+        let panic = match tasks {
+            Some(tasks) => panics::caught(|| tasks.take_panic(panic)).unwrap_or_else(Some),
             None => Some(panic),
         };
         let Some(panic) = panic else { return };

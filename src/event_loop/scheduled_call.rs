@@ -25,7 +25,7 @@ use core::mem::{MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
 use super::calls;
-use super::entry::Mark;
+use super::entry::JobKind;
 use super::exception_handler::{CallbackOutput, report_callback, run_callback};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
 use crate::blocks::owner_of;
@@ -105,7 +105,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
             },
             // SAFETY: As for `discard`.
             drop: |head| drop(unsafe { ScheduledCall::from_entry(head) }),
-            mark: |_| Mark::Call,
+            kind: |_| JobKind::Call,
             #[cfg(feature = "trace")]
             title: |_| describe::<F>(),
             describe: |_| Box::new(describe::<F>),

@@ -10,13 +10,13 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
-use super::child_of_future::ChildOfFuture;
-use super::named_future::create_future;
+use super::futures::ChildOfFuture;
+use super::futures::ResettableFuture;
+use super::futures::create_future;
+use super::futures::wait_for_first_future;
+use super::holder::TaskHolder;
 use super::pauser::Pauser;
-use super::resettable_future::ResettableFuture;
 use super::stop_generator::stop_async_generator;
-use super::task_holder::TaskHolder;
-use super::waiting::wait_for_first_future;
 use crate::{
     AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder,
     await_body, generator, running_loop,

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::future::Future;
 use core::time::Duration;
 
-use super::reporter::log_exception;
+use super::futures::log_exception;
 use crate::{
     AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, create_task, running_loop,
 };

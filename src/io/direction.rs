@@ -110,7 +110,7 @@ impl Listener for Direction {
         self.exhausted.set(false);
     }
 
-    fn tell(self: Rc<Self>) {
+    fn notify(self: Rc<Self>) {
         let waiter = self.waiter.borrow().clone();
         if let Some(waiter) = waiter {
             self.alarmed.set(true);

@@ -128,7 +128,6 @@ fn the_house_keeps_its_rules() {
 const MOST_FILES_IN_A_FOLDER: usize = 20;
 
 #[test]
-#[ignore = "asyncio/core"]
 fn no_file_and_no_folder_imports_itself() {
     for root in ["src", "benches/peers/src"] {
         let found = circles::circles(&files_below(root));
@@ -137,7 +136,6 @@ fn no_file_and_no_folder_imports_itself() {
 }
 
 #[test]
-#[ignore = "asyncio/core"]
 fn no_folder_has_too_many_files() {
     let mut counts = std::collections::BTreeMap::<String, usize>::new();
     for (name, _) in source_files() {

@@ -158,11 +158,11 @@ impl<T: Clone + 'static> Children<T> {
 }
 
 impl<T: Clone + 'static> CancelledChildren for Children<T> {
-    fn child(&self, index: usize) -> Option<CancelledChild<'_>> {
+    fn child(&self, index: usize) -> Option<CancelledChild> {
         let child = self.all.get(index)?;
         Some(match child.erased() {
             Some(future) => CancelledChild::Future(future.clone()),
-            None => CancelledChild::Like(&**child),
+            None => CancelledChild::Other(child.cancel()),
         })
     }
 

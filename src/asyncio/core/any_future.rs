@@ -1,15 +1,16 @@
-//! [`AnyFuture`]: what futures, tasks and the helpers' futures of any value type share.
+//! [`AnyFuture`]: what futures, tasks and the helpers' futures of any value type share; and what it is
+//! given, [`Callback`] and [`Watcher`].
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::any::Any;
+use core::any::{Any, TypeId};
+use core::cell::Cell;
 use core::fmt;
 use core::num::NonZeroUsize;
+use core::ptr::NonNull;
 
-use super::callback::Callback;
-use super::node::ErasedFuture;
-use super::watcher::Watcher;
+use super::header::ErasedFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::flat_drops::Flat;
@@ -145,6 +146,76 @@ pub trait Child: AnyFuture {
 
     /// Whether results of `parent` are of its own type.
     fn reads(&self, parent: &dyn AnyFuture) -> bool;
+}
+
+/// What a future calls when it is done: a closure that is given the future.
+///
+/// Python compares callbacks when it removes them, and so does Rust here, as far as that can
+/// be: a function, or a closure that captures nothing, equals itself wherever it is made into
+/// a callback; any other closure equals the clones of the `Callback` that was made of it.
+///
+/// ```
+/// use callsoon::{AnyFuture, Callback};
+///
+/// fn on_done(fut: &dyn AnyFuture) { println!("{} is done", fut.name()) }
+///
+/// assert_eq!(Callback::new(on_done), Callback::new(on_done));
+/// let count = 3;
+/// let closure = move |_: &dyn AnyFuture| println!("{count}");
+/// let callback = Callback::new(closure);
+/// assert_eq!(callback, callback.clone());
+/// assert_ne!(callback, Callback::new(closure));
+/// ```
+pub struct Callback(pub(super) Function);
+
+#[derive(Clone, Copy)]
+pub(super) enum Function {
+    /// A function that captures nothing.
+    Plain(&'static CallbackTable),
+    Shared(NonNull<CallbackHead>),
+}
+
+/// The beginning of a function's block.
+pub(super) struct CallbackHead {
+    pub(super) table: &'static CallbackTable,
+    /// By the Callback Count Invariant, both.
+    pub(super) strong: Cell<u32>,
+    pub(super) weak: Cell<u32>,
+    /// The future or task that waits by this callback, where it is known.
+    pub(super) awaiter: Option<FutureId>,
+}
+
+/// What is known of a function by its type. A shared function is called by its block, a plain one
+/// by a dangling pointer, which it doesn't read.
+pub(super) struct CallbackTable {
+    pub(super) call: unsafe fn(NonNull<CallbackHead>, &dyn AnyFuture) -> Result<()>,
+    pub(super) drop_function: unsafe fn(NonNull<CallbackHead>),
+    pub(super) free: unsafe fn(NonNull<CallbackHead>),
+    /// Whether the function has anything to drop.
+    pub(super) owns: bool,
+    /// The type, where it says all.
+    pub(super) identity: fn() -> Option<TypeId>,
+    pub(super) name: fn() -> &'static str,
+}
+
+/// Is called with the token with which it was added to a future: see
+/// [`AnyFuture::watch`](crate::AnyFuture::watch).
+///
+/// Done callbacks are called a turn after the end, in order with everything else; programs should use
+/// them. A watcher also lets a holder of a million tasks know at any time which of them are done,
+/// as if it had asked them all. [`ended`](Watcher::ended) and [`joined`](Watcher::joined) must take
+/// notes and do no more: what they do to futures or the loop comes amid the work of the code that
+/// ended the future, or waits for it. A panic in a watcher goes to the loop's
+/// [exception handler](crate::LoopRef::set_exception_handler).
+pub trait Watcher {
+    /// The future has ended: called within `set_result` and its like.
+    fn ended(&self, token: u64);
+
+    /// A done callback, a task or another watcher was added behind this watcher.
+    fn joined(&self, token: u64);
+
+    /// Called as a done callback that was added to the future in the place of this watcher.
+    fn called(&self, _token: u64) {}
 }
 
 /// A future that is not kept alive: see [`AnyFuture::downgrade`].

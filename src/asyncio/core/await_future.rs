@@ -14,11 +14,11 @@ use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
 
-use super::header::{Header, State};
-use super::node::{ErasedFuture, TypedFuture, add_count};
+use super::header::{ErasedFuture, Header, State};
+use super::many::Waiter;
+use super::node::{TypedFuture, add_count};
 use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
-use super::waiters::Waiter;
 use super::waker;
 use crate::collections::Key;
 use crate::error::{Error, Result};

@@ -20,47 +20,10 @@ use core::fmt;
 use core::mem::{self, ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
-use super::any_future::{AnyFuture, FutureId};
+use super::any_future::{AnyFuture, Callback, CallbackHead, CallbackTable, Function, FutureId};
 use crate::error::Result;
 use crate::event_loop::{CallbackOutput, thread_own};
 use crate::flat_drops::drop_on_thread;
-
-/// What a future calls when it is done: a closure that is given the future.
-///
-/// Python compares callbacks when it removes them, and so does Rust here, as far as that can
-/// be: a function, or a closure that captures nothing, equals itself wherever it is made into
-/// a callback; any other closure equals the clones of the `Callback` that was made of it.
-///
-/// ```
-/// use callsoon::{AnyFuture, Callback};
-///
-/// fn on_done(fut: &dyn AnyFuture) { println!("{} is done", fut.name()) }
-///
-/// assert_eq!(Callback::new(on_done), Callback::new(on_done));
-/// let count = 3;
-/// let closure = move |_: &dyn AnyFuture| println!("{count}");
-/// let callback = Callback::new(closure);
-/// assert_eq!(callback, callback.clone());
-/// assert_ne!(callback, Callback::new(closure));
-/// ```
-pub struct Callback(Function);
-
-#[derive(Clone, Copy)]
-enum Function {
-    /// A function that captures nothing.
-    Plain(&'static CallbackTable),
-    Shared(NonNull<CallbackHead>),
-}
-
-/// The beginning of a function's block.
-struct CallbackHead {
-    table: &'static CallbackTable,
-    /// By the Callback Count Invariant, both.
-    strong: Cell<u32>,
-    weak: Cell<u32>,
-    /// The future or task that waits by this callback, where it is known.
-    awaiter: Option<FutureId>,
-}
 
 #[repr(C)]
 struct CallbackCell<F> {
@@ -91,19 +54,6 @@ impl Block {
             let _ = SPARE.try_with(|spare| spare.set(Some(self)));
         }
     }
-}
-
-/// What is known of a function by its type. A shared function is called by its block, a plain one
-/// by a dangling pointer, which it doesn't read.
-struct CallbackTable {
-    call: unsafe fn(NonNull<CallbackHead>, &dyn AnyFuture) -> Result<()>,
-    drop_function: unsafe fn(NonNull<CallbackHead>),
-    free: unsafe fn(NonNull<CallbackHead>),
-    /// Whether the function has anything to drop.
-    owns: bool,
-    /// The type, where it says all.
-    identity: fn() -> Option<TypeId>,
-    name: fn() -> &'static str,
 }
 
 impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {

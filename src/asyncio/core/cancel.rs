@@ -8,20 +8,28 @@
 //! Only a future-like thing with a cancellation of its own comes back in here from inside of the
 //! loop. Where that happens inside of itself too often, the task is put off until the others are
 //! through.
+//!
+//! A task may also be cancelled by [`RemoteTask`], which holds the memory of its block by the Memory
+//! Invariant of `node`.
+#![allow(unsafe_code)]
 
-use alloc::collections::{BTreeSet, VecDeque};
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+#[cfg(feature = "std")]
+use core::task::Waker;
 
-use super::header::flag;
-use super::node::ErasedFuture;
-use super::rare::{CancelHook, CancelledChild, CancelledChildren};
-use super::registry::TaskRegistry;
+use super::header::{CancelHook, CancelledChild, CancelledChildren, ErasedFuture, flag};
+use super::registry::{EXACT, TaskRegistry};
 use super::task_header::Parked;
+#[cfg(feature = "std")]
+use super::waker::{for_poll, task_of};
+#[cfg(feature = "std")]
+use crate::blocks;
 use crate::error::Error;
+#[cfg(feature = "std")]
+use crate::event_loop::running_here;
 use crate::event_loop::{Job, JobCell, LoopRef};
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
@@ -29,35 +37,6 @@ use crate::sync::Ordering;
 /// Cancellations inside of each other: more than any program has that Python could run, and few
 /// enough for a small stack.
 const DEEPEST: u32 = 100;
-
-/// So many futures and tasks are entered as often as asyncio would, which may be exponentially often
-/// where many await the same. The others are entered once.
-const EXACT: u32 = 10_000;
-
-/// The cancellations of a loop that go on.
-#[derive(Default)]
-pub(crate) struct CancelWalk {
-    /// How many go on inside of each other.
-    depth: Cell<u32>,
-    /// How many futures and tasks were entered.
-    entered: Cell<u32>,
-    /// Those that were entered when there were many.
-    visited: RefCell<BTreeSet<*const ()>>,
-    /// What is to be entered when the others are through; it counts as asked.
-    put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
-}
-
-impl CancelWalk {
-    /// Whether a future is to be entered, again or for the first time.
-    fn may_enter(&self, future: &ErasedFuture) -> bool {
-        let entered = self.entered.get();
-        if entered < EXACT {
-            self.entered.set(entered + 1);
-            return true;
-        }
-        self.visited.borrow_mut().insert(future.address())
-    }
-}
 
 /// One level of cancellations, until it is dropped.
 struct Level<'a>(&'a TaskRegistry);
@@ -290,8 +269,8 @@ impl Frame {
                 Some(match child {
                     // Each child has an error of its own, with the same message.
                     CancelledChild::Future(future) => ask(&future, &again(&self.error), true),
-                    CancelledChild::Like(like) if like.cancel() => Answer::Accepts,
-                    CancelledChild::Like(_) => Answer::Refuses,
+                    CancelledChild::Other(true) => Answer::Accepts,
+                    CancelledChild::Other(false) => Answer::Refuses,
                 })
             }
         }
@@ -372,4 +351,34 @@ fn go_down(first: Frame) -> bool {
         }
     }
     accepted
+}
+
+/// A task as another thread may hold it: no handle, but as a kept waker is.
+#[cfg(feature = "std")]
+#[derive(Clone)]
+pub(crate) struct RemoteTask(Waker);
+
+#[cfg(feature = "std")]
+impl RemoteTask {
+    pub(crate) fn of(task: &ErasedFuture) -> RemoteTask {
+        // SAFETY: The handle keeps the block. The reference is cloned, and not dropped.
+        RemoteTask((*unsafe { for_poll(task.pointer()) }).clone())
+    }
+
+    /// Cancels the task, if it isn't done, where its loop runs on this thread.
+    pub(crate) fn cancel(&self) {
+        let task = task_of(self.0.data());
+        // SAFETY: By the Memory Invariant the block's memory is held. The count is read on the loop's
+        // thread, without a reference to the whole header, whose contents may be dropped.
+        let count = unsafe {
+            if running_here(blocks::remote_of(task.cast())).is_none() {
+                return;
+            }
+            (*task.as_ptr()).count.get()
+        };
+        if count > 0 {
+            // SAFETY: The count is not zero.
+            cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
+        }
+    }
 }

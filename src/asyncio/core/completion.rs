@@ -15,15 +15,15 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::task::Waker;
 
-use super::callback::Callback;
-use super::header::{Header, flag};
-use super::many::Many;
-use super::node::{ErasedFuture, add_count, drop_count, entry_head, registry_of};
-use super::task_block;
-use super::waiters::{Taken, Waiter, Watch};
+use super::any_future::Callback;
+use super::header::{ErasedFuture, Header, flag};
+use super::many::{Many, Waiter, Watch};
+use super::node::{add_count, drop_count, entry_head, registry_of};
+use super::task_header::schedule_step;
+use super::waiters::Taken;
 use crate::collections::Key;
 use crate::error::Error;
-use crate::event_loop::{Entry, Job, JobCell, LoopRef, Mark, drop_quietly, run_callback};
+use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
 
 /// Wakes a waker in its turn.
 struct Wake(Cell<Option<Waker>>);
@@ -35,8 +35,8 @@ impl Job for Wake {
         }
     }
 
-    fn mark(&self) -> Mark {
-        Mark::Wake
+    fn kind(&self) -> JobKind {
+        JobKind::Wake
     }
 
     fn describe(&self) -> String {
@@ -87,7 +87,7 @@ impl ErasedFuture {
         }
         match waiter {
             // SAFETY: The await that adds it counts the task.
-            Waiter::Task(task) => unsafe { task_block::schedule_step(task) },
+            Waiter::Task(task) => unsafe { schedule_step(task) },
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
             Waiter::Callback(callback) => self.add_callback(callback),
             Waiter::Watch(_) => {
@@ -129,7 +129,7 @@ pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
         Some(task) => {
             own.waiters.clear_sole_task();
             // SAFETY: By the Await Invariant an await that hasn't left counts the task.
-            unsafe { task_block::schedule_step(task) }
+            unsafe { schedule_step(task) }
         }
         // SAFETY: By this function's contract.
         None => unsafe { end_for_others(header) },
@@ -154,7 +154,7 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
     many.take_some(|waiter| match waiter {
         // SAFETY: By the Await Invariant an await that hasn't left counts the task.
         Some(Waiter::Task(task)) => unsafe {
-            task_block::schedule_step(*task);
+            schedule_step(*task);
             *waiter = None;
         },
         // SAFETY: By the caller's contract.
@@ -214,8 +214,7 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     match future.header().waiters.pop_at_end() {
         Some(Waiter::Callback(callback)) => {
             let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
-            let call = future.header().table.call;
-            run_callback(event_loop, describe, || call(&future, &callback));
+            run_callback(event_loop, describe, || future.call(&callback));
         }
         Some(Waiter::Watch(Watch { watcher, token })) => {
             call_watcher(event_loop, || watcher.called(token));

@@ -2,12 +2,10 @@
 
 use alloc::rc::Rc;
 
-use super::callback::Callback;
+use super::any_future::{Callback, Watcher};
 use super::cancel::cancel;
-use super::header::State;
-use super::node::ErasedFuture;
-use super::waiters::{Waiter, Watch};
-use super::watcher::Watcher;
+use super::header::{ErasedFuture, State};
+use super::many::{Waiter, Watch};
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 

@@ -14,17 +14,17 @@ use core::mem::{MaybeUninit, needs_drop, offset_of};
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
+use super::any_future::Callback;
 use super::await_future::Await;
 use super::completion::{
     describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
 };
-use super::header::{Header, State, Table, flag};
-use super::node::{ErasedFuture, TypedFuture, drop_count, entry_head};
-use super::rare::CancelHook;
+use super::header::{CancelHook, ErasedFuture, Header, State, Table, flag};
+use super::node::{TypedFuture, drop_count, entry_head};
 use super::registry::TaskRegistry;
 use super::task_block::{Handle, lent_handle};
 use super::wait_reason::WaitReason;
-use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, LoopRef, Mark};
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef};
 
 #[repr(C)]
 struct FutureBlock<T> {
@@ -48,7 +48,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             },
             // SAFETY: As for `run`.
             drop: |head| unsafe { drop_callback_entry(head.cast()) },
-            mark: |_| Mark::FutureDone,
+            kind: |_| JobKind::FutureDone,
             #[cfg(feature = "trace")]
             title: |head| {
                 // SAFETY: As for `run`.
@@ -57,8 +57,10 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             },
             describe: describe_entry,
         },
-        // SAFETY: It is the table of blocks whose value is a `T`.
-        call: |future, callback| callback.call(&*unsafe { lent_handle::<T, H>(future) }),
+        // SAFETY: It is the table of blocks whose value is a `T`. By the Call Invariant.
+        call: |future, callback| unsafe {
+            callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
+        },
         value_owns: needs_drop::<T>(),
         drop_contents: |header| {
             // SAFETY: By the Value Invariant a finished future has a value, which is dropped once.
@@ -198,16 +200,16 @@ static SIGNAL: Table = Table {
         discard: |head, _event_loop| drop(unsafe { Signal::from_entry(head) }),
         // SAFETY: As for `run`.
         drop: |head| unsafe { drop_count(head.cast()) },
-        mark: |head| {
+        kind: |head| {
             // SAFETY: The entry counts the block.
             match unsafe { head.cast::<Header>().as_ref() }.reason() {
-                WaitReason::Sleep => Mark::Sleep,
-                _ => Mark::Call,
+                WaitReason::Sleep => JobKind::Sleep,
+                _ => JobKind::Call,
             }
         },
         #[cfg(feature = "trace")]
         title: |head| {
-            // SAFETY: As for `mark`.
+            // SAFETY: As for `kind`.
             let describe = unsafe { describe_signal(head) };
             describe()
         },

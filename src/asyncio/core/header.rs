@@ -1,27 +1,26 @@
-//! [`Header`]: what the block of each future and task begins with, whatever its value.
+//! [`Header`]: what the block of each future and task begins with, whatever its value; [`Rare`], what
+//! few have besides, in a block of its own; and [`ErasedFuture`], which points to a header.
 //!
 //! **Quiet Invariant**: what looks into a header's cells runs no code but the crate's own while it
 //! does; what may run the program's code when it is dropped is taken out first, and dropped after.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::any_future::FutureId;
-use super::callback::Callback;
-use super::node::ErasedFuture;
-use super::rare::{CancelHook, Rare};
 use super::wait_reason::WaitReason;
-use super::waiters::{Waiter, Waiters};
-use crate::collections::CellExt;
+use crate::collections::{CellExt, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::EntryTable;
 use crate::panics;
 use crate::sync::AtomicU32;
+#[cfg(feature = "std")]
+use crate::sync::{Arc, AtomicBool};
 
 /// The state of a future: two bits of its flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -89,13 +88,20 @@ pub(crate) struct Header {
     pub(super) cancels: Cell<u32>,
 }
 
+/// What waits for the end of a future or task, in one word: see `waiters`.
+pub(super) struct Waiters(pub(super) Cell<*mut ()>);
+
+/// A handle of a future or task of any value type: see `node`.
+pub struct ErasedFuture(pub(super) NonNull<Header>);
+
 /// What is known of a block by its type.
 #[repr(C)]
 pub(super) struct Table {
     /// The first field: an [`EntryHead`] is the beginning of a header.
     pub(super) entry: EntryTable,
     /// Calls a callback with a handle of the block, which is lent.
-    pub(super) call: fn(&ErasedFuture, &Callback) -> Result<()>,
+    /// **Call Invariant**: the pointer is that of a `Callback`, a type of a file above this one.
+    pub(super) call: unsafe fn(&ErasedFuture, NonNull<()>) -> Result<()>,
     /// Whether the value, where there is one, owns something.
     pub(super) value_owns: bool,
     /// Drops the contents behind the header, whichever stand there.
@@ -299,41 +305,72 @@ impl Header {
             State::Cancelled | State::Failed => Err(self.error()),
         }
     }
+}
 
-    /// The futures and tasks that wait by callbacks, where these say so.
-    pub(crate) fn awaiters(&self) -> Vec<FutureId> {
-        let mut awaiters = Vec::new();
-        self.waiters.for_each(|waiter| match waiter {
-            Waiter::Callback(callback) => awaiters.extend(callback.tells()),
-            Waiter::Task(_) | Waiter::Waker(_) | Waiter::Watch(_) => {}
-        });
-        awaiters
+/// **Quiet Invariant**: no field is dropped while the block is in use: what may run the program's
+/// code when it is dropped is taken out first.
+#[derive(Default)]
+pub(super) struct Rare {
+    /// The exception, or the cancellation if it has a message.
+    pub(super) error: Option<Error>,
+    pub(super) name: Option<Box<str>>,
+    /// Where a future was made, noted in debug mode only.
+    pub(super) made_at: Option<&'static Location<'static>>,
+    /// What happens when a future is cancelled.
+    pub(super) on_cancel: Option<CancelHook>,
+    /// The message of a task's last cancellation that nothing awaited has taken. It stays when it
+    /// was thrown: see `gather`.
+    pub(super) cancellation: Option<Error>,
+    /// An error other than a cancellation that the task's next step throws.
+    pub(super) throw_next: Option<Error>,
+    /// The awaited futures at which the cancellation is to be thrown; none for the first await.
+    pub(super) throw_at: Vec<NonNull<Header>>,
+    /// What a task awaits besides its first wait, inside a join or a select.
+    pub(super) waits: KeyedQueue<NonNull<Header>>,
+    /// What weak handles share, and look into.
+    pub(super) weak: Option<Rc<WeakCell>>,
+}
+
+/// What happens when a future is cancelled.
+#[derive(Clone)]
+pub(crate) enum CancelHook {
+    /// These are cancelled in its place.
+    Children(Rc<dyn CancelledChildren>),
+    /// This is set, for another thread to see.
+    #[cfg(feature = "std")]
+    Flag(Arc<AtomicBool>),
+}
+
+/// The futures that are cancelled in the place of another.
+pub(crate) trait CancelledChildren {
+    /// Returns the child number `index`, and cancels it where it has a cancellation of its own;
+    /// `None` behind the last.
+    fn child(&self, index: usize) -> Option<CancelledChild>;
+
+    /// At least one child has accepted the cancellation.
+    fn note_accepted(&self);
+}
+
+/// A future that is cancelled in the place of another.
+pub(crate) enum CancelledChild {
+    Future(ErasedFuture),
+    /// A future-like thing that stands on others, which has cancelled them: whether that was accepted.
+    Other(bool),
+}
+
+/// What the weak handles of a future share: the future empties it when its last handle is dropped. So a
+/// future that has no weak handles needs no count for them.
+///
+/// **Weak Invariant**: the pointer is set for as long as the future has handles.
+pub(super) struct WeakCell(pub(super) Cell<Option<NonNull<Header>>>);
+
+impl WeakCell {
+    pub(super) fn new(header: NonNull<Header>) -> Rc<WeakCell> {
+        Rc::new(WeakCell(Cell::new(Some(header))))
     }
 
-    pub(crate) fn waiter_count(&self) -> usize {
-        let mut count = 0;
-        if !self.done() {
-            self.waiters.for_each(|_| count += 1);
-        }
-        count
-    }
-
-    /// Removes every callback that equals `callback`, and says how many there were.
-    pub(crate) fn remove_callback(&self, callback: &Callback) -> usize {
-        let mut count = 0;
-        while !self.done() {
-            let Some(removed) = self.waiters.remove_callback(callback) else { break };
-            drop(removed);
-            count += 1;
-        }
-        count
-    }
-
-    pub(crate) fn has_callback(&self, callback: &Callback) -> bool {
-        let mut found = false;
-        if !self.done() {
-            self.waiters.for_each(|waiter| found |= waiter.is_callback(callback));
-        }
-        found
+    /// The future has no handles any more.
+    pub(super) fn clear(&self) {
+        self.0.set(None);
     }
 }

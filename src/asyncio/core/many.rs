@@ -4,7 +4,12 @@
 //! stand in the block itself, those with later keys in a queue behind it, whose own keys are less by
 //! `FEW`.
 
-use super::waiters::{Waiter, Watch};
+use alloc::rc::Rc;
+use core::ptr::NonNull;
+use core::task::Waker;
+
+use super::any_future::{Callback, Watcher};
+use super::header::Header;
 use crate::collections::{Key, KeyedQueue};
 
 /// How many waiters need no memory but the block's. A background task in a streamer has so many: its
@@ -13,6 +18,29 @@ const FEW: usize = 3;
 
 /// The key of the first waiter.
 pub(super) const FIRST: Key = 0;
+
+/// What waits for the end of a future or task.
+pub(super) enum Waiter {
+    /// A task, whose step is scheduled. It isn't counted here: the await that added it counts it.
+    Task(NonNull<Header>),
+    /// The waker of another crate's future around an await.
+    Waker(Waker),
+    Callback(Callback),
+    Watch(Watch),
+}
+
+impl Waiter {
+    pub(super) fn is_callback(&self, callback: &Callback) -> bool {
+        matches!(self, Waiter::Callback(own) if own == callback)
+    }
+}
+
+/// A watcher, and the token by which it knows the future. It is called as a callback is, too.
+#[derive(Clone)]
+pub(super) struct Watch {
+    pub(super) watcher: Rc<dyn Watcher>,
+    pub(super) token: u64,
+}
 
 #[derive(Default)]
 pub(super) struct Many {

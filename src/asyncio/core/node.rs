@@ -26,25 +26,19 @@ use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
-use core::fmt;
+use core::fmt::{self, Write};
 use core::marker::PhantomData;
 use core::mem::{self, ManuallyDrop};
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::any_future::{AnyFuture, FutureId};
-use super::callback::Callback;
-use super::describe::describe;
-use super::header::{Header, WOKEN, flag};
+use super::any_future::{AnyFuture, Callback, FutureId};
+use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, flag};
 use super::registry::TaskRegistry;
-use super::weak::{WeakCell, WeakErased};
 use crate::blocks;
 use crate::error::{Error, Result};
 use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail, drop_flat};
 use crate::sync::{Arc, Ordering};
-
-/// A handle of a future or task of any value type.
-pub struct ErasedFuture(NonNull<Header>);
 
 impl ErasedFuture {
     /// A handle that takes over one of the counts.
@@ -138,13 +132,20 @@ impl ErasedFuture {
         describe(self)
     }
 
+    /// Calls `callback` with a handle of the future's own type.
+    #[inline]
+    pub(super) fn call(&self, callback: &Callback) -> Result<()> {
+        // SAFETY: By the Call Invariant.
+        unsafe { (self.header().table.call)(self, NonNull::from(callback).cast()) }
+    }
+
     /// A handle of the future's own type.
     pub(crate) fn to_any(&self) -> Rc<dyn AnyFuture> {
         let handle = Rc::new(Cell::new(None));
         let place = handle.clone();
         let keep = Callback::new(move |own: &dyn AnyFuture| place.set(Some(own.to_any())));
         // `keep` returns no error.
-        let _ = (self.header().table.call)(self, &keep);
+        let _ = self.call(&keep);
         handle.take().expect("the callback was called")
     }
 }
@@ -168,6 +169,50 @@ impl Drop for ErasedFuture {
 impl fmt::Debug for ErasedFuture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.describe())
+    }
+}
+
+/// Describes a future or task as `<Future pending name='x' callbacks=2>`, with the place where it was
+/// made if that is known.
+fn describe(future: &ErasedFuture) -> String {
+    let header = future.header();
+    let task = future.task();
+    let what = if task.is_some() { "Task" } else { "Future" };
+    let state = match header.state() {
+        State::Pending if task.is_some_and(|task| task.cancelling() > 0) => "cancelling",
+        State::Pending => "pending",
+        State::Cancelled => "cancelled",
+        State::Finished | State::Failed => "finished",
+    };
+    // Writing to a String does not fail.
+    let mut text = format!("<{what} {state}");
+    if header.state() == State::Failed {
+        let _ = write!(text, " exception={}", header.peek_error());
+    }
+    if let Some(name) = task.map(|task| task.name()).or_else(|| header.name()) {
+        let _ = write!(text, " name='{name}'");
+    }
+    match header.waiter_count() {
+        0 => {}
+        count => _ = write!(text, " callbacks={count}"),
+    }
+    let made_at = match task {
+        Some(task) => future.event_loop().debug().then_some(task.created_at()),
+        None => header.made_at(),
+    };
+    if let Some(site) = made_at {
+        let _ = write!(text, " created at {}:{}", site.file(), site.line());
+    }
+    text + ">"
+}
+
+/// A handle of a future or task that doesn't keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakErased(pub(super) Rc<WeakCell>);
+
+impl WeakErased {
+    pub(crate) fn upgrade(&self) -> Option<ErasedFuture> {
+        self.0.0.get().map(ErasedFuture::from_weak)
     }
 }
 

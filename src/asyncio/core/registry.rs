@@ -5,6 +5,7 @@
 //! freed; before, the loop does.
 
 use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -13,15 +14,11 @@ use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
-use core::task::Waker;
 
-use super::cancel::CancelWalk;
-use super::node::ErasedFuture;
-use super::step::{self, StepState};
-use super::{pending_tasks, task_block, waker};
+use super::header::{ErasedFuture, Header};
 use crate::blocks::Pages;
 use crate::error::{Error, Result};
-use crate::event_loop::{Inbox, LoopRef, Mail, Upstairs, drop_quietly, running_loop, thread_own};
+use crate::event_loop::{Inbox, LoopRef, Mail, TaskScheduler, thread_own};
 use crate::sync::Arc;
 
 // The registry that was last looked for on this thread, until a loop closes here.
@@ -39,9 +36,55 @@ fn cached(is_it: impl FnOnce(&TaskRegistry) -> bool) -> Option<Rc<TaskRegistry>>
     CACHED.try_with(of_cached).ok().flatten()
 }
 
-fn set_cached(registry: Option<Rc<TaskRegistry>>) {
+pub(super) fn set_cached(registry: Option<Rc<TaskRegistry>>) {
     let before = CACHED.try_with(|cached| cached.replace(registry));
     drop(before);
+}
+
+/// The step that goes on.
+#[derive(Default)]
+pub(super) struct StepState {
+    /// The task that is polled.
+    pub(super) current: Cell<Option<NonNull<Header>>>,
+    pub(super) flags: Cell<u8>,
+    /// The task whose future is dropped, after its last step.
+    pub(super) ending: Cell<Option<NonNull<Header>>>,
+    /// The steps of the loop are counted from one.
+    pub(super) number: Cell<u64>,
+    /// What the first of our futures that is polled in this step returns: Python's
+    /// `coro.throw(error)`. It is there if the flags say so.
+    pub(super) thrown: Cell<Option<Error>>,
+    /// The futures whose awaits return it; none for the first await that is polled.
+    pub(super) throw_at: Cell<Vec<NonNull<Header>>>,
+}
+
+/// So many futures and tasks are entered as often as asyncio would, which may be exponentially often
+/// where many await the same. The others are entered once.
+pub(super) const EXACT: u32 = 10_000;
+
+/// The cancellations of a loop that go on.
+#[derive(Default)]
+pub(crate) struct CancelWalk {
+    /// How many go on inside of each other.
+    pub(super) depth: Cell<u32>,
+    /// How many futures and tasks were entered.
+    pub(super) entered: Cell<u32>,
+    /// Those that were entered when there were many.
+    pub(super) visited: RefCell<BTreeSet<*const ()>>,
+    /// What is to be entered when the others are through; it counts as asked.
+    pub(super) put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
+}
+
+impl CancelWalk {
+    /// Whether a future is to be entered, again or for the first time.
+    pub(super) fn may_enter(&self, future: &ErasedFuture) -> bool {
+        let entered = self.entered.get();
+        if entered < EXACT {
+            self.entered.set(entered + 1);
+            return true;
+        }
+        self.visited.borrow_mut().insert(future.address())
+    }
 }
 
 /// A stage of a loop's end, after its tasks have ended. Each runs in a task of its own, as in
@@ -80,14 +123,14 @@ pub(crate) trait LoopExtension: Any {
 }
 
 pub(crate) struct TaskRegistry {
-    me: Weak<TaskRegistry>,
-    event_loop: LoopRef,
-    pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
+    pub(super) me: Weak<TaskRegistry>,
+    pub(super) event_loop: LoopRef,
+    pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
     /// The number of the task that was made last: they are counted from one.
     serial: Cell<u64>,
-    extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
+    pub(super) extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
     /// The stage of the loop's end that was begun last.
     stage: Cell<Option<Stage>>,
 }
@@ -101,26 +144,8 @@ impl TaskRegistry {
             .unwrap_or_else(|| TaskRegistry::find(event_loop))
     }
 
-    /// The registry of the loop that runs on this thread.
-    ///
-    /// # Errors
-    ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    #[inline]
-    pub(crate) fn running() -> Result<Rc<TaskRegistry>> {
-        match step::in_step(|registry| registry.me.upgrade()).flatten() {
-            Some(registry) => Ok(registry),
-            None => running_loop().map(|event_loop| TaskRegistry::of(&event_loop)),
-        }
-    }
-
-    /// The task whose step goes on on this thread.
-    pub(crate) fn current_here() -> Option<ErasedFuture> {
-        step::in_step(TaskRegistry::current_task).flatten()
-    }
-
     fn find(event_loop: &LoopRef) -> Rc<TaskRegistry> {
-        let found = event_loop.with_upstairs(|up| TaskRegistry::behind(up)?.me.upgrade()).flatten();
+        let found = event_loop.with_tasks(|up| TaskRegistry::behind(up)?.me.upgrade()).flatten();
         let registry = found.unwrap_or_else(|| TaskRegistry::new(event_loop));
         if !event_loop.is_closed() {
             set_cached(Some(registry.clone()));
@@ -141,13 +166,13 @@ impl TaskRegistry {
         });
         registry.pages.set_owner(NonNull::from(&*registry));
         if !event_loop.is_closed() {
-            event_loop.set_upstairs(registry.clone());
+            event_loop.set_tasks(registry.clone());
         }
         registry
     }
 
-    fn behind(upstairs: &dyn Upstairs) -> Option<&TaskRegistry> {
-        upstairs.as_any().downcast_ref()
+    fn behind(tasks: &dyn TaskScheduler) -> Option<&TaskRegistry> {
+        tasks.as_any().downcast_ref()
     }
 
     #[inline(always)]
@@ -177,7 +202,7 @@ impl TaskRegistry {
     }
 
     #[cold]
-    fn hold(&self) {
+    pub(super) fn hold(&self) {
         if let Some(me) = self.me.upgrade() {
             self.pages.hold_while_used(Box::new(me));
         }
@@ -193,17 +218,6 @@ impl TaskRegistry {
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         serial
-    }
-
-    /// The tasks that are not done, oldest first.
-    pub(crate) fn all(&self) -> Vec<ErasedFuture> {
-        let mut tasks = pending_tasks::all_pending(&self.pages);
-        tasks.sort_unstable_by_key(|task| task.task().map(|task| task.serial()));
-        tasks
-    }
-
-    pub(crate) fn has_tasks(&self) -> bool {
-        !pending_tasks::all_pending(&self.pages).is_empty()
     }
 
     // -- what a loop has besides tasks
@@ -237,41 +251,5 @@ impl TaskRegistry {
     /// Whether anything is left for `stage`.
     pub(crate) fn needs(&self, stage: Stage) -> bool {
         self.extensions.borrow().iter().any(|extension| extension.needs(stage))
-    }
-}
-
-impl Upstairs for TaskRegistry {
-    fn wake(&self, waker: Waker) {
-        waker::wake_task_of(&waker);
-    }
-
-    fn idle(&self) {
-        self.pages.collect_remote();
-        self.pages.release_idle();
-    }
-
-    fn take_panic(&self, panic: Error) -> Option<Error> {
-        task_block::fail_current(self, panic)
-    }
-
-    fn could_be_woken(&self) -> bool {
-        pending_tasks::has_waker(&self.pages)
-    }
-
-    fn close(&self) {
-        set_cached(None);
-        for task in self.all() {
-            pending_tasks::abandon(task);
-        }
-        let extensions = self.extensions.take();
-        for extension in extensions {
-            extension.close(&self.event_loop);
-            drop_quietly(&self.event_loop, extension);
-        }
-        self.hold();
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
     }
 }

@@ -6,19 +6,18 @@
 //! time, so that steps don't nest.
 #![allow(unsafe_code)]
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::{NonNull, null};
-use core::task::{Poll, Waker};
+use core::task::Poll;
 
-use super::header::Header;
-use super::node::ErasedFuture;
+use super::header::{ErasedFuture, Header};
 use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
-use super::waker;
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
-use crate::event_loop::thread_own;
+use crate::event_loop::{running_loop, thread_own};
 
 thread_own! {
     static STEP: Cell<*const TaskRegistry> = Cell::new(null());
@@ -32,22 +31,6 @@ pub(super) const YIELDS: u8 = 2;
 pub(super) const WOKE: u8 = 4;
 /// A future of ours has returned `Pending` in this step without a new wait of the task: see `scope`.
 const HOLDS: u8 = 8;
-
-#[derive(Default)]
-pub(super) struct StepState {
-    /// The task that is polled.
-    current: Cell<Option<NonNull<Header>>>,
-    flags: Cell<u8>,
-    /// The task whose future is dropped, after its last step.
-    ending: Cell<Option<NonNull<Header>>>,
-    /// The steps of the loop are counted from one.
-    number: Cell<u64>,
-    /// What the first of our futures that is polled in this step returns: Python's
-    /// `coro.throw(error)`. It is there if the flags say so.
-    thrown: Cell<Option<Error>>,
-    /// The futures whose awaits return it; none for the first await that is polled.
-    throw_at: Cell<Vec<NonNull<Header>>>,
-}
 
 /// The registry whose step goes on on this thread, if one does.
 ///
@@ -84,6 +67,24 @@ pub(crate) fn with_running<R>(body: impl FnOnce(&TaskRegistry) -> Result<R>) -> 
 }
 
 impl TaskRegistry {
+    /// The registry of the loop that runs on this thread.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    #[inline]
+    pub(crate) fn running() -> Result<Rc<TaskRegistry>> {
+        match in_step(|registry| registry.me.upgrade()).flatten() {
+            Some(registry) => Ok(registry),
+            None => running_loop().map(|event_loop| TaskRegistry::of(&event_loop)),
+        }
+    }
+
+    /// The task whose step goes on on this thread.
+    pub(crate) fn current_here() -> Option<ErasedFuture> {
+        in_step(TaskRegistry::current_task).flatten()
+    }
+
     /// A step of `task` begins.
     #[inline(always)]
     pub(super) fn begin_step(&self, task: NonNull<Header>) {
@@ -203,17 +204,6 @@ impl TaskRegistry {
     pub(super) fn set_holds(&self, holds: bool) {
         let flags = self.step.flags.get();
         self.step.flags.set(if holds { flags | HOLDS } else { flags & !HOLDS });
-    }
-
-    /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
-    /// whether it does.
-    #[inline(always)]
-    pub(crate) fn request_yield_of(&self, waker: &Waker) -> bool {
-        let direct = self.current().is_some_and(|task| waker::is_of(waker, task));
-        if direct {
-            self.request_yield();
-        }
-        direct
     }
 }
 

@@ -34,13 +34,13 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use super::any_future::AnyFuture;
+use super::any_future::{AnyFuture, Callback};
 use super::completion::run_next_callback;
-use super::header::{Header, Table, flag};
-use super::node::{ErasedFuture, TypedFuture, drop_count, entry_head, registry_of};
+use super::header::{ErasedFuture, Header, Table, flag};
+use super::node::{TypedFuture, drop_count, registry_of};
 use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
-use super::task_header::{Parked, TaskHeader};
+use super::task_header::{Parked, TaskHeader, schedule_step};
 use super::{cancel, task_entry, waker};
 use crate::error::{Error, Result};
 use crate::event_loop::{Entry, EntryHead, EntryTable, LoopRef, drop_quietly, run_callback};
@@ -98,13 +98,15 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             run: Self::run,
             discard: task_entry::discard_entry,
             drop: task_entry::drop_entry,
-            mark: task_entry::mark,
+            kind: task_entry::kind,
             #[cfg(feature = "trace")]
             title: task_entry::title,
             describe: task_entry::describe,
         },
-        // SAFETY: It is the table of blocks whose value is a `T`.
-        call: |task, callback| callback.call(&*unsafe { lent_handle::<T, H>(task) }),
+        // SAFETY: It is the table of blocks whose value is a `T`. By the Call Invariant.
+        call: |future, callback| unsafe {
+            callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
+        },
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
@@ -264,25 +266,6 @@ where
 #[cold]
 fn out_of_memory() -> Error {
     Error::runtime("there is no memory for another task within the loop's limit")
-}
-
-/// Puts the step of a task on the ready queue, unless it is there or the task is done.
-///
-/// # Safety
-///
-/// The Block Invariant holds for `task`, which is a task, on its loop's thread; or the task is done,
-/// and a waker holds the block's memory.
-#[inline(always)]
-pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
-    // SAFETY: By this function's contract, and the Step Invariant. No reference to the whole header
-    // is made: the first word of one whose contents are dropped is no table.
-    unsafe {
-        let flags = &(*task.as_ptr()).flags;
-        if flags.get() & (flag::SCHEDULED | flag::STATE) == 0 {
-            flags.set(flags.get() | flag::SCHEDULED);
-            registry_of(task).event_loop().schedule(Entry::from_head(entry_head(task)));
-        }
-    }
 }
 
 /// Begins a step: state 1 to 2.
@@ -493,13 +476,4 @@ pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Erro
     // Its drop may panic: last.
     drop(untaken);
     None
-}
-
-impl ErasedFuture {
-    /// Schedules the step of a task, unless it is scheduled or done.
-    pub(super) fn schedule_step(&self) {
-        debug_assert!(self.header().is_task());
-        // SAFETY: This handle keeps the task.
-        unsafe { schedule_step(self.pointer()) }
-    }
 }

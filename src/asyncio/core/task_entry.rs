@@ -9,10 +9,10 @@ use alloc::string::String;
 use core::ptr::NonNull;
 
 use super::completion::{describe_callback, discard_next_callback, drop_callback_entry};
-use super::header::{Header, flag};
-use super::node::{ErasedFuture, drop_count};
+use super::header::{ErasedFuture, Header, flag};
+use super::node::drop_count;
 use super::task_header::TaskHeader;
-use crate::event_loop::{Describe, EntryHead, LoopRef, Mark};
+use crate::event_loop::{Describe, EntryHead, JobKind, LoopRef};
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
     let pointer: NonNull<Header> = head.cast();
@@ -48,22 +48,22 @@ unsafe fn drop_step_entry(pointer: NonNull<Header>) {
     }
 }
 
-pub(super) unsafe fn mark(head: NonNull<EntryHead>) -> Mark {
+pub(super) unsafe fn kind(head: NonNull<EntryHead>) -> JobKind {
     // SAFETY: By the Block Invariant: the entry keeps the block.
     let task = unsafe { head.cast::<TaskHeader>().as_ref() };
-    if task.scheduled() { Mark::Step(task.serial()) } else { Mark::TaskDone(task.serial()) }
+    if task.scheduled() { JobKind::Step(task.serial()) } else { JobKind::TaskDone(task.serial()) }
 }
 
 #[cfg(feature = "trace")]
 pub(super) unsafe fn title(head: NonNull<EntryHead>) -> String {
-    // SAFETY: As in `mark`.
+    // SAFETY: As in `kind`.
     let task = unsafe { head.cast::<TaskHeader>().as_ref() };
     let done = if task.scheduled() { "" } else { "a callback of " };
     String::from(done) + &task.name()
 }
 
 pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
-    // SAFETY: As in `mark`.
+    // SAFETY: As in `kind`.
     let task = unsafe { ErasedFuture::from_header(head.cast()) };
     let scheduled = task.header().has(flag::SCHEDULED);
     Box::new(move || {

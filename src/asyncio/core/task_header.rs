@@ -10,10 +10,11 @@ use core::mem;
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::header::{Header, flag};
-use super::node::ErasedFuture;
+use super::header::{ErasedFuture, Header, flag};
+use super::node::{entry_head, registry_of};
 use crate::collections::Key;
 use crate::error::Error;
+use crate::event_loop::Entry;
 
 /// Why a task doesn't run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +72,13 @@ impl ErasedFuture {
         }
         // SAFETY: The header of a task is the beginning of a `TaskHeader`.
         Some(unsafe { self.pointer().cast::<TaskHeader>().as_ref() })
+    }
+
+    /// Schedules the step of a task, unless it is scheduled or done.
+    pub(super) fn schedule_step(&self) {
+        debug_assert!(self.header().is_task());
+        // SAFETY: This handle keeps the task.
+        unsafe { schedule_step(self.pointer()) }
     }
 
     /// What a task awaits, if that is one future, which is no task and has no hook.
@@ -257,5 +265,24 @@ impl TaskHeader {
             self.header.clear(flag::MUST_CANCEL);
         }
         left as usize
+    }
+}
+
+/// Puts the step of a task on the ready queue, unless it is there or the task is done.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `task`, which is a task, on its loop's thread; or the task is done,
+/// and a waker holds the block's memory.
+#[inline(always)]
+pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
+    // SAFETY: By this function's contract, and the Step Invariant. No reference to the whole header
+    // is made: the first word of one whose contents are dropped is no table.
+    unsafe {
+        let flags = &(*task.as_ptr()).flags;
+        if flags.get() & (flag::SCHEDULED | flag::STATE) == 0 {
+            flags.set(flags.get() | flag::SCHEDULED);
+            registry_of(task).event_loop().schedule(Entry::from_head(entry_head(task)));
+        }
     }
 }

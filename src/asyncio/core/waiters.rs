@@ -12,18 +12,15 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
-use core::task::Waker;
 
-use super::callback::Callback;
-use super::header::Header;
-use super::many::{FIRST, Many};
-use super::watcher::Watcher;
+use super::any_future::{Callback, FutureId};
+use super::header::{Header, Waiters};
+use super::many::{FIRST, Many, Waiter, Watch};
 use crate::collections::Key;
 
 const TAG: usize = 3;
@@ -32,29 +29,6 @@ const SHARED: usize = 1;
 const PLAIN: usize = 2;
 const MANY: usize = 3;
 
-/// What waits for the end of a future or task.
-pub(super) enum Waiter {
-    /// A task, whose step is scheduled. It isn't counted here: the await that added it counts it.
-    Task(NonNull<Header>),
-    /// The waker of another crate's future around an await.
-    Waker(Waker),
-    Callback(Callback),
-    Watch(Watch),
-}
-
-impl Waiter {
-    pub(super) fn is_callback(&self, callback: &Callback) -> bool {
-        matches!(self, Waiter::Callback(own) if own == callback)
-    }
-}
-
-/// A watcher, and the token by which it knows the future. It is called as a callback is, too.
-#[derive(Clone)]
-pub(super) struct Watch {
-    pub(super) watcher: Rc<dyn Watcher>,
-    pub(super) token: u64,
-}
-
 /// The waiters of a future, taken out of it.
 pub(super) enum Taken {
     None,
@@ -62,7 +36,44 @@ pub(super) enum Taken {
     Many(Box<Many>),
 }
 
-pub(super) struct Waiters(Cell<*mut ()>);
+impl Header {
+    /// The futures and tasks that wait by callbacks, where these say so.
+    pub(crate) fn awaiters(&self) -> Vec<FutureId> {
+        let mut awaiters = Vec::new();
+        self.waiters.for_each(|waiter| match waiter {
+            Waiter::Callback(callback) => awaiters.extend(callback.tells()),
+            Waiter::Task(_) | Waiter::Waker(_) | Waiter::Watch(_) => {}
+        });
+        awaiters
+    }
+
+    pub(crate) fn waiter_count(&self) -> usize {
+        let mut count = 0;
+        if !self.done() {
+            self.waiters.for_each(|_| count += 1);
+        }
+        count
+    }
+
+    /// Removes every callback that equals `callback`, and says how many there were.
+    pub(crate) fn remove_callback(&self, callback: &Callback) -> usize {
+        let mut count = 0;
+        while !self.done() {
+            let Some(removed) = self.waiters.remove_callback(callback) else { break };
+            drop(removed);
+            count += 1;
+        }
+        count
+    }
+
+    pub(crate) fn has_callback(&self, callback: &Callback) -> bool {
+        let mut found = false;
+        if !self.done() {
+            self.waiters.for_each(|waiter| found |= waiter.is_callback(callback));
+        }
+        found
+    }
+}
 
 impl Waiters {
     pub(super) const fn new() -> Waiters {

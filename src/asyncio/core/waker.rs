@@ -22,12 +22,10 @@ use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::{Header, WOKEN};
-#[cfg(feature = "std")]
-use super::{cancel::cancel, node::ErasedFuture};
-use super::{step, task_block};
+use super::registry::TaskRegistry;
+use super::step;
+use super::task_header::schedule_step;
 use crate::blocks;
-#[cfg(feature = "std")]
-use crate::error::Error;
 use crate::event_loop::{Inbox, Mail, running_here};
 use crate::sync::{Arc, AtomicU32, Ordering};
 
@@ -76,7 +74,7 @@ unsafe fn memory_of<'a>(task: NonNull<Header>) -> &'a AtomicU32 {
     unsafe { &(*task.as_ptr()).memory }
 }
 
-fn task_of(data: *const ()) -> NonNull<Header> {
+pub(super) fn task_of(data: *const ()) -> NonNull<Header> {
     // SAFETY: The data of these wakers is the pointer of a block.
     unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
 }
@@ -103,7 +101,7 @@ unsafe fn wake_by_ref(data: *const ()) {
         unsafe { (blocks::remote_of(task.cast()), blocks::remote_address(task.cast())) };
     if step::is_here(address) || running_here(inbox).is_some() {
         // SAFETY: It is the loop of this block that runs on this thread.
-        return unsafe { task_block::schedule_step(task) };
+        return unsafe { schedule_step(task) };
     }
     // SAFETY: By the Memory Invariant.
     let memory = unsafe { memory_of(task) };
@@ -166,35 +164,18 @@ pub(super) fn wake_task_of(waker: &Waker) {
     // SAFETY: By the Memory Invariant.
     unsafe { memory_of(task) }.fetch_and(!WOKEN, Ordering::AcqRel);
     // SAFETY: The message came to the loop of this block, on its thread.
-    unsafe { task_block::schedule_step(task) };
+    unsafe { schedule_step(task) };
 }
 
-/// A task as another thread may hold it: no handle, but as a kept waker is.
-#[cfg(feature = "std")]
-#[derive(Clone)]
-pub(crate) struct RemoteTask(Waker);
-
-#[cfg(feature = "std")]
-impl RemoteTask {
-    pub(crate) fn of(task: &ErasedFuture) -> RemoteTask {
-        // SAFETY: The handle keeps the block. The reference is cloned, and not dropped.
-        RemoteTask((*unsafe { for_poll(task.pointer()) }).clone())
-    }
-
-    /// Cancels the task, if it isn't done, where its loop runs on this thread.
-    pub(crate) fn cancel(&self) {
-        let task = task_of(self.0.data());
-        // SAFETY: By the Memory Invariant the block's memory is held. The count is read on the loop's
-        // thread, without a reference to the whole header, whose contents may be dropped.
-        let count = unsafe {
-            if running_here(blocks::remote_of(task.cast())).is_none() {
-                return;
-            }
-            (*task.as_ptr()).count.get()
-        };
-        if count > 0 {
-            // SAFETY: The count is not zero.
-            cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
+impl TaskRegistry {
+    /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
+    /// whether it does.
+    #[inline(always)]
+    pub(crate) fn request_yield_of(&self, waker: &Waker) -> bool {
+        let direct = self.current().is_some_and(|task| is_of(waker, task));
+        if direct {
+            self.request_yield();
         }
+        direct
     }
 }

@@ -73,7 +73,7 @@ impl Observer for Observers {
     }
 
     /// Once in four times, where there is disorder.
-    fn puts_off(&self) -> bool {
+    fn defers(&self) -> bool {
         self.disorder.get().is_some() && self.rng.below(4) == 0
     }
 

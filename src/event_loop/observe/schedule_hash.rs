@@ -43,7 +43,7 @@ impl ScheduleHash {
 
     pub(super) fn note_entry(&self, entry: &Entry) {
         if self.is_on() {
-            self.add(entry.mark().number());
+            self.add(entry.kind().number());
         }
     }
 }

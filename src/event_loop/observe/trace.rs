@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::event_loop::clock::{self, Nanos};
-use crate::event_loop::entry::Mark;
+use crate::event_loop::entry::JobKind;
 use crate::event_loop::loop_ref::{Entry, LoopRef};
 
 /// What a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
@@ -144,9 +144,9 @@ impl Tracing {
     /// The entry that is run, until this is dropped.
     pub(super) fn span_of(&self, entry: &Entry) -> Option<Span> {
         let recorder = self.recorder()?;
-        let (kind, task) = match entry.mark() {
-            Mark::Step(task) => ("step", Some(task)),
-            Mark::Sleep => ("timer", None),
+        let (kind, task) = match entry.kind() {
+            JobKind::Step(task) => ("step", Some(task)),
+            JobKind::Sleep => ("timer", None),
             _ => ("callback", None),
         };
         let name = entry.title();

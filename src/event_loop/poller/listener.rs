@@ -11,7 +11,7 @@ pub(crate) trait Listener {
     fn unwanted(&self) {}
 
     /// The side was ready when the loop looked: in this turn it runs what follows from that.
-    fn tell(self: Rc<Self>);
+    fn notify(self: Rc<Self>);
 
     /// It is not to be told any more, even if it is on its way.
     fn cancel(&self) {}

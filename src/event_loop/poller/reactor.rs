@@ -47,7 +47,7 @@ pub(crate) struct Watch {
     pub(crate) reader: Option<Rc<dyn Listener>>,
     pub(crate) writer: Option<Rc<dyn Listener>>,
     /// What the poller knows of it; `None` while it doesn't know the descriptor.
-    pub(crate) told: Option<Watching>,
+    pub(crate) known: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
     /// How many waits of that have begun and not ended.
@@ -69,23 +69,23 @@ impl Watch {
 
     /// Has the poller watch as `how` says; where neither side is wanted it forgets the source, as one
     /// that hung up would be reported for ever otherwise.
-    pub(crate) fn tell(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
+    pub(crate) fn update(&mut self, poller: &Poller, key: usize, how: Watching) -> Result<()> {
         if how.interest == Interest::default() {
             return self.forget(poller);
         }
-        if self.told == Some(how) {
+        if self.known == Some(how) {
             return Ok(());
         }
         // SAFETY: This watch holds its source, and is dropped only after `forget`: the Source
         // Invariant.
-        unsafe { watch(poller, self.raw, key, self.told.is_some(), how)? };
-        self.told = Some(how);
+        unsafe { watch(poller, self.raw, key, self.known.is_some(), how)? };
+        self.known = Some(how);
         Ok(())
     }
 
     /// Has the poller forget the source, if it knows it.
     fn forget(&mut self, poller: &Poller) -> Result<()> {
-        if self.told.take().is_some() {
+        if self.known.take().is_some() {
             // SAFETY: This watch holds its source, which keeps the descriptor open.
             unsafe { forget(poller, self.raw)? };
         }
@@ -138,7 +138,7 @@ impl Notify for Bell {
     }
 }
 
-type NoteAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
+type CollectAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
 
 pub(crate) struct Reactor {
     bell: Arc<Bell>,
@@ -151,11 +151,11 @@ pub(crate) struct Reactor {
     /// The watch that was the first to be wanted when the loop last slept: most often it still is.
     wanted: Cell<usize>,
     /// Listeners whose sockets were ready at the last wait.
-    fired: RefCell<Vec<Rc<dyn Listener>>>,
+    ready: RefCell<Vec<Rc<dyn Listener>>>,
     /// Orders the events of a wait, where they are left to chance.
     rng: Rng,
     /// How events are noted, if not in their order.
-    note_all: Cell<Option<NoteAll>>,
+    collect_all: Cell<Option<CollectAll>>,
     #[cfg(all(unix, feature = "signals"))]
     signals: Signals,
 }
@@ -170,9 +170,9 @@ impl Reactor {
             keys: RefCell::default(),
             waiting: Cell::new(0),
             wanted: Cell::new(0),
-            fired: RefCell::new(Vec::new()),
+            ready: RefCell::new(Vec::new()),
             rng: Rng::default(),
-            note_all: Cell::new(None),
+            collect_all: Cell::new(None),
             #[cfg(all(unix, feature = "signals"))]
             signals: Default::default(),
         }
@@ -227,17 +227,17 @@ impl Reactor {
         let poller = own.get()?;
         let mut waits = self.waits.borrow_mut();
         waits.wait(poller, timeout)?;
-        match self.note_all.get() {
-            None => self.note_each(poller, waits.events()),
-            Some(note_all) => note_all(self, poller, &mut waits.events()),
+        match self.collect_all.get() {
+            None => self.collect_each(poller, waits.events()),
+            Some(collect_all) => collect_all(self, poller, &mut waits.events()),
         }
     }
 
     /// Notes all events, and returns the first error: what is watched by edge is reported once.
-    fn note_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
+    fn collect_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
         let mut outcome = Ok(());
         for event in events {
-            let noted = self.note(poller, event);
+            let noted = self.collect(poller, event);
             outcome = outcome.and(noted);
         }
         outcome
@@ -246,23 +246,23 @@ impl Reactor {
     /// Leaves to chance in which order events are noted.
     pub(crate) fn set_disorder(&self, seed: Option<u64>) {
         self.rng.seed(seed.unwrap_or_default());
-        let in_disorder: NoteAll = |reactor, poller, events| {
+        let in_disorder: CollectAll = |reactor, poller, events| {
             let mut events: Vec<Event> = events.collect();
             reactor.rng.shuffle(&mut events);
-            reactor.note_each(poller, events.into_iter())
+            reactor.collect_each(poller, events.into_iter())
         };
-        self.note_all.set(seed.map(|_| in_disorder));
+        self.collect_all.set(seed.map(|_| in_disorder));
     }
 
     /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
-    fn note(&self, poller: &Poller, event: Event) -> Result<()> {
+    fn collect(&self, poller: &Poller, event: Event) -> Result<()> {
         let mut watches = self.watches.borrow_mut();
         let Some(watch) = watches.get_mut(event.key) else { return Ok(()) };
-        let mut fired = self.fired.borrow_mut();
+        let mut ready = self.ready.borrow_mut();
         let mut take_back = false;
         for (side, is_ready) in [(&watch.reader, event.readable), (&watch.writer, event.writable)] {
             match side {
-                Some(listener) if is_ready && listener.wanted() => fired.push(listener.clone()),
+                Some(listener) if is_ready && listener.wanted() => ready.push(listener.clone()),
                 Some(listener) if is_ready => {
                     listener.unwanted();
                     take_back = true;
@@ -273,36 +273,36 @@ impl Reactor {
         if !poller.supports_level() {
             // It was reported, so it is not watched any more.
             let interest = Interest::default();
-            watch.told = watch.told.map(|told| Watching { interest, ..told });
+            watch.known = watch.known.map(|told| Watching { interest, ..told });
             take_back = true;
         }
-        let edge = watch.told.is_some_and(|told| told.edge);
+        let edge = watch.known.is_some_and(|told| told.edge);
         let watching = Watching { interest: watch.wanted(), edge };
-        if take_back { watch.tell(poller, event.key, watching) } else { Ok(()) }
+        if take_back { watch.update(poller, event.key, watching) } else { Ok(()) }
     }
 
     /// Whether sockets were ready whose listeners were not told.
     #[inline]
     pub(crate) fn has_fired(&self) -> bool {
-        !self.fired.borrow().is_empty()
+        !self.ready.borrow().is_empty()
     }
 
     /// Tells the listeners of sockets that were ready, in the order in which they were reported.
     #[inline]
-    pub(crate) fn take_fired(&self) {
+    pub(crate) fn dispatch_ready(&self) {
         if self.has_fired() {
-            self.tell_fired();
+            self.dispatch();
         }
     }
 
     #[inline(never)]
-    fn tell_fired(&self) {
-        let mut fired = self.fired.take();
-        for listener in fired.drain(..) {
-            listener.tell();
+    fn dispatch(&self) {
+        let mut ready = self.ready.take();
+        for listener in ready.drain(..) {
+            listener.notify();
         }
         // Its room is kept. Telling doesn't poll, so nothing has come meanwhile.
-        self.fired.replace(fired);
+        self.ready.replace(ready);
     }
 
     pub(crate) fn poller(&self) -> Result<&Poller> {
@@ -336,10 +336,10 @@ impl Reactor {
             return Err(Error::runtime(REGISTERED));
         }
         let before = watch.side(side).replace(listener);
-        if let Err(refused) = watch.tell(poller, key, Watching::by_level(watch.wanted())) {
+        if let Err(refused) = watch.update(poller, key, Watching::by_level(watch.wanted())) {
             // What they hold may call back as it is dropped.
             let listener = mem::replace(watch.side(side), before);
-            let unused = watch.told.is_none().then(|| watches.remove(key));
+            let unused = watch.known.is_none().then(|| watches.remove(key));
             drop(watches);
             if unused.is_some() {
                 self.keys.borrow_mut().remove(raw);
@@ -363,7 +363,7 @@ impl Reactor {
         }
         let Some(listener) = watch.side(side).take() else { return Ok(Unwatched::default()) };
         self.count(0, 1);
-        let told = watch.tell(poller, key, Watching::by_level(watch.wanted()));
+        let told = watch.update(poller, key, Watching::by_level(watch.wanted()));
         let unused = watch.reader.is_none() && watch.writer.is_none();
         let watch = unused.then(|| watches.remove(key));
         if unused {
@@ -379,7 +379,7 @@ impl Reactor {
             raw,
             reader: None,
             writer: None,
-            told: None,
+            known: None,
             registered,
             waits: 0,
         };
@@ -403,7 +403,7 @@ impl Reactor {
                 let _ = watch.forget(poller);
             }
         }
-        (self.fired.take(), watches)
+        (self.ready.take(), watches)
     }
 }
 
@@ -415,7 +415,7 @@ pub(crate) struct Unwatched {
 }
 
 impl Unwatched {
-    pub(crate) fn let_go(self) -> bool {
+    pub(crate) fn release(self) -> bool {
         let was_there = self.listener.is_some();
         if let Some(listener) = self.listener {
             listener.cancel();

@@ -13,14 +13,14 @@ use crate::event_loop::loop_ref::LoopRef;
 use crate::event_loop::poller::{Listener, Reactor, Side, Source, raw_key};
 
 /// A callback that runs once for each turn in which its socket is ready.
-struct Repeat<F> {
+struct ReaderHandle<F> {
     on: LoopRef,
     /// Away while it runs, and for good once it is cancelled.
     callback: Cell<Option<F>>,
     cancelled: Cell<bool>,
 }
 
-impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for Repeat<F> {
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for ReaderHandle<F> {
     fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
         let Some(mut callback) = this.callback.take() else { return };
         run_callback(on, || this.describe(), &mut callback);
@@ -34,12 +34,12 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for Repeat<F> {
     }
 }
 
-impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCell<Repeat<F>> {
+impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCell<ReaderHandle<F>> {
     fn wanted(&self) -> bool {
         true
     }
 
-    fn tell(self: Rc<Self>) {
+    fn notify(self: Rc<Self>) {
         self.on.clone().schedule(self);
     }
 
@@ -138,7 +138,7 @@ impl LoopRef {
         self.check_open()?;
         let callback = Cell::new(Some(callback));
         let repeat =
-            JobCell::new(Repeat { on: self.clone(), callback, cancelled: Cell::new(false) });
+            JobCell::new(ReaderHandle { on: self.clone(), callback, cancelled: Cell::new(false) });
         if let Some(before) = self.reactor()?.watch(Rc::new(source), side, repeat)? {
             before.cancel();
         }
@@ -150,6 +150,6 @@ impl LoopRef {
             // Closing has let go of everything.
             return Ok(false);
         }
-        Ok(self.reactor()?.unwatch(raw_key(source), side)?.let_go())
+        Ok(self.reactor()?.unwatch(raw_key(source), side)?.release())
     }
 }

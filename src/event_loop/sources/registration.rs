@@ -57,14 +57,14 @@ impl Registration {
         let mut watches = self.reactor.watches.borrow_mut();
         // The loop may have closed, and dropped all its sources.
         let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
-        let (told, edge) = watch.told.map_or_else(Default::default, |t| (t.interest, t.edge));
+        let (told, edge) = watch.known.map_or_else(Default::default, |t| (t.interest, t.edge));
         let edge = match after {
             After::Anything => false,
             After::WouldBlock => edge,
             After::FalseAlarm => true,
         };
         let interest = if told.has(side) { told } else { watch.wanted().or(told) };
-        let told = watch.tell(self.reactor.poller()?, self.key, Watching { interest, edge });
+        let told = watch.update(self.reactor.poller()?, self.key, Watching { interest, edge });
         about(told, || format!("can't watch descriptor {}", self.raw))?;
         watch.waits += 1;
         self.reactor.count(1, 0);
@@ -86,7 +86,7 @@ impl Registration {
         // A wait that was forgotten ends with its source.
         self.reactor.count(0, watch.waits);
         self.reactor.keys.borrow_mut().remove(self.raw);
-        let told = watch.tell(self.reactor.poller()?, self.key, Watching::default());
+        let told = watch.update(self.reactor.poller()?, self.key, Watching::default());
         drop(watch);
         told
     }

@@ -7,14 +7,16 @@ use core::fmt;
 use core::future::Future;
 
 use super::adding::{Adding, OnResult};
-use super::background::async_as_background;
-use super::child_of_future::ChildOfFuture;
-use super::error_catcher::ErrorCatcher;
-use super::queue::{Queue, QueueIter};
-use super::stop_generator::stop_async_generator;
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
-use super::task_holder::TaskHolder;
-use super::waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
+use crate::helpers::error_catcher::ErrorCatcher;
+use crate::helpers::futures::ChildOfFuture;
+use crate::helpers::futures::async_as_background;
+use crate::helpers::futures::{
+    cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future,
+};
+use crate::helpers::holder::TaskHolder;
+use crate::helpers::queue::{Queue, QueueIter};
+use crate::helpers::stop_generator::stop_async_generator;
 use crate::{AnyFuture, AsyncGenerator, Callback, Error, Flat, Result, Task, await_body};
 
 /// Where the errors of tasks go.

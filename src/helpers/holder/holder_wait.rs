@@ -15,7 +15,7 @@ use crate::collections::Key;
 use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
-pub(super) struct HolderWait {
+pub(crate) struct HolderWait {
     /// Each is completed at the end of its round.
     ends: ReusableSignal,
     /// The round that goes on.
@@ -28,11 +28,11 @@ pub(super) struct HolderWait {
 
 impl HolderWait {
     /// A wait that has not begun. Waiters were added to the tasks `joined` behind their watches.
-    pub(super) fn new(joined: Vec<Key>) -> Rc<HolderWait> {
+    pub(crate) fn new(joined: Vec<Key>) -> Rc<HolderWait> {
         Rc::new(HolderWait { joined: RefCell::new(joined), ..HolderWait::default() })
     }
 
-    pub(super) fn note_joined(&self, key: Key) {
+    pub(crate) fn note_joined(&self, key: Key) {
         let mut joined = self.joined.borrow_mut();
         if joined.last() != Some(&key) {
             joined.push(key);
@@ -40,7 +40,7 @@ impl HolderWait {
     }
 
     /// The watch on a task that has ended was called.
-    pub(super) fn called(&self, rounds: Rounds) {
+    pub(crate) fn called(&self, rounds: Rounds) {
         self.ended.set(rounds.ended);
         if rounds.count_for(self.round.get()) {
             self.end();
@@ -48,7 +48,7 @@ impl HolderWait {
     }
 
     /// The callback for tasks that have other waiters. It is called soon after their watches.
-    pub(super) fn callback(self: &Rc<Self>) -> Callback {
+    pub(crate) fn callback(self: &Rc<Self>) -> Callback {
         let wait = self.clone();
         Callback::new(move |_: &dyn AnyFuture| {
             if wait.round.get() <= wait.ended.get() {
@@ -58,7 +58,7 @@ impl HolderWait {
     }
 
     /// A callback that counts for this round only.
-    pub(super) fn callback_of_this_round(self: &Rc<Self>) -> Callback {
+    pub(crate) fn callback_of_this_round(self: &Rc<Self>) -> Callback {
         let (wait, round) = (self.clone(), self.round.get());
         Callback::new(move |_: &dyn AnyFuture| {
             if wait.round.get() == round {
@@ -68,12 +68,12 @@ impl HolderWait {
     }
 
     /// Ends the round.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         self.ends.complete();
     }
 
     /// Begins a round: what is returned ends with it.
-    pub(super) fn begin(&self, tasks: &RefCell<HeldTasks>) -> Result<Await<()>> {
+    pub(crate) fn begin(&self, tasks: &RefCell<HeldTasks>) -> Result<Await<()>> {
         let end = self.ends.begin()?;
         let mut tasks = tasks.borrow_mut();
         self.round.set(tasks.begin_round());
@@ -85,7 +85,7 @@ impl HolderWait {
     }
 
     /// Puts `callback` behind the waiters that were added since the last round began.
-    pub(super) fn put_last(&self, callback: &Callback, tasks: &RefCell<HeldTasks>) {
+    pub(crate) fn put_last(&self, callback: &Callback, tasks: &RefCell<HeldTasks>) {
         for key in self.joined.take() {
             let task = tasks.borrow().to_follow(key);
             if let Some(task) = task.map(|task| task.to_any()) {

@@ -104,4 +104,4 @@ macro_rules! stands_on_a_future {
         }
     };
 }
-pub(super) use stands_on_a_future;
+pub(crate) use stands_on_a_future;

@@ -10,11 +10,11 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
-use super::child_of_future::ChildOfFuture;
-use super::named_future::create_future_on;
-use super::sync_queue::SyncQueue;
 use super::thread_hooks::ThreadHooks;
-use super::waiting::wait_for_all_futures;
+use crate::helpers::futures::ChildOfFuture;
+use crate::helpers::futures::create_future_on;
+use crate::helpers::futures::wait_for_all_futures;
+use crate::helpers::queue::SyncQueue;
 use crate::logging::say;
 use crate::threads::{Crew, WorkItem, caught, logged, shown};
 use crate::{

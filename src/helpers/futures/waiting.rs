@@ -82,7 +82,7 @@ pub async fn cancel_futures_and_wait<F: AnyFuture>(
 
 /// Each of `futs` once, in their order. Often one was made after the other, so that their identities
 /// ascend.
-pub(super) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<F> {
+pub(crate) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<F> {
     let mut unique: Vec<F> = futs.into_iter().collect();
     if unique.windows(2).any(|pair| pair[0].id() >= pair[1].id()) {
         let mut seen = BTreeSet::new();
@@ -112,20 +112,20 @@ async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> 
 
 /// As [`wait_for_all_futures`] for tasks and plain futures that are all done: they call back in the
 /// next turn, and the wait is over in the one after.
-pub(super) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
+pub(crate) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
     let over = naps.begin()?;
     naps.complete_soon();
     over.await
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.
-pub(super) struct Callbacks<F: AnyFuture> {
+pub(crate) struct Callbacks<F: AnyFuture> {
     futs: Vec<F>,
     callback: Callback,
 }
 
 impl<F: AnyFuture> Callbacks<F> {
-    pub(super) fn add(futs: Vec<F>, callback: Callback) -> Callbacks<F> {
+    pub(crate) fn add(futs: Vec<F>, callback: Callback) -> Callbacks<F> {
         for fut in &futs {
             fut.add_callback(callback.clone());
         }

@@ -50,7 +50,7 @@ impl<V> StreamValue<V> {
 
 impl<V: Clone + 'static> StreamValue<V> {
     /// The result of a future of `V`.
-    pub(super) fn of_result(done: &dyn AnyFuture) -> Result<StreamValue<V>> {
+    pub(crate) fn of_result(done: &dyn AnyFuture) -> Result<StreamValue<V>> {
         let typed = done.of::<V>().ok_or_else(|| {
             let message = "a streamer was given a future of another type than its own";
             Error::new(crate::ErrorKind::Type, message)
@@ -84,7 +84,7 @@ impl<C> StreamContext<C> {
 
 impl<V, C> StreamResult<V, C> {
     /// The result that the end of `done` is, whose value `value` reads.
-    pub(super) fn of_end(
+    pub(crate) fn of_end(
         done: &dyn AnyFuture,
         context: StreamContext<C>,
         value: impl FnOnce(&dyn AnyFuture) -> Result<StreamValue<V>>,
@@ -99,7 +99,7 @@ impl<V, C> StreamResult<V, C> {
     }
 
     /// The result that the stopping of a generator is; it has no value of its own.
-    pub(super) fn of_stop(done: &dyn AnyFuture) -> StreamResult<V, C> {
+    pub(crate) fn of_stop(done: &dyn AnyFuture) -> StreamResult<V, C> {
         let context = StreamContext::GeneratorStopper;
         StreamResult::of_end(done, context, |_| Ok(StreamValue::GeneratorComplete))
     }

@@ -14,11 +14,11 @@ use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
-use super::child_of_future::ChildOfFuture;
+use crate::helpers::futures::ChildOfFuture;
 use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
-pub(super) struct Readers {
+pub(crate) struct Readers {
     /// There may be something to look at.
     called: Cell<bool>,
     /// The readers that wait to be called; none, while they are.
@@ -30,7 +30,7 @@ pub(super) struct Readers {
 }
 
 /// A reader of a queue.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     state: Rc<State>,
     /// At the final future.
     follow: Callback,
@@ -47,7 +47,7 @@ struct State {
 
 impl Readers {
     /// One more, which hasn't waited yet.
-    pub(super) fn add(&self) -> Reader {
+    pub(crate) fn add(&self) -> Reader {
         self.made.set(self.made.get() + 1);
         let state = Rc::new(State {
             number: self.made.get(),
@@ -65,7 +65,7 @@ impl Readers {
     }
 
     /// There may be something to look at: calls those who wait.
-    pub(super) fn call(&self) {
+    pub(crate) fn call(&self) {
         if self.called.replace(true) {
             return;
         }
@@ -77,13 +77,13 @@ impl Readers {
     }
 
     /// There is nothing to look at before the next call.
-    pub(super) fn reset(&self) {
+    pub(crate) fn reset(&self) {
         self.called.set(false);
     }
 
     /// Begins to wait for a call or the end of `final_future`. Where either was before, it takes two
     /// turns all the same.
-    pub(super) fn begin<'a>(
+    pub(crate) fn begin<'a>(
         &'a self,
         reader: &'a Reader,
         final_future: &ChildOfFuture<()>,
@@ -108,7 +108,7 @@ impl Readers {
 }
 
 /// A reader that waits, and may stand in the line of those that are to be called.
-pub(super) struct InLine<'a>(&'a Readers, &'a State);
+pub(crate) struct InLine<'a>(&'a Readers, &'a State);
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
@@ -131,7 +131,7 @@ impl Readers {
 
 impl Reader {
     /// Reads no more.
-    pub(super) fn leave(&self, final_future: &ChildOfFuture<()>) {
+    pub(crate) fn leave(&self, final_future: &ChildOfFuture<()>) {
         final_future.remove_done_callback(&self.follow);
     }
 }

@@ -12,7 +12,7 @@ fn read_exception(future: &dyn AnyFuture) {
 }
 
 /// Logs the exception of `future`, if it has one.
-pub(super) fn log_exception(future: &dyn AnyFuture) {
+pub(crate) fn log_exception(future: &dyn AnyFuture) {
     if future.cancelled() {
         return;
     }

@@ -6,13 +6,13 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
-use super::background::async_as_background;
-use super::child_of_future::ChildOfFuture;
 use super::held::Held;
 use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
-use super::waiting::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
 use crate::collections::Key;
+use crate::helpers::futures::ChildOfFuture;
+use crate::helpers::futures::async_as_background;
+use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
 use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.

@@ -157,7 +157,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
     }
 
     /// Whether its own future is done, which is where callbacks are: see the module's words on that.
-    pub(super) fn own_is_done(&self) -> bool {
+    pub(crate) fn own_is_done(&self) -> bool {
         self.fut().done()
     }
 

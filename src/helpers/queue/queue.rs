@@ -5,8 +5,8 @@ use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::fmt;
 
-use super::child_of_future::ChildOfFuture;
 use super::reader::{Reader, Readers};
+use crate::helpers::futures::ChildOfFuture;
 use crate::{AnyFuture, Flat, Result};
 
 /// A queue without bound that is iterated: `hp.Queue`.

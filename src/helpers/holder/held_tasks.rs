@@ -22,25 +22,25 @@ use crate::collections::{Key, KeyedQueue};
 use crate::{AnyFuture, FutureId};
 
 /// A round of a `finish`: a holder counts them from one.
-pub(super) type Round = u64;
+pub(crate) type Round = u64;
 
 /// A round that never comes.
 const NEVER: Round = Round::MAX;
 
 /// The rounds by which it is known for which of them the end of a task counts.
 #[derive(Clone, Copy)]
-pub(super) struct Rounds {
+pub(crate) struct Rounds {
     /// The last round that had begun when the task was added, when a waiter was first added to it
     /// behind its watch, and when it ended.
     added: Round,
     joined: Round,
-    pub(super) ended: Round,
+    pub(crate) ended: Round,
 }
 
 impl Rounds {
     /// Whether a callback that was added to the task at the beginning of `round` would be called
     /// right behind the watch.
-    pub(super) fn count_for(&self, round: Round) -> bool {
+    pub(crate) fn count_for(&self, round: Round) -> bool {
         self.added < round && round <= self.ended && round <= self.joined
     }
 }
@@ -109,7 +109,7 @@ impl Listed {
 }
 
 #[derive(Default)]
-pub(super) struct HeldTasks {
+pub(crate) struct HeldTasks {
     places: KeyedQueue<Place>,
     listed: Listed,
     /// How many places have `again`.
@@ -144,7 +144,7 @@ impl Clean {
 }
 
 /// The tasks whose callbacks a clean-up waits for.
-pub(super) enum Gone {
+pub(crate) enum Gone {
     None,
     /// Tasks and plain futures: whatever happens, they are done.
     ForGood,
@@ -154,7 +154,7 @@ pub(super) enum Gone {
 
 impl HeldTasks {
     /// Holds `task` as one that tells of its end, and returns its key.
-    pub(super) fn add(&mut self, task: Held) -> Key {
+    pub(crate) fn add(&mut self, task: Held) -> Key {
         let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
         let (tells, again, hidden, noted_by) = (true, false, false, 0);
         self.listed.count += 1;
@@ -162,14 +162,14 @@ impl HeldTasks {
     }
 
     /// The task that was added with `key` may be there again.
-    pub(super) fn set_again(&mut self, key: Key) {
+    pub(crate) fn set_again(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key) {
             self.agains += usize::from(!mem::replace(&mut place.again, true));
         }
     }
 
     /// The task that was added with `key` can't tell of its end, and may be there again.
-    pub(super) fn set_to_ask(&mut self, key: Key) {
+    pub(crate) fn set_to_ask(&mut self, key: Key) {
         self.set_again(key);
         if let Some(place) = self.places.get_mut(key) {
             place.tells = false;
@@ -183,7 +183,7 @@ impl HeldTasks {
 
     /// Notes that a task has ended, which is called for that afterwards. A task that is hidden may
     /// come back.
-    pub(super) fn note_end(&mut self, key: Key) {
+    pub(crate) fn note_end(&mut self, key: Key) {
         let Some(place) = self.places.get_mut(key) else { return };
         place.rounds.ended = self.round;
         place.noted_by += 1;
@@ -193,7 +193,7 @@ impl HeldTasks {
     }
 
     /// Notes that a waiter was added to a task behind its watch.
-    pub(super) fn note_joined(&mut self, key: Key) {
+    pub(crate) fn note_joined(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key) {
             place.rounds.joined = place.rounds.joined.min(self.round);
         }
@@ -201,7 +201,7 @@ impl HeldTasks {
 
     /// Notes that a task that has ended was called. Returns the rounds of one that is not there
     /// `again`.
-    pub(super) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
+    pub(crate) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
         let mut removed = Removed::Nothing;
         let Some(place) = self.places.get_mut(key) else { return (None, removed) };
         let rounds = Some(place.rounds).filter(|_| !place.again);
@@ -220,36 +220,36 @@ impl HeldTasks {
     }
 
     /// Begins a round.
-    pub(super) fn begin_round(&mut self) -> Round {
+    pub(crate) fn begin_round(&mut self) -> Round {
         self.round += 1;
         self.round
     }
 
     /// A task that is held, not known to be done, and not there `again`: where a `finish` puts its
     /// callback behind other waiters.
-    pub(super) fn to_follow(&self, key: Key) -> Option<Held> {
+    pub(crate) fn to_follow(&self, key: Key) -> Option<Held> {
         let place = self.place(key).filter(|place| !place.ended() && !place.again)?;
         Some(place.task.clone())
     }
 
     /// The tasks to which waiters were added behind their watches.
-    pub(super) fn joined(&self) -> Vec<Key> {
+    pub(crate) fn joined(&self) -> Vec<Key> {
         let joined = self.places.iter_from(0).filter(|(_, place)| place.rounds.joined != NEVER);
         joined.map(|(key, _)| key).collect()
     }
 
-    pub(super) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {
+    pub(crate) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {
         let held = self.places.iter().filter(|place| !place.hidden);
         held.map(|place| place.task.to_any()).collect()
     }
 
-    pub(super) fn contains(&self, id: FutureId) -> bool {
+    pub(crate) fn contains(&self, id: FutureId) -> bool {
         self.places.iter().any(|place| !place.hidden && place.task.id() == id)
     }
 
     /// The tasks that have to be asked whether they are done, if there are any.
     #[inline]
-    pub(super) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
+    pub(crate) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
         (!self.listed.to_ask.is_empty()).then(|| self.list_to_ask())
     }
 
@@ -261,12 +261,12 @@ impl HeldTasks {
     }
 
     /// Whether a task that is held has told of its end.
-    pub(super) fn any_ended(&self) -> bool {
+    pub(crate) fn any_ended(&self) -> bool {
         self.listed.over > 0
     }
 
     /// How many are not done, if so many of those that were asked are.
-    pub(super) fn pending(&self, asked_done: usize) -> usize {
+    pub(crate) fn pending(&self, asked_done: usize) -> usize {
         self.listed.count - self.listed.over - asked_done
     }
 
@@ -284,7 +284,7 @@ impl HeldTasks {
     }
 
     /// Takes those that are done out.
-    pub(super) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
+    pub(crate) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
         let mut removed = Removed::default();
         if asked_done.is_empty() && self.listed.ended.len() < 2 {
             if let Some(key) = self.listed.ended.pop() {
@@ -310,7 +310,7 @@ impl HeldTasks {
     }
 
     /// Begins a clean-up of those that are done. Returns its name, and what it waits for.
-    pub(super) fn begin_clean(&mut self, asked_done: &[Key]) -> (u64, Gone) {
+    pub(crate) fn begin_clean(&mut self, asked_done: &[Key]) -> (u64, Gone) {
         let mut clean = self.spare.take().unwrap_or_default();
         self.list_done(asked_done, &mut clean.gone);
         let mut all_tell = true;
@@ -338,7 +338,7 @@ impl HeldTasks {
     /// A clean-up ends. If it was `finished`, the list is what it was when it began, less what
     /// was done then, and with what is new since. A task that was taken out meanwhile otherwise is
     /// there again; mostly it is done, and goes with the next clean-up.
-    pub(super) fn end_clean(&mut self, name: u64, finished: bool) -> Removed {
+    pub(crate) fn end_clean(&mut self, name: u64, finished: bool) -> Removed {
         let at = self.cleans.iter().position(|clean| clean.name == name);
         let Some(mut clean) = at.map(|at| self.cleans.swap_remove(at)) else {
             return Removed::Nothing;

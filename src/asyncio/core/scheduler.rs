@@ -1,19 +1,71 @@
-//! The tasks of a loop that are not done, which no list names: they are found in its pages.
+//! The tasks of a loop as it sees them: [`TaskScheduler`] for the [`TaskRegistry`]. No list names the tasks that
+//! are not done: they are found in the pages.
 #![allow(unsafe_code)]
 
 use alloc::vec::Vec;
+use core::any::Any;
 use core::ptr::NonNull;
+use core::task::Waker;
 
-use super::header::{Header, flag};
-use super::node::ErasedFuture;
-use super::registry::TaskRegistry;
+use super::header::{ErasedFuture, Header, flag};
+use super::registry::{TaskRegistry, set_cached};
 use super::task_block::drop_future_of;
-use super::waker;
+use super::{task_block, waker};
 use crate::blocks::Pages;
-use crate::event_loop::{ExceptionContext, drop_quietly};
+use crate::error::Error;
+use crate::event_loop::{ExceptionContext, TaskScheduler, drop_quietly};
+
+impl TaskRegistry {
+    /// The tasks that are not done, oldest first.
+    pub(crate) fn all(&self) -> Vec<ErasedFuture> {
+        let mut tasks = all_pending(&self.pages);
+        tasks.sort_unstable_by_key(|task| task.task().map(|task| task.serial()));
+        tasks
+    }
+
+    pub(crate) fn has_tasks(&self) -> bool {
+        !all_pending(&self.pages).is_empty()
+    }
+}
+
+impl TaskScheduler for TaskRegistry {
+    fn wake(&self, waker: Waker) {
+        waker::wake_task_of(&waker);
+    }
+
+    fn idle(&self) {
+        self.pages.collect_remote();
+        self.pages.release_idle();
+    }
+
+    fn take_panic(&self, panic: Error) -> Option<Error> {
+        task_block::fail_current(self, panic)
+    }
+
+    fn could_be_woken(&self) -> bool {
+        has_waker(&self.pages)
+    }
+
+    fn close(&self) {
+        set_cached(None);
+        for task in self.all() {
+            abandon(task);
+        }
+        let extensions = self.extensions.take();
+        for extension in extensions {
+            extension.close(&self.event_loop);
+            drop_quietly(&self.event_loop, extension);
+        }
+        self.hold();
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
 
 /// The loop has closed: drops what a task holds, and reports it if it isn't done.
-pub(super) fn abandon(task: ErasedFuture) {
+fn abandon(task: ErasedFuture) {
     let event_loop = task.event_loop().clone();
     if task.header().has(flag::HAS_FUTURE) {
         if !task.header().has(flag::NO_DESTROY_REPORT) {
@@ -37,9 +89,7 @@ pub(super) fn abandon(task: ErasedFuture) {
 }
 
 /// The tasks in `pages` that are not done.
-pub(super) fn all_pending<R: Send + Sync + 'static>(
-    pages: &Pages<TaskRegistry, R>,
-) -> Vec<ErasedFuture> {
+fn all_pending<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> Vec<ErasedFuture> {
     let mut tasks = Vec::new();
     for_each_pending(pages, &mut |header| {
         // SAFETY: It is in use, and its count is not zero.
@@ -49,7 +99,7 @@ pub(super) fn all_pending<R: Send + Sync + 'static>(
 }
 
 /// Whether a waker is kept of a task that is not done.
-pub(super) fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
+fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
     let mut kept = false;
     for_each_pending(pages, &mut |header| {
         // SAFETY: It is in use.

@@ -12,10 +12,10 @@ pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
 /// How a task is added to a [`ResultStreamer`](super::ResultStreamer).
 #[must_use]
 pub struct Adding<V, C> {
-    pub(super) context: StreamContext<C>,
-    pub(super) on_each: Option<OnResult<V, C>>,
-    pub(super) on_done: Option<OnResult<V, C>>,
-    pub(super) force: bool,
+    pub(crate) context: StreamContext<C>,
+    pub(crate) on_each: Option<OnResult<V, C>>,
+    pub(crate) on_done: Option<OnResult<V, C>>,
+    pub(crate) force: bool,
 }
 
 impl<V, C> Default for Adding<V, C> {

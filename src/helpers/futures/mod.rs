@@ -1,0 +1,28 @@
+//! Futures that stand on others (`resettable_future`; `child_of_future`, with `ancestry`, its parents;
+//! `stands_on_a_future`, what they share) or have a name (`named_future`), and functions of futures:
+//! `reporter`, `transfer`, `find_result`, `waiting`, `background`.
+
+mod ancestry;
+mod background;
+mod child_of_future;
+mod find_result;
+mod named_future;
+mod reporter;
+mod resettable_future;
+mod stands_on_a_future;
+mod transfer;
+mod waiting;
+
+pub use background::async_as_background;
+pub use child_of_future::ChildOfFuture;
+pub use find_result::{find_and_apply_result, noncancelled_results_from_futs};
+pub use named_future::{create_future, create_future_on, fut_has_callback, fut_to_string};
+pub use reporter::{reporter, silent_reporter};
+pub use resettable_future::ResettableFuture;
+pub use transfer::{Process, transfer_result};
+pub use waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
+
+pub(crate) use reporter::log_exception;
+pub(crate) use waiting::Callbacks;
+pub(crate) use waiting::unique;
+pub(crate) use waiting::wait_for_what_is_done;

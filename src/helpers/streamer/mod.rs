@@ -1,0 +1,9 @@
+//! [`ResultStreamer`], `adding` (its options) and `stream_result` (what it gives).
+
+mod adding;
+mod result_streamer;
+mod stream_result;
+
+pub use adding::{Adding, OnResult};
+pub use result_streamer::{ResultStreamer, StreamIter};
+pub use stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
