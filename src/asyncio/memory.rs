@@ -6,6 +6,7 @@ use crate::event_loop::LoopRef;
 impl LoopRef {
     /// Limits the memory that the loop's tasks and futures take from the allocator to `bytes`, which
     /// counts whole pages; `None`, as it is at first, for no limit. What is taken already stays.
+    /// Callbacks and timers don't count.
     ///
     /// Where the limit is reached, [`create_task`](LoopRef::create_task) returns an error, and making
     /// a future, a sleep or a wait panics in the task that makes it, as an allocation that fails does.
@@ -26,10 +27,10 @@ impl LoopRef {
         TaskRegistry::of(self).pages().set_limit(bytes);
     }
 
-    /// Bytes that the loop's tasks and futures have taken from the allocator, in use or kept for the
-    /// next. A loop that waits gives back what a burst has left, but for a few pages.
+    /// Bytes that the loop's tasks, futures and scheduled callbacks have taken from the allocator, in
+    /// use or kept for the next. A loop that waits gives back what a burst has left, but for a few pages.
     #[must_use]
     pub fn memory(&self) -> usize {
-        TaskRegistry::of(self).pages().bytes()
+        TaskRegistry::of(self).pages().bytes() + self.callback_memory()
     }
 }

@@ -90,6 +90,8 @@ pub struct TimerWheel<T> {
     len: usize,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
+    /// A bit for each level with timers in it.
+    levels: u32,
     slots: Box<[Slot]>,
 }
 
@@ -138,6 +140,7 @@ impl<T> TimerWheel<T> {
             free: NIL,
             len: 0,
             occupied: [0; LEVELS],
+            levels: 0,
             slots: vec![Slot::EMPTY; LEVELS * SLOTS].into_boxed_slice(),
         }
     }
@@ -281,8 +284,22 @@ impl<T> TimerWheel<T> {
 
     /// The lowest place in use: by the Place Invariant, that of the earliest timer.
     fn first(&self) -> Option<usize> {
-        let level = self.occupied.iter().position(|&slots| slots != 0)?;
-        Some(level * SLOTS + self.occupied[level].trailing_zeros() as usize)
+        let level = self.levels.trailing_zeros() as usize;
+        let slots = self.occupied.get(level)?;
+        Some(level * SLOTS + slots.trailing_zeros() as usize)
+    }
+
+    fn occupy(&mut self, place: usize) {
+        self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
+        self.levels |= 1 << (place / SLOTS);
+    }
+
+    fn vacate(&mut self, place: usize) {
+        let slots = &mut self.occupied[place / SLOTS];
+        *slots &= !(1 << (place % SLOTS));
+        if *slots == 0 {
+            self.levels &= !(1 << (place / SLOTS));
+        }
     }
 
     /// The earliest deadline of a slot that is in use, by walking its list.
@@ -301,11 +318,11 @@ impl<T> TimerWheel<T> {
     /// Puts a timer at the end of its slot's list, as the Made Invariant wants it.
     fn append(&mut self, index: u32, when: u64) {
         let place = place(self.present, when);
-        self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
         let slot = &mut self.slots[place];
         let prev = mem::replace(&mut slot.tail, index);
         if prev == NIL {
             *slot = Slot { head: index, tail: index, low: when, low_is: Low::Head };
+            self.occupy(place);
         } else {
             let tail = &mut self.links[prev as usize];
             tail.next = index;
@@ -330,7 +347,7 @@ impl<T> TimerWheel<T> {
             next => self.links[next as usize].prev = link.prev,
         }
         if slot.head == NIL {
-            self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
+            self.vacate(place);
         } else if link.when == slot.low {
             match slot.low_is {
                 Low::Head => slot.low = self.links[slot.head as usize].when,
@@ -342,7 +359,7 @@ impl<T> TimerWheel<T> {
     /// Takes a slot apart: what is due at `now` goes to `due`, sorted, the rest where it belongs
     /// at the present.
     fn take(&mut self, place: usize, now: u64, due: &mut Vec<(u64, T)>) {
-        self.occupied[place / SLOTS] &= !(1 << (place % SLOTS));
+        self.vacate(place);
         let mut at = mem::replace(&mut self.slots[place], Slot::EMPTY).head;
         let start = due.len();
         while at != NIL {
@@ -405,7 +422,9 @@ mod tests {
     fn check(wheel: &TimerWheel<u64>) {
         let mut listed = 0;
         for (at_place, slot) in wheel.slots.iter().enumerate() {
-            let bit = wheel.occupied[at_place / SLOTS] >> (at_place % SLOTS) & 1;
+            let occupied = wheel.occupied[at_place / SLOTS];
+            assert_eq!(wheel.levels >> (at_place / SLOTS) & 1 == 1, occupied != 0);
+            let bit = occupied >> (at_place % SLOTS) & 1;
             assert_eq!(bit == 1, slot.head != NIL);
             assert_eq!(slot.head == NIL, slot.tail == NIL);
             let mut list = Vec::new();

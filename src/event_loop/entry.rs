@@ -18,7 +18,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 use core::mem;
-use core::ptr::NonNull;
+use core::ptr::{self, NonNull};
 
 /// What a job does next, as far as that is the same in each run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,6 +142,34 @@ impl<L> Drop for Entry<L> {
     fn drop(&mut self) {
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (self.table().drop)(self.0) }
+    }
+}
+
+/// Room for one entry in a queue. To drop it with an entry in it leaks that.
+///
+/// **Slot Invariant**: the pointer is null, or that of an [`Entry`], which it owns.
+pub(super) struct EntrySlot<L: 'static>(*mut EntryHead<L>);
+
+impl<L> EntrySlot<L> {
+    pub(super) const FREE: EntrySlot<L> = EntrySlot(ptr::null_mut());
+
+    #[inline(always)]
+    pub(super) fn is_free(&self) -> bool {
+        self.0.is_null()
+    }
+
+    /// Puts `entry` in where the slot is free.
+    #[inline(always)]
+    pub(super) fn put(&mut self, entry: Entry<L>) {
+        debug_assert!(self.is_free());
+        self.0 = entry.0.as_ptr();
+        mem::forget(entry);
+    }
+
+    #[inline(always)]
+    pub(super) fn take(&mut self) -> Option<Entry<L>> {
+        // By the Slot Invariant the entry has an owner again.
+        NonNull::new(mem::replace(&mut self.0, ptr::null_mut())).map(Entry)
     }
 }
 

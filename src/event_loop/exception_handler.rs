@@ -9,7 +9,7 @@ use core::fmt::Write;
 
 use super::exception_context::ExceptionContext;
 use super::loop_ref::{ExceptionHandler, LoopRef};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::logging::say;
 use crate::panics;
 
@@ -111,12 +111,17 @@ pub(crate) fn run_callback<R: CallbackOutput>(
     callback: impl FnOnce() -> R,
 ) {
     if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
-        let handle = describe();
-        let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
-        context.exception = Some(error);
-        context.handle = Some(handle);
-        on.call_exception_handler(&context);
+        report_callback(on, describe(), error);
     }
+}
+
+/// Gives the error or panic of a callback to the loop's exception handler.
+#[cold]
+pub(super) fn report_callback(on: &LoopRef, handle: String, error: Error) {
+    let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
+    context.exception = Some(error);
+    context.handle = Some(handle);
+    on.call_exception_handler(&context);
 }
 
 /// Drops what belongs to the user: a panic out of it goes to the exception handler.

@@ -1,20 +1,14 @@
 //! [`Handle`] and [`TimerHandle`]: a callback that was scheduled, runs at most once, and can
 //! be cancelled until it does.
 
-use alloc::borrow::ToOwned;
-use alloc::rc::Rc;
-use alloc::string::String;
-use core::any::type_name;
-use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
-use super::exception_handler::{CallbackOutput, run_callback};
-use super::job::{Job, JobCell};
+use super::clock::nanos;
+use super::exception_handler::CallbackOutput;
 use super::loop_ref::LoopRef;
-use crate::collections::TimerKey;
+use super::scheduled_call::ScheduledCall;
 use crate::error::Result;
-use crate::flat_drops::drop_on_thread;
 
 impl LoopRef {
     /// Has `callback` run in the loop's next turn, after all that is scheduled already:
@@ -39,8 +33,8 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
         self.check_open()?;
-        let call = Call::soon(callback);
-        self.schedule(call.clone());
+        let (call, entry) = self.shared().calls.add(callback);
+        self.schedule(entry);
         Ok(Handle::new(call))
     }
 
@@ -71,106 +65,10 @@ impl LoopRef {
         when: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        let call = Call::timed(callback);
-        let key = self.add_timer_at(when, call.clone())?;
-        Ok(TimerHandle::new(call, self.clone(), key, when))
-    }
-}
-
-/// A callback in one allocation with what its handle needs, which is an `S`.
-pub(crate) struct Call<F, S> {
-    /// Gone once it runs or is cancelled; so are its captures.
-    callback: Cell<Option<F>>,
-    state: S,
-}
-
-/// What the handle of a callback needs that runs soon.
-pub(crate) struct Soon {
-    cancelled: Cell<bool>,
-}
-
-/// What the handle of a timer needs.
-pub(crate) struct Timed {
-    /// `None` once it was cancelled.
-    key: Cell<Option<TimerKey>>,
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Soon> {
-    pub(crate) fn soon(callback: F) -> Rc<JobCell<Call<F, Soon>>> {
-        let state = Soon { cancelled: Cell::new(false) };
-        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
-    }
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call<F, Timed> {
-    /// To be given its key by its handle.
-    pub(crate) fn timed(callback: F) -> Rc<JobCell<Call<F, Timed>>> {
-        let state = Timed { key: Cell::new(None) };
-        JobCell::new(Call { callback: Cell::new(Some(callback)), state })
-    }
-}
-
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static, S: 'static> Job for Call<F, S> {
-    fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
-        if let Some(callback) = this.callback.take() {
-            run_callback(on, || this.describe(), callback);
-        }
-    }
-
-    fn discard(&self) {
-        drop(self.callback.take());
-    }
-
-    fn describe(&self) -> String {
-        "<Handle ".to_owned() + type_name::<F>() + ">"
-    }
-}
-
-/// The half of a [`Call`] that its handle sees.
-trait Cancel {
-    fn cancel(&self);
-    fn cancelled(&self) -> bool;
-    fn name(&self) -> &'static str;
-}
-
-impl<F: 'static> Cancel for JobCell<Call<F, Soon>> {
-    fn cancel(&self) {
-        self.state.cancelled.set(true);
-        // Its drop may cancel the next handle of a long chain; so it is with timers.
-        drop_on_thread(self.callback.take());
-    }
-
-    fn cancelled(&self) -> bool {
-        self.state.cancelled.get()
-    }
-
-    fn name(&self) -> &'static str {
-        type_name::<F>()
-    }
-}
-
-/// The half of a timer's [`Call`] that its handle sees.
-trait CancelTimer {
-    fn cancel(&self, on: &LoopRef);
-    fn cancelled(&self) -> bool;
-    fn name(&self) -> &'static str;
-}
-
-impl<F: 'static> CancelTimer for JobCell<Call<F, Timed>> {
-    fn cancel(&self, on: &LoopRef) {
-        if let Some(key) = self.state.key.take() {
-            let timer = on.forget_timer(key);
-            drop_on_thread(self.callback.take());
-            drop(timer);
-        }
-    }
-
-    fn cancelled(&self) -> bool {
-        self.state.key.get().is_none()
-    }
-
-    fn name(&self) -> &'static str {
-        type_name::<F>()
+        self.check_open()?;
+        let (call, entry) = self.shared().calls.add(callback);
+        call.set_timer(self.shared().calls.timers.borrow_mut().insert(nanos(when), entry));
+        Ok(TimerHandle::new(call, when))
     }
 }
 
@@ -178,10 +76,11 @@ impl<F: 'static> CancelTimer for JobCell<Call<F, Timed>> {
 ///
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone)]
-pub struct Handle(Rc<dyn Cancel>);
+pub struct Handle(ScheduledCall);
 
 impl Handle {
-    pub(crate) fn new<F: 'static>(call: Rc<JobCell<Call<F, Soon>>>) -> Handle {
+    #[inline]
+    pub(super) fn new(call: ScheduledCall) -> Handle {
         Handle(call)
     }
 
@@ -211,26 +110,20 @@ impl fmt::Debug for Handle {
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone)]
 pub struct TimerHandle {
-    call: Rc<dyn CancelTimer>,
-    on: LoopRef,
+    call: ScheduledCall,
     when: Duration,
 }
 
 impl TimerHandle {
-    pub(crate) fn new<F: 'static>(
-        call: Rc<JobCell<Call<F, Timed>>>,
-        on: LoopRef,
-        key: TimerKey,
-        when: Duration,
-    ) -> TimerHandle {
-        call.state.key.set(Some(key));
-        TimerHandle { call, on, when }
+    #[inline]
+    pub(super) fn new(call: ScheduledCall, when: Duration) -> TimerHandle {
+        TimerHandle { call, when }
     }
 
     /// Keeps the callback from running, also when it is due and waits for its turn, and drops
     /// it at once. Does nothing once it has run, or the second time.
     pub fn cancel(&self) {
-        self.call.cancel(&self.on);
+        self.call.cancel();
     }
 
     /// Whether [`cancel`](TimerHandle::cancel) was called.

@@ -10,6 +10,7 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
+use super::calls::Calls;
 use super::clock::{self, Clock, Nanos, nanos};
 use super::entry;
 use super::exception_context::ExceptionContext;
@@ -19,7 +20,7 @@ use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
-use crate::collections::{TimerKey, TimerWheel};
+use crate::collections::TimerKey;
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
 use crate::sync::Arc;
@@ -97,8 +98,10 @@ pub(super) struct Shared {
     #[cfg(feature = "std")]
     pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
     pub(super) clock: Clock,
-    pub(super) ready: ReadyQueue<Entry>,
-    pub(super) timers: RefCell<TimerWheel<Entry>>,
+    pub(super) ready: ReadyQueue<LoopRef>,
+    pub(super) calls: Rc<Calls<Entry>>,
+    /// Describes the callback that runs, for a report of its panic.
+    pub(super) called: Cell<Option<fn() -> String>>,
     /// Room for the timers that one turn takes out.
     pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
@@ -156,18 +159,18 @@ impl LoopRef {
     #[inline]
     fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerKey> {
         self.check_open()?;
-        Ok(self.0.timers.borrow_mut().insert(when, job.into()))
+        Ok(self.0.calls.timers.borrow_mut().insert(when, job.into()))
     }
 
     /// Takes a timer out, if it is still in, for the caller to drop.
     pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Entry> {
-        self.0.timers.borrow_mut().cancel(key)
+        self.0.calls.timers.borrow_mut().cancel(key)
     }
 
     /// When the pending timers are due, by the address of what they run.
     pub(crate) fn deadlines(&self) -> BTreeMap<*const (), Duration> {
         // Where the timers are just being changed, they tell nothing.
-        let Ok(timers) = self.0.timers.try_borrow() else { return BTreeMap::new() };
+        let Ok(timers) = self.0.calls.timers.try_borrow() else { return BTreeMap::new() };
         let deadline = |(when, entry): (Nanos, &Entry)| (entry.address(), clock::duration(when));
         timers.iter().map(deadline).collect()
     }
@@ -186,6 +189,12 @@ impl LoopRef {
         self.0.running.get()
     }
 
+    /// Notes the callback that runs.
+    #[inline]
+    pub(super) fn set_called(&self, describe: Option<fn() -> String>) {
+        self.0.called.set(describe);
+    }
+
     pub(super) fn set_running(&self, running: bool) {
         self.0.running.set(running);
     }
@@ -199,7 +208,12 @@ impl LoopRef {
     /// How many timers are pending. Cancelled ones don't count.
     #[must_use]
     pub fn pending_timers(&self) -> usize {
-        self.0.timers.borrow().len()
+        self.0.calls.timers.borrow().len()
+    }
+
+    /// Bytes that scheduled callbacks have taken from the allocator.
+    pub(crate) fn callback_memory(&self) -> usize {
+        self.0.calls.pages.bytes()
     }
 
     /// Has a stall log what `show_waits` says. A program that never asks for it is spared the code.

@@ -1,12 +1,14 @@
 //! The loop that runs callbacks. It knows nothing of futures and tasks.
 //!
-//! In reading order: `clock` and `host` (the machine below), `ready` (the queue), `entry` (what it
-//! holds), `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
+//! In reading order: `clock` and `host` (the machine below), `ring` and `ready` (the queue),
+//! `entry` (what it holds), `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
 //! `exception_context`; `loop_ref` (the loop as its callbacks see it), `running` (which loop is it),
-//! `exception_handler`, `job` (what an entry runs), `handle` (a scheduled callback); `remote` (other
+//! `exception_handler`, `job` (what an entry runs), `calls`, `scheduled_call` and `handle`
+//! (scheduled callbacks); `remote` (other
 //! threads), `sources` (readers, writers, signals), `observe` (what is looked at besides, on
 //! request); `run` (the loop as its owner runs it).
 
+mod calls;
 mod clock;
 mod entry;
 mod exception_context;
@@ -22,8 +24,10 @@ mod owed_answers;
 mod poller;
 mod ready;
 mod remote;
+mod ring;
 mod run;
 mod running;
+mod scheduled_call;
 #[cfg(feature = "std")]
 mod sources;
 

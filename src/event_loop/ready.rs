@@ -4,63 +4,53 @@
 //! those entries schedule is put behind them and waits for the next turn, so that no callback can
 //! keep the loop from its timers and its sockets.
 
-use alloc::collections::VecDeque;
-use core::cell::RefCell;
+use super::entry::{Entry, EntrySlot};
+use super::ring::Ring;
 
 /// Beyond this capacity an empty queue gives its memory back.
 pub(super) const RETAINED_CAPACITY: usize = 1024;
 
-/// Entries in the order of their scheduling.
-pub(crate) struct ReadyQueue<E> {
-    entries: RefCell<VecDeque<E>>,
-}
+/// Entries in the order of their scheduling, a word each.
+pub(crate) struct ReadyQueue<L: 'static>(Ring<L>);
 
-impl<E> ReadyQueue<E> {
-    pub(crate) const fn new() -> ReadyQueue<E> {
-        ReadyQueue { entries: RefCell::new(VecDeque::new()) }
+impl<L> ReadyQueue<L> {
+    pub(crate) const fn new() -> ReadyQueue<L> {
+        ReadyQueue(Ring::new())
     }
 
     #[inline]
-    pub(crate) fn push(&self, entry: E) {
-        self.entries.borrow_mut().push_back(entry);
+    pub(crate) fn push(&self, entry: Entry<L>) {
+        self.0.push(entry);
     }
 
-    pub(crate) fn extend(&self, new: impl Iterator<Item = E>) {
-        let mut entries = self.entries.borrow_mut();
-        // Most often it is one entry, for which `VecDeque::extend` would take three times as long.
-        new.for_each(|entry| entries.push_back(entry));
+    pub(crate) fn extend(&self, new: impl Iterator<Item = Entry<L>>) {
+        new.for_each(|entry| self.0.push(entry));
     }
 
     #[inline]
-    pub(crate) fn pop(&self) -> Option<E> {
-        self.entries.borrow_mut().pop_front()
+    pub(crate) fn pop(&self) -> Option<Entry<L>> {
+        self.0.pop()
     }
 
     /// Changes the order of the first `count` entries.
-    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [E])) {
-        change(&mut self.entries.borrow_mut().make_contiguous()[..count]);
+    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [EntrySlot<L>])) {
+        self.0.with_first(count, change);
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.entries.borrow().len()
+        self.0.len()
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.borrow().is_empty()
+        self.0.is_empty()
     }
 
     /// Gives back the memory that a burst has left, once the queue is empty.
     pub(crate) fn shrink(&self) {
-        let mut entries = self.entries.borrow_mut();
-        if entries.is_empty() && entries.capacity() > RETAINED_CAPACITY {
-            *entries = VecDeque::new();
+        if self.is_empty() && self.0.capacity() > RETAINED_CAPACITY {
+            self.0.free_memory();
         }
-    }
-
-    /// Takes all entries, to be dropped where no borrow is held.
-    pub(crate) fn take_all(&self) -> VecDeque<E> {
-        self.entries.take()
     }
 }

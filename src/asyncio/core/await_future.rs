@@ -14,7 +14,7 @@ use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
 
-use super::header::Header;
+use super::header::{Header, State};
 use super::node::{ErasedFuture, TypedFuture, add_count};
 use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
@@ -22,6 +22,7 @@ use super::waiters::Waiter;
 use super::waker;
 use crate::collections::Key;
 use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
 
 /// Waits for a future or a task, and returns its result.
 ///
@@ -64,9 +65,11 @@ impl Registered {
     /// Whether it is registered with `task`, which polled it itself.
     #[inline(always)]
     fn is_with(&self, task: NonNull<Header>) -> bool {
-        self.word() == task.as_ptr().cast() || self.is_with_places(task)
+        let word = self.word();
+        word == task.as_ptr().cast() || word.addr() & PLACES != 0 && self.is_with_places(task)
     }
 
+    #[cold]
     fn is_with_places(&self, task: NonNull<Header>) -> bool {
         let is_it = |own: &ErasedFuture| own.pointer() == task;
         self.places()
@@ -98,6 +101,15 @@ impl<T: 'static> Await<T> {
     #[inline(always)]
     fn header(&self) -> &Header {
         self.future.header()
+    }
+
+    /// Whether what it waits for has a result.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.header().state() == State::Finished
+    }
+
+    pub(crate) fn event_loop(&self) -> &LoopRef {
+        self.future.erased().event_loop()
     }
 
     /// Registers with `task`, whose step this is, and which polls it itself.
@@ -199,6 +211,29 @@ impl<T: 'static> Await<T> {
         }
     }
 
+    /// Unregisters: an await that is dropped before it has returned.
+    #[inline(never)]
+    fn leave(&self) {
+        self.unregister();
+    }
+
+    /// Unregisters, if it is registered, from a future that is done, which has no waiters.
+    #[inline(always)]
+    fn unregister_done(&self) {
+        let word = self.registered.0.replace(null_mut());
+        if word.is_null() {
+            return;
+        }
+        if word.addr() & PLACES != 0 {
+            return self.unregister_places(word);
+        }
+        // SAFETY: By the Word Invariant the word was a count, and of a task.
+        unsafe {
+            let task = ErasedFuture::from_count(NonNull::new_unchecked(word.cast()));
+            task.pointer().cast::<TaskHeader>().as_ref().remove_wait(None);
+        }
+    }
+
     /// Removes the task, which was the only waiter, from those of a future that is pending.
     #[cold]
     fn leave_waiters(&self, task: NonNull<Header>) {
@@ -228,12 +263,29 @@ impl<T: 'static> Await<T> {
         drop(waiter);
     }
 
-    /// Polls where no step of the future's loop goes on.
-    #[cold]
-    fn poll_elsewhere(&self, waker: &Waker) -> Poll<Result<T>>
+    /// What `poll` does, for waits that are made of this one.
+    #[inline(always)]
+    pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<Result<T>>
     where
         T: Clone,
     {
+        let registry = self.future.erased().registry();
+        if self.header().done() && registry.in_step() && !registry.throws() {
+            self.unregister_done();
+            return Poll::Ready(self.future.read());
+        }
+        self.poll_pending(waker)
+    }
+
+    /// Polls where no step of the future's loop goes on, or one that throws.
+    #[cold]
+    fn poll_rarely(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        if self.future.erased().registry().in_step() {
+            return self.poll_in(self.future.erased().registry(), waker);
+        }
         match TaskRegistry::running() {
             Ok(registry) => self.poll_in(&registry, waker),
             Err(_) => self.poll_in(self.future.erased().registry(), waker),
@@ -241,7 +293,6 @@ impl<T: 'static> Await<T> {
     }
 
     /// Polls in a step of `registry`, or in none.
-    #[inline(always)]
     fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>>
     where
         T: Clone,
@@ -252,9 +303,28 @@ impl<T: 'static> Await<T> {
             }
         }
         if self.header().done() {
-            self.unregister();
+            self.unregister_done();
             return Poll::Ready(self.future.read());
         }
+        self.register_with_poller(registry, waker)
+    }
+
+    /// Polls where there is more to do than to return the result.
+    #[inline(never)]
+    fn poll_pending(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        let registry = self.future.erased().registry();
+        if !registry.in_step() || registry.throws() {
+            return self.poll_rarely(waker);
+        }
+        self.register_with_poller(registry, waker)
+    }
+
+    /// Registers with what polls it, unless it is registered.
+    #[inline(always)]
+    fn register_with_poller(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>> {
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
         match direct {
             Some(task) if self.registered.is_with(task) => {
@@ -304,18 +374,16 @@ impl<T: Clone + 'static> Future for Await<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let registry = self.future.erased().registry();
-        if registry.in_step() {
-            return self.poll_in(registry, cx.waker());
-        }
-        self.poll_elsewhere(cx.waker())
+        self.poll_with(cx.waker())
     }
 }
 
 impl<T: 'static> Drop for Await<T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.unregister();
+        if !self.registered.word().is_null() {
+            self.leave();
+        }
     }
 }
 

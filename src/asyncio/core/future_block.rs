@@ -70,6 +70,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             }
         },
         drop_future: |_| {},
+        finish: |_| {},
         future_name: || "",
         value_offset: offset_of!(FutureBlock<T>, value),
     };
@@ -216,6 +217,7 @@ static SIGNAL: Table = Table {
     value_owns: false,
     drop_contents: |_| {},
     drop_future: |_| {},
+    finish: |_| {},
     future_name: || "",
     value_offset: offset_of!(FutureBlock<()>, value),
 };
@@ -232,6 +234,7 @@ impl Signal {
     }
 
     /// A signal for `reason`: `used`, made new, if it has no other handle any more.
+    #[inline]
     pub(crate) fn reuse(
         used: Option<Signal>,
         registry: &TaskRegistry,
@@ -244,12 +247,12 @@ impl Signal {
     }
 
     /// Makes it what it was when it was made, if nothing else has it. Says whether it did.
+    #[inline]
     fn renew(&self, registry: &TaskRegistry, reason: WaitReason) -> bool {
         let header = self.0.header();
         let free = header.count() == 1
             && header.waiters.is_empty()
             && !header.has_rare()
-            && header.reason() == reason
             && ptr::eq(self.0.erased().registry(), registry);
         if free {
             header.flags.set((reason as u32) << flag::REASON_SHIFT);
@@ -288,10 +291,7 @@ impl Signal {
         self.0.header().done()
     }
 
-    pub(crate) fn is_complete(&self) -> bool {
-        self.0.header().state() == State::Finished
-    }
-
+    #[inline]
     pub(crate) fn is_cancelled(&self) -> bool {
         self.0.header().state() == State::Cancelled
     }
@@ -307,12 +307,20 @@ impl Signal {
     }
 
     /// Waits until it is completed.
+    #[inline]
     pub(crate) fn wait(&self) -> Await<()> {
-        Await::new(self.0.clone())
+        self.clone().into_wait()
+    }
+
+    /// The same with this handle.
+    #[inline]
+    pub(crate) fn into_wait(self) -> Await<()> {
+        Await::new(self.0)
     }
 }
 
 impl Clone for Signal {
+    #[inline]
     fn clone(&self) -> Signal {
         Signal(self.0.clone())
     }

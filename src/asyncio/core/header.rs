@@ -102,6 +102,8 @@ pub(super) struct Table {
     pub(super) drop_contents: unsafe fn(NonNull<Header>),
     /// Drops a task's Rust future in its place, if it is there.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
+    /// Ends a task whose value stands in its place.
+    pub(super) finish: unsafe fn(NonNull<Header>),
     /// What the type of a task's Rust future is called.
     pub(super) future_name: fn() -> &'static str,
     /// Where the value stands, from the header on.

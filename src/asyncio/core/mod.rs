@@ -10,7 +10,7 @@
 //! - `step`: what a task that is polled and the futures in it tell each other;
 //! - `await_future`: what `.await` polls; `waker`: other crates' way to wake a task;
 //! - `cancel`: how a cancellation goes down;
-//! - `registry`: what a loop knows of its futures and tasks;
+//! - `registry` and `pending_tasks`: what a loop knows of its futures and tasks;
 //! - `erased`: what a handle offers as a future.
 
 mod any_future;
@@ -24,6 +24,7 @@ mod future_block;
 mod header;
 mod many;
 mod node;
+mod pending_tasks;
 mod rare;
 mod registry;
 mod step;

@@ -309,18 +309,17 @@ pub(super) unsafe fn drop_count(header: NonNull<Header>) {
 /// this returns.
 #[inline(never)]
 unsafe fn drop_contents(header: NonNull<Header>) {
-    let contents = Contents(header);
     // SAFETY: By this function's contract.
     unsafe {
         if header.as_ref().is_bare() && !header.as_ref().owns() {
-            return drop(contents);
+            return drop_memory_here(header);
         }
         if header.as_ref().has_rare() {
             empty_weak_cell(header);
         }
         // The contents may hold the next future of a long chain, and the loop its last handle.
         let event_loop = registry_of(header).event_loop().clone();
-        drop_flat(&event_loop, contents);
+        drop_flat(&event_loop, Contents(header));
     }
 }
 

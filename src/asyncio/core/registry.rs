@@ -18,7 +18,7 @@ use core::task::Waker;
 use super::cancel::CancelWalk;
 use super::node::ErasedFuture;
 use super::step::{self, StepState};
-use super::{task_block, waker};
+use super::{pending_tasks, task_block, waker};
 use crate::blocks::Pages;
 use crate::error::{Error, Result};
 use crate::event_loop::{Inbox, LoopRef, Mail, Upstairs, drop_quietly, running_loop, thread_own};
@@ -197,13 +197,13 @@ impl TaskRegistry {
 
     /// The tasks that are not done, oldest first.
     pub(crate) fn all(&self) -> Vec<ErasedFuture> {
-        let mut tasks = task_block::pending_tasks(&self.pages);
+        let mut tasks = pending_tasks::all_pending(&self.pages);
         tasks.sort_unstable_by_key(|task| task.task().map(|task| task.serial()));
         tasks
     }
 
     pub(crate) fn has_tasks(&self) -> bool {
-        !task_block::pending_tasks(&self.pages).is_empty()
+        !pending_tasks::all_pending(&self.pages).is_empty()
     }
 
     // -- what a loop has besides tasks
@@ -255,13 +255,13 @@ impl Upstairs for TaskRegistry {
     }
 
     fn could_be_woken(&self) -> bool {
-        task_block::has_waker(&self.pages)
+        pending_tasks::has_waker(&self.pages)
     }
 
     fn close(&self) {
         set_cached(None);
         for task in self.all() {
-            task_block::abandon(task);
+            pending_tasks::abandon(task);
         }
         let extensions = self.extensions.take();
         for extension in extensions {

@@ -38,6 +38,8 @@ pub(super) struct StepState {
     /// The task that is polled.
     current: Cell<Option<NonNull<Header>>>,
     flags: Cell<u8>,
+    /// The task whose future is dropped, after its last step.
+    ending: Cell<Option<NonNull<Header>>>,
     /// The steps of the loop are counted from one.
     number: Cell<u64>,
     /// What the first of our futures that is polled in this step returns: Python's
@@ -98,7 +100,18 @@ impl TaskRegistry {
     pub(super) fn end_step(&self) -> u8 {
         self.step.current.set(None);
         let _ = STEP.try_with(|step| step.set(null()));
-        self.step.flags.replace(0)
+        self.step.flags.get()
+    }
+
+    /// Notes the task whose future is dropped after its last step, or that it was.
+    #[inline(always)]
+    pub(super) fn set_ending(&self, task: Option<NonNull<Header>>) {
+        self.step.ending.set(task);
+    }
+
+    /// Takes the task whose future was being dropped after its last step, if one was.
+    pub(super) fn take_ending(&self) -> Option<NonNull<Header>> {
+        self.step.ending.take()
     }
 
     /// The task that is polled, uncounted.

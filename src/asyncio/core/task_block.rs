@@ -15,15 +15,15 @@
 //! a scheduled task is its step. That entry has no count: a task that is not done has the loop's, and
 //! one that ends while its step is on the queue leaves it to the entry.
 //!
-//! **Stage Invariant**: the stage holds the future while `HAS_FUTURE` is set, and the value once the
-//! state is `FINISHED`; never both. The future is polled, and dropped, in its place, where it is
+//! **Stage Invariant**: the stage holds the future while `HAS_FUTURE` is set, and the value once
+//! `exchange` has put it there; never both. The state is `FINISHED` soon after, or the value is taken
+//! out again. The future is polled, and dropped, in its place, where it is
 //! pinned: it is written once and never moved. Only the loop's thread, in `run` and in `drop_future`,
 //! touches it, and `run` not again before it has returned, because a running task is not scheduled
 //! to run inside of its own step.
 #![allow(unsafe_code)]
 
 use alloc::borrow::ToOwned;
-use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::type_name;
 use core::cell::UnsafeCell;
@@ -42,11 +42,8 @@ use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
 use super::task_header::{Parked, TaskHeader};
 use super::{cancel, task_entry, waker};
-use crate::blocks::Pages;
 use crate::error::{Error, Result};
-use crate::event_loop::{
-    Entry, EntryHead, EntryTable, ExceptionContext, LoopRef, drop_quietly, run_callback,
-};
+use crate::event_loop::{Entry, EntryHead, EntryTable, LoopRef, drop_quietly, run_callback};
 use crate::panics;
 
 #[repr(C)]
@@ -78,6 +75,20 @@ pub(super) unsafe fn lent_handle<T, H: Handle<T>>(future: &ErasedFuture) -> Manu
     ManuallyDrop::new(H::from_typed(lent))
 }
 
+/// A value that is written to a task's stage when this is dropped, also by a panic.
+struct ToStage<F, T> {
+    stage: *mut Stage<F, T>,
+    value: ManuallyDrop<T>,
+}
+
+impl<F, T> Drop for ToStage<F, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: By the Stage Invariant: `exchange`, which alone makes this, has dropped the future.
+        unsafe { (*self.stage).value = ManuallyDrop::new(ManuallyDrop::take(&mut self.value)) }
+    }
+}
+
 /// The functions of a task whose handles are `H`.
 struct Functions<F, T, H>(core::marker::PhantomData<(F, T, H)>);
 
@@ -97,6 +108,10 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
+        finish: |pointer| {
+            // SAFETY: By the Stage Invariant: the caller's task has a value.
+            unsafe { Self::finish(pointer) }
+        },
         future_name: type_name::<F>,
         value_offset: offset_of!(TaskBlock<F, T>, stage),
     };
@@ -112,19 +127,13 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             if !header.has(flag::SCHEDULED) {
                 return run_next_callback(pointer, event_loop);
             }
-            let mut thrown = None;
-            if header.has(flag::STATE | flag::MUST_CANCEL | flag::THROWS) {
-                match begin_thrown(pointer) {
-                    Begin::Nothing => return,
-                    Begin::Throw(error) => thrown = error,
-                }
-            }
-            let flags = header.flags.get() & !(flag::SCHEDULED | flag::PARKED);
-            header.flags.set(flags | Parked::Running.bits());
             let registry = registry_of(pointer);
-            registry.begin_step(pointer);
-            if let Some((error, at)) = thrown {
-                registry.throw_at(error, at);
+            if header.has(flag::STATE | flag::MUST_CANCEL | flag::THROWS) {
+                if !begin_throwing(pointer, registry) {
+                    return;
+                }
+            } else {
+                begin(pointer, registry);
             }
             let waker = waker::for_poll(pointer);
             let stage = pointer.cast::<TaskBlock<F, T>>().as_ref().stage.get();
@@ -138,20 +147,57 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
                     if step & THROWS != 0 {
                         keep_thrown(pointer, registry);
                     }
-                    drop_future_of(pointer, needs_drop::<F>());
                     match result {
-                        Ok(value) if !header.has(flag::MUST_CANCEL) => {
-                            (*stage).value = ManuallyDrop::new(value);
-                            finish(pointer);
-                        }
                         Ok(value) => {
-                            finish_with(pointer, Err(cancellation(pointer)));
-                            drop_quietly(event_loop, value);
+                            Self::exchange(pointer, registry, value);
+                            Self::finish(pointer);
                         }
-                        Err(error) => finish_with(pointer, Ok(error)),
+                        Err(error) => {
+                            drop_future_of(pointer, needs_drop::<F>());
+                            finish_with(pointer, Ok(error));
+                        }
                     }
                 }
             }
+        }
+    }
+
+    /// Drops the future of a task that has ended, and puts the value in its place. A panic in the drop
+    /// goes up to the turn when that is done, and comes back by [`fail_current`].
+    #[inline(always)]
+    unsafe fn exchange(pointer: NonNull<Header>, registry: &TaskRegistry, value: T) {
+        // SAFETY: By the Stage Invariant; the flag is cleared first, so that the future is dropped once,
+        // and the value is written once, behind that.
+        unsafe {
+            let stage = pointer.cast::<TaskBlock<F, T>>().as_ref().stage.get();
+            pointer.as_ref().clear(flag::HAS_FUTURE);
+            if needs_drop::<F>() {
+                registry.set_ending(Some(pointer));
+                let value = ToStage { stage, value: ManuallyDrop::new(value) };
+                ManuallyDrop::drop(&mut (*stage).future);
+                drop(value);
+                registry.set_ending(None);
+            } else {
+                (*stage).value = ManuallyDrop::new(value);
+            }
+        }
+    }
+
+    /// Ends a task whose value was written, unless it was asked to cancel in its last step.
+    #[inline(always)]
+    unsafe fn finish(pointer: NonNull<Header>) {
+        // SAFETY: By the caller's contract. A value that doesn't become the task's result is taken out
+        // again, as nothing else has seen it.
+        unsafe {
+            if !pointer.as_ref().has(flag::MUST_CANCEL) {
+                return finish(pointer);
+            }
+            let stage = pointer.cast::<TaskBlock<F, T>>().as_ref().stage.get();
+            let value = ManuallyDrop::take(&mut (*stage).value);
+            // The last handle may be given back below, and the registry with it.
+            let event_loop = registry_of(pointer).event_loop().clone();
+            finish_with(pointer, Err(cancellation(pointer)));
+            drop_quietly(&event_loop, value);
         }
     }
 
@@ -239,23 +285,26 @@ pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
     }
 }
 
-/// What a step begins with.
-enum Begin {
-    /// There is no step: the task is done.
-    Nothing,
-    Throw(Option<(Error, Vec<NonNull<Header>>)>),
+/// Begins a step: state 1 to 2.
+#[inline(always)]
+unsafe fn begin(pointer: NonNull<Header>, registry: &TaskRegistry) {
+    // SAFETY: By the caller's contract.
+    let header = unsafe { pointer.as_ref() };
+    let flags = header.flags.get() & !(flag::SCHEDULED | flag::PARKED);
+    header.flags.set(flags | Parked::Running.bits());
+    registry.begin_step(pointer);
 }
 
-/// Begins a step that throws, or an entry of a task that is done.
+/// Begins a step that throws. Returns false where there is none: the task is done.
 #[cold]
-unsafe fn begin_thrown(pointer: NonNull<Header>) -> Begin {
+unsafe fn begin_throwing(pointer: NonNull<Header>, registry: &TaskRegistry) -> bool {
     // SAFETY: By the caller's contract, here and below.
     let header = unsafe { pointer.as_ref() };
     header.clear(flag::SCHEDULED);
     if header.done() {
         // SAFETY: By the Step Invariant the task has left the loop's count to this entry.
         unsafe { drop_count(pointer) };
-        return Begin::Nothing;
+        return false;
     }
     // SAFETY: As above.
     let task = unsafe { pointer.cast::<TaskHeader>().as_ref() };
@@ -267,14 +316,40 @@ unsafe fn begin_thrown(pointer: NonNull<Header>) -> Begin {
             drop_future_of(pointer, true);
             finish_with(pointer, Ok(thrown.unwrap_or(Error::cancelled())));
         }
-        return Begin::Nothing;
+        return false;
     }
-    Begin::Throw(thrown.map(|error| (error, at)))
+    // SAFETY: As above.
+    unsafe { begin(pointer, registry) };
+    if let Some(error) = thrown {
+        registry.throw_at(error, at);
+    }
+    true
 }
 
 /// Parks a task after a step that didn't end it.
 #[inline(always)]
 unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
+    // SAFETY: By the caller's contract, here and below.
+    unsafe {
+        let header = pointer.as_ref();
+        let flags = header.flags.get() & !flag::PARKED;
+        let asked = flags & flag::MUST_CANCEL != 0;
+        if step & (YIELDS | WOKE | THROWS) == 0 && !asked {
+            let awaits = pointer.cast::<TaskHeader>().as_ref().awaits();
+            let parked = if awaits { Parked::Waiting } else { Parked::Foreign };
+            return header.flags.set(flags | parked.bits());
+        }
+        if step & (YIELDS | THROWS) == YIELDS && !asked {
+            header.flags.set(flags | Parked::Yielding.bits());
+            return schedule_step(pointer);
+        }
+        park_rarely(pointer, registry, step);
+    }
+}
+
+/// Parks a task whose own poll woke it, that keeps what was thrown, or that was asked to cancel.
+#[inline(never)]
+unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     // SAFETY: By the caller's contract, here and below.
     unsafe {
         let header = pointer.as_ref();
@@ -325,7 +400,7 @@ unsafe fn keep_thrown(pointer: NonNull<Header>, registry: &TaskRegistry) {
 
 /// Drops the future of a task that has ended; a panic out of it is reported.
 #[inline(always)]
-unsafe fn drop_future_of(pointer: NonNull<Header>, needs_drop: bool) {
+pub(super) unsafe fn drop_future_of(pointer: NonNull<Header>, needs_drop: bool) {
     // SAFETY: By the caller's contract.
     unsafe {
         if needs_drop {
@@ -342,10 +417,17 @@ unsafe fn drop_future_caught(pointer: NonNull<Header>) {
     unsafe {
         let table = pointer.as_ref().table;
         if let Err(panic) = panics::caught(|| (table.drop_future)(pointer)) {
-            let describe = || "<drop of ".to_owned() + (table.future_name)() + ">";
-            run_callback(registry_of(pointer).event_loop(), describe, || Err(panic));
+            report_drop(pointer, panic);
         }
     }
+}
+
+/// Reports a panic in the drop of a task's future.
+unsafe fn report_drop(pointer: NonNull<Header>, panic: Error) {
+    // SAFETY: By the caller's contract.
+    let (table, registry) = unsafe { (pointer.as_ref().table, registry_of(pointer)) };
+    let describe = || "<drop of ".to_owned() + (table.future_name)() + ">";
+    run_callback(registry.event_loop(), describe, || Err(panic));
 }
 
 /// Ends a task whose value was written.
@@ -389,9 +471,18 @@ unsafe fn cancellation(pointer: NonNull<Header>) -> Error {
     task.cancellation()
 }
 
-/// The step that went on has panicked: that is its task's error. Gives the panic back where no step
-/// went on.
+/// The step that went on has panicked: that is its task's error. One that has ended its task is
+/// reported, if the drop of the future panicked. Gives the panic back where neither is so.
 pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Error> {
+    if let Some(task) = registry.take_ending() {
+        // SAFETY: By the Stage Invariant: `exchange` has put the value in the place of the future. The
+        // loop counts a task that is not done.
+        unsafe {
+            report_drop(task, panic);
+            (task.as_ref().table.finish)(task);
+        }
+        return None;
+    }
     let Some(task) = registry.current() else { return Some(panic) };
     let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
     // SAFETY: By the Step Invariant: the loop counts the task whose step goes on.
@@ -402,68 +493,6 @@ pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Erro
     // Its drop may panic: last.
     drop(untaken);
     None
-}
-
-/// The loop has closed: drops what a task holds, and reports it if it isn't done.
-pub(super) fn abandon(task: ErasedFuture) {
-    let event_loop = task.event_loop().clone();
-    if task.header().has(flag::HAS_FUTURE) {
-        if !task.header().has(flag::NO_DESTROY_REPORT) {
-            let mut context = ExceptionContext::new("Task was destroyed but it is pending!");
-            context.task = Some(task.describe());
-            event_loop.call_exception_handler(&context);
-        }
-        // SAFETY: The task is not running: a running loop isn't closed.
-        unsafe { drop_future_of(task.pointer(), true) }
-    }
-    if let Some(own) = task.task() {
-        own.first_wait.set(None);
-        own.header.clear(flag::MORE_WAITS);
-        drop(own.header.with_rare_if_any(|rare| core::mem::take(&mut rare.waits)));
-    }
-    let callbacks = task.header().waiters.take_callbacks();
-    drop_quietly(&event_loop, callbacks);
-    // SAFETY: The loop's count of a task that is not done, which nothing schedules any more.
-    drop_quietly(&event_loop, unsafe { ErasedFuture::from_count(task.pointer()) });
-    drop_quietly(&event_loop, task);
-}
-
-/// The tasks in `pages` that are not done.
-pub(super) fn pending_tasks<R: Send + Sync + 'static>(
-    pages: &Pages<TaskRegistry, R>,
-) -> Vec<ErasedFuture> {
-    let mut tasks = Vec::new();
-    for_each_pending(pages, &mut |header| {
-        // SAFETY: It is in use, and its count is not zero.
-        tasks.push(unsafe { ErasedFuture::from_header(header) });
-    });
-    tasks
-}
-
-/// Whether a waker is kept of a task that is not done.
-pub(super) fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
-    let mut kept = false;
-    for_each_pending(pages, &mut |header| {
-        // SAFETY: It is in use.
-        kept |= waker::is_kept(unsafe { header.as_ref() });
-    });
-    kept
-}
-
-fn for_each_pending<R: Send + Sync + 'static>(
-    pages: &Pages<TaskRegistry, R>,
-    look: &mut dyn FnMut(NonNull<Header>),
-) {
-    let mut look_at = |block: NonNull<u8>| {
-        let header: NonNull<Header> = block.cast();
-        // SAFETY: All blocks of these pages begin with a header, which stays while they are in use.
-        let own = unsafe { header.as_ref() };
-        if own.is_task() && !own.done() && own.count() > 0 {
-            look(header);
-        }
-    };
-    // SAFETY: Each block is given its header as soon as it is made, and `look` makes and frees none.
-    unsafe { pages.for_each(&mut look_at) }
 }
 
 impl ErasedFuture {

@@ -20,30 +20,48 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::Flat;
 
 /// What is in a queue, in the order that makes it the queue that it is.
-trait Items<T> {
+enum Items<T> {
+    /// First in, first out: asked without a detour, as it is the commonest.
+    Fifo(RefCell<VecDeque<T>>),
+    Other(Box<dyn Ordered<T>>),
+}
+
+impl<T> Items<T> {
+    #[inline]
+    fn put(&self, item: T) -> Result<()> {
+        match self {
+            Items::Fifo(items) => items.borrow_mut().push_back(item),
+            Items::Other(items) => items.put(item)?,
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn get(&self) -> Result<Option<T>> {
+        match self {
+            Items::Fifo(items) => Ok(items.borrow_mut().pop_front()),
+            Items::Other(items) => items.get(),
+        }
+    }
+
+    #[inline]
+    fn len(&self) -> usize {
+        match self {
+            Items::Fifo(items) => items.borrow().len(),
+            Items::Other(items) => items.len(),
+        }
+    }
+}
+
+/// Items in an order of their own.
+trait Ordered<T> {
     fn put(&self, item: T) -> Result<()>;
     fn get(&self) -> Result<Option<T>>;
     fn len(&self) -> usize;
 }
 
-/// First in, first out.
-impl<T> Items<T> for RefCell<VecDeque<T>> {
-    fn put(&self, item: T) -> Result<()> {
-        self.borrow_mut().push_back(item);
-        Ok(())
-    }
-
-    fn get(&self) -> Result<Option<T>> {
-        Ok(self.borrow_mut().pop_front())
-    }
-
-    fn len(&self) -> usize {
-        self.borrow().len()
-    }
-}
-
 /// Last in, first out.
-impl<T> Items<T> for RefCell<Vec<T>> {
+impl<T> Ordered<T> for RefCell<Vec<T>> {
     fn put(&self, item: T) -> Result<()> {
         self.borrow_mut().push(item);
         Ok(())
@@ -59,7 +77,7 @@ impl<T> Items<T> for RefCell<Vec<T>> {
 }
 
 /// The least first.
-impl<T: Ord> Items<T> for Heap<T> {
+impl<T: Ord> Ordered<T> for Heap<T> {
     fn put(&self, item: T) -> Result<()> {
         self.push(item)
     }
@@ -110,7 +128,7 @@ pub struct Queue<T: 'static>(Rc<QueueState<T>>);
 struct QueueState<T: 'static> {
     /// Which of the three it is.
     what: &'static str,
-    items: Flat<Box<dyn Items<T>>>,
+    items: Flat<Items<T>>,
     maxsize: usize,
     shut_down: Cell<bool>,
     /// It was shut down at once by a comparison of its items, and is to be emptied after it.
@@ -124,19 +142,26 @@ struct QueueState<T: 'static> {
     finished: Event,
 }
 
+impl<T> QueueState<T> {
+    #[inline]
+    fn full(&self) -> bool {
+        self.maxsize > 0 && self.items.len() >= self.maxsize
+    }
+}
+
 impl<T: 'static> Queue<T> {
     /// A queue that holds `maxsize` items; 0 sets no limit.
     #[must_use]
     pub fn new(maxsize: usize) -> Queue<T> {
-        Queue::of("Queue", RefCell::new(VecDeque::new()), maxsize)
+        Queue::of("Queue", Items::Fifo(RefCell::default()), maxsize)
     }
 
-    fn of(what: &'static str, items: impl Items<T> + 'static, maxsize: usize) -> Queue<T> {
+    fn of(what: &'static str, items: Items<T>, maxsize: usize) -> Queue<T> {
         let finished = Event::new();
         finished.set();
         Queue(Rc::new(QueueState {
             what,
-            items: Flat::new(Box::new(items)),
+            items: Flat::new(items),
             maxsize,
             shut_down: Cell::new(false),
             discards_later: Cell::new(false),
@@ -169,7 +194,7 @@ impl<T: 'static> Queue<T> {
     /// Whether it has no room; one without a limit always has.
     #[must_use]
     pub fn full(&self) -> bool {
-        self.0.maxsize > 0 && self.qsize() >= self.0.maxsize
+        self.0.full()
     }
 
     /// Puts `item` in, once there is room; if there is, it doesn't give way.
@@ -191,7 +216,7 @@ impl<T: 'static> Queue<T> {
             self.check_open()?;
             let home = state.bound.running(state.what)?;
             let gone = |woken| {
-                if woken && !self.full() {
+                if woken && !state.full() {
                     state.putters.wake_next();
                 }
             };
@@ -243,7 +268,7 @@ impl<T: 'static> Queue<T> {
             self.check_open()?;
             let home = state.bound.running(state.what)?;
             let gone = |woken| {
-                if woken && !self.empty() {
+                if woken && state.items.len() > 0 {
                     state.getters.wake_next();
                 }
             };
@@ -312,6 +337,7 @@ impl<T: 'static> Queue<T> {
         state.putters.wake_all();
     }
 
+    #[inline]
     fn take(&self) -> Result<Option<T>> {
         let item = self.0.items.get()?;
         self.discard_if_due();
@@ -319,6 +345,7 @@ impl<T: 'static> Queue<T> {
     }
 
     /// Takes everything out, as done. It is dropped last: what a drop does may come back here.
+    #[cold]
     fn discard(&self) {
         let state = &*self.0;
         let mut discarded = Vec::new();
@@ -336,6 +363,7 @@ impl<T: 'static> Queue<T> {
         }
     }
 
+    #[inline]
     fn discard_if_due(&self) {
         if self.0.discards_later.get() {
             self.discard();
@@ -384,7 +412,7 @@ macro_rules! queue_of_order {
             /// A queue that holds `maxsize` items; 0 sets no limit.
             #[must_use]
             pub fn new(maxsize: usize) -> $queue<T> {
-                $queue(Queue::of(stringify!($queue), $items, maxsize))
+                $queue(Queue::of(stringify!($queue), Items::Other(Box::new($items)), maxsize))
             }
         }
 

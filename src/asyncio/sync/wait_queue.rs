@@ -5,60 +5,109 @@
 //! woken, or has left. A signal in the queue that is done is one whose waiter was woken or cancelled
 //! and has not run since. A waiter that leaves after it was woken must pass the wakeup on: `on_exit`.
 //!
-//! **Sole Invariant**: a waiter that came while there was no other is `sole`. When another comes it is
-//! moved to the front of `others`, where it stays until it leaves; while there is a sole waiter,
-//! `others` is empty.
+//! **Sole Invariant**: a waiter that came while there was no other is the sole one, whose signal is in
+//! `own`. When another comes, that signal is moved to the front of `others`, where it stays until its
+//! waiter leaves. `others` is empty unless `line` says otherwise.
 
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
-use crate::asyncio::core::{Signal, TaskRegistry, WaitReason};
+use crate::asyncio::core::{Await, Signal, TaskRegistry, WaitReason};
 use crate::collections::{CellExt, Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
 
+/// Where the waiters of a queue are.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Line {
+    #[default]
+    Empty,
+    /// There is one, whose signal is in `own`.
+    Sole,
+    /// All are in `others`.
+    Others,
+}
+
+/// The key of a waiter that came when there was no other.
+const SOLE: Key = Key::MAX;
+
 /// Waiters, first come, first served.
 #[derive(Default)]
 pub(crate) struct WaitQueue {
-    sole: Cell<Option<Signal>>,
+    line: Cell<Line>,
+    /// The signal of the sole waiter; while there is none, the one that was used last, to be used
+    /// again.
+    own: Cell<Option<Signal>>,
     others: RefCell<KeyedQueue<Signal>>,
     /// All of `others` before this key are done. What is done stays so, and isn't looked at again.
     done_before: Cell<Key>,
     /// All of `others` before this key are cancelled.
     cancelled_before: Cell<Key>,
-    /// The signal of the waiter that left last, for the next that comes.
-    used: Cell<Option<Signal>>,
 }
 
 impl WaitQueue {
-    /// Waits in the queue until woken, for `reason`.
+    /// Joins the queue, to wait until woken, for `reason`.
     ///
     /// A waiter that leaves before that, cancelled or dropped, is out of the queue when `on_exit` is
     /// called, with whether it was woken already.
-    pub(crate) async fn wait(
+    #[inline]
+    pub(crate) fn wait<F: FnOnce(bool) + Unpin>(
         &self,
         registry: &Rc<TaskRegistry>,
         reason: WaitReason,
-        on_exit: impl FnOnce(bool),
-    ) -> Result<()> {
-        let mut waiter = Waiter::join(self, registry, reason, on_exit);
-        waiter.signal.wait().await?;
-        waiter.on_exit = None;
-        Ok(())
+        on_exit: F,
+    ) -> Wait<'_, F> {
+        if self.line.get() != Line::Empty {
+            return self.wait_behind_others(registry, reason, on_exit);
+        }
+        let signal = Signal::reuse(self.own.take(), registry, reason);
+        let waits = signal.wait();
+        self.own.set(Some(signal));
+        self.line.set(Line::Sole);
+        Wait { queue: self, key: SOLE, waits, on_exit: Some(on_exit) }
+    }
+
+    #[cold]
+    fn wait_behind_others<F: FnOnce(bool)>(
+        &self,
+        registry: &Rc<TaskRegistry>,
+        reason: WaitReason,
+        on_exit: F,
+    ) -> Wait<'_, F> {
+        let mut own = self.own.take();
+        if self.line.replace(Line::Others) == Line::Sole {
+            if let Some(sole) = own.take() {
+                self.others.borrow_mut().push(sole);
+            }
+        }
+        let signal = Signal::reuse(own, registry, reason);
+        let waits = signal.wait();
+        let key = self.others.borrow_mut().push(signal);
+        Wait { queue: self, key, waits, on_exit: Some(on_exit) }
     }
 
     /// Wakes the first waiter that was neither woken nor cancelled. Says whether there was one.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn wake_next(&self) -> bool {
-        match self.sole() {
-            Some(signal) => signal.complete(),
-            None => !self.others.borrow().is_empty() && self.wake_next_of_others(),
+        match self.line.get() {
+            Line::Empty => false,
+            Line::Sole => self.wake_sole(),
+            Line::Others => self.wake_next_of_others(),
         }
     }
 
+    #[inline]
+    fn wake_sole(&self) -> bool {
+        self.own.with(|own| own.as_ref().is_some_and(Signal::complete))
+    }
+
+    #[inline(never)]
     fn wake_next_of_others(&self) -> bool {
         let next = self.first_after(&self.done_before, |signal| !signal.is_done());
         next.is_some_and(|next| next.complete())
@@ -66,9 +115,13 @@ impl WaitQueue {
 
     /// Wakes the first waiter, if it was not woken: not the second in its place.
     pub(crate) fn wake_head(&self) {
-        let head = self.sole().or_else(|| self.others.borrow().iter().next().cloned());
-        if let Some(head) = head {
-            head.complete();
+        match self.line.get() {
+            Line::Empty => {}
+            Line::Sole => _ = self.wake_sole(),
+            Line::Others => {
+                let head = self.others.borrow().iter().next().cloned();
+                _ = head.is_some_and(|head| head.complete());
+            }
         }
     }
 
@@ -80,9 +133,12 @@ impl WaitQueue {
     /// Whether any waiter was not cancelled. One that was woken counts: it has yet to run.
     #[inline]
     pub(crate) fn any_alive(&self) -> bool {
-        match self.sole() {
-            Some(signal) => !signal.is_cancelled(),
-            None => !self.others.borrow().is_empty() && self.any_of_others_alive(),
+        match self.line.get() {
+            Line::Empty => false,
+            Line::Sole => {
+                self.own.with(|own| own.as_ref().is_some_and(|signal| !signal.is_cancelled()))
+            }
+            Line::Others => self.any_of_others_alive(),
         }
     }
 
@@ -92,12 +148,11 @@ impl WaitQueue {
 
     /// How many waiters there are.
     pub(crate) fn len(&self) -> usize {
-        usize::from(self.sole().is_some()) + self.others.borrow().len()
-    }
-
-    #[inline]
-    fn sole(&self) -> Option<Signal> {
-        self.sole.with(|sole| sole.clone())
+        match self.line.get() {
+            Line::Empty => 0,
+            Line::Sole => 1,
+            Line::Others => self.others.borrow().len(),
+        }
     }
 
     /// The first of the others that `is_it` says, none of which stands before `from`; which moves on.
@@ -111,64 +166,69 @@ impl WaitQueue {
         found.map(|(_, signal)| signal.clone())
     }
 
-    /// Adds a waiter. Returns its key, unless it is the sole one.
-    fn add(&self, signal: &Signal) -> Option<Key> {
-        let mut others = self.others.borrow_mut();
-        let sole = self.sole.take();
-        if sole.is_none() && others.is_empty() {
-            self.sole.set(Some(signal.clone()));
-            return None;
+    /// Removes a waiter by its key, or the one that was the sole one once.
+    #[inline]
+    fn remove(&self, key: Key) {
+        if self.line.get() == Line::Sole {
+            // The signal stays where it is, for the next that comes.
+            self.line.set(Line::Empty);
+        } else {
+            self.remove_from_others(key);
         }
-        if let Some(sole) = sole {
-            others.push(sole);
-        }
-        Some(others.push(signal.clone()))
     }
 
-    /// Removes a waiter by its key, or the one that was the sole one once.
-    fn remove(&self, key: Option<Key>) {
-        let removed = match (self.sole.take(), key) {
-            (None, None) => self.others.borrow_mut().pop_front(),
-            (sole, None) => sole,
-            (sole, Some(key)) => {
-                self.sole.set(sole);
-                self.others.borrow_mut().remove(key)
-            }
+    #[cold]
+    fn remove_from_others(&self, key: Key) {
+        let mut others = self.others.borrow_mut();
+        let removed = match key {
+            SOLE => others.pop_front(),
+            key => others.remove(key),
         };
-        drop(removed);
+        if others.is_empty() {
+            self.line.set(Line::Empty);
+        }
+        drop(others);
+        let before = self.own.replace(removed);
+        drop(before);
     }
 }
 
-/// One waiter, for as long as it is in the queue.
-struct Waiter<'a, F: FnOnce(bool)> {
+/// The wait of one waiter, which is in the queue until this is dropped.
+pub(crate) struct Wait<'a, F: FnOnce(bool)> {
     queue: &'a WaitQueue,
-    key: Option<Key>,
-    signal: Signal,
+    key: Key,
+    waits: Await<()>,
     /// Called where the waiter leaves without having been served.
     on_exit: Option<F>,
 }
 
-impl<'a, F: FnOnce(bool)> Waiter<'a, F> {
-    fn join(
-        queue: &'a WaitQueue,
-        registry: &Rc<TaskRegistry>,
-        reason: WaitReason,
-        on_exit: F,
-    ) -> Waiter<'a, F> {
-        let signal = Signal::reuse(queue.used.take(), registry, reason);
-        let key = queue.add(&signal);
-        Waiter { queue, key, signal, on_exit: Some(on_exit) }
+impl<F: FnOnce(bool) + Unpin> Future for Wait<'_, F> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let outcome = self.waits.poll_with(cx.waker());
+        if let Poll::Ready(Ok(())) = outcome {
+            self.on_exit = None;
+        }
+        outcome
     }
 }
 
-impl<F: FnOnce(bool)> Drop for Waiter<'_, F> {
+impl<F: FnOnce(bool)> Drop for Wait<'_, F> {
+    #[inline]
     fn drop(&mut self) {
         self.queue.remove(self.key);
         if let Some(on_exit) = self.on_exit.take() {
-            on_exit(self.signal.is_complete());
+            exit(on_exit, &self.waits);
         }
-        self.queue.used.set(Some(self.signal.clone()));
     }
+}
+
+#[cold]
+#[inline(never)]
+fn exit(on_exit: impl FnOnce(bool), waits: &Await<()>) {
+    on_exit(waits.is_complete());
 }
 
 /// The loop of the first wait. Until then any will do.

@@ -49,10 +49,9 @@ enum Stage {
     Over,
 }
 
-/// A signal, and the timer that completes it.
+/// A wait for a signal, and the timer that completes it.
 struct Asleep {
     wait: Await<()>,
-    signal: Signal,
     timer: TimerKey,
 }
 
@@ -61,7 +60,7 @@ impl Asleep {
         with_running(|registry| {
             let signal = Signal::new(registry, WaitReason::Sleep);
             let timer = registry.event_loop().add_timer(delay, signal.entry())?;
-            Ok(Asleep { wait: signal.wait(), signal, timer })
+            Ok(Asleep { wait: signal.into_wait(), timer })
         })
     }
 }
@@ -69,8 +68,8 @@ impl Asleep {
 impl Drop for Asleep {
     fn drop(&mut self) {
         // Nothing but its timer completes it.
-        if !self.signal.is_complete() {
-            let timer = self.signal.event_loop().forget_timer(self.timer);
+        if !self.wait.is_complete() {
+            let timer = self.wait.event_loop().forget_timer(self.timer);
             drop(timer);
         }
     }
@@ -87,7 +86,7 @@ impl Future for Sleep {
             }
         }
         let outcome = match &mut self.0 {
-            Stage::Asleep(asleep) => Pin::new(&mut asleep.wait).poll(cx),
+            Stage::Asleep(asleep) => asleep.wait.poll_with(cx.waker()),
             Stage::Yields(yields) => Pin::new(yields).poll(cx),
             Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
         };

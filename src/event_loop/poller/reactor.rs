@@ -281,10 +281,16 @@ impl Reactor {
         if take_back { watch.tell(poller, event.key, watching) } else { Ok(()) }
     }
 
-    /// Tells those whose sockets were ready, in the order in which they were reported.
+    /// Whether sockets were ready whose listeners were not told.
+    #[inline]
+    pub(crate) fn has_fired(&self) -> bool {
+        !self.fired.borrow().is_empty()
+    }
+
+    /// Tells the listeners of sockets that were ready, in the order in which they were reported.
     #[inline]
     pub(crate) fn take_fired(&self) {
-        if !self.fired.borrow().is_empty() {
+        if self.has_fired() {
             self.tell_fired();
         }
     }

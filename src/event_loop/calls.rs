@@ -1,0 +1,35 @@
+//! [`Calls`]: the timers of a loop, and the memory of its callbacks.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::ptr::NonNull;
+
+use crate::blocks::Pages;
+use crate::collections::TimerWheel;
+
+/// Timers of the sort `E`, and pages for callbacks.
+pub(super) struct Calls<E> {
+    pub(super) timers: RefCell<TimerWheel<E>>,
+    pub(super) pages: Pages<Calls<E>, ()>,
+}
+
+impl<E: 'static> Calls<E> {
+    pub(super) fn new() -> Rc<Calls<E>> {
+        let timers = RefCell::new(TimerWheel::new());
+        let calls = Rc::new(Calls { timers, pages: Pages::new(()) });
+        calls.pages.set_owner(NonNull::from(&*calls));
+        calls
+    }
+
+    /// The loop is about to wait: unused memory may go back.
+    #[inline]
+    pub(super) fn release_idle(&self) {
+        self.pages.release_idle();
+    }
+
+    /// The loop has closed: handles that outlive it keep the memory.
+    pub(super) fn close(self: &Rc<Calls<E>>) {
+        self.pages.hold_while_used(Box::new(self.clone()));
+    }
+}

@@ -1,0 +1,177 @@
+//! [`Ring`]: entries, first in, first out.
+//!
+//! **Ring Invariant**: the number of slots is zero or a power of two. `head` and `tail` count what was
+//! ever popped and pushed, and wrap around. The entries are in the slots of the numbers from `head` up
+//! to `tail`, taken modulo the number of slots; all other slots are free.
+
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use super::entry::{Entry, EntrySlot};
+
+/// Slots of the smallest ring that is not empty.
+const FEWEST: usize = 8;
+
+pub(super) struct Ring<L: 'static> {
+    slots: RefCell<Vec<EntrySlot<L>>>,
+    head: Cell<usize>,
+    tail: Cell<usize>,
+}
+
+#[inline]
+fn slot<L>(slots: &mut [EntrySlot<L>], number: usize) -> Option<&mut EntrySlot<L>> {
+    let mask = slots.len().wrapping_sub(1);
+    slots.get_mut(number & mask)
+}
+
+impl<L> Ring<L> {
+    pub(super) const fn new() -> Ring<L> {
+        Ring { slots: RefCell::new(Vec::new()), head: Cell::new(0), tail: Cell::new(0) }
+    }
+
+    #[inline]
+    pub(super) fn push(&self, entry: Entry<L>) {
+        let mut slots = self.slots.borrow_mut();
+        let number = self.tail.get();
+        match slot(&mut slots, number) {
+            Some(slot) if slot.is_free() => slot.put(entry),
+            _ => {
+                drop(slots);
+                return self.push_to_larger(entry);
+            }
+        }
+        self.tail.set(number.wrapping_add(1));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_to_larger(&self, entry: Entry<L>) {
+        let mut slots = self.slots.borrow_mut();
+        self.straighten(&mut slots);
+        let larger = (slots.len() * 2).max(FEWEST);
+        slots.resize_with(larger, || EntrySlot::FREE);
+        drop(slots);
+        self.push(entry);
+    }
+
+    /// Moves the entries so that the first is in the first slot.
+    fn straighten(&self, slots: &mut [EntrySlot<L>]) {
+        let (len, mask) = (self.len(), slots.len().saturating_sub(1));
+        slots.rotate_left(self.head.get() & mask);
+        self.head.set(0);
+        self.tail.set(len);
+    }
+
+    #[inline]
+    pub(super) fn pop(&self) -> Option<Entry<L>> {
+        let number = self.head.get();
+        let entry = slot(&mut self.slots.borrow_mut(), number)?.take()?;
+        self.head.set(number.wrapping_add(1));
+        Some(entry)
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.tail.get().wrapping_sub(self.head.get())
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.get() == self.tail.get()
+    }
+
+    /// For how many entries there is room.
+    pub(super) fn capacity(&self) -> usize {
+        self.slots.borrow().len()
+    }
+
+    /// Frees the memory of an empty ring.
+    pub(super) fn free_memory(&self) {
+        debug_assert!(self.is_empty());
+        self.slots.take();
+    }
+
+    /// Changes the order of the first `count` entries, which `change` exchanges.
+    pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [EntrySlot<L>])) {
+        let mut slots = self.slots.borrow_mut();
+        self.straighten(&mut slots);
+        change(&mut slots[..count]);
+    }
+}
+
+impl<L> Drop for Ring<L> {
+    fn drop(&mut self) {
+        while let Some(entry) = self.pop() {
+            drop(entry);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::VecDeque;
+    use alloc::rc::Rc;
+    use alloc::string::String;
+
+    use super::*;
+    use crate::event_loop::job::{Job, JobCell};
+    use crate::event_loop::loop_ref::LoopRef;
+
+    struct Nothing;
+
+    impl Job for Nothing {
+        fn run(_this: Rc<JobCell<Self>>, _event_loop: &LoopRef) {}
+
+        fn describe(&self) -> String {
+            String::new()
+        }
+    }
+
+    #[test]
+    fn ring_is_a_queue() {
+        let mut random = fastrand::Rng::with_seed(3);
+        for start in [0, 5, usize::MAX - 2] {
+            let ring = Ring::new();
+            ring.head.set(start);
+            ring.tail.set(start);
+            let mut model = VecDeque::new();
+            for _ in 0..5_000 {
+                match random.u8(..16) {
+                    0 => {
+                        let count = random.usize(..=model.len());
+                        ring.with_first(count, |first| first.reverse());
+                        model.make_contiguous()[..count].reverse();
+                    }
+                    1..9 => {
+                        let entry = Entry::from(JobCell::new(Nothing));
+                        model.push_back(entry.address());
+                        ring.push(entry);
+                    }
+                    _ => {
+                        let popped = ring.pop().map(|entry| entry.address());
+                        assert_eq!(popped, model.pop_front());
+                    }
+                }
+                assert_eq!((ring.len(), ring.is_empty()), (model.len(), model.is_empty()));
+            }
+            while let Some(entry) = ring.pop() {
+                assert_eq!(Some(entry.address()), model.pop_front());
+            }
+            assert!(model.is_empty());
+        }
+    }
+
+    #[test]
+    fn ring_drops_what_is_left_and_grows_by_doubling() {
+        let (job, ring) = (JobCell::new(Nothing), Ring::new());
+        for (entries, slots) in [(1, 8), (8, 8), (9, 16), (17, 32)] {
+            while ring.len() < entries {
+                ring.push(job.clone().into());
+            }
+            assert_eq!(ring.capacity(), slots);
+        }
+        assert_eq!(Rc::strong_count(&job), 18);
+        drop(ring);
+        assert_eq!(Rc::strong_count(&job), 1);
+    }
+}

@@ -1,0 +1,275 @@
+//! [`ScheduledCall`]: a callback that runs once, soon or when its timer is due, in a block of the
+//! loop's memory, which is [`Calls`].
+//!
+//! **Block Invariant**: a [`Head`] stands at the beginning of a block of the pages of a [`Calls`], and
+//! behind it is the place of a callback of the type that its table is for. A `Calls` is made in its
+//! `Rc`, whose place never changes, and its pages name it as their owner. Once the loop has closed the
+//! pages hold the `Rc` until their last block is freed; before, the loop does.
+//!
+//! **Count Invariant**: `count` is the number of [`ScheduledCall`]s and of entries of the block. When it
+//! falls to zero, the callback is dropped, if it is there, and the block is freed, once.
+//!
+//! **Callback Invariant**: the callback is in its place while `waits` is true. `waits` becomes false
+//! before the callback is moved or dropped, and never true again.
+#![allow(unsafe_code)]
+
+use alloc::alloc::handle_alloc_error;
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::alloc::Layout;
+use core::any::type_name;
+use core::cell::{Cell, UnsafeCell};
+use core::marker::PhantomData;
+use core::mem::{MaybeUninit, needs_drop};
+use core::ptr::NonNull;
+
+use super::calls;
+use super::entry::Mark;
+use super::exception_handler::{CallbackOutput, report_callback, run_callback};
+use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
+use crate::blocks::owner_of;
+use crate::collections::TimerKey;
+use crate::flat_drops::drop_on_thread;
+
+/// The timers of a loop, and the memory of its callbacks.
+type Calls = calls::Calls<Entry>;
+
+impl Calls {
+    /// A callback as a handle has it, and the entry that runs it.
+    #[inline]
+    pub(super) fn add<F, R>(&self, callback: F) -> (ScheduledCall, Entry)
+    where
+        F: FnOnce() -> R + 'static,
+        R: CallbackOutput + 'static,
+    {
+        let layout = Layout::new::<CallBlock<F>>();
+        let Some(block) = self.pages.alloc(layout) else { handle_alloc_error(layout) };
+        let block = block.cast::<CallBlock<F>>();
+        let head = Head {
+            table: const { &Functions::<F, R>::TABLE },
+            count: Cell::new(2),
+            waits: Cell::new(true),
+            cancelled: Cell::new(false),
+            timer: Cell::new(None),
+        };
+        // SAFETY: The block is new, and large enough. This makes the invariants hold: of the two
+        // counts one is the handle's, and one the entry's, whose table fits.
+        unsafe {
+            (&raw mut (*block.as_ptr()).head).write(head);
+            (&raw mut (*block.as_ptr()).callback).cast::<F>().write(callback);
+            (ScheduledCall(block.cast()), Entry::from_head(block.cast()))
+        }
+    }
+}
+
+/// What the block of a callback begins with, whatever its type.
+#[repr(C)]
+struct Head {
+    /// The first field: an [`EntryHead`] is the beginning of a head.
+    table: &'static CallTable,
+    count: Cell<u32>,
+    waits: Cell<bool>,
+    cancelled: Cell<bool>,
+    timer: Cell<Option<TimerKey>>,
+}
+
+#[repr(C)]
+struct CallBlock<F> {
+    head: Head,
+    callback: UnsafeCell<MaybeUninit<F>>,
+}
+
+#[repr(C)]
+struct CallTable {
+    /// The first field: see [`Head::table`].
+    entry: EntryTable,
+    /// Drops the callback in its place.
+    drop_callback: unsafe fn(NonNull<Head>),
+    name: fn() -> &'static str,
+    /// Whether the callback has anything to drop.
+    owns: bool,
+}
+
+/// The functions of a callback of type `F`.
+struct Functions<F, R>(PhantomData<(F, R)>);
+
+impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
+    const TABLE: CallTable = CallTable {
+        entry: EntryTable {
+            run: Self::run,
+            discard: |head, event_loop| {
+                // SAFETY: By the Count Invariant the entry gives its count up.
+                let call = unsafe { ScheduledCall::from_entry(head) };
+                run_callback(event_loop, || "<drop of a callback>".into(), || call.drop_callback());
+            },
+            // SAFETY: As for `discard`.
+            drop: |head| drop(unsafe { ScheduledCall::from_entry(head) }),
+            mark: |_| Mark::Call,
+            #[cfg(feature = "trace")]
+            title: |_| describe::<F>(),
+            describe: |_| Box::new(describe::<F>),
+        },
+        drop_callback: |head| {
+            // SAFETY: By the Callback Invariant: the caller has found that it waits.
+            unsafe { (*place_of::<F>(head)).assume_init_drop() }
+        },
+        name: type_name::<F>,
+        owns: needs_drop::<F>(),
+    };
+
+    /// A panic in the callback goes up to the turn, which finds its name in what the loop calls.
+    unsafe fn run(head: NonNull<EntryHead>, event_loop: &LoopRef) {
+        // SAFETY: By the Count Invariant the entry gives its count up.
+        let call = unsafe { ScheduledCall::from_entry(head) };
+        if !call.head().waits.replace(false) {
+            return;
+        }
+        // SAFETY: By the Callback Invariant: it waited, and is moved out of its place once.
+        let callback = unsafe { (*place_of::<F>(call.0)).assume_init_read() };
+        drop(call);
+        event_loop.set_called(Some(describe::<F>));
+        let outcome = callback().into_result();
+        event_loop.set_called(None);
+        if let Err(error) = outcome {
+            report_callback(event_loop, describe::<F>(), error);
+        }
+    }
+}
+
+/// The place of the callback.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `head`, whose table is for callbacks of type `F`.
+#[inline(always)]
+unsafe fn place_of<F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
+    // SAFETY: By this function's contract.
+    unsafe { head.cast::<CallBlock<F>>().as_ref() }.callback.get()
+}
+
+fn describe<F>() -> String {
+    "<Handle ".to_owned() + type_name::<F>() + ">"
+}
+
+/// A callback as its handles have it.
+pub(super) struct ScheduledCall(NonNull<Head>);
+
+impl ScheduledCall {
+    /// # Safety
+    ///
+    /// `head` is that of a callback, and the entry's count is given to this.
+    #[inline(always)]
+    unsafe fn from_entry(head: NonNull<EntryHead>) -> ScheduledCall {
+        ScheduledCall(head.cast())
+    }
+
+    #[inline(always)]
+    fn head(&self) -> &Head {
+        // SAFETY: By the Count Invariant the block is there for as long as this is.
+        unsafe { self.0.as_ref() }
+    }
+
+    /// Notes the timer that it waits for.
+    #[inline]
+    pub(super) fn set_timer(&self, timer: TimerKey) {
+        self.head().timer.set(Some(timer));
+    }
+
+    /// Takes its timer out, and drops the callback, unless it has run.
+    pub(super) fn cancel(&self) {
+        let head = self.head();
+        head.cancelled.set(true);
+        let entry = head.timer.take().and_then(|timer| {
+            // SAFETY: By the Block Invariant.
+            let calls = unsafe { owner_of::<Calls>(self.0.cast()) };
+            calls.timers.borrow_mut().cancel(timer)
+        });
+        if head.waits.get() && head.table.owns {
+            // Its drop may cancel the next callback of a long chain.
+            drop_on_thread(Unused(self.clone()));
+        }
+        head.waits.set(false);
+        drop(entry);
+    }
+
+    #[inline]
+    fn drop_callback(&self) {
+        if self.head().waits.replace(false) {
+            // SAFETY: By the Callback Invariant.
+            unsafe { (self.head().table.drop_callback)(self.0) }
+        }
+    }
+
+    /// Whether it was asked to cancel.
+    pub(super) fn cancelled(&self) -> bool {
+        self.head().cancelled.get()
+    }
+
+    /// The name of its type.
+    pub(super) fn name(&self) -> &'static str {
+        (self.head().table.name)()
+    }
+}
+
+/// A callback that will not run: dropped with this, while the block is kept.
+struct Unused(ScheduledCall);
+
+impl Drop for Unused {
+    fn drop(&mut self) {
+        self.0.drop_callback();
+    }
+}
+
+impl Clone for ScheduledCall {
+    fn clone(&self) -> ScheduledCall {
+        let count = &self.head().count;
+        count.set(count.get().checked_add(1).expect("fewer handles than a u32 can count"));
+        ScheduledCall(self.0)
+    }
+}
+
+impl Drop for ScheduledCall {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let count = self.head().count.get() - 1;
+        self.head().count.set(count);
+        if count == 0 {
+            end(self.0);
+        }
+    }
+}
+
+/// Drops what is in a block whose count has fallen to zero, and frees it.
+#[inline(never)]
+fn end(head: NonNull<Head>) {
+    /// Frees the memory also where the drop of the callback panics.
+    struct Memory(NonNull<Head>);
+
+    impl Drop for Memory {
+        #[inline(always)]
+        fn drop(&mut self) {
+            // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any
+            // more, by the Count Invariant.
+            unsafe { owner_of::<Calls>(self.0.cast()).pages.free(self.0.cast()) }
+        }
+    }
+
+    let memory = Memory(head);
+    // SAFETY: By the Count Invariant the block was not freed yet. By the Callback Invariant.
+    unsafe {
+        if memory.0.as_ref().waits.replace(false) {
+            (memory.0.as_ref().table.drop_callback)(memory.0);
+        }
+    }
+}
+
+#[cfg(all(test, target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_takes_three_words_beside_its_captures() {
+        assert_eq!(size_of::<CallBlock<[usize; 2]>>(), 40);
+    }
+}
