@@ -43,8 +43,7 @@
 //! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
 //!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
 //!   sent. Loom and shuttle try what crosses threads.
-//! - **Unsafe code** stands in four files, of the reactor, its waits, the running loop and the task,
-//!   and each block says why it is sound.
+//! - **Unsafe code** stands in a few rooms (`docs/unsafe.md`), and each block says why it is sound.
 //!
 //! # The floors
 //!

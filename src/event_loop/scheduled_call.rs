@@ -9,8 +9,10 @@
 //! **Count Invariant**: `count` is the number of [`ScheduledCall`]s and of entries of the block. When it
 //! falls to zero, the callback is dropped, if it is there, and the block is freed, once.
 //!
-//! **Callback Invariant**: the callback is in its place while `waits` is true. `waits` becomes false
-//! before the callback is moved or dropped, and never true again.
+//! **Callback Invariant**: the callback is in its place while `waits` is true, and until an [`Unused`] of
+//! the block is dropped. `waits` becomes false before the callback is moved or dropped, and never true
+//! again; the code that makes it false is the one that moves the callback, drops it, or leaves that to
+//! an `Unused`.
 #![allow(unsafe_code)]
 
 use alloc::alloc::handle_alloc_error;
@@ -185,11 +187,10 @@ impl ScheduledCall {
             let calls = unsafe { owner_of::<Calls>(self.0.cast()) };
             calls.timers.borrow_mut().cancel(timer)
         });
-        if head.waits.get() && head.table.owns {
+        if head.waits.replace(false) && head.table.owns {
             // Its drop may cancel the next callback of a long chain.
             drop_on_thread(Unused(self.clone()));
         }
-        head.waits.set(false);
         drop(entry);
     }
 
@@ -212,12 +213,13 @@ impl ScheduledCall {
     }
 }
 
-/// A callback that will not run: dropped with this, while the block is kept.
+/// A callback that was cancelled. It is dropped with this, while the block is kept.
 struct Unused(ScheduledCall);
 
 impl Drop for Unused {
     fn drop(&mut self) {
-        self.0.drop_callback();
+        // SAFETY: By the Callback Invariant: `cancel`, which alone makes this, has found that it waits.
+        unsafe { (self.0.head().table.drop_callback)(self.0.0) }
     }
 }
 

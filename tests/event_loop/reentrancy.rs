@@ -364,3 +364,39 @@ fn callbacks_may_cancel_each_other() {
     assert_eq!(on.run_once(None).unwrap(), 10);
     world.trace.expect(["0", "2", "4", "6", "8"]);
 }
+
+/// Cancels its handle and counts when it is dropped.
+struct CancelsNext(Rc<Cell<usize>>, Option<Box<dyn FnOnce()>>);
+
+impl Drop for CancelsNext {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() + 1);
+        if let Some(cancel) = self.1.take() {
+            cancel();
+        }
+    }
+}
+
+#[test]
+fn cancel_in_nested_drops_drops_every_callback() {
+    const CALLS: usize = 1_000;
+    let event_loop = callsoon::EventLoop::with_virtual_time();
+    for timed in [false, true] {
+        let dropped = Rc::new(Cell::new(0));
+        let mut cancel: Option<Box<dyn FnOnce()>> = None;
+        for _ in 0..CALLS {
+            let held = CancelsNext(dropped.clone(), cancel.take());
+            let callback = move || drop(held);
+            cancel = Some(if timed {
+                let handle = event_loop.call_later(Duration::from_secs(1), callback).unwrap();
+                Box::new(move || handle.cancel())
+            } else {
+                let handle = event_loop.call_soon(callback).unwrap();
+                Box::new(move || handle.cancel())
+            });
+        }
+        cancel.unwrap()();
+        assert_eq!(dropped.get(), CALLS, "timed: {timed}");
+        assert_eq!(event_loop.pending_timers(), 0);
+    }
+}
