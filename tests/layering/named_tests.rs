@@ -78,6 +78,47 @@ fn the_tour_names_files_that_are_there() {
     }
 }
 
+/// A reviewer finds each invariant of the unsafe code on one page, and no other.
+#[test]
+fn the_page_on_unsafe_code_names_each_invariant() {
+    let page = text_of("docs/unsafe.md");
+    // Of each row: the names of its invariants, and the files that keep them.
+    let rows = page.lines().filter(|line| line.starts_with("| ") && line.contains(".rs` |"));
+    let listed: BTreeSet<(String, String)> = rows
+        .flat_map(|row| {
+            let cells: Vec<_> = row.split('|').map(str::trim).collect();
+            let files: Vec<_> = cells[2].split('`').skip(1).step_by(2).collect();
+            let pair = |name: &str, file: &&str| (name.to_owned(), (*file).to_owned());
+            let pairs =
+                cells[1].split(", ").flat_map(|name| files.iter().map(move |f| pair(name, f)));
+            pairs.collect::<Vec<_>>()
+        })
+        .collect();
+    let mut kept = BTreeSet::new();
+    let in_rooms = |name: &str| super::UNSAFE_ROOMS.iter().any(|room| name.starts_with(room));
+    for (file, text) in super::source_files() {
+        if !in_rooms(&file) || file.contains("/tests/") {
+            continue;
+        }
+        let short = ["blocks/", "asyncio/core/", "event_loop/"];
+        let short = short.iter().find_map(|folder| file.strip_prefix(folder)).unwrap_or(&file);
+        for part in text.split("**").skip(1).step_by(2) {
+            if let Some(name) = part.strip_suffix(" Invariant") {
+                kept.insert((name.to_owned(), short.to_owned()));
+            }
+        }
+    }
+    let names = |all: &BTreeSet<(String, String)>| -> BTreeSet<String> {
+        all.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert!(kept.len() > 40, "{} invariants", kept.len());
+    let missing: Vec<_> = kept.difference(&listed).collect();
+    assert!(missing.is_empty(), "docs/unsafe.md lacks {missing:?}");
+    let gone: Vec<_> = names(&listed).into_iter().filter(|n| !names(&kept).contains(n)).collect();
+    // Two are kept by files without `unsafe`, on which the rooms rely.
+    assert_eq!(gone, ["Ring", "Round"], "docs/unsafe.md names what isn't there");
+}
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
