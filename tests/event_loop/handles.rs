@@ -70,3 +70,23 @@ fn a_handle_and_a_timer_show_what_they_are() {
     assert_eq!(format!("{handle:?}"), format!("<Handle cancelled {path}>"));
     assert_eq!(format!("{timer:?}"), format!("<TimerHandle cancelled when=1.5s {path}>"));
 }
+
+#[test]
+fn handles_outlive_their_loop() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let second = std::time::Duration::from_secs(1);
+    let captured = on_drop(trace.says("dropped with the loop"));
+    let soon = event_loop.call_soon(move || drop(captured)).unwrap();
+    let captured = on_drop(trace.says("dropped with the timers"));
+    let timer = event_loop.call_later(second, move || drop(captured)).unwrap();
+    let large = event_loop.call_later(second, {
+        let room = [0_u8; 5_000];
+        move || assert_eq!(room.len(), 5_000)
+    });
+    drop(event_loop);
+    trace.expect(["dropped with the loop", "dropped with the timers"]);
+    soon.cancel();
+    timer.clone().cancel();
+    assert!(soon.cancelled() && timer.cancelled() && !large.as_ref().unwrap().cancelled());
+    assert_eq!(timer.when(), second);
+}

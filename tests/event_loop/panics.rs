@@ -173,6 +173,22 @@ fn a_panic_in_the_drop_of_a_tasks_body_or_result_is_told_and_the_task_is_done() 
     ]);
 }
 
+#[test]
+fn panics_drop_of_an_ended_body_may_cancel_its_task() {
+    let (trace, event_loop) = told();
+    let own = Rc::new(Cell::new(None::<callsoon::Task<i32>>));
+    let cancels = own.clone();
+    let body = Holding(on_drop(move || {
+        assert!(cancels.take().unwrap().cancel(), "the task is not done yet");
+        panic!("in the body's drop");
+    }));
+    let task = event_loop.create_task(body).unwrap();
+    own.set(Some(task.clone()));
+    run_all(&event_loop);
+    assert!(task.cancelled());
+    trace.expect(["told: Exception in callback, in the body's drop"]);
+}
+
 /// A future that is ready at once, and holds something as long as it lives.
 struct Holding<T>(#[allow(dead_code)] T);
 
