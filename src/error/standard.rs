@@ -42,7 +42,7 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
     }
 }
 
-/// An [`Error`] as a standard error, for those who collect errors of all sorts.
+/// An [`Error`] as a standard error, for code that collects errors of all sorts.
 struct Standard(Error);
 
 impl fmt::Display for Standard {

@@ -32,7 +32,7 @@ pub enum ReturnWhen {
 /// Those that end before the task goes on are among the done as well. It gives way also where
 /// they are done already.
 ///
-/// That the time is up is no error, and none of `futures` is cancelled for it. Nobody has read
+/// That the time is up is no error, and none of `futures` is cancelled for it. Nothing has read
 /// their exceptions, but that `FirstException` looks for one.
 ///
 /// # Errors

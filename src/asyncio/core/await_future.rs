@@ -194,21 +194,7 @@ impl<T: 'static> Await<T> {
     /// Unregisters, if it is registered.
     #[inline(always)]
     fn unregister(&self) {
-        let word = self.registered.0.replace(null_mut());
-        if word.is_null() {
-            return;
-        }
-        if word.addr() & PLACES != 0 {
-            return self.unregister_places(word);
-        }
-        // SAFETY: By the Word Invariant the word was a count of the task.
-        let task = unsafe { ErasedFuture::from_count(NonNull::new_unchecked(word.cast())) };
-        if !self.header().done() {
-            self.leave_waiters(task.pointer());
-        }
-        if let Some(own) = task.task() {
-            own.remove_wait(None);
-        }
+        self.unregister_from(!self.header().done());
     }
 
     /// Unregisters: an await that is dropped before it has returned.
@@ -217,9 +203,10 @@ impl<T: 'static> Await<T> {
         self.unregister();
     }
 
-    /// Unregisters, if it is registered, from a future that is done, which has no waiters.
+    /// Unregisters, if it is registered, from a future that is `pending`, or is done and so has no
+    /// waiters.
     #[inline(always)]
-    fn unregister_done(&self) {
+    fn unregister_from(&self, pending: bool) {
         let word = self.registered.0.replace(null_mut());
         if word.is_null() {
             return;
@@ -230,6 +217,9 @@ impl<T: 'static> Await<T> {
         // SAFETY: By the Word Invariant the word was a count, and of a task.
         unsafe {
             let task = ErasedFuture::from_count(NonNull::new_unchecked(word.cast()));
+            if pending {
+                self.leave_waiters(task.pointer());
+            }
             task.pointer().cast::<TaskHeader>().as_ref().remove_wait(None);
         }
     }
@@ -271,7 +261,7 @@ impl<T: 'static> Await<T> {
     {
         let registry = self.future.erased().registry();
         if self.header().done() && registry.in_step() && !registry.throws() {
-            self.unregister_done();
+            self.unregister_from(false);
             return Poll::Ready(self.future.read());
         }
         self.poll_pending(waker)
@@ -303,7 +293,7 @@ impl<T: 'static> Await<T> {
             }
         }
         if self.header().done() {
-            self.unregister_done();
+            self.unregister_from(false);
             return Poll::Ready(self.future.read());
         }
         self.register_with_poller(registry, waker)

@@ -184,7 +184,7 @@ impl InsteadOfDefault {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => {
                 let does_default = Arc::new(AtomicBool::new(false));
-                // What a signal without a name does by default nobody knows: it will do nothing.
+                // The default action of a signal without a name is unknown: it will do nothing.
                 if low_level::signal_name(signal).is_some() {
                     flag::register_conditional_default(signal, Arc::clone(&does_default))?;
                 }

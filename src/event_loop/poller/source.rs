@@ -20,7 +20,7 @@ pub(crate) fn raw_key(source: &impl AsSource) -> RawKey {
 ///
 /// # Safety
 ///
-/// The descriptor must stay open, and the same, for as long as the value lives, whoever holds
+/// The descriptor must stay open, and the same, for as long as the value lives, whichever code has
 /// a shared reference to it. Every standard type with a descriptor is like that.
 pub unsafe trait Source: AsSource {}
 

@@ -46,7 +46,7 @@ pub(super) struct Debt<T> {
 /// Where an answer goes.
 pub(super) struct Address<T> {
     key: usize,
-    /// Takes who waits out of the loop's `OwedAnswers`, and gives it the answer.
+    /// Takes the receiver out of the loop's `OwedAnswers`, and gives it the answer.
     deliver: fn(&LoopRef, usize, Result<T>),
 }
 
