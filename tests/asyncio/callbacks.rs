@@ -44,6 +44,28 @@ fn a_closure_that_captures_equals_its_own_clones_only() {
     assert_ne!(callback, Callback::new(closure));
 }
 
+/// A callback that captures `N` words more than a trace and a guard.
+fn run_callback_of<const N: usize>() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let future = event_loop.create_future::<i32>();
+    let (says, dropped, words) = (trace.clone(), on_drop(trace.says("dropped")), [N; N]);
+    future.add_done_callback(move |_: &dyn AnyFuture| {
+        let _held = &dropped;
+        says.push(words.iter().sum::<usize>());
+    });
+    future.set_result(1).unwrap();
+    settle(&event_loop);
+    trace.expect([(N * N).to_string(), "dropped".into()]);
+}
+
+#[test]
+fn callbacks_of_any_size_are_called_and_dropped_once() {
+    run_callback_of::<1>();
+    run_callback_of::<2>();
+    run_callback_of::<3>();
+    run_callback_of::<64>();
+}
+
 #[test]
 fn adding_gives_back_what_removing_takes() {
     let event_loop = EventLoop::with_virtual_time();

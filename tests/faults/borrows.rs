@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
+use std::future::pending;
 use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -413,6 +414,28 @@ fn watchers_may_use_the_future_they_watch() {
     let lines = ["first", "added to another", "second", "added to another", "added at the end"];
     trace.expect(lines);
     adds.future.take();
+}
+
+#[test]
+fn drops_of_callbacks_may_use_their_task_at_a_close() {
+    let event_loop = EventLoop::with_virtual_time();
+    event_loop.set_exception_handler(Some(Rc::new(|_: &LoopRef, _: &_| ())));
+    let task = event_loop.create_task(pending::<Result<()>>()).unwrap();
+    let (late, kept) = (Rc::new(()), Trace::new());
+    for _ in 0..2 {
+        let (own, late, says) = (task.clone(), late.clone(), kept.clone());
+        let asks = on_drop(move || {
+            let callback = own.add_done_callback(move |_: &dyn AnyFuture| drop(late.clone()));
+            says.push(format!("added: {}", own.has_callback(&callback)));
+        });
+        task.add_done_callback(move |_: &dyn AnyFuture| {
+            let _held = &asks;
+        });
+    }
+    drop(event_loop);
+    kept.expect(["added: true", "added: true"]);
+    drop(task);
+    assert_eq!(Rc::strong_count(&late), 1);
 }
 
 #[test]
