@@ -85,7 +85,7 @@ def rooms():
     )  # fmt: skip
     room(
         20, 284, 760, 62, RED, "threads", "std only; what works for a loop on other threads",
-        "work_queue, crew, logged",
+        "work_queue, worker_group, logged",
     )  # fmt: skip
     room(
         20, 358, 760, 80, BLUE, "event_loop", "knows callbacks, and no futures",

@@ -12,7 +12,6 @@ mod host;
 
 mod answers;
 mod blocks;
-mod crew;
 mod event_loop;
 mod executor;
 mod inbox;
@@ -20,3 +19,4 @@ mod thread_to_async_queue;
 mod threadsafe;
 mod wakers;
 mod work_queue;
+mod worker_group;

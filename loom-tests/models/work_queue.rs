@@ -64,7 +64,7 @@ fn finish_against_the_last_push() {
         for work in 0..size(2, 20) {
             queue.push(work);
         }
-        queue.gate().finish();
+        queue.parker().close();
         let mut done = join(workers);
         done.sort_unstable();
         assert!(done.into_iter().eq(0..size(2, 20)));
@@ -77,7 +77,7 @@ fn finish_against_sleepers() {
     check("finish_against_sleepers", Search::All, || {
         let queue = queue();
         let workers = workers(&queue, size(2, 8));
-        queue.gate().finish();
+        queue.parker().close();
         assert_eq!(join(workers), []);
     });
 }
@@ -91,7 +91,7 @@ fn order_of_one_producer() {
         for work in 0..size(3, 40) {
             queue.push(work);
         }
-        queue.gate().finish();
+        queue.parker().close();
         assert!(join(workers).into_iter().eq(0..size(3, 40)));
     });
 }

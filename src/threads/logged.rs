@@ -1,10 +1,10 @@
-//! [`logged`]: panics that belong to nobody who could be told.
+//! [`logged`]: panics that no caller can be told of.
 
 use crate::logging::say;
 use crate::panics;
 
-/// Runs `body`, most often a drop of what a program brought along. A panic in it is logged,
-/// with `when` in front, and goes no further: what comes after `body` is somebody else's.
+/// Runs `body`, most often a drop of a value that a program brought along. A panic in it is logged with
+/// `when` in front, and ends here: it must not end the thread's later work.
 pub(crate) fn logged(when: &str, body: impl FnOnce()) {
     if let Err(panic) = panics::caught(body) {
         say!(Error, "{when}: {}", panics::shown(&panic));

@@ -1,16 +1,16 @@
-//! What threads that work for a loop are made of: [`WorkQueue`], on which they sleep,
-//! [`Crew`], those of them that belong together, and [`logged`], who hears of their panics. How an answer comes back is one floor below,
-//! in `event_loop::answers`.
+//! Parts of the pools and queues whose threads work for a loop: [`WorkQueue`], from which the threads
+//! take their work and on which they sleep, [`WorkerGroup`], which starts and joins them, and
+//! [`logged`], which logs their panics. `event_loop::remote` takes their answers back to the loop.
 
-mod crew;
 mod logged;
 mod work_queue;
+mod worker_group;
 
-pub(crate) use crew::Crew;
 pub(crate) use logged::logged;
 pub(crate) use work_queue::WorkQueue;
+pub(crate) use worker_group::WorkerGroup;
 
-/// For what runs on those threads.
+/// For the code that those threads run.
 pub(crate) use crate::event_loop::WorkItem;
 pub(crate) use crate::panics::{caught, shown};
 pub(crate) use crate::sync::Arc;

@@ -20,23 +20,25 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, Seconds, WorkItem, running_loop};
 use crate::logging::say;
 use crate::sync::{Arc, AtomicBool, Ordering};
-use crate::threads::{Crew, WorkQueue, caught, logged};
+use crate::threads::{WorkQueue, WorkerGroup, caught, logged};
 
-/// What a thread is given to do.
+/// Work for a thread, of any type.
 trait Job: Send {
     fn work(self: Box<Self>);
 }
 
-/// A function that is to be called, unless somebody was here before.
-struct Unless<F> {
+/// A function to call, unless its future was cancelled before.
+struct Cancellable<F> {
     taken: Arc<AtomicBool>,
     func: F,
 }
 
-impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for WorkItem<Unless<F>, T> {
+impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job
+    for WorkItem<Cancellable<F>, T>
+{
     fn work(self: Box<Self>) {
         let mut called = false;
-        let given = self.run(|Unless { taken, func }| {
+        let given = self.run(|Cancellable { taken, func }| {
             called = !taken.swap(true, Ordering::Relaxed);
             if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
         });
@@ -49,8 +51,8 @@ impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job for WorkI
 /// A bounded pool of threads for functions that block: `concurrent.futures.ThreadPoolExecutor`,
 /// as far as a loop uses it. Threads are started as they are needed. Clones are the same pool.
 ///
-/// Dropping the last clone lets the threads run what they were given, and leave; nobody waits
-/// for them.
+/// After the last clone is dropped the threads run the functions that they were given, and exit;
+/// nothing waits for them.
 ///
 /// ```
 /// use callsoon::{ThreadPoolExecutor, run, running_loop};
@@ -67,23 +69,23 @@ pub struct ThreadPoolExecutor(Rc<Pool>);
 
 struct Pool {
     jobs: Arc<WorkQueue<Box<dyn Job>>>,
-    crew: Crew,
+    workers: WorkerGroup,
     max_workers: usize,
     thread_name_prefix: String,
 }
 
 impl ThreadPoolExecutor {
-    /// A pool of up to `max_workers` threads.
+    /// Returns a pool of up to `max_workers` threads.
     ///
     /// # Errors
     ///
-    /// [`Value`](crate::ErrorKind::Value) if that is none.
+    /// [`Value`](crate::ErrorKind::Value) if `max_workers` is 0.
     pub fn new(max_workers: usize) -> Result<ThreadPoolExecutor> {
         ThreadPoolExecutor::named(max_workers, "ThreadPoolExecutor")
     }
 
-    /// As [`new`](ThreadPoolExecutor::new); the threads are called `thread_name_prefix` and
-    /// their number.
+    /// As [`new`](ThreadPoolExecutor::new), with threads named `thread_name_prefix` and their
+    /// number.
     ///
     /// # Errors
     ///
@@ -94,13 +96,13 @@ impl ThreadPoolExecutor {
         }
         Ok(ThreadPoolExecutor(Rc::new(Pool {
             jobs: Arc::new(WorkQueue::new(true)),
-            crew: Crew::default(),
+            workers: WorkerGroup::default(),
             max_workers,
             thread_name_prefix: thread_name_prefix.to_owned(),
         })))
     }
 
-    /// The loop's own: as many threads as the machine runs at once and four more, at most 32.
+    /// A loop's default pool: as many threads as the machine runs at once and four more, at most 32.
     fn default_sized() -> Result<ThreadPoolExecutor> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         ThreadPoolExecutor::named(32.min(cores + 4), "asyncio")
@@ -108,13 +110,13 @@ impl ThreadPoolExecutor {
 
     fn submit(&self, job: Box<dyn Job>) -> Result<()> {
         let pool = &*self.0;
-        if pool.jobs.gate().is_finished() {
+        if pool.jobs.parker().is_closed() {
             return Err(Error::runtime("cannot schedule new futures after shutdown"));
         }
-        if !pool.jobs.gate().has_sleeper() && pool.crew.len() < pool.max_workers {
+        if !pool.jobs.parker().has_sleeper() && pool.workers.len() < pool.max_workers {
             let started = self.start_thread();
-            // Where there is no room for another thread, those that are there do the work.
-            if pool.crew.len() == 0 {
+            // Where there is no room for another thread, the others do the work.
+            if pool.workers.len() == 0 {
                 started?;
             }
         }
@@ -125,45 +127,48 @@ impl ThreadPoolExecutor {
     fn start_thread(&self) -> Result<()> {
         let pool = &*self.0;
         let jobs = Arc::clone(&pool.jobs);
-        pool.crew.start(format!("{}_{}", pool.thread_name_prefix, pool.crew.len()), move || {
-            while let Some(job) = jobs.next() {
-                // What is left to panic is the drop of something that the function brought.
-                logged("a panic after a function", || job.work());
-            }
-        })
+        pool.workers.start(
+            format!("{}_{}", pool.thread_name_prefix, pool.workers.len()),
+            move || {
+                while let Some(job) = jobs.next() {
+                    // A drop of what the function captured may still panic.
+                    logged("a panic after a function", || job.work());
+                }
+            },
+        )
     }
 
-    /// Takes no more functions, and returns when those it has are done and its threads have
-    /// ended; with `cancel_futures` those that were not begun are cancelled instead.
+    /// Takes no more functions, and returns when the functions that it has are done and its threads
+    /// have ended; with `cancel_futures` the functions that no thread has begun are cancelled instead.
     ///
     /// # Errors
     ///
-    /// The cancellation of the task that waits, and [`Runtime`](crate::ErrorKind::Runtime)
-    /// where no loop runs.
+    /// The cancellation of the waiting task; [`Runtime`](crate::ErrorKind::Runtime) where no loop
+    /// runs.
     ///
     /// # Cancellation
     ///
-    /// The pool is shut down all the same, without being waited for.
+    /// The pool is shut down all the same, and nothing waits for its threads.
     pub async fn shutdown(&self, cancel_futures: bool) -> Result<()> {
-        self.0.jobs.gate().finish();
+        self.0.jobs.parker().close();
         if cancel_futures {
             while let Some(job) = self.0.jobs.take() {
                 // Its future is cancelled by that.
                 logged("a panic in a drop of a function", || drop(job));
             }
         }
-        let on = running_loop()?;
-        let gone = LoopFuture::with_reason(&on, WaitReason::Executor);
-        self.0.crew.when_gone(on.answer_to(&gone)?);
-        gone.await?;
-        self.0.crew.join();
+        let event_loop = running_loop()?;
+        let exited = LoopFuture::with_reason(&event_loop, WaitReason::Executor);
+        self.0.workers.on_all_exited(event_loop.answer_to(&exited)?);
+        exited.await?;
+        self.0.workers.join();
         Ok(())
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.jobs.gate().finish();
+        self.jobs.parker().close();
     }
 }
 
@@ -171,24 +176,30 @@ impl fmt::Debug for ThreadPoolExecutor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadPoolExecutor")
             .field("max_workers", &self.0.max_workers)
-            .field("threads", &self.0.crew.len())
+            .field("threads", &self.0.workers.len())
             .finish_non_exhaustive()
     }
 }
 
-/// A pool as the loop has it whose own it is. Behind a `dyn`, because every loop ends its pool: a
-/// program that never has one does without the code for it.
-trait Own {
+/// The default pool of a loop. Behind a `dyn`, because the end of every loop shuts its pool down: a
+/// program that never has a pool does without the code for it.
+trait DefaultPool {
     fn executor(&self) -> ThreadPoolExecutor;
-    fn end(self: Rc<Self>, limit: Option<Duration>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    fn shut_down(
+        self: Rc<Self>,
+        limit: Option<Duration>,
+    ) -> Pin<Box<dyn Future<Output = Result<()>>>>;
 }
 
-impl Own for ThreadPoolExecutor {
+impl DefaultPool for ThreadPoolExecutor {
     fn executor(&self) -> ThreadPoolExecutor {
         self.clone()
     }
 
-    fn end(self: Rc<Self>, limit: Option<Duration>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+    fn shut_down(
+        self: Rc<Self>,
+        limit: Option<Duration>,
+    ) -> Pin<Box<dyn Future<Output = Result<()>>>> {
         Box::pin(async move {
             match timeout(limit, async |_| self.shutdown(false).await).await {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
@@ -202,55 +213,57 @@ impl Own for ThreadPoolExecutor {
     }
 }
 
-/// How long an ending waits for functions that still run on threads: asyncio's
+/// Limit on the wait for functions that still run on threads when a loop ends: asyncio's
 /// `THREAD_JOIN_TIMEOUT`.
 const THREAD_JOIN_TIMEOUT: Duration = Duration::from_secs(300);
 
-fn shut_down() -> Error {
+fn shutdown_error() -> Error {
     Error::runtime("Executor shutdown has been called")
 }
 
-/// The executor that a loop uses where it is told of none.
+/// The executor of calls that name none.
 #[derive(Default)]
 pub(crate) struct DefaultExecutor {
-    executor: Cell<Option<Rc<dyn Own>>>,
-    shut: Cell<bool>,
+    executor: Cell<Option<Rc<dyn DefaultPool>>>,
+    closed: Cell<bool>,
 }
 
 impl DefaultExecutor {
     fn get(&self) -> Result<ThreadPoolExecutor> {
-        if self.shut.get() {
-            return Err(shut_down());
+        if self.closed.get() {
+            return Err(shutdown_error());
         }
-        if let Some(own) = self.peek() {
-            return Ok(own.executor());
+        if let Some(pool) = self.pool() {
+            return Ok(pool.executor());
         }
         let executor = ThreadPoolExecutor::default_sized()?;
         self.executor.set(Some(Rc::new(executor.clone())));
         Ok(executor)
     }
 
-    fn peek(&self) -> Option<Rc<dyn Own>> {
+    fn pool(&self) -> Option<Rc<dyn DefaultPool>> {
         self.executor.with(|executor| executor.clone())
     }
 
-    /// None is to be made any more.
-    fn shut(&self) {
-        self.shut.set(true);
+    /// Refuses to make a pool from now on.
+    fn close_for_new(&self) {
+        self.closed.set(true);
     }
 }
 
 impl LoopExtension for DefaultExecutor {
     fn end(self: Rc<Self>, event_loop: &LoopRef, stage: Stage) -> Option<Ending> {
-        let on = event_loop.clone();
+        let event_loop = event_loop.clone();
         (stage == Stage::Executor).then(|| -> Ending {
-            Box::pin(async move { on.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await })
+            Box::pin(async move {
+                event_loop.shutdown_default_executor(Some(THREAD_JOIN_TIMEOUT)).await
+            })
         })
     }
 
     /// The threads may end, and nothing waits for them.
     fn close(&self, _event_loop: &LoopRef) {
-        self.shut();
+        self.close_for_new();
         drop(self.executor.take());
     }
 
@@ -260,17 +273,17 @@ impl LoopExtension for DefaultExecutor {
 }
 
 impl LoopRef {
-    /// Has `func` called on a thread of `executor`, or of the loop's own pool, and returns the
-    /// future for what it returns: asyncio's `run_in_executor`. An error, or a panic, is the
-    /// future's exception.
+    /// Calls `func` on a thread of `executor`, or of the loop's default pool, and returns the future
+    /// of its result: asyncio's `run_in_executor`. An error or a panic of `func` is the future's
+    /// exception.
     ///
     /// Cancelling the future keeps `func` from being called, if no thread has begun with it.
     ///
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed,
-    /// [`Runtime`](crate::ErrorKind::Runtime) after the executor was shut down, and what the
-    /// machine says if not even a first thread can be started.
+    /// [`Runtime`](crate::ErrorKind::Runtime) after the executor was shut down, and the
+    /// system's error if not even a first thread can be started.
     #[track_caller]
     pub fn run_in_executor<T: Send + 'static>(
         &self,
@@ -283,7 +296,7 @@ impl LoopRef {
             None => {
                 let registry = TaskRegistry::of(self);
                 if registry.has_begun(Stage::Executor) {
-                    return Err(shut_down());
+                    return Err(shutdown_error());
                 }
                 registry.extension::<DefaultExecutor>().get()?
             }
@@ -301,43 +314,42 @@ impl LoopRef {
         future.set_reason(WaitReason::Executor);
         future.set_cancel_hook(CancelHook::Flag(Arc::clone(&taken)));
         let answer = self.answer_to(&future)?;
-        executor.submit(WorkItem::of(Unless { taken, func }, answer))?;
+        executor.submit(WorkItem::of(Cancellable { taken, func }, answer))?;
         Ok(future)
     }
 
-    /// Makes `executor` the one that the loop uses where it is told of none: asyncio's
-    /// `set_default_executor`.
+    /// Makes `executor` the default pool of the loop: asyncio's `set_default_executor`.
     pub fn set_default_executor(&self, executor: &ThreadPoolExecutor) {
         let registry = TaskRegistry::of(self);
-        let own = registry.extension::<DefaultExecutor>();
-        let before = own.executor.replace(Some(Rc::new(executor.clone())));
+        let default = registry.extension::<DefaultExecutor>();
+        let before = default.executor.replace(Some(Rc::new(executor.clone())));
         drop(before);
     }
 
-    /// Shuts the loop's own pool down: asyncio's `shutdown_default_executor`, which
-    /// [`run`](crate::run) does at its end. It returns when its functions are done and its
-    /// threads have ended, or, with a warning in the log, when `limit` is over (`None`: without
-    /// a limit). May be called again, and waits again.
+    /// Shuts the loop's default pool down: asyncio's `shutdown_default_executor`, which
+    /// [`run`](crate::run) calls at its end. It returns when the pool's functions are done and its
+    /// threads have ended, or, with a warning in the log, when `limit` is over (`None`: no limit).
+    /// It may be called again, and waits again.
     ///
     /// On a virtual clock `limit` is never over: the clock stands still while a thread works.
     ///
     /// # Errors
     ///
-    /// The cancellation of the task that waits.
+    /// The cancellation of the waiting task.
     pub async fn shutdown_default_executor(&self, limit: Option<Duration>) -> Result<()> {
         let executor = {
-            let own = TaskRegistry::of(self).extension::<DefaultExecutor>();
-            own.shut();
-            own.peek()
+            let default = TaskRegistry::of(self).extension::<DefaultExecutor>();
+            default.close_for_new();
+            default.pool()
         };
         match executor {
-            Some(executor) => executor.end(limit).await,
+            Some(executor) => executor.shut_down(limit).await,
             None => Ok(()),
         }
     }
 }
 
-/// Calls `func` on a thread of the running loop's own pool, and gives what it returns:
+/// Calls `func` on a thread of the running loop's default pool, and returns its result:
 /// `asyncio.to_thread`.
 ///
 /// # Errors
@@ -346,7 +358,7 @@ impl LoopRef {
 ///
 /// # Cancellation
 ///
-/// `func` isn't called if no thread has begun with it. Else it goes on, and what it returns is
+/// `func` isn't called if no thread has begun with it. Otherwise it goes on, and its result is
 /// dropped.
 ///
 /// ```

@@ -44,8 +44,8 @@ impl<T: Send + 'static> SyncQueue<T> {
 
     fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> SyncQueue<T> {
         let queue = WorkQueue::new(empty_on_finished);
-        let gate = Arc::clone(queue.gate());
-        final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| gate.finish()));
+        let parker = Arc::clone(queue.parker());
+        final_future.add_callback(Callback::new(move |_: &dyn AnyFuture| parker.close()));
         SyncQueue(Arc::new(Flat::new(queue)))
     }
 }
@@ -59,7 +59,7 @@ impl<T: 'static> SyncQueue<T> {
 
     /// Ends it, for all who iterate it, from any thread. Doing so again does nothing.
     pub fn finish(&self) {
-        self.0.gate().finish();
+        self.0.parker().close();
     }
 
     /// The values, one by one; between them the thread sleeps until there is one, or the end:
@@ -86,7 +86,7 @@ impl<T: 'static> fmt::Debug for SyncQueue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SyncQueue")
             .field("len", &self.0.len())
-            .field("finished", &self.0.gate().is_finished())
+            .field("finished", &self.0.parker().is_closed())
             .finish_non_exhaustive()
     }
 }

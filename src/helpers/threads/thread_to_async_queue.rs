@@ -16,7 +16,7 @@ use crate::helpers::futures::create_future_on;
 use crate::helpers::futures::wait_for_all_futures;
 use crate::helpers::queue::SyncQueue;
 use crate::logging::say;
-use crate::threads::{Crew, WorkItem, caught, logged, shown};
+use crate::threads::{WorkItem, WorkerGroup, caught, logged, shown};
 use crate::{
     Answer, AnyFuture, Error, LoopFuture, LoopRef, Result, await_body, running_loop, sleep,
 };
@@ -89,7 +89,7 @@ pub struct ThreadToAsyncQueue<H: ThreadHooks> {
     requests: SyncQueue<Box<dyn Request<H>>>,
     hooks: Arc<H>,
     onerror: Arc<OnError>,
-    crew: Crew,
+    workers: WorkerGroup,
     started: Cell<bool>,
 }
 
@@ -147,7 +147,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueueBuilder<H> {
             stop_fut,
             hooks: Arc::new(hooks),
             onerror,
-            crew: Crew::default(),
+            workers: WorkerGroup::default(),
             started: Cell::new(false),
             name,
         })
@@ -217,7 +217,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
             onerror: self.onerror.clone(),
             requests: self.requests.clone(),
         };
-        self.crew.start(format!("{}-{number}", self.name), move || listener.listen(ready))
+        self.workers.start(format!("{}-{number}", self.name), move || listener.listen(ready))
     }
 
     /// Has `func` called on one of the threads, with what
@@ -236,7 +236,7 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
             future.cancel();
             return future;
         }
-        if self.crew.len() > 0 {
+        if self.workers.len() > 0 {
             self.send(func, &future);
             return future;
         }
@@ -282,14 +282,14 @@ impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
         self.stop();
         loop {
             let gone = self.on.create_future();
-            self.crew.when_gone(self.on.answer_to(&gone)?);
+            self.workers.on_all_exited(self.on.answer_to(&gone)?);
             gone.await?;
             // Those that were started meanwhile are at work: to join them would stop the loop.
-            if self.crew.is_gone() {
+            if self.workers.all_exited() {
                 break;
             }
         }
-        self.crew.join();
+        self.workers.join();
         self.cancel_unsent();
         let mut unanswered = self.requests.remaining().peekable();
         if unanswered.peek().is_some() {
@@ -351,7 +351,7 @@ impl<H: ThreadHooks> fmt::Debug for ThreadToAsyncQueue<H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ThreadToAsyncQueue")
             .field("name", &self.name)
-            .field("threads", &self.crew.len())
+            .field("threads", &self.workers.len())
             .field("requests", &self.requests)
             .finish_non_exhaustive()
     }
