@@ -47,3 +47,5 @@ pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback
 pub use self::core::{Child, ErasedFuture};
 #[cfg(feature = "std")]
 pub(crate) use self::core::{Signal, TaskRegistry, WaitReason};
+#[cfg(feature = "std")]
+pub(crate) use sync::{LoopBinding, WaitQueue};

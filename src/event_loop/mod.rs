@@ -54,7 +54,7 @@ pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};
 pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
 #[cfg(feature = "std")]
-pub(crate) use poller::{Listener, Side, set_nonblocking};
+pub(crate) use poller::{Listener, Listening, Side, set_nonblocking};
 #[cfg(feature = "std")]
 pub(crate) use remote::WorkItem;
 pub(crate) use remote::{Receiver, running_here};

@@ -5,9 +5,10 @@ use core::time::Duration;
 use std::io;
 
 use super::async_source::Async;
+use super::half::take_turn;
 use crate::asyncio::sleep;
 use crate::error::{Error, Result};
-use crate::event_loop::{ExceptionContext, Source};
+use crate::event_loop::{ExceptionContext, Side, Source};
 
 /// How long a listener rests when the system has run out of something: asyncio's
 /// `ACCEPT_RETRY_DELAY`.
@@ -23,9 +24,10 @@ pub(super) async fn accept<T: Source + Debug + 'static, C, W>(
     mut accept: impl FnMut(&T) -> io::Result<C>,
     wrap: impl Fn(C) -> Result<W>,
 ) -> Result<W> {
-    let _turn = listener.turn(listener.reader()).await?;
+    let half = listener.half(Side::Reader);
+    let _turn = take_turn!(half);
     loop {
-        let outcome = listener.in_turn(listener.reader(), &mut accept, |_| false).await;
+        let outcome = half.operate(&mut accept, |_| false).await;
         let error = match outcome.and_then(&wrap) {
             Err(error) => error,
             accepted => return accepted,

@@ -1,34 +1,24 @@
 //! [`Async`]: a source whose reads and writes wait for their loop.
 
-use alloc::rc::Rc;
-use core::cell::Cell;
 use core::fmt;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 use std::io;
 
-use super::direction::Direction;
-use super::polled::Polled;
-use crate::asyncio::{LockGuard, yield_now};
-use crate::error::{Error, Result, about};
-use crate::event_loop::{
-    After, LoopRef, Registration, Side, Source, running_loop, set_nonblocking,
-};
-
-/// So many operations in a row may succeed before the loop gets its turn: a peer that is
-/// faster than its reader must not keep timers and other tasks from running.
-const IN_A_ROW: u32 = 64;
+use super::half::{Between, Half, take_turn};
+use super::watched::Watched;
+use crate::error::{Result, about};
+use crate::event_loop::{LoopRef, Side, Source, running_loop, set_nonblocking};
 
 /// Something with a file descriptor, in non-blocking mode, whose operations wait on a loop
 /// until they can be done.
 ///
-/// An operation is tried first, and waits only where it would block, unless the one before
+/// An operation is tried first, and waits only where it would block, unless the operation before it
 /// has shown that it would. Several tasks may use one source: each of the two directions
-/// serves one at a time, in the order in which they came. One reads while another writes.
+/// serves one task at a time, first come, first served. One task reads while another writes.
 /// After 64 operations in a row that did not wait, the loop gets its turn.
 ///
-/// The poller hears of the source with the first wait, and once more when it is dropped. In
-/// between, waiting costs nothing but the poll, as long as something always waits when
-/// something comes.
+/// The poller is told of the source by the first wait, and once more when the source is dropped. In
+/// between, waiting costs nothing but the poll, as long as a task waits whenever something comes.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -51,14 +41,11 @@ const IN_A_ROW: u32 = 64;
 /// Cancelling a task that waits makes the await return `Err(Cancelled)`. It was waiting, so
 /// nothing had been read or written, and nothing is lost. Dropping the await does the same.
 pub struct Async<T: Source + 'static> {
-    // Before the source: with the second of them goes the registration, by which the poller
-    // forgets a descriptor before that is closed.
-    reader: Polled,
-    writer: Polled,
-    source: Rc<T>,
-    /// How many operations there were since somebody waited.
-    in_a_row: Cell<u32>,
-    on: LoopRef,
+    /// What the poll functions leave behind from one call to the next. A wait that they have begun ends
+    /// with the source.
+    reader: Between,
+    writer: Between,
+    watched: Watched<T>,
 }
 
 impl<T: Source + 'static> Async<T> {
@@ -72,35 +59,27 @@ impl<T: Source + 'static> Async<T> {
         Async::new_on(&running_loop()?, source)
     }
 
-    /// Sets `source` to non-blocking mode, and has it wait on `on`.
+    /// Sets `source` to non-blocking mode, and has it wait on `event_loop`.
     ///
     /// # Errors
     ///
-    /// What the system says where the mode can't be set;
+    /// The system's error where the mode can't be set;
     /// [`Runtime`](crate::ErrorKind::Runtime) if the loop watches the descriptor already, or has
     /// a host without a reactor; [`Closed`](crate::ErrorKind::Closed) after it has closed.
-    pub fn new_on(on: &LoopRef, source: T) -> Result<Async<T>> {
+    pub fn new_on(event_loop: &LoopRef, source: T) -> Result<Async<T>> {
         about(set_nonblocking(&source), || "no non-blocking mode for a source".into())?;
-        Async::of_nonblocking(on, source)
+        Async::of_nonblocking(event_loop, source)
     }
 
     /// As [`new_on`](Async::new_on), for a source that is in non-blocking mode already.
-    pub(super) fn of_nonblocking(on: &LoopRef, source: T) -> Result<Async<T>> {
-        let source = Rc::new(source);
-        let (reader, writer) = (Direction::new(Side::Reader), Direction::new(Side::Writer));
-        let registration = Rc::new(Registration::new(
-            on,
-            Rc::clone(&source) as Rc<dyn Source>,
-            Rc::<Direction>::clone(&reader),
-            Rc::<Direction>::clone(&writer),
-        )?);
-        Ok(Async {
-            reader: Polled::new(reader, Rc::clone(&registration)),
-            writer: Polled::new(writer, registration),
-            source,
-            in_a_row: Cell::new(0),
-            on: on.clone(),
-        })
+    pub(super) fn of_nonblocking(event_loop: &LoopRef, source: T) -> Result<Async<T>> {
+        let watched = Watched::new(event_loop, source)?;
+        Ok(Async { reader: Between::default(), writer: Between::default(), watched })
+    }
+
+    #[inline]
+    pub(super) fn half(&self, side: Side) -> Half<'_, T> {
+        Half::new(&self.watched, side)
     }
 
     /// Waits until `operation` can be done without blocking, and does it: until it returns
@@ -108,14 +87,14 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// # Errors
     ///
-    /// What `operation` fails with, of kind [`Io`](crate::ErrorKind::Io); the cancellation;
+    /// The error of `operation`, of kind [`Io`](crate::ErrorKind::Io); the cancellation;
     /// [`Closed`](crate::ErrorKind::Closed) if it has to wait after the loop has closed.
     ///
     /// # Cancellation
     ///
     /// See [`Async`].
     pub async fn read_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(self.reader(), operation).await
+        self.operate(Side::Reader, operation).await
     }
 
     /// As [`read_with`](Async::read_with), in the direction of writing.
@@ -128,13 +107,23 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn write_with<R>(&self, operation: impl FnMut(&T) -> io::Result<R>) -> Result<R> {
-        self.repeat(self.writer(), operation).await
+        self.operate(Side::Writer, operation).await
+    }
+
+    async fn operate<R>(
+        &self,
+        side: Side,
+        operation: impl FnMut(&T) -> io::Result<R>,
+    ) -> Result<R> {
+        let half = self.half(side);
+        let _turn = take_turn!(half);
+        half.operate(operation, |_| false).await
     }
 
     /// [`read_with`](Async::read_with) for a poll function written by hand: has the task woken
     /// when it is worth another call.
     ///
-    /// Nobody else can read meanwhile, so that there is no line to stand in. What is left between
+    /// No other task can read meanwhile, so that there is no queue to wait in. What is left between
     /// two calls is the wait and nothing else; other methods may be called in between.
     ///
     /// # Errors
@@ -174,84 +163,21 @@ impl<T: Source + 'static> Async<T> {
     pub(super) fn poll_reader<R>(
         &mut self,
         cx: &mut Context<'_>,
-        operation: impl FnMut(&T) -> io::Result<R>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
-        let Async { reader, source, in_a_row, on, .. } = self;
-        poll(reader, (&**source, on, in_a_row), cx, operation, exhausts)
+        let half = Half::new(&self.watched, Side::Reader);
+        half.poll_again(&mut self.reader, cx, &mut operation, &exhausts)
     }
 
     pub(super) fn poll_writer<R>(
         &mut self,
         cx: &mut Context<'_>,
-        operation: impl FnMut(&T) -> io::Result<R>,
+        mut operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
-        let Async { writer, source, in_a_row, on, .. } = self;
-        poll(writer, (&**source, on, in_a_row), cx, operation, exhausts)
-    }
-
-    async fn repeat<R>(
-        &self,
-        direction: &Direction,
-        operation: impl FnMut(&T) -> io::Result<R>,
-    ) -> Result<R> {
-        let _turn = self.turn(direction).await?;
-        self.in_turn(direction, operation, |_| false).await
-    }
-
-    /// Waits for one's turn in a direction.
-    pub(super) async fn turn(&self, direction: &Direction) -> Result<LockGuard> {
-        // Mostly nobody else is there, and to ask for that alone is a quarter of the work.
-        let turn = match direction.try_turn() {
-            Some(turn) => turn,
-            None => direction.turn().await?,
-        };
-        if self.in_a_row.get() >= IN_A_ROW {
-            self.in_a_row.set(0);
-            yield_now().await?;
-        }
-        Ok(turn)
-    }
-
-    async fn ready(&self, direction: &Direction, after: After) -> Result<()> {
-        self.in_a_row.set(0);
-        direction.ready(&self.on, self.reader.registration(), after).await
-    }
-
-    /// Does `operation` as soon as it can be done, for the one who has the turn. `exhausts`
-    /// says of what came of it that the next one would block.
-    pub(super) async fn in_turn<R>(
-        &self,
-        direction: &Direction,
-        mut operation: impl FnMut(&T) -> io::Result<R>,
-        exhausts: impl FnOnce(&R) -> bool,
-    ) -> Result<R> {
-        if direction.take_exhausted() {
-            // What has ended the stream may have come before, and been reported.
-            self.ready(direction, After::Anything).await?;
-        }
-        loop {
-            match operation(&self.source) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.ready(direction, direction.after_would_block()).await?;
-                }
-                Err(error) => return Err(error.into()),
-                Ok(outcome) => {
-                    note_success(direction, &self.in_a_row, exhausts(&outcome));
-                    return Ok(outcome);
-                }
-            }
-        }
-    }
-
-    pub(super) fn reader(&self) -> &Direction {
-        self.reader.direction()
-    }
-
-    pub(super) fn writer(&self) -> &Direction {
-        self.writer.direction()
+        let half = Half::new(&self.watched, Side::Writer);
+        half.poll_again(&mut self.writer, cx, &mut operation, &exhausts)
     }
 
     /// Waits until there is something to read, the peer has closed, or reading would fail. It
@@ -259,14 +185,14 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// # Errors
     ///
-    /// The cancellation; what the system says where it can't watch the descriptor (a regular
+    /// The cancellation; the system's error where it can't watch the descriptor (a regular
     /// file, say); [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
     ///
     /// # Cancellation
     ///
     /// See [`Async`].
     pub async fn readable(&self) -> Result<()> {
-        self.wait(self.reader()).await
+        self.ready(Side::Reader).await
     }
 
     /// Waits until something can be written, or writing would fail. For the rest see
@@ -280,82 +206,39 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn writable(&self) -> Result<()> {
-        self.wait(self.writer()).await
+        self.ready(Side::Writer).await
     }
 
-    async fn wait(&self, direction: &Direction) -> Result<()> {
-        let _turn = self.turn(direction).await?;
-        // What follows is tried by its own hand, and tells nothing of it.
-        direction.take_exhausted();
-        self.ready(direction, After::Anything).await
+    async fn ready(&self, side: Side) -> Result<()> {
+        let half = self.half(side);
+        let _turn = take_turn!(half);
+        half.ready().await
     }
 
-    /// The source itself.
+    /// Returns the source.
     #[must_use]
     pub fn get_ref(&self) -> &T {
-        &self.source
+        self.watched.source()
     }
 
-    /// The loop on which it waits.
+    /// Returns the loop on which it waits.
     #[must_use]
     pub fn get_loop(&self) -> &LoopRef {
-        &self.on
+        self.watched.event_loop()
     }
 
-    /// Gives the source back, still in non-blocking mode. The loop has let go of it by then.
+    /// Gives the source back, still in non-blocking mode. The loop doesn't watch it any more.
     ///
     /// # Errors
     ///
-    /// None that could be met: it would take somebody else who holds the source.
+    /// None that a program can meet: the source has no other owner.
     pub fn into_inner(self) -> Result<T> {
-        let Async { reader, writer, source, .. } = self;
-        drop((reader, writer));
-        Rc::into_inner(source).ok_or_else(|| Error::runtime("the source is still watched"))
+        self.watched.into_source()
     }
-}
-
-/// What [`turn`](Async::turn) and [`in_turn`](Async::in_turn) do, as a poll function.
-fn poll<T, R>(
-    polled: &mut Polled,
-    (source, on, in_a_row): (&T, &LoopRef, &Cell<u32>),
-    cx: &mut Context<'_>,
-    mut operation: impl FnMut(&T) -> io::Result<R>,
-    exhausts: impl Fn(&R) -> bool,
-) -> Poll<Result<R>> {
-    if polled.is_new() && in_a_row.get() >= IN_A_ROW {
-        in_a_row.set(0);
-        polled.give_way();
-    }
-    loop {
-        ready!(polled.poll(cx))?;
-        let mut waits = polled.direction().take_exhausted().then_some(After::Anything);
-        if waits.is_none() {
-            match operation(source) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    waits = Some(polled.direction().after_would_block());
-                }
-                Err(error) => return Poll::Ready(Err(error.into())),
-                Ok(outcome) => {
-                    note_success(polled.direction(), in_a_row, exhausts(&outcome));
-                    return Poll::Ready(Ok(outcome));
-                }
-            }
-        }
-        if let Some(after) = waits {
-            in_a_row.set(0);
-            polled.wait(on, after)?;
-        }
-    }
-}
-
-fn note_success(direction: &Direction, in_a_row: &Cell<u32>, exhausted: bool) {
-    direction.note_success(exhausted);
-    in_a_row.set(in_a_row.get() + 1);
 }
 
 impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Async").field(&self.source).finish()
+        f.debug_tuple("Async").field(self.get_ref()).finish()
     }
 }

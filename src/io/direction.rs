@@ -1,46 +1,77 @@
-//! [`Direction`]: reading, or writing, of one source: whose turn it is, and who waits.
+//! [`Direction`]: reading, or writing, of one source: the turns of the tasks, and their waits.
 
-use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use alloc::boxed::Box;
+use core::cell::{Cell, OnceCell};
 
-use crate::asyncio::{Lock, LockGuard, Signal, TaskRegistry, WaitReason};
+use crate::asyncio::{Await, LoopBinding, Signal, TaskRegistry, WaitQueue, WaitReason};
+use crate::collections::CellExt;
 use crate::error::Result;
-use crate::event_loop::{After, Listener, LoopRef, Registration, Side};
+use crate::event_loop::{After, LoopRef, Registration, Side};
 
-/// One of the two directions of a source. Only who has its turn tries or waits.
+/// One of the two directions of a source. Tasks take turns, first come, first served; the task that has
+/// the turn tries an operation, or waits until the poller reports the side.
 pub(super) struct Direction {
     side: Side,
-    turn: Lock,
-    /// What the one who waits awaits. One that is over has been told already.
-    waiter: RefCell<Option<Signal>>,
-    /// What the last one awaited, which serves the next: a server waits for each request.
-    spent: Cell<Option<Signal>>,
+    /// A task has the turn.
+    taken: Cell<bool>,
+    /// A wait was begun and has not ended.
+    waiting: Cell<bool>,
     /// The last operation has shown that the next one would block.
     exhausted: Cell<bool>,
     /// The side was reported ready, and no operation has succeeded since.
     alarmed: Cell<bool>,
+    /// The signal of the last wait, used again for the next: a server waits for each request.
+    signal: Cell<Option<Signal>>,
+    /// The tasks that wait for their turn; made when one has to.
+    queue: OnceCell<Box<Queue>>,
+}
+
+#[derive(Default)]
+struct Queue {
+    waiters: WaitQueue,
+    binding: LoopBinding,
 }
 
 impl Direction {
-    pub(super) fn new(side: Side) -> Rc<Direction> {
-        Rc::new(Direction {
+    pub(super) fn new(side: Side) -> Direction {
+        Direction {
             side,
-            turn: Lock::default(),
-            waiter: RefCell::default(),
-            spent: Cell::default(),
+            taken: Cell::default(),
+            waiting: Cell::default(),
             exhausted: Cell::default(),
             alarmed: Cell::default(),
-        })
+            signal: Cell::default(),
+            queue: OnceCell::default(),
+        }
     }
 
-    /// Waits for one's turn: first come, first served.
-    pub(super) async fn turn(&self) -> Result<LockGuard> {
-        self.turn.lock().await
+    /// Takes the turn, if no task has it or waits for it.
+    #[inline]
+    pub(super) fn try_turn(&self) -> Option<Turn<'_>> {
+        let queued = || self.queue.get().is_some_and(|queue| queue.waiters.any_alive());
+        if self.taken.get() || queued() { None } else { Some(self.take_turn()) }
     }
 
-    /// The turn, if nobody else has it or waits for it.
-    pub(super) fn try_turn(&self) -> Option<LockGuard> {
-        self.turn.try_lock()
+    fn take_turn(&self) -> Turn<'_> {
+        self.taken.set(true);
+        Turn(self)
+    }
+
+    /// Waits for the turn.
+    pub(super) async fn turn(&self) -> Result<Turn<'_>> {
+        if let Some(turn) = self.try_turn() {
+            return Ok(turn);
+        }
+        let queue = self.queue.get_or_init(Box::default);
+        let registry = queue.binding.running("Async")?;
+        // A turn that is taken ends, and wakes the first in the queue then.
+        let on_exit = |_woken| {
+            if !self.taken.get() {
+                queue.waiters.wake_head();
+            }
+        };
+        queue.waiters.wait(registry, WaitReason::Lock, on_exit).await?;
+        Ok(self.take_turn())
     }
 
     /// Notes that an operation has succeeded, and whether the next one would have to wait.
@@ -49,85 +80,80 @@ impl Direction {
         self.alarmed.set(false);
     }
 
-    /// What a wait comes after that comes after an operation that would block.
+    /// Returns what the wait after an operation that would block comes after.
     pub(super) fn after_would_block(&self) -> After {
         if self.alarmed.take() { After::FalseAlarm } else { After::WouldBlock }
     }
 
-    /// Whether to wait before it is tried.
+    /// Returns whether to wait before the operation is tried.
     pub(super) fn take_exhausted(&self) -> bool {
         self.exhausted.take()
     }
 
-    /// Waits until the poller says that it is ready.
-    pub(super) async fn ready(
-        &self,
-        on: &LoopRef,
-        registration: &Registration,
-        after: After,
-    ) -> Result<()> {
-        let wait = self.begin_wait(on, registration, after)?.wait();
-        let _waiting = Waiting { direction: self, registration };
-        wait.await
-    }
-
-    /// A wait that ends when it is ready, in the place of what was to be told before.
+    /// Begins a wait, which ends when the poller reports the side. It takes the place of one that was
+    /// begun before.
     pub(super) fn begin_wait(
         &self,
-        on: &LoopRef,
+        event_loop: &LoopRef,
         registration: &Registration,
         after: After,
-    ) -> Result<Signal> {
-        let waiter = Signal::reuse(self.spent.take(), &TaskRegistry::of(on), WaitReason::Source);
-        self.waiter.replace(Some(waiter.clone()));
+    ) -> Result<Await<()>> {
+        let signal = match self.signal.take() {
+            Some(used) if used.renew(WaitReason::Source) => used,
+            _ => Signal::new(&TaskRegistry::of(event_loop), WaitReason::Source),
+        };
+        let wait = signal.wait();
+        self.signal.set(Some(signal));
+        self.waiting.set(true);
         let begun = registration.begin_wait(self.side, after);
         if begun.is_err() {
-            self.waiter.take();
+            self.waiting.set(false);
         }
-        begun.map(|()| waiter)
+        begun.map(|()| wait)
     }
 
-    /// The wait that was begun is over.
+    /// Ends the wait that was begun.
     pub(super) fn end_wait(&self, registration: &Registration) {
+        self.waiting.set(false);
         registration.end_wait();
-        let waiter = self.waiter.take();
-        self.spent.set(waiter);
     }
 
-    /// Whether `waiter` was or will be told.
-    pub(super) fn serves(&self, waiter: &Signal) -> bool {
-        let is_it = |own: &Signal| own.ptr_eq(waiter);
-        waiter.is_done() || self.waiter.borrow().as_ref().is_some_and(is_it)
-    }
-}
-
-impl Listener for Direction {
-    fn wanted(&self) -> bool {
-        self.waiter.borrow().as_ref().is_some_and(|waiter| !waiter.is_done())
+    /// Returns whether a report of the side ends `wait`, or has ended it.
+    pub(super) fn serves(&self, wait: &Await<()>) -> bool {
+        let is_it = |signal: &Option<Signal>| signal.as_ref().is_some_and(|it| it.is_of(wait));
+        wait.is_done() || self.waiting.get() && self.signal.with(|signal| is_it(signal))
     }
 
-    fn unwanted(&self) {
+    /// Returns whether a wait has begun, and not ended.
+    pub(super) fn is_wanted(&self) -> bool {
+        let pending = |signal: &Option<Signal>| signal.as_ref().is_some_and(|it| !it.is_done());
+        self.waiting.get() && self.signal.with(|signal| pending(signal))
+    }
+
+    /// The poller has reported the side, and nothing waits for it.
+    pub(super) fn unwanted(&self) {
         self.exhausted.set(false);
     }
 
-    fn notify(self: Rc<Self>) {
-        let waiter = self.waiter.borrow().clone();
-        if let Some(waiter) = waiter {
+    /// The poller has reported the side: ends the wait.
+    pub(super) fn notify(&self) {
+        if self.waiting.get() {
             self.alarmed.set(true);
-            // One that was cancelled meanwhile has its end already.
-            waiter.complete();
+            // A wait that was cancelled meanwhile has its end already.
+            self.signal.with(|signal| signal.as_ref().is_some_and(Signal::complete));
         }
     }
 }
 
-/// While it lives, somebody waits.
-struct Waiting<'a> {
-    direction: &'a Direction,
-    registration: &'a Registration,
-}
+/// The turn of a task in a direction, until it is dropped.
+pub(super) struct Turn<'a>(&'a Direction);
 
-impl Drop for Waiting<'_> {
+impl Drop for Turn<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.direction.end_wait(self.registration);
+        self.0.taken.set(false);
+        if let Some(queue) = self.0.queue.get() {
+            queue.waiters.wake_head();
+        }
     }
 }

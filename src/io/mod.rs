@@ -1,9 +1,9 @@
 //! Sockets and pipes whose operations are awaited, on the loop's reactor.
 //!
-//! In reading order: `direction` (whose turn it is to read, or to write, and who waits), `polled`
-//! (the same for poll functions),
-//! [`Async`] (any source with a descriptor); on it `stream` (what all streams can do), `accept`,
-//! `bind` and `connect`; and what users take: `tcp`, `udp`, `unix`.
+//! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
+//! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
+//! it `stream` (what all streams can do), `accept`, `bind` and `connect`; and the public types: `tcp`,
+//! `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
 //! and written by another. Asyncio's transports, protocols and stream readers have no place
@@ -14,12 +14,13 @@ mod async_source;
 mod bind;
 mod connect;
 mod direction;
-mod polled;
+mod half;
 mod stream;
 mod tcp;
 mod udp;
 #[cfg(unix)]
 mod unix;
+mod watched;
 
 pub use async_source::Async;
 pub use tcp::{TcpListener, TcpStream};

@@ -1,92 +1,51 @@
 //! What all streams of bytes have in common.
 
+use core::future::Future;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice, Read, Write};
 
 use super::async_source::Async;
-use crate::error::Result;
+use super::half::Half;
+use crate::error::{Error, Result};
 use crate::event_loop::Source;
 
-/// Reads what there is. A read that didn't fill the buffer has emptied the socket, so the next
-/// one asks the poller before the socket; what comes in between, the peer's end included, the
-/// poller reports all the same.
-pub(super) async fn read<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<usize>
+/// Reads what there is into a buffer that isn't empty. A read that didn't fill the buffer has emptied
+/// the socket, so the next one asks the poller before the socket; what comes in between, the peer's end
+/// included, the poller reports all the same.
+#[inline]
+pub(super) fn read_in_turn<'a, T>(
+    half: Half<'a, T>,
+    buffer: &'a mut [u8],
+) -> impl Future<Output = Result<usize>> + use<'a, T>
 where
     T: Source + 'static,
-    for<'a> &'a T: Read,
-{
-    let _turn = stream.turn(stream.reader()).await?;
-    read_in_turn(stream, buffer).await
-}
-
-async fn read_in_turn<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<usize>
-where
-    T: Source + 'static,
-    for<'a> &'a T: Read,
+    for<'b> &'b T: Read,
 {
     let room = buffer.len();
-    if room == 0 {
-        // The system would wait for something to read none of.
-        return Ok(0);
-    }
-    let exhausts = |count: &usize| (1..room).contains(count);
-    stream.in_turn(stream.reader(), |mut source: &T| source.read(buffer), exhausts).await
+    let exhausts = move |count: &usize| (1..room).contains(count);
+    half.operate(move |mut source: &T| source.read(buffer), exhausts)
 }
 
-pub(super) async fn read_exact<T>(stream: &Async<T>, buffer: &mut [u8]) -> Result<()>
+/// Writes from a buffer that isn't empty. As for reads: a write of less than all bytes has filled the
+/// socket.
+#[inline]
+pub(super) fn write_in_turn<'a, T>(
+    half: Half<'a, T>,
+    bytes: &'a [u8],
+) -> impl Future<Output = Result<usize>> + use<'a, T>
 where
     T: Source + 'static,
-    for<'a> &'a T: Read,
+    for<'b> &'b T: Write,
 {
-    let _turn = stream.turn(stream.reader()).await?;
-    let mut read = 0;
-    while read < buffer.len() {
-        match read_in_turn(stream, &mut buffer[read..]).await? {
-            0 => {
-                let message = format!("the peer closed after {read} of {} bytes", buffer.len());
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
-            }
-            count => read += count,
-        }
-    }
-    Ok(())
+    let exhausts = move |count: &usize| (1..bytes.len()).contains(count);
+    half.operate(move |mut source: &T| source.write(bytes), exhausts)
 }
 
-pub(super) async fn write<T>(stream: &Async<T>, bytes: &[u8]) -> Result<usize>
-where
-    T: Source + 'static,
-    for<'a> &'a T: Write,
-{
-    let _turn = stream.turn(stream.writer()).await?;
-    write_in_turn(stream, bytes).await
-}
-
-/// As for reads: who could not write everything has filled the socket.
-async fn write_in_turn<T>(stream: &Async<T>, bytes: &[u8]) -> Result<usize>
-where
-    T: Source + 'static,
-    for<'a> &'a T: Write,
-{
-    if bytes.is_empty() {
-        return Ok(0);
-    }
-    let exhausts = |count: &usize| (1..bytes.len()).contains(count);
-    stream.in_turn(stream.writer(), |mut source: &T| source.write(bytes), exhausts).await
-}
-
-pub(super) async fn write_all<T>(stream: &Async<T>, mut bytes: &[u8]) -> Result<()>
-where
-    T: Source + 'static,
-    for<'a> &'a T: Write,
-{
-    let _turn = stream.turn(stream.writer()).await?;
-    while !bytes.is_empty() {
-        match write_in_turn(stream, bytes).await? {
-            0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
-            count => bytes = &bytes[count..],
-        }
-    }
-    Ok(())
+/// The error of a stream whose peer has closed it after `read` of `wanted` bytes.
+#[cold]
+pub(super) fn closed_early(read: usize, wanted: usize) -> Error {
+    let message = format!("the peer closed after {read} of {wanted} bytes");
+    io::Error::new(io::ErrorKind::UnexpectedEof, message).into()
 }
 
 impl<T: Source + 'static> Async<T> {
@@ -195,7 +154,13 @@ macro_rules! impl_stream {
             ///
             /// Cancelled or dropped, it has read nothing.
             pub async fn read(&self, buffer: &mut [u8]) -> Result<usize> {
-                stream::read(&self.0, buffer).await
+                let half = self.0.half(Side::Reader);
+                let _turn = take_turn!(half);
+                if buffer.is_empty() {
+                    // The system would wait for something to read none of.
+                    return Ok(0);
+                }
+                stream::read_in_turn(half, buffer).await
             }
 
             /// Fills `buffer`, waiting as often as it takes. Nobody else reads in between.
@@ -209,7 +174,16 @@ macro_rules! impl_stream {
             /// Cancelled or dropped, it may have filled the front of `buffer`, and doesn't say
             /// how far. Where that matters, call [`read`](Self::read) by hand.
             pub async fn read_exact(&self, buffer: &mut [u8]) -> Result<()> {
-                stream::read_exact(&self.0, buffer).await
+                let half = self.0.half(Side::Reader);
+                let _turn = take_turn!(half);
+                let mut read = 0;
+                while read < buffer.len() {
+                    match stream::read_in_turn(half, &mut buffer[read..]).await? {
+                        0 => return Err(stream::closed_early(read, buffer.len())),
+                        count => read += count,
+                    }
+                }
+                Ok(())
             }
 
             /// Writes as much of `bytes` as there is room for in the system's buffer, and says
@@ -224,7 +198,12 @@ macro_rules! impl_stream {
             ///
             /// Cancelled or dropped, it has written nothing.
             pub async fn write(&self, bytes: &[u8]) -> Result<usize> {
-                stream::write(&self.0, bytes).await
+                let half = self.0.half(Side::Writer);
+                let _turn = take_turn!(half);
+                if bytes.is_empty() {
+                    return Ok(0);
+                }
+                stream::write_in_turn(half, bytes).await
             }
 
             /// Writes all of `bytes`, waiting for room as often as it takes. Nobody else
@@ -239,7 +218,16 @@ macro_rules! impl_stream {
             /// Cancelled or dropped, it may have written the front of `bytes`, and doesn't say
             /// how much. Where that matters, call [`write`](Self::write) by hand.
             pub async fn write_all(&self, bytes: &[u8]) -> Result<()> {
-                stream::write_all(&self.0, bytes).await
+                let half = self.0.half(Side::Writer);
+                let _turn = take_turn!(half);
+                let mut left = bytes;
+                while !left.is_empty() {
+                    match stream::write_in_turn(half, left).await? {
+                        0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                        count => left = &left[count..],
+                    }
+                }
+                Ok(())
             }
 
             /// [`read`](Self::read) for a poll function written by hand.

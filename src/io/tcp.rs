@@ -1,15 +1,17 @@
 //! [`TcpListener`] and [`TcpStream`]: connections over IP.
 
 use core::task::{Context, Poll};
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 
 use super::accept::accept;
 use super::async_source::Async;
 use super::bind::bind;
 use super::connect::connect;
+use super::half::take_turn;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
 use crate::error::Result;
+use crate::event_loop::Side;
 
 /// A socket that waits for connections: the place of asyncio's `sock_accept`, with the care
 /// for its resources that `start_server` takes.

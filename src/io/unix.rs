@@ -1,15 +1,17 @@
 //! [`UnixListener`], [`UnixStream`] and [`UnixDatagram`]: sockets of one machine.
 
 use core::task::{Context, Poll};
-use std::io::IoSlice;
+use std::io::{self, IoSlice};
 use std::net::Shutdown;
 use std::os::unix::net::{self, SocketAddr};
 use std::path::Path;
 
 use super::accept::accept;
 use super::async_source::Async;
+use super::half::take_turn;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
 use crate::error::{Result, about};
+use crate::event_loop::Side;
 
 /// A Unix socket that waits for connections. It leaves its path in the file system when it is
 /// dropped.

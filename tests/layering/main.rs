@@ -68,6 +68,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "blocks/tests/remote.rs",
             "io/accept.rs",
             "io/async_source.rs",
+            "io/half.rs",
             "io/bind.rs",
             "io/connect.rs",
             "io/stream.rs",

@@ -108,6 +108,18 @@ impl<T: 'static> Await<T> {
         self.header().state() == State::Finished
     }
 
+    /// Whether the future that it waits for is done.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_done(&self) -> bool {
+        self.header().done()
+    }
+
+    /// Whether it waits for `future`.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_for(&self, future: &ErasedFuture) -> bool {
+        self.future.erased().ptr_eq(future)
+    }
+
     pub(crate) fn event_loop(&self) -> &LoopRef {
         self.future.erased().event_loop()
     }

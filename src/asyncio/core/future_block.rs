@@ -243,19 +243,20 @@ impl Signal {
         reason: WaitReason,
     ) -> Signal {
         match used {
-            Some(signal) if signal.renew(registry, reason) => signal,
+            Some(signal)
+                if ptr::eq(signal.0.erased().registry(), registry) && signal.renew(reason) =>
+            {
+                signal
+            }
             _ => Signal::new(registry, reason),
         }
     }
 
     /// Makes it what it was when it was made, if nothing else has it. Says whether it did.
     #[inline]
-    fn renew(&self, registry: &TaskRegistry, reason: WaitReason) -> bool {
+    pub(crate) fn renew(&self, reason: WaitReason) -> bool {
         let header = self.0.header();
-        let free = header.count() == 1
-            && header.waiters.is_empty()
-            && !header.has_rare()
-            && ptr::eq(self.0.erased().registry(), registry);
+        let free = header.count() == 1 && header.waiters.is_empty() && !header.has_rare();
         if free {
             header.flags.set((reason as u32) << flag::REASON_SHIFT);
         }
@@ -302,10 +303,10 @@ impl Signal {
         self.0.erased().event_loop()
     }
 
-    /// Whether both are the same signal.
+    /// Whether `wait` waits for this signal.
     #[cfg(feature = "std")]
-    pub(crate) fn ptr_eq(&self, other: &Signal) -> bool {
-        self.0.erased().ptr_eq(other.0.erased())
+    pub(crate) fn is_of(&self, wait: &Await<()>) -> bool {
+        wait.is_for(self.0.erased())
     }
 
     /// Waits until it is completed.

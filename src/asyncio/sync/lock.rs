@@ -143,12 +143,6 @@ impl Lock {
         Ok(self.take_guarded())
     }
 
-    /// As [`lock`](Lock::lock), if that needs no waiting.
-    #[cfg(feature = "std")]
-    pub(crate) fn try_lock(&self) -> Option<LockGuard> {
-        self.is_free().then(|| self.take_guarded())
-    }
-
     /// Runs `body` with the lock held, and releases it whatever comes of that: `async with`.
     ///
     /// # Errors

@@ -16,3 +16,5 @@ pub use event::Event;
 pub use lock::{Lock, LockGuard};
 pub use queue::{LifoQueue, PriorityQueue, Queue};
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
+#[cfg(feature = "std")]
+pub(crate) use wait_queue::{LoopBinding, WaitQueue};

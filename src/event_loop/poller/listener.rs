@@ -1,19 +1,19 @@
-//! [`Listener`]: who hears of a source.
+//! [`Listener`]: what the reactor tells of a source.
 
 use alloc::rc::Rc;
 
-/// Who is told that one side of a descriptor is ready.
+/// Listens for the sides of a descriptor: one, or both.
 pub(crate) trait Listener {
-    /// Whether it wants to be told now.
-    fn wanted(&self) -> bool;
+    /// Returns whether a report of `side` is wanted now.
+    fn wanted(&self, side: Side) -> bool;
 
-    /// The side is ready, and nobody wants to know.
-    fn unwanted(&self) {}
+    /// `side` is ready, and that is not wanted.
+    fn unwanted(&self, _side: Side) {}
 
-    /// The side was ready when the loop looked: in this turn it runs what follows from that.
-    fn notify(self: Rc<Self>);
+    /// `side` was ready when the loop looked: what follows from that runs in this turn.
+    fn notify(self: Rc<Self>, side: Side);
 
-    /// It is not to be told any more, even if it is on its way.
+    /// No report is wanted any more, not even one on its way.
     fn cancel(&self) {}
 }
 

@@ -20,10 +20,9 @@ pub(crate) use fd_table::RawKey;
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use interrupt::Interrupt;
 pub(crate) use listener::{Listener, Side};
-pub(crate) use reactor::Reactor;
+pub(crate) use reactor::{Reactor, Watch};
 #[cfg(all(unix, feature = "signals"))]
 pub(crate) use signal_hooks::{Handled, INTERRUPT, Schedule, Wakeup, refused, signals_in};
-pub(crate) use source::raw_key;
-pub(crate) use source::set_nonblocking;
+pub(crate) use source::{Listening, raw_key, set_nonblocking};
 pub(crate) use system_host::SystemHost;
 pub(crate) use waits::Watching;

@@ -50,8 +50,6 @@ pub(crate) struct Watch {
     pub(crate) known: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
-    /// How many waits of that have begun and not ended.
-    pub(crate) waits: usize,
 }
 
 impl Watch {
@@ -63,8 +61,13 @@ impl Watch {
     }
 
     pub(crate) fn wanted(&self) -> Interest {
-        let wanted = |side: &Option<Rc<dyn Listener>>| side.as_ref().is_some_and(|l| l.wanted());
-        Interest { reader: wanted(&self.reader), writer: wanted(&self.writer) }
+        let wanted = |listener: &Option<Rc<dyn Listener>>, side| {
+            listener.as_ref().is_some_and(|listener| listener.wanted(side))
+        };
+        Interest {
+            reader: wanted(&self.reader, Side::Reader),
+            writer: wanted(&self.writer, Side::Writer),
+        }
     }
 
     /// Has the poller watch as `how` says; where neither side is wanted it forgets the source, as one
@@ -150,8 +153,8 @@ pub(crate) struct Reactor {
     waiting: Cell<usize>,
     /// The watch that was the first to be wanted when the loop last slept: most often it still is.
     wanted: Cell<usize>,
-    /// Listeners whose sockets were ready at the last wait.
-    ready: RefCell<Vec<Rc<dyn Listener>>>,
+    /// Listeners whose sockets were ready at the last wait, each with the side.
+    ready: RefCell<Vec<(Rc<dyn Listener>, Side)>>,
     /// Orders the events of a wait, where they are left to chance.
     rng: Rng,
     /// How events are noted, if not in their order.
@@ -260,15 +263,20 @@ impl Reactor {
         let Some(watch) = watches.get_mut(event.key) else { return Ok(()) };
         let mut ready = self.ready.borrow_mut();
         let mut take_back = false;
-        for (side, is_ready) in [(&watch.reader, event.readable), (&watch.writer, event.writable)] {
-            match side {
-                Some(listener) if is_ready && listener.wanted() => ready.push(listener.clone()),
-                Some(listener) if is_ready => {
-                    listener.unwanted();
-                    take_back = true;
-                }
-                _ => {}
+        let mut note = |listener: &Option<Rc<dyn Listener>>, side| {
+            let Some(listener) = listener else { return };
+            if listener.wanted(side) {
+                ready.push((Rc::clone(listener), side));
+            } else {
+                listener.unwanted(side);
+                take_back = true;
             }
+        };
+        if event.readable {
+            note(&watch.reader, Side::Reader);
+        }
+        if event.writable {
+            note(&watch.writer, Side::Writer);
         }
         if !poller.supports_level() {
             // It was reported, so it is not watched any more.
@@ -276,9 +284,12 @@ impl Reactor {
             watch.known = watch.known.map(|told| Watching { interest, ..told });
             take_back = true;
         }
+        if !take_back {
+            return Ok(());
+        }
         let edge = watch.known.is_some_and(|told| told.edge);
         let watching = Watching { interest: watch.wanted(), edge };
-        if take_back { watch.update(poller, event.key, watching) } else { Ok(()) }
+        watch.update(poller, event.key, watching)
     }
 
     /// Whether sockets were ready whose listeners were not told.
@@ -298,8 +309,8 @@ impl Reactor {
     #[inline(never)]
     fn dispatch(&self) {
         let mut ready = self.ready.take();
-        for listener in ready.drain(..) {
-            listener.notify();
+        for (listener, side) in ready.drain(..) {
+            listener.notify(side);
         }
         // Its room is kept. Telling doesn't poll, so nothing has come meanwhile.
         self.ready.replace(ready);
@@ -314,8 +325,11 @@ impl Reactor {
         self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
     }
 
+    /// Counts listeners that wait from now on, and others that don't any more. After the close there
+    /// are none.
+    #[inline]
     pub(crate) fn count(&self, more: usize, fewer: usize) {
-        self.waiting.set(self.waiting.get() + more - fewer);
+        self.waiting.set((self.waiting.get() + more).saturating_sub(fewer));
     }
 
     /// Watches one side of `source` by a listener that always wants to be told. Gives back the
@@ -374,15 +388,8 @@ impl Reactor {
     }
 
     pub(crate) fn insert(&self, source: Rc<dyn Source>, raw: RawKey, registered: bool) -> usize {
-        let watch = Watch {
-            _source: source,
-            raw,
-            reader: None,
-            writer: None,
-            known: None,
-            registered,
-            waits: 0,
-        };
+        let watch =
+            Watch { _source: source, raw, reader: None, writer: None, known: None, registered };
         let key = self.watches.borrow_mut().insert(watch);
         self.keys.borrow_mut().insert(raw, key);
         key
@@ -390,7 +397,7 @@ impl Reactor {
 
     /// Forgets every source, and returns what the program has there, to be dropped where nothing is
     /// borrowed. Called once, when the loop closes.
-    pub(crate) fn close(&self) -> (Vec<Rc<dyn Listener>>, Vec<Watch>) {
+    pub(crate) fn close(&self) -> (Vec<(Rc<dyn Listener>, Side)>, Vec<Watch>) {
         #[cfg(all(unix, feature = "signals"))]
         self.signals.close();
         self.keys.take();

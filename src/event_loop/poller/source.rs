@@ -54,6 +54,49 @@ unsafe impl<T: Source> Source for Rc<T> {}
 // SAFETY: As for `Rc`.
 unsafe impl<T: Source> Source for std::sync::Arc<T> {}
 
+/// A source and its listener, in one block.
+pub(crate) struct Listening<T, L> {
+    source: T,
+    listener: L,
+}
+
+impl<T: Source, L> Listening<T, L> {
+    pub(crate) fn new(source: T, listener: L) -> Listening<T, L> {
+        Listening { source, listener }
+    }
+
+    #[inline]
+    pub(crate) fn source(&self) -> &T {
+        &self.source
+    }
+
+    #[inline]
+    pub(crate) fn listener(&self) -> &L {
+        &self.listener
+    }
+
+    pub(crate) fn into_source(self) -> T {
+        self.source
+    }
+}
+
+#[cfg(unix)]
+impl<T: Source, L> std::os::fd::AsFd for Listening<T, L> {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.source.as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl<T: Source, L> std::os::windows::io::AsSocket for Listening<T, L> {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        self.source.as_socket()
+    }
+}
+
+// SAFETY: The source in it lives as long as it does, and is given up only by value.
+unsafe impl<T: Source, L> Source for Listening<T, L> {}
+
 /// Sets `source` to non-blocking mode. The standard library does so for sockets only, but by a call
 /// that serves for any descriptor.
 pub(crate) fn set_nonblocking(source: &impl Source) -> io::Result<()> {

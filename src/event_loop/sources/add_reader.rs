@@ -35,11 +35,11 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for ReaderHandl
 }
 
 impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCell<ReaderHandle<F>> {
-    fn wanted(&self) -> bool {
+    fn wanted(&self, _side: Side) -> bool {
         true
     }
 
-    fn notify(self: Rc<Self>) {
+    fn notify(self: Rc<Self>, _side: Side) {
         self.on.clone().schedule(self);
     }
 

@@ -1,13 +1,16 @@
-//! [`Registration`]: the place in the reactor of what is awaited now and then.
+//! [`Registration`]: the place in the reactor of a source that is awaited now and then.
 
 use alloc::format;
 use alloc::rc::Rc;
+use core::cell::Cell;
 
 use crate::error::{Error, Result, about};
 use crate::event_loop::loop_ref::LoopRef;
-use crate::event_loop::poller::{Listener, RawKey, Reactor, Side, Source, Watching, raw_key};
+use crate::event_loop::poller::{
+    Listener, RawKey, Reactor, Side, Source, Watch, Watching, raw_key,
+};
 
-/// What a wait comes after.
+/// The state of a side that a wait comes after.
 ///
 /// The system may report a side for ever of which an operation says that it would block: a socket
 /// with errors in a queue of their own, say (`IP_RECVERR`). Such a source is watched by edge from
@@ -23,60 +26,70 @@ pub(crate) enum After {
     FalseAlarm,
 }
 
-/// The place in the reactor of a source whose sides are awaited now and then. Once it is
-/// dropped the reactor has let go of the source.
+/// The place in the reactor of a source whose sides are awaited now and then. Once it is dropped the
+/// reactor doesn't hold the source any more.
 pub(crate) struct Registration {
     reactor: Rc<Reactor>,
     raw: RawKey,
     key: usize,
+    /// Waits that have begun and not ended.
+    waits: Cell<usize>,
 }
 
 impl Registration {
-    /// Takes a place for `source`. The poller hears of it with the first wait.
+    /// Takes a place for `source`, which listens for both of its sides. The poller is told of it by the
+    /// first wait.
     pub(crate) fn new(
-        on: &LoopRef,
-        source: Rc<dyn Source>,
-        reader: Rc<dyn Listener>,
-        writer: Rc<dyn Listener>,
+        event_loop: &LoopRef,
+        source: Rc<impl Source + Listener + 'static>,
     ) -> Result<Registration> {
-        on.check_open()?;
-        let reactor = on.reactor()?;
-        let raw = raw_key(&&*source);
+        event_loop.check_open()?;
+        let reactor = event_loop.reactor()?;
+        let raw = raw_key(&*source);
         if reactor.keys.borrow().get(raw).is_some() {
             return Err(Error::runtime("the descriptor is watched by this loop already"));
         }
-        let key = reactor.insert(source, raw, true);
+        let key = reactor.insert(source.clone(), raw, true);
         let watch = &mut reactor.watches.borrow_mut()[key];
-        watch.reader = Some(reader);
-        watch.writer = Some(writer);
-        Ok(Registration { reactor: reactor.clone(), raw, key })
+        watch.reader = Some(source.clone());
+        watch.writer = Some(source);
+        Ok(Registration { reactor: Rc::clone(&reactor), raw, key, waits: Cell::new(0) })
     }
 
-    /// Begins a wait for one side: sees to it that it is watched.
+    /// Begins a wait for one side, which is watched from then on.
+    #[inline]
     pub(crate) fn begin_wait(&self, side: Side, after: After) -> Result<()> {
         let mut watches = self.reactor.watches.borrow_mut();
         // The loop may have closed, and dropped all its sources.
         let watch = watches.get_mut(self.key).ok_or_else(Error::closed)?;
-        let (told, edge) = watch.known.map_or_else(Default::default, |t| (t.interest, t.edge));
+        let known = watch.known.unwrap_or_default();
         let edge = match after {
             After::Anything => false,
-            After::WouldBlock => edge,
+            After::WouldBlock => known.edge,
             After::FalseAlarm => true,
         };
-        let interest = if told.has(side) { told } else { watch.wanted().or(told) };
-        let told = watch.update(self.reactor.poller()?, self.key, Watching { interest, edge });
-        about(told, || format!("can't watch descriptor {}", self.raw))?;
-        watch.waits += 1;
+        if !known.interest.has(side) || known.edge != edge {
+            self.watch(watch, edge)?;
+        }
+        drop(watches);
+        self.waits.set(self.waits.get() + 1);
         self.reactor.count(1, 0);
         Ok(())
     }
 
-    /// Who began to wait waits no more.
+    /// Has the poller watch the sides that it watches already, and those that are wanted.
+    #[cold]
+    fn watch(&self, watch: &mut Watch, edge: bool) -> Result<()> {
+        let interest = watch.wanted().or(watch.known.unwrap_or_default().interest);
+        let told = watch.update(self.reactor.poller()?, self.key, Watching { interest, edge });
+        about(told, || format!("can't watch descriptor {}", self.raw))
+    }
+
+    /// Ends a wait that was begun.
+    #[inline]
     pub(crate) fn end_wait(&self) {
-        if let Some(watch) = self.reactor.watches.borrow_mut().get_mut(self.key) {
-            watch.waits -= 1;
-            self.reactor.count(0, 1);
-        }
+        self.waits.set(self.waits.get() - 1);
+        self.reactor.count(0, 1);
     }
 
     fn leave(&self) -> Result<()> {
@@ -84,7 +97,7 @@ impl Registration {
         let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
         drop(watches);
         // A wait that was forgotten ends with its source.
-        self.reactor.count(0, watch.waits);
+        self.reactor.count(0, self.waits.take());
         self.reactor.keys.borrow_mut().remove(self.raw);
         let told = watch.update(self.reactor.poller()?, self.key, Watching::default());
         drop(watch);

@@ -1,0 +1,223 @@
+//! [`Half`]: one direction of a source as its operations use it, from a try to the wait for the next.
+
+use core::future::{Future, poll_fn};
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io;
+
+use super::direction::{Direction, Turn};
+use super::watched::Watched;
+use crate::asyncio::{Await, YieldNow, yield_now};
+use crate::error::Result;
+use crate::event_loop::{After, Side, Source};
+
+/// After so many operations in a row without a wait the loop gets its turn: a peer that is faster than
+/// its reader must not keep timers and other tasks from running.
+const IN_A_ROW: u32 = 64;
+
+/// One direction of a source.
+pub(super) struct Half<'a, T: Source + 'static> {
+    watched: &'a Watched<T>,
+    direction: &'a Direction,
+}
+
+impl<T: Source> Clone for Half<'_, T> {
+    #[inline]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Source> Copy for Half<'_, T> {}
+
+/// A wait that was begun, and is to be ended by [`Half::end_wait`].
+type Wait = Option<Await<()>>;
+
+/// What a poll function leaves behind from one call to the next.
+#[derive(Default)]
+pub(super) struct Between {
+    wait: Wait,
+    yields: Option<YieldNow>,
+}
+
+impl<'a, T: Source + 'static> Half<'a, T> {
+    #[inline]
+    pub(super) fn new(watched: &'a Watched<T>, side: Side) -> Half<'a, T> {
+        Half { watched, direction: watched.direction(side) }
+    }
+
+    /// Takes the turn in this direction, if that needs no waiting.
+    #[inline]
+    pub(super) fn try_turn(self) -> Option<Turn<'a>> {
+        if self.watched.in_a_row().get() >= IN_A_ROW { None } else { self.direction.try_turn() }
+    }
+
+    /// Waits for the turn in this direction.
+    #[cold]
+    pub(super) async fn turn(self) -> Result<Turn<'a>> {
+        let turn = self.direction.turn().await?;
+        if let Some(yields) = self.yield_after_many() {
+            yields.await?;
+        }
+        Ok(turn)
+    }
+
+    /// Has the loop get its turn after many operations in a row.
+    fn yield_after_many(self) -> Option<YieldNow> {
+        let many = self.watched.in_a_row().get() >= IN_A_ROW;
+        many.then(|| {
+            self.watched.in_a_row().set(0);
+            yield_now()
+        })
+    }
+
+    /// Does `operation` as soon as it can be done, for the task that has the turn. `exhausts` says of
+    /// its outcome that the next one would block.
+    #[inline]
+    pub(super) fn operate<R, F: FnMut(&T) -> io::Result<R>, E: Fn(&R) -> bool>(
+        self,
+        operation: F,
+        exhausts: E,
+    ) -> Operation<'a, T, F, E> {
+        Operation { waiting: Waiting { half: self, wait: None }, operation, exhausts }
+    }
+
+    /// Waits until the poller reports this direction, for the task that has the turn.
+    pub(super) async fn ready(self) -> Result<()> {
+        // What follows is tried by the program's own code, and shows nothing of this direction.
+        self.direction.take_exhausted();
+        let mut waiting = Waiting { half: self, wait: None };
+        self.begin_wait(&mut waiting.wait, After::Anything)?;
+        poll_fn(|cx| self.poll_wait(&mut waiting.wait, cx)).await
+    }
+
+    /// Polls `operation` as [`operate`](Half::operate) does, for a poll function: other methods may have
+    /// been called since its last call.
+    pub(super) fn poll_again<R>(
+        self,
+        between: &mut Between,
+        cx: &mut Context<'_>,
+        operation: &mut impl FnMut(&T) -> io::Result<R>,
+        exhausts: &impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        if between.wait.as_ref().is_some_and(|wait| !self.direction.serves(wait)) {
+            // Another method has waited meanwhile, and its wait has ended in the place of this one.
+            self.end_wait(&mut between.wait);
+        }
+        if between.wait.is_none() && between.yields.is_none() {
+            between.yields = self.yield_after_many();
+        }
+        if let Some(yields) = &mut between.yields {
+            let yielded = ready!(Pin::new(yields).poll(cx));
+            between.yields = None;
+            yielded?;
+        }
+        self.poll(&mut between.wait, cx, operation, exhausts)
+    }
+
+    /// Polls `operation`, which is tried as soon as it can be done.
+    #[inline]
+    fn poll<R>(
+        self,
+        wait: &mut Wait,
+        cx: &mut Context<'_>,
+        operation: &mut impl FnMut(&T) -> io::Result<R>,
+        exhausts: &impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        loop {
+            if wait.is_some() {
+                ready!(self.poll_wait(wait, cx))?;
+            }
+            let after = if self.direction.take_exhausted() {
+                // What has ended the stream may have come before, and been reported.
+                After::Anything
+            } else {
+                match operation(self.watched.source()) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        self.direction.after_would_block()
+                    }
+                    Err(error) => return Poll::Ready(Err(error.into())),
+                    Ok(outcome) => {
+                        self.direction.note_success(exhausts(&outcome));
+                        self.watched.in_a_row().set(self.watched.in_a_row().get() + 1);
+                        return Poll::Ready(Ok(outcome));
+                    }
+                }
+            };
+            self.begin_wait(wait, after)?;
+        }
+    }
+
+    #[inline]
+    fn begin_wait(self, wait: &mut Wait, after: After) -> Result<()> {
+        self.watched.in_a_row().set(0);
+        let (event_loop, registration) = (self.watched.event_loop(), self.watched.registration());
+        *wait = Some(self.direction.begin_wait(event_loop, registration, after)?);
+        Ok(())
+    }
+
+    /// Polls the wait that was begun, if one was.
+    #[inline]
+    fn poll_wait(self, wait: &mut Wait, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some(waits) = wait else { return Poll::Ready(Ok(())) };
+        let outcome = ready!(waits.poll_with(cx.waker()));
+        self.end_wait(wait);
+        Poll::Ready(outcome)
+    }
+
+    /// Ends the wait that was begun.
+    fn end_wait(self, wait: &mut Wait) {
+        *wait = None;
+        self.direction.end_wait(self.watched.registration());
+    }
+}
+
+/// An operation in one direction, for the task that has the turn: see [`Half::operate`].
+pub(super) struct Operation<'a, T: Source + 'static, F, E> {
+    waiting: Waiting<'a, T>,
+    operation: F,
+    exhausts: E,
+}
+
+// Nothing in it is pinned.
+impl<T: Source, F, E> Unpin for Operation<'_, T, F, E> {}
+
+impl<T: Source, R, F: FnMut(&T) -> io::Result<R>, E: Fn(&R) -> bool> Future
+    for Operation<'_, T, F, E>
+{
+    type Output = Result<R>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<R>> {
+        let Operation { waiting, operation, exhausts } = &mut *self;
+        waiting.half.poll(&mut waiting.wait, cx, operation, exhausts)
+    }
+}
+
+/// Ends the wait of an operation that is dropped.
+struct Waiting<'a, T: Source + 'static> {
+    half: Half<'a, T>,
+    wait: Wait,
+}
+
+impl<T: Source> Drop for Waiting<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.wait.is_some() {
+            self.half.end_wait(&mut self.wait);
+        }
+    }
+}
+
+/// Takes the turn in a direction. A macro, because an async function would cost its own poll also
+/// where the turn is free.
+macro_rules! take_turn {
+    ($half:expr) => {
+        match $half.try_turn() {
+            Some(turn) => turn,
+            None => $half.turn().await?,
+        }
+    };
+}
+pub(super) use take_turn;
