@@ -1,10 +1,10 @@
 //! Futures of other crates, which know of this one only a waker.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 use std::thread;
 
 use callsoon::{EventLoop, LoopFuture, Task, create_task, running_loop, sleep, yield_now};
@@ -454,4 +454,46 @@ fn a_foreign_future_may_call_the_loop_while_it_is_polled_and_dropped() {
     task.cancel();
     settle(&event_loop);
     trace.expect(["1"]);
+}
+
+#[test]
+fn await_polled_with_the_waker_of_another_task_wakes_that_task() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let future = event_loop.create_future::<()>();
+    let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
+    let (keeps, own) = (kept.clone(), trace.clone());
+    let sleeps = event_loop
+        .create_task(async move {
+            poll_fn(|cx| {
+                own.push("sleeper polled");
+                keeps.replace(Some(cx.waker().clone()));
+                Poll::<()>::Pending
+            })
+            .await;
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    let (awaited, own) = (future.clone(), trace.clone());
+    let polls = event_loop
+        .create_task(async move {
+            let waker = kept.borrow().clone().expect("the sleeper has run");
+            let mut awaited = pin!(awaited.into_future());
+            poll_fn(|_| {
+                own.push("poller polled");
+                awaited.as_mut().poll(&mut Context::from_waker(&waker)).map(drop)
+            })
+            .await;
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    trace.expect(["sleeper polled", "poller polled"]);
+    future.set_result(()).unwrap();
+    turn(&event_loop, 3);
+    trace.expect(["sleeper polled"]);
+    polls.cancel();
+    sleeps.cancel();
+    settle(&event_loop);
 }

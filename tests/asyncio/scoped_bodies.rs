@@ -11,7 +11,7 @@ use callsoon::{
     timeout, yield_now,
 };
 
-use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, select};
+use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, join, select};
 use crate::driver::{run, secs};
 use crate::scoped::{stuck, word};
 use crate::support::on_drop::on_drop;
@@ -288,6 +288,35 @@ fn a_scope_that_was_left_takes_no_cancellation() -> Result<()> {
         yield_now().await?;
         task.cancel();
         assert_eq!(task.await?, "cancelled");
+        Ok(())
+    })
+}
+
+#[test]
+fn scope_leaves_a_cancel_to_the_second_wait_of_its_body() -> Result<()> {
+    run(async {
+        let event_loop = running_loop()?;
+        let (first, second) = (event_loop.create_future::<()>(), event_loop.create_future::<()>());
+        let (awaits, stays) = (first.clone(), second.clone());
+        let task = create_task(async move {
+            timeout(None, async |_| {
+                let later = async move {
+                    let outcome = stays.await;
+                    yield_now().await?;
+                    Ok(word(&outcome))
+                };
+                let both = [boxed(async move { awaits.await.map(|()| "set") }), boxed(later)];
+                let ended: Vec<Result<&str>> = join(both.into()).await;
+                ended.into_iter().collect::<Result<Vec<_>>>()
+            })
+            .await
+        })?;
+        yield_now().await?;
+        first.set_result(())?;
+        yield_now().await?;
+        task.cancel();
+        assert_eq!(task.await?, ["set", "cancelled"]);
+        assert!(second.cancelled());
         Ok(())
     })
 }
