@@ -11,7 +11,7 @@ use callsoon::{
     timeout, yield_now,
 };
 
-use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, join, select};
+use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, select};
 use crate::driver::{run, secs};
 use crate::scoped::{stuck, word};
 use crate::support::on_drop::on_drop;
@@ -306,14 +306,16 @@ fn scope_leaves_a_cancel_to_the_second_wait_of_its_body() -> Result<()> {
                     Ok(word(&outcome))
                 };
                 let both = [boxed(async move { awaits.await.map(|()| "set") }), boxed(later)];
-                let ended: Vec<Result<&str>> = join(both.into()).await;
+                let ended: Vec<Result<&str>> = Unordered::new(both.into()).await;
                 ended.into_iter().collect::<Result<Vec<_>>>()
             })
             .await
         })?;
         yield_now().await?;
         first.set_result(())?;
-        yield_now().await?;
+        for _ in 0..3 {
+            yield_now().await?;
+        }
         task.cancel();
         assert_eq!(task.await?, ["set", "cancelled"]);
         assert!(second.cancelled());
