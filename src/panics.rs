@@ -10,27 +10,47 @@ use crate::error::{Error, Result};
 ///
 /// Asserted to be unwind safe because nothing of this crate is borrowed while user code runs:
 /// what a panic leaves behind is the user's own.
-#[cfg(feature = "std")]
 pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R> {
-    use crate::error::ErrorKind;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
+    caught_if(|| true, body)
+}
+
+/// As [`caught`], if `is_meant` says so after a panic; otherwise that goes on.
+#[cfg(feature = "std")]
+#[inline]
+pub(crate) fn caught_if<R>(is_meant: impl FnOnce() -> bool, body: impl FnOnce() -> R) -> Result<R> {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| String::from(*text))
-            .or_else(|| payload.downcast_ref::<String>().cloned())
-            .unwrap_or_else(|| String::from("a panic without a message"));
-        // A payload may panic when it is dropped; that one is not worth another report.
-        if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-            core::mem::forget(another);
+        if !is_meant() {
+            resume_unwind(payload);
         }
-        Error::new(ErrorKind::Panic, message)
+        error_of(payload)
     })
 }
 
+#[cfg(feature = "std")]
+#[cold]
+fn error_of(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Error {
+    use crate::error::ErrorKind;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    let message = payload
+        .downcast_ref::<&str>()
+        .map(|text| String::from(*text))
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| String::from("a panic without a message"));
+    // A payload may panic when it is dropped; that one is not worth another report.
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        core::mem::forget(another);
+    }
+    Error::new(ErrorKind::Panic, message)
+}
+
 #[cfg(not(feature = "std"))]
-pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R, Error> {
+pub(crate) fn caught_if<R>(
+    _is_meant: impl FnOnce() -> bool,
+    body: impl FnOnce() -> R,
+) -> Result<R> {
     Ok(body())
 }
 

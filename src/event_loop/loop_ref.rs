@@ -5,6 +5,8 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
+#[cfg(feature = "std")]
+use core::cell::OnceCell;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::task::Waker;
@@ -96,7 +98,7 @@ pub struct LoopRef(Rc<Shared>);
 pub(super) struct Shared {
     pub(super) host: Rc<dyn Host>,
     #[cfg(feature = "std")]
-    pub(super) reactor: RefCell<Option<Rc<Reactor>>>,
+    pub(super) reactor: OnceCell<Rc<Reactor>>,
     pub(super) clock: Clock,
     pub(super) ready: ReadyQueue<LoopRef>,
     pub(super) calls: Rc<Calls<Entry>>,
@@ -130,7 +132,7 @@ impl Shared {
         Shared {
             host,
             #[cfg(feature = "std")]
-            reactor: RefCell::new(None),
+            reactor: OnceCell::new(),
             clock,
             ready: ReadyQueue::new(),
             calls: Calls::new(),

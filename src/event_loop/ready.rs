@@ -4,6 +4,8 @@
 //! those entries schedule is put behind them and waits for the next turn, so that no callback can
 //! keep the loop from its timers and its sockets.
 
+use core::cell::Cell;
+
 use super::entry::{Entry, EntrySlot};
 use super::ring::Ring;
 
@@ -11,46 +13,63 @@ use super::ring::Ring;
 pub(super) const RETAINED_CAPACITY: usize = 1024;
 
 /// Entries in the order of their scheduling, a word each.
-pub(crate) struct ReadyQueue<L: 'static>(Ring<L>);
+pub(crate) struct ReadyQueue<L: 'static> {
+    ring: Ring<L>,
+    /// The number behind the last entry of the round.
+    round_end: Cell<usize>,
+}
 
 impl<L> ReadyQueue<L> {
     pub(crate) const fn new() -> ReadyQueue<L> {
-        ReadyQueue(Ring::new())
+        ReadyQueue { ring: Ring::new(), round_end: Cell::new(0) }
     }
 
     #[inline]
     pub(crate) fn push(&self, entry: Entry<L>) {
-        self.0.push(entry);
+        self.ring.push(entry);
     }
 
     pub(crate) fn extend(&self, new: impl Iterator<Item = Entry<L>>) {
-        new.for_each(|entry| self.0.push(entry));
+        new.for_each(|entry| self.ring.push(entry));
     }
 
     #[inline]
     pub(crate) fn pop(&self) -> Option<Entry<L>> {
-        self.0.pop()
+        self.ring.pop()
     }
 
-    /// Changes the order of the first `count` entries.
+    /// Freezes what is on the queue as a round, and says how much it is.
+    #[inline]
+    pub(super) fn begin_round(&self) -> usize {
+        self.round_end.set(self.ring.tail());
+        self.len()
+    }
+
+    /// Removes the first entry, if it is of the round.
+    #[inline]
+    pub(super) fn pop_in_round(&self) -> Option<Entry<L>> {
+        self.ring.pop_before(self.round_end.get())
+    }
+
+    /// Changes the order of the first `count` entries, between two rounds.
     pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [EntrySlot<L>])) {
-        self.0.with_first(count, change);
+        self.ring.with_first(count, change);
     }
 
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.ring.len()
     }
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.ring.is_empty()
     }
 
     /// Gives back the memory that a burst has left, once the queue is empty.
     pub(crate) fn shrink(&self) {
-        if self.is_empty() && self.0.capacity() > RETAINED_CAPACITY {
-            self.0.free_memory();
+        if self.is_empty() && self.ring.capacity() > RETAINED_CAPACITY {
+            self.ring.free_memory();
         }
     }
 }

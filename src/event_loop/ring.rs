@@ -1,8 +1,8 @@
 //! [`Ring`]: entries, first in, first out.
 //!
-//! **Ring Invariant**: the number of slots is zero or a power of two. `head` and `tail` count what was
-//! ever popped and pushed, and wrap around. The entries are in the slots of the numbers from `head` up
-//! to `tail`, taken modulo the number of slots; all other slots are free.
+//! **Ring Invariant**: the number of slots is zero or a power of two. Each entry has a number, one
+//! higher than that of the entry before, which wraps around. The entries are in the slots of the numbers
+//! from `head` up to `tail`, taken modulo the number of slots; all other slots are free.
 
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -47,14 +47,23 @@ impl<L> Ring<L> {
     #[inline(never)]
     fn push_to_larger(&self, entry: Entry<L>) {
         let mut slots = self.slots.borrow_mut();
-        self.straighten(&mut slots);
-        let larger = (slots.len() * 2).max(FEWEST);
-        slots.resize_with(larger, || EntrySlot::FREE);
+        let before = slots.len();
+        slots.resize_with((before * 2).max(FEWEST), || EntrySlot::FREE);
+        self.spread(&mut slots, before);
         drop(slots);
         self.push(entry);
     }
 
-    /// Moves the entries so that the first is in the first slot.
+    /// Moves the entries of a ring that was full to where their numbers are in one of twice the slots,
+    /// of which they are in the lower half, `before`: those before the wrap, or those behind it.
+    fn spread(&self, slots: &mut [EntrySlot<L>], before: usize) {
+        let (lower, upper) = slots.split_at_mut(before);
+        let first = self.head.get() & before.saturating_sub(1);
+        let moved = if self.head.get() & before == 0 { 0..first } else { first..before };
+        upper[..before][moved.clone()].swap_with_slice(&mut lower[moved]);
+    }
+
+    /// Moves the entries so that the first is in the first slot, and has the number zero.
     fn straighten(&self, slots: &mut [EntrySlot<L>]) {
         let (len, mask) = (self.len(), slots.len().saturating_sub(1));
         slots.rotate_left(self.head.get() & mask);
@@ -64,10 +73,25 @@ impl<L> Ring<L> {
 
     #[inline]
     pub(super) fn pop(&self) -> Option<Entry<L>> {
+        self.pop_before(self.tail.get())
+    }
+
+    /// Removes the first entry, unless `end` is its number, or that of the next to come.
+    #[inline]
+    pub(super) fn pop_before(&self, end: usize) -> Option<Entry<L>> {
         let number = self.head.get();
+        if number == end {
+            return None;
+        }
         let entry = slot(&mut self.slots.borrow_mut(), number)?.take()?;
         self.head.set(number.wrapping_add(1));
         Some(entry)
+    }
+
+    /// The number of the next entry that is pushed.
+    #[inline]
+    pub(super) fn tail(&self) -> usize {
+        self.tail.get()
     }
 
     #[inline]
@@ -91,7 +115,7 @@ impl<L> Ring<L> {
         self.slots.take();
     }
 
-    /// Changes the order of the first `count` entries, which `change` exchanges.
+    /// Changes the order of the first `count` entries, which `change` exchanges, and numbers all anew.
     pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [EntrySlot<L>])) {
         let mut slots = self.slots.borrow_mut();
         self.straighten(&mut slots);

@@ -1,4 +1,4 @@
-//! [`EventLoop`]: who runs the loop. [`LoopRef::turn`] is the only place where callbacks are
+//! [`EventLoop`]: who runs the loop. [`LoopRef::run_turns`] is the only place where callbacks are
 //! called.
 
 use alloc::rc::Rc;
@@ -72,7 +72,7 @@ impl EventLoop {
         let system = SystemHost::new();
         let reactor = Rc::clone(system.reactor());
         let shared = Shared::new(Rc::new(system), clock);
-        shared.reactor.replace(Some(reactor));
+        let _ = shared.reactor.set(reactor);
         EventLoop(LoopRef::new(shared))
     }
 
@@ -112,7 +112,7 @@ impl EventLoop {
     pub fn run_once(&self, max_wait: Option<Duration>) -> Result<usize> {
         self.check_open()?;
         let _running = Running::enter(self)?;
-        let ran = self.turn(max_wait.map(nanos));
+        let ran = self.run_turns(max_wait.map(nanos), true);
         self.shared().stopping.set(false);
         ran
     }
@@ -127,16 +127,9 @@ impl EventLoop {
     pub fn run_forever(&self) -> Result<()> {
         self.check_open()?;
         let _running = Running::enter(self)?;
-        let outcome = loop {
-            if let Err(error) = self.turn(None) {
-                break Err(error);
-            }
-            if self.shared().stopping.get() {
-                break Ok(());
-            }
-        };
+        let outcome = self.run_turns(None, false);
         self.shared().stopping.set(false);
-        outcome
+        outcome.map(drop)
     }
 
     /// Closes the loop: asyncio's `close`. Nothing that is scheduled runs any more. It is
@@ -209,7 +202,7 @@ impl LoopRef {
             timer.1.discard(self);
         }
         #[cfg(feature = "std")]
-        if let Some(reactor) = shared.reactor.take() {
+        if let Some(reactor) = shared.reactor.get() {
             // Futures may hold the loop for longer; its sockets need not wait for them.
             let (fired, watches) = reactor.close();
             drop_quietly(self, fired);
@@ -225,10 +218,43 @@ impl LoopRef {
         shared.calls.close();
     }
 
-    /// One turn. It returns how many jobs it ran.
-    fn turn(&self, max_wait: Option<Nanos>) -> Result<usize> {
+    /// Runs one turn, or turns until the loop is to stop. Returns how many jobs the last of them ran.
+    ///
+    /// One catch serves the jobs of all turns up to the next panic: from a task's step, from something
+    /// that a job let go of, or from somebody else's waker. It ends its job, and the round goes on. A
+    /// panic between two rounds, of the host, is no job's, and goes up.
+    fn run_turns(&self, max_wait: Option<Nanos>, once: bool) -> Result<usize> {
         #[cfg(feature = "trace")]
-        let _turn = self.turn_span();
+        let span = Cell::new(None);
+        let (ready, round) = (&self.shared().ready, Cell::new(None));
+        loop {
+            let run = || loop {
+                if round.get().is_none() {
+                    #[cfg(feature = "trace")]
+                    span.set(self.turn_span());
+                    self.begin_turn(max_wait)?;
+                    round.set(Some(self.begin_round()));
+                }
+                while let Some(entry) = ready.pop_in_round() {
+                    if self.is_observed() { self.run_observed(entry) } else { entry.run(self) }
+                }
+                let ran = round.take();
+                #[cfg(feature = "trace")]
+                drop(span.take());
+                if once || self.shared().stopping.get() {
+                    return Ok(ran.unwrap_or_default());
+                }
+            };
+            match panics::caught_if(|| round.get().is_some(), run) {
+                Ok(outcome) => return outcome,
+                Err(panic) => self.report_panic(panic),
+            }
+        }
+    }
+
+    /// Makes ready what has come: a turn, up to its round.
+    #[inline]
+    fn begin_turn(&self, max_wait: Option<Nanos>) -> Result<()> {
         // What is ready comes before the mail in any case: then one look after the wait will do.
         let is_busy = !self.shared().ready.is_empty() && !self.is_observed();
         let has_events = if is_busy {
@@ -242,7 +268,17 @@ impl LoopRef {
             self.take_events();
         }
         self.take_due_timers();
-        Ok(self.run_round())
+        Ok(())
+    }
+
+    /// Freezes what is ready for the turn's round, and says how much it is.
+    #[inline]
+    fn begin_round(&self) -> usize {
+        let ready = &self.shared().ready;
+        if self.is_observed() {
+            self.begin_observed_round(ready.len());
+        }
+        ready.begin_round()
     }
 
     /// Takes what has come during the wait: from other threads, as this one has waited.
@@ -343,9 +379,8 @@ impl LoopRef {
     #[inline]
     fn poll(&self) -> Result<bool> {
         #[cfg(feature = "std")]
-        if let Some(reactor) = &*self.shared().reactor.borrow() {
-            reactor.poll()?;
-            return Ok(reactor.has_fired());
+        if let Some(reactor) = self.shared().reactor.get() {
+            return reactor.poll();
         }
         Ok(false)
     }
@@ -387,7 +422,7 @@ impl LoopRef {
 
     fn could_be_woken(&self) -> bool {
         #[cfg(feature = "std")]
-        if self.shared().reactor.borrow().as_ref().is_some_and(|reactor| reactor.could_wake()) {
+        if self.shared().reactor.get().is_some_and(|reactor| reactor.could_wake()) {
             return true;
         }
         let shared = self.shared();
@@ -399,7 +434,7 @@ impl LoopRef {
     #[inline]
     fn take_events(&self) {
         #[cfg(feature = "std")]
-        if let Some(reactor) = &*self.shared().reactor.borrow() {
+        if let Some(reactor) = self.shared().reactor.get() {
             reactor.dispatch_ready();
         }
     }
@@ -426,32 +461,6 @@ impl LoopRef {
         if due.capacity() > RETAINED_CAPACITY {
             *due = Vec::new();
         }
-    }
-
-    /// Runs what is ready now, and not what becomes ready meanwhile.
-    ///
-    /// One catch serves the jobs up to the next panic: from a task's step, from something that a
-    /// job let go of, or from somebody else's waker. It ends its job, and the round goes on.
-    fn run_round(&self) -> usize {
-        let ready = &self.shared().ready;
-        let round = ready.len();
-        if self.is_observed() {
-            self.begin_observed_round(round);
-        }
-        let mut left = round;
-        while left > 0 {
-            let run = || {
-                while left > 0 {
-                    left -= 1;
-                    let Some(entry) = ready.pop() else { return };
-                    if self.is_observed() { self.run_observed(entry) } else { entry.run(self) }
-                }
-            };
-            if let Err(panic) = panics::caught(run) {
-                self.report_panic(panic);
-            }
-        }
-        round
     }
 
     /// A panic in a callback is the callback's, and one in a task's step is the task's. Whatever ends

@@ -78,7 +78,7 @@ impl LoopRef {
         self.observers().start_disorder(disorder);
         self.update_observed();
         #[cfg(feature = "std")]
-        if let Some(reactor) = &*self.shared().reactor.borrow() {
+        if let Some(reactor) = self.shared().reactor.get() {
             reactor.set_disorder(disorder.map(|disorder| disorder.seed));
         }
         if let Some(disorder) = disorder {

@@ -159,6 +159,7 @@ pub(crate) struct Reactor {
     rng: Rng,
     /// How events are noted, if not in their order.
     collect_all: Cell<Option<CollectAll>>,
+    closed: Cell<bool>,
     #[cfg(all(unix, feature = "signals"))]
     signals: Signals,
 }
@@ -176,6 +177,7 @@ impl Reactor {
             ready: RefCell::new(Vec::new()),
             rng: Rng::default(),
             collect_all: Cell::new(None),
+            closed: Cell::new(false),
             #[cfg(all(unix, feature = "signals"))]
             signals: Default::default(),
         }
@@ -211,10 +213,15 @@ impl Reactor {
         first.inspect(|(key, _)| self.wanted.set(*key)).is_some()
     }
 
-    /// Looks for events without waiting. No system call while nothing is watched.
+    /// Looks for events without waiting, and says whether there are some. No system call while nothing
+    /// is watched.
     #[inline]
-    pub(crate) fn poll(&self) -> Result<()> {
-        if self.has_sources() { self.wait(Some(Duration::ZERO)) } else { Ok(()) }
+    pub(crate) fn poll(&self) -> Result<bool> {
+        if !self.has_sources() {
+            return Ok(false);
+        }
+        self.wait(Some(Duration::ZERO))?;
+        Ok(self.has_fired())
     }
 
     /// Waits for events, the bell, or the end of `timeout`, to the next millisecond.
@@ -294,7 +301,7 @@ impl Reactor {
 
     /// Whether sockets were ready whose listeners were not told.
     #[inline]
-    pub(crate) fn has_fired(&self) -> bool {
+    fn has_fired(&self) -> bool {
         !self.ready.borrow().is_empty()
     }
 
@@ -395,11 +402,17 @@ impl Reactor {
         key
     }
 
+    /// Whether the loop has closed, and [`close`](Reactor::close) was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     /// Forgets every source, and returns what the program has there, to be dropped where nothing is
     /// borrowed. Called once, when the loop closes.
     pub(crate) fn close(&self) -> (Vec<(Rc<dyn Listener>, Side)>, Vec<Watch>) {
         #[cfg(all(unix, feature = "signals"))]
         self.signals.close();
+        self.closed.set(true);
         self.keys.take();
         self.waiting.set(0);
         let mut watches: Vec<Watch> =

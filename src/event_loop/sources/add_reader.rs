@@ -125,8 +125,8 @@ impl LoopRef {
     }
 
     pub(crate) fn reactor(&self) -> Result<Rc<Reactor>> {
-        let reactor = self.shared().reactor.borrow().clone();
-        reactor.ok_or_else(|| Error::runtime("the loop's host has no reactor"))
+        let reactor = self.shared().reactor.get().filter(|reactor| !reactor.is_closed());
+        reactor.cloned().ok_or_else(|| Error::runtime("the loop's host has no reactor"))
     }
 
     fn watch<R: CallbackOutput + 'static>(
