@@ -64,14 +64,22 @@ struct Leave<'a, D: Fn(Box<dyn Any>)> {
     drop_later: D,
 }
 
+impl<D: Fn(Box<dyn Any>)> Leave<'_, D> {
+    /// Drops what is on the list. Until that is empty this call is the outermost one.
+    #[cold]
+    fn drop_rest(&self) {
+        while let Some(value) = self.drops.next() {
+            (self.drop_later)(value);
+        }
+    }
+}
+
 impl<D: Fn(Box<dyn Any>)> Drop for Leave<'_, D> {
+    #[inline(always)]
     fn drop(&mut self) {
         let _reset = Reset { to: self.depth, depth: &self.drops.depth };
-        if self.depth == 0 {
-            // Until the list is empty this call is the outermost one.
-            while let Some(value) = self.drops.next() {
-                (self.drop_later)(value);
-            }
+        if self.depth == 0 && !self.drops.later.borrow().is_empty() {
+            self.drop_rest();
         }
     }
 }

@@ -22,13 +22,13 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::collections::{SerialKey, SerialSlab};
 use crate::error::Result;
-use crate::event_loop::{Job, JobCell, LoopRef, TimerKey, run_callback, running_loop};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, run_callback, running_loop};
 use crate::sync::thread_own;
 
 /// A timer that is pending, and whom it wakes.
 struct Asleep {
     on: LoopRef,
-    timer: TimerKey,
+    timer: TimerIndex,
     alarm: Rc<JobCell<Alarm>>,
     waker: Waker,
 }
@@ -232,7 +232,7 @@ impl Drop for LoopSleep {
             return;
         }
         if let Some(Asleep { on, timer, alarm, .. }) = take(ticket) {
-            let timer = on.forget_timer(timer);
+            let timer = on.forget_timer(timer, alarm.address());
             drop(timer);
             with_sleeps(|sleeps| sleeps.spare = Some(alarm));
         }

@@ -4,7 +4,7 @@
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
 //! - `rng`: numbers that follow from a seed;
 //! - `serial_slab`: a slab whose keys find what they were made for, or nothing;
-//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys.
+//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works.
 
 mod cell_ext;
 mod keyed_queue;
@@ -13,6 +13,7 @@ mod rng;
 mod serial_slab;
 mod timer_key;
 mod timer_wheel;
+mod wheel;
 
 pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;
@@ -22,3 +23,4 @@ pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use rng::{Rng, mixed};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
+pub(crate) use wheel::Wheel;

@@ -1,5 +1,5 @@
-//! [`TimerKey`], and [`Generations`], which see to it that no two timers of a wheel ever have the
-//! same.
+//! [`Keys`] of the timers of a wheel: [`TimerKey`], and [`Generations`], which see to it that no two
+//! timers of a wheel ever have the same; or plain indexes.
 //!
 //! **Key Invariant.** Each timer of an index has a higher generation than all that the index
 //! served before, also where all was forgotten meanwhile. An index that has come to the highest
@@ -20,6 +20,39 @@ pub struct TimerKey {
     generation: NonZeroU32,
 }
 
+/// What tells the timers apart that an index serves one after the other.
+pub(crate) trait Keys {
+    type Key;
+
+    /// The first key of `index`, which is the number of those before.
+    fn begin(&mut self, index: u32) -> Self::Key;
+
+    /// The next key of `index`, if there is one left.
+    fn next(&mut self, index: u32) -> Option<Self::Key>;
+
+    /// Forgets all indexes, and says so, unless it takes them to tell which keys were given.
+    fn forget(&mut self) -> bool;
+}
+
+/// A key is the index itself: the caller knows by the payload whether the timer is still its own.
+impl Keys for () {
+    type Key = u32;
+
+    #[inline]
+    fn begin(&mut self, index: u32) -> u32 {
+        index
+    }
+
+    #[inline]
+    fn next(&mut self, index: u32) -> Option<u32> {
+        Some(index)
+    }
+
+    fn forget(&mut self) -> bool {
+        true
+    }
+}
+
 /// By index, the generation of the timer that it serves, or has served last.
 pub(super) struct Generations {
     last: Vec<NonZeroU32>,
@@ -34,16 +67,28 @@ impl Generations {
         Generations { last: Vec::new(), first: NonZeroU32::MIN, newest: NonZeroU32::MIN }
     }
 
-    /// The first key of `index`, which is the number of those before.
+    /// Whether `key` is the last that its index was given.
     #[inline]
-    pub(super) fn begin(&mut self, index: u32) -> TimerKey {
+    pub(super) fn is_last(&self, key: TimerKey) -> bool {
+        self.last.get(key.index as usize) == Some(&key.generation)
+    }
+
+    pub(super) fn capacity(&self) -> usize {
+        self.last.capacity()
+    }
+}
+
+impl Keys for Generations {
+    type Key = TimerKey;
+
+    #[inline]
+    fn begin(&mut self, index: u32) -> TimerKey {
         self.last.push(self.first);
         TimerKey { index, generation: self.first }
     }
 
-    /// The next key of `index`, if there is one left.
     #[inline]
-    pub(super) fn next(&mut self, index: u32) -> Option<TimerKey> {
+    fn next(&mut self, index: u32) -> Option<TimerKey> {
         let last = &mut self.last[index as usize];
         let generation = last.checked_add(1)?;
         *last = generation;
@@ -51,22 +96,10 @@ impl Generations {
         Some(TimerKey { index, generation })
     }
 
-    /// Whether `key` is the last that its index was given.
-    #[inline]
-    pub(super) fn is_last(&self, key: TimerKey) -> bool {
-        self.last.get(key.index as usize) == Some(&key.generation)
-    }
-
-    /// Forgets all indexes, and says so, unless it takes their generations to tell which keys were
-    /// given.
-    pub(super) fn forget(&mut self) -> bool {
+    fn forget(&mut self) -> bool {
         let Some(first) = self.newest.checked_add(1) else { return false };
         *self = Generations { last: Vec::new(), first, newest: first };
         true
-    }
-
-    pub(super) fn capacity(&self) -> usize {
-        self.last.capacity()
     }
 }
 

@@ -6,17 +6,20 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 
 use crate::blocks::Pages;
-use crate::collections::TimerWheel;
+use crate::collections::Wheel;
+
+/// A timer that is pending, or was: by what it runs the wheel knows whether it is that one still.
+pub(crate) type TimerIndex = u32;
 
 /// Timers of the sort `E`, and pages for callbacks.
 pub(super) struct Calls<E> {
-    pub(super) timers: RefCell<TimerWheel<E>>,
+    pub(super) timers: RefCell<Wheel<E, ()>>,
     pub(super) pages: Pages<Calls<E>, ()>,
 }
 
 impl<E: 'static> Calls<E> {
     pub(super) fn new() -> Rc<Calls<E>> {
-        let timers = RefCell::new(TimerWheel::new());
+        let timers = RefCell::new(Wheel::new(()));
         let calls = Rc::new(Calls { timers, pages: Pages::new(()) });
         calls.pages.set_owner(NonNull::from(&*calls));
         calls

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::clock::nanos;
+use super::clock::{Nanos, deadline, nanos};
 use super::exception_handler::CallbackOutput;
 use super::loop_ref::LoopRef;
 use super::scheduled_call::ScheduledCall;
@@ -51,7 +51,7 @@ impl LoopRef {
         delay: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.call_at(self.time().saturating_add(delay), callback)
+        self.call_when(self.now().saturating_add(nanos(delay)), callback)
     }
 
     /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
@@ -65,9 +65,17 @@ impl LoopRef {
         when: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
+        self.call_when(nanos(when), callback)
+    }
+
+    fn call_when<R: CallbackOutput + 'static>(
+        &self,
+        when: Nanos,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
         self.check_open()?;
         let (call, entry) = self.shared().calls.add(callback);
-        call.set_timer(self.shared().calls.timers.borrow_mut().insert(nanos(when), entry));
+        call.set_timer(self.shared().calls.timers.borrow_mut().insert(when, entry));
         Ok(TimerHandle::new(call, when))
     }
 }
@@ -111,12 +119,12 @@ impl fmt::Debug for Handle {
 #[derive(Clone)]
 pub struct TimerHandle {
     call: ScheduledCall,
-    when: Duration,
+    when: Nanos,
 }
 
 impl TimerHandle {
     #[inline]
-    pub(super) fn new(call: ScheduledCall, when: Duration) -> TimerHandle {
+    pub(super) fn new(call: ScheduledCall, when: Nanos) -> TimerHandle {
         TimerHandle { call, when }
     }
 
@@ -132,10 +140,11 @@ impl TimerHandle {
         self.call.cancelled()
     }
 
-    /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it.
+    /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it;
+    /// [`Duration::MAX`] for one beyond 584 years.
     #[must_use]
     pub fn when(&self) -> Duration {
-        self.when
+        deadline(self.when)
     }
 }
 

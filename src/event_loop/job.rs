@@ -74,6 +74,11 @@ impl<J: Job> JobCell<J> {
         Rc::new(JobCell { head: EntryHead::new(const { &Self::TABLE }), job })
     }
 
+    /// The address by which an entry and a timer know it.
+    pub(crate) fn address(&self) -> *const () {
+        core::ptr::from_ref(self).cast()
+    }
+
     /// # Safety
     ///
     /// `head` is that of a `JobCell<J>`, and a count of its `Rc` comes with it.

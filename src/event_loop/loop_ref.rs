@@ -12,7 +12,7 @@ use core::fmt;
 use core::task::Waker;
 use core::time::Duration;
 
-use super::calls::Calls;
+use super::calls::{Calls, TimerIndex};
 use super::clock::{self, Clock, Nanos, nanos};
 use super::entry;
 use super::exception_context::ExceptionContext;
@@ -22,7 +22,6 @@ use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
-use crate::collections::TimerKey;
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
 use crate::sync::Arc;
@@ -179,24 +178,26 @@ impl LoopRef {
 
     /// Has `job` run when `delay` has passed, as the callback of
     /// [`call_later`](LoopRef::call_later), until its timer is forgotten.
-    pub(crate) fn add_timer(&self, delay: Duration, job: impl Into<Entry>) -> Result<TimerKey> {
+    pub(crate) fn add_timer(&self, delay: Duration, job: impl Into<Entry>) -> Result<TimerIndex> {
         self.add_timer_when(self.now().saturating_add(nanos(delay)), job)
     }
 
     /// As [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
-    pub(crate) fn add_timer_at(&self, when: Duration, job: impl Into<Entry>) -> Result<TimerKey> {
+    pub(crate) fn add_timer_at(&self, when: Duration, job: impl Into<Entry>) -> Result<TimerIndex> {
         self.add_timer_when(nanos(when), job)
     }
 
     #[inline]
-    fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerKey> {
+    fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerIndex> {
         self.check_open()?;
         Ok(self.0.calls.timers.borrow_mut().insert(when, job.into()))
     }
 
-    /// Takes a timer out, if it is still in, for the caller to drop.
-    pub(crate) fn forget_timer(&self, key: TimerKey) -> Option<Entry> {
-        self.0.calls.timers.borrow_mut().cancel(key)
+    /// Takes the timer out that would run what is at `address`, if it is still in, for the caller to
+    /// drop.
+    #[inline]
+    pub(crate) fn forget_timer(&self, timer: TimerIndex, address: *const ()) -> Option<Entry> {
+        self.0.calls.timers.borrow_mut().remove(timer, |entry| entry.address() == address)
     }
 
     /// When the pending timers are due, by the address of what they run.

@@ -47,6 +47,7 @@ pub use running::{running_loop, set_loop_thread};
 
 pub use crate::collections::{TimerKey, TimerWheel};
 
+pub(crate) use calls::TimerIndex;
 pub(crate) use clock::Seconds;
 pub(crate) use entry::{Describe, JobKind};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};

@@ -6,13 +6,14 @@
 //! `Rc`, whose place never changes, and its pages name it as their owner. Once the loop has closed the
 //! pages hold the `Rc` until their last block is freed; before, the loop does.
 //!
-//! **Count Invariant**: `count` is the number of [`ScheduledCall`]s and of entries of the block. When it
-//! falls to zero, the callback is dropped, if it is there, and the block is freed, once.
+//! **Count Invariant**: the count, which is `state` without its flags, is the number of
+//! [`ScheduledCall`]s and of entries of the block. When it falls to zero, the callback is dropped, if it
+//! is there, and the block is freed, once.
 //!
-//! **Callback Invariant**: the callback is in its place while `waits` is true, and until an [`Unused`] of
-//! the block is dropped. `waits` becomes false before the callback is moved or dropped, and never true
-//! again; the code that makes it false is the one that moves the callback, drops it, or leaves that to
-//! an `Unused`.
+//! **Callback Invariant**: the callback is in its place while `WAITS` is set, and until an [`Unused`] of
+//! the block is dropped. `WAITS` is cleared before the callback is moved or dropped, and never set
+//! again; the code that clears it is the one that moves the callback, drops it, or leaves that to an
+//! `Unused`.
 #![allow(unsafe_code)]
 
 use alloc::alloc::handle_alloc_error;
@@ -23,15 +24,14 @@ use core::alloc::Layout;
 use core::any::type_name;
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomData;
-use core::mem::{MaybeUninit, needs_drop};
+use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
 
-use super::calls;
+use super::calls::{self, TimerIndex};
 use super::entry::JobKind;
 use super::exception_handler::{CallbackOutput, report_callback, run_callback};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
 use crate::blocks::owner_of;
-use crate::collections::TimerKey;
 use crate::flat_drops::drop_on_thread;
 
 /// The timers of a loop, and the memory of its callbacks.
@@ -50,10 +50,8 @@ impl Calls {
         let block = block.cast::<CallBlock<F>>();
         let head = Head {
             table: const { &Functions::<F, R>::TABLE },
-            count: Cell::new(2),
-            waits: Cell::new(true),
-            cancelled: Cell::new(false),
-            timer: Cell::new(None),
+            state: Cell::new((2 * ONE) | WAITS),
+            timer: Cell::new(NO_TIMER),
         };
         // SAFETY: The block is new, and large enough. This makes the invariants hold: of the two
         // counts one is the handle's, and one the entry's, whose table fits.
@@ -70,10 +68,29 @@ impl Calls {
 struct Head {
     /// The first field: an [`EntryHead`] is the beginning of a head.
     table: &'static CallTable,
-    count: Cell<u32>,
-    waits: Cell<bool>,
-    cancelled: Cell<bool>,
-    timer: Cell<Option<TimerKey>>,
+    /// Two flags, and above them the count.
+    state: Cell<u32>,
+    timer: Cell<TimerIndex>,
+}
+
+/// The callback has neither run nor been dropped.
+const WAITS: u32 = 1;
+/// It was asked to cancel.
+const CANCELLED: u32 = 2;
+/// What one handle or entry adds to the state.
+const ONE: u32 = 4;
+
+/// The index of no timer.
+const NO_TIMER: TimerIndex = TimerIndex::MAX;
+
+impl Head {
+    /// Clears `WAITS`. Says whether it was set.
+    #[inline(always)]
+    fn take_waits(&self) -> bool {
+        let state = self.state.get();
+        self.state.set(state & !WAITS);
+        state & WAITS != 0
+    }
 }
 
 #[repr(C)]
@@ -124,12 +141,12 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
     unsafe fn run(head: NonNull<EntryHead>, event_loop: &LoopRef) {
         // SAFETY: By the Count Invariant the entry gives its count up.
         let call = unsafe { ScheduledCall::from_entry(head) };
-        if !call.head().waits.replace(false) {
+        if !call.head().take_waits() {
             return;
         }
         // SAFETY: By the Callback Invariant: it waited, and is moved out of its place once.
         let callback = unsafe { (*place_of::<F>(call.0)).assume_init_read() };
-        drop(call);
+        call.give_up_empty();
         event_loop.set_called(Some(describe::<F>));
         let outcome = callback().into_result();
         event_loop.set_called(None);
@@ -174,29 +191,53 @@ impl ScheduledCall {
 
     /// Notes the timer that it waits for.
     #[inline]
-    pub(super) fn set_timer(&self, timer: TimerKey) {
-        self.head().timer.set(Some(timer));
+    pub(super) fn set_timer(&self, timer: TimerIndex) {
+        self.head().timer.set(timer);
     }
 
     /// Takes its timer out, and drops the callback, unless it has run.
     pub(super) fn cancel(&self) {
         let head = self.head();
-        head.cancelled.set(true);
-        let entry = head.timer.take().and_then(|timer| {
-            // SAFETY: By the Block Invariant.
-            let calls = unsafe { owner_of::<Calls>(self.0.cast()) };
-            calls.timers.borrow_mut().cancel(timer)
-        });
-        if head.waits.replace(false) && head.table.owns {
+        head.state.set(head.state.get() | CANCELLED);
+        if !head.take_waits() {
+            return;
+        }
+        let timer = head.timer.get();
+        let entry = if timer == NO_TIMER { None } else { self.forget_timer(timer) };
+        if head.table.owns {
             // Its drop may cancel the next callback of a long chain.
             drop_on_thread(Unused(self.clone()));
         }
         drop(entry);
     }
 
+    /// As its drop, after the callback was moved or dropped.
+    #[inline(always)]
+    fn give_up_empty(self) {
+        let call = ManuallyDrop::new(self);
+        if call.count_down() {
+            free(call.0);
+        }
+    }
+
+    /// Takes one from the count. Says whether it was the last.
+    #[inline(always)]
+    fn count_down(&self) -> bool {
+        let state = self.head().state.get() - ONE;
+        self.head().state.set(state);
+        state < ONE
+    }
+
+    fn forget_timer(&self, timer: TimerIndex) -> Option<Entry> {
+        // SAFETY: By the Block Invariant.
+        let calls = unsafe { owner_of::<Calls>(self.0.cast()) };
+        let own: *const () = self.0.as_ptr().cast();
+        calls.timers.borrow_mut().remove(timer, |entry| entry.address() == own)
+    }
+
     #[inline]
     fn drop_callback(&self) {
-        if self.head().waits.replace(false) {
+        if self.head().take_waits() {
             // SAFETY: By the Callback Invariant.
             unsafe { (self.head().table.drop_callback)(self.0) }
         }
@@ -204,7 +245,7 @@ impl ScheduledCall {
 
     /// Whether it was asked to cancel.
     pub(super) fn cancelled(&self) -> bool {
-        self.head().cancelled.get()
+        self.head().state.get() & CANCELLED != 0
     }
 
     /// The name of its type.
@@ -225,8 +266,8 @@ impl Drop for Unused {
 
 impl Clone for ScheduledCall {
     fn clone(&self) -> ScheduledCall {
-        let count = &self.head().count;
-        count.set(count.get().checked_add(1).expect("fewer handles than a u32 can count"));
+        let state = &self.head().state;
+        state.set(state.get().checked_add(ONE).expect("fewer handles than 30 bits can count"));
         ScheduledCall(self.0)
     }
 }
@@ -234,12 +275,18 @@ impl Clone for ScheduledCall {
 impl Drop for ScheduledCall {
     #[inline(always)]
     fn drop(&mut self) {
-        let count = self.head().count.get() - 1;
-        self.head().count.set(count);
-        if count == 0 {
+        if self.count_down() {
             end(self.0);
         }
     }
+}
+
+/// Frees a block whose count has fallen to zero, and whose callback is gone.
+#[inline(never)]
+fn free(head: NonNull<Head>) {
+    // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any more, by
+    // the Count Invariant.
+    unsafe { owner_of::<Calls>(head.cast()).pages.free(head.cast()) }
 }
 
 /// Drops what is in a block whose count has fallen to zero, and frees it.
@@ -251,16 +298,14 @@ fn end(head: NonNull<Head>) {
     impl Drop for Memory {
         #[inline(always)]
         fn drop(&mut self) {
-            // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any
-            // more, by the Count Invariant.
-            unsafe { owner_of::<Calls>(self.0.cast()).pages.free(self.0.cast()) }
+            free(self.0);
         }
     }
 
     let memory = Memory(head);
     // SAFETY: By the Count Invariant the block was not freed yet. By the Callback Invariant.
     unsafe {
-        if memory.0.as_ref().waits.replace(false) {
+        if memory.0.as_ref().take_waits() {
             (memory.0.as_ref().table.drop_callback)(memory.0);
         }
     }
@@ -271,7 +316,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_takes_three_words_beside_its_captures() {
-        assert_eq!(size_of::<CallBlock<[usize; 2]>>(), 40);
+    fn a_callback_takes_two_words_beside_its_captures() {
+        assert_eq!(size_of::<CallBlock<[usize; 2]>>(), 32);
     }
 }

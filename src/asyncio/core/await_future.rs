@@ -120,6 +120,11 @@ impl<T: 'static> Await<T> {
         self.future.erased().ptr_eq(future)
     }
 
+    /// The address of what it waits for, by which a timer knows it.
+    pub(crate) fn address(&self) -> *const () {
+        self.future.erased().pointer().as_ptr().cast_const().cast()
+    }
+
     pub(crate) fn event_loop(&self) -> &LoopRef {
         self.future.erased().event_loop()
     }

@@ -10,7 +10,7 @@ use crate::asyncio::core::{
     Await, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running,
 };
 use crate::error::Result;
-use crate::event_loop::TimerKey;
+use crate::event_loop::TimerIndex;
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
 /// as [`yield_now`].
@@ -52,7 +52,7 @@ enum Stage {
 /// A wait for a signal, and the timer that completes it.
 struct Asleep {
     wait: Await<()>,
-    timer: TimerKey,
+    timer: TimerIndex,
 }
 
 impl Asleep {
@@ -69,7 +69,7 @@ impl Drop for Asleep {
     fn drop(&mut self) {
         // Nothing but its timer completes it.
         if !self.wait.is_complete() {
-            let timer = self.wait.event_loop().forget_timer(self.timer);
+            let timer = self.wait.event_loop().forget_timer(self.timer, self.wait.address());
             drop(timer);
         }
     }

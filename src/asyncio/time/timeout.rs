@@ -16,7 +16,7 @@ use crate::asyncio::core::{ErasedFuture, TaskRegistry};
 use crate::asyncio::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Job, JobCell, LoopRef, TimerKey, running_loop, thread_own};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, running_loop, thread_own};
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
 /// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
@@ -150,7 +150,7 @@ enum Alarm {
     #[default]
     None,
     Soon,
-    At(TimerKey),
+    At(TimerIndex),
 }
 
 impl Job for Scope {
@@ -215,14 +215,14 @@ impl Scope {
 
     /// Takes the alarm on the loop `on` back.
     #[inline]
-    fn silence(&self, on: &LoopRef) {
-        let timer = match self.alarm.take() {
+    fn silence(this: &Rc<JobCell<Scope>>, on: &LoopRef) {
+        let timer = match this.alarm.take() {
             Alarm::None => return,
             Alarm::Soon => None,
-            Alarm::At(key) => on.forget_timer(key),
+            Alarm::At(timer) => on.forget_timer(timer, this.address()),
         };
         if timer.is_none() {
-            self.stale.set(self.stale.get() + 1);
+            this.stale.set(this.stale.get() + 1);
         }
     }
 
@@ -299,7 +299,7 @@ impl Timeout {
         let Some(task) = self.0.task.with(|task| task.clone()) else { return Ok(()) };
         let (on, when) = (task.event_loop(), when.into());
         self.0.when.set(when);
-        self.0.silence(on);
+        Scope::silence(&self.0, on);
         match when {
             Some(when) => Scope::set_alarm(&self.0, on, when, when <= on.time()),
             None => Ok(()),
@@ -367,7 +367,7 @@ impl Inside {
     /// Leaves the scope, once. Says whether a cancellation that comes out of the body is the
     /// scope's own: it has asked for one, and nobody else has since.
     fn leave(&self) -> bool {
-        let scope: &Scope = &self.scope.0;
+        let scope = &self.scope.0;
         let expires = match scope.state.get() {
             State::Entered => false,
             State::Expiring => true,
@@ -375,7 +375,7 @@ impl Inside {
         };
         scope.state.set(if expires { State::Expired } else { State::Exited });
         let Some(task) = scope.task.take() else { return false };
-        scope.silence(task.event_loop());
+        Scope::silence(scope, task.event_loop());
         expires && task.task().is_some_and(|own| own.uncancel() <= self.cancelling)
     }
 }
