@@ -11,11 +11,16 @@
 //! **Owner Invariant**: an entry is used up by exactly one of `run`, `discard` and its drop, each of
 //! which passes the pointer to the table's function of that name and forgets the entry.
 //!
+//! **Slots Invariant**: what a [`Slots`] has is reached by its own functions alone, each of which is done
+//! with it before it returns or calls anything.
+//!
 //! **Send Invariant**: a [`RemoteEntry`] owns only what is `Send`, and its table is static.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use alloc::vec::Vec;
+use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
@@ -132,6 +137,12 @@ impl<L> Entry<L> {
         unsafe { (self.table().describe)(self.0) }
     }
 
+    /// What it points to, with all that it owns.
+    #[inline(always)]
+    pub(super) fn into_head(self) -> NonNull<EntryHead<L>> {
+        mem::ManuallyDrop::new(self).0
+    }
+
     /// The address of what it runs.
     pub(super) fn address(&self) -> *const () {
         self.0.as_ptr().cast()
@@ -170,6 +181,58 @@ impl<L> EntrySlot<L> {
     pub(super) fn take(&mut self) -> Option<Entry<L>> {
         // By the Slot Invariant the entry has an owner again.
         NonNull::new(mem::replace(&mut self.0, ptr::null_mut())).map(Entry)
+    }
+}
+
+/// The slots of a ring, found by the number of an entry modulo theirs, which is a power of two or zero.
+pub(super) struct Slots<L: 'static>(UnsafeCell<Vec<EntrySlot<L>>>);
+
+impl<L> Slots<L> {
+    pub(super) const fn new() -> Slots<L> {
+        Slots(UnsafeCell::new(Vec::new()))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        // SAFETY: By the Slots Invariant.
+        unsafe { &*self.0.get() }.len()
+    }
+
+    #[inline(always)]
+    fn slot(&self, number: usize) -> Option<NonNull<EntrySlot<L>>> {
+        // SAFETY: By the Slots Invariant.
+        let slots = unsafe { &mut *self.0.get() };
+        let mask = slots.len().wrapping_sub(1);
+        slots.get_mut(number & mask).map(NonNull::from)
+    }
+
+    /// Puts `entry` in the slot of `number`, or gives it back where that is not free.
+    #[inline(always)]
+    pub(super) fn put(&self, number: usize, entry: Entry<L>) -> Result<(), Entry<L>> {
+        let Some(mut slot) = self.slot(number) else { return Err(entry) };
+        // SAFETY: By the Slots Invariant; the slot was just found.
+        let slot = unsafe { slot.as_mut() };
+        if !slot.is_free() {
+            return Err(entry);
+        }
+        slot.put(entry);
+        Ok(())
+    }
+
+    /// Takes the entry out of the slot of `number`.
+    #[inline(always)]
+    pub(super) fn take(&self, number: usize) -> Option<Entry<L>> {
+        // SAFETY: By the Slots Invariant; the slot was just found.
+        unsafe { self.slot(number)?.as_mut() }.take()
+    }
+
+    /// Changes the slots, of which there are none meanwhile.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Vec<EntrySlot<L>>)) {
+        // SAFETY: By the Slots Invariant: they are taken out while `change` has them.
+        let mut slots = unsafe { self.0.get().replace(Vec::new()) };
+        change(&mut slots);
+        // SAFETY: By the Slots Invariant. What was put in meanwhile is leaked at most.
+        let without = unsafe { self.0.get().replace(slots) };
+        debug_assert!(without.is_empty());
     }
 }
 

@@ -5,52 +5,41 @@
 //! from `head` up to `tail`, taken modulo the number of slots; all other slots are free.
 
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
-use super::entry::{Entry, EntrySlot};
+use super::entry::{Entry, EntrySlot, Slots};
 
 /// Slots of the smallest ring that is not empty.
 const FEWEST: usize = 8;
 
 pub(super) struct Ring<L: 'static> {
-    slots: RefCell<Vec<EntrySlot<L>>>,
+    slots: Slots<L>,
     head: Cell<usize>,
     tail: Cell<usize>,
 }
 
-#[inline]
-fn slot<L>(slots: &mut [EntrySlot<L>], number: usize) -> Option<&mut EntrySlot<L>> {
-    let mask = slots.len().wrapping_sub(1);
-    slots.get_mut(number & mask)
-}
-
 impl<L> Ring<L> {
     pub(super) const fn new() -> Ring<L> {
-        Ring { slots: RefCell::new(Vec::new()), head: Cell::new(0), tail: Cell::new(0) }
+        Ring { slots: Slots::new(), head: Cell::new(0), tail: Cell::new(0) }
     }
 
     #[inline]
     pub(super) fn push(&self, entry: Entry<L>) {
-        let mut slots = self.slots.borrow_mut();
         let number = self.tail.get();
-        match slot(&mut slots, number) {
-            Some(slot) if slot.is_free() => slot.put(entry),
-            _ => {
-                drop(slots);
-                return self.push_to_larger(entry);
-            }
+        match self.slots.put(number, entry) {
+            Ok(()) => self.tail.set(number.wrapping_add(1)),
+            Err(entry) => self.push_to_larger(entry),
         }
-        self.tail.set(number.wrapping_add(1));
     }
 
     #[cold]
     #[inline(never)]
     fn push_to_larger(&self, entry: Entry<L>) {
-        let mut slots = self.slots.borrow_mut();
-        let before = slots.len();
-        slots.resize_with((before * 2).max(FEWEST), || EntrySlot::FREE);
-        self.spread(&mut slots, before);
-        drop(slots);
+        self.slots.change(|slots| {
+            let before = slots.len();
+            slots.resize_with((before * 2).max(FEWEST), || EntrySlot::FREE);
+            self.spread(slots, before);
+        });
         self.push(entry);
     }
 
@@ -83,7 +72,7 @@ impl<L> Ring<L> {
         if number == end {
             return None;
         }
-        let entry = slot(&mut self.slots.borrow_mut(), number)?.take()?;
+        let entry = self.slots.take(number)?;
         self.head.set(number.wrapping_add(1));
         Some(entry)
     }
@@ -106,20 +95,21 @@ impl<L> Ring<L> {
 
     /// For how many entries there is room.
     pub(super) fn capacity(&self) -> usize {
-        self.slots.borrow().len()
+        self.slots.len()
     }
 
     /// Frees the memory of an empty ring.
     pub(super) fn free_memory(&self) {
         debug_assert!(self.is_empty());
-        self.slots.take();
+        self.slots.change(|slots| *slots = Vec::new());
     }
 
     /// Changes the order of the first `count` entries, which `change` exchanges, and numbers all anew.
     pub(super) fn with_first(&self, count: usize, change: impl FnOnce(&mut [EntrySlot<L>])) {
-        let mut slots = self.slots.borrow_mut();
-        self.straighten(&mut slots);
-        change(&mut slots[..count]);
+        self.slots.change(|slots| {
+            self.straighten(slots);
+            change(&mut slots[..count]);
+        });
     }
 }
 

@@ -316,19 +316,25 @@ unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     unsafe {
         let header = pointer.as_ref();
         let flags = header.flags.get() & !flag::PARKED;
-        let asked = flags & flag::MUST_CANCEL != 0;
-        if step & (YIELDS | WOKE | THROWS) == 0 && !asked {
+        let why = u32::from(step & (YIELDS | WOKE | THROWS)) | flags & flag::MUST_CANCEL;
+        if why == 0 {
             let awaits = pointer.cast::<TaskHeader>().as_ref().awaits();
             let parked = if awaits { Parked::Waiting } else { Parked::Foreign };
-            return header.flags.set(flags | parked.bits());
+            header.flags.set(flags | parked.bits());
+        } else if why & !u32::from(WOKE) == u32::from(YIELDS) {
+            header.flags.set(flags | Parked::Yielding.bits() | flag::SCHEDULED);
+            if flags & flag::SCHEDULED == 0 {
+                // By the Step Invariant: it was not scheduled, and is not done.
+                registry.event_loop().schedule(Entry::from_head(pointer.cast()));
+            }
+        } else {
+            park_rarely(pointer, registry, step);
         }
-        if step & (YIELDS | THROWS) == YIELDS && !asked {
-            header.flags.set(flags | Parked::Yielding.bits());
-            return schedule_step(pointer);
-        }
-        park_rarely(pointer, registry, step);
     }
 }
+
+// What `park` looks at in one word.
+const _: () = assert!(flag::MUST_CANCEL & (YIELDS | WOKE | THROWS) as u32 == 0);
 
 /// Parks a task whose own poll woke it, that keeps what was thrown, or that was asked to cancel.
 #[inline(never)]
