@@ -1,9 +1,11 @@
 //! [`Calls`]: the timers of a loop, and the memory of its callbacks.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use core::cell::RefCell;
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use crate::blocks::Pages;
 use crate::collections::Wheel;
@@ -14,13 +16,15 @@ pub(crate) type TimerIndex = u32;
 /// Timers of the sort `E`, and pages for callbacks.
 pub(super) struct Calls<E> {
     pub(super) timers: RefCell<Wheel<E, ()>>,
+    /// When the timers that are never due were to be due, by the addresses of their blocks.
+    pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
     pub(super) pages: Pages<Calls<E>, ()>,
 }
 
 impl<E: 'static> Calls<E> {
     pub(super) fn new() -> Rc<Calls<E>> {
         let timers = RefCell::new(Wheel::new(()));
-        let calls = Rc::new(Calls { timers, pages: Pages::new(()) });
+        let calls = Rc::new(Calls { timers, far: RefCell::default(), pages: Pages::new(()) });
         calls.pages.set_owner(NonNull::from(&*calls));
         calls
     }

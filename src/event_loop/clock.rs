@@ -27,11 +27,6 @@ pub(crate) fn duration(nanos: Nanos) -> Duration {
     Duration::from_nanos(nanos)
 }
 
-/// A deadline as the program has it.
-pub(crate) fn deadline(when: Nanos) -> Duration {
-    if when == NEVER { Duration::MAX } else { duration(when) }
-}
-
 /// Shown in seconds, to the nearest millisecond: by whole numbers, as floating ones would be a
 /// tenth of what a small program takes from here.
 pub(crate) struct Seconds(pub(crate) Duration);

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::clock::{Nanos, deadline, nanos};
+use super::clock::{NEVER, Nanos, duration, nanos};
 use super::exception_handler::CallbackOutput;
 use super::loop_ref::LoopRef;
 use super::scheduled_call::ScheduledCall;
@@ -51,7 +51,9 @@ impl LoopRef {
         delay: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.call_when(self.now().saturating_add(nanos(delay)), callback)
+        let now = self.now();
+        let when = now.saturating_add(nanos(delay));
+        self.call_when(when, || duration(now).saturating_add(delay), callback)
     }
 
     /// Has `callback` run at `when`, on the clock of [`time`](LoopRef::time): asyncio's
@@ -65,17 +67,23 @@ impl LoopRef {
         when: Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
-        self.call_when(nanos(when), callback)
+        self.call_when(nanos(when), || when, callback)
     }
 
+    /// `exactly` is when, also where that is never.
+    #[inline(always)]
     fn call_when<R: CallbackOutput + 'static>(
         &self,
         when: Nanos,
+        exactly: impl FnOnce() -> Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
         self.check_open()?;
         let (call, entry) = self.shared().calls.add(callback);
         call.set_timer(self.shared().calls.timers.borrow_mut().insert(when, entry));
+        if when == NEVER {
+            call.set_far(exactly());
+        }
         Ok(TimerHandle::new(call, when))
     }
 }
@@ -140,11 +148,10 @@ impl TimerHandle {
         self.call.cancelled()
     }
 
-    /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it;
-    /// [`Duration::MAX`] for one beyond 584 years.
+    /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it.
     #[must_use]
     pub fn when(&self) -> Duration {
-        deadline(self.when)
+        if self.when == NEVER { self.call.far() } else { duration(self.when) }
     }
 }
 

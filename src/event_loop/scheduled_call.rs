@@ -26,6 +26,7 @@ use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
 use core::ptr::NonNull;
+use core::time::Duration;
 
 use super::calls::{self, TimerIndex};
 use super::entry::JobKind;
@@ -68,7 +69,7 @@ impl Calls {
 struct Head {
     /// The first field: an [`EntryHead`] is the beginning of a head.
     table: &'static CallTable,
-    /// Two flags, and above them the count.
+    /// Three flags, and above them the count.
     state: Cell<u32>,
     timer: Cell<TimerIndex>,
 }
@@ -77,8 +78,10 @@ struct Head {
 const WAITS: u32 = 1;
 /// It was asked to cancel.
 const CANCELLED: u32 = 2;
+/// It has a place among the loop's timers that are never due.
+const FAR: u32 = 4;
 /// What one handle or entry adds to the state.
-const ONE: u32 = 4;
+const ONE: u32 = 8;
 
 /// The index of no timer.
 const NO_TIMER: TimerIndex = TimerIndex::MAX;
@@ -195,6 +198,29 @@ impl ScheduledCall {
         self.head().timer.set(timer);
     }
 
+    /// Notes when its timer, which is never due, was to be due.
+    #[cold]
+    pub(super) fn set_far(&self, when: Duration) {
+        self.head().state.set(self.head().state.get() | FAR);
+        self.calls().far.borrow_mut().insert(self.address(), when);
+    }
+
+    /// When its timer was to be due, if that was noted.
+    pub(super) fn far(&self) -> Duration {
+        self.calls().far.borrow().get(&self.address()).copied().unwrap_or(Duration::MAX)
+    }
+
+    #[inline(always)]
+    fn address(&self) -> *const () {
+        self.0.as_ptr().cast_const().cast()
+    }
+
+    #[inline(always)]
+    fn calls(&self) -> &Calls {
+        // SAFETY: By the Block Invariant, and the Count Invariant.
+        unsafe { owner_of(self.0.cast()) }
+    }
+
     /// Takes its timer out, and drops the callback, unless it has run.
     pub(super) fn cancel(&self) {
         let head = self.head();
@@ -203,12 +229,12 @@ impl ScheduledCall {
             return;
         }
         let timer = head.timer.get();
+        // Its count keeps the block; where it was in no timer, another does.
         let entry = if timer == NO_TIMER { None } else { self.forget_timer(timer) };
         if head.table.owns {
             // Its drop may cancel the next callback of a long chain.
-            drop_on_thread(Unused(self.clone()));
+            drop_on_thread(Unused(entry.unwrap_or_else(|| self.clone())));
         }
-        drop(entry);
     }
 
     /// As its drop, after the callback was moved or dropped.
@@ -228,11 +254,13 @@ impl ScheduledCall {
         state < ONE
     }
 
-    fn forget_timer(&self, timer: TimerIndex) -> Option<Entry> {
-        // SAFETY: By the Block Invariant.
-        let calls = unsafe { owner_of::<Calls>(self.0.cast()) };
-        let own: *const () = self.0.as_ptr().cast();
-        calls.timers.borrow_mut().remove(timer, |entry| entry.address() == own)
+    /// Takes its timer out. Returns what the timer had.
+    #[inline]
+    fn forget_timer(&self, timer: TimerIndex) -> Option<ScheduledCall> {
+        let is_own = |entry: &Entry| entry.address() == self.address();
+        let entry = self.calls().timers.borrow_mut().remove(timer, is_own)?;
+        // SAFETY: By the Count Invariant: it is an entry of this block.
+        Some(unsafe { ScheduledCall::from_entry(entry.into_head()) })
     }
 
     #[inline]
@@ -267,7 +295,7 @@ impl Drop for Unused {
 impl Clone for ScheduledCall {
     fn clone(&self) -> ScheduledCall {
         let state = &self.head().state;
-        state.set(state.get().checked_add(ONE).expect("fewer handles than 30 bits can count"));
+        state.set(state.get().checked_add(ONE).expect("fewer handles than 29 bits can count"));
         ScheduledCall(self.0)
     }
 }
@@ -286,7 +314,24 @@ impl Drop for ScheduledCall {
 fn free(head: NonNull<Head>) {
     // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any more, by
     // the Count Invariant.
-    unsafe { owner_of::<Calls>(head.cast()).pages.free(head.cast()) }
+    unsafe {
+        if head.as_ref().state.get() & FAR != 0 {
+            return free_far(head);
+        }
+        owner_of::<Calls>(head.cast()).pages.free(head.cast());
+    }
+}
+
+/// Frees the block of a timer that is never due.
+#[cold]
+#[inline(never)]
+unsafe fn free_far(head: NonNull<Head>) {
+    // SAFETY: As in `free`.
+    unsafe {
+        let calls = owner_of::<Calls>(head.cast());
+        calls.far.borrow_mut().remove(&head.as_ptr().cast_const().cast());
+        calls.pages.free(head.cast());
+    }
 }
 
 /// Drops what is in a block whose count has fallen to zero, and frees it.
