@@ -206,3 +206,32 @@ fn as_completed_dropped_leaves_no_callback_on_future_likes() {
     })
     .unwrap();
 }
+
+#[test]
+fn one_named_again_anywhere_is_returned_once() {
+    run(async {
+        // The last stands in memory of its own, far from the others.
+        let mut futures = Vec::new();
+        for value in 0..40_000 {
+            futures.push(done(value)?);
+        }
+        let ends = [&futures[0], &futures[1], &futures[39_999]];
+        for sequence in 0..81_usize {
+            let named = [1, 3, 9, 27].map(|digit| sequence / digit % 3);
+            let mut completed = as_completed(named.map(|own| ends[own]), None)?;
+            let mut returned = Vec::new();
+            while let Some(future) = completed.next().await? {
+                returned.push(future.result()?);
+            }
+            let mut once = Vec::new();
+            for own in named.map(|own| ends[own].result().unwrap()) {
+                if !once.contains(&own) {
+                    once.push(own);
+                }
+            }
+            assert_eq!(returned, once, "{named:?}");
+        }
+        Ok(())
+    })
+    .unwrap();
+}

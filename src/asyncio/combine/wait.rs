@@ -98,10 +98,10 @@ async fn wait_until<F: AnyFuture>(
 }
 
 /// Each of `futures` once, in their order. Often one was made after the other, so that their
-/// identities ascend.
+/// identities ascend, or do so in runs, one for each piece of memory.
 pub(crate) fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<F> {
     let mut futures: Vec<F> = futures.into_iter().collect();
-    if futures.windows(2).all(|pair| pair[0].id() < pair[1].id()) {
+    if futures.windows(2).all(|pair| pair[0].id() < pair[1].id()) || in_separate_runs(&futures) {
         return futures;
     }
     let mut ids: Vec<_> = futures.iter().map(AnyFuture::id).collect();
@@ -111,6 +111,16 @@ pub(crate) fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<
         futures.retain(|future| seen.insert(future.id()));
     }
     futures
+}
+
+/// Whether the identities ascend in runs without great gaps, each of which lies wholly before or behind
+/// each other.
+fn in_separate_runs<F: AnyFuture>(futures: &[F]) -> bool {
+    let runs = futures.chunk_by(|before, after| before.id().is_just_before(after.id()));
+    let ends = |run: &[F]| Some((run.first()?.id(), run.last()?.id()));
+    let mut runs: Vec<_> = runs.filter_map(ends).collect();
+    runs.sort_unstable();
+    runs.windows(2).all(|pair| pair[0].1 < pair[1].0)
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.

@@ -26,6 +26,13 @@ impl FutureId {
         FutureId::at(Rc::as_ptr(shared).cast())
     }
 
+    /// Whether it is less than `other`, and their futures are so near to each other that they are likely
+    /// to stand in one piece of memory.
+    pub(crate) fn is_just_before(self, other: FutureId) -> bool {
+        const NEAR: usize = 128 * 1024;
+        other.0.get().wrapping_sub(self.0.get()).wrapping_sub(1) < NEAR
+    }
+
     /// The identity of what stands at `address`, which is not null.
     pub(super) fn at(address: *const ()) -> FutureId {
         FutureId(NonZeroUsize::new(address as usize).unwrap_or(NonZeroUsize::MIN))
