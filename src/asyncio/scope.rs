@@ -96,7 +96,7 @@ impl Stop {
 
     /// Sees to it that a cancellation of the task reaches a body that is pending. Returns one that has
     /// come.
-    #[inline]
+    #[inline(always)]
     fn park(&mut self, cx: &mut Context<'_>, waits: Option<PartWaits>) -> Option<Error> {
         let Some(waits) = waits else {
             // Outside of a task there is no cancellation to wait for.
@@ -142,7 +142,7 @@ struct Inside {
 
 impl Inside {
     /// Counts what a poll has changed.
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, waits: PartWaits) {
         if self.task != waits.task {
             // Waits of another task are none of this one's.

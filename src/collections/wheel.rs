@@ -338,19 +338,28 @@ impl<T, K: Keys> Wheel<T, K> {
         }
     }
 
+    /// Moves a timer that is due, and is on no list any more, to the end of `due`.
+    #[inline(always)]
+    fn take_due(&mut self, index: u32, due: &mut Vec<(u64, T)>) {
+        if let Some(payload) = self.payloads[index as usize].take() {
+            due.push((self.links[index as usize].when, payload));
+        }
+        self.release(index);
+    }
+
     /// Takes a slot in use apart: what is due at `now` goes to `due`, sorted, the rest where it belongs
     /// at the present.
     fn take(&mut self, place: usize, now: u64, due: &mut Vec<(u64, T)>) {
         self.vacate(place);
-        let mut at = mem::replace(self.slot(place), Slot::EMPTY).head;
+        let Slot { head: mut at, tail, .. } = mem::replace(self.slot(place), Slot::EMPTY);
+        if at == tail && self.links[at as usize].when <= now {
+            return self.take_due(at, due);
+        }
         let start = due.len();
         while at != NIL {
             let Link { when, next, .. } = self.links[at as usize];
             if when <= now {
-                if let Some(payload) = self.payloads[at as usize].take() {
-                    due.push((when, payload));
-                }
-                self.release(at);
+                self.take_due(at, due);
             } else {
                 self.append(at, when);
             }
