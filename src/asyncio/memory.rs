@@ -31,6 +31,7 @@ impl LoopRef {
     /// use or kept for the next. A loop that waits gives back what a burst has left, but for a few pages.
     #[must_use]
     pub fn memory(&self) -> usize {
-        TaskRegistry::of(self).pages().bytes() + self.callback_memory()
+        let registry = TaskRegistry::of(self);
+        registry.pages().bytes() + registry.waiter_pages().bytes() + self.callback_memory()
     }
 }

@@ -7,7 +7,6 @@
 //! first of them. What waits is not touched from outside once the future is done.
 #![allow(unsafe_code)]
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -17,7 +16,7 @@ use core::task::Waker;
 
 use super::any_future::Callback;
 use super::header::{ErasedFuture, Header, flag};
-use super::many::{Many, Waiter, Watch};
+use super::many::{ManyBox, Waiter, Watch};
 use super::node::{add_count, drop_count, entry_head, registry_of};
 use super::task_header::schedule_step;
 use super::waiters::Taken;
@@ -91,7 +90,7 @@ impl ErasedFuture {
             Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
             Waiter::Callback(callback) => self.add_callback(callback),
             Waiter::Watch(_) => {
-                self.header().waiters.push(waiter);
+                self.header().waiters.push(waiter, self.registry());
                 // SAFETY: This handle keeps the block.
                 unsafe { schedule_callback(self.pointer()) }
             }
@@ -102,7 +101,7 @@ impl ErasedFuture {
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
         let waiters = &self.header().waiters;
         let (count, mut from) = waiters.watches();
-        let added = waiters.push(waiter);
+        let added = waiters.push(waiter, self.registry());
         for _ in 0..count {
             let Some((key, watch)) = waiters.watch_from(from) else { break };
             call_watcher(self.event_loop(), || watch.watcher.joined(watch.token));
@@ -150,7 +149,7 @@ unsafe fn end_for_others(header: NonNull<Header>) {
     }
 }
 
-unsafe fn end_for_many(header: NonNull<Header>, mut many: Box<Many>) {
+unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
     many.take_some(|waiter| match waiter {
         // SAFETY: By the Await Invariant an await that hasn't left counts the task.
         Some(Waiter::Task(task)) => unsafe {

@@ -1,15 +1,26 @@
-//! [`Many`]: the waiters of a future that has several.
+//! [`Many`]: the waiters of a future that has several, and [`ManyBox`], which owns them.
 //!
 //! **Order Invariant**: keys ascend in the order of adding. The waiters with the keys below [`FEW`]
 //! stand in the block itself, those with later keys in a queue behind it, whose own keys are less by
 //! `FEW`.
+//!
+//! **Box Invariant**: a box points to a block of the `waiter_pages` of a registry, in which a `Many`
+//! stands that nothing else points to. The future whose waiters these are, or were, is in a block of
+//! the same registry, and that block outlives the box. So the registry does.
+#![allow(unsafe_code)]
 
+use alloc::alloc::handle_alloc_error;
+use alloc::boxed::Box;
 use alloc::rc::Rc;
+use core::alloc::Layout;
+use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::any_future::{Callback, Watcher};
 use super::header::Header;
+use super::registry::TaskRegistry;
+use crate::blocks::owner_of;
 use crate::collections::{Key, KeyedQueue};
 
 /// How many waiters need no memory but the block's. A background task in a streamer has so many: its
@@ -43,16 +54,91 @@ pub(super) struct Watch {
 }
 
 #[derive(Default)]
+#[repr(C)]
 pub(super) struct Many {
+    /// The first word: an aligned pointer or null, as pages ask for.
+    rest: Option<Box<KeyedQueue<Waiter>>>,
     first: [Option<Waiter>; FEW],
     /// How many of the first places were used.
     used: usize,
-    rest: KeyedQueue<Waiter>,
     /// How many waiters there are.
     len: usize,
     /// How many waiters are watches, and the key of the one that was added first.
     watches: usize,
     first_watch: Key,
+}
+
+/// A [`Many`] in the memory of its loop, where it costs less than an allocation.
+pub(super) struct ManyBox(NonNull<Many>);
+
+impl ManyBox {
+    /// An empty one for a future of `registry`.
+    pub(super) fn new(registry: &TaskRegistry) -> ManyBox {
+        let layout = Layout::new::<Many>();
+        let Some(block) = registry.waiter_pages().alloc(layout) else { handle_alloc_error(layout) };
+        let many = block.cast::<Many>();
+        // SAFETY: The block is new, and large enough.
+        unsafe { many.write(Many::default()) };
+        ManyBox(many)
+    }
+
+    /// Gives up the box for its pointer.
+    #[inline(always)]
+    pub(super) fn into_raw(self) -> NonNull<Many> {
+        let many = self.0;
+        core::mem::forget(self);
+        many
+    }
+
+    /// # Safety
+    ///
+    /// `many` is that of an [`into_raw`](ManyBox::into_raw), taken back once.
+    #[inline(always)]
+    pub(super) unsafe fn from_raw(many: NonNull<Many>) -> ManyBox {
+        ManyBox(many)
+    }
+}
+
+impl Deref for ManyBox {
+    type Target = Many;
+
+    #[inline(always)]
+    fn deref(&self) -> &Many {
+        // SAFETY: By the Box Invariant.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for ManyBox {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut Many {
+        // SAFETY: By the Box Invariant.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl Drop for ManyBox {
+    fn drop(&mut self) {
+        /// Frees the memory also where the drop of a waiter panics.
+        struct Memory(NonNull<Many>);
+
+        impl Drop for Memory {
+            #[inline(always)]
+            fn drop(&mut self) {
+                let block = self.0.cast();
+                // SAFETY: By the Box Invariant the block is of these pages, whose owner is there. Its
+                // contents are dropped by now, once, and nothing else points to it.
+                unsafe { owner_of::<TaskRegistry>(block).waiter_pages().free(block) }
+            }
+        }
+
+        let memory = Memory(self.0);
+        // Most boxes are empty when they are dropped.
+        if self.len > 0 || self.rest.is_some() {
+            // SAFETY: By the Box Invariant.
+            unsafe { memory.0.drop_in_place() }
+        }
+    }
 }
 
 impl Many {
@@ -65,7 +151,7 @@ impl Many {
             self.used += 1;
             self.used as Key - 1
         } else {
-            self.rest.push(waiter) + FEW as Key
+            self.rest.get_or_insert_default().push(waiter) + FEW as Key
         };
         if is_watch {
             if self.watches == 0 {
@@ -83,7 +169,7 @@ impl Many {
     /// Removes the first waiter.
     pub(super) fn pop(&mut self) -> Option<Waiter> {
         let first = self.first.iter_mut().find_map(Option::take);
-        let popped = first.or_else(|| self.rest.pop_front());
+        let popped = first.or_else(|| self.rest.as_mut()?.pop_front());
         self.note_removed(&popped);
         popped
     }
@@ -97,7 +183,7 @@ impl Many {
     pub(super) fn remove(&mut self, key: Key) -> Option<Waiter> {
         let removed = match usize::try_from(key) {
             Ok(at) if at < FEW => self.first[at].take(),
-            _ => self.rest.remove(key - FEW as Key),
+            _ => self.rest.as_mut().and_then(|rest| rest.remove(key - FEW as Key)),
         };
         self.note_removed(&removed);
         removed
@@ -110,7 +196,8 @@ impl Many {
     fn iter_from(&self, key: Key) -> impl Iterator<Item = (Key, &Waiter)> {
         let first = (FIRST..).zip(&self.first).skip_while(move |(own, _)| *own < key);
         let first = first.filter_map(|(key, waiter)| Some((key, waiter.as_ref()?)));
-        let rest = self.rest.iter_from(key.saturating_sub(FEW as Key));
+        let from = key.saturating_sub(FEW as Key);
+        let rest = self.rest.iter().flat_map(move |rest| rest.iter_from(from));
         first.chain(rest.map(|(key, waiter)| (key + FEW as Key, waiter)))
     }
 
@@ -138,11 +225,13 @@ impl Many {
             self.len -= usize::from(waiter.is_none());
         };
         self.first.iter_mut().filter(|waiter| waiter.is_some()).for_each(&mut take);
-        for _ in 0..self.rest.len() {
-            let mut waiter = self.rest.pop_front();
-            take(&mut waiter);
-            if let Some(waiter) = waiter {
-                self.rest.push(waiter);
+        if let Some(rest) = &mut self.rest {
+            for _ in 0..rest.len() {
+                let mut waiter = rest.pop_front();
+                take(&mut waiter);
+                if let Some(waiter) = waiter {
+                    rest.push(waiter);
+                }
             }
         }
         if self.first_watch >= FEW as Key {

@@ -126,6 +126,8 @@ pub(crate) struct TaskRegistry {
     pub(super) me: Weak<TaskRegistry>,
     pub(super) event_loop: LoopRef,
     pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
+    /// The memory of the waiters of futures that have several.
+    waiter_pages: Pages<TaskRegistry, ()>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
     /// The number of the task that was made last: they are counted from one.
@@ -158,6 +160,7 @@ impl TaskRegistry {
             me: me.clone(),
             event_loop: event_loop.clone(),
             pages: Pages::new(event_loop.inbox().clone()),
+            waiter_pages: Pages::new(()),
             step: StepState::default(),
             cancel_walk: CancelWalk::default(),
             serial: Cell::new(0),
@@ -165,6 +168,7 @@ impl TaskRegistry {
             stage: Cell::new(None),
         });
         registry.pages.set_owner(NonNull::from(&*registry));
+        registry.waiter_pages.set_owner(NonNull::from(&*registry));
         if !event_loop.is_closed() {
             event_loop.set_tasks(registry.clone());
         }
@@ -210,6 +214,11 @@ impl TaskRegistry {
 
     pub(crate) fn pages(&self) -> &Pages<TaskRegistry, Arc<Inbox<Mail>>> {
         &self.pages
+    }
+
+    #[inline(always)]
+    pub(crate) fn waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
+        &self.waiter_pages
     }
 
     /// The number of the next task.

@@ -36,6 +36,7 @@ impl TaskScheduler for TaskRegistry {
     fn idle(&self) {
         self.pages.collect_remote();
         self.pages.release_idle();
+        self.waiter_pages().release_idle();
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {

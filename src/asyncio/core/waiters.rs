@@ -4,14 +4,13 @@
 //! waker, or a watch stand in a block of [`Many`].
 //!
 //! **Word Invariant**: the word is null, or a pointer whose lowest two bits are its tag: a task's
-//! header (`TASK`, no bit set), a callback that the word owns (`SHARED`, `PLAIN`), or a box of
-//! `Many` that the word owns (`MANY`).
+//! header (`TASK`, no bit set), a callback that the word owns (`SHARED`, `PLAIN`), or that of a
+//! [`ManyBox`] that the word owns (`MANY`).
 //!
 //! **Key Invariant**: a task that was pushed without a key stands alone in the word, or was the
 //! first to be moved into the block, where it has the key [`FIRST`].
 #![allow(unsafe_code)]
 
-use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -20,7 +19,8 @@ use core::ptr::{NonNull, null_mut};
 
 use super::any_future::{Callback, FutureId};
 use super::header::{Header, Waiters};
-use super::many::{FIRST, Many, Waiter, Watch};
+use super::many::{FIRST, Many, ManyBox, Waiter, Watch};
+use super::registry::TaskRegistry;
 use crate::collections::Key;
 
 const TAG: usize = 3;
@@ -33,7 +33,7 @@ const MANY: usize = 3;
 pub(super) enum Taken {
     None,
     One(Waiter),
-    Many(Box<Many>),
+    Many(ManyBox),
 }
 
 impl Header {
@@ -134,13 +134,25 @@ impl Waiters {
         }
     }
 
-    /// Adds a waiter behind the others. Returns its key, unless it stands alone in the word.
-    pub(super) fn push(&self, waiter: Waiter) -> Option<Key> {
+    /// Adds a waiter behind the others, which are of a future of `registry`. Returns its key, unless it
+    /// stands alone in the word.
+    pub(super) fn push(&self, waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
         if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
             self.0.set(pack(waiter));
             return None;
         }
-        Some(self.with_many(|many| many.push(waiter)))
+        let mut many = match self.take() {
+            Taken::None => ManyBox::new(registry),
+            Taken::One(first) => {
+                let mut many = ManyBox::new(registry);
+                many.push(first);
+                many
+            }
+            Taken::Many(many) => many,
+        };
+        let key = many.push(waiter);
+        self.put_back(many);
+        Some(key)
     }
 
     /// How many watches there are, and a key before which there is none.
@@ -176,10 +188,11 @@ impl Waiters {
     }
 
     /// Puts back what is left of what was [taken](Waiters::take).
-    pub(super) fn put_back(&self, many: Box<Many>) {
+    pub(super) fn put_back(&self, many: ManyBox) {
         debug_assert!(self.is_empty());
         if !many.is_empty() {
-            self.0.set(Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY));
+            let many = many.into_raw().as_ptr().cast::<()>();
+            self.0.set(many.map_addr(|address| address | MANY));
         }
     }
 
@@ -273,24 +286,6 @@ impl Waiters {
             }
         }
     }
-
-    /// Changes the block of many, into which it moves a waiter that stands alone. `change` runs no
-    /// code but the crate's own.
-    #[cold]
-    fn with_many<R>(&self, change: impl FnOnce(&mut Many) -> R) -> R {
-        let mut many = match self.take() {
-            Taken::None => Box::default(),
-            Taken::One(first) => {
-                let mut many = Box::<Many>::default();
-                many.push(first);
-                many
-            }
-            Taken::Many(many) => many,
-        };
-        let changed = change(&mut many);
-        self.put_back(many);
-        changed
-    }
 }
 
 impl Drop for Waiters {
@@ -304,12 +299,7 @@ fn pack(waiter: Waiter) -> *mut () {
     match waiter {
         Waiter::Task(task) => task.as_ptr().cast(),
         Waiter::Callback(callback) => pack_callback(callback),
-        // They never stand alone: see `push`.
-        other @ (Waiter::Waker(_) | Waiter::Watch(_)) => {
-            let mut many = Box::<Many>::default();
-            many.push(other);
-            Box::into_raw(many).cast::<()>().map_addr(|address| address | MANY)
-        }
+        Waiter::Waker(_) | Waiter::Watch(_) => unreachable!("they never stand alone: see `push`"),
     }
 }
 
@@ -332,14 +322,14 @@ unsafe fn unpack(word: *mut ()) -> Taken {
         let pointer = NonNull::new_unchecked(pointer);
         match word.addr() & TAG {
             TASK => Taken::One(Waiter::Task(pointer.cast())),
-            MANY => Taken::Many(Box::from_raw(pointer.cast().as_ptr())),
+            MANY => Taken::Many(ManyBox::from_raw(pointer.cast())),
             tag => Taken::One(Waiter::Callback(Callback::from_raw(pointer, tag == SHARED))),
         }
     }
 }
 
 const _: () = {
-    // Room for the tags.
+    // Room for the tags: a block has the alignment of a word at least.
     assert!(align_of::<Many>() > TAG && align_of::<Header>() > TAG);
     assert!(mem::size_of::<Waiters>() == size_of::<usize>());
 };
