@@ -212,6 +212,28 @@ fn a_handle_of_a_task_outlives_the_loop() {
 }
 
 #[test]
+fn several_callbacks_outlive_the_loop() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (before, kept) = (event_loop.memory(), Rc::new(()));
+    let add = |future: &LoopFuture<()>, count| {
+        for kept in vec![kept.clone(); count] {
+            future.add_done_callback(move |_: &dyn AnyFuture| drop(kept.clone()));
+        }
+    };
+    let (left, late) = (event_loop.create_future(), event_loop.create_future());
+    add(&left, 1);
+    let with_one = event_loop.memory();
+    add(&left, 4);
+    assert!(before <= with_one && with_one < event_loop.memory(), "the waiters are counted");
+    drop(event_loop);
+    add(&late, 2);
+    late.set_result(()).unwrap();
+    assert_eq!(Rc::strong_count(&kept), 6, "a closed loop calls and keeps no callbacks");
+    drop((left, late));
+    assert_eq!(Rc::strong_count(&kept), 1);
+}
+
+#[test]
 fn a_future_is_freed_though_its_callback_holds_it_once_it_is_done() {
     let event_loop = EventLoop::with_virtual_time();
     let kept = Rc::new(());

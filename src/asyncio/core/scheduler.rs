@@ -36,7 +36,10 @@ impl TaskScheduler for TaskRegistry {
     fn idle(&self) {
         self.pages.collect_remote();
         self.pages.release_idle();
-        self.waiter_pages().release_idle();
+        // Most loops have none.
+        if self.waiter_pages().bytes() > 0 {
+            self.waiter_pages().release_idle();
+        }
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {

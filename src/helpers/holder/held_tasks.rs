@@ -101,9 +101,23 @@ impl Listed {
         if !place.tells {
             self.to_ask.remove(&key);
         }
-        for clean in cleans.iter_mut().filter(|clean| key < clean.start && !clean.takes(key)) {
+        let notes = |clean: &&mut Clean| clean.goes_on && key < clean.start && !clean.takes(key);
+        for clean in cleans.iter_mut().filter(notes) {
             clean.taken.push(key);
             place.noted_by += 1;
+        }
+    }
+
+    /// Adds to `done` those that are done, in order: those that told, and those that were asked.
+    fn list_done(&mut self, places: &KeyedQueue<Place>, asked_done: &[Key], done: &mut Vec<Key>) {
+        if self.ended.len() > self.over {
+            self.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
+        }
+        done.extend_from_slice(&self.ended);
+        done.extend_from_slice(asked_done);
+        if done.len() > 1 {
+            done.sort_unstable();
+            done.dedup();
         }
     }
 }
@@ -116,19 +130,17 @@ pub(crate) struct HeldTasks {
     agains: usize,
     /// The last round that has begun.
     round: Round,
+    /// Each is known by its place.
     cleans: Vec<Clean>,
-    cleans_begun: u64,
-    /// One that is over, for the sake of its blocks.
-    spare: Option<Clean>,
 }
 
-/// A spare clean-up has room for so many keys at most.
+/// A clean-up that is over keeps room for so many keys at most.
 const KEPT: usize = 16;
 
-/// A clean-up that is going on.
+/// A clean-up, or room for the next.
 #[derive(Default)]
 struct Clean {
-    name: u64,
+    goes_on: bool,
     /// The first key that came after it began.
     start: Key,
     /// The tasks that it takes out, in the order of their keys.
@@ -270,19 +282,6 @@ impl HeldTasks {
         self.listed.count - self.listed.over - asked_done
     }
 
-    /// Adds to `done` those that are done, in order: those that told, and those that were asked.
-    fn list_done(&mut self, asked_done: &[Key], done: &mut Vec<Key>) {
-        let (listed, places) = (&mut self.listed, &self.places);
-        if listed.ended.len() > listed.over {
-            listed.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
-        }
-        done.extend(listed.ended.iter().chain(asked_done));
-        if done.len() > 1 {
-            done.sort_unstable();
-            done.dedup();
-        }
-    }
-
     /// Takes those that are done out.
     pub(crate) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
         let mut removed = Removed::default();
@@ -292,7 +291,7 @@ impl HeldTasks {
             }
         } else {
             let mut done = Vec::new();
-            self.list_done(asked_done, &mut done);
+            self.listed.list_done(&self.places, asked_done, &mut done);
             for key in done {
                 self.remove(key, &mut removed);
             }
@@ -309,10 +308,17 @@ impl HeldTasks {
         }
     }
 
-    /// Begins a clean-up of those that are done. Returns its name, and what it waits for.
-    pub(crate) fn begin_clean(&mut self, asked_done: &[Key]) -> (u64, Gone) {
-        let mut clean = self.spare.take().unwrap_or_default();
-        self.list_done(asked_done, &mut clean.gone);
+    /// Begins a clean-up of those that are done. Returns its number, and what it waits for.
+    pub(crate) fn begin_clean(&mut self, asked_done: &[Key]) -> (usize, Gone) {
+        let free = self.cleans.iter().position(|clean| !clean.goes_on);
+        let number = free.unwrap_or_else(|| {
+            self.cleans.push(Clean::default());
+            self.cleans.len() - 1
+        });
+        let clean = &mut self.cleans[number];
+        clean.goes_on = true;
+        clean.start = self.places.next_key();
+        self.listed.list_done(&self.places, asked_done, &mut clean.gone);
         let mut all_tell = true;
         for key in &clean.gone {
             if let Some(place) = self.places.get_mut(*key) {
@@ -328,28 +334,24 @@ impl HeldTasks {
                 Gone::Asked(places.map(|place| place.task.to_any()).collect())
             }
         };
-        clean.name = self.cleans_begun;
-        clean.start = self.places.next_key();
-        self.cleans_begun += 1;
-        self.cleans.push(clean);
-        (self.cleans_begun - 1, waits_for)
+        (number, waits_for)
     }
 
-    /// A clean-up ends. If it was `finished`, the list is what it was when it began, less what
-    /// was done then, and with what is new since. A task that was taken out meanwhile otherwise is
+    /// The clean-up `number` ends. If it was `finished`, the list is what it was when it began, less
+    /// what was done then, and with what is new since. A task that was taken out meanwhile otherwise is
     /// there again; mostly it is done, and goes with the next clean-up.
-    pub(crate) fn end_clean(&mut self, name: u64, finished: bool) -> Removed {
-        let at = self.cleans.iter().position(|clean| clean.name == name);
-        let Some(mut clean) = at.map(|at| self.cleans.swap_remove(at)) else {
-            return Removed::Nothing;
-        };
+    pub(crate) fn end_clean(&mut self, number: usize, finished: bool) -> Removed {
         let mut removed = Removed::default();
+        let clean = &mut self.cleans[number];
+        clean.goes_on = false;
+        let start = clean.start;
+        let (mut gone, mut taken) = (mem::take(&mut clean.gone), mem::take(&mut clean.taken));
         if finished && self.agains > 0 {
-            for key in self.come_again(&clean) {
+            for key in self.come_again(start, &gone, &taken) {
                 self.remove(key, &mut removed);
             }
         }
-        for &key in &clean.gone {
+        for &key in &gone {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished {
@@ -359,8 +361,22 @@ impl HeldTasks {
                 self.give_back(key, &mut removed);
             }
         }
-        clean.taken.sort_unstable();
-        for &key in &clean.taken {
+        if !taken.is_empty() {
+            self.end_taken(&mut taken, finished, &mut removed);
+        }
+        if gone.capacity().max(taken.capacity()) <= KEPT {
+            gone.clear();
+            taken.clear();
+            let clean = &mut self.cleans[number];
+            (clean.gone, clean.taken) = (gone, taken);
+        }
+        removed
+    }
+
+    /// What the end of a clean-up does to the tasks that were `taken` out meanwhile.
+    fn end_taken(&mut self, taken: &mut [Key], finished: bool, removed: &mut Removed) {
+        taken.sort_unstable();
+        for &key in &*taken {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished && place.hidden {
@@ -372,24 +388,18 @@ impl HeldTasks {
                     self.listed.note_end(key);
                 }
             } else if place.is_over() {
-                self.give_back(key, &mut removed);
+                self.give_back(key, removed);
             }
         }
-        clean.gone.clear();
-        clean.taken.clear();
-        if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT {
-            self.spare = Some(clean);
-        }
-        removed
     }
 
-    /// What came since a clean-up began, though it was in the list by then.
-    fn come_again(&self, clean: &Clean) -> Vec<Key> {
-        let new = self.places.iter_from(clean.start);
+    /// What came since a clean-up began at `start`, though it was in the list by then.
+    fn come_again(&self, start: Key, gone: &[Key], taken: &[Key]) -> Vec<Key> {
+        let new = self.places.iter_from(start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
-        let old = self.places.iter_from(0).take_while(|(key, _)| *key < clean.start);
+        let old = self.places.iter_from(0).take_while(|(key, _)| *key < start);
         let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
-        let gone = clean.taken.iter().chain(&clean.gone).filter_map(|key| self.places.get(*key));
+        let gone = taken.iter().chain(gone).filter_map(|key| self.places.get(*key));
         let ids: BTreeSet<FutureId> = old.chain(gone).map(|place| place.task.id()).collect();
         again.retain(|(_, place)| ids.contains(&place.task.id()));
         again.into_iter().map(|(key, _)| key).collect()

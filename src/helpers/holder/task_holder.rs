@@ -321,13 +321,13 @@ impl TaskHolder {
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
         let asked_done = self.asked_done();
-        let (name, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
+        let (number, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
         let waited = match gone {
             Gone::None => Ok(()),
             Gone::ForGood => wait_for_what_is_done(naps).await,
             Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
         };
-        let removed = self.0.ts.borrow_mut().end_clean(name, waited.is_ok());
+        let removed = self.0.ts.borrow_mut().end_clean(number, waited.is_ok());
         drop(removed);
         waited
     }
