@@ -58,6 +58,22 @@ fn two_posts_against_a_sleep() {
     });
 }
 
+/// A post between two turns of a host that sleeps there: the host sees the mail, or is notified.
+#[test]
+fn post_between_turns() {
+    check("post_between_turns", Search::All, || {
+        let (inbox, bell) = inbox();
+        let sender = Arc::clone(&inbox);
+        let sender = thread::spawn(move || sender.post(7).unwrap());
+        inbox.arm();
+        if inbox.is_empty() {
+            bell.wait();
+        }
+        assert_eq!(inbox.take(), Some(7));
+        sender.join().unwrap();
+    });
+}
+
 /// A burst against one sleep rings once at most, and not at all while the loop is awake.
 #[test]
 fn a_burst_rings_once() {

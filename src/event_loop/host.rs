@@ -2,6 +2,8 @@
 //!
 //! With std the machine's own is built in. A bare-metal program, or a host that has an event
 //! loop of its own, supplies these two small traits instead.
+//!
+//! A host sleeps in [`Host::wait`], or between turns: see `between_turns`.
 
 use alloc::sync::Arc;
 use core::time::Duration;
@@ -9,6 +11,11 @@ use core::time::Duration;
 use crate::error::Result;
 
 /// The machine below a loop: its clock and its sleep.
+///
+/// A host that sleeps outside of the loop runs it by [`run_once`](crate::EventLoop::run_once) with a
+/// bound of zero, so that [`wait`](Host::wait) is not called. It runs the loop again when
+/// [`Notify::notify`] was called, or after
+/// [`time_until_turn`](crate::LoopRef::time_until_turn).
 ///
 /// ```
 /// use std::cell::Cell;
@@ -59,9 +66,13 @@ pub trait Host {
     fn notifier(&self) -> Arc<dyn Notify>;
 }
 
-/// Ends a [`Host::wait`] from anywhere.
+/// Ends a [`Host::wait`] from anywhere, or asks for the next turn of a loop that its host runs by
+/// [`run_once`](crate::EventLoop::run_once).
 pub trait Notify: Send + Sync {
-    /// Ends the wait that is going on, or the next one if none is. Called rarely: only when
-    /// the loop has said that it is going to sleep.
+    /// Ends the wait that is going on, or the next one if none is. A host that sleeps between turns
+    /// has its own loop run the next turn, soon but not within this call.
+    ///
+    /// Called once at most for each wait and for each time between two turns: on the thread, or in the
+    /// interrupt, that has work for the loop.
     fn notify(&self);
 }

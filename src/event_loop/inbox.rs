@@ -41,7 +41,8 @@ impl<M> Inbox<M> {
         Ok(())
     }
 
-    fn wake_reader(&self) {
+    /// Notifies the reader if it sleeps.
+    pub(crate) fn wake_reader(&self) {
         // Of an awake reader the flag is left alone: a write of ours could hide its next sleep.
         let wakes = self.sleeping.load(Ordering::Relaxed)
             && self
@@ -69,13 +70,19 @@ impl<M> Inbox<M> {
     /// The reader is about to sleep. False: there is mail, don't.
     #[must_use]
     pub(crate) fn begin_sleep(&self) -> bool {
-        self.sleeping.store(true, Ordering::Relaxed);
-        fence(Ordering::SeqCst);
+        self.arm();
         if self.queue.is_empty() {
             return true;
         }
         self.end_sleep();
         false
+    }
+
+    /// Has the next post notify, as if the reader slept. Mail that came before notifies nothing: it is
+    /// seen from now on.
+    pub(crate) fn arm(&self) {
+        self.sleeping.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
     }
 
     pub(crate) fn end_sleep(&self) {

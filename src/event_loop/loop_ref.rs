@@ -302,6 +302,7 @@ impl LoopRef {
             entry.discard(self);
         } else {
             self.0.ready.push(entry);
+            self.0.inbox.wake_reader();
         }
     }
 

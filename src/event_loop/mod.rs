@@ -6,8 +6,9 @@
 //! `exception_handler`, `job` (what an entry runs), `calls`, `scheduled_call` and `handle`
 //! (scheduled callbacks); `remote` (other
 //! threads), `sources` (readers, writers, signals), `observe` (what is looked at besides, on
-//! request); `run` (the loop as its owner runs it).
+//! request); `run` (the loop as its owner runs it), `between_turns`.
 
+mod between_turns;
 mod calls;
 mod clock;
 mod entry;

@@ -102,6 +102,13 @@ impl EventLoop {
     /// [`running_loop`](crate::running_loop) work as in [`run_forever`](EventLoop::run_forever).
     /// A [`stop`](LoopRef::stop) ends with the turn.
     ///
+    /// A host that can't block, as a page in a browser, gives a bound of zero and goes back to its own
+    /// loop. From the end of the turn to the next, whatever makes the loop ready calls
+    /// [`Notify`](crate::Notify), and [`time_until_turn`](LoopRef::time_until_turn) returns when the
+    /// host should run it in any case. That holds for a loop made by
+    /// [`with_host`](EventLoop::with_host) or
+    /// [`with_host_and_virtual_time`](EventLoop::with_host_and_virtual_time).
+    ///
     /// # Errors
     ///
     /// [`Stalled`](crate::ErrorKind::Stalled) if no bound is set and nothing could ever
@@ -112,8 +119,10 @@ impl EventLoop {
     pub fn run_once(&self, max_wait: Option<Duration>) -> Result<usize> {
         self.check_open()?;
         let _running = Running::enter(self)?;
+        self.inbox().end_sleep();
         let ran = self.run_turns(max_wait.map(nanos), true);
         self.shared().stopping.set(false);
+        self.arm();
         ran
     }
 
@@ -127,6 +136,7 @@ impl EventLoop {
     pub fn run_forever(&self) -> Result<()> {
         self.check_open()?;
         let _running = Running::enter(self)?;
+        self.inbox().end_sleep();
         let outcome = self.run_turns(None, false);
         self.shared().stopping.set(false);
         outcome.map(drop)

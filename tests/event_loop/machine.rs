@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use callsoon::{EventLoop, Host, Notify, Result};
@@ -21,6 +22,7 @@ struct State {
     looks_at_clock: Cell<usize>,
     waits: RefCell<Vec<Option<Duration>>>,
     arrivals: RefCell<VecDeque<Arrival>>,
+    bell: Arc<Bell>,
 }
 
 impl Machine {
@@ -43,6 +45,11 @@ impl Machine {
     /// How long the loop asked to sleep, each time since this was asked last.
     pub(crate) fn take_waits(&self) -> Vec<Option<Duration>> {
         self.0.waits.take()
+    }
+
+    /// Returns how many notifications came since the last call of this method.
+    pub(crate) fn take_notifications(&self) -> usize {
+        self.0.bell.0.swap(0, Ordering::Relaxed)
     }
 
     pub(crate) fn take_looks_at_clock(&self) -> usize {
@@ -68,13 +75,16 @@ impl Host for Machine {
     }
 
     fn notifier(&self) -> Arc<dyn Notify> {
-        Arc::new(Silent)
+        self.0.bell.clone()
     }
 }
 
-/// Nobody needs to end a sleep that ends by itself.
-struct Silent;
+/// Counts the notifications: a sleep here ends by itself.
+#[derive(Default)]
+struct Bell(AtomicUsize);
 
-impl Notify for Silent {
-    fn notify(&self) {}
+impl Notify for Bell {
+    fn notify(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }

@@ -12,6 +12,7 @@ mod closing;
 mod debug_mode;
 mod errors;
 mod handles;
+mod hosted;
 mod machine;
 mod panics;
 mod reactor;
