@@ -3,6 +3,7 @@
 
 mod circles;
 mod named_tests;
+mod prose;
 mod tokens;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,190 @@
+//! Counts of wordings that the project's English does without, file by file, against the list in
+//! `prose.txt`, which only gets shorter.
+//!
+//! - `pronouns`: who, whoever, whom, whose, nobody, somebody, anybody and everybody for things. After
+//!   the name of a person (`readers who`) they are right, and not counted.
+//! - `heads`: comments, and headings of guides, that begin with What, Who, How, Whether or As in place of a
+//!   verb or a noun.
+//! - `names`: names of tests with more than 60 characters.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+const PRONOUNS: &[&str] =
+    &["who", "whoever", "whom", "whose", "nobody", "somebody", "anybody", "everybody"];
+const HEADS: &[&str] = &["What", "Who", "How", "Whether", "As"];
+const PERSONS: &[&str] = &[
+    "author",
+    "authors",
+    "contributors",
+    "developers",
+    "maintainer",
+    "maintainers",
+    "owner",
+    "people",
+    "person",
+    "programmers",
+    "reader",
+    "readers",
+    "reviewer",
+    "reviewers",
+    "user",
+    "users",
+];
+const LONGEST_NAME: usize = 60;
+const FOLDERS: &[&str] = &["src", "tests", "examples", "benches", "loom-tests", "fuzz", "docs"];
+const GUIDES: &[&str] = &["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+const LIST: &str = "tests/layering/prose.txt";
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    pronouns: usize,
+    heads: usize,
+    names: usize,
+}
+
+#[test]
+fn prose_counts_only_shrink() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = BTreeMap::new();
+    for file in GUIDES {
+        add(root, Path::new(file), &mut found);
+    }
+    for folder in FOLDERS {
+        walk(root, Path::new(folder), &mut found);
+    }
+    let kept = parse(&fs::read_to_string(root.join(LIST)).expect("the kept list"));
+    let grown: Vec<String> = found
+        .iter()
+        .filter(|(file, now)| exceeds(now, kept.get(*file)))
+        .map(|(file, now)| format!("{file}: {now:?}, kept: {:?}", kept.get(file)))
+        .collect();
+    assert!(grown.is_empty(), "prose of the kinds that {LIST} counts:\n{}\n", grown.join("\n"));
+    if found != kept {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prose.txt");
+        fs::write(&path, print(&found)).expect("the new list");
+        panic!("the counts shrank: keep them with `cp {} {LIST}`", path.display());
+    }
+}
+
+#[test]
+fn prose_counts_of_samples() {
+    let rust = "//! Whose loop it is.\n//! What it does. Readers who know asyncio skip this.\n\n\
+        /// As it was.\nfn f() {} // nobody's\n// What\nlet s = \"who // whom\";\n\
+        #[test]\nfn a_name_that_is_much_longer_than_what_a_line_of_a_report_can_show_at_once() {}\n";
+    assert_eq!(of_rust(rust), Counts { pronouns: 2, heads: 2, names: 1 });
+    let guide =
+        "# What it is\n\nWho minds?\n\n```rust\n// nobody\n```\n\n`who`, and users who read.\n";
+    assert_eq!(of_guide(guide), Counts { pronouns: 1, heads: 1, names: 0 });
+}
+
+fn exceeds(now: &Counts, kept: Option<&Counts>) -> bool {
+    let kept = kept.copied().unwrap_or_default();
+    now.pronouns > kept.pronouns || now.heads > kept.heads || now.names > kept.names
+}
+
+fn walk(root: &Path, folder: &Path, found: &mut BTreeMap<String, Counts>) {
+    for entry in fs::read_dir(root.join(folder)).expect("a folder") {
+        let name = entry.expect("an entry").file_name();
+        let path = folder.join(&name);
+        let is_output = name == "target" || name.to_string_lossy().starts_with('.');
+        if root.join(&path).is_dir() {
+            if !is_output {
+                walk(root, &path, found);
+            }
+        } else {
+            add(root, &path, found);
+        }
+    }
+}
+
+fn add(root: &Path, path: &Path, found: &mut BTreeMap<String, Counts>) {
+    let counts: fn(&str) -> Counts = match path.extension().and_then(|end| end.to_str()) {
+        Some("rs") => of_rust,
+        Some("md") => of_guide,
+        _ => return,
+    };
+    let now = counts(&fs::read_to_string(root.join(path)).expect("a text"));
+    if now != Counts::default() {
+        let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
+        found.insert(parts.join("/"), now);
+    }
+}
+
+fn of_rust(text: &str) -> Counts {
+    let mut counts = Counts::default();
+    let mut block = "";
+    let mut is_test = false;
+    for line in text.lines() {
+        let code = line.trim_start();
+        let kind = ["//!", "///", "//"].into_iter().find(|kind| code.starts_with(kind));
+        if let Some(kind) = kind {
+            let comment = code[kind.len()..].trim_start();
+            counts.heads += usize::from(kind != block && begins_badly(comment));
+            counts.pronouns += pronouns(comment);
+        } else if let Some((before, comment)) = line.rsplit_once(" // ") {
+            // An even number of quotes before it: it is no part of a literal.
+            if before.matches('"').count() % 2 == 0 {
+                counts.pronouns += pronouns(comment);
+            }
+        }
+        block = kind.unwrap_or_default();
+        if let Some(at) = code.find("fn ").filter(|_| is_test && kind.is_none()) {
+            let name = code[at + 3..].split(['(', '<']).next().unwrap_or_default();
+            counts.names += usize::from(name.len() > LONGEST_NAME);
+            is_test = false;
+        }
+        is_test |= code.starts_with("#[test]");
+    }
+    counts
+}
+
+fn of_guide(text: &str) -> Counts {
+    let mut counts = Counts::default();
+    let mut is_code = false;
+    for line in text.lines() {
+        if line.trim_start().starts_with("```") {
+            is_code = !is_code;
+        } else if !is_code {
+            let words: Vec<&str> = line.split('`').step_by(2).collect();
+            counts.pronouns += pronouns(&words.join("`"));
+            let heading = line.trim_start_matches('#');
+            counts.heads += usize::from(heading != line && begins_badly(heading.trim_start()));
+        }
+    }
+    counts
+}
+
+fn begins_badly(text: &str) -> bool {
+    HEADS.contains(&text.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default())
+}
+
+fn pronouns(text: &str) -> usize {
+    let text = text.to_lowercase();
+    let words: Vec<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    let is_counted = |at: &usize| {
+        let before = at.checked_sub(1).map_or("", |before| words[before]);
+        PRONOUNS.contains(&words[*at]) && !PERSONS.contains(&before)
+    };
+    (0..words.len()).filter(is_counted).count()
+}
+
+fn parse(list: &str) -> BTreeMap<String, Counts> {
+    let rows = list.lines().filter(|line| !line.starts_with('#')).map(|line| {
+        let mut fields = line.split_whitespace();
+        let mut count = || fields.next().and_then(|n| n.parse().ok()).expect("a count");
+        let counts = Counts { pronouns: count(), heads: count(), names: count() };
+        (fields.next().expect("a file").to_owned(), counts)
+    });
+    rows.collect()
+}
+
+fn print(found: &BTreeMap<String, Counts>) -> String {
+    let mut list = "# pronouns, heads, names, file: see prose.rs\n".to_owned();
+    for (file, Counts { pronouns, heads, names }) in found {
+        writeln!(list, "{pronouns:3} {heads:3} {names:3} {file}").expect("a String takes all");
+    }
+    list
+}
