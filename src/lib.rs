@@ -23,38 +23,74 @@
 //! }).unwrap();
 //! ```
 //!
-//! # What it guarantees
+//! # Items
 //!
-//! - **Order.** Which callback runs before which is written down, rule by rule, with a test for
-//!   each (`docs/order.md`). What is ready runs first in, first out; behind it come the calls of
-//!   other threads, the sockets and the timers; what a turn schedules runs in the next.
-//! - **Cancellation.** [`Task::cancel`] makes the await return an error, and what follows is the
-//!   task's. Dropping a task's handle cancels nothing. At another crate's future, the body of the
-//!   innermost scope is dropped, and the scope goes on; without a scope the task is dropped, unless
-//!   [`wrap_future`] stands between (`docs/cancellation.md`).
+//! Each is listed by its usual path. Items from asyncio have asyncio's names.
+//!
+//! | group | items |
+//! | --- | --- |
+//! | running | [`run`], [`run_on`], [`Runner`], [`EventLoop`], [`LoopRef`], [`running_loop`] |
+//! | tasks | [`create_task`], [`Task`], [`AnyTask`], [`current_task`], [`all_tasks`], [`EnsureFuture`], [`Awaited`] |
+//! | futures | [`LoopFuture`], [`FutureLike`], [`AnyFuture`], [`FutureId`], [`WeakFuture`], [`Await`], [`wrap_future`] |
+//! | callbacks | [`Callback`], [`WeakCallback`], [`CallbackOutput`], [`Handle`], [`TimerHandle`] |
+//! | time | [`sleep`], [`yield_now`], [`timeout`](fn@timeout), [`timeout_at`], [`wait_for`], [`Timeout`], [`Sleep`], [`YieldNow`] |
+//! | many at once | [`gather`], [`gather_outcomes`], [`wait`], [`ReturnWhen`], [`as_completed`], [`AsCompleted`], [`shield`], [`TaskGroup`] |
+//! | generators | [`generator`], [`AsyncGenerator`], [`Yielder`] |
+//! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`]; their guards [`LockGuard`], [`Permit`] |
+//! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
+//! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
+//! | errors | [`Error`], [`ErrorKind`], [`Result`], [`ExceptionContext`], [`ExceptionHandler`] |
+//! | Photons' helpers | module [`helpers`], imported as `hp` |
+//! | inspection | [`task_tree`], [`TaskInfo`], [`TaskState`], [`Watcher`], [`Disorder`]; `Trace` with the feature `trace` |
+//! | without `std` | [`Host`], [`Notify`], [`set_loop_thread`] |
+//! | other crates' traits | module `bridges`, with the features `futures-core`, `futures-io` and `hyper` |
+//!
+//! # Guides
+//!
+//! | guide | contents |
+//! | --- | --- |
+//! | [from asyncio](guide::from_asyncio) | every name of asyncio, and ten programs in both languages |
+//! | [from Photons](guide::from_photons) | every name of `photons_app.helpers` |
+//! | [order](guide::order) | the rules by which callbacks run, each with its test |
+//! | [cancellation](guide::cancellation) | cancelling and dropping, claim by claim, with programs |
+//! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
+//! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
+//! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
+//! | [tour](guide::tour), [unsafe code](guide::unsafe_code) | the source, for changing and for reviewing it |
+//!
+//! # Guarantees
+//!
+//! - **Order.** The order of callbacks is written down, rule by rule, with a test for each
+//!   ([order](guide::order)). Ready entries run first in, first out; behind them come the calls of
+//!   other threads, the sockets and the timers; entries scheduled during a turn run in the next.
+//! - **Cancellation.** [`Task::cancel`] makes the await return an error, which the task handles.
+//!   Dropping a task's handle cancels nothing. At another crate's future, the body of the innermost
+//!   scope is dropped, and the scope goes on; without a scope the task's future is dropped, unless
+//!   [`wrap_future`] stands between ([cancellation](guide::cancellation)).
 //! - **Virtual time.** [`EventLoop::with_virtual_time`] jumps from timer to timer when nothing
 //!   is ready, and stands still while a thread owes an answer. Without threads and sockets, a run
 //!   is the same each time.
-//! - **No stall without an error.** Where nothing could ever happen any more, running the loop returns
-//!   [`Stalled`](ErrorKind::Stalled), and the loop stays sound.
-//! - **No loss in silence.** A panic in a callback or a task is an error. An error that nothing reads
-//!   goes to the [exception handler](LoopRef::set_exception_handler): by default to the logger of
-//!   the crate `log`, or to standard error where no logger takes it.
-//! - **Threads.** A loop and all on it stay on one thread, and the compiler sees to it. Only
-//!   [`LoopHandle`], [`Answer`], `ConcurrentFuture`, the helpers' `SyncQueue` and wakers may be
-//!   sent. Loom and shuttle try what crosses threads.
-//! - **Unsafe code** stands in a few rooms (`docs/unsafe.md`), and each block says why it is sound.
+//! - **Stalls are errors.** Where nothing could ever happen any more, running the loop returns
+//!   [`Stalled`](ErrorKind::Stalled), and the loop stays usable.
+//! - **Errors are reported.** A panic in a callback or a task is an error. An error that is never
+//!   retrieved goes to the [exception handler](LoopRef::set_exception_handler): by default to the
+//!   logger of the crate `log`, or to standard error where no logger takes it.
+//! - **Threads.** A loop and everything on it stay on one thread; the compiler checks it. Only
+//!   [`LoopHandle`], [`Answer`], [`ConcurrentFuture`], [`helpers::SyncQueue`] and wakers may be
+//!   sent. Loom and shuttle test the code that crosses threads.
+//! - **Unsafe code** is kept in a few files ([unsafe code](guide::unsafe_code)), and each block cites
+//!   the invariant by which it is sound.
 //!
-//! # The floors
+//! # Features
 //!
-//! Each uses only those below: [`event_loop`] runs callbacks; `threads`, which is private, is what
-//! threads that work for a loop are made of; [`asyncio`] has futures, tasks and what is built on
-//! them; [`helpers`] has Photons' own. Beside the helpers, and with std only, `io` has sockets and
-//! pipes. On the roof, each behind a feature, `bridges` lead to other crates' traits. Everything
-//! of `event_loop` and `asyncio` is also here at the root.
-//!
-//! Who comes from Python finds each name in `docs/from-asyncio.md` and `docs/from-photons.md`; who
-//! opens the source starts with `docs/tour.md`.
+//! | feature | default | adds |
+//! | --- | --- | --- |
+//! | `std` | yes | the system's clock and sockets, `run`, a loop for each thread, caught panics |
+//! | `signals` | no | `LoopRef::add_signal_handler`, on Unix |
+//! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
+//! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
+//! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |
+//! | `hyper` | no | hyper's `Read`, `Write`, `Timer` and `Executor` |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
@@ -91,27 +127,35 @@ pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
 pub(crate) use flat_drops::Flat;
 
-/// The programs of the README and the docs, which have to run.
-#[cfg(all(doctest, feature = "std"))]
-mod docs {
-    #[doc = include_str!("../README.md")]
-    mod readme {}
+/// The guides of the repository's folder `docs`. Their programs are tested.
+// A link's first definition counts: here those to modules come before the guide's own to files.
+#[cfg(all(any(doc, doctest), feature = "std"))]
+pub mod guide {
+    macro_rules! guides {
+        ($($name:ident $file:literal)*) => {
+            $(
+                #[doc = include_str!("../docs/links.txt")]
+                #[doc = include_str!("../docs/pictures/links.txt")]
+                #[doc = include_str!($file)]
+                pub mod $name {}
+            )*
+        };
+    }
 
-    #[doc = include_str!("../docs/cancellation.md")]
-    mod cancellation {}
-
-    #[doc = include_str!("../docs/from-asyncio.md")]
-    mod from_asyncio {}
-
-    #[doc = include_str!("../docs/from-photons.md")]
-    mod from_photons {}
-
-    #[doc = include_str!("../docs/inside.md")]
-    mod inside {}
-
-    #[doc = include_str!("../docs/order.md")]
-    mod order {}
-
-    #[doc = include_str!("../docs/tour.md")]
-    mod tour {}
+    guides! {
+        architecture "../docs/architecture.md"
+        cancellation "../docs/cancellation.md"
+        deviations "../docs/deviations.md"
+        from_asyncio "../docs/from-asyncio.md"
+        from_photons "../docs/from-photons.md"
+        glossary "../docs/glossary.md"
+        inside "../docs/inside.md"
+        order "../docs/order.md"
+        tour "../docs/tour.md"
+        unsafe_code "../docs/unsafe.md"
+    }
 }
+
+#[cfg(all(doctest, feature = "std"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

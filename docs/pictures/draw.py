@@ -1,8 +1,12 @@
 """Draws the pictures of docs/tour.md and docs/order.md, beside this file. Needs only Python.
 
     python docs/pictures/draw.py
+
+The rendered docs of the crate can't point to files: links.txt has the pictures themselves, as the links
+that `src/lib.rs` puts before each guide.
 """
 
+from base64 import b64encode
 from html import escape
 from pathlib import Path
 
@@ -156,6 +160,17 @@ def turn():
     picture.save("turn.svg")
 
 
+def links():
+    folder = Path(__file__).parent
+    lines = (
+        f"[pictures/{picture.name}]: data:image/svg+xml;base64,"
+        f"{b64encode(picture.read_bytes()).decode()}\n"
+        for picture in sorted(folder.glob("*.svg"))
+    )
+    (folder / "links.txt").write_text("".join(lines))
+
+
 if __name__ == "__main__":
     rooms()
     turn()
+    links()
