@@ -8,11 +8,12 @@ use clap::{Parser, ValueEnum};
 
 use crate::protocol::{Color, Message, PORT};
 
-/// Finds the lights of a LIFX network, asks each for its state, and keeps what they say in a
-/// SQLite database. Without a target it brings a network of its own: simulated lights on loopback
-/// sockets, of which some are dead, and which lose, delay and double packets.
+/// Finds LIFX lights, and keeps their states in a SQLite database.
+///
+/// Without a target it brings a network of its own: simulated lights on loopback sockets, of which
+/// some are dead, and which lose, delay and double packets.
 #[derive(Parser, Clone, PartialEq, Debug)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(version, after_long_help = EXIT_CODES)]
 pub struct Arguments {
     /// Find real lights by this address, most often the network's broadcast address
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target, conflicts_with_all = ["devices", "loss", "seed"])]
@@ -23,7 +24,7 @@ pub struct Arguments {
     pub devices: u32,
 
     /// How many packets the simulated network loses in each direction
-    #[arg(long, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100))]
+    #[arg(long, hide_short_help = true, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub loss: u32,
 
     /// How long to look, and no longer
@@ -31,10 +32,13 @@ pub struct Arguments {
     pub seconds: Duration,
 
     /// What the simulated network's chance follows from
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    /// The database to write to; unless said, a file in the system's folder for temporary ones
+    /// The database to write to
+    ///
+    /// By default `fleet.sqlite` in this user's own folder, `$XDG_STATE_HOME` or `~/.local/state`;
+    /// without a home, a new file among the temporary ones.
     #[arg(long, value_name = "PATH")]
     pub database: Option<PathBuf>,
 
@@ -43,11 +47,11 @@ pub struct Arguments {
     pub json: bool,
 
     /// Only simulate the lights, all at one port, for any LIFX client to talk to
-    #[arg(long, conflicts_with_all = ["target", "seconds", "database", "json", "set_power", "set_color"])]
+    #[arg(long, hide_short_help = true, conflicts_with_all = ["target", "seconds", "database", "json", "set_power", "set_color"])]
     pub simulate_only: bool,
 
     /// The port of --simulate-only; 0 takes any that is free
-    #[arg(long, value_name = "P", default_value_t = PORT, requires = "simulate_only")]
+    #[arg(long, hide_short_help = true, value_name = "P", default_value_t = PORT, requires = "simulate_only")]
     pub port: u16,
 
     /// Turn every light on or off before it is asked
@@ -87,11 +91,23 @@ impl Arguments {
         power.into_iter().chain(color).collect()
     }
 
-    /// Where the database is.
+    /// Returns the path of the database. The folder of the default one is made if need be.
     #[must_use]
     pub fn database(&self) -> PathBuf {
-        self.database.clone().unwrap_or_else(|| std::env::temp_dir().join("fleet.sqlite"))
+        self.database.clone().or_else(own_database).unwrap_or_else(temporary_database)
     }
+}
+
+/// A file of this user alone, which later runs write to as well.
+fn own_database() -> Option<PathBuf> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|p| p.is_absolute());
+    let state = folder("XDG_STATE_HOME").or_else(|| Some(folder("HOME")?.join(".local/state")))?;
+    std::fs::create_dir_all(&state).ok()?;
+    Some(state.join("fleet.sqlite"))
+}
+
+fn temporary_database() -> PathBuf {
+    std::env::temp_dir().join(format!("fleet-{}.sqlite", std::process::id()))
 }
 
 fn target(text: &str) -> Result<SocketAddr, String> {

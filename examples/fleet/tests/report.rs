@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fleet::client::{Sighting, Tally, Told};
 use fleet::protocol::{Color, Label, Serial};
-use fleet::report::{Board, Ending, Latencies, Outcome, summary};
+use fleet::report::{Board, Ending, GroupLine, Latencies, Outcome, groups_table, summary};
 
 fn sighting(number: u32) -> Sighting {
     let address = format!("127.0.0.1:{}", 5000 + number).parse().unwrap();
@@ -78,9 +78,9 @@ fn a_summary_in_full() {
     let mut board = board();
     board.give_up_the_unseen();
     let expected = "\
-group    lights    on  median latency
-Hall          1     1         20.0 ms
-Kitchen       2     1         10.0 ms
+group      lights   on     ms
+Hall            1    1   20.0
+Kitchen         2    1   10.0
 
 3 of 5 lights answered in 2.2 s
 no answer from
@@ -115,4 +115,14 @@ fn an_exit_code_tells_what_came_of_it() {
     assert_eq!(complete(&only_the_dead), 0);
     assert_eq!(outcome(&only_the_dead, Ending::OutOfTime).exit_code(), 3);
     assert_eq!(outcome(&only_the_dead, Ending::Interrupted).exit_code(), 130);
+}
+
+#[test]
+fn groups_table_fits_30_columns() {
+    let latencies = Latencies { median: 9999.9, p90: 0.0, p99: 0.0, slowest: 0.0 };
+    let group = String::from("Conservatory");
+    let line = GroupLine { group, lights: 100_000, on: 9_999, latencies: Some(latencies) };
+    let table = groups_table(&[line]);
+    assert_eq!(table, ["group      lights   on     ms", "Conservat… 100000 9999 9999.9"]);
+    assert!(table.iter().all(|row| row.chars().count() <= 30));
 }

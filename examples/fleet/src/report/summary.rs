@@ -7,16 +7,32 @@ use super::outcome::{Ending, Outcome, Unanswered};
 /// JSON name them all.
 const MOST_NAMED: usize = 20;
 
-/// A line for each group, under a heading.
+/// The longest name of a group that is shown whole. The table then fits 30 columns.
+const LONGEST_NAME: usize = 10;
+
+/// Returns a line for each group, under a heading. The times are medians of the latencies, in
+/// milliseconds.
 #[must_use]
 pub fn groups_table(groups: &[GroupLine]) -> Vec<String> {
-    let widest = groups.iter().map(|line| line.group.chars().count()).max().unwrap_or(0).max(5);
-    let heading = format!("{:widest$}  lights    on  median latency", "group");
+    let heading = row("group", "lights", "on", "ms");
     let lines = groups.iter().map(|line| {
         let median = line.latencies.map_or(0.0, |latencies| latencies.median);
-        format!("{:widest$}  {:>6}  {:>4}  {median:>11.1} ms", line.group, line.lights, line.on)
+        let name = shortened(&line.group);
+        row(&name, &line.lights.to_string(), &line.on.to_string(), &format!("{median:.1}"))
     });
     std::iter::once(heading).chain(lines).collect()
+}
+
+fn row(group: &str, lights: &str, on: &str, median: &str) -> String {
+    format!("{group:LONGEST_NAME$} {lights:>6} {on:>4} {median:>6}")
+}
+
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= LONGEST_NAME {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().take(LONGEST_NAME - 1).collect();
+    kept + "…"
 }
 
 /// What came of a search, as it is shown at its end.
@@ -49,7 +65,7 @@ pub fn summary(outcome: &Outcome) -> String {
     ));
     if packets.refused + packets.foreign > 0 {
         line(format!(
-            "         {} were not understood, {} were for somebody else",
+            "         {} were not understood, {} were for another client",
             packets.refused, packets.foreign
         ));
     }

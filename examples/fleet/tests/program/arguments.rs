@@ -28,12 +28,15 @@ fn arguments_that_make_no_sense_are_told_so() {
 }
 
 #[test]
-fn help_tells_what_the_exit_codes_mean() {
+fn help_explains_exit_codes_and_its_short_form_is_short() {
     let (code, output, _) = run(&["--help"]);
     assert_eq!(code, 0);
     for words in ["Exit codes:", "  3    a light didn't answer", "  130  interrupted"] {
         assert!(output.contains(words), "{output}");
     }
+    let (code, short, _) = run(&["-h"]);
+    assert_eq!(code, 0);
+    assert!(short.lines().count() * 2 < output.lines().count(), "{short}");
 }
 
 #[test]
