@@ -26,9 +26,9 @@ COLOURS = {
     "glommio": "#8c564b",
     "asyncio": "#ff7f0e",
     "uvloop": "#b8860b",
-    "photons": "#ff69b4",
+    "photons": "#4b0082",
 }
-SPARE = ["#4b0082", "#006400", "#708090", "#a0522d", "#556b2f", "#483d8b"]
+SPARE = ["#006400", "#708090", "#a0522d", "#556b2f", "#483d8b"]
 OURS = ("callsoon", "callsoon-hp")
 # On CPython.
 DASHED = ("asyncio", "uvloop", "photons")
