@@ -8,6 +8,7 @@ pub(crate) use plain::*;
 #[cfg(not(any(loom, shuttle)))]
 mod plain {
     pub(crate) use alloc::sync::Arc;
+    #[cfg(feature = "std")]
     pub(crate) use concurrent_queue::ConcurrentQueue;
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,

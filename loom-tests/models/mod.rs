@@ -15,6 +15,7 @@ mod blocks;
 mod event_loop;
 mod executor;
 mod inbox;
+mod linked_mail;
 mod thread_to_async_queue;
 mod threadsafe;
 mod wakers;

@@ -14,7 +14,8 @@
 //! **Slots Invariant**: what a [`Slots`] has is reached by its own functions alone, each of which is done
 //! with it before it returns or calls anything.
 //!
-//! **Send Invariant**: a [`RemoteEntry`] owns only what is `Send`, and its table is static.
+//! **Send Invariant**: a [`RemoteEntry`] owns only what is `Send`, and its table is static. Its head is
+//! the beginning of a [`RemoteHead`].
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -24,6 +25,9 @@ use core::cell::UnsafeCell;
 use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
+
+#[cfg(not(feature = "std"))]
+use super::linked_mail::Link;
 
 /// What a job does next, as far as that is the same in each run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -242,6 +246,25 @@ impl<L> fmt::Debug for Entry<L> {
     }
 }
 
+/// The beginning of what may be called from other threads, or from interrupt handlers: the head of its
+/// entry, and without std the link by which it stands in the queue of mail.
+#[repr(C)]
+pub(crate) struct RemoteHead<L: 'static> {
+    head: EntryHead<L>,
+    #[cfg(not(feature = "std"))]
+    link: Link,
+}
+
+impl<L> RemoteHead<L> {
+    pub(super) fn new(table: &'static EntryTable<L>) -> RemoteHead<L> {
+        RemoteHead {
+            head: EntryHead::new(table),
+            #[cfg(not(feature = "std"))]
+            link: Link::new(),
+        }
+    }
+}
+
 /// An [`Entry`] on its way to the thread that runs it.
 pub(crate) struct RemoteEntry<L: 'static>(Entry<L>);
 
@@ -252,7 +275,7 @@ unsafe impl<L> Send for RemoteEntry<L> {}
 impl<L> RemoteEntry<L> {
     /// # Safety
     ///
-    /// What `entry` owns is `Send`.
+    /// What `entry` owns is `Send`, and its head the beginning of a [`RemoteHead`].
     pub(super) unsafe fn new(entry: Entry<L>) -> RemoteEntry<L> {
         RemoteEntry(entry)
     }
@@ -260,5 +283,25 @@ impl<L> RemoteEntry<L> {
     /// The entry, on the loop's thread.
     pub(super) fn into_entry(self) -> Entry<L> {
         self.0
+    }
+
+    /// The link of what the entry points to. It is made an entry again by
+    /// [`from_link`](RemoteEntry::from_link), once.
+    #[cfg(not(feature = "std"))]
+    pub(super) fn into_link(self) -> NonNull<Link> {
+        let head: NonNull<RemoteHead<L>> = self.0.0.cast();
+        mem::forget(self);
+        // SAFETY: By the Send Invariant the head is that of a `RemoteHead`.
+        unsafe { head.byte_add(mem::offset_of!(RemoteHead<L>, link)).cast() }
+    }
+
+    /// # Safety
+    ///
+    /// `link` was returned by [`into_link`](RemoteEntry::into_link), and is used once.
+    #[cfg(not(feature = "std"))]
+    pub(super) unsafe fn from_link(link: NonNull<Link>) -> RemoteEntry<L> {
+        // SAFETY: By this function's contract the link stands in a `RemoteHead`.
+        let head = unsafe { link.byte_sub(mem::offset_of!(RemoteHead<L>, link)) };
+        RemoteEntry(Entry(head.cast()))
     }
 }

@@ -10,11 +10,12 @@
 //! may be swallowed, mail never is.
 
 use super::host::Notify;
-use crate::sync::{AtomicBool, AtomicUsize, ConcurrentQueue, Ordering, fence};
+use super::mail::{MailQueue, Message};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering, fence};
 
 /// Mail of sort `M` from any thread to one reader, who sleeps when there is none.
-pub(crate) struct Inbox<M> {
-    queue: ConcurrentQueue<M>,
+pub(crate) struct Inbox<M: Message> {
+    queue: MailQueue<M>,
     /// True from when the reader decides to sleep until somebody wakes it or it wakes itself.
     sleeping: AtomicBool,
     /// How many outsiders could still write: a loop without work waits only while there are some.
@@ -22,10 +23,10 @@ pub(crate) struct Inbox<M> {
     notifier: alloc::sync::Arc<dyn Notify>,
 }
 
-impl<M> Inbox<M> {
+impl<M: Message> Inbox<M> {
     pub(crate) fn new(notifier: alloc::sync::Arc<dyn Notify>) -> Inbox<M> {
         Inbox {
-            queue: ConcurrentQueue::unbounded(),
+            queue: MailQueue::unbounded(),
             sleeping: AtomicBool::new(false),
             writers: AtomicUsize::new(0),
             notifier,

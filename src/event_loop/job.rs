@@ -11,7 +11,7 @@ use core::ptr::NonNull;
 
 use super::entry::JobKind;
 use super::exception_handler::{drop_quietly, run_callback};
-use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef, RemoteCall};
+use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef, RemoteCall, RemoteHead};
 use crate::error::Result;
 
 /// The description of a call from another thread.
@@ -115,7 +115,7 @@ pub(crate) trait Call: Sized + 'static {
 /// A [`Call`] with the head by which an entry knows it.
 #[repr(C)]
 pub(crate) struct CallCell<C> {
-    head: EntryHead,
+    head: RemoteHead,
     pub(crate) call: C,
 }
 
@@ -138,7 +138,7 @@ impl<C: Call> CallCell<C> {
     };
 
     pub(crate) fn new(call: C) -> Box<CallCell<C>> {
-        Box::new(CallCell { head: EntryHead::new(const { &Self::TABLE }), call })
+        Box::new(CallCell { head: RemoteHead::new(const { &Self::TABLE }), call })
     }
 
     /// The entry that makes the call, for the thread of the loop.

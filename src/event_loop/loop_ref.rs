@@ -9,7 +9,6 @@ use core::any::Any;
 use core::cell::OnceCell;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::task::Waker;
 use core::time::Duration;
 
 use super::calls::{Calls, TimerIndex};
@@ -18,6 +17,7 @@ use super::entry;
 use super::exception_context::ExceptionContext;
 use super::host::Host;
 use super::inbox::Inbox;
+use super::mail::{self, Woken};
 use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
 use super::poller::Reactor;
@@ -29,8 +29,11 @@ use crate::sync::Arc;
 /// The floor above, which hangs its own things on a loop: this floor runs callbacks and
 /// knows nothing of tasks.
 pub(crate) trait TaskScheduler {
-    /// `waker` was woken on another thread, or while the loop didn't run.
-    fn wake(&self, waker: Waker);
+    /// Schedules the task of a waker that was woken on another thread, or while the loop didn't run.
+    fn wake(&self, woken: Woken);
+
+    /// The loop has closed: drops a message that a task was woken.
+    fn forget_wake(&self, woken: Woken);
 
     /// A job has panicked. It is given back unless it was up there that it belongs to.
     fn take_panic(&self, panic: Error) -> Option<Error>;
@@ -71,14 +74,10 @@ pub(crate) type EntryTable = entry::EntryTable<LoopRef>;
 
 /// A call from another thread on its way to the loop.
 pub(crate) type RemoteCall = entry::RemoteEntry<LoopRef>;
+pub(crate) type RemoteHead = entry::RemoteHead<LoopRef>;
 
 /// What threads leave for the loop.
-pub(crate) enum Mail {
-    /// A [`call_soon_threadsafe`](crate::LoopHandle::call_soon_threadsafe), or an answer.
-    Call(RemoteCall),
-    /// A task's waker that was woken, which the layer above knows.
-    Wake(Waker),
-}
+pub(crate) type Mail = mail::Mail<LoopRef>;
 
 /// What [`set_exception_handler`](LoopRef::set_exception_handler) takes.
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
@@ -323,7 +322,7 @@ impl LoopRef {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
                 Mail::Call(call) => self.0.ready.push(call.into_entry()),
-                Mail::Wake(waker) => _ = self.with_tasks(|tasks| tasks.wake(waker)),
+                Mail::Wake(woken) => _ = self.with_tasks(|tasks| tasks.wake(woken)),
             }
         }
         self.0.draining.set(false);

@@ -1,7 +1,7 @@
 //! The loop that runs callbacks. It knows nothing of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), `ring` and `ready` (the queue),
-//! `entry` (what it holds), `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
+//! `entry` (what it holds), `linked_mail`, `mail` and `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
 //! `exception_context`; `loop_ref` (the loop as its callbacks see it), `running` (which loop is it),
 //! `exception_handler`, `job` (what an entry runs), `calls`, `scheduled_call` and `handle`
 //! (scheduled callbacks); `remote` (other
@@ -18,7 +18,10 @@ mod handle;
 mod host;
 mod inbox;
 mod job;
+#[cfg(any(not(feature = "std"), loom, shuttle))]
+mod linked_mail;
 mod loop_ref;
+mod mail;
 mod observe;
 mod owed_answers;
 #[cfg(feature = "std")]
@@ -54,7 +57,12 @@ pub(crate) use entry::{Describe, JobKind};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};
+#[cfg(any(not(feature = "std"), loom, shuttle))]
+pub(crate) use linked_mail::Link;
+#[cfg(any(loom, shuttle))]
+pub(crate) use linked_mail::{Linked, LinkedMail};
 pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
+pub(crate) use mail::Woken;
 #[cfg(feature = "std")]
 pub(crate) use poller::{Listener, Listening, Side, set_nonblocking};
 #[cfg(feature = "std")]

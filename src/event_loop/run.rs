@@ -12,7 +12,7 @@ use super::clock::{Clock, NEVER, Nanos, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
-use super::loop_ref::{Entry, LoopRef, Shared};
+use super::loop_ref::{Entry, LoopRef, Mail, Shared};
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
 use super::ready::RETAINED_CAPACITY;
@@ -200,7 +200,10 @@ impl LoopRef {
         }
         shared.inbox.close();
         while let Some(mail) = shared.inbox.take() {
-            drop_quietly(self, mail);
+            match mail {
+                Mail::Call(call) => drop_quietly(self, call.into_entry()),
+                Mail::Wake(woken) => _ = self.with_tasks(|tasks| tasks.forget_wake(woken)),
+            }
         }
         while let Some(entry) = shared.ready.pop() {
             entry.discard(self);

@@ -110,7 +110,11 @@ const UNSAFE_ROOMS: &[&str] = &[
     "asyncio/core/",
     "event_loop/entry.rs",
     "event_loop/job.rs",
+    "event_loop/linked_mail.rs",
+    "event_loop/mail.rs",
     "event_loop/poller/",
+    "event_loop/remote/call_slots.rs",
+    "event_loop/remote/wake_call.rs",
     "event_loop/running.rs",
     "event_loop/scheduled_call.rs",
 ];

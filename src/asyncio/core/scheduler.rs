@@ -5,7 +5,6 @@
 use alloc::vec::Vec;
 use core::any::Any;
 use core::ptr::NonNull;
-use core::task::Waker;
 
 use super::header::{ErasedFuture, Header, flag};
 use super::registry::{TaskRegistry, set_cached};
@@ -13,7 +12,7 @@ use super::task_block::drop_future_of;
 use super::{task_block, waker};
 use crate::blocks::Pages;
 use crate::error::Error;
-use crate::event_loop::{ExceptionContext, TaskScheduler, drop_quietly};
+use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly};
 
 impl TaskRegistry {
     /// The tasks that are not done, oldest first.
@@ -29,8 +28,14 @@ impl TaskRegistry {
 }
 
 impl TaskScheduler for TaskRegistry {
-    fn wake(&self, waker: Waker) {
-        waker::wake_task_of(&waker);
+    fn wake(&self, woken: Woken) {
+        // SAFETY: It is a message of `waker`, which comes to the loop once.
+        waker::wake_task_of(&unsafe { waker::of_message(woken) });
+    }
+
+    fn forget_wake(&self, woken: Woken) {
+        // SAFETY: As for `wake`.
+        drop(unsafe { waker::of_message(woken) });
     }
 
     fn idle(&self) {

@@ -15,6 +15,8 @@ use super::node::{entry_head, registry_of};
 use crate::collections::Key;
 use crate::error::Error;
 use crate::event_loop::Entry;
+#[cfg(not(feature = "std"))]
+use crate::event_loop::Link;
 
 /// Why a task doesn't run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -50,6 +52,9 @@ pub(crate) struct TaskHeader {
     pub(super) first_wait: Cell<Option<NonNull<Header>>>,
     created_at: &'static Location<'static>,
     serial: u64,
+    /// By the Woken Invariant of `waker`.
+    #[cfg(not(feature = "std"))]
+    pub(super) link: Link,
 }
 
 impl TaskHeader {
@@ -59,7 +64,14 @@ impl TaskHeader {
         created_at: &'static Location<'static>,
         serial: u64,
     ) -> TaskHeader {
-        TaskHeader { header, first_wait: Cell::new(None), created_at, serial }
+        TaskHeader {
+            header,
+            first_wait: Cell::new(None),
+            created_at,
+            serial,
+            #[cfg(not(feature = "std"))]
+            link: Link::new(),
+        }
     }
 }
 

@@ -18,15 +18,19 @@
 #![allow(unsafe_code)]
 
 use core::mem::ManuallyDrop;
+#[cfg(not(feature = "std"))]
+use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
 use super::header::{Header, WOKEN};
 use super::registry::TaskRegistry;
 use super::step;
+#[cfg(not(feature = "std"))]
+use super::task_header::TaskHeader;
 use super::task_header::schedule_step;
 use crate::blocks;
-use crate::event_loop::{Inbox, Mail, running_here};
+use crate::event_loop::{Inbox, Mail, Woken, running_here};
 use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The reference that a task is polled with while no clone is kept.
@@ -115,11 +119,12 @@ unsafe fn wake_by_ref(data: *const ()) {
         return;
     }
     // SAFETY: The count that was just taken is that of a waker.
-    let message = unsafe { Waker::new(data, &KEPT) };
+    let message = message_of(unsafe { Waker::new(data, &KEPT) });
     if let Err(Mail::Wake(refused)) = inbox.post(Mail::Wake(message)) {
         // The loop has closed.
         memory.fetch_and(!WOKEN, Ordering::Relaxed);
-        drop(refused);
+        // SAFETY: It is the message that was made above.
+        drop(unsafe { of_message(refused) });
     }
 }
 
@@ -155,6 +160,40 @@ unsafe fn drop_waker(data: *const ()) {
         // The loop may wait for this waker alone.
         inbox.note_gone();
     }
+}
+
+#[cfg(feature = "std")]
+fn message_of(waker: Waker) -> Woken {
+    waker
+}
+
+/// # Safety
+///
+/// None with std.
+#[cfg(feature = "std")]
+pub(super) unsafe fn of_message(woken: Woken) -> Waker {
+    woken
+}
+
+/// The message that the task of `waker` was woken: the task's link, which by the Woken Invariant is in
+/// no other message. It holds the waker's count.
+#[cfg(not(feature = "std"))]
+fn message_of(waker: Waker) -> Woken {
+    debug_assert!(is_ours(&waker));
+    let task = task_of(ManuallyDrop::new(waker).data());
+    // SAFETY: By the Memory Invariant the block is there, which is that of a task.
+    Woken(unsafe { task.byte_add(offset_of!(TaskHeader, link)).cast() })
+}
+
+/// The waker that a message was made of.
+///
+/// # Safety
+///
+/// `woken` was returned by [`message_of`], and is used once.
+#[cfg(not(feature = "std"))]
+pub(super) unsafe fn of_message(woken: Woken) -> Waker {
+    // SAFETY: By this function's contract the link is that of a task, whose count the message holds.
+    unsafe { Waker::new(woken.0.byte_sub(offset_of!(TaskHeader, link)).as_ptr().cast(), &KEPT) }
 }
 
 /// The waker of a message to the loop of its task, on that loop's thread.

@@ -40,7 +40,34 @@ pub struct Answer<T: Send + 'static> {
 
 pub(super) struct Debt<T> {
     pub(super) to: Arc<Inbox<Mail>>,
+    #[cfg(feature = "std")]
     pub(super) address: Address<T>,
+    /// Made beforehand: the answer may come from an interrupt handler, which allocates nothing.
+    #[cfg(not(feature = "std"))]
+    delivery: Box<CallCell<Delivery<T>>>,
+}
+
+impl<T: Send + 'static> Debt<T> {
+    #[cfg(feature = "std")]
+    fn new(to: Arc<Inbox<Mail>>, address: Address<T>) -> Debt<T> {
+        Debt { to, address }
+    }
+
+    #[cfg(feature = "std")]
+    fn settle(self, outcome: Result<T>) -> Result<()> {
+        send_call(&self.to, CallCell::new(Delivery(self.address, outcome)))
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn new(to: Arc<Inbox<Mail>>, address: Address<T>) -> Debt<T> {
+        Debt { to, delivery: CallCell::new(Delivery(address, Err(Error::cancelled()))) }
+    }
+
+    #[cfg(not(feature = "std"))]
+    fn settle(mut self, outcome: Result<T>) -> Result<()> {
+        self.delivery.call.1 = outcome;
+        send_call(&self.to, self.delivery)
+    }
 }
 
 /// Where an answer goes.
@@ -79,8 +106,7 @@ impl<T: Send + 'static> Answer<T> {
     }
 
     fn settle(&mut self, outcome: Result<T>) -> Result<()> {
-        let Some(Debt { to, address }) = self.debt.take() else { return Ok(()) };
-        send_call(&to, CallCell::new(Delivery(address, outcome)))
+        self.debt.take().map_or(Ok(()), |debt| debt.settle(outcome))
     }
 }
 
@@ -140,7 +166,7 @@ impl LoopRef {
         self.check_open()?;
         let key = self.shared().owed.insert(receiver);
         let address = Address { key, deliver: deliver::<T, R> };
-        Ok(Answer { debt: Some(Debt { to: Arc::clone(self.inbox()), address }) })
+        Ok(Answer { debt: Some(Debt::new(Arc::clone(self.inbox()), address)) })
     }
 }
 

@@ -6,18 +6,25 @@ use core::task::Waker;
 
 use waker_fn::waker_fn;
 
+#[cfg(not(feature = "std"))]
+use super::call_slots::CallSlots;
+#[cfg(not(feature = "std"))]
+use super::wake_call::WakeCall;
 use crate::error::{Error, Result};
 use crate::event_loop::exception_handler::CallbackOutput;
 use crate::event_loop::inbox::Inbox;
 use crate::event_loop::job::{Call, CallCell};
 use crate::event_loop::loop_ref::{LoopRef, Mail, RemoteCall};
 use crate::event_loop::running;
+#[cfg(feature = "std")]
 use crate::flat_drops::Flat;
 use crate::sync::Arc;
 
 /// A callback of another thread.
+#[cfg(feature = "std")]
 struct Callback<F>(F);
 
+#[cfg(feature = "std")]
 impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<F> {
     fn call(this: Box<CallCell<Self>>, _event_loop: &LoopRef) -> Result<()> {
         (this.call.0)().into_result()
@@ -42,22 +49,37 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<
 /// event_loop.run_forever().unwrap();
 /// thread.join().unwrap().unwrap();
 /// ```
-pub struct LoopHandle(Arc<Inbox<Mail>>);
+pub struct LoopHandle {
+    inbox: Arc<Inbox<Mail>>,
+    #[cfg(not(feature = "std"))]
+    slots: Arc<CallSlots>,
+}
 
 impl LoopRef {
     /// What other threads need to reach this loop.
     #[must_use]
     pub fn handle(&self) -> LoopHandle {
-        LoopHandle::new(Arc::clone(self.inbox()))
+        self.handle_for(8)
+    }
+
+    /// As [`handle`](LoopRef::handle), with room for so many calls of it and its clones: as many may
+    /// wait for the loop at a time. Without std this room is allocated here, once, so that a handler
+    /// of an interrupt allocates nothing; with std nothing bounds the calls.
+    #[must_use]
+    pub fn handle_for(&self, calls: usize) -> LoopHandle {
+        let inbox = Arc::clone(self.inbox());
+        inbox.add_writer();
+        #[cfg(feature = "std")]
+        let _ = calls;
+        LoopHandle {
+            inbox,
+            #[cfg(not(feature = "std"))]
+            slots: CallSlots::new(calls),
+        }
     }
 }
 
 impl LoopHandle {
-    pub(crate) fn new(inbox: Arc<Inbox<Mail>>) -> LoopHandle {
-        inbox.add_writer();
-        LoopHandle(inbox)
-    }
-
     /// Schedules `callback` on the loop's thread, from any thread, and wakes the loop if it
     /// sleeps. On the loop's own thread it is [`call_soon`](crate::LoopRef::call_soon): both keep
     /// to one order. asyncio's `call_soon_threadsafe`.
@@ -68,11 +90,23 @@ impl LoopHandle {
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; `callback` is dropped.
+    ///
+    /// # Without std
+    ///
+    /// It may be called in an interrupt handler of any priority: it allocates nothing and waits for
+    /// nothing. So there is room for as many calls at a time as
+    /// [`handle_for`](crate::LoopRef::handle_for) was told, and 8 by default: one more is refused with
+    /// [`QueueFull`](crate::ErrorKind::QueueFull). `callback` captures four words at most; one that
+    /// captures more doesn't compile. A call takes its place in the order also on the loop's own thread,
+    /// where it isn't [`call_soon`](crate::LoopRef::call_soon).
     pub fn call_soon_threadsafe<R: CallbackOutput + 'static>(
         &self,
         callback: impl FnOnce() -> R + Send + 'static,
     ) -> Result<()> {
-        send(&self.0, callback)
+        #[cfg(feature = "std")]
+        return send(&self.inbox, callback);
+        #[cfg(not(feature = "std"))]
+        self.slots.send(&self.inbox, callback)
     }
 
     /// A waker that calls `callback` on the loop's thread, in a turn after each wake, from any thread:
@@ -80,6 +114,9 @@ impl LoopHandle {
     /// closed does nothing.
     ///
     /// While a clone of it lives, a loop that has nothing to do waits for it, as for this handle.
+    ///
+    /// Without std the wakes that come before the callback is called are one: no number of them takes
+    /// more room, and an interrupt handler may wake it.
     ///
     /// ```
     /// use std::cell::Cell;
@@ -98,30 +135,45 @@ impl LoopHandle {
     /// ```
     #[must_use]
     pub fn waker(&self, callback: impl Fn() + Send + Sync + 'static) -> Waker {
-        let (handle, callback) = (self.clone(), Arc::new(Flat::new(callback)));
-        waker_fn(move || {
-            let callback = Arc::clone(&callback);
-            // Only a loop that has closed refuses it.
-            let _ = handle.call_soon_threadsafe(move || callback());
-        })
+        let handle = self.clone();
+        #[cfg(feature = "std")]
+        let wake = {
+            let callback = Arc::new(Flat::new(callback));
+            move || {
+                let callback = Arc::clone(&callback);
+                // Only a loop that has closed refuses it.
+                let _ = handle.call_soon_threadsafe(move || callback());
+            }
+        };
+        #[cfg(not(feature = "std"))]
+        let wake = {
+            let call = WakeCall::new(callback);
+            move || call.wake(&handle.inbox)
+        };
+        waker_fn(wake)
     }
 
     /// Whether this thread is the one that runs the loop just now.
     #[cfg(feature = "std")]
     pub(crate) fn runs_here(&self) -> bool {
-        running_here(&self.0).is_some()
+        running_here(&self.inbox).is_some()
     }
 }
 
 impl Clone for LoopHandle {
     fn clone(&self) -> LoopHandle {
-        LoopHandle::new(Arc::clone(&self.0))
+        self.inbox.add_writer();
+        LoopHandle {
+            inbox: Arc::clone(&self.inbox),
+            #[cfg(not(feature = "std"))]
+            slots: Arc::clone(&self.slots),
+        }
     }
 }
 
 impl Drop for LoopHandle {
     fn drop(&mut self) {
-        self.0.drop_writer();
+        self.inbox.drop_writer();
     }
 }
 
@@ -132,6 +184,7 @@ impl fmt::Debug for LoopHandle {
 }
 
 /// Has `callback` called on the loop of `inbox`, from any thread.
+#[cfg(feature = "std")]
 pub(crate) fn send<R: CallbackOutput + 'static>(
     inbox: &Arc<Inbox<Mail>>,
     callback: impl FnOnce() -> R + Send + 'static,

@@ -1,8 +1,13 @@
 //! What other threads hold of a loop: `loop_handle` to call it, `answer` for what they owe it, and
-//! `work_item`, work and its answer in one block.
+//! `work_item`, work and its answer in one block. Without std `call_slots`, the room for calls of interrupt
+//! handlers, and `wake_call`, a callback after each wake.
 
 mod answer;
+#[cfg(not(feature = "std"))]
+mod call_slots;
 mod loop_handle;
+#[cfg(not(feature = "std"))]
+mod wake_call;
 #[cfg(feature = "std")]
 mod work_item;
 

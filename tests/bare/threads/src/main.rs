@@ -4,6 +4,8 @@
 //!
 //! It prints `bare threads: ok`, and panics where a check fails.
 
+mod mail;
+
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::rc::Rc;
@@ -201,6 +203,9 @@ fn main() {
     finds_no_loop();
     beside(|_| finds_no_loop(), finds_no_loop);
     a_loop_works_without_look_ups();
+    mail::senders_allocate_nothing();
+    mail::wakes_and_calls_keep_their_order();
+    mail::threads_against_a_loop();
 
     LOOP_THREAD.set(thread::current().id()).expect("it is set once");
     // SAFETY: It returns true on this thread only, and never in an interrupt.

@@ -1,0 +1,132 @@
+//! Two sources of interrupts, of which the one interrupts the handler of the other, wake a task and call
+//! the loop while the loop's own code does the same.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::cell::{Cell, RefCell};
+use core::future::poll_fn;
+use core::ptr;
+use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::task::{Poll, Waker};
+use core::time::Duration;
+
+use callsoon::{EventLoop, LoopHandle, Result};
+use cortex_m_rt::exception;
+
+/// How many interrupts each source brings at least.
+pub const INTERRUPTS: u32 = 50_000;
+
+/// Cycles from one interrupt to the next: no multiples of each other, so that in the course of the run
+/// they meet each step of a push.
+pub const TICK_CYCLES: u32 = 149;
+const TIMER_CYCLES: u32 = 127;
+
+/// The board's first timer, and the controller's registers for its interrupt.
+const TIMER: *mut u32 = ptr::without_provenance_mut(0x4000_0000);
+const TIMER_INTERRUPT: u32 = 8;
+const INTERRUPT_ENABLE: *mut u32 = ptr::without_provenance_mut(0xE000_E100);
+
+/// What an interrupt handler, or the program in its place, does with the loop.
+pub struct Source {
+    waker: Waker,
+    handle: LoopHandle,
+    taken: AtomicU32,
+    refused: AtomicU32,
+    called: &'static AtomicU32,
+}
+
+static CALLED: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
+static DISORDER: AtomicU32 = AtomicU32::new(0);
+pub static SYSTICK: AtomicPtr<Source> = AtomicPtr::new(ptr::null_mut());
+static TIMER_SOURCE: AtomicPtr<Source> = AtomicPtr::new(ptr::null_mut());
+
+impl Source {
+    fn rings(&self) {
+        let (called, number) = (self.called, self.taken.load(Ordering::Relaxed));
+        let call = move || {
+            let before = called.load(Ordering::Relaxed);
+            called.store(before + 1, Ordering::Relaxed);
+            if before != number {
+                DISORDER.store(1, Ordering::Relaxed);
+            }
+        };
+        self.waker.wake_by_ref();
+        let taken = self.handle.call_soon_threadsafe(call).is_ok();
+        let counter = if taken { &self.taken } else { &self.refused };
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Does it for the source that is set, if one is.
+    pub fn ring(source: &AtomicPtr<Source>) {
+        // SAFETY: It is null, or a source that is never dropped.
+        if let Some(source) = unsafe { source.load(Ordering::Acquire).as_ref() } {
+            source.rings();
+        }
+    }
+
+    fn interrupts(&self) -> u32 {
+        self.taken.load(Ordering::Relaxed) + self.refused.load(Ordering::Relaxed)
+    }
+}
+
+#[exception]
+unsafe fn DefaultHandler(_number: i16) {
+    // SAFETY: The timer's register that ends its interrupt.
+    unsafe { TIMER.byte_add(0xC).write_volatile(1) };
+    Source::ring(&TIMER_SOURCE);
+}
+
+/// Runs until each source has rung often enough. Returns how many interrupts there were, and how many of
+/// their calls were refused for want of room; an error says what was lost.
+pub fn run(event_loop: &EventLoop, start_ticks: impl FnOnce()) -> Result<(u32, u32), &'static str> {
+    let (steps, kept): (Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>) = Default::default();
+    let (counted, keeps) = (steps.clone(), kept.clone());
+    let task = event_loop.create_task(poll_fn(move |cx| {
+        counted.set(counted.get() + 1);
+        keeps.borrow_mut().get_or_insert_with(|| cx.waker().clone());
+        Poll::<Result<()>>::Pending
+    }));
+    let turn = || event_loop.run_once(Some(Duration::ZERO)).map_err(|_| "the loop doesn't run");
+    let _task = task.map_err(|_| "the loop is closed")?;
+    turn()?;
+    let waker = kept.borrow().clone().ok_or("the task was not polled")?;
+    let sources = CALLED.each_ref().map(|called| {
+        let (taken, refused) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (waker, handle) = (waker.clone(), event_loop.handle_for(16));
+        &*Box::leak(Box::new(Source { waker, handle, taken, refused, called }))
+    });
+    TIMER_SOURCE.store(ptr::from_ref(sources[0]).cast_mut(), Ordering::Release);
+    SYSTICK.store(ptr::from_ref(sources[1]).cast_mut(), Ordering::Release);
+    start_ticks();
+    // SAFETY: The registers of the timer and of its interrupt, as the board's manual has them.
+    unsafe {
+        TIMER.byte_add(8).write_volatile(TIMER_CYCLES);
+        TIMER.write_volatile(1 | 1 << 3);
+        INTERRUPT_ENABLE.write_volatile(1 << TIMER_INTERRUPT);
+    }
+    while sources[..2].iter().any(|source| source.interrupts() < INTERRUPTS) {
+        (0..4).for_each(|_| sources[2].rings());
+        turn()?;
+    }
+    SYSTICK.store(ptr::null_mut(), Ordering::Release);
+    TIMER_SOURCE.store(ptr::null_mut(), Ordering::Release);
+    turn()?;
+    turn()?;
+    let before = steps.get();
+    waker.wake_by_ref();
+    turn()?;
+    let is_whole = |source: &&Source| {
+        source.called.load(Ordering::Relaxed) == source.taken.load(Ordering::Relaxed)
+    };
+    if !sources.iter().all(is_whole) {
+        return Err("a call was lost");
+    }
+    if DISORDER.load(Ordering::Relaxed) != 0 {
+        return Err("calls of one source came in another order");
+    }
+    if steps.get() != before + 1 {
+        return Err("a wake was lost");
+    }
+    let all = sources[..2].iter().map(|source| source.interrupts()).sum();
+    Ok((all, sources[..2].iter().map(|source| source.refused.load(Ordering::Relaxed)).sum()))
+}
