@@ -125,7 +125,12 @@ pub(crate) use asyncio::{ReusableSignal, await_body};
 pub use error::{Error, ErrorKind, Result};
 pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
+
 pub(crate) use flat_drops::Flat;
+/// The `Arc` of [`Host::notifier`], from the crate portable-atomic-util: `alloc` has none for a target
+/// without compare-and-swap.
+#[cfg(not(target_has_atomic = "ptr"))]
+pub use sync::PlainArc as Arc;
 
 /// The guides of the repository's folder `docs`. Their programs are tested.
 // A link's first definition counts: here those to modules come before the guide's own to files.

@@ -7,10 +7,15 @@ pub(crate) use plain::*;
 
 #[cfg(not(any(loom, shuttle)))]
 mod plain {
-    pub(crate) use alloc::sync::Arc;
+    pub(crate) use super::PlainArc as Arc;
     #[cfg(feature = "std")]
     pub(crate) use concurrent_queue::ConcurrentQueue;
+    #[cfg(target_has_atomic = "ptr")]
     pub(crate) use core::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
+    };
+    #[cfg(not(target_has_atomic = "ptr"))]
+    pub(crate) use portable_atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
     };
 
@@ -29,6 +34,13 @@ mod plain {
     #[cfg(feature = "std")]
     pub(crate) use thread_own;
 }
+
+/// The plain counted pointer, also where a checker has one of its own. `alloc` has none for targets
+/// without compare-and-swap.
+#[cfg(target_has_atomic = "ptr")]
+pub(crate) use alloc::sync::Arc as PlainArc;
+#[cfg(not(target_has_atomic = "ptr"))]
+pub use portable_atomic_util::Arc as PlainArc;
 
 /// A cell whose uses loom checks: two at a time are a fault where one writes.
 #[cfg(not(loom))]

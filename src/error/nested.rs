@@ -1,11 +1,11 @@
 //! Errors inside of errors, as deep as they may be: dropped without a stack as deep.
 
 use alloc::boxed::Box;
-use alloc::sync::Arc;
 use core::mem;
 
 use super::repr::{Detail, Error, Repr, Shared};
 use crate::flat_drops::drop_on_thread;
+use crate::sync::PlainArc as Arc;
 
 impl Drop for Shared {
     fn drop(&mut self) {

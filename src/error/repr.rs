@@ -7,10 +7,10 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::kind::ErrorKind;
+use crate::sync::PlainArc as Arc;
 
 /// What this crate's functions return, unless another error type is named.
 pub type Result<T, E = Error> = core::result::Result<T, E>;

@@ -5,10 +5,10 @@
 //!
 //! A host sleeps in [`Host::wait`], or between turns: see `between_turns`.
 
-use alloc::sync::Arc;
 use core::time::Duration;
 
 use crate::error::Result;
+use crate::sync::PlainArc as Arc;
 
 /// The machine below a loop: its clock and its sleep.
 ///

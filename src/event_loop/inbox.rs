@@ -11,7 +11,7 @@
 
 use super::host::Notify;
 use super::mail::{MailQueue, Message};
-use crate::sync::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering, PlainArc, fence};
 
 /// Mail of sort `M` from any thread to one reader, who sleeps when there is none.
 pub(crate) struct Inbox<M: Message> {
@@ -20,11 +20,11 @@ pub(crate) struct Inbox<M: Message> {
     sleeping: AtomicBool,
     /// How many outsiders could still write: a loop without work waits only while there are some.
     writers: AtomicUsize,
-    notifier: alloc::sync::Arc<dyn Notify>,
+    notifier: PlainArc<dyn Notify>,
 }
 
 impl<M: Message> Inbox<M> {
-    pub(crate) fn new(notifier: alloc::sync::Arc<dyn Notify>) -> Inbox<M> {
+    pub(crate) fn new(notifier: PlainArc<dyn Notify>) -> Inbox<M> {
         Inbox {
             queue: MailQueue::unbounded(),
             sleeping: AtomicBool::new(false),

@@ -87,6 +87,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("hyper", &["bridges/executor.rs", "bridges/io_hyper.rs", "bridges/timer.rs"]),
     ("loom", &["sync.rs"]),
     ("polling", &["event_loop/poller/"]),
+    ("portable_atomic", &["sync.rs"]),
+    ("portable_atomic_util", &["sync.rs"]),
     ("serde_json", &["event_loop/observe/trace.rs"]),
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),

@@ -78,7 +78,7 @@ impl CallSlots {
     }
 
     /// Has `callback` called on the loop of `inbox`. It allocates nothing, and waits for nothing.
-    pub(super) fn send<F, R>(self: &Arc<Self>, inbox: &Inbox<Mail>, callback: F) -> Result<()>
+    pub(super) fn send<F, R>(this: &Arc<Self>, inbox: &Inbox<Mail>, callback: F) -> Result<()>
     where
         F: FnOnce() -> R + Send + 'static,
         R: CallbackOutput + 'static,
@@ -89,20 +89,20 @@ impl CallSlots {
                 "without std a callback from another thread or an interrupt captures 4 words at most"
             );
         }
-        let Some(number) = self.claim() else { return Err(self.full.clone()) };
+        let Some(number) = this.claim() else { return Err(this.full.clone()) };
         let mut room = Room::uninit();
         // SAFETY: There is room for it, as was just seen.
         unsafe { room.as_mut_ptr().cast::<F>().write(callback) };
-        let slots = Arc::into_raw(Arc::clone(self));
+        let slots = Arc::into_raw(Arc::clone(this));
         let head = RemoteHead::new(const { &table::<F, R>() });
         // SAFETY: By the Slot Invariant the slot is this call's. By the Room Invariant the table fits
         // what is written, and a `Slot` begins with a `RemoteHead`. The callback is `Send`.
         let call = unsafe {
-            let slot = self.slots[number].get();
+            let slot = this.slots[number].get();
             (*slot).write(Slot { head, slots, number, room });
             RemoteCall::new(Entry::from_head(NonNull::new_unchecked(slot.cast())))
         };
-        inbox.post(Mail::Call(call)).map_err(|_refused| self.closed.clone())
+        inbox.post(Mail::Call(call)).map_err(|_refused| this.closed.clone())
     }
 }
 

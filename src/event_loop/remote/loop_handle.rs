@@ -106,7 +106,7 @@ impl LoopHandle {
         #[cfg(feature = "std")]
         return send(&self.inbox, callback);
         #[cfg(not(feature = "std"))]
-        self.slots.send(&self.inbox, callback)
+        CallSlots::send(&self.slots, &self.inbox, callback)
     }
 
     /// A waker that calls `callback` on the loop's thread, in a turn after each wake, from any thread:
@@ -148,7 +148,7 @@ impl LoopHandle {
         #[cfg(not(feature = "std"))]
         let wake = {
             let call = WakeCall::new(callback);
-            move || call.wake(&handle.inbox)
+            move || WakeCall::wake(&call, &handle.inbox)
         };
         waker_fn(wake)
     }

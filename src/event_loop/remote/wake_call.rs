@@ -59,11 +59,11 @@ impl<F: Fn() + Send + Sync + 'static> WakeCall<F> {
 
     /// Has the callback called on the loop of `inbox`, from any thread or interrupt handler. Where it
     /// is about to be called already, that will do.
-    pub(super) fn wake(self: &Arc<Self>, inbox: &Inbox<Mail>) {
-        if self.posted.swap(true, Ordering::AcqRel) {
+    pub(super) fn wake(this: &Arc<Self>, inbox: &Inbox<Mail>) {
+        if this.posted.swap(true, Ordering::AcqRel) {
             return;
         }
-        let head = Arc::into_raw(Arc::clone(self)).cast_mut().cast();
+        let head = Arc::into_raw(Arc::clone(this)).cast_mut().cast();
         // SAFETY: A pointer out of an `Arc` is not null. The Table Invariant holds: the block was
         // written with the table of its type, and its count is given to the entry. It is `Send`, and
         // begins with a `RemoteHead`.

@@ -13,8 +13,8 @@ struct Bump {
     used: AtomicUsize,
 }
 
-// SAFETY: Each byte of the heap is handed out once, by the one `fetch_update` that moved `used`
-// past it.
+// SAFETY: Each byte of the heap is handed out once, by the call that moved `used` past it: the program
+// has one thread, and no handlers. (A target may have no compare-and-swap.)
 unsafe impl Sync for Bump {}
 
 #[global_allocator]
@@ -24,13 +24,14 @@ static BUMP: Bump = Bump { heap: UnsafeCell::new([0; HEAP]), used: AtomicUsize::
 unsafe impl GlobalAlloc for Bump {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let base = self.heap.get() as usize;
-        let mut start = 0;
-        let taken = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
-            start = (base + used).next_multiple_of(layout.align()) - base;
-            start.checked_add(layout.size()).filter(|end| *end <= HEAP)
-        });
+        let used = self.used.load(Ordering::Relaxed);
+        let start = (base + used).next_multiple_of(layout.align()) - base;
+        let Some(end) = start.checked_add(layout.size()).filter(|end| *end <= HEAP) else {
+            return null_mut();
+        };
+        self.used.store(end, Ordering::Relaxed);
         // SAFETY: `start` is at most `HEAP`, so the result is in the heap or at its end.
-        taken.map_or(null_mut(), |_| unsafe { self.heap.get().cast::<u8>().add(start) })
+        unsafe { self.heap.get().cast::<u8>().add(start) }
     }
 
     unsafe fn dealloc(&self, _block: *mut u8, _layout: Layout) {}
