@@ -16,8 +16,8 @@ use tokens::{Token, text_at, tokens};
 /// The floors from bottom to top. A file may name its own floor and those before it.
 const FLOORS: &[&str] = &[
     "flat_drops",
-    "error",
     "sync",
+    "error",
     "panics",
     "logging",
     "collections",
@@ -195,9 +195,9 @@ fn a_broken_rule_is_found() {
         ),
         (
             "error.rs",
-            "use crate::{\n    sync::Arc,\n    panics,\n};",
+            "use crate::{\n    logging::log,\n    panics,\n};",
             &[
-                "src/error.rs:2: error imports sync, which is above it",
+                "src/error.rs:2: error imports logging, which is above it",
                 "src/error.rs:3: error imports panics, which is above it",
             ],
         ),
