@@ -208,7 +208,7 @@ fn a_broken_rule_is_found() {
         ),
         (
             "sync.rs",
-            "use super::{event_loop, error};",
+            "use super::{event_loop, flat_drops};",
             &["src/sync.rs:1: sync imports event_loop, which is above it"],
         ),
         (
