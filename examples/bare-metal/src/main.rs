@@ -9,6 +9,9 @@ mod program;
 #[cfg(target_os = "none")]
 mod board;
 
+#[cfg(target_os = "none")]
+mod interrupts;
+
 /// The host runs it on a virtual clock: no time passes but what the program waits for.
 #[cfg(not(target_os = "none"))]
 fn main() -> callsoon::Result<()> {
