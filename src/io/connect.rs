@@ -1,31 +1,100 @@
-//! Connecting, which the standard library does in blocking calls only: on a thread.
+//! Connecting without a thread: a non-blocking socket, and a wait until it can be written.
 
-use alloc::rc::Rc;
-use core::cell::Cell;
+use alloc::format;
+use core::fmt::Debug;
+use core::time::Duration;
+use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::thread;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 
-use crate::asyncio::{LoopFuture, WaitReason};
-use crate::error::{Error, Result, about};
-use crate::event_loop::running_loop;
+use rustix::io::Errno;
+use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
-/// Waits for a thread to connect to `address`. Who goes before leaves the thread to its end,
-/// which the system's own limit brings, and a connection that is made for nobody is closed.
-pub(super) async fn connect(address: SocketAddr) -> Result<TcpStream> {
-    let on = running_loop()?;
-    let tried = LoopFuture::<()>::with_reason(&on, WaitReason::Connect);
-    let outcome = Rc::new(Cell::new(None));
-    let (tell, leave) = (tried.clone(), Rc::clone(&outcome));
-    let answer = on.expect_answer(move |connected| {
-        leave.set(Some(connected));
-        // Done already, it was cancelled: what was left goes with the last who has it.
-        let _ = tell.set_result(());
-    })?;
-    // A loop that has closed has nobody left who waits.
-    let to_peer = move || format!("can't connect to {address}");
-    let connects = move || drop(answer.give(about(TcpStream::connect(address), to_peer)));
-    let thread = thread::Builder::new().name(format!("connect to {address}"));
-    about(thread.spawn(connects), || format!("no thread to connect to {address}"))?;
-    tried.await?;
-    outcome.take().unwrap_or_else(|| Err(Error::cancelled()))
+use super::async_source::Async;
+use crate::asyncio::sleep;
+use crate::error::{Result, about};
+use crate::event_loop::{Source, running_loop};
+
+/// The first and the longest pause before the next attempt at a listener whose queue is full.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
+
+/// Connects to `address`, from `local` if that is given. Dropping the wait closes the descriptor.
+pub(super) async fn connect(
+    address: SocketAddr,
+    local: Option<SocketAddr>,
+) -> Result<Async<TcpStream>> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let begin = || {
+        let socket = socket(family)?;
+        if let Some(local) = local {
+            net::bind(&socket, &local)?;
+        }
+        Ok((net::connect(&socket, &address), socket))
+    };
+    let connecting = async {
+        let (begun, socket) = begin().map_err(system)?;
+        finish(begun, TcpStream::from(socket)).await
+    };
+    about(connecting.await, || format!("can't connect to {address}"))
+}
+
+/// Connects to the listener at `path`.
+pub(super) async fn connect_unix(path: &Path) -> Result<Async<UnixStream>> {
+    let connecting = async {
+        let address = SocketAddrUnix::new(path).map_err(system)?;
+        let (mut pause, longest) = PAUSES;
+        loop {
+            let socket = socket(AddressFamily::UNIX).map_err(system)?;
+            match net::connect(&socket, &address) {
+                // The listener's queue is full. No readiness is reported when it has room again.
+                Err(Errno::AGAIN) => drop(socket),
+                begun => return finish(begun, UnixStream::from(socket)).await,
+            }
+            sleep(pause).await?;
+            pause = longest.min(2 * pause);
+        }
+    };
+    about(connecting.await, || format!("can't connect to {path:?}"))
+}
+
+/// Waits until the connection that was begun is made or refused.
+async fn finish<T>(begun: rustix::io::Result<()>, socket: T) -> Result<Async<T>>
+where
+    T: Source + Debug + std::os::fd::AsFd + 'static,
+{
+    let waits = match begun {
+        Ok(()) => false,
+        Err(Errno::INPROGRESS | Errno::INTR) => true,
+        Err(error) => return Err(system(error).into()),
+    };
+    let stream = Async::of_nonblocking(&running_loop()?, socket)?;
+    if waits {
+        stream.writable().await?;
+        sockopt::socket_error(stream.get_ref()).and_then(|outcome| outcome).map_err(system)?;
+    }
+    Ok(stream)
+}
+
+/// A non-blocking stream socket, which child processes don't inherit.
+#[cfg(not(target_vendor = "apple"))]
+fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    use rustix::net::SocketFlags;
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    net::socket_with(family, SocketType::STREAM, flags, None)
+}
+
+/// A non-blocking stream socket, which child processes don't inherit, and which sends no signal.
+#[cfg(target_vendor = "apple")]
+fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+    let socket = net::socket(family, SocketType::STREAM, None)?;
+    rustix::io::ioctl_fioclex(&socket)?;
+    rustix::io::ioctl_fionbio(&socket, true)?;
+    sockopt::set_socket_nosigpipe(&socket, true)?;
+    Ok(socket)
+}
+
+fn system(error: Errno) -> io::Error {
+    error.into()
 }

@@ -12,6 +12,10 @@
 mod accept;
 mod async_source;
 mod bind;
+#[cfg(unix)]
+mod connect;
+#[cfg(not(unix))]
+#[path = "connect_on_thread.rs"]
 mod connect;
 mod direction;
 mod half;

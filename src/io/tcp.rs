@@ -94,10 +94,9 @@ impl_socket!(TcpListener, net::TcpListener, SocketAddr);
 pub struct TcpStream(Async<net::TcpStream>);
 
 impl TcpStream {
-    /// Connects to `address`, on the loop that runs.
+    /// Connects to `address`, on the loop that runs: asyncio's `sock_connect`.
     ///
-    /// The standard library connects in a blocking call only, so this takes a thread for as
-    /// long as it lasts. A virtual clock stands still meanwhile, as for any work of a thread.
+    /// Outside of Unix this takes a thread for as long as it lasts.
     ///
     /// # Errors
     ///
@@ -106,10 +105,10 @@ impl TcpStream {
     ///
     /// # Cancellation
     ///
-    /// Cancelled or dropped, the connection is closed as soon as the system has made it, or
-    /// given up.
+    /// Cancelled or dropped, its descriptor is closed at once. (Outside of Unix: as soon as the
+    /// system has made the connection, or given up.)
     pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
-        TcpStream::from(connect(address).await?)
+        Ok(TcpStream(connect(address, None).await?))
     }
 
     /// The address of the other end.

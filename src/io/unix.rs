@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::accept::accept;
 use super::async_source::Async;
+use super::connect::connect_unix;
 use super::half::take_turn;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
 use crate::error::{Result, about};
@@ -86,15 +87,20 @@ impl UnixStream {
         Ok((UnixStream::from(one)?, UnixStream::from(two)?))
     }
 
-    /// Connects to the listener at `path`, on the loop that runs. It does so at once, or not:
-    /// only where the listener's queue is full does the system block until there is room.
+    /// Connects to the listener at `path`, on the loop that runs: asyncio's `sock_connect`. Where
+    /// the listener's queue is full, it tries again after a pause, of at most 64 ms of the loop's
+    /// time.
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn connect(path: impl AsRef<Path>) -> Result<UnixStream> {
-        let stream = net::UnixStream::connect(&path);
-        UnixStream::from(about(stream, || format!("can't connect to {:?}", path.as_ref()))?)
+    /// What the system says; the cancellation; [`Runtime`](crate::ErrorKind::Runtime) where no
+    /// loop runs.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, its descriptor is closed at once.
+    pub async fn connect(path: impl AsRef<Path>) -> Result<UnixStream> {
+        Ok(UnixStream(connect_unix(path.as_ref()).await?))
     }
 
     /// The address of the other end.

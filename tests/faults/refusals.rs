@@ -46,7 +46,7 @@ fn io_errors_without_descriptors_say_of_what() {
         let to = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
         assert_about(TcpStream::connect(to).await, EMFILE, "can't connect to 127.0.0.1:9");
         assert_about(UnixStream::pair(), EMFILE, "no pair of sockets");
-        assert_about(UnixStream::connect("/none"), EMFILE, "can't connect to \"/none\"");
+        assert_about(UnixStream::connect("/none").await, EMFILE, "can't connect to \"/none\"");
         assert_about(UnixListener::bind("/none/x"), EMFILE, "can't listen at \"/none/x\"");
         assert_about(UnixDatagram::pair(), EMFILE, "no pair of sockets");
         assert_about(UnixDatagram::unbound(), EMFILE, "no datagram socket");
@@ -75,7 +75,7 @@ fn io_errors_say_of_which_address_or_descriptor() {
         let refused = TcpStream::connect(taken).await;
         assert_about(refused, ECONNREFUSED, &format!("can't connect to {taken}"));
         let none = "can't connect to \"/none\"";
-        assert_about(UnixStream::connect("/none"), ENOENT, none);
+        assert_about(UnixStream::connect("/none").await, ENOENT, none);
         let socket = UnixDatagram::unbound()?;
         assert_about(socket.connect("/none"), ENOENT, none);
         assert_about(socket.send_to(b"x", "/none").await, ENOENT, "can't send to \"/none\"");

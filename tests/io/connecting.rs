@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::io::{TcpListener, TcpStream};
@@ -66,4 +67,68 @@ fn a_connection_that_is_made_for_nobody_is_closed() {
         assert_eq!(stream.read(&mut [0]).await?, 0);
         Ok(())
     });
+}
+
+#[cfg(target_os = "linux")]
+fn count(of: &str) -> usize {
+    std::fs::read_dir(format!("/proc/self/{of}")).unwrap().count()
+}
+
+/// In a process of its own, where no other test opens a descriptor or starts a thread.
+#[cfg(target_os = "linux")]
+#[test]
+fn connect_takes_no_thread_and_leaves_no_descriptor() {
+    if !is_child("connecting::connect_takes_no_thread_and_leaves_no_descriptor", "true") {
+        return;
+    }
+    run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        rustix::net::listen(&listener, 0).unwrap();
+        let address = listener.local_addr()?;
+        // So that the poller is open before descriptors are counted.
+        drop(TcpStream::connect(address).await?);
+        yield_now().await?;
+        let (threads, open) = (count("task"), count("fd"));
+        let connect =
+            |_| create_task(async move { TcpStream::connect(address).await.map(Rc::new) });
+        let pending: Vec<_> = (0..20).map(connect).collect::<Result<_, _>>()?;
+        for _ in 0..20 {
+            yield_now().await?;
+        }
+        assert!(pending.iter().filter(|task| !task.done()).count() > 10);
+        assert_eq!(count("task"), threads);
+        for task in pending {
+            task.cancel();
+            drop(task.await);
+        }
+        assert_eq!(count("fd"), open);
+        Ok(())
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_connect_waits_for_a_full_listener() {
+    use callsoon::io::{UnixListener, UnixStream};
+    run_on(&EventLoop::with_virtual_time(), async {
+        let path = std::env::temp_dir().join(format!("callsoon-full-{}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path)?;
+        rustix::net::listen(&listener, 2).unwrap();
+        let listener = UnixListener::from(listener)?;
+        let connect = |_| {
+            let path = path.clone();
+            create_task(async move { UnixStream::connect(path).await?.write_all(b"x").await })
+        };
+        let clients: Vec<_> = (0..20).map(connect).collect::<Result<_, _>>()?;
+        for _ in 0..20 {
+            let (stream, _) = listener.accept().await?;
+            assert_eq!(stream.read(&mut [0; 8]).await?, 1);
+        }
+        for client in clients {
+            client.await?;
+        }
+        std::fs::remove_file(&path)?;
+        Ok(())
+    })
+    .unwrap();
 }

@@ -185,14 +185,14 @@ fn unix_sockets_have_paths() {
         assert_eq!(listener.local_addr()?.as_pathname(), Some(path.as_path()));
         let taken = UnixListener::bind(&path).unwrap_err();
         assert_eq!(taken.io_error().unwrap().kind(), IoErrorKind::AddrInUse);
-        let ours = UnixStream::connect(&path)?;
+        let ours = UnixStream::connect(&path).await?;
         std::fs::remove_file(&path)?;
         assert_eq!(ours.peer_addr()?.as_pathname(), Some(path.as_path()));
         let (theirs, peer) = listener.accept().await?;
         assert!(peer.is_unnamed());
         ours.write_all(b"!").await?;
         assert_eq!(theirs.read(&mut [0; 8]).await?, 1);
-        let nobody = UnixStream::connect(&path).unwrap_err();
+        let nobody = UnixStream::connect(&path).await.unwrap_err();
         assert_eq!(nobody.io_error().unwrap().kind(), IoErrorKind::NotFound);
         Ok(())
     });
