@@ -38,6 +38,7 @@
 //! | generators | [`generator`], [`AsyncGenerator`], [`Yielder`] |
 //! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`]; their guards [`LockGuard`], [`Permit`] |
 //! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
+//! | network (`std`) | module [`net`]: streams, servers, transports, protocols |
 //! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
 //! | errors | [`Error`], [`ErrorKind`], [`Result`], [`ExceptionContext`], [`ExceptionHandler`] |
 //! | Photons' helpers | module [`helpers`], imported as `hp` |
@@ -53,6 +54,7 @@
 //! | [from Photons](guide::from_photons) | every name of `photons_app.helpers` |
 //! | [order](guide::order) | the rules by which callbacks run, each with its test |
 //! | [cancellation](guide::cancellation) | cancelling and dropping, claim by claim, with programs |
+//! | [the network](guide::network) | streams and servers as asyncio has them, and sockets |
 //! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
 //! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
 //! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
@@ -110,6 +112,8 @@ pub mod helpers;
 #[cfg(feature = "std")]
 pub mod io;
 mod logging;
+#[cfg(feature = "std")]
+pub mod net;
 mod panics;
 mod sync;
 #[cfg(feature = "std")]
@@ -155,6 +159,7 @@ pub mod guide {
         from_photons "../docs/from-photons.md"
         glossary "../docs/glossary.md"
         inside "../docs/inside.md"
+        network "../docs/network.md"
         order "../docs/order.md"
         tour "../docs/tour.md"
         unsafe_code "../docs/unsafe.md"

@@ -78,8 +78,12 @@ def rooms():
     )  # fmt: skip
     room(472, 64, 308, 34, YELLOW, "bridges", "a feature each")
     room(
-        472, 104, 308, 58, YELLOW, "io", "std only; not for helpers",
-        "Async: any source; tcp, udp, unix",
+        472, 104, 148, 58, YELLOW, "io", "std only",
+        "tcp, udp, unix",
+    )  # fmt: skip
+    room(
+        632, 104, 148, 58, YELLOW, "net", "above io",
+        "streams, servers",
     )  # fmt: skip
     room(
         20, 174, 760, 98, GREEN, "asyncio", "knows futures and tasks",

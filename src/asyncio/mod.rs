@@ -46,6 +46,6 @@ pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback
 #[doc(hidden)]
 pub use self::core::{Child, ErasedFuture};
 #[cfg(feature = "std")]
-pub(crate) use self::core::{Signal, TaskRegistry, WaitReason};
+pub(crate) use self::core::{LoopExtension, Signal, TaskRegistry, WaitReason};
 #[cfg(feature = "std")]
 pub(crate) use sync::{LoopBinding, WaitQueue};

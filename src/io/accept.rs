@@ -12,7 +12,7 @@ use crate::event_loop::{ExceptionContext, Side, Source};
 
 /// How long a listener rests when the system has run out of something: asyncio's
 /// `ACCEPT_RETRY_DELAY`.
-const REST: Duration = Duration::from_secs(1);
+pub(crate) const REST: Duration = Duration::from_secs(1);
 
 /// Waits for a connection, and returns what `wrap` makes of it. Other tasks that accept meanwhile
 /// wait in line, also while the listener rests.
@@ -71,7 +71,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// What passes when others close something: too many open files, here or in the whole system,
 /// no buffers, no memory.
-fn is_out_of_resources(error: &io::Error) -> bool {
+pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     const EMFILE: i32 = if cfg!(windows) { 10024 } else { 24 };
     const ENFILE: i32 = 23;
     const ENOBUFS: i32 = if cfg!(windows) {

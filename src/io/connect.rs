@@ -79,7 +79,7 @@ where
 
 /// A non-blocking stream socket, which child processes don't inherit.
 #[cfg(not(target_vendor = "apple"))]
-fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+pub(super) fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     use rustix::net::SocketFlags;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     net::socket_with(family, SocketType::STREAM, flags, None)
@@ -87,7 +87,7 @@ fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
 
 /// A non-blocking stream socket, which child processes don't inherit, and which sends no signal.
 #[cfg(target_vendor = "apple")]
-fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+pub(super) fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
     let socket = net::socket(family, SocketType::STREAM, None)?;
     rustix::io::ioctl_fioclex(&socket)?;
     rustix::io::ioctl_fionbio(&socket, true)?;

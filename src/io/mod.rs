@@ -6,8 +6,8 @@
 //! `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
-//! and written by another. Asyncio's transports, protocols and stream readers have no place
-//! here: its `sock_*` methods do, and a task that loops over `read` is what a protocol was.
+//! and written by another. These are asyncio's `sock_*` methods; its streams,
+//! transports and protocols are in [`net`](crate::net).
 
 mod accept;
 mod async_source;
@@ -19,6 +19,8 @@ mod connect;
 mod connect;
 mod direction;
 mod half;
+mod listen;
+mod resolve;
 mod stream;
 mod tcp;
 mod udp;
@@ -26,7 +28,11 @@ mod udp;
 mod unix;
 mod watched;
 
+pub(crate) use accept::{REST, is_out_of_resources};
 pub use async_source::Async;
+#[cfg(unix)]
+pub(crate) use listen::bind_unix;
+pub(crate) use listen::{bind_tcp, listen};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! [`TcpListener`] and [`TcpStream`]: connections over IP.
 
+use alloc::vec::Vec;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
@@ -9,9 +10,10 @@ use super::async_source::Async;
 use super::bind::bind;
 use super::connect::connect;
 use super::half::take_turn;
+use super::resolve::combined;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
-use crate::error::Result;
-use crate::event_loop::Side;
+use crate::error::{ErrorKind, Result};
+use crate::event_loop::{Side, running_loop};
 
 /// A socket that waits for connections: the place of asyncio's `sock_accept`, with the care
 /// for its resources that `start_server` takes.
@@ -109,6 +111,31 @@ impl TcpStream {
     /// system has made the connection, or given up.)
     pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
         Ok(TcpStream(connect(address, None).await?))
+    }
+
+    /// Connects to `port` of `host`, on the loop that runs: the part of asyncio's
+    /// `create_connection` that makes the socket. A name is looked up on the loop's executor, and
+    /// its addresses are tried in order.
+    ///
+    /// # Errors
+    ///
+    /// What the system says of the name; the error of the only attempt, or of all if they say the
+    /// same; otherwise one that begins with `Multiple exceptions: `. The cancellation;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`connect`](TcpStream::connect).
+    pub async fn connect_to_host(host: &str, port: u16) -> Result<TcpStream> {
+        let addresses = running_loop()?.addresses_of(host, port).await?;
+        let mut errors = Vec::new();
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Err(error) if error.kind() == ErrorKind::Io => errors.push(error),
+                outcome => return outcome,
+            }
+        }
+        Err(combined(&errors))
     }
 
     /// The address of the other end.

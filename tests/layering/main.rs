@@ -27,11 +27,12 @@ const FLOORS: &[&str] = &[
     "asyncio",
     "helpers",
     "io",
+    "net",
     "bridges",
 ];
 
 /// Floors that don't name each other, although one stands above the other.
-const STRANGERS: &[(&str, &str)] = &[("io", "helpers")];
+const STRANGERS: &[(&str, &str)] = &[("io", "helpers"), ("net", "helpers")];
 
 /// Floors that use only what any user of the crate could: public items, from the front door.
 const OUTSIDERS: &[&str] = &["helpers"];
@@ -74,10 +75,18 @@ const ROOMS: &[(&str, &[&str])] = &[
             "io/bind.rs",
             "io/connect.rs",
             "io/connect_on_thread.rs",
+            "io/listen.rs",
+            "io/resolve.rs",
             "io/stream.rs",
             "io/tcp.rs",
             "io/udp.rs",
             "io/unix.rs",
+            "net/listening.rs",
+            "net/open.rs",
+            "net/server.rs",
+            "net/socket.rs",
+            "net/stream_protocol.rs",
+            "net/transport.rs",
             "bridges/io_futures.rs",
             "bridges/io_hyper.rs",
             "bridges/timer.rs",
@@ -90,7 +99,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("polling", &["event_loop/poller/"]),
     ("portable_atomic", &["sync.rs"]),
     ("portable_atomic_util", &["sync.rs"]),
-    ("rustix", &["io/connect.rs"]),
+    ("rustix", &["io/connect.rs", "io/listen.rs"]),
     ("serde_json", &["event_loop/observe/trace.rs"]),
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),

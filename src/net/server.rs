@@ -1,0 +1,295 @@
+//! [`Server`]: sockets that listen, and the connections that they have accepted.
+
+use alloc::format;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use super::listening::Listening;
+use super::socket::{Address, Socket};
+use super::transport::{Connection, Transport};
+use crate::asyncio::{LoopFuture, sleep};
+use crate::error::{Error, Result};
+use crate::event_loop::{ExceptionContext, LoopRef};
+use crate::io::{REST, is_out_of_resources};
+
+/// How many connections wait to be accepted, and are accepted in one turn.
+const BACKLOG: i32 = 100;
+
+/// Makes the transport and the protocol of an accepted connection.
+pub(super) type Connect = Rc<dyn Fn(Socket, LoopFuture<()>) -> Result<Transport>>;
+
+/// A server: asyncio's `Server`, as [`start_server`](super::start_server) returns it.
+///
+/// Clones are the same server. It serves on when the last is dropped, until it is closed or its loop
+/// is.
+#[derive(Clone)]
+pub struct Server(Rc<ServerState>);
+
+struct ServerState {
+    on: LoopRef,
+    /// Gone once it is closed.
+    sockets: RefCell<Option<Vec<Rc<Listening>>>>,
+    clients: RefCell<Vec<Weak<Connection>>>,
+    /// Gone once it is closed and all connections are lost.
+    waiters: RefCell<Option<Vec<LoopFuture<()>>>>,
+    connect: Connect,
+    serving: Cell<bool>,
+    forever: RefCell<Option<LoopFuture<()>>>,
+}
+
+impl Server {
+    pub(super) fn new(on: &LoopRef, sockets: Vec<Listening>, connect: Connect) -> Server {
+        Server(Rc::new(ServerState {
+            on: on.clone(),
+            sockets: RefCell::new(Some(sockets.into_iter().map(Rc::new).collect())),
+            clients: RefCell::default(),
+            waiters: RefCell::new(Some(Vec::new())),
+            connect,
+            serving: Cell::new(false),
+            forever: RefCell::default(),
+        }))
+    }
+
+    /// The loop that it serves on: `get_loop`.
+    #[must_use]
+    pub fn get_loop(&self) -> &LoopRef {
+        &self.0.on
+    }
+
+    /// Returns whether it accepts connections: `is_serving`.
+    #[must_use]
+    pub fn is_serving(&self) -> bool {
+        self.0.serving.get()
+    }
+
+    /// The addresses of its sockets; none once it is closed. In the place of `sockets`.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        self.sockets().iter().filter_map(|socket| socket.address()).collect()
+    }
+
+    fn sockets(&self) -> Vec<Rc<Listening>> {
+        self.0.sockets.borrow().clone().unwrap_or_default()
+    }
+
+    /// Accepts connections from now on: `start_serving`. May be called again.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation.
+    ///
+    /// # Cancellation
+    ///
+    /// It serves all the same.
+    pub async fn start_serving(&self) -> Result<()> {
+        self.begin_serving()?;
+        sleep(Duration::ZERO).await
+    }
+
+    fn begin_serving(&self) -> Result<()> {
+        if self.0.serving.replace(true) {
+            return Ok(());
+        }
+        for socket in self.sockets() {
+            socket.listen(BACKLOG)?;
+            self.watch(&socket)?;
+        }
+        Ok(())
+    }
+
+    fn watch(&self, socket: &Rc<Listening>) -> Result<()> {
+        let (server, listening) = (self.clone(), Rc::clone(socket));
+        socket.add_reader(&self.0.on, move || server.accept(&listening))
+    }
+
+    /// Accepts what there is, and at most so much in one turn as may wait to be accepted.
+    fn accept(&self, listening: &Rc<Listening>) -> Result<()> {
+        for _ in 0..BACKLOG {
+            let error = match listening.accept() {
+                Ok(socket) => {
+                    let server = self.clone();
+                    self.0.on.create_task(async move { server.connect(socket).await })?;
+                    continue;
+                }
+                Err(error) => error,
+            };
+            let is_passing = matches!(
+                error.kind(),
+                io::ErrorKind::WouldBlock
+                    | io::ErrorKind::Interrupted
+                    | io::ErrorKind::ConnectionAborted
+            );
+            if is_passing {
+                return Ok(());
+            }
+            if !is_out_of_resources(&error) {
+                return Err(error.into());
+            }
+            self.rest(listening, error)?;
+            // asyncio goes on here, and tells its handler a hundred times.
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Reports that the system is out of resources, and accepts nothing for a second.
+    fn rest(&self, listening: &Rc<Listening>, error: io::Error) -> Result<()> {
+        let mut context = ExceptionContext::new("socket.accept() out of system resource");
+        context.exception = Some(error.into());
+        context.socket = Some(format!("{listening:?}"));
+        self.0.on.call_exception_handler(&context);
+        listening.remove_reader(&self.0.on);
+        let (server, listening) = (self.clone(), Rc::clone(listening));
+        self.0.on.call_later(REST, move || match server.is_serving() {
+            true => server.watch(&listening),
+            false => Ok(()),
+        })?;
+        Ok(())
+    }
+
+    /// Makes the transport of an accepted connection: asyncio's `_accept_connection2`. Its errors
+    /// are reported in debug mode only, as there.
+    async fn connect(&self, socket: Socket) -> Result<()> {
+        match self.connected(socket).await {
+            Err(error) if self.0.on.debug() => {
+                let message = "Error on transport creation for incoming connection";
+                let mut context = ExceptionContext::new(message);
+                context.exception = Some(error);
+                self.0.on.call_exception_handler(&context);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn connected(&self, socket: Socket) -> Result<()> {
+        let waiter = LoopFuture::new(&self.0.on);
+        let transport = (self.0.connect)(socket, waiter.clone())?;
+        self.attach(&transport);
+        let outcome = waiter.await;
+        if outcome.is_err() {
+            transport.close();
+        }
+        outcome
+    }
+
+    fn attach(&self, transport: &Transport) {
+        let client = transport.downgrade();
+        self.0.clients.borrow_mut().push(client.clone());
+        let server = Rc::clone(&self.0);
+        transport.attach(move || server.detach(&client));
+    }
+
+    /// Closes the sockets: `close`. Connections stay open. A task in
+    /// [`serve_forever`](Server::serve_forever) is cancelled.
+    pub fn close(&self) {
+        let Some(sockets) = self.0.sockets.take() else { return };
+        for socket in sockets {
+            socket.stop(&self.0.on);
+        }
+        self.0.serving.set(false);
+        let forever = self.0.forever.borrow().clone();
+        if forever.is_some_and(|forever| forever.cancel()) {
+            self.0.forever.take();
+        }
+        if self.0.clients.borrow().is_empty() {
+            self.0.wake();
+        }
+    }
+
+    fn clients(&self) -> Vec<Transport> {
+        self.0.clients.borrow().iter().filter_map(Transport::upgrade).collect()
+    }
+
+    /// Closes all connections: `close_clients`. See [`Transport::close`].
+    pub fn close_clients(&self) {
+        self.clients().iter().for_each(Transport::close);
+    }
+
+    /// Aborts all connections: `abort_clients`. See [`Transport::abort`].
+    pub fn abort_clients(&self) {
+        self.clients().iter().for_each(Transport::abort);
+    }
+
+    /// Accepts connections until it is cancelled: `serve_forever`. Then it closes the server, and
+    /// waits until all connections are lost.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the server is closed, or another task is here; what
+    /// the system says; the cancellation, also after [`close`](Server::close).
+    ///
+    /// # Cancellation
+    ///
+    /// As said. Dropped, it closes nothing.
+    pub async fn serve_forever(&self) -> Result<()> {
+        if self.0.forever.borrow().is_some() {
+            let message = format!("server {self:?} is already being awaited on serve_forever()");
+            return Err(Error::runtime(message));
+        }
+        if self.0.sockets.borrow().is_none() {
+            return Err(Error::runtime(format!("server {self:?} is closed")));
+        }
+        self.begin_serving()?;
+        let forever = LoopFuture::<()>::new(&self.0.on);
+        *self.0.forever.borrow_mut() = Some(forever.clone());
+        let _serving = Serving(&self.0);
+        let outcome = forever.await;
+        if outcome.as_ref().is_err_and(Error::is_cancelled) {
+            self.close();
+            // The cancellation is what the caller is given, whatever comes here.
+            let _ = self.wait_closed().await;
+        }
+        outcome
+    }
+
+    /// Waits until the server is closed and all its connections are lost: `wait_closed`.
+    ///
+    /// # Errors
+    ///
+    /// The cancellation.
+    pub async fn wait_closed(&self) -> Result<()> {
+        let waiter = LoopFuture::new(&self.0.on);
+        match &mut *self.0.waiters.borrow_mut() {
+            Some(waiters) => waiters.push(waiter.clone()),
+            None => return Ok(()),
+        }
+        waiter.await
+    }
+}
+
+impl ServerState {
+    fn detach(&self, client: &Weak<Connection>) {
+        self.clients.borrow_mut().retain(|other| !other.ptr_eq(client));
+        if self.clients.borrow().is_empty() && self.sockets.borrow().is_none() {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        let waiters = self.waiters.take().unwrap_or_default();
+        for waiter in waiters.iter().filter(|waiter| !waiter.done()) {
+            let _ = waiter.set_result(());
+        }
+    }
+}
+
+/// Ends `serve_forever` when it is dropped.
+struct Serving<'a>(&'a ServerState);
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        let forever = self.0.forever.take();
+        drop(forever);
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("addresses", &self.addresses()).finish_non_exhaustive()
+    }
+}

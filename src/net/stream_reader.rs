@@ -1,0 +1,405 @@
+//! [`StreamReader`]: bytes that were received, for tasks that wait for them.
+
+use alloc::format;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+
+use super::byte_buffer::ByteBuffer;
+use super::read_error::{IncompleteReadError, LimitOverrunError};
+use super::transport::Transport;
+use crate::asyncio::LoopFuture;
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::{LoopRef, running_loop};
+
+/// The default limit of a reader: asyncio's `_DEFAULT_LIMIT`.
+pub const DEFAULT_LIMIT: usize = 64 * 1024;
+
+/// The reading end of a stream: `asyncio.StreamReader`.
+///
+/// All that arrives is kept until it is read. Beyond twice the limit the transport is paused, so that
+/// the peer has to wait. Only one task may read at a time.
+///
+/// ```
+/// use callsoon::net::StreamReader;
+///
+/// callsoon::run(async {
+///     let reader = StreamReader::new()?;
+///     reader.feed_data(b"one\ntwo\nthr");
+///     reader.feed_eof();
+///     assert_eq!(reader.readline().await?, b"one\n");
+///     assert_eq!(reader.readexactly(2).await?, b"tw");
+///     assert_eq!(reader.read_to_end().await?, b"o\nthr");
+///     assert!(reader.at_eof());
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Cancellation
+///
+/// A read that is cancelled or dropped has taken nothing. [`read_to_end`](StreamReader::read_to_end)
+/// has: what it has read so far is lost, as in asyncio.
+pub struct StreamReader(pub(super) Rc<ReaderState>);
+
+pub(super) struct ReaderState {
+    on: LoopRef,
+    limit: usize,
+    buffer: RefCell<ByteBuffer>,
+    eof: Cell<bool>,
+    paused: Cell<bool>,
+    waiter: RefCell<Option<LoopFuture<()>>>,
+    error: RefCell<Option<Error>>,
+    transport: RefCell<Option<Transport>>,
+}
+
+impl StreamReader {
+    /// A reader without a transport, with the default limit, on the loop that runs. It is fed by
+    /// hand.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](ErrorKind::Runtime) where no loop runs.
+    pub fn new() -> Result<StreamReader> {
+        StreamReader::with_limit(DEFAULT_LIMIT)
+    }
+
+    /// As [`new`](StreamReader::new), with a limit of `limit` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](ErrorKind::Value) if `limit` is 0; [`Runtime`](ErrorKind::Runtime) where no loop
+    /// runs.
+    pub fn with_limit(limit: usize) -> Result<StreamReader> {
+        StreamReader::on(&running_loop()?, limit)
+    }
+
+    pub(super) fn on(on: &LoopRef, limit: usize) -> Result<StreamReader> {
+        if limit == 0 {
+            return Err(Error::new(ErrorKind::Value, "Limit cannot be <= 0"));
+        }
+        Ok(StreamReader(Rc::new(ReaderState {
+            on: on.clone(),
+            limit,
+            buffer: RefCell::default(),
+            eof: Cell::new(false),
+            paused: Cell::new(false),
+            waiter: RefCell::default(),
+            error: RefCell::default(),
+            transport: RefCell::default(),
+        })))
+    }
+
+    /// The error that [`set_exception`](StreamReader::set_exception) has set: `exception`.
+    #[must_use]
+    pub fn exception(&self) -> Option<Error> {
+        self.0.exception()
+    }
+
+    /// Makes `error` what every read fails with from now on: `set_exception`.
+    pub fn set_exception(&self, error: Error) {
+        self.0.set_exception(error);
+    }
+
+    /// Adds `data` to what can be read: `feed_data`.
+    ///
+    /// # Panics
+    ///
+    /// After [`feed_eof`](StreamReader::feed_eof), as asyncio's assertion does.
+    pub fn feed_data(&self, data: &[u8]) {
+        self.0.feed_data(data);
+    }
+
+    /// Says that nothing more comes: `feed_eof`.
+    pub fn feed_eof(&self) {
+        self.0.feed_eof();
+    }
+
+    /// Returns whether everything was read, and nothing more comes: `at_eof`.
+    #[must_use]
+    pub fn at_eof(&self) -> bool {
+        self.0.eof.get() && self.0.buffer.borrow().is_empty()
+    }
+
+    /// Reads what there is, at most `count` bytes, and waits where there is nothing: `read(n)`. No
+    /// bytes say that the stream has ended, or that `count` is 0.
+    ///
+    /// # Errors
+    ///
+    /// The error of the connection; the cancellation; [`Runtime`](ErrorKind::Runtime) while another
+    /// task reads.
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn read(&self, count: usize) -> Result<Vec<u8>> {
+        self.0.check()?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        if self.0.buffer.borrow().is_empty() && !self.0.eof.get() {
+            self.0.wait_for_data("read").await?;
+        }
+        self.0.take(count)
+    }
+
+    /// Reads until the stream ends: `read(-1)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](StreamReader::read).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn read_to_end(&self) -> Result<Vec<u8>> {
+        let mut all = Vec::new();
+        loop {
+            let block = self.read(self.0.limit).await?;
+            if block.is_empty() {
+                return Ok(all);
+            }
+            all.extend_from_slice(&block);
+        }
+    }
+
+    /// Reads exactly `count` bytes, also beyond the limit: `readexactly`.
+    ///
+    /// # Errors
+    ///
+    /// [`IncompleteReadError`], found by [`Error::downcast_ref`], if the stream ends before: it has
+    /// the bytes that were there. Otherwise as [`read`](StreamReader::read).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn readexactly(&self, count: usize) -> Result<Vec<u8>> {
+        self.0.check()?;
+        if count == 0 {
+            return Ok(Vec::new());
+        }
+        while self.0.buffer.borrow().len() < count {
+            if self.0.eof.get() {
+                return Err(self.0.incomplete(Some(count)));
+            }
+            self.0.wait_for_data("readexactly").await?;
+        }
+        self.0.take(count)
+    }
+
+    /// Reads up to and with the next newline: `readline`. At the end of the stream it returns what
+    /// is left, also without a newline.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](ErrorKind::Value) if the line is longer than the limit: the line, or all that was
+    /// received of it, is dropped. Otherwise as [`read`](StreamReader::read).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn readline(&self) -> Result<Vec<u8>> {
+        let error = match self.readuntil(b"\n").await {
+            Err(error) => error,
+            line => return line,
+        };
+        if let Some(incomplete) = error.downcast_ref::<IncompleteReadError>() {
+            return Ok(incomplete.partial.clone());
+        }
+        let Some(overrun) = error.downcast_ref::<LimitOverrunError>() else { return Err(error) };
+        {
+            let mut buffer = self.0.buffer.borrow_mut();
+            let is_line = buffer.as_slice().get(overrun.consumed) == Some(&b'\n');
+            let dropped = if is_line { overrun.consumed + 1 } else { buffer.len() };
+            buffer.skip(dropped);
+        }
+        self.0.maybe_resume_transport()?;
+        Err(Error::new(ErrorKind::Value, error.message()))
+    }
+
+    /// Reads up to and with `separator`: `readuntil`.
+    ///
+    /// # Errors
+    ///
+    /// [`IncompleteReadError`] if the stream ends before, with the bytes that were there;
+    /// [`LimitOverrunError`] if the separator is not found within the limit: everything can be read
+    /// still. Both are found by [`Error::downcast_ref`]. [`Value`](ErrorKind::Value) if the
+    /// separator is empty. Otherwise as [`read`](StreamReader::read).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn readuntil(&self, separator: &[u8]) -> Result<Vec<u8>> {
+        self.readuntil_any(&[separator]).await
+    }
+
+    /// Reads up to and with that of `separators` with which the fewest bytes are read: `readuntil`
+    /// with a tuple.
+    ///
+    /// # Errors
+    ///
+    /// As [`readuntil`](StreamReader::readuntil); [`Value`](ErrorKind::Value) also without any
+    /// separator.
+    ///
+    /// # Cancellation
+    ///
+    /// See [`StreamReader`].
+    pub async fn readuntil_any(&self, separators: &[&[u8]]) -> Result<Vec<u8>> {
+        let mut separators = separators.to_vec();
+        separators.sort_by_key(|separator| separator.len());
+        let (Some(shortest), Some(longest)) = (separators.first(), separators.last()) else {
+            let message = "Separator should contain at least one element";
+            return Err(Error::new(ErrorKind::Value, message));
+        };
+        if shortest.is_empty() {
+            let message = "Separator should be at least one-byte string";
+            return Err(Error::new(ErrorKind::Value, message));
+        }
+        self.0.check()?;
+        // No separator begins before it.
+        let mut offset = 0;
+        let (begin, end) = loop {
+            let length = self.0.buffer.borrow().len();
+            if length - offset >= shortest.len() {
+                if let Some(found) = self.0.find(&separators, offset) {
+                    break found;
+                }
+                offset = (length + 1).saturating_sub(longest.len());
+                if offset > self.0.limit {
+                    let message = "Separator is not found, and chunk exceed the limit";
+                    return Err(Error::other(LimitOverrunError { message, consumed: offset }));
+                }
+            }
+            if self.0.eof.get() {
+                return Err(self.0.incomplete(None));
+            }
+            self.0.wait_for_data("readuntil").await?;
+        };
+        if begin > self.0.limit {
+            let message = "Separator is found, but chunk is longer than limit";
+            return Err(Error::other(LimitOverrunError { message, consumed: begin }));
+        }
+        self.0.take(end)
+    }
+}
+
+impl ReaderState {
+    pub(super) fn exception(&self) -> Option<Error> {
+        self.error.borrow().clone()
+    }
+
+    pub(super) fn set_exception(&self, error: Error) {
+        *self.error.borrow_mut() = Some(error.clone());
+        let waiter = self.waiter.take();
+        if let Some(waiter) = waiter.filter(|waiter| !waiter.cancelled()) {
+            let _ = waiter.set_exception(error);
+        }
+    }
+
+    fn wake_waiter(&self) {
+        let waiter = self.waiter.take();
+        if let Some(waiter) = waiter.filter(|waiter| !waiter.cancelled()) {
+            let _ = waiter.set_result(());
+        }
+    }
+
+    pub(super) fn set_transport(&self, transport: &Transport) {
+        *self.transport.borrow_mut() = Some(transport.clone());
+    }
+
+    pub(super) fn feed_eof(&self) {
+        self.eof.set(true);
+        self.wake_waiter();
+    }
+
+    pub(super) fn feed_data(&self, data: &[u8]) {
+        assert!(!self.eof.get(), "feed_data after feed_eof");
+        if data.is_empty() {
+            return;
+        }
+        self.buffer.borrow_mut().extend(data);
+        self.wake_waiter();
+        if self.paused.get() || self.buffer.borrow().len() <= 2 * self.limit {
+            return;
+        }
+        if let Some(transport) = self.transport() {
+            transport.pause_reading();
+            self.paused.set(true);
+        }
+    }
+
+    fn transport(&self) -> Option<Transport> {
+        self.transport.borrow().clone()
+    }
+
+    fn check(&self) -> Result<()> {
+        self.exception().map_or(Ok(()), Err)
+    }
+
+    fn resume_transport(&self) -> Result<()> {
+        self.paused.set(false);
+        self.transport().map_or(Ok(()), |transport| transport.resume_reading())
+    }
+
+    fn maybe_resume_transport(&self) -> Result<()> {
+        if self.paused.get() && self.buffer.borrow().len() <= self.limit {
+            return self.resume_transport();
+        }
+        Ok(())
+    }
+
+    fn take(&self, count: usize) -> Result<Vec<u8>> {
+        let taken = self.buffer.borrow_mut().take(count);
+        self.maybe_resume_transport()?;
+        Ok(taken)
+    }
+
+    /// Returns where the separator with the nearest end begins and ends.
+    fn find(&self, separators: &[&[u8]], offset: usize) -> Option<(usize, usize)> {
+        let buffer = self.buffer.borrow();
+        let places = separators.iter().filter_map(|separator| {
+            let begin = buffer.find(separator, offset)?;
+            Some((begin, begin + separator.len()))
+        });
+        places.min_by_key(|(_, end)| *end)
+    }
+
+    fn incomplete(&self, expected: Option<usize>) -> Error {
+        let partial = self.buffer.borrow_mut().take(usize::MAX);
+        Error::other(IncompleteReadError { partial, expected })
+    }
+
+    /// Waits until data or the end of the stream is fed.
+    async fn wait_for_data(&self, what: &str) -> Result<()> {
+        if self.waiter.borrow().is_some() {
+            let already = "called while another coroutine is already waiting for incoming data";
+            return Err(Error::runtime(format!("{what}() {already}")));
+        }
+        if self.paused.get() {
+            // Waiting while the transport is paused would never end.
+            self.resume_transport()?;
+        }
+        let waiter = LoopFuture::new(&self.on);
+        *self.waiter.borrow_mut() = Some(waiter.clone());
+        let _waiting = Waiting(self);
+        waiter.await
+    }
+}
+
+/// Ends a wait for data when it is dropped.
+struct Waiting<'a>(&'a ReaderState);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        drop(self.0.waiter.take());
+    }
+}
+
+impl fmt::Debug for StreamReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("StreamReader");
+        shown.field("bytes", &self.0.buffer.borrow().len()).field("eof", &self.0.eof.get());
+        shown.field("limit", &self.0.limit).field("paused", &self.0.paused.get());
+        shown.finish_non_exhaustive()
+    }
+}

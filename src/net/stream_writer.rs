@@ -1,0 +1,146 @@
+//! [`StreamWriter`]: the writing end of a stream.
+
+use alloc::rc::Rc;
+use core::fmt;
+use core::time::Duration;
+
+use super::socket::Address;
+use super::stream_protocol::StreamProtocol;
+use super::stream_reader::ReaderState;
+use super::transport::Transport;
+use crate::asyncio::sleep;
+use crate::error::Result;
+
+/// The writing end of a stream: `asyncio.StreamWriter`.
+///
+/// [`write`](StreamWriter::write) never waits: several writes of one task come behind each other,
+/// whatever other tasks write. [`drain`](StreamWriter::drain) waits while too much is unsent. In an
+/// `Rc`, several tasks may write.
+///
+/// Dropping it [closes](StreamWriter::close) the connection, which is an error of a program in
+/// asyncio, and none here: what was written is sent.
+pub struct StreamWriter {
+    transport: Transport,
+    protocol: Rc<StreamProtocol>,
+    reader: Rc<ReaderState>,
+}
+
+impl StreamWriter {
+    pub(super) fn new(
+        transport: &Transport,
+        protocol: &Rc<StreamProtocol>,
+        reader: &Rc<ReaderState>,
+    ) -> StreamWriter {
+        let (protocol, reader) = (Rc::clone(protocol), Rc::clone(reader));
+        StreamWriter { transport: transport.clone(), protocol, reader }
+    }
+
+    /// The transport below: `transport`.
+    #[must_use]
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Sends `data`, now or later: `write`. See [`Transport::write`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::write`].
+    pub fn write(&self, data: &[u8]) -> Result<()> {
+        self.transport.write(data)
+    }
+
+    /// Sends all of `parts`: `writelines`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::write`].
+    pub fn writelines<T: AsRef<[u8]>>(&self, parts: impl IntoIterator<Item = T>) -> Result<()> {
+        self.transport.writelines(parts)
+    }
+
+    /// Ends the direction of writing once everything is sent: `write_eof`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Transport::write_eof`].
+    pub fn write_eof(&self) -> Result<()> {
+        self.transport.write_eof()
+    }
+
+    /// Returns true: `can_write_eof`.
+    #[must_use]
+    pub fn can_write_eof(&self) -> bool {
+        self.transport.can_write_eof()
+    }
+
+    /// Closes the connection once everything is sent: `close`.
+    pub fn close(&self) {
+        self.transport.close();
+    }
+
+    /// Returns whether it is closed or about to be: `is_closing`.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.transport.is_closing()
+    }
+
+    /// Waits until the connection is closed: `wait_closed`.
+    ///
+    /// # Errors
+    ///
+    /// The error that has closed the connection; the cancellation.
+    ///
+    /// # Cancellation
+    ///
+    /// As in asyncio, a cancellation ends the wait for all tasks that wait here.
+    pub async fn wait_closed(&self) -> Result<()> {
+        self.protocol.closed().await
+    }
+
+    /// The address of this end: `get_extra_info('sockname')`.
+    #[must_use]
+    pub fn sockname(&self) -> Option<Address> {
+        self.transport.sockname()
+    }
+
+    /// The address of the other end: `get_extra_info('peername')`.
+    #[must_use]
+    pub fn peername(&self) -> Option<Address> {
+        self.transport.peername()
+    }
+
+    /// Waits until there is room to write: `drain`. It returns at once while less than the
+    /// high-water mark is unsent, and else when no more than the low-water mark is.
+    ///
+    /// # Errors
+    ///
+    /// The error of the connection; `ConnectionReset` once it is lost without one; the
+    /// cancellation.
+    ///
+    /// # Cancellation
+    ///
+    /// What was written is sent all the same.
+    pub async fn drain(&self) -> Result<()> {
+        if let Some(error) = self.reader.exception() {
+            return Err(error);
+        }
+        if self.transport.is_closing() {
+            // So that `connection_lost` may be called.
+            sleep(Duration::ZERO).await?;
+        }
+        self.protocol.drain().await
+    }
+}
+
+impl Drop for StreamWriter {
+    fn drop(&mut self) {
+        self.transport.close();
+    }
+}
+
+impl fmt::Debug for StreamWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamWriter").field("transport", &self.transport).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,6 @@
+//! asyncio's network: streams, transports and servers.
+#![cfg(unix)]
+
+mod protocols;
+mod scripts;
+mod streams;

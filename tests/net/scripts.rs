@@ -1,0 +1,173 @@
+//! The scripts of `scripts.txt` leave the trace that `oracle.py` left on CPython's streams.
+//! `tests/net/goldens` makes the traces anew.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use callsoon::net::{
+    IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter, open_unix_connection,
+    start_unix_server,
+};
+use callsoon::{
+    Error, ErrorKind, EventLoop, Result, Task, create_task, run_on, running_loop, yield_now,
+};
+
+const SCRIPTS: &str = include_str!("scripts.txt");
+const GOLDEN: &str = include_str!("golden.txt");
+
+type End = (StreamReader, StreamWriter);
+
+#[test]
+fn streams_leave_the_traces_of_cpython() {
+    let mut trace = Vec::new();
+    for (number, script) in SCRIPTS.trim().split("\n\n").enumerate() {
+        let mut lines = script.lines();
+        let head = lines.next().unwrap();
+        trace.push(head.to_owned());
+        let limit = head.split(' ').nth(2).unwrap().parse().unwrap();
+        let lines: Vec<&str> = lines.collect();
+        let done =
+            run_on(&EventLoop::new(), async move { script_trace(number, limit, &lines).await });
+        trace.extend(done.unwrap());
+    }
+    let golden: Vec<&str> = GOLDEN.lines().collect();
+    for (own, other) in trace.iter().zip(&golden) {
+        assert_eq!(own, other);
+    }
+    assert_eq!(trace.len(), golden.len());
+}
+
+async fn script_trace(number: usize, limit: usize, lines: &[&'static str]) -> Result<Vec<String>> {
+    let name = format!("callsoon-script-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(name);
+    let accepted = running_loop()?.create_future::<Rc<End>>();
+    let promise = accepted.clone();
+    let connected = move |reader, writer| {
+        let accepted = promise.set_result(Rc::new((reader, writer)));
+        async { accepted }
+    };
+    let server = start_unix_server(connected, &path, limit).await?;
+    let client = Rc::new(open_unix_connection(&path, limit).await?);
+    let served = accepted.await?;
+    server.close();
+    assert!(!path.exists());
+    let mut started: HashMap<&str, Task<Outcome>> = HashMap::new();
+    let mut trace = Vec::new();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let end_of = |name: &str| Rc::clone(if name == "c" { &client } else { &served });
+        let outcome = match words[..] {
+            ["spin", count] => {
+                for _ in 0..count.parse().unwrap() {
+                    yield_now().await?;
+                }
+                continue;
+            }
+            ["start", name, end, ref step @ ..] => {
+                let (end, step) = (end_of(end), step.to_vec());
+                let step = create_task(async move { perform(&end, &step).await })?;
+                started.insert(name, step);
+                continue;
+            }
+            ["cancel", name] => started[name].cancel().to_string(),
+            ["done", name] => started[name].done().to_string(),
+            ["join", name] => shown((&started[name]).await),
+            [end, ref step @ ..] => shown(perform(&end_of(end), step).await),
+            [] => unreachable!(),
+        };
+        trace.push(format!("{line} -> {outcome}"));
+    }
+    client.1.transport().abort();
+    served.1.transport().abort();
+    yield_now().await?;
+    Ok(trace)
+}
+
+#[derive(Clone)]
+enum Outcome {
+    Done,
+    Is(bool),
+    Bytes(Vec<u8>),
+}
+
+fn data(text: &str) -> Vec<u8> {
+    match text.split_once('*') {
+        Some((byte, count)) => byte.repeat(count.parse().unwrap()).into_bytes(),
+        None => text.replace("\\n", "\n").into_bytes(),
+    }
+}
+
+async fn perform((reader, writer): &End, step: &[&str]) -> Result<Outcome> {
+    let done = |()| Outcome::Done;
+    let number = |text: &str| text.parse::<usize>().unwrap();
+    match *step {
+        ["write", text] => writer.write(&data(text)).map(done),
+        ["writelines", text] => writer.writelines(text.split('|')).map(done),
+        ["eof"] => writer.write_eof().map(done),
+        ["close"] => {
+            writer.close();
+            Ok(Outcome::Done)
+        }
+        ["abort"] => {
+            writer.transport().abort();
+            Ok(Outcome::Done)
+        }
+        ["drain"] => writer.drain().await.map(done),
+        ["wait_closed"] => writer.wait_closed().await.map(done),
+        ["is_closing"] => Ok(Outcome::Is(writer.is_closing())),
+        ["buffered"] => Ok(Outcome::Is(writer.transport().write_buffer_size() > 0)),
+        ["limits", high, low] => writer
+            .transport()
+            .set_write_buffer_limits(Some(number(high)), Some(number(low)))
+            .map(done),
+        ["at_eof"] => Ok(Outcome::Is(reader.at_eof())),
+        ["read", count] => reader.read(number(count)).await.map(Outcome::Bytes),
+        ["read_all"] => reader.read_to_end().await.map(Outcome::Bytes),
+        ["exactly", count] => reader.readexactly(number(count)).await.map(Outcome::Bytes),
+        ["line"] => reader.readline().await.map(Outcome::Bytes),
+        ["until"] => reader.readuntil_any(&[]).await.map(Outcome::Bytes),
+        ["until", text] => {
+            let parts: Vec<Vec<u8>> = text.split('|').map(data).collect();
+            let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+            reader.readuntil_any(&parts).await.map(Outcome::Bytes)
+        }
+        _ => panic!("no such step: {step:?}"),
+    }
+}
+
+fn shown(outcome: Result<Outcome>) -> String {
+    match outcome {
+        Ok(Outcome::Done) => "ok".to_owned(),
+        Ok(Outcome::Is(is)) => is.to_string(),
+        Ok(Outcome::Bytes(bytes)) => shown_bytes(&bytes),
+        Err(error) => failed(&error),
+    }
+}
+
+fn shown_bytes(bytes: &[u8]) -> String {
+    let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).replace('\n', "\\n");
+    format!("{} <{begin}>", bytes.len())
+}
+
+fn failed(error: &Error) -> String {
+    if let Some(incomplete) = error.downcast_ref::<IncompleteReadError>() {
+        return format!("IncompleteReadError {} {incomplete}", shown_bytes(&incomplete.partial));
+    }
+    if let Some(overrun) = error.downcast_ref::<LimitOverrunError>() {
+        return format!("LimitOverrunError {} {overrun}", overrun.consumed);
+    }
+    match error.kind() {
+        ErrorKind::Cancelled => "CancelledError".to_owned(),
+        ErrorKind::Io => {
+            use std::io::ErrorKind as Kind;
+            let name = match error.io_error().map(std::io::Error::kind) {
+                Some(Kind::ConnectionReset) => "ConnectionResetError",
+                Some(Kind::BrokenPipe) => "BrokenPipeError",
+                _ => "OSError",
+            };
+            format!("OSError {name}")
+        }
+        ErrorKind::Value if !error.message().contains("Separator") => "ValueError".to_owned(),
+        kind => format!("{} {}", kind.name(), error.message()),
+    }
+}

@@ -1,0 +1,169 @@
+//! Streams and servers over sockets of one machine.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use callsoon::net::{
+    DEFAULT_LIMIT, Server, StreamReader, StreamWriter, open_connection, start_server,
+};
+use callsoon::{Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::new(), main).unwrap();
+}
+
+fn port(server: &Server) -> u16 {
+    server.addresses()[0].ip().unwrap().port()
+}
+
+/// The messages and errors that the loop's exception handler is called with.
+fn reports() -> Rc<RefCell<Vec<String>>> {
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let kept = reports.clone();
+    let keep = move |_: &_, context: &callsoon::ExceptionContext| {
+        let error = context.exception.as_ref().map(Error::message).unwrap_or_default();
+        kept.borrow_mut().push(format!("{}: {error}", context.message));
+    };
+    running_loop().unwrap().set_exception_handler(Some(Rc::new(keep)));
+    reports
+}
+
+#[test]
+fn server_reports_a_client_that_fails_and_serves_on() {
+    run(async {
+        let reports = reports();
+        let count = Rc::new(Cell::new(0));
+        let serve = move |reader: StreamReader, writer: StreamWriter| {
+            count.set(count.get() + 1);
+            let is_first = count.get() == 1;
+            async move {
+                let line = reader.readline().await?;
+                if is_first {
+                    return Err(Error::new(ErrorKind::Runtime, "the first"));
+                }
+                writer.write(&line)
+            }
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        for expected in [&b""[..], b"x\n"] {
+            let (reader, writer) = open_connection("localhost", port(&server), 100).await?;
+            writer.write(b"x\n")?;
+            assert_eq!(reader.readline().await?, expected);
+        }
+        assert_eq!(*reports.borrow(), ["Unhandled exception in client_connected_cb: the first"]);
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn frames_of_two_tasks_are_never_mixed() {
+    run(async {
+        let received = running_loop()?.create_future::<Vec<u8>>();
+        let promise = received.clone();
+        let serve = move |reader: StreamReader, writer: StreamWriter| {
+            let promise = promise.clone();
+            async move {
+                let all = reader.read_to_end().await?;
+                writer.close();
+                promise.set_result(all)
+            }
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (_reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        let writer = Rc::new(writer);
+        let send = |byte: u8| {
+            let writer = writer.clone();
+            create_task(async move {
+                for _ in 0..5 {
+                    writer.write(&[b'H', byte])?;
+                    writer.write(&vec![byte; 200_000])?;
+                    writer.drain().await?;
+                }
+                Ok(())
+            })
+        };
+        let tasks = [send(b'a')?, send(b'b')?];
+        for task in tasks {
+            task.await?;
+        }
+        drop(writer);
+        let all = received.await?;
+        assert_eq!(all.len(), 10 * 200_002);
+        for frame in all.chunks(200_002) {
+            assert!(frame[0] == b'H' && frame[2..].iter().all(|byte| *byte == frame[1]));
+        }
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn serve_forever_closes_the_server_when_it_is_cancelled() {
+    run(async {
+        let serve = async |_: StreamReader, _: StreamWriter| Ok(());
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let own = server.clone();
+        let serving = create_task(async move { own.serve_forever().await })?;
+        yield_now().await?;
+        assert_eq!(server.serve_forever().await.unwrap_err().kind(), ErrorKind::Runtime);
+        assert!(server.is_serving());
+        serving.cancel();
+        assert!(serving.await.unwrap_err().is_cancelled());
+        assert!(!server.is_serving() && server.addresses().is_empty());
+        let closed = server.serve_forever().await.unwrap_err();
+        assert_eq!(closed.message(), "server Server { addresses: [], .. } is closed");
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn wait_closed_waits_for_the_last_connection() {
+    run(async {
+        let serve = async |reader: StreamReader, _: StreamWriter| reader.read(1).await.map(drop);
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        for _ in 0..5 {
+            yield_now().await?;
+        }
+        server.close();
+        let own = server.clone();
+        let waiting = create_task(async move { own.wait_closed().await })?;
+        yield_now().await?;
+        assert!(!waiting.done());
+        server.close_clients();
+        assert_eq!(reader.read(1).await?, b"");
+        waiting.await?;
+        writer.close();
+        writer.wait_closed().await
+    });
+}
+
+#[test]
+fn taken_address_is_named_in_the_error() {
+    run(async {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let serve = async |_: StreamReader, _: StreamWriter| Ok(());
+        let port = taken.local_addr()?.port();
+        let error = start_server(serve, Some("127.0.0.1"), port, 100).await.unwrap_err();
+        let begin = format!("error while attempting to bind on address 127.0.0.1:{port}: ");
+        assert!(error.message().starts_with(&begin), "{error}");
+        Ok(())
+    });
+}
+
+#[test]
+fn open_connection_refused_closes_nothing_else() {
+    run(async {
+        let gone = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let port = gone.local_addr()?.port();
+        drop(gone);
+        let error = open_connection("127.0.0.1", port, 100).await.unwrap_err();
+        assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::ConnectionRefused);
+        assert_eq!(
+            open_connection("127.0.0.1", port, 0).await.unwrap_err().kind(),
+            ErrorKind::Value
+        );
+        Ok(())
+    });
+}
