@@ -7,7 +7,7 @@
 //! at once and turns it round, so messages come in the order in which they were pushed.
 //!
 //! **Link Invariant**: a link is in one queue at most, and there once: [`Linked::into_link`] gives up
-//! a message, whose memory stays until [`Linked::from_link`] makes it whole again, once for each push.
+//! a message, the memory of which stays until [`Linked::from_link`] makes it whole again, once for each push.
 //! The lowest bit of a pointer to a link is the message's own.
 //!
 //! **Reader Invariant**: the sender alone uses a link before its exchange, which publishes it; from
@@ -35,7 +35,7 @@ impl Link {
 ///
 /// The Link Invariant holds for the pointers that `into_link` returns.
 pub(crate) unsafe trait Linked: Sized {
-    /// Returns the message's link, whose lowest bit may be set.
+    /// Returns the message's link; its lowest bit may be set.
     fn into_link(self) -> *mut Link;
 
     /// # Safety
@@ -48,7 +48,7 @@ pub(crate) unsafe trait Linked: Sized {
 pub(crate) struct LinkedMail<M> {
     /// The message that was pushed last; each leads to the one before. [`closed`] after the end.
     last: AtomicPtr<Link>,
-    /// What the reader has taken, oldest first. The reader's alone.
+    /// Messages that the reader has taken, oldest first. The reader's alone.
     first: AtomicPtr<Link>,
     messages: PhantomData<fn(M) -> M>,
 }
@@ -160,7 +160,7 @@ impl<M: Linked> LinkedMail<M> {
         self.first.load(Ordering::Relaxed).is_null() && (last.is_null() || last == closed())
     }
 
-    /// How many messages there are. For the reader.
+    /// Counts the messages. For the reader.
     pub(crate) fn len(&self) -> usize {
         self.collect(ptr::null_mut());
         let (mut count, mut link) = (0, self.first.load(Ordering::Relaxed));

@@ -16,7 +16,7 @@ pub(crate) use core::task::Waker as Woken;
 #[cfg(feature = "std")]
 pub(super) use crate::sync::ConcurrentQueue as MailQueue;
 
-/// What can be left in an inbox.
+/// Mail that can be left in an inbox.
 #[cfg(feature = "std")]
 pub(crate) trait Message {}
 
@@ -44,7 +44,7 @@ mod linked {
     use super::{Mail, RemoteEntry};
     use crate::event_loop::linked_mail::{Link, Linked};
 
-    /// The link of a task whose waker was woken, with what the task's block counts for it. Only the
+    /// The link of a task that was woken by a waker, with what the task's block counts for it. Only the
     /// layer above can give that back.
     pub(crate) struct Woken(pub(crate) NonNull<Link>);
 

@@ -26,10 +26,10 @@ pub(super) async fn connect(
     let (tell, leave) = (tried.clone(), Rc::clone(&outcome));
     let answer = on.expect_answer(move |connected| {
         leave.set(Some(connected));
-        // Done already, it was cancelled: what was left goes with the last who has it.
+        // Done already, it was cancelled: the rest goes with its last holder.
         let _ = tell.set_result(());
     })?;
-    // A loop that has closed has nobody left who waits.
+    // On a loop that has closed nothing waits any more.
     let to_peer = move || format!("can't connect to {address}");
     let connects = move || drop(answer.give(about(TcpStream::connect(address), to_peer)));
     let thread = thread::Builder::new().name(format!("connect to {address}"));

@@ -7,7 +7,7 @@ use core::mem;
 #[derive(Default)]
 pub(super) struct ByteBuffer {
     bytes: Vec<u8>,
-    /// How many of them were taken already.
+    /// The number of them that were taken already.
     start: usize,
 }
 

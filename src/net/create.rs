@@ -64,7 +64,7 @@ impl LoopRef {
     }
 }
 
-/// Closes a connection whose wait is dropped.
+/// Closes a connection when the wait for it is dropped.
 struct CloseOnDrop(Option<Transport>);
 
 impl CloseOnDrop {

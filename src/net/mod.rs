@@ -5,7 +5,7 @@
 //! [`StreamReader`], `stream_protocol` (between reader and transport) and [`StreamWriter`]; and
 //! [`Server`] and `open`, by which connections are made.
 //!
-//! For sockets whose operations are awaited without a buffer, see [`io`](crate::io).
+//! For sockets with awaited operations and without a buffer, see [`io`](crate::io).
 
 mod byte_buffer;
 mod create;

@@ -10,7 +10,7 @@ use core::fmt;
 pub struct IncompleteReadError {
     /// The bytes before the end.
     pub partial: Vec<u8>,
-    /// How many bytes were asked for; `None` where it was a separator.
+    /// The number of bytes asked for; `None` where it was a separator.
     pub expected: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ impl Error for IncompleteReadError {}
 #[non_exhaustive]
 pub struct LimitOverrunError {
     pub(super) message: &'static str,
-    /// How many bytes of the buffer belong to no separator.
+    /// The number of bytes of the buffer that belong to no separator.
     pub consumed: usize,
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::io::{REST, is_out_of_resources};
 
-/// How many connections wait to be accepted, and are accepted in one turn.
+/// The most connections that wait to be accepted, and that are accepted in one turn.
 const BACKLOG: i32 = 100;
 
 /// Makes the transport and the protocol of an accepted connection.

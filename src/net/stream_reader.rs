@@ -64,7 +64,7 @@ impl StreamReader {
         StreamReader::with_limit(DEFAULT_LIMIT)
     }
 
-    /// As [`new`](StreamReader::new), with a limit of `limit` bytes.
+    /// Returns a reader as [`new`](StreamReader::new) does, with a limit of `limit` bytes.
     ///
     /// # Errors
     ///

@@ -18,10 +18,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::panics::caught;
 
-/// How many bytes one read takes at most: asyncio's `max_size`.
+/// The most bytes that one read takes: asyncio's `max_size`.
 const MAX_SIZE: usize = 256 * 1024;
 
-/// How many writes after a lost connection are let through without a word in the log.
+/// Writes after a lost connection that are let through without a word in the log.
 const SILENT_WRITES: u32 = 5;
 
 /// The buffer into which all transports of a loop read.
@@ -193,7 +193,7 @@ impl Transport {
         self.force_close(None);
     }
 
-    /// How many written bytes are not sent: `get_write_buffer_size`.
+    /// The number of written bytes that are not sent: `get_write_buffer_size`.
     #[must_use]
     pub fn write_buffer_size(&self) -> usize {
         self.0.buffer.borrow().len()

@@ -13,7 +13,7 @@ use core::time::Duration;
 use callsoon::{EventLoop, LoopHandle, Result};
 use cortex_m_rt::exception;
 
-/// How many interrupts each source brings at least.
+/// The least number of interrupts of each source.
 pub const INTERRUPTS: u32 = 50_000;
 
 /// Cycles from one interrupt to the next: no multiples of each other, so that in the course of the run
@@ -26,7 +26,7 @@ const TIMER: *mut u32 = ptr::without_provenance_mut(0x4000_0000);
 const TIMER_INTERRUPT: u32 = 8;
 const INTERRUPT_ENABLE: *mut u32 = ptr::without_provenance_mut(0xE000_E100);
 
-/// What an interrupt handler, or the program in its place, does with the loop.
+/// The work of an interrupt handler, or of the program in its place, with the loop.
 pub struct Source {
     waker: Waker,
     handle: LoopHandle,

@@ -192,7 +192,7 @@ fn message_of(waker: Waker) -> Woken {
 /// `woken` was returned by [`message_of`], and is used once.
 #[cfg(not(feature = "std"))]
 pub(super) unsafe fn of_message(woken: Woken) -> Waker {
-    // SAFETY: By this function's contract the link is that of a task, whose count the message holds.
+    // SAFETY: By this function's contract the link is that of a task, and the message holds a count of it.
     unsafe { Waker::new(woken.0.byte_sub(offset_of!(TaskHeader, link)).as_ptr().cast(), &KEPT) }
 }
 

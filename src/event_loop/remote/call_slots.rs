@@ -5,7 +5,7 @@
 //! tries again, once for each of them, so a handler never waits for one of lower priority.
 //!
 //! **Slot Invariant**: the bit of a slot is set in `free` while neither a sender nor the loop uses it.
-//! Whoever clears the bit is alone with the slot until the loop sets it again.
+//! The code that clears the bit is alone with the slot until the loop sets it again.
 //!
 //! **Room Invariant**: from a claim until the slot is given back, its head's table is that of the
 //! callback in `room`, and `slots` is a count of the memory that it stands in.
@@ -23,7 +23,7 @@ use crate::event_loop::inbox::Inbox;
 use crate::event_loop::loop_ref::{Entry, EntryHead, EntryTable, Mail, RemoteCall, RemoteHead};
 use crate::sync::{Arc, AtomicU32, Ordering};
 
-/// How many words a callback may capture.
+/// The most words that a callback may capture.
 const WORDS: usize = 4;
 
 const IN_INTERRUPT: &str = "<Handle from an interrupt>";

@@ -56,7 +56,7 @@ pub struct LoopHandle {
 }
 
 impl LoopRef {
-    /// What other threads need to reach this loop.
+    /// The handle by which other threads reach this loop.
     #[must_use]
     pub fn handle(&self) -> LoopHandle {
         self.handle_for(8)

@@ -32,7 +32,7 @@ unsafe impl<F: Send + Sync> Sync for WakeCall<F> {}
 impl<F: Fn() + Send + Sync + 'static> WakeCall<F> {
     const TABLE: EntryTable = EntryTable {
         run: |head, event_loop| {
-            // SAFETY: By the Table Invariant of `entry` `head` is that of a `WakeCall<F>`, whose count
+            // SAFETY: By the Table Invariant of `entry` `head` is that of a `WakeCall<F>`, of which the count
             // the entry gives up.
             let call = unsafe { Self::from_head(head) };
             // A wake from here on is another one. Acquires what came before those that stand for this.

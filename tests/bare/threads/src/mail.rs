@@ -1,4 +1,4 @@
-//! What other threads and interrupt handlers leave for a loop: without an allocation, in order, bounded.
+//! Mail of other threads and interrupt handlers for a loop: without an allocation, in order, bounded.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::{Cell, RefCell};
@@ -101,7 +101,7 @@ pub fn senders_allocate_nothing() {
     assert_eq!(allocations, 0);
 }
 
-/// What one sender leaves comes in its order: wakes and calls are in one queue.
+/// The mail of one sender comes in its order: wakes and calls are in one queue.
 pub fn wakes_and_calls_keep_their_order() {
     static ORDER: AtomicUsize = AtomicUsize::new(0);
     let event_loop = new_loop();
