@@ -37,7 +37,14 @@ impl<F: Fn() + Send + Sync + 'static> WakeCall<F> {
             let call = unsafe { Self::from_head(head) };
             // A wake from here on is another one. Acquires what came before those that stand for this.
             call.posted.swap(false, Ordering::AcqRel);
-            run_callback(event_loop, || WAKER.into(), || Ok((call.callback)()));
+            run_callback(
+                event_loop,
+                || WAKER.into(),
+                || {
+                    (call.callback)();
+                    Ok(())
+                },
+            );
         },
         // SAFETY: As for `run`.
         discard: |head, event_loop| drop_quietly(event_loop, unsafe { Self::from_head(head) }),

@@ -53,9 +53,9 @@ fn noting(event_loop: &EventLoop, order: &Rc<RefCell<Vec<usize>>>, note: usize) 
     let (waker, order): (Rc<RefCell<Option<Waker>>>, _) = (Rc::default(), order.clone());
     let kept = waker.clone();
     let task = event_loop.create_task(poll_fn(move |cx| {
-        match kept.borrow_mut().replace(cx.waker().clone()) {
-            Some(_) => order.borrow_mut().push(note),
-            None => {}
+        let before = kept.borrow_mut().replace(cx.waker().clone());
+        if before.is_some() {
+            order.borrow_mut().push(note);
         }
         Poll::<callsoon::Result<()>>::Pending
     }));
