@@ -39,6 +39,10 @@ fn a_million_tasks_leave_nothing() {
 #[test]
 fn a_million_timers_leave_nothing_whether_they_ran_or_were_cancelled() {
     let event_loop = EventLoop::with_virtual_time();
+    // Each level of the wheel is allocated for its first timer, and stays.
+    for bit in 0..62 {
+        event_loop.call_later(Duration::from_nanos(1 << bit), || ()).unwrap().cancel();
+    }
     let mut timers: Vec<TimerHandle> = Vec::with_capacity(BATCH);
     leaves_nothing(98, || {
         for n in 0..BATCH {
@@ -178,6 +182,12 @@ fn a_hundred_thousand_calls_through_the_inbox_leave_nothing() {
 #[test]
 fn readers_that_come_and_go_leave_nothing() {
     let event_loop = EventLoop::with_virtual_time();
+    // The table of descriptors is as long as the highest number, and other tests take numbers too.
+    let taken: Vec<_> = (0..100).map(|_| UnixStream::pair().unwrap()).collect();
+    let highest = Rc::new(taken.into_iter().next_back().expect("a pair").0);
+    event_loop.add_reader(highest.clone(), || ()).unwrap();
+    assert!(event_loop.remove_reader(&highest).unwrap());
+    drop(highest);
     leaves_nothing(50, || {
         for _ in 0..20 {
             let (ours, theirs) = UnixStream::pair().unwrap();
