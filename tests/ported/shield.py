@@ -1,4 +1,4 @@
-# A shield: who waits is cancelled, what is waited for goes on.
+# A shield: the waiter is cancelled, the inner task goes on.
 import asyncio
 
 
