@@ -71,7 +71,7 @@ fn wake_against_a_wake_on_its_way() {
 /// isn't woken by it.
 #[test]
 fn wake_against_the_reuse_of_a_place() {
-    check("wake_against_the_reuse_of_a_place", Search::All, || {
+    check("wake_against_the_reuse_of_a_place", Search::Preemptions(3), || {
         let event_loop = event_loop();
         let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
         let keep = kept.clone();
