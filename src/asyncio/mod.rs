@@ -24,6 +24,8 @@ pub use combine::{
     AsCompleted, ReturnWhen, TaskGroup, as_completed, gather, gather_outcomes, shield, wait,
 };
 pub(crate) use future::ReusableSignal;
+#[cfg(feature = "std")]
+pub(crate) use future::release;
 pub use future::{FutureLike, LoopFuture, wrap_future};
 pub use generator::{AsyncGenerator, Yielder, generator};
 #[cfg(feature = "std")]

@@ -25,7 +25,7 @@
 //! - equal deadlines share a slot;
 //! - the deadline alone tells where a timer is, so no timer has to remember it.
 //!
-//! A deadline that is past already when its timer is inserted counts as the present, whose slot
+//! A deadline that is past already when its timer is inserted counts as the present, the slot of which
 //! on level 0 is the lowest place in use. So it is before all that is later, and the sort below
 //! puts it in order among its like: the past needs no list of its own. Nor can the present leave
 //! such a timer behind: only `expire` moves it, and empties that slot first.
@@ -69,8 +69,8 @@ pub(crate) struct Wheel<T, K> {
     pub(super) present: u64,
     /// By index; `None` for one that is free.
     payloads: Vec<Option<T>>,
-    /// Where the timer stands whose payload has the same index; of an index that is free, which is
-    /// free behind it. Apart from the payloads, because whoever walks a list knows the next place
+    /// The place of the timer that has the payload of the same index; of an index that is free, which is
+    /// free behind it. Apart from the payloads, because a walk over a list knows the next place
     /// only when it has seen the one before: so a walk sees less memory.
     links: Vec<Link>,
     /// Looked at only where a timer is made.
@@ -120,7 +120,7 @@ impl Slot {
 }
 
 impl<T, K: Keys> Wheel<T, K> {
-    /// An empty wheel, whose present is 0.
+    /// An empty wheel with 0 as the present.
     pub(crate) const fn new(keys: K) -> Wheel<T, K> {
         Wheel {
             present: 0,

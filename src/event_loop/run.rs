@@ -1,4 +1,4 @@
-//! [`EventLoop`]: who runs the loop. [`LoopRef::run_turns`] is the only place where callbacks are
+//! [`EventLoop`]: the loop as its owner runs it. [`LoopRef::run_turns`] is the only place where callbacks are
 //! called.
 
 use alloc::rc::Rc;
@@ -234,7 +234,7 @@ impl LoopRef {
     /// Runs one turn, or turns until the loop is to stop. Returns how many jobs the last of them ran.
     ///
     /// One catch serves the jobs of all turns up to the next panic: from a task's step, from something
-    /// that a job let go of, or from somebody else's waker. It ends its job, and the round goes on. A
+    /// that a job let go of, or from a waker of other code. It ends its job, and the round goes on. A
     /// panic between two rounds, of the host, is no job's, and goes up.
     fn run_turns(&self, max_wait: Option<Nanos>, once: bool) -> Result<usize> {
         #[cfg(feature = "trace")]

@@ -309,7 +309,7 @@ impl Drop for ScheduledCall {
     }
 }
 
-/// Frees a block whose count has fallen to zero, and whose callback is gone.
+/// Frees a block with a count of zero and no callback any more.
 #[inline(never)]
 fn free(head: NonNull<Head>) {
     // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any more, by

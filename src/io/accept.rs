@@ -8,7 +8,7 @@ use super::async_source::Async;
 use super::half::take_turn;
 use crate::asyncio::sleep;
 use crate::error::{Error, Result};
-use crate::event_loop::{ExceptionContext, Side, Source};
+use crate::event_loop::{ExceptionContext, LoopRef, Side, Source};
 
 /// How long a listener rests when the system has run out of something: asyncio's
 /// `ACCEPT_RETRY_DELAY`.
@@ -35,7 +35,7 @@ pub(super) async fn accept<T: Source + Debug + 'static, C, W>(
         match error.io_error() {
             Some(system) if is_of_one_connection(system) => {}
             Some(system) if is_out_of_resources(system) => {
-                report(listener, error);
+                report_out_of_resources(listener.get_loop(), listener.get_ref(), error);
                 sleep(REST).await?;
             }
             _ => return Err(error),
@@ -43,11 +43,12 @@ pub(super) async fn accept<T: Source + Debug + 'static, C, W>(
     }
 }
 
-fn report<T: Source + Debug + 'static>(listener: &Async<T>, error: Error) {
+/// Tells the exception handler that `listener` can accept no connection for want of resources.
+pub(crate) fn report_out_of_resources(event_loop: &LoopRef, listener: &impl Debug, error: Error) {
     let mut context = ExceptionContext::new("socket.accept() out of system resource");
     context.exception = Some(error);
-    context.socket = Some(format!("{:?}", listener.get_ref()));
-    listener.get_loop().call_exception_handler(&context);
+    context.socket = Some(format!("{listener:?}"));
+    event_loop.call_exception_handler(&context);
 }
 
 /// What has become of a connection before it was accepted. Others are waiting behind it. Linux gives

@@ -17,7 +17,7 @@ use crate::asyncio::sleep;
 use crate::error::{Result, about};
 use crate::event_loop::{Source, running_loop};
 
-/// The first and the longest pause before the next attempt at a listener whose queue is full.
+/// The first and the longest pause before the next attempt at a listener with a full queue.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
 
 /// Connects to `address`, from `local` if that is given. Dropping the wait closes the descriptor.
@@ -25,9 +25,8 @@ pub(super) async fn connect(
     address: SocketAddr,
     local: Option<SocketAddr>,
 ) -> Result<Async<TcpStream>> {
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
     let begin = || {
-        let socket = socket(family)?;
+        let socket = tcp_socket(address)?;
         if let Some(local) = local {
             net::bind(&socket, &local)?;
         }
@@ -75,6 +74,11 @@ where
         sockopt::socket_error(stream.get_ref()).and_then(|outcome| outcome).map_err(system)?;
     }
     Ok(stream)
+}
+
+/// A non-blocking socket of the family of `address`.
+pub(super) fn tcp_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
+    socket(if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 })
 }
 
 /// A non-blocking stream socket, which child processes don't inherit.

@@ -120,14 +120,14 @@ impl Direction {
 
     /// Returns whether a report of the side ends `wait`, or has ended it.
     pub(super) fn serves(&self, wait: &Await<()>) -> bool {
-        let is_it = |signal: &Option<Signal>| signal.as_ref().is_some_and(|it| it.is_of(wait));
-        wait.is_done() || self.waiting.get() && self.signal.with(|signal| is_it(signal))
+        let is_own = || self.signal.with(|own| own.as_ref().is_some_and(|own| own.is_of(wait)));
+        wait.is_done() || self.waiting.get() && is_own()
     }
 
     /// Returns whether a wait has begun, and not ended.
     pub(super) fn is_wanted(&self) -> bool {
-        let pending = |signal: &Option<Signal>| signal.as_ref().is_some_and(|it| !it.is_done());
-        self.waiting.get() && self.signal.with(|signal| pending(signal))
+        let is_pending = || self.signal.with(|own| own.as_ref().is_some_and(|own| !own.is_done()));
+        self.waiting.get() && is_pending()
     }
 
     /// The poller has reported the side, and nothing waits for it.

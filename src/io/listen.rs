@@ -11,9 +11,8 @@ use std::path::Path;
 /// [`listen`] is called.
 #[cfg(unix)]
 pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
-    use rustix::net::{self, AddressFamily, sockopt};
-    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = super::connect::socket(family)?;
+    use rustix::net::{self, sockopt};
+    let socket = super::connect::tcp_socket(address)?;
     sockopt::set_socket_reuseaddr(&socket, true)?;
     if address.is_ipv6() {
         sockopt::set_ipv6_v6only(&socket, true)?;

@@ -28,7 +28,7 @@ mod udp;
 mod unix;
 mod watched;
 
-pub(crate) use accept::{REST, is_out_of_resources};
+pub(crate) use accept::{REST, is_out_of_resources, report_out_of_resources};
 pub use async_source::Async;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;

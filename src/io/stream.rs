@@ -41,7 +41,7 @@ where
     half.operate(move |mut source: &T| source.write(bytes), exhausts)
 }
 
-/// The error of a stream whose peer has closed it after `read` of `wanted` bytes.
+/// The error of a stream that its peer has closed after `read` of `wanted` bytes.
 #[cold]
 pub(super) fn closed_early(read: usize, wanted: usize) -> Error {
     let message = format!("the peer closed after {read} of {wanted} bytes");

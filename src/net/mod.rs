@@ -15,6 +15,7 @@ mod open;
 mod protocol;
 mod read_error;
 mod server;
+mod settle;
 mod socket;
 mod stream_protocol;
 mod stream_reader;

@@ -9,12 +9,14 @@ use core::time::Duration;
 use std::io;
 
 use super::listening::Listening;
-use super::socket::{Address, Socket};
+use super::settle::settle;
+use super::socket::{Address, Socket, is_passing};
 use super::transport::{Connection, Transport};
 use crate::asyncio::{LoopFuture, sleep};
+use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
-use crate::io::{REST, is_out_of_resources};
+use crate::io::{REST, is_out_of_resources, report_out_of_resources};
 
 /// The most connections that wait to be accepted, and that are accepted in one turn.
 const BACKLOG: i32 = 100;
@@ -33,7 +35,8 @@ struct ServerState {
     on: LoopRef,
     /// Gone once it is closed.
     sockets: RefCell<Option<Vec<Rc<Listening>>>>,
-    clients: RefCell<Vec<Weak<Connection>>>,
+    /// The connections that are not lost, in the order of accepting.
+    clients: RefCell<KeyedQueue<Weak<Connection>>>,
     /// Gone once it is closed and all connections are lost.
     waiters: RefCell<Option<Vec<LoopFuture<()>>>>,
     connect: Connect,
@@ -117,13 +120,7 @@ impl Server {
                 }
                 Err(error) => error,
             };
-            let is_passing = matches!(
-                error.kind(),
-                io::ErrorKind::WouldBlock
-                    | io::ErrorKind::Interrupted
-                    | io::ErrorKind::ConnectionAborted
-            );
-            if is_passing {
+            if is_passing(&error) || error.kind() == io::ErrorKind::ConnectionAborted {
                 return Ok(());
             }
             if !is_out_of_resources(&error) {
@@ -138,10 +135,7 @@ impl Server {
 
     /// Reports that the system is out of resources, and accepts nothing for a second.
     fn rest(&self, listening: &Rc<Listening>, error: io::Error) -> Result<()> {
-        let mut context = ExceptionContext::new("socket.accept() out of system resource");
-        context.exception = Some(error.into());
-        context.socket = Some(format!("{listening:?}"));
-        self.0.on.call_exception_handler(&context);
+        report_out_of_resources(&self.0.on, listening, error.into());
         listening.remove_reader(&self.0.on);
         let (server, listening) = (self.clone(), Rc::clone(listening));
         self.0.on.call_later(REST, move || match server.is_serving() {
@@ -178,10 +172,9 @@ impl Server {
     }
 
     fn attach(&self, transport: &Transport) {
-        let client = transport.downgrade();
-        self.0.clients.borrow_mut().push(client.clone());
+        let key = self.0.clients.borrow_mut().push(transport.downgrade());
         let server = Rc::clone(&self.0);
-        transport.attach(move || server.detach(&client));
+        transport.attach(move || server.detach(key));
     }
 
     /// Closes the sockets: `close`. Connections stay open. A task in
@@ -263,8 +256,8 @@ impl Server {
 }
 
 impl ServerState {
-    fn detach(&self, client: &Weak<Connection>) {
-        self.clients.borrow_mut().retain(|other| !other.ptr_eq(client));
+    fn detach(&self, key: Key) {
+        self.clients.borrow_mut().remove(key);
         if self.clients.borrow().is_empty() && self.sockets.borrow().is_none() {
             self.wake();
         }
@@ -272,9 +265,7 @@ impl ServerState {
 
     fn wake(&self) {
         let waiters = self.waiters.take().unwrap_or_default();
-        for waiter in waiters.iter().filter(|waiter| !waiter.done()) {
-            let _ = waiter.set_result(());
-        }
+        waiters.iter().for_each(|waiter| settle(waiter, None));
     }
 }
 

@@ -109,3 +109,8 @@ impl Socket {
         let _ = each!(self, socket => on.remove_writer(socket));
     }
 }
+
+/// Returns whether an operation of a socket is to be tried again when that is ready.
+pub(super) fn is_passing(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
+}

@@ -6,6 +6,7 @@ use core::cell::{Cell, RefCell};
 use std::io;
 
 use super::events::Events;
+use super::settle::settle;
 use super::socket::Socket;
 use super::stream_reader::{ReaderState, StreamReader};
 use super::transport::Transport;
@@ -61,12 +62,7 @@ impl StreamProtocol {
     /// Completes all waits for writing, with `error` if there is one.
     fn wake_drains(&self, error: Option<&Error>) {
         let waiters = self.drains.borrow().clone();
-        for waiter in waiters.iter().filter(|waiter| !waiter.done()) {
-            let _ = match error {
-                None => waiter.set_result(()),
-                Some(error) => waiter.set_exception(error.clone()),
-            };
-        }
+        waiters.iter().for_each(|waiter| settle(waiter, error));
     }
 
     /// Makes a transport that calls this protocol, and `made` once the connection is made; `waiter`
@@ -96,12 +92,7 @@ impl Events for StreamProtocol {
                 Some(error) => reader.set_exception(error.clone()),
             }
         }
-        if !self.closed.done() {
-            let _ = match &error {
-                None => self.closed.set_result(()),
-                Some(error) => self.closed.set_exception(error.clone()),
-            };
-        }
+        settle(&self.closed, error.as_ref());
         self.lost.set(true);
         if self.paused.get() {
             self.wake_drains(error.as_ref());

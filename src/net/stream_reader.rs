@@ -8,6 +8,7 @@ use core::fmt;
 
 use super::byte_buffer::ByteBuffer;
 use super::read_error::{IncompleteReadError, LimitOverrunError};
+use super::settle::settle;
 use super::transport::Transport;
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
@@ -290,16 +291,12 @@ impl ReaderState {
 
     pub(super) fn set_exception(&self, error: Error) {
         *self.error.borrow_mut() = Some(error.clone());
-        let waiter = self.waiter.take();
-        if let Some(waiter) = waiter.filter(|waiter| !waiter.cancelled()) {
-            let _ = waiter.set_exception(error);
-        }
+        self.wake_waiter(Some(&error));
     }
 
-    fn wake_waiter(&self) {
-        let waiter = self.waiter.take();
-        if let Some(waiter) = waiter.filter(|waiter| !waiter.cancelled()) {
-            let _ = waiter.set_result(());
+    fn wake_waiter(&self, error: Option<&Error>) {
+        if let Some(waiter) = self.waiter.take() {
+            settle(&waiter, error);
         }
     }
 
@@ -309,7 +306,7 @@ impl ReaderState {
 
     pub(super) fn feed_eof(&self) {
         self.eof.set(true);
-        self.wake_waiter();
+        self.wake_waiter(None);
     }
 
     pub(super) fn feed_data(&self, data: &[u8]) {
@@ -318,7 +315,7 @@ impl ReaderState {
             return;
         }
         self.buffer.borrow_mut().extend(data);
-        self.wake_waiter();
+        self.wake_waiter(None);
         if self.paused.get() || self.buffer.borrow().len() <= 2 * self.limit {
             return;
         }

@@ -8,12 +8,11 @@ use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use std::io;
 
 use super::byte_buffer::ByteBuffer;
 use super::events::Events;
-use super::socket::{Address, Socket};
-use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry};
+use super::socket::{Address, Socket, is_passing};
+use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::panics::caught;
@@ -105,10 +104,7 @@ impl Transport {
         on.call_soon(move || connection_made(&made))?;
         let reading = transport.clone();
         on.call_soon(move || reading.add_reader())?;
-        on.call_soon(move || {
-            // One that was cancelled meanwhile is done.
-            let _ = waiter.set_result(());
-        })?;
+        on.call_soon(move || release(&waiter))?;
         Ok(transport)
     }
 
@@ -473,11 +469,6 @@ impl Transport {
         drop(protocol);
         outcome
     }
-}
-
-/// Returns whether the operation is to be tried again when the socket is ready.
-fn is_passing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }
 
 impl fmt::Debug for Transport {

@@ -1,4 +1,4 @@
-//! Parts of the pools and queues whose threads work for a loop: [`WorkQueue`], from which the threads
+//! Parts of pools and queues with threads that work for a loop: [`WorkQueue`], from which the threads
 //! take their work and on which they sleep, [`WorkerGroup`], which starts and joins them, and
 //! [`logged`], which logs their panics. `event_loop::remote` takes their answers back to the loop.
 

@@ -86,7 +86,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net/server.rs",
             "net/socket.rs",
             "net/stream_protocol.rs",
-            "net/transport.rs",
             "bridges/io_futures.rs",
             "bridges/io_hyper.rs",
             "bridges/timer.rs",

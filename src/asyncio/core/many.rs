@@ -5,7 +5,7 @@
 //! `FEW`.
 //!
 //! **Box Invariant**: a box points to a block of the `waiter_pages` of a registry, in which a `Many`
-//! stands that nothing else points to. The future whose waiters these are, or were, is in a block of
+//! stands that nothing else points to. The future that has, or had, these waiters is in a block of
 //! the same registry, and that block outlives the box. So the registry does.
 #![allow(unsafe_code)]
 
@@ -126,7 +126,7 @@ impl Drop for ManyBox {
             #[inline(always)]
             fn drop(&mut self) {
                 let block = self.0.cast();
-                // SAFETY: By the Box Invariant the block is of these pages, whose owner is there. Its
+                // SAFETY: By the Box Invariant the block is of these pages, and their owner is there. Its
                 // contents are dropped by now, once, and nothing else points to it.
                 unsafe { owner_of::<TaskRegistry>(block).waiter_pages().free(block) }
             }

@@ -28,7 +28,7 @@ impl Drop for Timer {
     }
 }
 
-/// Lets go on who awaits `waiter`. One that was cancelled meanwhile stays so.
+/// Completes `waiter`. One that was cancelled meanwhile stays so.
 pub(crate) fn release(waiter: &LoopFuture<()>) -> Result<()> {
     if waiter.done() { Ok(()) } else { waiter.set_result(()) }
 }

@@ -153,7 +153,7 @@ pub(crate) struct Reactor {
     waiting: Cell<usize>,
     /// The watch that was the first to be wanted when the loop last slept: most often it still is.
     wanted: Cell<usize>,
-    /// Listeners whose sockets were ready at the last wait, each with the side.
+    /// Listeners of sockets that were ready at the last wait, each with the side.
     ready: RefCell<Vec<(Rc<dyn Listener>, Side)>>,
     /// Orders the events of a wait, where they are left to chance.
     rng: Rng,

@@ -26,7 +26,7 @@ pub(crate) enum After {
     FalseAlarm,
 }
 
-/// The place in the reactor of a source whose sides are awaited now and then. Once it is dropped the
+/// The place in the reactor of a source that is awaited now and then, on either side. Once it is dropped the
 /// reactor doesn't hold the source any more.
 pub(crate) struct Registration {
     reactor: Rc<Reactor>,

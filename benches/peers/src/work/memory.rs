@@ -1,4 +1,4 @@
-//! What is held in memory, for each of `n`.
+//! Memory that is held, for each of `n`.
 
 use std::{
     cell::Cell,

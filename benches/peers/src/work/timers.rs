@@ -68,7 +68,7 @@ pub(super) async fn fire<R: Rt>(h: R::H, n: u64, repeat: Repeat) -> Figures {
     vec![("ns", all.median()), ("late ms", late.median())]
 }
 
-/// How much later than the last was due, in milliseconds.
+/// Lateness of the last, in milliseconds after it was due.
 fn lateness(first: Instant) -> f64 {
     Instant::now().saturating_duration_since(first + WINDOW).as_secs_f64() * 1e3
 }
