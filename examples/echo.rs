@@ -30,7 +30,7 @@ async fn echo(stream: TcpStream, echoed: Rc<Cell<usize>>) -> Result<()> {
 /// Serves one client to its end. An error, or a panic, is that client's: it is reported, and the
 /// others are served. Only the server's own cancellation is returned.
 async fn serve_one(stream: TcpStream, peer: SocketAddr, echoed: Rc<Cell<usize>>) -> Result<()> {
-    match create_task(echo(stream, echoed))?.await {
+    match create_task(echo(stream, echoed)).await {
         Err(error) if !error.is_cancelled() => {
             // Unlike `eprintln!`, this doesn't panic where the standard error is closed.
             let _ = writeln!(stderr(), "{peer}: {error}");
@@ -75,7 +75,7 @@ fn main() -> Result<()> {
     run(async move {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(serve(listener))?;
+        let server = create_task(serve(listener));
         let start = Instant::now();
         TaskGroup::scope(async |group| {
             for _ in 0..clients {

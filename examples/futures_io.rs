@@ -35,7 +35,7 @@ async fn conversation() -> Result<()> {
     let server = create_task(async move {
         let (stream, _from) = listener.accept().await?;
         Ok(echo(stream).await?)
-    })?;
+    });
 
     let stream = TcpStream::connect(address).await?;
     stream.write_all(&[b'x'; 10_000]).await?;

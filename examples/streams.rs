@@ -32,17 +32,17 @@ async fn sums() -> Result<()> {
     println!("of a generator: {}", sum_of(stream(counted)).await?);
 
     let queue = Queue::new(0);
-    let summed = create_task(sum_of(stream(queue.clone())))?;
+    let summed = create_task(sum_of(stream(queue.clone())));
     for number in [10, 20, 30] {
         queue.put(number).await?;
     }
-    queue.shutdown(false);
+    queue.shutdown();
     println!("of a queue: {}", summed.await?);
 
-    let stop = hp::create_future::<()>()?;
-    let entries = hp::Queue::emptied_on_finished(&stop)?;
-    entries.append(7)?;
-    entries.append(8)?;
+    let stop = hp::create_future::<()>();
+    let entries = hp::Queue::emptied_on_finished(&stop);
+    entries.append(7);
+    entries.append(8);
     stop.set_result(())?;
     println!("of a helpers' queue that is finished: {}", sum_of(stream(entries.iter())).await?);
     Ok(())

@@ -38,7 +38,7 @@ async fn kitchen() -> Result<()> {
             orders.put(order).await?;
         }
         orders.join().await?;
-        orders.shutdown(false);
+        orders.shutdown();
         Ok(())
     })
     .await

@@ -17,9 +17,9 @@ use callsoon::{
 
 /// Creates `n` tasks, then awaits each.
 async fn spawn_join(n: u64) -> Result<()> {
-    let tasks: Result<Vec<_>> = (0..n).map(|i| create_task(async move { Ok(i) })).collect();
+    let tasks: Vec<_> = (0..n).map(|i| create_task(async move { Ok(i) })).collect();
     let mut sum = 0;
-    for task in tasks? {
+    for task in tasks {
         sum += task.await?;
     }
     assert_eq!(sum, n * (n - 1) / 2);
@@ -46,10 +46,10 @@ async fn yield_ring(n: u64) -> Result<()> {
 async fn wake_chain(n: u64) -> Result<()> {
     let gate: LoopFuture<u64> = running_loop()?.create_future();
     let first = gate.clone();
-    let mut last = create_task(async move { first.await })?;
+    let mut last = create_task(async move { first.await });
     for _ in 1..n {
         let before = last;
-        last = create_task(async move { Ok(before.await? + 1) })?;
+        last = create_task(async move { Ok(before.await? + 1) });
     }
     yield_now().await?;
     gate.set_result(1)?;
@@ -67,13 +67,13 @@ async fn ping_pong(n: u64) -> Result<()> {
             assert_eq!(back.get().await?, i);
         }
         Ok(())
-    })?;
+    });
     create_task(async move {
         for _ in 0..n / 2 {
             answers.put_nowait(asked.get().await?)?;
         }
         Ok(())
-    })?
+    })
     .await?;
     asks.await
 }
@@ -127,9 +127,8 @@ async fn timer_fire(n: u64) -> Result<()> {
 
 /// `n` tasks asleep, all cancelled.
 async fn sleep_cancel(n: u64) -> Result<()> {
-    let sleepers: Result<Vec<_>> =
+    let sleepers: Vec<_> =
         times(n, Duration::from_secs(10)).map(|delay| create_task(sleep(delay))).collect();
-    let sleepers = sleepers?;
     yield_now().await?;
     for task in &sleepers {
         task.cancel();
@@ -142,9 +141,9 @@ async fn sleep_cancel(n: u64) -> Result<()> {
 
 /// `n` tasks that sleep for up to 50 ms.
 async fn sleep_fire(n: u64) -> Result<()> {
-    let sleepers: Result<Vec<_>> =
+    let sleepers: Vec<_> =
         times(n, Duration::from_millis(50)).map(|delay| create_task(sleep(delay))).collect();
-    for task in sleepers? {
+    for task in sleepers {
         task.await?;
     }
     Ok(())
@@ -174,8 +173,8 @@ async fn with_timeout(n: u64) -> Result<()> {
 
 /// The results of `n` tasks as they finish.
 async fn completed(n: u64) -> Result<()> {
-    let tasks: Result<Vec<_>> = (0..n).map(|i| create_task(yield_once(i))).collect();
-    let (mut results, mut seen) = (as_completed(tasks?, None)?, 0);
+    let tasks: Vec<_> = (0..n).map(|i| create_task(yield_once(i))).collect();
+    let (mut results, mut seen) = (as_completed(tasks, None), 0);
     while let Some(task) = results.next().await? {
         task.result()?;
         seen += 1;
@@ -186,12 +185,12 @@ async fn completed(n: u64) -> Result<()> {
 
 /// A holder of `n` tasks that end one by one, each in an instant of its own.
 async fn holder(n: u64) -> Result<()> {
-    let stop = hp::create_future::<()>()?;
-    let holder = hp::TaskHolder::new(&stop)?;
+    let stop = hp::create_future::<()>();
+    let holder = hp::TaskHolder::new(&stop);
     holder
         .scope(async |holder| {
             for task in 1..=n {
-                holder.add(sleep(Duration::from_millis(task)))?;
+                holder.add(sleep(Duration::from_millis(task)));
             }
             Ok(())
         })
@@ -212,8 +211,8 @@ async fn stream<F: Future<Output = Result<u64>> + 'static>(
     n: u64,
     coroutine: impl Fn(u64) -> F,
 ) -> Result<()> {
-    let stop = hp::create_future::<()>()?;
-    let streamer = hp::ResultStreamer::<u64>::new(&stop)?;
+    let stop = hp::create_future::<()>();
+    let streamer = hp::ResultStreamer::<u64>::new(&stop);
     streamer
         .scope(async |streamer| {
             for task in 1..=n {

@@ -15,7 +15,7 @@
 //!         sleep(Duration::from_millis(1)).await?; // cleaning up may await
 //!         println!("cleaned up after {outcome:?}");
 //!         outcome
-//!     })?;
+//!     });
 //!     sleep(Duration::ZERO).await?;
 //!     worker.cancel();
 //!     assert!((&worker).await.unwrap_err().is_cancelled());
@@ -127,8 +127,8 @@ mod models;
 pub use asyncio::*;
 pub(crate) use asyncio::{ReusableSignal, await_body};
 pub use error::{Error, ErrorKind, Result};
-pub(crate) use event_loop::drop_flat;
 pub use event_loop::*;
+pub(crate) use event_loop::{drop_flat, expect_possible, expect_running_loop};
 
 pub(crate) use flat_drops::Flat;
 /// The `Arc` of [`Host::notifier`], from the crate portable-atomic-util: `alloc` has none for a target

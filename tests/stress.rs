@@ -127,8 +127,8 @@ async fn keep_asking(
     }
 }
 
-async fn run_tasks(tasks: impl Iterator<Item = Result<callsoon::Task<()>>>) -> Result<()> {
-    for task in tasks.collect::<Result<Vec<_>>>()? {
+async fn run_tasks(tasks: impl Iterator<Item = callsoon::Task<()>>) -> Result<()> {
+    for task in tasks.collect::<Vec<_>>() {
         task.await?;
     }
     Ok(())
@@ -142,7 +142,7 @@ fn every_request_ends_once_and_all_threads_are_joined() -> Result<()> {
         let comes = visitors.clone();
         run_on(&EventLoop::new(), async move {
             let (seen, done) = (Rc::new(Seen::default()), Arc::new(Done::default()));
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let builder = hp::ThreadToAsyncQueue::builder(Counted(comes)).num_threads(THREADS);
             let queue = Rc::new(builder.build(&stop)?);
             queue.start().await?;
@@ -200,8 +200,8 @@ fn every_function_of_a_pool_is_called_or_cancelled_and_all_threads_are_joined() 
                 create_task(keep_asking(round * TASKS + task, seen, move |number| {
                     if counts.made.get() == IN_A_ROUND && counts.refused.get() == 0 {
                         let pool = pool.clone();
-                        let ends = create_task(async move { pool.shutdown(true).await });
-                        shutdown.set(ends.ok());
+                        let ends = create_task(async move { pool.shutdown_cancelling().await });
+                        shutdown.set(Some(ends));
                         return None;
                     }
                     on.run_in_executor(Some(&pool), work(number, &done)).ok()

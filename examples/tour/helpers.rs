@@ -16,7 +16,7 @@ pub(crate) async fn ticker() -> Result<()> {
         }
         Ok(())
     };
-    hp::tick(10 * SECOND, options)?.scope(body).await
+    hp::tick(10 * SECOND, options).scope(body).await
 }
 
 pub(crate) async fn holder() -> Result<()> {
@@ -26,12 +26,12 @@ pub(crate) async fn holder() -> Result<()> {
                 sleep(seconds * SECOND).await?;
                 println!("  a task of {seconds} seconds is over");
                 Ok(())
-            })?;
+            });
         }
         println!("  {} tasks are held; the holder waits for them", holder.pending());
         Ok(())
     };
-    hp::TaskHolder::new(&hp::create_future::<()>()?)?.scope(body).await
+    hp::TaskHolder::new(&hp::create_future::<()>()).scope(body).await
 }
 
 pub(crate) async fn streamer() -> Result<()> {
@@ -54,5 +54,5 @@ pub(crate) async fn streamer() -> Result<()> {
         }
         Ok(())
     };
-    hp::ResultStreamer::new(&hp::create_future::<()>()?)?.scope(body).await
+    hp::ResultStreamer::new(&hp::create_future::<()>()).scope(body).await
 }

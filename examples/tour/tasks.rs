@@ -14,8 +14,8 @@ pub(crate) async fn tasks() -> Result<()> {
         }
         Ok(name.len())
     };
-    let first = create_task(count("hare"))?;
-    let second = create_task(count("tortoise"))?;
+    let first = create_task(count("hare"));
+    let second = create_task(count("tortoise"));
     println!("  both are made, neither has started");
     println!("  their results: {} and {}", first.await?, second.await?);
     Ok(())
@@ -29,7 +29,7 @@ pub(crate) async fn cancellation() -> Result<()> {
         sleep(MOMENT).await?;
         println!("  goodbye was said");
         outcome
-    })?;
+    });
     sleep(MOMENT).await?;
     session.cancel();
     let outcome = session.clone().await;

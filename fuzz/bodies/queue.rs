@@ -81,7 +81,10 @@ impl World {
         let number = value.number;
         let put = match &self.queue {
             Either::Asyncio(queue) => queue.put_nowait(value),
-            Either::Photons(queue, _) => queue.append(value),
+            Either::Photons(queue, _) => {
+                queue.append(value);
+                Ok(())
+            }
         };
         match put {
             Ok(()) => self.put.borrow_mut().push(number),
@@ -167,7 +170,8 @@ impl World {
     fn end(&self, immediate: bool) {
         self.ended.set(true);
         match &self.queue {
-            Either::Asyncio(queue) => queue.shutdown(immediate),
+            Either::Asyncio(queue) if immediate => queue.shutdown_now(),
+            Either::Asyncio(queue) => queue.shutdown(),
             Either::Photons(_, stop) => drop(stop.set_result(())),
         }
     }
@@ -230,9 +234,9 @@ fn queue_of(watched: &Watched, input: &Input) -> Either {
     let (parent, empty) = (stop.clone(), input.empty_on_finished);
     let queue = watched.event_loop.run_until_complete(async move {
         Ok(Rc::new(if empty {
-            hp::Queue::emptied_on_finished(&parent)?
+            hp::Queue::emptied_on_finished(&parent)
         } else {
-            hp::Queue::new(&parent)?
+            hp::Queue::new(&parent)
         }))
     });
     let queue = queue.expect("a loop runs");
@@ -258,7 +262,7 @@ fn perform(op: Op, watched: &Watched, world: &Rc<World>, tasks: &mut Vec<(Does, 
         Op::Cancel(_) => {}
         Op::Done => {
             if let Either::Photons(queue, _) = &world.queue {
-                queue.append_done().unwrap();
+                queue.append_done();
             }
         }
         Op::Turn(wait) => {

@@ -142,7 +142,7 @@ async fn add(world: &Rc<World>, streamer: &Streamer, op: Op) -> Result<()> {
         }
         Op::Task { work, force } => {
             let adding = Adding::new().context(world.context(1, 1)).force(force);
-            let task = create_task(works(world.clone(), work))?;
+            let task = create_task(works(world.clone(), work));
             world.tasks.borrow_mut().push(task.clone());
             streamer.add_task(&task, adding).await?;
         }
@@ -237,7 +237,7 @@ fn everything_came(world: &World) {
     assert!(came.iter().all(|it| it.times >= it.least), "a task whose result never came");
 }
 
-fn streamer(stop: &LoopFuture<()>, catches: Catches) -> Result<Streamer> {
+fn streamer(stop: &LoopFuture<()>, catches: Catches) -> Streamer {
     match catches {
         Catches::Nobody => ResultStreamer::new(stop),
         Catches::List => ResultStreamer::with_error_catcher(
@@ -255,8 +255,8 @@ pub(crate) fn bytes(data: &[u8]) {
     let (watched, world) = (Watched::new(), Rc::new(World::default()));
     let (shared, catches, ops) = (world.clone(), input.catches, input.ops);
     let main = async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = streamer(&stop, catches)?;
+        let stop = hp::create_future::<()>();
+        let streamer = streamer(&stop, catches);
         lives(shared, streamer, stop, ops).await
     };
     let main = watched.event_loop.create_task(main).unwrap();

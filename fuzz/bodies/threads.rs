@@ -204,7 +204,7 @@ impl Hall {
         self.stopped.set(true);
         self.queue.finish().await?;
         self.shut.set(true);
-        self.pool.shutdown(false).await
+        self.pool.shutdown().await
     }
 
     async fn step(self: Rc<Hall>, number: usize) -> Result<()> {
@@ -239,7 +239,12 @@ impl Hall {
                 self.shut.set(true);
                 self.shut_cancels.set(self.shut_cancels.get() || cancel_futures);
                 let hall = self.clone();
-                self.spawn(async move { drop(hall.pool.shutdown(cancel_futures).await) })?;
+                self.spawn(async move {
+                    drop(match cancel_futures {
+                        true => hall.pool.shutdown_cancelling().await,
+                        false => hall.pool.shutdown().await,
+                    });
+                })?;
             }
             Op::CancelTask(which) => {
                 let tasks = self.tasks.borrow();
@@ -255,7 +260,7 @@ impl Hall {
         let task = create_task(async move {
             body.await;
             Ok(())
-        })?;
+        });
         self.tasks.borrow_mut().push(task);
         Ok(())
     }

@@ -23,7 +23,7 @@ fn cancel_against_begin() {
                 })?;
                 future.cancel();
                 assert!((&future).await.unwrap_err().is_cancelled());
-                pool.shutdown(false).await
+                pool.shutdown().await
             })
             .unwrap();
         assert!(ran.load(Ordering::Relaxed) <= 1);
@@ -46,7 +46,7 @@ fn submit_against_sleep() {
                 for (number, future) in futures.iter().enumerate() {
                     assert_eq!(future.await?, number);
                 }
-                pool.shutdown(false).await
+                pool.shutdown().await
             })
             .unwrap();
     });

@@ -14,7 +14,7 @@ fn with_queue(
     let event_loop = event_loop();
     event_loop
         .run_until_complete(async move {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let queue = hp::ThreadToAsyncQueue::builder(()).num_threads(threads).build(&stop)?;
             body(queue, &stop).await
         })

@@ -157,7 +157,7 @@ impl LoopRef {
         let close =
             |generator: &Rc<dyn Closing>| self.create_started_task(generator.clone().close());
         let tasks = generators.iter().map(close).collect::<Result<Vec<_>>>()?;
-        let outcomes = gather_outcomes(&tasks)?.await?;
+        let outcomes = gather_outcomes(&tasks).await?;
         for (generator, outcome) in generators.iter().zip(outcomes) {
             let Err(error) = outcome else { continue };
             if error.is_cancelled() {

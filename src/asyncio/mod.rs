@@ -38,7 +38,7 @@ pub use sync::{
 };
 pub use task::{
     AnyTask, Awaited, EnsureFuture, Task, TaskInfo, TaskState, all_tasks, create_task,
-    current_task, task_tree,
+    current_task, task_tree, try_create_task,
 };
 #[cfg(feature = "std")]
 pub use threads::{ConcurrentFuture, ThreadPoolExecutor, to_thread};

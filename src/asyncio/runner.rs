@@ -167,7 +167,7 @@ impl EventLoop {
 /// use callsoon::{EventLoop, Runner};
 ///
 /// let runner = Runner::with_loop_factory(EventLoop::with_virtual_time);
-/// let task = runner.run(async { callsoon::create_task(async { Ok(6) }) })?;
+/// let task = runner.run(async { Ok(callsoon::create_task(async { Ok(6) })) })?;
 /// assert_eq!(runner.run(async { Ok(task.await? * 7) })?, 42);
 /// runner.close()?;
 /// # Ok::<(), callsoon::Error>(())
@@ -352,7 +352,7 @@ impl fmt::Debug for Runner {
 ///
 /// ```
 /// let answer = callsoon::run(async {
-///     let task = callsoon::create_task(async { Ok(6) })?;
+///     let task = callsoon::create_task(async { Ok(6) });
 ///     Ok(task.await? * 7)
 /// });
 /// assert_eq!(answer.unwrap(), 42);

@@ -17,19 +17,17 @@ use crate::asyncio::create_task;
 ///
 /// # Cancellation
 ///
-/// Nobody has the task in hand, so that it ends by itself, or is cancelled with all others at
-/// the end of [`run`](crate::run).
+/// The task has no handle: it ends by itself, or is cancelled with all others at the end of
+/// [`run`](crate::run).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LoopExecutor;
 
 impl<F: Future + 'static> Executor<F> for LoopExecutor {
+    #[track_caller]
     fn execute(&self, work: F) {
-        let started = create_task(async move {
+        create_task(async move {
             drop(work.await);
             Ok(())
         });
-        if let Err(refused) = started {
-            panic!("can't start what hyper asks for: {refused}");
-        }
     }
 }

@@ -22,7 +22,9 @@ use hyper::rt::{Sleep, Timer};
 
 use crate::collections::{SerialKey, SerialSlab};
 use crate::error::Result;
-use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, run_callback, running_loop};
+use crate::event_loop::{
+    Job, JobCell, LoopRef, TimerIndex, expect_running_loop, run_callback, running_loop,
+};
 use crate::sync::thread_own;
 
 /// A timer that is pending, and whom it wakes.
@@ -114,7 +116,7 @@ impl Job for Alarm {
 /// use hyper::rt::Timer;
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let timer = LoopTimer::new()?;
+///     let timer = LoopTimer::new();
 ///     let began = timer.now();
 ///     timer.sleep(Duration::from_secs(3600)).await;
 ///     assert_eq!(timer.now() - began, Duration::from_secs(3600));
@@ -133,12 +135,15 @@ pub struct LoopTimer {
 impl LoopTimer {
     /// The timer of the loop that runs.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new() -> Result<LoopTimer> {
-        let made = (Instant::now(), running_loop()?.time());
-        Ok(LoopTimer { thread: here(), made })
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::new_without_default, reason = "a default must not panic")]
+    pub fn new() -> LoopTimer {
+        let made = (Instant::now(), expect_running_loop().time());
+        LoopTimer { thread: here(), made }
     }
 
     fn running(&self) -> LoopRef {

@@ -47,6 +47,7 @@ pub use observe::Trace;
 pub use poller::Source;
 pub use remote::{Answer, LoopHandle};
 pub use run::EventLoop;
+pub(crate) use running::{expect_possible, expect_running_loop};
 pub use running::{running_loop, set_loop_thread};
 
 pub use crate::collections::{TimerKey, TimerWheel};

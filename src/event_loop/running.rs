@@ -157,6 +157,38 @@ pub(crate) fn current_if(is_it: impl FnOnce(&LoopRef) -> bool) -> Option<LoopRef
     with_place(|running| running.borrow().as_ref().filter(|on| is_it(on)).cloned()).flatten()
 }
 
+/// The loop that runs on this thread, for a function of the crate that is of no use without one.
+///
+/// # Panics
+///
+/// Where no loop runs.
+#[track_caller]
+pub(crate) fn expect_running_loop() -> LoopRef {
+    expect_possible(running_loop())
+}
+
+/// Returns what a function of the running loop has made.
+///
+/// # Panics
+///
+/// Where it made nothing, mostly because no loop runs.
+#[track_caller]
+pub(crate) fn expect_possible<T>(made: Result<T>) -> T {
+    match made {
+        Ok(made) => made,
+        Err(error) => refuse(&error),
+    }
+}
+
+#[cold]
+#[track_caller]
+fn refuse(error: &Error) -> ! {
+    panic!(
+        "{error}: this is to be called in a task or a callback of a running loop \
+         (`callsoon::run` runs one); the methods of `LoopRef` return such an error instead"
+    )
+}
+
 impl LoopRef {
     /// Returns an error that says why this thread can't run the loop, if it can't.
     pub(crate) fn check_not_running(&self) -> Result<()> {

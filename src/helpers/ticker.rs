@@ -19,7 +19,7 @@ use super::pauser::Pauser;
 use super::stop_generator::stop_async_generator;
 use crate::{
     AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder,
-    await_body, generator, running_loop,
+    await_body, expect_running_loop, generator,
 };
 
 /// Seconds of the loop's clock; they may lie before its start.
@@ -113,7 +113,7 @@ pub type Tick = (usize, Duration);
 /// run_on(&EventLoop::with_virtual_time(), async {
 ///     let mut at = Vec::new();
 ///     let options = hp::TickerOptions { max_iterations: Some(5), ..Default::default() };
-///     let ticker = hp::ATicker::new(Duration::from_secs(10), options)?;
+///     let ticker = hp::ATicker::new(Duration::from_secs(10), options);
 ///     ticker.scope(async |ticker| {
 ///         while let Some((_number, _until_next)) = ticker.next().await? {
 ///             at.push(running_loop()?.time().as_secs());
@@ -152,10 +152,12 @@ struct Inner {
 
 /// A ticker, by the name that suits a loop over it: `hp.tick`. The same as [`ATicker::new`].
 ///
-/// # Errors
+/// # Panics
 ///
 /// As [`ATicker::new`].
-pub fn tick(every: Duration, options: TickerOptions) -> Result<ATicker> {
+#[must_use]
+#[track_caller]
+pub fn tick(every: Duration, options: TickerOptions) -> ATicker {
     ATicker::new(every, options)
 }
 
@@ -163,15 +165,17 @@ impl ATicker {
     /// A ticker of the running loop. Without time between the ticks it ticks as fast as
     /// `min_wait` lets it.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new(every: Duration, options: TickerOptions) -> Result<ATicker> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn new(every: Duration, options: TickerOptions) -> ATicker {
         let final_future = match options.final_future {
-            Some(given) => ChildOfFuture::new(&given)?,
+            Some(given) => ChildOfFuture::new(&given),
             None => {
-                let own: LoopFuture<()> = create_future()?;
-                ChildOfFuture::new(&own)?
+                let own: LoopFuture<()> = create_future();
+                ChildOfFuture::new(&own)
             }
         };
         let min_wait = match options.min_wait {
@@ -179,7 +183,7 @@ impl ATicker {
             min_wait => min_wait,
         };
         let ticker = Rc::new(Inner {
-            on: running_loop()?,
+            on: expect_running_loop(),
             every: Cell::new(every.as_secs_f64()),
             expected: Cell::new(None),
             min_wait,
@@ -188,10 +192,10 @@ impl ATicker {
             pauser: options.pauser,
             name: options.name,
             handle: RefCell::new(None),
-            waiter: ResettableFuture::new()?,
+            waiter: ResettableFuture::new(),
             final_future,
         });
-        Ok(ATicker { ticker, ticks: Rc::default() })
+        ATicker { ticker, ticks: Rc::default() }
     }
 
     /// Makes it ready to be iterated, from the first tick on: `async with` does so.
@@ -231,8 +235,8 @@ impl ATicker {
         self.iter()?.next().await
     }
 
-    /// Has the next tick come `every` after the last, and, with `set_new_every`, those after it
-    /// too; without, those keep their times. A tick that would be over already comes at once.
+    /// Has the next tick come `every` after the last, and those after it each `every` after the one
+    /// before. A tick that would be over already comes at once.
     ///
     /// ```
     /// use std::time::Duration;
@@ -241,13 +245,13 @@ impl ATicker {
     /// run_on(&EventLoop::with_virtual_time(), async {
     ///     let mut at = Vec::new();
     ///     let options = hp::TickerOptions { max_iterations: Some(7), ..Default::default() };
-    ///     let ticker = hp::ATicker::new(Duration::from_secs(10), options)?;
+    ///     let ticker = hp::ATicker::new(Duration::from_secs(10), options);
     ///     ticker.scope(async |ticker| {
     ///         while let Some((number, _until_next)) = ticker.next().await? {
     ///             at.push(running_loop()?.time().as_secs());
     ///             match number {
-    ///                 3 => ticker.change_after(Duration::from_secs(20), true)?,
-    ///                 5 => ticker.change_after(Duration::from_secs(40), false)?,
+    ///                 3 => ticker.change_after(Duration::from_secs(20))?,
+    ///                 5 => ticker.change_next_after(Duration::from_secs(40))?,
     ///                 _ => {}
     ///             }
     ///         }
@@ -261,18 +265,24 @@ impl ATicker {
     /// # Errors
     ///
     /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
-    pub fn change_after(&self, every: Duration, set_new_every: bool) -> Result<()> {
+    pub fn change_after(&self, every: Duration) -> Result<()> {
         let inner = &self.ticker;
-        let (before, every) = (inner.every.get(), every.as_secs_f64());
-        if set_new_every {
-            inner.every.set(every);
-        }
-        let Some(expected) = inner.expected.get() else { return Ok(()) };
-        let expected = expected - before + every;
-        if set_new_every {
-            inner.expected.set(Some(expected));
-        }
-        inner.wake_in(rounded(expected - inner.now()))
+        let expected = inner.expected_after(every);
+        inner.every.set(every.as_secs_f64());
+        let Some(expected) = expected else { return Ok(()) };
+        inner.expected.set(Some(expected));
+        inner.wake_at(expected)
+    }
+
+    /// Has the next tick come `after` after the last; those behind it keep their times:
+    /// `change_after(after, set_new_every=False)`.
+    ///
+    /// # Errors
+    ///
+    /// Like [`change_after`](ATicker::change_after).
+    pub fn change_next_after(&self, after: Duration) -> Result<()> {
+        let inner = &self.ticker;
+        inner.expected_after(after).map_or(Ok(()), |expected| inner.wake_at(expected))
     }
 
     /// Ends it: its iteration gets `error`, or is just ended. `async with` does so.
@@ -324,6 +334,15 @@ impl Drop for Iteration<'_> {
 }
 
 impl Inner {
+    /// When the next tick is due if it comes `after` after the last. `None` before the first.
+    fn expected_after(&self, after: Duration) -> Option<Seconds> {
+        Some(self.expected.get()? - self.every.get() + after.as_secs_f64())
+    }
+
+    fn wake_at(self: &Rc<Self>, when: Seconds) -> Result<()> {
+        self.wake_in(rounded(when - self.now()))
+    }
+
     fn now(&self) -> Seconds {
         self.on.time().as_secs_f64()
     }
@@ -337,7 +356,7 @@ impl Inner {
 
     /// It is time for a tick.
     fn wake(&self) -> Result<()> {
-        self.waiter.reset(false);
+        self.waiter.reset();
         self.waiter.set_result(())
     }
 
@@ -370,7 +389,7 @@ impl Inner {
         self.wake()?;
         loop {
             self.wait_for_next().await?;
-            self.waiter.reset(false);
+            self.waiter.reset();
             let now = self.now();
             let out_of_time = self.max_time.is_some_and(|limit| now - start >= limit.as_secs_f64());
             let enough = self.max_iterations.is_some_and(|most| number >= most);
@@ -392,11 +411,12 @@ impl Inner {
                 .await;
         };
         let pause = pauser.pause();
-        let holder = TaskHolder::new(&ChildOfFuture::<()>::new(&self.final_future)?)?;
+        let holder = TaskHolder::new(&ChildOfFuture::<()>::new(&self.final_future));
         holder
             .scope(async |holder| {
-                holder.add(pause)?;
-                holder.add_task(&self.waiter)
+                holder.add(pause);
+                holder.add_task(&self.waiter);
+                Ok(())
             })
             .await
     }

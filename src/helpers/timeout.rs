@@ -6,7 +6,8 @@ use core::time::Duration;
 
 use super::futures::log_exception;
 use crate::{
-    AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, create_task, running_loop,
+    AnyFuture, Callback, Error, LoopFuture, Result, Task, TimerHandle, running_loop,
+    try_create_task,
 };
 
 /// What [`async_with_timeout`] can be told: Photons' keyword arguments.
@@ -70,7 +71,7 @@ pub async fn async_with_timeout<T: Clone + 'static>(
 ) -> Result<T> {
     let on = running_loop()?;
     let outcome: LoopFuture<T> = on.create_future();
-    let task = create_task(coroutine)?;
+    let task = try_create_task(coroutine)?;
     if let Some(name) = &options.name {
         task.set_name(name);
     }

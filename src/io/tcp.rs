@@ -28,7 +28,7 @@ use crate::event_loop::{Side, running_loop};
 ///     let client = create_task(async move {
 ///         let stream = TcpStream::connect(address).await?;
 ///         stream.write_all(b"hello").await
-///     })?;
+///     });
 ///     let (stream, _peer) = listener.accept().await?;
 ///     let mut greeting = [0; 5];
 ///     stream.read_exact(&mut greeting).await?;

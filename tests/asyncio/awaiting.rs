@@ -50,12 +50,12 @@ fn sleeping_for_no_time_takes_one_turn() {
 #[test]
 fn a_task_of_an_immediate_coroutine_takes_one_turn_and_one_more_for_each_yield() {
     run(async {
-        let immediate = create_task(async { Ok(()) })?;
+        let immediate = create_task(async { Ok(()) });
         assert_eq!(turns_of(immediate).await?.0, 1);
         let twice = create_task(async {
             yield_now().await?;
             yield_now().await
-        })?;
+        });
         assert_eq!(turns_of(twice).await?.0, 3);
         Ok(())
     })
@@ -93,11 +93,11 @@ fn a_future_that_a_ready_callback_sets_takes_one_turn() {
 #[test]
 fn a_cancelled_task_takes_one_turn_to_end_for_its_awaiter() {
     run(async {
-        let unstarted = create_task(async { Ok(()) })?;
+        let unstarted = create_task(async { Ok(()) });
         unstarted.cancel();
         assert_eq!(turns_of(&unstarted).await?.0, 1);
         let future = running_loop()?.create_future::<()>();
-        let waiting = create_task(async move { future.await })?;
+        let waiting = create_task(async move { future.await });
         yield_now().await?;
         waiting.cancel();
         assert_eq!(turns_of(&waiting).await?.0, 1);
@@ -226,7 +226,7 @@ fn a_task_that_awaits_itself_and_is_cancelled_is_told_of_that_alone() {
             yield_now().await?;
             sleep(secs(1)).await?;
             Ok(7)
-        })?;
+        });
         yield_now().await?;
         itself.set_result(task.clone())?;
         yield_now().await?;
@@ -247,7 +247,7 @@ fn who_awaits_a_task_that_awaited_itself_waits_for_its_end() {
             assert!((&me).await.is_err());
             sleep(secs(1)).await?;
             Ok(7)
-        })?;
+        });
         itself.set_result(task.clone())?;
         yield_now().await?;
         assert_eq!(task.await?, 7);

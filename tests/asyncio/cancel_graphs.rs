@@ -70,11 +70,11 @@ impl Way {
                 let all = targets.iter().map(|target| boxed(target.into_future())).collect();
                 join(all).await.into_iter().collect()
             }
-            Way::Gather => gather(&targets)?.await.map(drop),
-            Way::Outcomes => gather_outcomes(&targets)?.await.map(drop),
+            Way::Gather => gather(&targets).await.map(drop),
+            Way::Outcomes => gather_outcomes(&targets).await.map(drop),
             Way::Timeout => timeout(secs(7_200), async |_| first.await).await,
             Way::WaitFor => wait_for(first, None).await,
-            Way::Shield => shield(&first)?.await,
+            Way::Shield => shield(&first).await,
             Way::Wait => wait(targets, None, ReturnWhen::AllCompleted).await.map(drop),
             Way::Group => {
                 TaskGroup::scope(async |group| {
@@ -288,7 +288,7 @@ fn a_gathering_that_waits_for_itself_is_cancelled() {
             gathering.await.map(drop)
         })
         .unwrap();
-    let gathering = gather([&task]).unwrap();
+    let gathering = gather([&task]);
     place.replace(Some(gathering.clone()));
     settle(&event_loop, 2);
     assert!(gathering.cancel());

@@ -100,7 +100,7 @@ fn panic_amid_a_cancellation_loses_nothing_that_was_put_off() {
     for level in 1..DEEP {
         let task = tasks[level - 1].clone();
         let child = Cancels { own: event_loop.create_future(), task, panics: level == DEEP - 5 };
-        let gathered = gather([&child]).unwrap();
+        let gathered = gather([&child]);
         tasks.push(event_loop.create_task(async move { gathered.await.map(drop) }).unwrap());
     }
     settle(&event_loop);

@@ -113,7 +113,7 @@ fn an_exception_that_came_before_the_cancel_is_lost_and_counts_as_read() {
 #[test]
 fn a_task_that_is_over_refuses_and_does_not_count() {
     run(async {
-        let task = create_task(async { Ok(1) })?;
+        let task = create_task(async { Ok(1) });
         (&task).await?;
         assert!(!task.cancel());
         assert!(!task.cancel_with("late"));
@@ -204,7 +204,7 @@ fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
 #[test]
 fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
     run(async {
-        let task = create_task(async { Ok(()) })?;
+        let task = create_task(async { Ok(()) });
         task.cancel_with("early");
         let error = (&task).await.unwrap_err();
         assert_eq!((error.is_cancelled(), &*error.message()), (true, "early"));
@@ -216,7 +216,7 @@ fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
 #[test]
 fn a_cancelled_task_tells_its_message_to_the_first_who_asks_and_a_future_to_all() {
     run(async {
-        let (task, future) = (create_task(sleep(secs(1)))?, running_loop()?.create_future::<()>());
+        let (task, future) = (create_task(sleep(secs(1))), running_loop()?.create_future::<()>());
         task.cancel_with("once");
         future.cancel_with("always");
         yield_now().await?;
@@ -241,7 +241,7 @@ fn a_task_that_is_cancelled_as_it_returns_tells_its_message_to_all() {
                 itself.get().expect("it was told").cancel_with("always");
                 Ok(())
             }
-        })?;
+        });
         assert!(itself.set(task.clone()).is_ok());
         for _ in 0..2 {
             assert_eq!((&task).await.unwrap_err().message(), "always");
@@ -256,8 +256,8 @@ fn who_looks_only_whether_a_task_was_cancelled_leaves_its_message_to_others() {
     run(async {
         let group = TaskGroup::scope(async |group| {
             let task = group.create_task(sleep(secs(1)))?;
-            let (shielded, outcomes) = (shield(&task)?, gather_outcomes([&task])?);
-            let child = hp::ChildOfFuture::<()>::new(&task)?;
+            let (shielded, outcomes) = (shield(&task), gather_outcomes([&task]));
+            let child = hp::ChildOfFuture::<()>::new(&task);
             task.add_done_callback(hp::silent_reporter());
             task.cancel_with("why");
             wait([&task], None, ReturnWhen::FirstException).await?;
@@ -279,7 +279,7 @@ fn a_task_may_catch_its_cancellation_and_go_on() {
             let first = sleep(secs(100)).await;
             sleep(secs(1)).await?;
             Ok(first.is_err())
-        })?;
+        });
         yield_now().await?;
         assert!(task.cancel());
         assert!((&task).await?, "later awaits are not cancelled again");
@@ -300,7 +300,7 @@ fn a_task_may_await_while_it_cleans_up() {
             sleep(secs(2)).await?;
             own.push(format!("cleaned up at {:?}", running_loop()?.time()));
             outcome
-        })?;
+        });
         yield_now().await?;
         task.cancel();
         assert!((&task).await.unwrap_err().is_cancelled());
@@ -320,7 +320,7 @@ fn a_cleanup_may_be_cancelled_too() {
             let outcome = sleep(secs(100)).await;
             own.push(format!("{outcome:?}"));
             outcome
-        })?;
+        });
         yield_now().await?;
         task.cancel_with("one");
         yield_now().await?;
@@ -339,7 +339,7 @@ fn an_error_from_the_cleanup_is_the_tasks_exception() {
         let task = create_task(async {
             let _ = sleep(secs(1)).await;
             Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
-        })?;
+        });
         yield_now().await?;
         task.cancel();
         assert_eq!((&task).await.unwrap_err().message(), "in the cleanup");
@@ -357,9 +357,9 @@ fn an_awaited_task_is_cancelled_in_turn_and_if_it_goes_on_so_does_the_awaiter() 
                 Err(error) if error.is_cancelled() => Ok("swallowed"),
                 _ => Ok("slept"),
             }
-        })?;
+        });
         let awaited = inner.clone();
-        let outer = create_task(async move { awaited.await })?;
+        let outer = create_task(async move { awaited.await });
         yield_now().await?;
         yield_now().await?;
         assert!(outer.cancel());
@@ -374,13 +374,13 @@ fn an_awaited_task_is_cancelled_in_turn_and_if_it_goes_on_so_does_the_awaiter() 
 #[test]
 fn who_awaits_a_cancelled_task_is_not_itself_asked_to_cancel() {
     run(async {
-        let inner = create_task(sleep(secs(10)))?;
+        let inner = create_task(sleep(secs(10)));
         let awaited = inner.clone();
         let outer = create_task(async move {
             let outcome = awaited.await;
             let cancelling = current_task().expect("this is one").cancelling();
             Ok((outcome.unwrap_err().is_cancelled(), cancelling))
-        })?;
+        });
         yield_now().await?;
         inner.cancel();
         assert_eq!(outer.await?, (true, 0));
@@ -394,7 +394,7 @@ fn who_lets_a_cancellation_through_is_cancelled_without_having_been_asked() {
     run(async {
         let future = running_loop()?.create_future::<()>();
         future.cancel_with("m");
-        let task = create_task(async move { future.await })?;
+        let task = create_task(async move { future.await });
         let error = (&task).await.unwrap_err();
         assert_eq!(error.message(), "m");
         assert_eq!((task.cancelled(), task.cancelling()), (true, 0));

@@ -117,7 +117,7 @@ fn a_generator_shows_where_it_is() {
         });
         assert_eq!(format!("{numbers:?}"), "<async_generator unstarted>");
         let consumed = numbers.clone();
-        let consumer = create_task(async move { consumed.next().await })?;
+        let consumer = create_task(async move { consumed.next().await });
         yield_now().await?;
         assert_eq!(format!("{numbers:?}"), "<async_generator running>");
         consumer.await?;
@@ -172,7 +172,7 @@ fn what_stands_for_others_shows_how_many() {
     run(async {
         let on = running_loop()?;
         let futures = [on.create_future::<i32>(), on.create_future()];
-        let mut completed = as_completed(&futures, None)?;
+        let mut completed = as_completed(&futures, None);
         assert_eq!(format!("{completed:?}"), "<AsCompleted left=2>");
         futures[1].set_result(1)?;
         completed.next().await?;

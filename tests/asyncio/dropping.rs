@@ -170,7 +170,7 @@ fn a_loop_that_is_dropped_frees_every_task_however_it_is_parked() {
             numbers.next().await.map(drop)
         }),
         boxed(async {
-            let child = create_task(sleep(secs(9)))?;
+            let child = create_task(sleep(secs(9)));
             child.await
         }),
     ];

@@ -45,7 +45,7 @@ fn a_programs_own_error_comes_back_as_what_it_was() {
         let task = create_task(async {
             lose(3)?;
             Ok(())
-        })?;
+        });
         task.await
     })
     .unwrap_err();
@@ -70,13 +70,13 @@ fn one_error_reaches_all_awaiters_and_those_who_await_them() {
             yield_now().await?;
             lose(1)?;
             Ok(())
-        })?;
+        });
         let pass_on = |task: &Task<()>| {
             let task = task.clone();
             create_task(async move { task.await })
         };
-        let (first, second) = (pass_on(&failing)?, pass_on(&failing)?);
-        let last = pass_on(&second)?;
+        let (first, second) = (pass_on(&failing), pass_on(&failing));
+        let last = pass_on(&second);
         let error = (&failing).await.unwrap_err();
         for task in [first, second, last] {
             assert!((&task).await.unwrap_err().ptr_eq(&error));
@@ -101,10 +101,10 @@ fn errors_that_say_the_same_are_not_the_same() {
 #[test]
 fn a_panic_is_the_tasks_exception_with_its_message() {
     run(async {
-        let text: Task<()> = create_task(async { panic!("plain text") })?;
+        let text: Task<()> = create_task(async { panic!("plain text") });
         let number = 7;
-        let formatted: Task<()> = create_task(async move { panic!("formatted {number}") })?;
-        let odd: Task<()> = create_task(async { std::panic::panic_any(7) })?;
+        let formatted: Task<()> = create_task(async move { panic!("formatted {number}") });
+        let odd: Task<()> = create_task(async { std::panic::panic_any(7) });
         for (task, message) in
             [(text, "plain text"), (formatted, "formatted 7"), (odd, "a panic without a message")]
         {
@@ -126,7 +126,7 @@ fn a_panic_after_an_await_drops_the_body_and_leaves_the_loop_sound() {
             let _wait = std::pin::pin!((&awaited).into_future());
             yield_now().await?;
             panic!("with an await at hand")
-        })?;
+        });
         assert_eq!((&task).await.unwrap_err().kind(), ErrorKind::Panic);
         running_loop()?.call_soon(move || promise.set_result(1))?;
         assert_eq!(future.await?, 1);
@@ -158,7 +158,7 @@ fn an_error_that_ends_generators_is_an_exception_like_any_other_for_a_future() {
 #[test]
 fn a_cancellation_is_caught_by_what_it_is_and_not_by_what_it_says() {
     run(async {
-        let task = create_task(async { yield_now().await })?;
+        let task = create_task(async { yield_now().await });
         yield_now().await?;
         task.cancel_with("closing time");
         let error = (&task).await.unwrap_err();

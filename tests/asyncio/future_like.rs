@@ -42,7 +42,7 @@ fn resettable_future(event_loop: &EventLoop) -> Subject {
 /// One whose parent is pending, and stays so.
 fn child_of_future(event_loop: &EventLoop) -> Subject {
     let parent: LoopFuture<()> = event_loop.create_future();
-    let made = event_loop.run_until_complete(async move { ChildOfFuture::new(&parent) });
+    let made = event_loop.run_until_complete(async move { Ok(ChildOfFuture::new(&parent)) });
     let future = made.unwrap();
     let end = future.clone();
     Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }

@@ -310,7 +310,7 @@ fn a_body_that_catches_the_cancel_goes_on_and_so_does_the_consumer() {
             y.give(caught).await?;
             Ok(())
         });
-        let consumer = create_task(async move { stubborn.anext().await })?;
+        let consumer = create_task(async move { stubborn.anext().await });
         yield_now().await?;
         assert!(consumer.cancel());
         assert!((&consumer).await?);
@@ -339,7 +339,7 @@ fn several_tasks_may_take_turns_with_one_generator() {
                     yield_now().await?;
                 }
                 Ok(())
-            })?);
+            }));
         }
         for consumer in consumers {
             consumer.await?;

@@ -98,7 +98,7 @@ fn while_one_throws_nobody_else_may_ask_or_throw() {
         });
         assert_eq!(slow.anext().await?, 1);
         let thrown = slow.clone();
-        let throwing = create_task(async move { thrown.athrow(value("v")).await })?;
+        let throwing = create_task(async move { thrown.athrow(value("v")).await });
         yield_now().await?;
         let refused = [
             slow.asend(None).await.map(drop),
@@ -197,7 +197,7 @@ fn a_clean_up_may_await_a_task_and_catch_its_error() {
         let trace = Trace::new();
         let own = trace.clone();
         let numbers = generator(async move |y| {
-            let task = create_task(fails())?;
+            let task = create_task(fails());
             let told = y.give(1).await;
             own.push(format!("{:?}", task.await));
             told.map(drop)
@@ -233,7 +233,7 @@ fn the_items_of_one_are_those_of_another_that_a_test_which_awaits_lets_through()
         });
         let even = generator(async move |y| {
             while let Some(number) = numbers.next().await? {
-                let is_even = create_task(async move { Ok(number % 2 == 0) })?;
+                let is_even = create_task(async move { Ok(number % 2 == 0) });
                 if is_even.await? {
                     y.give(number).await?;
                 }

@@ -28,7 +28,7 @@ const MAKES: [(&str, Make); 9] = [
     ("task", |_| {
         let future = running_loop()?.create_future::<()>();
         let (ends, awaited) = (future.clone(), future);
-        let task = create_task(async move { awaited.await })?;
+        let task = create_task(async move { awaited.await });
         Ok((boxed(task.into_future()), Box::new(move || ends.set_result(()).unwrap())))
     }),
     ("sleep", |_| Ok((boxed(sleep(secs(5))), Box::new(|| ())))),
@@ -73,7 +73,7 @@ const MAKES: [(&str, Make); 9] = [
     ("shielded gathering", |_| {
         let future = running_loop()?.create_future::<()>();
         let ends = future.clone();
-        let gathered = shield(&gather([&future])?)?;
+        let gathered = shield(&gather([&future]));
         let awaits = boxed(async move { gathered.await.map(drop) });
         Ok((awaits, Box::new(move || ends.set_result(()).unwrap())))
     }),

@@ -130,7 +130,7 @@ fn an_awaiter_that_came_first_has_read_the_exception() {
         let reports = Reports::of(&on);
         let future = on.create_future::<()>();
         let (awaited, promise) = (future.clone(), future);
-        let awaiter = create_task(async move { Ok(awaited.await.is_err()) })?;
+        let awaiter = create_task(async move { Ok(awaited.await.is_err()) });
         yield_now().await?;
         promise.set_exception(Error::new(ErrorKind::Value, ""))?;
         drop(promise);

@@ -61,9 +61,9 @@ fn run_end_has_time_for_a_clean_up_of_five_turns() {
                     }
                     says.push("saved");
                     Ok(())
-                })?;
+                });
                 slept
-            })?;
+            });
             yield_now().await
         };
         run_on(&event_loop, main).unwrap();
@@ -91,9 +91,9 @@ fn run_end_closes_a_generator_begun_in_its_first_turn() {
                 }
                 says.push(format!("{:?}", held.next().await));
                 Ok(())
-            })?;
+            });
             slept
-        })?;
+        });
         yield_now().await
     };
     run_on(&event_loop, main).unwrap();
@@ -163,7 +163,7 @@ fn stop_while_run_end_waits_for_tasks_is_an_error() {
             on.stop();
             sleep(secs(1)).await?;
             slept
-        })?;
+        });
         yield_now().await
     };
     let error = run_on(&event_loop, main).unwrap_err();

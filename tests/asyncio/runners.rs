@@ -65,7 +65,7 @@ fn every_main_runs_on_one_loop_and_finds_what_the_ones_before_have_left() {
                 sleep(secs(1)).await?;
             }
             Ok(())
-        })?;
+        });
         running_loop()
     };
     let on: LoopRef = runner.run(first).unwrap();
@@ -136,7 +136,7 @@ fn close_cancels_the_tasks_closes_the_generators_and_waits_for_both() {
     };
     let (consumed, own) = (numbers.clone(), trace.clone());
     let main = async move {
-        create_task(cleaning_up(own))?;
+        create_task(cleaning_up(own));
         assert_eq!(consumed.anext().await?, 1);
         yield_now().await
     };
@@ -160,7 +160,7 @@ fn what_fails_in_the_close_is_reported() {
         create_task(async {
             let _ = sleep(secs(1000)).await;
             Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
-        })?;
+        });
         yield_now().await
     };
     runner.run(main).unwrap();
@@ -207,7 +207,7 @@ fn it_runs_nothing_where_a_loop_runs_be_it_its_own_or_another() {
             assert_eq!(said(runner.run(never)), (ErrorKind::Runtime, refused.clone()));
         }
         assert_eq!(format!("{other:?}"), "<Runner [created]>", "and made no loop for it");
-        assert_eq!(callsoon::all_tasks()?.len(), 1, "nor a task");
+        assert_eq!(callsoon::all_tasks().len(), 1, "nor a task");
         let nested = said(run(async { Ok(()) }));
         assert_eq!(nested.1, "run() cannot be called from a running event loop");
         Ok(())

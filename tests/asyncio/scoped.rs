@@ -45,7 +45,7 @@ async fn cancel_in<S: Future<Output = Result<()>> + 'static>(
         sleep(secs(1)).await?; // the clean-up awaits
         own.push("cleaned up");
         outcome
-    })?;
+    });
     sleep(secs(1)).await?;
     assert!(task.cancel());
     assert!((&task).await.unwrap_err().is_cancelled());
@@ -86,7 +86,7 @@ fn every_scope_outlives_a_cancelled_foreign_future() -> Result<()> {
 fn a_deadline_at_a_foreign_future_is_a_timeout() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let by_hand = Timeout::after(secs(1))?;
+        let by_hand = Timeout::after(secs(1));
         let outcome = by_hand.scope(async |_| stuck(trace.clone()).await).await;
         assert_eq!(word(&outcome), "timeout");
         assert!(by_hand.expired());
@@ -141,7 +141,7 @@ fn only_the_innermost_body_is_dropped() -> Result<()> {
             .await;
             own.push(format!("timeout: {outer:?}"));
             Ok(())
-        })?;
+        });
         yield_now().await?;
         task.cancel();
         task.await?;
@@ -164,7 +164,7 @@ fn a_foreign_future_beside_an_inner_scope_stays() -> Result<()> {
             let outcomes = timeout(secs(9), async |_| Ok(join(parts).await)).await?;
             assert_eq!(word(&outcomes[0]), "cancelled");
             outcomes[1].clone()
-        })?;
+        });
         yield_now().await?;
         task.cancel();
         yield_now().await?;
@@ -193,7 +193,7 @@ fn an_await_of_ours_in_the_body_takes_the_cancellation() -> Result<()> {
                 boxed(stuck(own.clone())),
             ];
             select_last(parts).await
-        }))?;
+        }));
         sleep(secs(1)).await?;
         task.cancel();
         assert_eq!(word(&task.await), "cancelled");
@@ -271,7 +271,7 @@ fn a_scope_beside_an_await_of_ours_is_cancelled_too() -> Result<()> {
                 let outcomes = join(parts).await;
                 assert!(outcomes.iter().all(|outcome| word(outcome) == "cancelled"));
                 Ok(())
-            })?;
+            });
             yield_now().await?;
             task.cancel();
             task.await?;
@@ -295,7 +295,7 @@ fn a_task_that_cancels_itself_is_told_at_its_scope() -> Result<()> {
             assert_eq!(word(&outcome.await), "cancelled");
             yield_now().await?;
             Ok(current_task().unwrap().uncancel())
-        })?;
+        });
         assert_eq!(task.await?, 1);
         Ok(())
     })
@@ -359,7 +359,7 @@ fn run_waits_for_the_cleanup_behind_a_scope() -> Result<()> {
             sleep(secs(1)).await?;
             own.push("cleaned up");
             outcome
-        })?;
+        });
         yield_now().await
     })?;
     trace.expect(["body dropped", "cleaned up"]);
@@ -373,7 +373,7 @@ fn the_rest_of_a_join_ends_with_the_second_cancel() -> Result<()> {
             let parts = vec![boxed(sleep(secs(50))), boxed(pending::<Result<()>>())];
             join(parts).await;
             Ok(())
-        }))?;
+        }));
         sleep(secs(1)).await?;
         task.cancel();
         sleep(secs(1)).await?;

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use callsoon::{
     AnyFuture, Callback, Error, ErrorKind, EventLoop, Result, Task, all_tasks, create_task,
-    current_task, running_loop, sleep, yield_now,
+    current_task, running_loop, sleep, try_create_task, yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
 use crate::support::on_drop::on_drop;
+use crate::support::panics::assert_needs_a_loop;
 use crate::support::trace::Trace;
 
 #[test]
@@ -21,7 +22,7 @@ fn a_task_never_runs_where_it_is_made() {
         let task = create_task(async move {
             own.push("first step");
             Ok(())
-        })?;
+        });
         running_loop()?.call_soon(trace.says("ready after"))?;
         trace.expect_nothing();
         task.await?;
@@ -43,7 +44,7 @@ fn tasks_take_turns_in_the_order_of_making() {
                     yield_now().await?;
                 }
                 Ok(())
-            })?;
+            });
         }
         sleep(secs(1)).await?;
         trace.expect(["a1", "b1", "c1", "a2", "b2", "c2"]);
@@ -60,7 +61,7 @@ fn a_task_goes_on_when_its_handle_is_dropped() {
         drop(create_task(async move {
             sleep(secs(1)).await?;
             promise.set_result(1)
-        })?);
+        }));
         assert_eq!(future.await?, 1);
         Ok(())
     })
@@ -70,7 +71,7 @@ fn a_task_goes_on_when_its_handle_is_dropped() {
 #[test]
 fn a_tasks_result_is_its_own_to_set() {
     run(async {
-        let task = create_task(async { Ok(1) })?;
+        let task = create_task(async { Ok(1) });
         let any = current_task().expect("this is one");
         let refusals = [
             task.set_result(2).unwrap_err(),
@@ -109,7 +110,7 @@ fn a_task_knows_where_it_was_made() {
     let task = event_loop.create_task(async { Ok(()) }).unwrap();
     assert_eq!((task.spawned_at().file(), task.spawned_at().line()), (file!(), line));
     assert_eq!(event_loop.all_tasks()[0].spawned_at(), task.spawned_at());
-    let made = run(async { Ok(create_task(async { Ok(()) })?.spawned_at().file()) });
+    let made = run(async { Ok(create_task(async { Ok(()) }).spawned_at().file()) });
     assert_eq!(made.unwrap(), file!());
 }
 
@@ -121,7 +122,7 @@ fn there_is_no_current_task_in_callbacks_and_outside_of_loops() {
         let own = trace.clone();
         running_loop()?.call_soon(move || own.push(current_task().is_none()))?;
         let own = trace.clone();
-        let task = create_task(async { Ok(()) })?;
+        let task = create_task(async { Ok(()) });
         task.add_done_callback(move |_: &dyn AnyFuture| own.push(current_task().is_none()));
         task.await?;
         yield_now().await?;
@@ -140,7 +141,7 @@ fn the_current_task_is_that_whose_step_is_under_way() {
             yield_now().await?;
             assert_eq!(current_task().expect("it runs").id(), before);
             Ok(before)
-        })?;
+        });
         assert_eq!((&child).await?, child.id());
         assert_eq!(current_task().expect("main again").id(), main.id());
         assert_ne!(main.id(), child.id());
@@ -162,14 +163,14 @@ fn a_panic_leaves_no_current_task_behind() {
 fn all_tasks_are_those_that_are_not_over_oldest_first() {
     run(async {
         let names =
-            || -> Result<Vec<String>> { Ok(all_tasks()?.iter().map(AnyFuture::name).collect()) };
-        let short = create_task(async { Ok(()) })?;
-        let long = create_task(sleep(secs(1)))?;
-        let failing = create_task(async { Err::<(), _>(Error::cancelled()) })?;
+            || -> Result<Vec<String>> { Ok(all_tasks().iter().map(AnyFuture::name).collect()) };
+        let short = create_task(async { Ok(()) });
+        let long = create_task(sleep(secs(1)));
+        let failing = create_task(async { Err::<(), _>(Error::cancelled()) });
         assert_eq!(names()?, ["Task-1", "Task-2", "Task-3", "Task-4"]);
         short.await?;
         assert_eq!(names()?, ["Task-1", "Task-3"], "{failing:?}");
-        let newest = create_task(sleep(secs(1)))?;
+        let newest = create_task(sleep(secs(1)));
         assert_eq!(names()?, ["Task-1", "Task-3", "Task-5"], "though a place was free");
         long.await?;
         newest.await?;
@@ -177,14 +178,14 @@ fn all_tasks_are_those_that_are_not_over_oldest_first() {
         Ok(())
     })
     .unwrap();
-    assert!(all_tasks().is_err());
+    assert_needs_a_loop(all_tasks);
 }
 
 #[test]
 fn a_task_of_the_list_is_the_task_itself() {
     run(async {
-        let task = create_task(sleep(secs(1)))?;
-        let any = all_tasks()?.pop().expect("the newest is last");
+        let task = create_task(sleep(secs(1)));
+        let any = all_tasks().pop().expect("the newest is last");
         assert_eq!(any.id(), task.id());
         assert!(!any.done() && any.exception().is_err());
         yield_now().await?;
@@ -202,8 +203,8 @@ fn a_task_of_the_list_is_the_task_itself() {
 fn callbacks_of_a_task_of_the_list_are_callbacks_of_the_task() {
     run(async {
         let trace = Trace::new();
-        let task = create_task(async { Ok(()) })?;
-        let any = all_tasks()?.pop().expect("the newest is last");
+        let task = create_task(async { Ok(()) });
+        let any = all_tasks().pop().expect("the newest is last");
         let own = trace.clone();
         let callback = callsoon::Callback::new(move |done: &dyn AnyFuture| own.push(done.name()));
         any.add_callback(callback.clone());
@@ -276,7 +277,8 @@ fn after_close_no_task_can_be_made_and_what_was_given_is_dropped() {
 
 #[test]
 fn without_a_loop_there_is_no_task() {
-    let error = create_task(async { Ok(()) }).unwrap_err();
+    assert_needs_a_loop(|| create_task(async { Ok(()) }));
+    let error = try_create_task(async { Ok(()) }).unwrap_err();
     assert_eq!((error.kind(), &*error.message()), (ErrorKind::Runtime, "no running event loop"));
 }
 

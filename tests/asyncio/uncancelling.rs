@@ -19,7 +19,7 @@ fn itself<T: 'static>(body: impl AsyncFnOnce(Task<T>) -> Result<T> + 'static) ->
     let task = create_task(async move {
         let me = own.borrow_mut().take().expect("it is put there before the first step");
         body(me).await
-    })?;
+    });
     cell.replace(Some(task.clone()));
     Ok(task)
 }
@@ -27,7 +27,7 @@ fn itself<T: 'static>(body: impl AsyncFnOnce(Task<T>) -> Result<T> + 'static) ->
 #[test]
 fn uncancel_before_the_first_step_lets_the_body_run() {
     run(async {
-        let task = create_task(async { Ok(1) })?;
+        let task = create_task(async { Ok(1) });
         task.cancel();
         assert_eq!(task.uncancel(), 0);
         assert_eq!(task.await?, 1);
@@ -113,7 +113,7 @@ fn a_task_that_cancels_itself_and_then_awaits_a_new_task_cancels_that_unstarted(
             let child = create_task(async move {
                 ran.push("ran");
                 Ok(())
-            })?;
+            });
             let outcome = (&child).await;
             own.push(format!("{outcome:?} {}", child.cancelled()));
             Ok(())
@@ -180,7 +180,7 @@ fn uncancel_comes_too_late_for_what_the_awaited_future_has_taken() {
 #[test]
 fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
     run(async {
-        let task = create_task(async { Ok(1) })?;
+        let task = create_task(async { Ok(1) });
         assert_eq!(task.uncancel(), 0);
         assert_eq!(task.cancelling(), 0);
         task.cancel();
@@ -272,7 +272,7 @@ fn a_task_that_cancels_itself_and_then_awaits_a_started_task_cancels_what_that_a
     run(async {
         let future = running_loop()?.create_future::<i32>();
         let awaited = future.clone();
-        let child = create_task(async move { awaited.await })?;
+        let child = create_task(async move { awaited.await });
         let inner = child.clone();
         let task = itself(async move |me| {
             yield_now().await?;

@@ -14,6 +14,7 @@ use callsoon::{EventLoop, create_task, run_on, running_loop, wrap_future};
 use hyper::rt::{Sleep, Timer};
 
 use crate::run::{run, settle};
+use crate::support::panics::assert_needs_a_loop;
 use crate::support::trace::Trace;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -40,7 +41,7 @@ fn it_is_what_hyper_asks_for() {
 #[test]
 fn a_sleep_takes_its_time_on_the_loops_clock() {
     run(async {
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         let began = timer.now();
         timer.sleep(5 * SECOND).await;
         assert_eq!((seconds(), timer.now() - began), (5, 5 * SECOND));
@@ -59,7 +60,7 @@ fn a_sleep_takes_its_time_on_the_loops_clock() {
 fn its_clock_is_the_machines_where_the_loops_is() {
     callsoon::run(async {
         let before = Instant::now();
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         assert!(before <= timer.now() && timer.now() <= Instant::now());
         Ok(())
     })
@@ -69,7 +70,7 @@ fn its_clock_is_the_machines_where_the_loops_is() {
 #[test]
 fn sleeps_that_are_due_at_one_time_end_in_the_order_in_which_they_began() {
     run(async {
-        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let (timer, trace) = (LoopTimer::new(), Trace::new());
         let mut tasks = Vec::new();
         for (name, delay) in [("c", 2), ("a", 1), ("b", 1)] {
             let says = trace.clone();
@@ -77,7 +78,7 @@ fn sleeps_that_are_due_at_one_time_end_in_the_order_in_which_they_began() {
                 timer.sleep(delay * SECOND).await;
                 says.push(name);
                 Ok(())
-            })?);
+            }));
         }
         for task in tasks {
             task.await?;
@@ -90,7 +91,7 @@ fn sleeps_that_are_due_at_one_time_end_in_the_order_in_which_they_began() {
 #[test]
 fn a_reset_moves_the_deadline_either_way_and_leaves_no_timer() {
     run(async {
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         let began = timer.now();
         let mut sleep = timer.sleep(5 * SECOND);
         assert!(poll_once(&mut sleep).await.is_pending());
@@ -126,7 +127,7 @@ impl Sleep for Never {}
 #[test]
 fn a_reset_of_a_foreign_sleep_puts_its_own_there() {
     run(async {
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         let mut sleep: Pin<Box<dyn Sleep>> = Box::pin(Never);
         timer.reset(&mut sleep, timer.now() + SECOND);
         sleep.await;
@@ -138,7 +139,7 @@ fn a_reset_of_a_foreign_sleep_puts_its_own_there() {
 #[test]
 fn a_dropped_sleep_takes_its_timer_back() {
     run(async {
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         let mut sleep = timer.sleep(SECOND);
         assert_eq!(pending_timers(), 0);
         assert!(poll_once(&mut sleep).await.is_pending());
@@ -153,12 +154,12 @@ fn a_dropped_sleep_takes_its_timer_back() {
 #[test]
 fn one_that_is_dropped_on_another_thread_is_forgotten_when_it_is_due() {
     run(async {
-        let timer = LoopTimer::new()?;
+        let timer = LoopTimer::new();
         let mut sleep = timer.sleep(SECOND);
         assert!(poll_once(&mut sleep).await.is_pending());
         let elsewhere = thread::spawn(move || {
             run(async move {
-                let mut own = LoopTimer::new()?.sleep(SECOND);
+                let mut own = LoopTimer::new().sleep(SECOND);
                 assert!(poll_once(&mut own).await.is_pending());
                 drop(sleep);
                 assert_eq!(pending_timers(), 1);
@@ -185,7 +186,7 @@ impl Wake for Says {
 #[test]
 fn it_wakes_the_last_who_polled() {
     run(async {
-        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let (timer, trace) = (LoopTimer::new(), Trace::new());
         let mut sleep = timer.sleep(SECOND);
         for name in ["first", "last"] {
             let waker = Waker::from(Arc::new(Says(trace.clone(), name)));
@@ -202,7 +203,7 @@ fn it_wakes_the_last_who_polled() {
 #[test]
 fn one_that_is_dropped_as_it_is_due_wakes_nobody() {
     run(async {
-        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let (timer, trace) = (LoopTimer::new(), Trace::new());
         let says = trace.clone();
         let start = move |name| {
             let mut sleep = timer.sleep(SECOND);
@@ -229,19 +230,19 @@ fn one_that_is_dropped_as_it_is_due_wakes_nobody() {
 #[test]
 fn a_cancel_reaches_a_wrapped_sleep_and_drops_a_bare_one() {
     run(async {
-        let (timer, trace) = (LoopTimer::new()?, Trace::new());
+        let (timer, trace) = (LoopTimer::new(), Trace::new());
         let says = trace.clone();
         let wrapped = create_task(async move {
             let outcome = wrap_future(timer.sleep(SECOND)).await;
             says.push(format!("wrapped: {outcome:?}"));
             outcome
-        })?;
+        });
         let says = trace.clone();
         let bare = create_task(async move {
             timer.sleep(SECOND).await;
             says.push("never seen");
             Ok(())
-        })?;
+        });
         settle().await?;
         assert_eq!(pending_timers(), 2);
         assert!(wrapped.cancel() && bare.cancel());
@@ -255,8 +256,8 @@ fn a_cancel_reaches_a_wrapped_sleep_and_drops_a_bare_one() {
 
 #[test]
 fn away_from_its_loop_it_panics_and_says_why() {
-    let timer = run_on(&EventLoop::with_virtual_time(), async { LoopTimer::new() }).unwrap();
-    assert_eq!(LoopTimer::new().unwrap_err().message(), "no running event loop");
+    let timer = run_on(&EventLoop::with_virtual_time(), async { Ok(LoopTimer::new()) }).unwrap();
+    assert_needs_a_loop(LoopTimer::new);
     let away = |what: &dyn Fn(LoopTimer)| {
         let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(timer)));
         assert_eq!(

@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::{ErrorKind, EventLoop, Result, create_task, yield_now};
+use callsoon::{ErrorKind, EventLoop, Result, try_create_task, yield_now};
 
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
@@ -160,7 +160,7 @@ fn what_is_dropped_by_close_may_ask_the_loop_anything_and_gets_errors() {
                 on.call_later(Duration::ZERO, || ()).unwrap_err().kind(),
                 on.create_task(async { Ok(()) }).unwrap_err().kind(),
                 on.handle().call_soon_threadsafe(|| ()).unwrap_err().kind(),
-                create_task(async { Ok(()) }).unwrap_err().kind(),
+                try_create_task(async { Ok(()) }).unwrap_err().kind(),
             ];
             says.push(format!("{name} {answers:?} {}", fut.set_result(1).is_ok()));
         })

@@ -37,7 +37,7 @@ fn run_cancels_what_is_left_oldest_first_and_waits_for_its_clean_up() {
                     return Err(Error::new(ErrorKind::Value, "in the clean-up"));
                 }
                 slept
-            })?;
+            });
         }
         yield_now().await?;
         Ok("main")
@@ -67,7 +67,7 @@ fn run_closes_the_generators_after_the_tasks() {
             let slept = sleep(HOUR).await;
             task_says.push("task ends");
             slept
-        })?;
+        });
         let open = generator(async move |y| {
             let gave = y.give(1).await;
             yield_now().await?;
@@ -92,7 +92,7 @@ fn run_gives_the_main_tasks_error_first_and_winds_down_all_the_same() {
             let slept = sleep(HOUR).await;
             says.push(format!("cancelled: {}", slept.is_err()));
             slept
-        })?;
+        });
         yield_now().await?;
         Err::<(), _>(Error::new(ErrorKind::Value, "main's own"))
     })

@@ -112,7 +112,7 @@ fn comparisons_may_shut_their_queue_down_at_once() {
     let queue = PriorityQueue::new(0);
     (1..4).for_each(|number| queue.put_nowait(Item(number)).unwrap());
     let asked = queue.clone();
-    set_asks(move || asked.shutdown(true));
+    set_asks(move || asked.shutdown_now());
     queue.put_nowait(Item(0)).unwrap();
     ASKS.take();
     assert_eq!(queue.qsize(), 0);
@@ -303,7 +303,7 @@ fn hosts_may_use_the_loop_that_asks_them() {
     let event_loop = EventLoop::with_host(host);
     own.replace(Some(LoopRef::clone(&event_loop)));
     let main = async {
-        let task = create_task(sleep(Duration::from_secs(1)))?;
+        let task = create_task(sleep(Duration::from_secs(1)));
         sleep(Duration::from_secs(2)).await?;
         task.await?;
         callsoon::timeout(Duration::from_secs(1), async |_| sleep(Duration::from_secs(9)).await)
@@ -544,7 +544,7 @@ impl AnyFuture for Wrapped {
         if on.is_running() && self.1.iter().count() < 4 {
             let own: LoopFuture<()> = on.create_future();
             own.set_result(()).unwrap();
-            self.1.add_task(&own).unwrap();
+            self.1.add_task(&own);
         }
         self.ask();
         AnyFuture::id(&self.0)
@@ -568,13 +568,13 @@ impl AnyFuture for Wrapped {
 #[test]
 fn what_a_holder_holds_may_use_the_holder() {
     run_on(&EventLoop::with_virtual_time(), async {
-        let final_future = hp::create_future::<()>()?;
-        let holder = hp::TaskHolder::new(&final_future)?;
-        let future = hp::create_future::<()>()?;
+        let final_future = hp::create_future::<()>();
+        let holder = hp::TaskHolder::new(&final_future);
+        let future = hp::create_future::<()>();
         let wrapped = Wrapped(future.clone(), holder.clone());
-        holder.add_task(&wrapped)?;
+        holder.add_task(&wrapped);
         assert!(holder.contains(&wrapped));
-        assert!(!holder.contains(&hp::create_future::<()>()?));
+        assert!(!holder.contains(&hp::create_future::<()>()));
         yield_now().await?;
         yield_now().await?;
         assert!(holder.contains(&wrapped));
@@ -599,7 +599,7 @@ fn drops_of_items_may_use_their_queue() {
                 Box::new(on_drop(move || says.push(format!("{number}: {}", own.qsize()))));
             queue.put_nowait(asks).unwrap();
         }
-        queue.shutdown(true);
+        queue.shutdown_now();
     }
     trace.expect(["0: 0", "1: 0", "2: 0", "2: 0", "1: 0", "0: 0"]);
 }

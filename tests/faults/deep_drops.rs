@@ -34,22 +34,22 @@ type Link = Rc<dyn FutureLike<u8>>;
 type Add = fn(&LoopRef, &Link) -> Result<Link>;
 
 fn add_shield(_: &LoopRef, before: &Link) -> Result<Link> {
-    Ok(Rc::new(shield(&**before)?))
+    Ok(Rc::new(shield(&**before)))
 }
 
 fn add_child(_: &LoopRef, before: &Link) -> Result<Link> {
-    Ok(Rc::new(ChildOfFuture::new(&*before.to_any())?))
+    Ok(Rc::new(ChildOfFuture::new(&*before.to_any())))
 }
 
 fn add_transfer(on: &LoopRef, before: &Link) -> Result<Link> {
     let next = on.create_future();
-    before.add_callback(hp::transfer_result(&next, false, None));
+    before.add_callback(hp::transfer_result(&next));
     Ok(Rc::new(next))
 }
 
 fn add_resettable(on: &LoopRef, before: &Link) -> Result<Link> {
     let next = ResettableFuture::new_on(on);
-    before.add_callback(hp::transfer_result(&next, false, None));
+    before.add_callback(hp::transfer_result(&next));
     Ok(Rc::new(next))
 }
 
@@ -62,7 +62,7 @@ fn add_callback(on: &LoopRef, before: &Link) -> Result<Link> {
 
 /// A future that holds the one before in what its cancellation does.
 fn add_gathering(on: &LoopRef, before: &Link) -> Result<Link> {
-    let gathered = gather([&**before])?;
+    let gathered = gather([&**before]);
     let next = on.create_future();
     let held = next.clone();
     gathered.add_done_callback(move |_: &dyn AnyFuture| _ = held.cancel());
@@ -165,7 +165,7 @@ fn chains_across_loops_are_dropped_flat() {
         let first: LoopFuture<u8> = loops[0].create_future();
         (0..DEEP).fold(first.clone(), |before, number| {
             let next = loops[number % 2].create_future();
-            before.add_done_callback(hp::transfer_result(&next, false, None));
+            before.add_done_callback(hp::transfer_result(&next));
             next
         });
         drop(first);

@@ -161,7 +161,7 @@ const FUTURES: &[(&str, Kind)] = &[
         Own(|event_loop, link| {
             let future = event_loop.create_future();
             future.set_result(link)?;
-            shared(gather([&future])?)
+            shared(gather([&future]))
         }),
     ),
     (
@@ -170,7 +170,7 @@ const FUTURES: &[(&str, Kind)] = &[
             run(event_loop, async move || {
                 let future = running_loop()?.create_future();
                 future.set_result(link)?;
-                shared(as_completed([future], None)?)
+                shared(as_completed([future], None))
             })
         }),
     ),
@@ -278,8 +278,8 @@ const QUEUES: &[(&str, Kind)] = &[
         "helpers' queue",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let queue = hp::Queue::new(&hp::create_future::<()>()?)?;
-                queue.append(link)?;
+                let queue = hp::Queue::new(&hp::create_future::<()>());
+                queue.append(link);
                 shared(queue)
             })
         }),
@@ -288,8 +288,8 @@ const QUEUES: &[(&str, Kind)] = &[
         "iteration of a queue",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let queue = hp::Queue::new(&hp::create_future::<()>()?)?;
-                queue.append(link)?;
+                let queue = hp::Queue::new(&hp::create_future::<()>());
+                queue.append(link);
                 shared(queue.iter())
             })
         }),
@@ -359,7 +359,7 @@ const HELPERS: &[(&str, Kind)] = &[
         "child",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let child = ChildOfFuture::new(&hp::create_future::<()>()?)?;
+                let child = ChildOfFuture::new(&hp::create_future::<()>());
                 child.set_result(link)?;
                 shared(child)
             })
@@ -369,8 +369,8 @@ const HELPERS: &[(&str, Kind)] = &[
         "parent",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let parent = hp::create_future()?;
-                let child = ChildOfFuture::<()>::new(&parent)?;
+                let parent = hp::create_future();
+                let child = ChildOfFuture::<()>::new(&parent);
                 parent.set_result(link)?;
                 shared(child)
             })
@@ -382,8 +382,8 @@ const HELPERS: &[(&str, Kind)] = &[
             run(event_loop, async move || {
                 let future = running_loop()?.create_future();
                 future.set_result(link)?;
-                let holder = hp::TaskHolder::new(&hp::create_future::<()>()?)?;
-                holder.add_task(&future)?;
+                let holder = hp::TaskHolder::new(&hp::create_future::<()>());
+                holder.add_task(&future);
                 shared(holder)
             })
         }),
@@ -392,7 +392,7 @@ const HELPERS: &[(&str, Kind)] = &[
         "streamed value",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let streamer = ResultStreamer::<Link>::new(&hp::create_future::<()>()?)?;
+                let streamer = ResultStreamer::<Link>::new(&hp::create_future::<()>());
                 streamer.add_value(link, Adding::new()).await?;
                 shared(streamer)
             })
@@ -402,7 +402,7 @@ const HELPERS: &[(&str, Kind)] = &[
         "iteration of a streamer",
         Own(|event_loop, link| {
             run(event_loop, async move || {
-                let streamer = ResultStreamer::<Link>::new(&hp::create_future::<()>()?)?;
+                let streamer = ResultStreamer::<Link>::new(&hp::create_future::<()>());
                 streamer.add_value(link, Adding::new()).await?;
                 shared(streamer.iter())
             })
@@ -413,8 +413,8 @@ const HELPERS: &[(&str, Kind)] = &[
         Own(|event_loop, link| {
             run(event_loop, async move || {
                 let catch = move |_| _ = &link;
-                let stop = hp::create_future::<()>()?;
-                shared(ResultStreamer::<u8>::with_exception_catcher(&stop, catch)?)
+                let stop = hp::create_future::<()>();
+                shared(ResultStreamer::<u8>::with_exception_catcher(&stop, catch))
             })
         }),
     ),

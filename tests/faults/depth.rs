@@ -33,7 +33,7 @@ fn gatherings(event_loop: &EventLoop, first: &LoopFuture<()>, count: usize) -> V
     let first = first.clone();
     let mut tasks = vec![event_loop.create_task(async move { first.await }).unwrap()];
     for below in 0..count - 1 {
-        let gathered = gather([&tasks[below]]).unwrap();
+        let gathered = gather([&tasks[below]]);
         tasks.push(event_loop.create_task(async move { gathered.await.map(drop) }).unwrap());
     }
     settle(event_loop);
@@ -103,7 +103,7 @@ fn wide(
         return event_loop.create_task(async move { leaf.await }).unwrap();
     }
     let parts = [(); 3].map(|()| wide(event_loop, leaves, trace, levels - 1));
-    let gathered = gather(&parts).unwrap();
+    let gathered = gather(&parts);
     event_loop.create_task(async move { gathered.await.map(drop) }).unwrap()
 }
 
@@ -115,7 +115,7 @@ fn with_small_stack(name: &str, body: fn()) {
 }
 
 fn shields(first: &LoopFuture<()>, count: usize) -> LoopFuture<()> {
-    (0..count).fold(first.clone(), |inner, _| shield(&inner).unwrap())
+    (0..count).fold(first.clone(), |inner, _| shield(&inner))
 }
 
 #[test]
@@ -142,8 +142,8 @@ fn child_of_children(event_loop: &EventLoop, top: &LoopFuture<u8>) -> Rc<dyn Any
     let made = event_loop.run_until_complete(async move {
         (0..DEEP).try_fold(parent, |parent, number| {
             Ok(match number % 3 {
-                0 => Rc::new(ChildOfFuture::<u16>::new(&*parent)?) as Rc<dyn AnyFuture>,
-                _ => Rc::new(ChildOfFuture::<u8>::new(&*parent)?),
+                0 => Rc::new(ChildOfFuture::<u16>::new(&*parent)) as Rc<dyn AnyFuture>,
+                _ => Rc::new(ChildOfFuture::<u8>::new(&*parent)),
             })
         })
     });

@@ -87,11 +87,11 @@ fn a_host_that_fails_while_the_loop_is_wound_down_is_told_and_the_loop_is_closed
     let own = host.clone();
     let runner = Runner::with_loop_factory(move || EventLoop::with_host(own));
     let started = runner.run(async {
-        create_task(async {
+        Ok(create_task(async {
             let _ = sleep(Duration::from_secs(60)).await;
             // A clean-up that has to wait.
             sleep(Duration::from_secs(1)).await
-        })
+        }))
     });
     let on = runner.get_loop().unwrap();
     on.set_exception_handler(Some(Rc::new(|_, _| ())));

@@ -46,11 +46,11 @@ fn fail_everywhere() {
     event_loop
         .run_until_complete(async {
             let on = callsoon::running_loop()?;
-            drop(create_task(async { Err::<(), _>(error("task")) })?);
+            drop(create_task(async { Err::<(), _>(error("task")) }));
             on.call_soon(|| Err::<(), _>(error("callback")))?;
             on.create_future::<()>().set_exception(error("future"))?;
             yield_now().await?;
-            let reported = create_task(async { Err::<(), _>(error("reported")) })?;
+            let reported = create_task(async { Err::<(), _>(error("reported")) });
             reported.add_done_callback(hp::reporter());
             yield_now().await?;
             yield_now().await?;
@@ -95,8 +95,8 @@ async fn fail_on_threads() -> Result<()> {
         Ok(())
     })?;
     assert_eq!(called.await.unwrap_err().kind(), ErrorKind::Panic);
-    pool.shutdown(true).await?;
-    let stop = hp::create_future::<()>()?;
+    pool.shutdown_cancelling().await?;
+    let stop = hp::create_future::<()>();
     let queue =
         hp::ThreadToAsyncQueue::builder(Hooks).onerror(|_| panic!("onerror")).build(&stop)?;
     queue.scope(async |queue| queue.request(|()| Ok(())).await).await.unwrap_err();

@@ -13,8 +13,8 @@ fn they_come_in_the_order_in_which_they_end() {
     run(async {
         let trace = Trace::new();
         let tasks =
-            [create_task(after(3, 3))?, create_task(after(1, 1))?, create_task(fails(2, "two"))?];
-        let mut completed = as_completed(&tasks, None)?;
+            [create_task(after(3, 3)), create_task(after(1, 1)), create_task(fails(2, "two"))];
+        let mut completed = as_completed(&tasks, None);
         while let Some(task) = completed.next().await? {
             trace.push(format!("{} {}", now()?, shown(task.await)));
         }
@@ -32,7 +32,7 @@ fn those_done_already_come_first_and_each_once() {
         let (a, b, c) = (pending::<i32>()?, done(2)?, done(1)?);
         let last = a.clone();
         running_loop()?.call_later(secs(1), move || last.set_result(3))?;
-        let mut completed = as_completed([&a, &b, &c, &b], None)?;
+        let mut completed = as_completed([&a, &b, &c, &b], None);
         while let Some(future) = completed.next().await? {
             trace.push(future.result()?);
         }
@@ -46,8 +46,8 @@ fn those_done_already_come_first_and_each_once() {
 fn after_the_limit_each_that_is_missing_is_an_error() {
     run(async {
         let trace = Trace::new();
-        let tasks = [1, 5, 6].map(|seconds| create_task(after(seconds, seconds)).unwrap());
-        let mut completed = as_completed(&tasks, secs(2))?;
+        let tasks = [1, 5, 6].map(|seconds| create_task(after(seconds, seconds)));
+        let mut completed = as_completed(&tasks, secs(2));
         sleep(secs(3)).await?;
         loop {
             match completed.next().await {
@@ -68,8 +68,8 @@ fn after_the_limit_each_that_is_missing_is_an_error() {
 #[test]
 fn when_all_have_come_the_limits_timer_is_gone() {
     run(async {
-        let task = create_task(after(1, "done"))?;
-        let mut completed = as_completed([&task], secs(60))?;
+        let task = create_task(after(1, "done"));
+        let mut completed = as_completed([&task], secs(60));
         assert!(completed.next().await?.is_some());
         assert_eq!(running_loop()?.pending_timers(), 0);
         drop(completed);
@@ -81,8 +81,8 @@ fn when_all_have_come_the_limits_timer_is_gone() {
 #[test]
 fn a_cancelled_next_loses_none() {
     run(async {
-        let task = create_task(after(2, "done"))?;
-        let mut completed = as_completed([&task as &dyn AnyFuture], None)?;
+        let task = create_task(after(2, "done"));
+        let mut completed = as_completed([&task as &dyn AnyFuture], None);
         let next = callsoon::timeout(secs(1), async |_| completed.next().await.map(drop));
         assert!(next.await.is_err());
         assert_eq!(completed.next().await?.map(|next| next.id()), Some(task.id()));
@@ -96,7 +96,7 @@ fn a_cancelled_next_loses_none() {
 fn dropped_it_leaves_no_callback_and_no_timer() {
     run(async {
         let (future, other) = (pending::<i32>()?, done(1)?);
-        let completed = as_completed([&future, &other], secs(60))?;
+        let completed = as_completed([&future, &other], secs(60));
         assert!(format!("{future:?}").contains("callbacks=1"));
         drop(completed);
         assert!(!format!("{future:?}").contains("callbacks"), "{future:?}");
@@ -111,8 +111,8 @@ fn dropped_it_leaves_no_callback_and_no_timer() {
 #[test]
 fn what_has_come_may_be_awaited_later_and_all_at_once() {
     run(async {
-        let tasks = ["a", "b"].map(|name| create_task(after(1, name)).unwrap());
-        let mut completed = as_completed(tasks, None)?;
+        let tasks = ["a", "b"].map(|name| create_task(after(1, name)));
+        let mut completed = as_completed(tasks, None);
         let mut come = Vec::new();
         while let Some(task) = completed.next().await? {
             come.push(task);
@@ -130,8 +130,8 @@ fn what_has_come_may_be_awaited_later_and_all_at_once() {
 #[test]
 fn who_stops_asking_may_go_on_later() {
     run(async {
-        let tasks: Vec<_> = (0..4).map(|n| create_task(async move { Ok(n) }).unwrap()).collect();
-        let mut completed = as_completed(&tasks, None)?;
+        let tasks: Vec<_> = (0..4).map(|n| create_task(async move { Ok(n) })).collect();
+        let mut completed = as_completed(&tasks, None);
         let mut seen = Vec::new();
         for _ in 0..2 {
             seen.push(completed.next().await?.expect("there are four").result()?);
@@ -152,7 +152,7 @@ fn as_completed_returns_futures_in_any_order_of_their_ends() {
         const COUNT: usize = 101;
         let futures: Vec<_> = (0..COUNT).map(|_| pending::<usize>()).collect::<Result<_, _>>()?;
         let order: Vec<_> = (0..COUNT).map(|n| n * 37 % COUNT).collect();
-        let mut completed = as_completed(&futures, None)?;
+        let mut completed = as_completed(&futures, None);
         for n in &order[..COUNT / 2] {
             futures[*n].set_result(*n)?;
         }
@@ -176,9 +176,9 @@ fn as_completed_returns_futures_in_any_order_of_their_ends() {
 fn as_completed_returns_future_likes_as_they_were_given() {
     run(async {
         let (like, parent, plain) =
-            (hp::ResettableFuture::<i32>::new()?, pending::<i32>()?, pending::<i32>()?);
-        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
-        let mut completed = as_completed([&plain as &dyn AnyFuture, &child, &like], None)?;
+            (hp::ResettableFuture::<i32>::new(), pending::<i32>()?, pending::<i32>()?);
+        let child = hp::ChildOfFuture::<i32>::new(&parent);
+        let mut completed = as_completed([&plain as &dyn AnyFuture, &child, &like], None);
         like.set_result(1)?;
         child.set_result(2)?;
         plain.set_result(3)?;
@@ -196,9 +196,9 @@ fn as_completed_returns_future_likes_as_they_were_given() {
 fn as_completed_dropped_leaves_no_callback_on_future_likes() {
     run(async {
         let parent = pending::<i32>()?;
-        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let child = hp::ChildOfFuture::<i32>::new(&parent);
         let before = format!("{parent:?}");
-        let completed = as_completed([&child as &dyn AnyFuture, &parent], None)?;
+        let completed = as_completed([&child as &dyn AnyFuture, &parent], None);
         assert_ne!(format!("{parent:?}"), before);
         drop(completed);
         assert_eq!(format!("{parent:?}"), before);
@@ -218,7 +218,7 @@ fn one_named_again_anywhere_is_returned_once() {
         let ends = [&futures[0], &futures[1], &futures[39_999]];
         for sequence in 0..81_usize {
             let named = [1, 3, 9, 27].map(|digit| sequence / digit % 3);
-            let mut completed = as_completed(named.map(|own| ends[own]), None)?;
+            let mut completed = as_completed(named.map(|own| ends[own]), None);
             let mut returned = Vec::new();
             while let Some(future) = completed.next().await? {
                 returned.push(future.result()?);

@@ -12,10 +12,9 @@ use crate::support::trace::Trace;
 #[test]
 fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
     run(async {
-        let (slow, quick, future) =
-            (create_task(after(2, 2))?, create_task(after(1, 1))?, done(0)?);
+        let (slow, quick, future) = (create_task(after(2, 2)), create_task(after(1, 1)), done(0)?);
         let mixed: [&dyn FutureLike<i32>; 3] = [&slow, &quick, &future];
-        assert_eq!(gather(mixed)?.await?, [2, 1, 0]);
+        assert_eq!(gather(mixed).await?, [2, 1, 0]);
         assert_eq!(now()?, 2);
         Ok(())
     })
@@ -26,7 +25,7 @@ fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
 fn one_given_twice_is_one_child_with_two_places() {
     run(async {
         let (twice, other) = (pending::<i32>()?, pending::<i32>()?);
-        let all = gather([&twice, &other, &twice])?;
+        let all = gather([&twice, &other, &twice]);
         assert!(format!("{twice:?}").contains("callbacks=1"), "{twice:?}");
         twice.set_result(1)?;
         other.set_result(2)?;
@@ -40,15 +39,15 @@ fn one_given_twice_is_one_child_with_two_places() {
 fn of_children_that_are_done_it_is_done_at_once() {
     run(async {
         let none: [&LoopFuture<i32>; 0] = [];
-        assert_eq!(gather(none)?.result()?, [0; 0]);
-        assert_eq!(gather([&done(1)?, &done(2)?])?.result()?, [1, 2]);
+        assert_eq!(gather(none).result()?, [0; 0]);
+        assert_eq!(gather([&done(1)?, &done(2)?]).result()?, [1, 2]);
         let failed = pending::<i32>()?;
         failed.set_exception(oops("failed"))?;
         let never = pending()?;
-        let outer = gather([&never, &failed])?;
+        let outer = gather([&never, &failed]);
         assert_eq!(shown(outer.result()), "ValueError: failed");
         assert_eq!(outer.await.unwrap_err().message(), "failed");
-        let outcomes = gather_outcomes([&failed, &done(1)?])?.result()?;
+        let outcomes = gather_outcomes([&failed, &done(1)?]).result()?;
         assert_eq!(
             outcomes.into_iter().map(shown).collect::<Vec<_>>(),
             ["ValueError: failed", "1"]
@@ -63,11 +62,11 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
     run(async {
         let reports = Reports::of(&running_loop()?);
         let children = [
-            create_task(after(3, 3))?,
-            create_task(fails(1, "first"))?,
-            create_task(fails(2, "second"))?,
+            create_task(after(3, 3)),
+            create_task(fails(1, "first")),
+            create_task(fails(2, "second")),
         ];
-        let outer = gather(&children)?;
+        let outer = gather(&children);
         assert_eq!(shown(outer.clone().await), "ValueError: first");
         assert_eq!(now()?, 1);
         assert!(!outer.cancel(), "it is done, and cancels nobody");
@@ -83,7 +82,7 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
 fn a_cancelled_child_is_an_exception_of_the_outer_future_and_no_cancellation() {
     run(async {
         let (one, two) = (pending::<i32>()?, pending::<i32>()?);
-        let outer = gather([&one, &two])?;
+        let outer = gather([&one, &two]);
         one.cancel_with("enough");
         assert_eq!(shown(outer.clone().await), "CancelledError: enough");
         assert!(!outer.cancelled());
@@ -101,9 +100,9 @@ fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
         let reports = Reports::of(&running_loop()?);
         let cancelled = pending::<i32>()?;
         cancelled.cancel();
-        let (fails, slow) = (create_task(fails(1, "one"))?, create_task(after(2, 2))?);
+        let (fails, slow) = (create_task(fails(1, "one")), create_task(after(2, 2)));
         let children: [&dyn FutureLike<i32>; 3] = [&fails, &cancelled, &slow];
-        let outcomes = gather_outcomes(children)?.await?;
+        let outcomes = gather_outcomes(children).await?;
         let outcomes: Vec<_> = outcomes.into_iter().map(shown).collect();
         assert_eq!(outcomes, ["ValueError: one", "CancelledError", "2"]);
         assert_eq!(now()?, 2);
@@ -119,10 +118,10 @@ fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
 fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
     run(async {
         let trace = Trace::new();
-        let children = [cleans_up(&trace, "a")?, cleans_up(&trace, "b")?];
-        let quick = create_task(after(60, "quick"))?;
+        let children = [cleans_up(&trace, "a"), cleans_up(&trace, "b")];
+        let quick = create_task(after(60, "quick"));
         let all = [&children[0], &quick, &children[1]];
-        let outer = gather(all)?;
+        let outer = gather(all);
         sleep(secs(1)).await?;
         assert!(outer.cancel());
         assert!(!outer.done());
@@ -149,7 +148,7 @@ fn unread_cancellation_of_a_gathering_is_reported() {
         let reports = Reports::of(&running_loop()?);
         for cancels_child in [true, false] {
             let child = pending::<i32>()?;
-            let outer = gather([&child])?;
+            let outer = gather([&child]);
             assert!(if cancels_child { child.cancel() } else { outer.cancel() });
             yield_now().await?;
             assert!(outer.done());
@@ -165,9 +164,9 @@ fn unread_cancellation_of_a_gathering_is_reported() {
 fn cancelling_outcomes_waits_for_all_and_gives_none() {
     run(async {
         let trace = Trace::new();
-        let children = [cleans_up(&trace, "a")?, stubborn("b")?];
-        let outer = gather_outcomes(&children)?;
-        let waiter = create_task(async { outer.await.map(drop) })?;
+        let children = [cleans_up(&trace, "a"), stubborn("b")];
+        let outer = gather_outcomes(&children);
+        let waiter = create_task(async { outer.await.map(drop) });
         sleep(secs(1)).await?;
         waiter.cancel();
         trace.push(shown(waiter.clone().await));
@@ -182,7 +181,7 @@ fn cancelling_outcomes_waits_for_all_and_gives_none() {
 #[test]
 fn results_don_t_outweigh_a_cancellation_that_was_accepted() {
     run(async {
-        let outer = gather([&stubborn(1)?, &stubborn(2)?])?;
+        let outer = gather([&stubborn(1), &stubborn(2)]);
         yield_now().await?;
         assert!(outer.cancel());
         assert_eq!(shown(outer.clone().await), "CancelledError");
@@ -195,10 +194,10 @@ fn results_don_t_outweigh_a_cancellation_that_was_accepted() {
 #[test]
 fn a_cancellations_message_reaches_the_children() {
     run(async {
-        let (future, task) = (pending::<i32>()?, create_task(after(9, 9))?);
+        let (future, task) = (pending::<i32>()?, create_task(after(9, 9)));
         yield_now().await?;
         let children: [&dyn FutureLike<i32>; 2] = [&future, &task];
-        let outer = gather_outcomes(children)?;
+        let outer = gather_outcomes(children);
         assert!(outer.cancel_with("enough"));
         assert_eq!(shown(outer.await), "CancelledError: enough");
         let words = children.map(|child| shown(child.result()));
@@ -212,13 +211,13 @@ fn a_cancellations_message_reaches_the_children() {
 fn cancelled_outcomes_end_in_the_words_of_the_last_child_in_the_list() {
     run(async {
         let (first, last) = (pending::<i32>()?, pending::<i32>()?);
-        let outer = gather_outcomes([&first, &last])?;
+        let outer = gather_outcomes([&first, &last]);
         last.set_result(1)?;
         outer.cancel_with("enough");
         assert_eq!(shown(outer.await), "CancelledError", "a result has no words");
 
-        let stubborn = create_task(async { Ok(sleep(secs(1)).await.map_or(1, |()| 2)) })?;
-        let outer = gather_outcomes([&pending::<i32>()? as &dyn FutureLike<i32>, &stubborn])?;
+        let stubborn = create_task(async { Ok(sleep(secs(1)).await.map_or(1, |()| 2)) });
+        let outer = gather_outcomes([&pending::<i32>()? as &dyn FutureLike<i32>, &stubborn]);
         yield_now().await?;
         stubborn.cancel();
         outer.cancel_with("by itself");
@@ -232,7 +231,7 @@ fn cancelled_outcomes_end_in_the_words_of_the_last_child_in_the_list() {
 fn children_that_refuse_are_not_cancelled_for_it() {
     run(async {
         let (first, second) = (done(1)?, pending::<i32>()?);
-        let outer = gather([&first, &second])?;
+        let outer = gather([&first, &second]);
         second.set_result(2)?;
         // Both are done, and the outer future isn't told yet.
         assert!(!outer.done() && !outer.cancel());
@@ -248,7 +247,7 @@ fn nobody_need_hold_it_for_its_callbacks_to_run() {
         let trace = Trace::new();
         let child = pending::<i32>()?;
         let own = trace.clone();
-        gather([&child])?.add_done_callback(move |outer: &dyn AnyFuture| {
+        gather([&child]).add_done_callback(move |outer: &dyn AnyFuture| {
             let result = outer.of::<Vec<i32>>().map(|outer| outer.result());
             own.push(shown(result.expect("a list of numbers")));
         });
@@ -266,22 +265,22 @@ fn a_cancellation_that_was_accepted_ends_in_the_words_of_the_last_child_in_the_l
     run(async {
         let trace = Trace::new();
         for own_is_last in [true, false] {
-            let (own, slow) = (pending()?, cleans_up(&trace, "slow")?);
+            let (own, slow) = (pending()?, cleans_up(&trace, "slow"));
             own.cancel_with("its own");
             yield_now().await?;
             let mut children: [&dyn FutureLike<&'static str>; 2] = [&slow, &own];
             if !own_is_last {
                 children.reverse();
             }
-            let outer = gather_outcomes(children)?;
+            let outer = gather_outcomes(children);
             assert!(outer.cancel_with("enough"));
             let expected = if own_is_last { "its own" } else { "enough" };
             assert_eq!(outer.await.unwrap_err().message(), expected);
         }
-        let (slow, result) = (cleans_up(&trace, "slow")?, done("a result")?);
+        let (slow, result) = (cleans_up(&trace, "slow"), done("a result")?);
         yield_now().await?;
         let children: [&dyn FutureLike<&'static str>; 2] = [&slow, &result];
-        let outer = gather_outcomes(children)?;
+        let outer = gather_outcomes(children);
         assert!(outer.cancel_with("enough"));
         assert_eq!(shown(outer.await), "CancelledError");
         Ok(())

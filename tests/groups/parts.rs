@@ -45,7 +45,7 @@ pub(crate) async fn never_started() -> Result<()> {
 }
 
 /// A task that sleeps for an hour; cancelled, it cleans up for a second and says so.
-pub(crate) fn cleans_up(trace: &Trace, name: &'static str) -> Result<Task<&'static str>> {
+pub(crate) fn cleans_up(trace: &Trace, name: &'static str) -> Task<&'static str> {
     create_task(cleaning_up(trace.clone(), name))
 }
 
@@ -58,7 +58,7 @@ pub(crate) async fn cleaning_up(trace: Trace, name: &'static str) -> Result<&'st
 }
 
 /// A task that gives its value however often it is cancelled.
-pub(crate) fn stubborn<T: 'static>(value: T) -> Result<Task<T>> {
+pub(crate) fn stubborn<T: 'static>(value: T) -> Task<T> {
     create_task(async move {
         while sleep(secs(3600)).await.is_ok() {}
         yield_now().await?;

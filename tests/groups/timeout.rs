@@ -78,7 +78,7 @@ fn a_deadline_on_the_clock_may_have_passed() {
 #[test]
 fn a_body_that_swallows_the_cancellation_has_its_say() {
     run(async {
-        let scope = Timeout::after(secs(1))?;
+        let scope = Timeout::after(secs(1));
         let left = scope.scope(async |_| Ok(sleep(secs(5)).await.is_err()));
         assert!(left.await?);
         assert!(scope.expired());
@@ -97,7 +97,7 @@ fn a_body_that_swallows_the_cancellation_has_its_say() {
 #[test]
 fn without_an_await_a_timeout_of_no_time_does_not_expire() {
     run(async {
-        let scope = Timeout::after(secs(0))?;
+        let scope = Timeout::after(secs(0));
         assert_eq!(scope.scope(async |_| Ok(7)).await?, 7);
         assert!(!scope.expired());
         yield_now().await?;
@@ -113,7 +113,7 @@ fn a_cancellation_from_outside_stays_one_also_where_the_deadline_passes_as_well(
             let scope = Rc::new(RefCell::new(None));
             let own = scope.clone();
             let task = create_task(async move {
-                let timeout = Timeout::after(secs(2))?;
+                let timeout = Timeout::after(secs(2));
                 own.replace(Some(timeout.clone()));
                 cancel_me_after(seconds)?;
                 let slow_to_leave = async |_| {
@@ -124,7 +124,7 @@ fn a_cancellation_from_outside_stays_one_also_where_the_deadline_passes_as_well(
                     interrupted
                 };
                 timeout.scope(slow_to_leave).await
-            })?;
+            });
             assert_eq!(shown(task.clone().await), "CancelledError", "at {seconds}");
             assert_eq!(task.cancelling(), 1);
             assert!(scope.take().expect("it was entered").expired());
@@ -144,7 +144,7 @@ fn a_request_to_cancel_from_before_the_scope_is_not_its_business() {
             let late = timeout(secs(1), async |_| pending::<i32>()?.await).await;
             assert_eq!((shown(late), me.cancelling()), ("TimeoutError".to_owned(), 1));
             Ok(())
-        })?;
+        });
         task.await
     })
     .unwrap();
@@ -242,7 +242,7 @@ fn an_alarm_that_is_on_its_way_is_taken_back_and_the_next_one_counts() {
 #[test]
 fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
     run(async {
-        let scope = Timeout::after(secs(1))?;
+        let scope = Timeout::after(secs(1));
         let refused = |scope: &Timeout| {
             let error = scope.reschedule(secs(9)).unwrap_err();
             (error.kind(), error.message())
@@ -258,7 +258,7 @@ fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
         assert_eq!(refused(&scope), runtime("the Timeout is expired already"));
         let again = scope.scope(async |_| Ok(())).await;
         assert_eq!(again.unwrap_err().kind(), ErrorKind::Runtime);
-        let in_time = Timeout::after(secs(1))?;
+        let in_time = Timeout::after(secs(1));
         in_time.scope(async |_| Ok(())).await?;
         assert_eq!(refused(&in_time), runtime("the Timeout is finished already"));
         assert_eq!((scope.expired(), in_time.expired()), (true, false));
@@ -270,11 +270,11 @@ fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
 #[test]
 fn it_shows_its_state() {
     run(async {
-        let finished = Timeout::after(None)?;
+        let finished = Timeout::after(None);
         let inside = async |scope: Timeout| Ok(format!("{scope:?}"));
         assert_eq!(finished.scope(inside).await?, "<Timeout [active] when=None>");
         assert_eq!(format!("{finished:?}"), "<Timeout [finished]>");
-        let scope = Timeout::after(secs(1))?;
+        let scope = Timeout::after(secs(1));
         assert_eq!(format!("{scope:?}"), "<Timeout [created]>");
         let late = scope.scope(async |scope| {
             assert_eq!(format!("{scope:?}"), "<Timeout [active] when=1s>");

@@ -33,10 +33,10 @@ fn timed_out() -> (String, bool) {
 fn a_deadline_stands_where_it_was_set_after_it_has_passed_too() {
     run(async {
         sleep(secs(5)).await?;
-        let scope = Timeout::at(secs(6))?;
+        let scope = Timeout::at(secs(6));
         assert_eq!(within(scope.clone(), async |_| sleep(secs(10)).await).await?, timed_out());
         assert_eq!(scope.when(), Some(secs(6)));
-        let in_time = Timeout::after(secs(10))?;
+        let in_time = Timeout::after(secs(10));
         let slept = within(in_time.clone(), async |_| sleep(secs(1)).await).await?;
         assert_eq!((slept, in_time.when()), (("()".to_owned(), false), Some(secs(16))));
         Ok(())
@@ -47,7 +47,7 @@ fn a_deadline_stands_where_it_was_set_after_it_has_passed_too() {
 #[test]
 fn without_a_deadline_none_expires() {
     run(async {
-        for scope in [Timeout::after(None)?, Timeout::at(None)?] {
+        for scope in [Timeout::after(None), Timeout::at(None)] {
             let slept = within(scope.clone(), async |_| sleep(secs(1)).await).await?;
             assert_eq!((slept, scope.when()), (("()".to_owned(), false), None));
         }
@@ -65,10 +65,10 @@ fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
         let gives_way = async |_| yield_now().await;
         let waits = async |_| sleep(secs(10)).await;
         for when in [secs(5), secs(1)] {
-            assert_eq!(within(Timeout::at(when)?, gives_way).await?, timed_out());
-            assert_eq!(within(Timeout::at(when)?, waits).await?, timed_out());
+            assert_eq!(within(Timeout::at(when), gives_way).await?, timed_out());
+            assert_eq!(within(Timeout::at(when), waits).await?, timed_out());
         }
-        let scope = Timeout::after(Duration::ZERO)?;
+        let scope = Timeout::after(Duration::ZERO);
         assert_eq!(within(scope.clone(), waits).await?, timed_out());
         assert_eq!((scope.when(), now()?), (Some(secs(5)), 5));
         Ok(())
@@ -79,9 +79,9 @@ fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
 #[test]
 fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() {
     run(async {
-        let early = within(Timeout::after(secs(1))?, async |_| Err::<(), _>(oops("own"))).await?;
+        let early = within(Timeout::after(secs(1)), async |_| Err::<(), _>(oops("own"))).await?;
         assert_eq!(early, ("ValueError: own".to_owned(), false));
-        let late = within(Timeout::after(secs(1))?, async |_| {
+        let late = within(Timeout::after(secs(1)), async |_| {
             let _ = sleep(secs(10)).await;
             Err::<(), _>(oops("in the cleanup"))
         });
@@ -96,14 +96,14 @@ fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() 
 fn a_cancel_before_the_deadline_is_none_of_the_scopes() {
     run(async {
         let task = create_task(async {
-            let scope = Timeout::after(secs(10))?;
+            let scope = Timeout::after(secs(10));
             let ended = scope.scope(async |_| {
                 current_task().expect("inside of a task").cancel();
                 sleep(secs(10)).await
             });
             assert!(ended.await.unwrap_err().is_cancelled());
             Ok((scope.expired(), format!("{scope:?}"), cancelling()))
-        })?;
+        });
         assert_eq!(task.await?, (false, "<Timeout [finished]>".to_owned(), 1));
         assert_eq!(now()?, 0);
         Ok(())
@@ -116,7 +116,7 @@ fn a_task_that_catches_its_timeout_is_not_cancelled() {
     run(async {
         let task = create_task(async {
             Ok(shown(timeout(secs(1), async |_| sleep(secs(10)).await).await))
-        })?;
+        });
         assert_eq!((&task).await?, "TimeoutError");
         assert!(task.done() && !task.cancelled());
         Ok(())
@@ -128,7 +128,7 @@ fn a_task_that_catches_its_timeout_is_not_cancelled() {
 fn of_two_scopes_with_one_deadline_both_expire_and_the_outer_one_says_so() {
     run(async {
         let deadline = running_loop()?.time() + secs(1);
-        let (outer, inner) = (Timeout::at(deadline)?, Timeout::at(deadline)?);
+        let (outer, inner) = (Timeout::at(deadline), Timeout::at(deadline));
         let own = inner.clone();
         let both = outer.scope(async move |_| {
             let ended = own.scope(async |_| sleep(secs(10)).await).await;
@@ -172,7 +172,7 @@ fn after_a_cancellation_that_was_caught_a_scope_still_tells_its_own_from_the_nex
             });
             assert!(cancelled.await.unwrap_err().is_cancelled());
             Ok(me.cancelling())
-        })?;
+        });
         assert_eq!(task.await?, 2);
         assert_eq!(now()?, 0);
         Ok(())
@@ -188,7 +188,7 @@ fn another_task_may_move_the_deadline_and_take_it_away() {
         let task = create_task(timeout(secs(10), async move |scope| {
             hand_on.set_result(scope)?;
             sleep(secs(50)).await
-        }))?;
+        }));
         let scope: Timeout = handed_on.await?;
         assert_eq!(scope.when(), Some(secs(10)));
         scope.reschedule(secs(30))?;
@@ -208,7 +208,7 @@ fn another_task_may_move_the_deadline_and_take_it_away() {
 #[test]
 fn a_scope_is_entered_once_and_not_from_inside_either() {
     run(async {
-        let scope = Timeout::after(secs(1))?;
+        let scope = Timeout::after(secs(1));
         let itself = scope.clone();
         let refused = scope.scope(async move |_| Ok(itself.scope(async |_| Ok(())).await));
         assert_eq!(refused.await?.unwrap_err().kind(), ErrorKind::Runtime);
@@ -248,7 +248,7 @@ fn timeout_alarm_left_in_a_closed_loop_hides_no_other() {
     let kept = Rc::new(RefCell::new(None));
     let keeps = kept.clone();
     let leaves = other.create_task(async move {
-        let scope = Timeout::at(secs(0))?;
+        let scope = Timeout::at(secs(0));
         keeps.replace(Some(scope.clone()));
         scope.scope(async |_| Ok(())).await
     });

@@ -13,10 +13,10 @@ fn what_is_done_already_takes_no_turn_but_in_a_wait() {
     run(async {
         let future = done(1)?;
         assert_eq!(turns_of(&future).await?.0, 0);
-        assert_eq!(turns_of(gather::<i32>([&future; 0])?).await?.0, 0);
-        assert_eq!(turns_of(gather([&future, &done(2)?])?).await?.0, 0);
-        assert_eq!(turns_of(gather_outcomes([&future, &done(2)?])?).await?.0, 0);
-        assert_eq!(turns_of(shield(&future)?).await?.0, 0);
+        assert_eq!(turns_of(gather::<i32>([&future; 0])).await?.0, 0);
+        assert_eq!(turns_of(gather([&future, &done(2)?])).await?.0, 0);
+        assert_eq!(turns_of(gather_outcomes([&future, &done(2)?])).await?.0, 0);
+        assert_eq!(turns_of(shield(&future)).await?.0, 0);
         assert_eq!(turns_of(wait_for(future.clone(), secs(1))).await?.0, 0);
         assert_eq!(turns_of(wait_for(future.clone(), secs(0))).await?.0, 0);
         assert_eq!(turns_of(wait([&future], None, ReturnWhen::AllCompleted)).await?.0, 2);
@@ -30,10 +30,10 @@ fn a_coroutine_that_never_waits_takes_turns_only_as_a_task() {
     run(async {
         assert_eq!(turns_of(wait_for(at_once(1), secs(1))).await?.0, 0);
         assert_eq!(turns_of(wait_for(at_once(1), None)).await?.0, 0);
-        assert_eq!(turns_of(create_task(at_once(1))?).await?.0, 1);
-        assert_eq!(turns_of(shield(&create_task(at_once(1))?)?).await?.0, 2);
-        let children = [create_task(at_once(1))?, create_task(at_once(2))?];
-        assert_eq!(turns_of(gather(&children)?).await?.0, 2);
+        assert_eq!(turns_of(create_task(at_once(1))).await?.0, 1);
+        assert_eq!(turns_of(shield(&create_task(at_once(1)))).await?.0, 2);
+        let children = [create_task(at_once(1)), create_task(at_once(2))];
+        assert_eq!(turns_of(gather(&children)).await?.0, 2);
         Ok(())
     })
     .unwrap();

@@ -37,7 +37,7 @@ fn a_coroutine_runs_in_the_task_that_awaits() {
 fn when_the_time_is_up_it_waits_for_the_end_of_what_it_cancels() {
     run(async {
         let trace = Trace::new();
-        let task = cleans_up(&trace, "task")?;
+        let task = cleans_up(&trace, "task");
         let late = wait_for(task.clone(), secs(2)).await;
         trace.push(format!("{} {}", now()?, shown(late)));
         trace.expect(["task cleans up", "task has cleaned up", "3 TimeoutError"]);
@@ -53,14 +53,14 @@ fn when_the_time_is_up_it_waits_for_the_end_of_what_it_cancels() {
 #[test]
 fn what_makes_nothing_of_being_cancelled_has_its_say() {
     run(async {
-        assert_eq!(wait_for(stubborn("late")?, secs(1)).await?, "late");
-        let task = stubborn("without time")?;
+        assert_eq!(wait_for(stubborn("late"), secs(1)).await?, "late");
+        let task = stubborn("without time");
         sleep(secs(1)).await?;
         assert_eq!(wait_for(task, secs(0)).await?, "without time");
         let fails = create_task(async {
             let _ = sleep(secs(60)).await;
             fails::<i32>(0, "in the end").await
-        })?;
+        });
         assert_eq!(shown(wait_for(fails, secs(1)).await), "ValueError: in the end");
         Ok(())
     })
@@ -75,7 +75,7 @@ fn without_time_only_what_is_done_counts() {
         assert_eq!(shown(wait_for(future.clone(), secs(0)).await), "TimeoutError");
         assert!(future.cancelled());
         let trace = Trace::new();
-        let task = cleans_up(&trace, "task")?;
+        let task = cleans_up(&trace, "task");
         sleep(secs(1)).await?;
         assert_eq!(shown(wait_for(task, secs(0)).await), "TimeoutError");
         trace.expect(["task cleans up", "task has cleaned up"]);
@@ -92,7 +92,7 @@ fn a_cancellation_from_outside_stays_one_and_cancels_what_is_awaited() {
         let waiter = create_task(async move {
             cancel_me_after(1)?;
             wait_for(own, secs(5)).await
-        })?;
+        });
         assert_eq!(shown(waiter.await), "CancelledError");
         assert!(inner.cancelled());
         assert_eq!(now()?, 1);
@@ -104,8 +104,8 @@ fn a_cancellation_from_outside_stays_one_and_cancels_what_is_awaited() {
 #[test]
 fn what_is_shielded_goes_on() {
     run(async {
-        let task = create_task(after(5, "in the end"))?;
-        assert_eq!(shown(wait_for(shield(&task)?, secs(1)).await), "TimeoutError");
+        let task = create_task(after(5, "in the end"));
+        assert_eq!(shown(wait_for(shield(&task), secs(1)).await), "TimeoutError");
         assert_eq!(task.await?, "in the end");
         Ok(())
     })
@@ -130,9 +130,9 @@ fn a_cancellation_from_outside_cancels_a_task_too_with_a_limit_and_without() {
     for limit in [None, Some(secs(60))] {
         run(async move {
             let never = pending::<i32>()?;
-            let task = create_task(async move { never.await })?;
+            let task = create_task(async move { never.await });
             let awaited = task.clone();
-            let waiter = create_task(async move { wait_for(awaited, limit).await })?;
+            let waiter = create_task(async move { wait_for(awaited, limit).await });
             let cancels = waiter.clone();
             let cancel = move || {
                 cancels.cancel();
@@ -160,7 +160,7 @@ fn a_wait_that_is_cancelled_lets_what_it_awaits_end() {
             own.push("exited");
             Ok(())
         };
-        let waiter = create_task(wait_for(slow, secs(4)))?;
+        let waiter = create_task(wait_for(slow, secs(4)));
         yield_now().await?;
         waiter.cancel();
         let _ = (&waiter).await;
@@ -181,13 +181,13 @@ fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
                     yield_now().await?;
                 }
                 Ok("done")
-            })?;
+            });
             let awaited = inner.clone();
             let waiter = create_task(async move {
                 wait_for(awaited, secs(100)).await?;
                 sleep(secs(1)).await?;
                 panic!("the cancellation is lost") as callsoon::Result<()>
-            })?;
+            });
             for _ in 0..=turns {
                 yield_now().await?;
             }
@@ -204,11 +204,11 @@ fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
 #[test]
 fn a_shield_is_cancelled_where_there_is_no_time_and_waited_for_where_there_is_no_limit() {
     run(async {
-        let task = create_task(after(1, "done"))?;
-        let shielded = shield(&task)?;
+        let task = create_task(after(1, "done"));
+        let shielded = shield(&task);
         assert_eq!(shown(wait_for(shielded.clone(), secs(0)).await), "TimeoutError");
         assert!(shielded.cancelled() && !task.done());
-        assert_eq!(wait_for(shield(&task)?, None).await?, "done");
+        assert_eq!(wait_for(shield(&task), None).await?, "done");
         assert_eq!((task.result()?, now()?), ("done", 1));
         Ok(())
     })

@@ -38,8 +38,8 @@ fn exception(child: &ChildOfFuture<i32>) -> Result<String> {
 /// for some of them change something. With `settled`, after the callbacks have run.
 async fn answers(child_end: &str, parent_end: &str, settled: bool) -> Result<[String; 5]> {
     let pair = async || {
-        let parent = hp::create_future::<i32>()?;
-        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let parent = hp::create_future::<i32>();
+        let child = ChildOfFuture::<i32>::new(&parent);
         end(&child, child_end, "F")?;
         end(&parent, parent_end, "E")?;
         if settled {
@@ -122,9 +122,9 @@ fn once_the_callbacks_have_run_a_child_has_its_parents_end_as_its_own() -> Resul
 fn a_child_of_a_parent_that_is_done_is_done_from_the_start() -> Result<()> {
     run(async {
         for how in &ENDS[1..] {
-            let parent = hp::create_future::<i32>()?;
+            let parent = hp::create_future::<i32>();
             end(&parent, how, "E")?;
-            let child = ChildOfFuture::<i32>::new(&parent)?;
+            let child = ChildOfFuture::<i32>::new(&parent);
             assert!(child.done());
             let awaited = kind(child.clone().await);
             let expected =
@@ -139,8 +139,8 @@ fn a_child_of_a_parent_that_is_done_is_done_from_the_start() -> Result<()> {
 fn neither_end_of_a_child_is_its_parents() -> Result<()> {
     run(async {
         for how in &ENDS[1..] {
-            let parent = hp::create_future::<i32>()?;
-            let child = ChildOfFuture::<i32>::new(&parent)?;
+            let parent = hp::create_future::<i32>();
+            let child = ChildOfFuture::<i32>::new(&parent);
             end(&child, how, "F")?;
             rest().await?;
             assert!(child.done() && !parent.done(), "child {how}");
@@ -153,8 +153,8 @@ fn neither_end_of_a_child_is_its_parents() -> Result<()> {
 fn a_result_after_the_end_of_the_child_or_its_parent_is_refused() -> Result<()> {
     run(async {
         for how in &ENDS[1..] {
-            let (parent, other) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
-            let (orphan, done) = (ChildOfFuture::new(&parent)?, ChildOfFuture::new(&other)?);
+            let (parent, other) = (hp::create_future::<i32>(), hp::create_future::<i32>());
+            let (orphan, done) = (ChildOfFuture::new(&parent), ChildOfFuture::new(&other));
             end(&parent, how, "E")?;
             end(&done, how, "F")?;
             for child in [&orphan, &done] {
@@ -172,12 +172,12 @@ fn callbacks_get_the_childs_own_future_when_either_has_ended() -> Result<()> {
         for (own, parents) in [("result", ""), ("exception", ""), ("", "exception"), ("", "result")]
         {
             let trace = Trace::new();
-            let parent = hp::create_future::<i32>()?;
-            let child = ChildOfFuture::<i32>::new(&parent)?;
+            let parent = hp::create_future::<i32>();
+            let child = ChildOfFuture::<i32>::new(&parent);
             let told = [trace.clone(), trace.clone()];
             let kept = child.add_done_callback({
                 let told = told[0].clone();
-                move |done: &dyn AnyFuture| told.push(hp::fut_to_string(done, false))
+                move |done: &dyn AnyFuture| told.push(hp::fut_state_to_string(done))
             });
             let removed = child.add_done_callback({
                 let told = told[1].clone();
@@ -203,10 +203,10 @@ fn callbacks_get_the_childs_own_future_when_either_has_ended() -> Result<()> {
 #[test]
 fn a_child_that_has_ended_leaves_no_callback_at_its_parent() -> Result<()> {
     run(async {
-        let parent = hp::create_future::<i32>()?;
+        let parent = hp::create_future::<i32>();
         let before = callbacks(&parent);
         for how in &ENDS[1..] {
-            let child = ChildOfFuture::<i32>::new(&parent)?;
+            let child = ChildOfFuture::<i32>::new(&parent);
             assert_eq!(callbacks(&parent), before + 1);
             end(&child, how, "F")?;
             rest().await?;
@@ -222,9 +222,9 @@ fn a_scope_cancels_the_child_that_its_body_has_not_ended() -> Result<()> {
         for (how, expected) in
             ENDS.iter().zip(["(cancelled)", "(cancelled)", "(exception:ValueError:F)", "(result)"])
         {
-            let parent = hp::create_future::<i32>()?;
+            let parent = hp::create_future::<i32>();
             let before = callbacks(&parent);
-            let child = ChildOfFuture::<i32>::new(&parent)?;
+            let child = ChildOfFuture::<i32>::new(&parent);
             let seen = child.clone();
             let answer = child
                 .scope(async |child| {
@@ -232,7 +232,7 @@ fn a_scope_cancels_the_child_that_its_body_has_not_ended() -> Result<()> {
                     end(child, how, "F").map(|()| 7)
                 })
                 .await?;
-            assert_eq!((answer, hp::fut_to_string(&seen, false).as_str()), (7, expected));
+            assert_eq!((answer, hp::fut_state_to_string(&seen).as_str()), (7, expected));
             rest().await?;
             assert_eq!((parent.done(), callbacks(&parent)), (false, before));
         }
@@ -243,12 +243,12 @@ fn a_scope_cancels_the_child_that_its_body_has_not_ended() -> Result<()> {
 #[test]
 fn a_scope_that_fails_or_is_dropped_cancels_its_child() -> Result<()> {
     run(async {
-        let parent = hp::create_future::<i32>()?;
-        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let parent = hp::create_future::<i32>();
+        let child = ChildOfFuture::<i32>::new(&parent);
         let seen = child.clone();
         let outcome: Result<()> = child.scope(async |_| Err(error("bad"))).await;
         assert_eq!((kind(outcome), seen.cancelled()), (Some(ErrorKind::Value), true));
-        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let child = ChildOfFuture::<i32>::new(&parent);
         let seen = child.clone();
         assert!(!poll_once_and_drop(child.scope(async |child| child.await)).await);
         assert!(seen.cancelled() && !parent.done());
@@ -259,9 +259,9 @@ fn a_scope_that_fails_or_is_dropped_cancels_its_child() -> Result<()> {
 #[test]
 fn cancelling_the_parent_goes_up_to_the_first_of_them() -> Result<()> {
     run(async {
-        let parent = hp::create_future::<i32>()?;
-        let child = ChildOfFuture::<()>::new(&parent)?;
-        let grandchild = ChildOfFuture::<String>::new(&child)?;
+        let parent = hp::create_future::<i32>();
+        let child = ChildOfFuture::<()>::new(&parent);
+        let grandchild = ChildOfFuture::<String>::new(&child);
         grandchild.cancel_parent();
         assert!(parent.cancelled() && child.cancelled() && grandchild.cancelled());
         Ok(())
@@ -271,14 +271,14 @@ fn cancelling_the_parent_goes_up_to_the_first_of_them() -> Result<()> {
 #[test]
 fn a_parent_may_be_any_future_like_thing_of_any_type() -> Result<()> {
     run(async {
-        let task = create_task(std::future::pending::<Result<String>>())?;
-        let of_task = ChildOfFuture::<i32>::new(&task)?;
+        let task = create_task(std::future::pending::<Result<String>>());
+        let of_task = ChildOfFuture::<i32>::new(&task);
         rest().await?;
         task.cancel();
         rest().await?;
         assert!(of_task.cancelled());
-        let resettable = hp::ResettableFuture::<u8>::new()?;
-        let of_resettable = ChildOfFuture::<i32>::new(&resettable)?;
+        let resettable = hp::ResettableFuture::<u8>::new();
+        let of_resettable = ChildOfFuture::<i32>::new(&resettable);
         resettable.set_exception(error("bad"))?;
         assert_eq!(kind((&of_resettable).await), Some(ErrorKind::Value));
         Ok(())
@@ -288,10 +288,10 @@ fn a_parent_may_be_any_future_like_thing_of_any_type() -> Result<()> {
 #[test]
 fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> Result<()> {
     run(async {
-        let parent: LoopFuture<i32> = hp::create_future()?;
-        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let parent: LoopFuture<i32> = hp::create_future();
+        let child = ChildOfFuture::<i32>::new(&parent);
         let awaited = child.clone();
-        let waiting = create_task(async move { awaited.await })?;
+        let waiting = create_task(async move { awaited.await });
         rest().await?;
         waiting.cancel();
         assert_eq!(kind((&waiting).await), Some(ErrorKind::Cancelled));
@@ -305,10 +305,10 @@ fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> R
 fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_result() -> Result<()>
 {
     run(async {
-        let grandparent: LoopFuture<i32> = hp::create_future()?;
-        let parent = ChildOfFuture::<i32>::new(&grandparent)?;
-        let child = ChildOfFuture::<i32>::new(&parent)?;
-        let of_another_type = ChildOfFuture::<u8>::new(&parent)?;
+        let grandparent: LoopFuture<i32> = hp::create_future();
+        let parent = ChildOfFuture::<i32>::new(&grandparent);
+        let child = ChildOfFuture::<i32>::new(&parent);
+        let of_another_type = ChildOfFuture::<u8>::new(&parent);
         parent.set_result(5)?;
         grandparent.set_result(1)?;
         assert!(child.cancelled() && child.done());
@@ -321,14 +321,14 @@ fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_r
 #[test]
 fn the_cancellation_of_a_parent_that_was_reset_or_is_a_child_is_the_childs() -> Result<()> {
     run(async {
-        let resettable = hp::ResettableFuture::<i32>::new()?;
-        let parent = ChildOfFuture::<i32>::new(&resettable)?;
-        let child = ChildOfFuture::<i32>::new(&parent)?;
+        let resettable = hp::ResettableFuture::<i32>::new();
+        let parent = ChildOfFuture::<i32>::new(&resettable);
+        let child = ChildOfFuture::<i32>::new(&parent);
         resettable.cancel();
         assert_eq!(kind(parent.result()), Some(ErrorKind::Cancelled));
         assert_eq!(kind(child.result()), Some(ErrorKind::Cancelled));
-        resettable.reset(false);
-        let late = ChildOfFuture::<i32>::new(&resettable)?;
+        resettable.reset();
+        let late = ChildOfFuture::<i32>::new(&resettable);
         assert_eq!(kind(late.result()), Some(ErrorKind::InvalidState));
         Ok(())
     })

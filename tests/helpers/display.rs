@@ -10,14 +10,14 @@ use crate::driver::run;
 #[test]
 fn futures_show_what_they_stand_on() -> Result<()> {
     run(async {
-        let parent: LoopFuture<()> = hp::create_future()?;
+        let parent: LoopFuture<()> = hp::create_future();
         parent.set_name("up");
-        let child = hp::ChildOfFuture::<i32>::named(&parent, "own")?;
+        let child = hp::ChildOfFuture::<i32>::named(&parent, "own");
         assert_eq!(
             format!("{child:?}"),
             "<ChildOfFuture#own(pending)<Future pending name='up' callbacks=2>>"
         );
-        let resettable = hp::ResettableFuture::<i32>::named("x")?;
+        let resettable = hp::ResettableFuture::<i32>::named("x");
         assert_eq!(format!("{resettable:?}"), "<ResettableFuture#x(pending)>");
         Ok(())
     })
@@ -26,17 +26,17 @@ fn futures_show_what_they_stand_on() -> Result<()> {
 #[test]
 fn queues_and_holders_show_how_much_they_hold() -> Result<()> {
     run(async {
-        let stop: LoopFuture<()> = hp::create_future()?;
-        let queue = hp::Queue::<i32>::new(&stop)?;
-        queue.append(1)?;
-        queue.append(2)?;
+        let stop: LoopFuture<()> = hp::create_future();
+        let queue = hp::Queue::<i32>::new(&stop);
+        queue.append(1);
+        queue.append(2);
         assert_eq!(format!("{queue:?}"), "Queue { len: 2, .. }");
         assert_eq!(format!("{:?}", queue.iter()), "QueueIter { queue: Queue { len: 2, .. }, .. }");
         let to_threads = hp::SyncQueue::<i32>::new(&stop);
         to_threads.append(1);
         assert_eq!(format!("{to_threads:?}"), "SyncQueue { len: 1, finished: false, .. }");
-        let holder = TaskHolder::new(&stop)?;
-        let task = holder.add(async { Ok(1) })?;
+        let holder = TaskHolder::new(&stop);
+        let task = holder.add(async { Ok(1) });
         assert_eq!(format!("{holder:?}"), "TaskHolder { pending: 1, .. }");
         task.await?;
         stop.cancel();
@@ -48,8 +48,8 @@ fn queues_and_holders_show_how_much_they_hold() -> Result<()> {
 #[test]
 fn streamers_tickers_and_their_options_show_what_was_asked_for() -> Result<()> {
     run(async {
-        let stop: LoopFuture<()> = hp::create_future()?;
-        let streamer = ResultStreamer::<i32, &str>::new(&stop)?;
+        let stop: LoopFuture<()> = hp::create_future();
+        let streamer = ResultStreamer::<i32, &str>::new(&stop);
         let adding = Adding::new().context("why").force(true);
         assert_eq!(format!("{adding:?}"), "Adding { context: Given(\"why\"), force: true, .. }");
         let _task = streamer.add_value(1, adding).await?;
@@ -65,7 +65,7 @@ fn streamers_tickers_and_their_options_show_what_was_asked_for() -> Result<()> {
             shown.contains("max_iterations: Some(2)") && shown.contains("max_time: None"),
             "{shown}"
         );
-        let ticker = hp::ATicker::new(every, TickerOptions { name: Some("t".into()), ..options })?;
+        let ticker = hp::ATicker::new(every, TickerOptions { name: Some("t".into()), ..options });
         assert_eq!(format!("{ticker:?}"), "ATicker { name: Some(\"t\"), every: 1.5s, .. }");
         ticker.finish(None).await
     })

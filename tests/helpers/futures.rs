@@ -1,12 +1,13 @@
 //! Futures that may go unread, tasks in the background, reporters, and what is asked of futures.
 
 use callsoon::helpers as hp;
-use callsoon::{AnyFuture, ErrorKind, EventLoop, LoopFuture, Result, running_loop, sleep};
+use callsoon::{AnyFuture, EventLoop, LoopFuture, Result, running_loop, sleep};
 
 use crate::driver::{Reports, run, secs, settle};
-use crate::parts::{error, kind, rest, work};
+use crate::parts::{error, rest, work};
 use crate::support::log_lines::log_lines_of;
 use crate::support::on_drop::on_drop;
+use crate::support::panics::assert_needs_a_loop;
 use crate::support::trace::Trace;
 
 #[test]
@@ -14,14 +15,13 @@ fn a_future_can_be_made_on_a_loop_that_does_not_run_and_not_without_one() {
     let event_loop = EventLoop::with_virtual_time();
     let future = hp::create_future_on::<i32>(&event_loop);
     assert!(!future.done());
-    assert_eq!(kind(hp::create_future::<i32>()), Some(ErrorKind::Runtime));
-    assert_eq!(kind(hp::ResettableFuture::<i32>::new()), Some(ErrorKind::Runtime));
-    assert_eq!(kind(hp::ChildOfFuture::<i32>::new(&future)), Some(ErrorKind::Runtime));
-    assert_eq!(kind(hp::Queue::<i32>::new(&future)), Some(ErrorKind::Runtime));
-    assert_eq!(kind(hp::TaskHolder::new(&future)), Some(ErrorKind::Runtime));
-    assert_eq!(kind(hp::ResultStreamer::<i32>::new(&future)), Some(ErrorKind::Runtime));
-    let ticker = hp::ATicker::new(secs(1), hp::TickerOptions::default());
-    assert_eq!(kind(ticker), Some(ErrorKind::Runtime));
+    assert_needs_a_loop(|| hp::create_future::<i32>());
+    assert_needs_a_loop(|| hp::ResettableFuture::<i32>::new());
+    assert_needs_a_loop(|| hp::ChildOfFuture::<i32>::new(&future));
+    assert_needs_a_loop(|| hp::Queue::<i32>::new(&future));
+    assert_needs_a_loop(|| hp::TaskHolder::new(&future));
+    assert_needs_a_loop(|| hp::ResultStreamer::<i32>::new(&future));
+    assert_needs_a_loop(|| hp::ATicker::new(secs(1), hp::TickerOptions::default()));
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_future_is_shown_in_each_state_with_its_name_and_without() {
         let future = hp::create_future_on::<i32>(&event_loop);
         future.set_name("lamp");
         end(&future);
-        (hp::fut_to_string(&future, true), hp::fut_to_string(&future, false))
+        (hp::fut_to_string(&future), hp::fut_state_to_string(&future))
     };
     let both = |with: &str, without: &str| (with.to_owned(), without.to_owned());
     assert_eq!(shown(|_| ()), both("<Future#lamp(pending)>", "(pending)"));
@@ -85,10 +85,10 @@ fn a_future_is_shown_in_each_state_with_its_name_and_without() {
 #[test]
 fn the_futures_that_stand_on_others_show_those_too() -> Result<()> {
     run(async {
-        let house = hp::create_future::<()>()?;
+        let house = hp::create_future::<()>();
         house.set_name("house");
-        let room = hp::ChildOfFuture::<()>::named(&house, "room")?;
-        let doors = hp::ResettableFuture::<()>::named("doors")?;
+        let room = hp::ChildOfFuture::<()>::named(&house, "room");
+        let doors = hp::ResettableFuture::<()>::named("doors");
         assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors(pending)>");
         let shown = format!("{room:?}");
         assert!(shown.starts_with("<ChildOfFuture#room(pending)"), "{shown}");
@@ -105,7 +105,7 @@ fn the_futures_that_stand_on_others_show_those_too() -> Result<()> {
 fn a_background_task_runs_on_its_own_and_can_be_awaited() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let task = hp::async_as_background(work(trace.clone(), "it", 2), false)?;
+        let task = hp::async_as_background(work(trace.clone(), "it", 2));
         trace.expect_nothing();
         sleep(secs(5)).await?;
         trace.expect(["2000 it done"]);
@@ -118,8 +118,8 @@ fn a_background_task_runs_on_its_own_and_can_be_awaited() -> Result<()> {
 #[test]
 fn a_background_task_has_the_reporter_or_the_silent_one() -> Result<()> {
     run(async {
-        let loud = hp::async_as_background(sleep(secs(1)), false)?;
-        let silent = hp::async_as_background(sleep(secs(1)), true)?;
+        let loud = hp::async_as_background(sleep(secs(1)));
+        let silent = hp::async_as_background_silent(sleep(secs(1)));
         let has = |task: &dyn AnyFuture| {
             [hp::reporter(), hp::silent_reporter()].map(|it| hp::fut_has_callback(task, &it))
         };
@@ -133,10 +133,10 @@ fn only_the_error_of_a_background_task_that_is_not_silent_is_logged() {
     let logged = log_lines_of(|| {
         run(async {
             let reports = Reports::of(&running_loop()?);
-            hp::async_as_background(async { Err::<(), _>(error("heard")) }, false)?;
-            hp::async_as_background(async { Err::<(), _>(error("unheard")) }, true)?;
-            hp::async_as_background(async { Ok(1) }, false)?;
-            hp::async_as_background(sleep(secs(3)), false)?.cancel();
+            hp::async_as_background(async { Err::<(), _>(error("heard")) });
+            hp::async_as_background_silent(async { Err::<(), _>(error("unheard")) });
+            hp::async_as_background(async { Ok(1) });
+            hp::async_as_background(sleep(secs(3))).cancel();
             rest().await?;
             assert_eq!(reports.messages(), [""; 0]);
             Ok(())
@@ -173,13 +173,11 @@ fn reporters_read_the_error_of_any_future_and_mind_neither_result_nor_cancellati
 fn a_background_task_without_a_loop_is_refused_and_its_coroutine_dropped() {
     let trace = Trace::new();
     let dropped = on_drop(trace.says("dropped"));
-    let refused = hp::async_as_background(
-        async move {
+    assert_needs_a_loop(|| {
+        hp::async_as_background(async move {
             let _dropped = dropped;
             Ok(())
-        },
-        false,
-    );
-    assert_eq!(kind(refused), Some(ErrorKind::Runtime));
+        })
+    });
     trace.expect(["dropped"]);
 }

@@ -11,11 +11,11 @@ use crate::parts::{Counted, callbacks, rest};
 #[test]
 fn children_that_were_cancelled_leave_nothing_at_a_parent_that_lives_on() -> Result<()> {
     run(async {
-        let parent = hp::create_future::<()>()?;
+        let parent = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
         let before = callbacks(&parent);
         for _ in 0..100 {
-            let child = ChildOfFuture::<()>::new(&parent)?;
+            let child = ChildOfFuture::<()>::new(&parent);
             let held = counted.clone();
             child.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
             child.cancel();
@@ -30,10 +30,10 @@ fn children_that_were_cancelled_leave_nothing_at_a_parent_that_lives_on() -> Res
 fn a_reset_lets_go_of_the_result() -> Result<()> {
     run(async {
         let (counted, alive) = Counted::new();
-        let it = ResettableFuture::<Counted>::new()?;
+        let it = ResettableFuture::<Counted>::new();
         it.set_result(counted)?;
         assert_eq!(alive.get(), 1);
-        it.reset(false);
+        it.reset();
         rest().await?;
         assert_eq!(alive.get(), 0);
         Ok(())
@@ -43,11 +43,11 @@ fn a_reset_lets_go_of_the_result() -> Result<()> {
 #[test]
 fn a_queue_holds_what_was_not_taken_and_goes_with_its_last_handle() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
-        let queue = Queue::<Counted>::new(&stop)?;
+        let queue = Queue::<Counted>::new(&stop);
         for _ in 0..10 {
-            queue.append(counted.clone())?;
+            queue.append(counted.clone());
         }
         let mut values = queue.iter();
         for left in (5..10).rev() {
@@ -64,16 +64,16 @@ fn a_queue_holds_what_was_not_taken_and_goes_with_its_last_handle() -> Result<()
 #[test]
 fn a_holder_lets_go_of_a_task_and_its_result_when_it_is_over() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
-        TaskHolder::new(&stop)?
+        TaskHolder::new(&stop)
             .scope(async |holder| {
                 for seconds in 1..=10 {
                     let value = counted.clone();
                     holder.add(async move {
                         sleep(secs(seconds)).await?;
                         Ok(value)
-                    })?;
+                    });
                 }
                 for over in 1..=10 {
                     sleep(secs(1)).await?;
@@ -93,11 +93,16 @@ fn a_holder_that_is_dropped_without_tasks_or_whose_tasks_are_over_leaves_nothing
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let held = counted.clone();
         stop.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
-        drop(TaskHolder::new(&stop)?);
-        TaskHolder::new(&stop)?.scope(async |holder| holder.add(sleep(secs(1))).map(drop)).await
+        drop(TaskHolder::new(&stop));
+        TaskHolder::new(&stop)
+            .scope(async |holder| {
+                let _: () = drop(holder.add(sleep(secs(1))));
+                Ok(())
+            })
+            .await
     });
     made.unwrap();
     settle(&event_loop);
@@ -107,9 +112,9 @@ fn a_holder_that_is_dropped_without_tasks_or_whose_tasks_are_over_leaves_nothing
 #[test]
 fn a_streamer_that_is_read_slowly_holds_only_what_was_not_taken() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
-        ResultStreamer::<Counted>::new(&stop)?
+        ResultStreamer::<Counted>::new(&stop)
             .scope(async |streamer| {
                 for _ in 0..10 {
                     streamer.add_value(counted.clone(), Adding::new()).await?;
@@ -145,8 +150,8 @@ fn a_streamer_that_is_left_with_results_in_it_goes_with_its_last_handle() {
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {
-        let stop = hp::create_future::<()>()?;
-        ResultStreamer::<Counted, Counted>::new(&stop)?
+        let stop = hp::create_future::<()>();
+        ResultStreamer::<Counted, Counted>::new(&stop)
             .scope(async |streamer| {
                 for _ in 0..10 {
                     let adding = Adding::new().context(counted.clone());
@@ -166,9 +171,9 @@ fn children_go_with_a_parent_that_nobody_holds() {
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {
-        let parent = hp::create_future::<()>()?;
-        let child = ChildOfFuture::<Counted>::new(&parent)?;
-        let grandchild = ChildOfFuture::<()>::new(&child)?;
+        let parent = hp::create_future::<()>();
+        let child = ChildOfFuture::<Counted>::new(&parent);
+        let grandchild = ChildOfFuture::<()>::new(&child);
         let held = counted.clone();
         grandchild.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
         Ok(())

@@ -8,7 +8,7 @@ use crate::parts::{callbacks, ends, kind, poll_once_and_drop, rest, say};
 use crate::support::trace::Trace;
 
 /// Reads to the end, saying what it gets.
-fn reader(queue: &Queue<i32>, trace: &Trace, name: &'static str) -> Result<Task<()>> {
+fn reader(queue: &Queue<i32>, trace: &Trace, name: &'static str) -> Task<()> {
     let (queue, trace) = (queue.clone(), trace.clone());
     create_task(async move {
         let mut values = queue.iter();
@@ -25,14 +25,14 @@ fn it_gives_whatever_comes_until_its_final_future_is_done_in_any_way() -> Result
     for end in ends() {
         let trace = Trace::new();
         run(async move {
-            let stop = hp::create_future::<()>()?;
-            let queue = Queue::new(&stop)?;
-            let reads = reader(&queue, &trace, "it")?;
+            let stop = hp::create_future::<()>();
+            let queue = Queue::new(&stop);
+            let reads = reader(&queue, &trace, "it");
             sleep(secs(1)).await?;
-            queue.append(1)?;
-            queue.append(2)?;
+            queue.append(1);
+            queue.append(2);
             sleep(secs(1)).await?;
-            queue.append(3)?;
+            queue.append(3);
             sleep(secs(1)).await?;
             end(&stop)?;
             (&reads).await?;
@@ -46,15 +46,15 @@ fn it_gives_whatever_comes_until_its_final_future_is_done_in_any_way() -> Result
 #[test]
 fn what_is_left_when_the_final_future_is_done_is_not_given_but_remains() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
         for value in 1..=3 {
-            queue.append(value)?;
+            queue.append(value);
         }
         let mut values = queue.iter();
         assert_eq!(values.next().await?, Some(1));
         stop.cancel();
-        queue.append(4)?;
+        queue.append(4);
         assert_eq!((values.next().await?, values.next().await?), (None, None));
         let left: Vec<QueueEntry<i32>> = queue.remaining().collect();
         assert_eq!(left, [2, 3, 4].map(QueueEntry::Value));
@@ -66,18 +66,18 @@ fn what_is_left_when_the_final_future_is_done_is_not_given_but_remains() -> Resu
 #[test]
 fn one_that_is_emptied_gives_what_is_left_and_what_still_comes() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::emptied_on_finished(&stop)?;
-        queue.append(1)?;
-        queue.append(2)?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::emptied_on_finished(&stop);
+        queue.append(1);
+        queue.append(2);
         let mut values = queue.iter();
         assert_eq!(values.next().await?, Some(1));
         stop.cancel();
-        queue.append(3)?;
+        queue.append(3);
         assert_eq!(values.next().await?, Some(2));
         assert_eq!(values.next().await?, Some(3));
         assert_eq!(values.next().await?, None);
-        queue.append(4)?;
+        queue.append(4);
         assert_eq!(values.next().await?, None, "this iteration is over");
         assert_eq!(queue.iter().next().await?, Some(4), "another takes it");
         Ok(())
@@ -87,15 +87,15 @@ fn one_that_is_emptied_gives_what_is_left_and_what_still_comes() -> Result<()> {
 #[test]
 fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
         for value in 1..=3 {
-            queue.append(value)?;
+            queue.append(value);
         }
         for expected in 1..=3 {
             assert_eq!(queue.iter().next().await?, Some(expected));
         }
-        queue.append(4)?;
+        queue.append(4);
         assert_eq!((queue.len(), queue.iter().next().await?), (1, Some(4)));
         Ok(())
     })
@@ -105,18 +105,18 @@ fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
 fn an_end_that_was_appended_is_for_one_reader_alone() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
-        queue.append(1)?;
-        queue.append_done()?;
-        queue.append(2)?;
-        queue.append_done()?;
-        let one = reader(&queue, &trace, "one")?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
+        queue.append(1);
+        queue.append_done();
+        queue.append(2);
+        queue.append_done();
+        let one = reader(&queue, &trace, "one");
         (&one).await?;
         assert_eq!(queue.len(), 2);
-        (&reader(&queue, &trace, "two")?).await?;
+        (&reader(&queue, &trace, "two")).await?;
         trace.expect(["0 one got 1", "0 one is over", "0 two got 2", "0 two is over"]);
-        queue.append_done()?;
+        queue.append_done();
         assert_eq!(queue.remaining().collect::<Vec<_>>(), [QueueEntry::Done]);
         Ok(())
     })
@@ -125,8 +125,8 @@ fn an_end_that_was_appended_is_for_one_reader_alone() -> Result<()> {
 #[test]
 fn each_value_goes_to_one_of_several_readers() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
         let collect = || {
             let queue = queue.clone();
             create_task(async move {
@@ -137,9 +137,9 @@ fn each_value_goes_to_one_of_several_readers() -> Result<()> {
                 Ok(got)
             })
         };
-        let readers = [collect()?, collect()?, collect()?];
+        let readers = [collect(), collect(), collect()];
         for value in 0..30 {
-            queue.append(value)?;
+            queue.append(value);
             if value % 7 == 0 {
                 rest().await?;
             }
@@ -160,12 +160,12 @@ fn each_value_goes_to_one_of_several_readers() -> Result<()> {
 fn finishing_ends_the_readers_and_leaves_the_final_future_alone() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let before = callbacks(&stop);
-        let queue = Queue::new(&stop)?;
-        let reads = reader(&queue, &trace, "it")?;
+        let queue = Queue::new(&stop);
+        let reads = reader(&queue, &trace, "it");
         sleep(secs(1)).await?;
-        queue.finish().await?;
+        queue.finish().await;
         (&reads).await?;
         trace.expect(["1000 it is over"]);
         assert_eq!((stop.done(), callbacks(&stop)), (false, before));
@@ -177,18 +177,18 @@ fn finishing_ends_the_readers_and_leaves_the_final_future_alone() -> Result<()> 
 fn a_reader_that_is_cancelled_loses_nothing_and_another_goes_on() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
-        let one = reader(&queue, &trace, "one")?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
+        let one = reader(&queue, &trace, "one");
         rest().await?;
-        queue.append(1)?;
+        queue.append(1);
         one.cancel();
         assert_eq!(kind((&one).await), Some(ErrorKind::Cancelled));
-        let two = reader(&queue, &trace, "two")?;
+        let two = reader(&queue, &trace, "two");
         rest().await?;
         trace.expect(["0 two got 1"]);
-        queue.append(2)?;
-        queue.append_done()?;
+        queue.append(2);
+        queue.append_done();
         (&two).await?;
         trace.expect(["0 two got 2", "0 two is over"]);
         Ok(())
@@ -198,11 +198,11 @@ fn a_reader_that_is_cancelled_loses_nothing_and_another_goes_on() -> Result<()> 
 #[test]
 fn an_iteration_whose_wait_was_cancelled_or_dropped_is_over() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
         let mut values = queue.iter();
         assert!(!poll_once_and_drop(values.next()).await);
-        queue.append(1)?;
+        queue.append(1);
         assert_eq!(values.next().await?, None);
         assert_eq!(queue.iter().next().await?, Some(1));
         Ok(())
@@ -216,11 +216,11 @@ fn a_reader_beside_one_that_took_the_end_waits_and_stalls_where_nothing_comes() 
     let ran = run({
         let trace = trace.clone();
         async move {
-            let stop = hp::create_future::<()>()?;
-            let queue = Queue::new(&stop)?;
-            let readers = [reader(&queue, &trace, "one")?, reader(&queue, &trace, "two")?];
+            let stop = hp::create_future::<()>();
+            let queue = Queue::new(&stop);
+            let readers = [reader(&queue, &trace, "one"), reader(&queue, &trace, "two")];
             rest().await?;
-            queue.append_done()?;
+            queue.append_done();
             hp::wait_for_all_futures(&readers).await
         }
     });
@@ -232,16 +232,16 @@ fn a_reader_beside_one_that_took_the_end_waits_and_stalls_where_nothing_comes() 
 fn a_reader_beside_one_that_took_the_end_goes_on_with_what_comes_later() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
-        let readers = [reader(&queue, &trace, "one")?, reader(&queue, &trace, "two")?];
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
+        let readers = [reader(&queue, &trace, "one"), reader(&queue, &trace, "two")];
         rest().await?;
-        queue.append_done()?;
+        queue.append_done();
         // Time passes, which it can't where somebody spins.
         sleep(secs(5)).await?;
-        queue.append(1)?;
+        queue.append(1);
         sleep(secs(5)).await?;
-        queue.append_done()?;
+        queue.append_done();
         hp::wait_for_all_futures(&readers).await?;
         assert_eq!(running_loop()?.time(), secs(10));
         trace.expect(["0 one is over", "5000 two got 1", "10000 two is over"]);
@@ -254,14 +254,14 @@ fn a_reader_beside_one_that_took_the_end_goes_on_with_what_comes_later() -> Resu
 fn a_reader_that_finds_nothing_because_it_was_taken_out_waits_for_what_comes_later() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let queue = Queue::new(&stop)?;
-        let reads = reader(&queue, &trace, "it")?;
+        let stop = hp::create_future::<()>();
+        let queue = Queue::new(&stop);
+        let reads = reader(&queue, &trace, "it");
         rest().await?;
-        queue.append(1)?;
+        queue.append(1);
         assert_eq!(queue.remaining().collect::<Vec<_>>(), [QueueEntry::Value(1)]);
         sleep(secs(5)).await?;
-        queue.append(2)?;
+        queue.append(2);
         sleep(secs(5)).await?;
         stop.cancel();
         (&reads).await?;

@@ -56,15 +56,15 @@ fn numbers(count: u64) -> AsyncGenerator<u64> {
 fn results_come_when_they_are_there_each_with_its_context() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let quiet = Trace::new();
-        Streamer::new(&stop)?
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 streamer.add_coroutine(work(quiet.clone(), "", 3), of("slow")).await?;
                 streamer.add_coroutine(work(quiet.clone(), "", 1), of("quick")).await?;
                 streamer.add_generator(numbers(2), of("numbers")).await?;
                 streamer.add_value(9, Adding::new()).await?;
-                let task = create_task(work(quiet.clone(), "", 2))?;
+                let task = create_task(work(quiet.clone(), "", 2));
                 streamer.add_task(&task, of("task")).await?;
                 streamer.no_more_work();
                 say_results(streamer, &trace).await
@@ -88,8 +88,8 @@ fn results_come_when_they_are_there_each_with_its_context() -> Result<()> {
 fn it_may_be_added_to_while_it_is_iterated_from_inside_and_outside() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        Streamer::new(&stop)?
+        let stop = hp::create_future::<()>();
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 let inside = streamer.clone();
                 let first = async move {
@@ -129,8 +129,8 @@ fn it_may_be_added_to_while_it_is_iterated_from_inside_and_outside() -> Result<(
 fn it_goes_on_until_it_is_told_that_there_is_no_more_work() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = Streamer::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::new(&stop);
         let (adds, told) = (streamer.clone(), trace.clone());
         create_task(async move {
             sleep(secs(5)).await?;
@@ -138,7 +138,7 @@ fn it_goes_on_until_it_is_told_that_there_is_no_more_work() -> Result<()> {
             say(&told, "no more")?;
             adds.no_more_work();
             Ok(())
-        })?;
+        });
         streamer
             .scope(async |streamer| {
                 streamer.add_value(1, of("early")).await?;
@@ -154,8 +154,8 @@ fn it_goes_on_until_it_is_told_that_there_is_no_more_work() -> Result<()> {
 fn without_any_work_it_is_over_at_once() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = Streamer::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::new(&stop);
         streamer.no_more_work();
         say_results(&streamer, &trace).await?;
         streamer.finish(None).await?;
@@ -168,10 +168,10 @@ fn without_any_work_it_is_over_at_once() -> Result<()> {
 fn on_done_hears_of_a_tasks_end_before_its_result_is_taken() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        Streamer::new(&stop)?
+        let stop = hp::create_future::<()>();
+        Streamer::new(&stop)
             .scope(async |streamer| {
-                let task = create_task(async { Ok(1_u64) })?;
+                let task = create_task(async { Ok(1_u64) });
                 let (before, after) = (trace.clone(), trace.clone());
                 task.add_done_callback(move |_: &dyn AnyFuture| before.push("before"));
                 streamer.add_task(&task, of("a").on_done(says(&trace, "done"))).await?;
@@ -191,8 +191,8 @@ fn on_done_hears_of_a_tasks_end_before_its_result_is_taken() -> Result<()> {
 fn on_each_hears_of_every_value_of_a_generator_and_on_done_of_its_end_alone() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        Streamer::new(&stop)?
+        let stop = hp::create_future::<()>();
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 let adding = of("g").on_each(says(&trace, "each")).on_done(says(&trace, "done"));
                 let task = streamer.add_generator(numbers(2), adding).await?;
@@ -218,10 +218,10 @@ fn on_each_hears_of_every_value_of_a_generator_and_on_done_of_its_end_alone() ->
 fn a_final_future_that_is_done_ends_the_iteration_and_leaving_cancels_the_rest() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let later = stop.clone();
         running_loop()?.call_later(secs(5), move || _ = later.cancel())?;
-        Streamer::new(&stop)?
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 streamer.add_coroutine(endless(trace.clone(), "it"), of("it")).await?;
                 streamer.add_value(1, of("value")).await?;
@@ -244,8 +244,8 @@ fn a_final_future_that_is_done_ends_the_iteration_and_leaving_cancels_the_rest()
 fn results_that_were_there_before_its_final_future_was_done_are_still_given() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = Streamer::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::new(&stop);
         for value in 1..=3 {
             streamer.add_value(value, of("value")).await?;
         }
@@ -263,12 +263,12 @@ fn results_that_were_there_before_its_final_future_was_done_are_still_given() ->
 fn what_is_added_when_it_is_over_is_cancelled_and_waited_for_unless_it_is_forced() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = Streamer::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::new(&stop);
         streamer.finish(None).await?;
         let unstarted = streamer.add_coroutine(work(trace.clone(), "never", 1), of("a")).await?;
         assert!(unstarted.cancelled());
-        let started = create_task(endless(trace.clone(), "started"))?;
+        let started = create_task(endless(trace.clone(), "started"));
         rest().await?;
         streamer.add_task(&started, of("b")).await?;
         assert!(started.cancelled());
@@ -286,8 +286,8 @@ fn what_is_added_when_it_is_over_is_cancelled_and_waited_for_unless_it_is_forced
 fn a_generator_that_is_added_when_it_is_over_never_runs_and_is_closed() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = Streamer::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::new(&stop);
         stop.cancel();
         let told = trace.clone();
         let never = generator(async move |y| {
@@ -306,7 +306,7 @@ fn a_generator_that_is_added_when_it_is_over_never_runs_and_is_closed() -> Resul
 fn a_generator_that_is_left_half_way_has_cleaned_up_before_the_streamer_is_left() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let told = trace.clone();
         let it = generator(async move |y| {
             let outcome = async {
@@ -320,7 +320,7 @@ fn a_generator_that_is_left_half_way_has_cleaned_up_before_the_streamer_is_left(
             outcome
         });
         let kept = it.clone();
-        Streamer::new(&stop)?
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 streamer.add_generator(it, of("g")).await?;
                 let first = streamer.iter().next().await?.expect("there is one");
@@ -338,22 +338,22 @@ fn a_generator_that_is_left_half_way_has_cleaned_up_before_the_streamer_is_left(
 fn it_is_finished_when_the_body_fails_or_its_task_is_cancelled() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (told, last) = (trace.clone(), stop.clone());
         let outer = create_task(async move {
-            Streamer::new(&last)?
+            Streamer::new(&last)
                 .scope(async |streamer| {
                     streamer.add_coroutine(endless(told.clone(), "a"), of("a")).await?;
                     say_results(streamer, &told).await
                 })
                 .await
-        })?;
+        });
         sleep(secs(5)).await?;
         outer.cancel();
         assert_eq!(kind((&outer).await), Some(ErrorKind::Cancelled));
         trace.expect(["5000 a cleans up", "6000 a is clean"]);
         let ours = Error::new(ErrorKind::Value, "bad");
-        let outcome: Result<()> = Streamer::new(&stop)?
+        let outcome: Result<()> = Streamer::new(&stop)
             .scope(async |streamer| {
                 streamer.add_coroutine(endless(trace.clone(), "b"), of("b")).await?;
                 rest().await?;
@@ -370,8 +370,8 @@ fn it_is_finished_when_the_body_fails_or_its_task_is_cancelled() -> Result<()> {
 #[test]
 fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        Streamer::new(&stop)?
+        let stop = hp::create_future::<()>();
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 for value in 1..=3 {
                     streamer.add_value(value, Adding::new()).await?;
@@ -392,9 +392,9 @@ fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
 #[test]
 fn a_streamer_that_was_left_has_no_callback_at_its_final_future() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let before = callbacks(&stop);
-        Streamer::new(&stop)?
+        Streamer::new(&stop)
             .scope(async |streamer| {
                 assert!(callbacks(&stop) > before);
                 streamer.add_value(1, Adding::new()).await?;

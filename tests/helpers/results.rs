@@ -6,7 +6,7 @@ use callsoon::{AnyFuture, ErrorKind, FutureLike, LoopFuture, Result, create_task
 use crate::driver::run;
 use crate::parts::{error, kind};
 
-fn futures(count: usize) -> Result<Vec<LoopFuture<i32>>> {
+fn futures(count: usize) -> Vec<LoopFuture<i32>> {
     (0..count).map(|_| hp::create_future()).collect()
 }
 
@@ -27,7 +27,7 @@ fn states(futures: &[LoopFuture<i32>]) -> Vec<String> {
 #[test]
 fn results_come_in_order_and_neither_pending_nor_cancelled_futures_count() -> Result<()> {
     run(async {
-        let futs = futures(5)?;
+        let futs = futures(5);
         futs[4].set_result(1)?;
         futs[1].set_result(2)?;
         futs[2].cancel();
@@ -41,9 +41,9 @@ fn results_come_in_order_and_neither_pending_nor_cancelled_futures_count() -> Re
 #[test]
 fn a_childs_child_whose_parent_failed_has_an_error_and_is_asked_for_nothing_else() -> Result<()> {
     run(async {
-        let grandparent = hp::create_future::<i32>()?;
-        let parent = hp::ChildOfFuture::<i32>::new(&grandparent)?;
-        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
+        let grandparent = hp::create_future::<i32>();
+        let parent = hp::ChildOfFuture::<i32>::new(&grandparent);
+        let child = hp::ChildOfFuture::<i32>::new(&parent);
         let bad = error("bad");
         parent.set_exception(bad.clone())?;
         for _ in 0..2 {
@@ -57,7 +57,7 @@ fn a_childs_child_whose_parent_failed_has_an_error_and_is_asked_for_nothing_else
 #[test]
 fn one_error_stands_for_itself_however_many_futures_have_it() -> Result<()> {
     run(async {
-        let futs = futures(4)?;
+        let futs = futures(4);
         let bad = error("bad");
         futs[0].set_exception(bad.clone())?;
         futs[1].set_result(1)?;
@@ -75,7 +75,7 @@ fn one_error_stands_for_itself_however_many_futures_have_it() -> Result<()> {
 #[test]
 fn several_errors_come_in_a_group_in_the_order_of_their_futures() -> Result<()> {
     run(async {
-        let futs = futures(4)?;
+        let futs = futures(4);
         let (one, two) = (error("one"), error("two"));
         futs[3].set_exception(one.clone())?;
         futs[0].set_exception(two.clone())?;
@@ -94,7 +94,7 @@ fn several_errors_come_in_a_group_in_the_order_of_their_futures() -> Result<()> 
 /// said and the states, the final future's first.
 fn applied(last: &'static str, available: [&'static str; 5]) -> (Result<bool>, Vec<String>) {
     run(async move {
-        let all = futures(6)?;
+        let all = futures(6);
         for (future, end) in all.iter().zip([last].into_iter().chain(available)) {
             match end {
                 "pending" => {}
@@ -168,8 +168,8 @@ fn one_that_was_cancelled_cancels_the_final_future_and_nobody_else() {
 #[test]
 fn a_task_among_them_that_is_pending_refuses_a_result() -> Result<()> {
     run(async {
-        let (last, done) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
-        let task = create_task(std::future::pending::<Result<i32>>())?;
+        let (last, done) = (hp::create_future::<i32>(), hp::create_future::<i32>());
+        let task = create_task(std::future::pending::<Result<i32>>());
         done.set_result(1)?;
         let found = hp::find_and_apply_result(&last, &[&done, &task]);
         assert_eq!((kind(found), last.done()), (Some(ErrorKind::Runtime), false));

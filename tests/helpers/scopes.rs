@@ -17,10 +17,10 @@ use crate::support::trace::Trace;
 fn a_holders_tasks_go_on_when_its_scope_is_dropped() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
         let scope = holder.clone().scope(async |holder| {
-            holder.add(work(trace.clone(), "it", 2))?;
+            holder.add(work(trace.clone(), "it", 2));
             sleep(secs(100)).await
         });
         assert!(!poll_once_and_drop(scope).await);
@@ -29,7 +29,7 @@ fn a_holders_tasks_go_on_when_its_scope_is_dropped() -> Result<()> {
         trace.expect(["2000 it done"]);
         assert_eq!(holder.pending(), 0);
         // And it can still be finished by hand.
-        holder.add(work(trace.clone(), "more", 1))?;
+        holder.add(work(trace.clone(), "more", 1));
         holder.finish(None).await?;
         trace.expect(["4000 more done"]);
         Ok(())
@@ -40,9 +40,9 @@ fn a_holders_tasks_go_on_when_its_scope_is_dropped() -> Result<()> {
 fn a_holders_finish_that_is_dropped_can_be_called_again() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
-        let task = holder.add(work(trace.clone(), "it", 2))?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
+        let task = holder.add(work(trace.clone(), "it", 2));
         let before = callbacks(&task);
         assert!(!poll_once_and_drop(holder.finish(None)).await);
         assert_eq!(callbacks(&task), before);
@@ -56,8 +56,8 @@ fn a_holders_finish_that_is_dropped_can_be_called_again() -> Result<()> {
 fn a_streamers_tasks_go_on_when_its_scope_is_dropped() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let streamer = ResultStreamer::<u64>::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let streamer = ResultStreamer::<u64>::new(&stop);
         let scope = streamer.clone().scope(async |streamer| {
             streamer.add_coroutine(work(trace.clone(), "it", 2), Adding::new()).await?;
             streamer.iter().next().await
@@ -75,7 +75,7 @@ fn a_ticker_whose_scope_is_dropped_ticks_no_more_once_nobody_holds_it() {
     let event_loop = EventLoop::with_virtual_time();
     let ticks = event_loop
         .create_task(async {
-            let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+            let ticker = ATicker::new(secs(5), TickerOptions::default());
             let scope = ticker.scope(async |ticker| {
                 ticker.next().await?;
                 ticker.next().await
@@ -94,9 +94,9 @@ fn tasks_of_a_holder_that_nobody_finishes_are_ended_with_their_loop() {
     let trace = Trace::new();
     let told = trace.clone();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        TaskHolder::new(&stop)?.add(endless(told, "it"))?;
-        create_task(rest())?.await
+        let stop = hp::create_future::<()>();
+        TaskHolder::new(&stop).add(endless(told, "it"));
+        create_task(rest()).await
     })
     .unwrap();
     trace.expect(["0 it cleans up", "1000 it is clean"]);
@@ -111,7 +111,7 @@ async fn cancel_in(trace: &Trace, scope: impl Future<Output = Result<()>> + 'sta
         sleep(secs(1)).await?;
         own.push("cleaned up");
         outcome
-    })?;
+    });
     sleep(secs(1)).await?;
     task.cancel();
     assert!(task.await.unwrap_err().is_cancelled());
@@ -123,16 +123,16 @@ async fn cancel_in(trace: &Trace, scope: impl Future<Output = Result<()>> + 'sta
 fn helper_scopes_outlive_a_cancelled_foreign_future() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
-        let held = holder.add(sleep(secs(900)))?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
+        let held = holder.add(sleep(secs(900)));
         cancel_in(&trace, holder.scope(async |_| pending().await)).await?;
         assert!(held.cancelled(), "the scope was finished");
-        let streamer = ResultStreamer::<()>::new(&stop)?;
+        let streamer = ResultStreamer::<()>::new(&stop);
         let streamed = streamer.add_coroutine(sleep(secs(900)), Adding::new()).await?;
         cancel_in(&trace, streamer.scope(async |_| pending().await)).await?;
         assert!(streamed.cancelled());
-        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(5), TickerOptions::default());
         cancel_in(&trace, ticker.scope(async |_| pending().await)).await?;
         let queue = ThreadToAsyncQueue::builder(NoHooks).build(&stop)?;
         cancel_in(&trace, queue.scope(async |_| pending().await)).await
@@ -152,8 +152,8 @@ impl ThreadHooks for NoHooks {
 #[test]
 fn a_child_scope_dropped_at_a_foreign_future_cancels() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let child = ChildOfFuture::<()>::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let child = ChildOfFuture::<()>::new(&stop);
         let seen = child.clone();
         let task = create_task(async move {
             let outcome: Result<()> =
@@ -161,7 +161,7 @@ fn a_child_scope_dropped_at_a_foreign_future_cancels() -> Result<()> {
             assert!(outcome.unwrap_err().is_cancelled());
             assert!(seen.cancelled());
             Ok(())
-        })?;
+        });
         yield_now().await?;
         task.cancel();
         task.await

@@ -64,8 +64,8 @@ const ALL: [&str; 3] =
 fn a_task_that_fails_or_is_cancelled_gives_a_result_and_its_error_is_logged() {
     let logged = log_lines_of(|| {
         run(async {
-            let stop = hp::create_future::<()>()?;
-            let mut all = all_of(Streamer::new(&stop)?).await?;
+            let stop = hp::create_future::<()>();
+            let mut all = all_of(Streamer::new(&stop)).await?;
             all.sort_unstable_by_key(|line| ALL.iter().position(|known| known == line));
             assert_eq!(all, ALL);
             Ok(())
@@ -79,11 +79,11 @@ fn a_task_that_fails_or_is_cancelled_gives_a_result_and_its_error_is_logged() {
 fn a_function_catches_the_results_that_failed_and_nothing_is_logged() {
     let logged = log_lines_of(|| {
         run(async {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let trace = Trace::new();
             let told = trace.clone();
             let catcher = move |result: Streamed| told.push(shown(&result));
-            let all = all_of(Streamer::with_error_catcher(&stop, catcher)?).await?;
+            let all = all_of(Streamer::with_error_catcher(&stop, catcher)).await?;
             assert_eq!(all.len(), 3);
             trace.expect(&ALL[..2]);
             Ok(())
@@ -96,11 +96,11 @@ fn a_function_catches_the_results_that_failed_and_nothing_is_logged() {
 #[test]
 fn a_function_for_exceptions_alone_gets_those_and_no_cancellation() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let trace = Trace::new();
         let told = trace.clone();
         let catcher = move |error: Error| told.push(error);
-        all_of(Streamer::with_exception_catcher(&stop, catcher)?).await?;
+        all_of(Streamer::with_exception_catcher(&stop, catcher)).await?;
         trace.expect(["ValueError: bad"]);
         Ok(())
     })
@@ -110,9 +110,9 @@ fn a_function_for_exceptions_alone_gets_those_and_no_cancellation() -> Result<()
 fn a_list_catches_too_and_keeps_errors_from_the_log_once_it_holds_one() {
     let logged = log_lines_of(|| {
         run(async {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let list = Rc::new(RefCell::new(Vec::new()));
-            let streamer = Streamer::with_exception_catcher(&stop, list.clone())?;
+            let streamer = Streamer::with_exception_catcher(&stop, list.clone());
             streamer
                 .scope(async |streamer| {
                     streamer.add_coroutine(async { Err(error("first")) }, of("a")).await?;
@@ -133,11 +133,11 @@ fn a_list_catches_too_and_keeps_errors_from_the_log_once_it_holds_one() {
 #[test]
 fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let trace = Trace::new();
         let (caught, done) = (trace.clone(), trace.clone());
         let catcher = move |result: Streamed| caught.push(format!("caught {}", shown(&result)));
-        Streamer::with_error_catcher(&stop, catcher)?
+        Streamer::with_error_catcher(&stop, catcher)
             .scope(async |streamer| {
                 let fails = generator(async |y| {
                     y.give(1).await?;
@@ -169,10 +169,10 @@ fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen(
 #[test]
 fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let trace = Trace::new();
         let told = trace.clone();
-        Streamer::with_exception_catcher(&stop, |_: Error| ())?
+        Streamer::with_exception_catcher(&stop, |_: Error| ())
             .scope(async |streamer| {
                 let cleans_up = generator(async move |y| {
                     let outcome = y.give(1).await;
@@ -198,10 +198,10 @@ fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result
 #[test]
 fn a_future_of_another_type_gives_an_error_for_a_value() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        Streamer::new(&stop)?
+        let stop = hp::create_future::<()>();
+        Streamer::new(&stop)
             .scope(async |streamer| {
-                let text = create_task(async { Ok("not a number") })?;
+                let text = create_task(async { Ok("not a number") });
                 streamer.add_task(&text, of("text")).await?;
                 streamer.no_more_work();
                 let result = streamer.iter().next().await?.expect("there is one");

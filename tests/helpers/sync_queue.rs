@@ -13,7 +13,7 @@ use crate::parts::{ends, rest};
 fn a_thread_that_waits_is_woken_by_a_value_and_by_the_end_of_the_final_future() -> Result<()> {
     for end in ends() {
         run(async move {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let queue = SyncQueue::new(&stop);
             let (theirs, (told, heard)) = (queue.clone(), mpsc::channel());
             let thread = thread::spawn(move || {
@@ -38,7 +38,7 @@ fn a_thread_that_waits_is_woken_by_a_value_and_by_the_end_of_the_final_future() 
 #[test]
 fn what_is_left_at_the_end_is_given_only_by_one_that_is_to_be_emptied() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (plain, emptied) = (SyncQueue::new(&stop), SyncQueue::emptied_on_finished(&stop));
         for queue in [&plain, &emptied] {
             queue.append(1);
@@ -57,7 +57,7 @@ fn what_is_left_at_the_end_is_given_only_by_one_that_is_to_be_emptied() -> Resul
 #[test]
 fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = SyncQueue::new(&stop);
         queue.append(1);
         queue.append(2);
@@ -71,7 +71,7 @@ fn an_iteration_that_is_left_can_be_taken_up_by_another() -> Result<()> {
 #[test]
 fn each_value_goes_to_one_of_several_threads() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = SyncQueue::emptied_on_finished(&stop);
         let threads: Vec<_> = (0..4)
             .map(|_| {

@@ -14,12 +14,12 @@ use crate::support::trace::Trace;
 fn a_scope_is_not_over_before_its_tasks_are() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
         let answer = holder
             .scope(async |holder| {
-                holder.add(work(trace.clone(), "two", 2))?;
-                holder.add(work(trace.clone(), "one", 1))?;
+                holder.add(work(trace.clone(), "two", 2));
+                holder.add(work(trace.clone(), "one", 1));
                 say(&trace, "body over")?;
                 Ok(7)
             })
@@ -35,16 +35,16 @@ fn a_scope_is_not_over_before_its_tasks_are() -> Result<()> {
 fn a_scope_whose_tasks_are_over_already_is_left_at_once() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        TaskHolder::new(&stop)?
+        let stop = hp::create_future::<()>();
+        TaskHolder::new(&stop)
             .scope(async |holder| {
-                let task = holder.add(work(trace.clone(), "it", 1))?;
+                let task = holder.add(work(trace.clone(), "it", 1));
                 assert_eq!((&task).await?, 1);
                 assert_eq!(holder.pending(), 0);
                 Ok(())
             })
             .await?;
-        TaskHolder::new(&stop)?.scope(async |_| Ok(())).await?;
+        TaskHolder::new(&stop).scope(async |_| Ok(())).await?;
         assert_eq!(running_loop()?.time(), secs(1));
         Ok(())
     })
@@ -54,8 +54,8 @@ fn a_scope_whose_tasks_are_over_already_is_left_at_once() -> Result<()> {
 fn tasks_that_are_added_while_the_scope_is_left_are_waited_for() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
         let (adds, told) = (holder.clone(), trace.clone());
         holder
             .scope(async move |holder| {
@@ -64,11 +64,11 @@ fn tasks_that_are_added_while_the_scope_is_left_are_waited_for() -> Result<()> {
                     let (again, last) = (adds.clone(), told.clone());
                     adds.add(async move {
                         sleep(secs(1)).await?;
-                        again.add(work(last, "third", 1))?;
+                        again.add(work(last, "third", 1));
                         Ok(())
-                    })?;
+                    });
                     Ok(())
-                })?;
+                });
                 Ok(())
             })
             .await?;
@@ -86,15 +86,18 @@ fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -
         Box::pin(async move {
             sleep(secs(1)).await?;
             if left > 1 {
-                holder.add(line(holder.clone(), left - 1))?;
+                holder.add(line(holder.clone(), left - 1));
             }
             Ok(())
         })
     }
     run(async {
-        let stop = hp::create_future::<()>()?;
-        TaskHolder::new(&stop)?
-            .scope(async |holder| holder.add(line(holder.clone(), 200)).map(drop))
+        let stop = hp::create_future::<()>();
+        TaskHolder::new(&stop)
+            .scope(async |holder| {
+                let _: () = drop(holder.add(line(holder.clone(), 200)));
+                Ok(())
+            })
             .await?;
         assert_eq!(running_loop()?.time(), secs(200));
         Ok(())
@@ -106,16 +109,16 @@ fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -
 fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
         holder
             .scope(async |holder| {
                 for _ in 0..3 {
-                    holder.add(sleep(secs(1)))?;
+                    holder.add(sleep(secs(1)));
                 }
                 sleep(secs(1)).await?;
                 for turn in 0..12 {
-                    let task = holder.add(work(trace.clone(), "late", 2))?;
+                    let task = holder.add(work(trace.clone(), "late", 2));
                     callsoon::yield_now().await?;
                     assert!(holder.contains(&task), "after {turn} turns");
                 }
@@ -134,13 +137,13 @@ fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Resul
 fn a_task_that_fails_fails_nobody_else_and_is_logged_unless_it_is_silent() {
     let logged = log_lines_of(|| {
         run(async {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let trace = Trace::new();
-            TaskHolder::new(&stop)?
+            TaskHolder::new(&stop)
                 .scope(async |holder| {
-                    holder.add(async { Err::<(), _>(error("heard")) })?;
-                    holder.add_silent(async { Err::<(), _>(error("unheard")) })?;
-                    holder.add(work(trace.clone(), "it", 1))?;
+                    holder.add(async { Err::<(), _>(error("heard")) });
+                    holder.add_silent(async { Err::<(), _>(error("unheard")) });
+                    holder.add(work(trace.clone(), "it", 1));
                     Ok(())
                 })
                 .await?;
@@ -157,14 +160,14 @@ fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() 
     for end in ends() {
         let trace = Trace::new();
         run(async move {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let later = stop.clone();
             running_loop()?.call_later(secs(5), move || end(&later))?;
-            TaskHolder::new(&stop)?
+            TaskHolder::new(&stop)
                 .scope(async |holder| {
-                    holder.add(endless(trace.clone(), "a"))?;
-                    holder.add(endless(trace.clone(), "b"))?;
-                    holder.add(work(trace.clone(), "c", 1))?;
+                    holder.add(endless(trace.clone(), "a"));
+                    holder.add(endless(trace.clone(), "b"));
+                    holder.add(work(trace.clone(), "c", 1));
                     Ok(())
                 })
                 .await?;
@@ -182,11 +185,11 @@ fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() 
 fn an_error_of_the_body_cancels_the_tasks_and_goes_on_once_they_are_over() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let ours = error("bad");
-        let outcome: Result<()> = TaskHolder::new(&stop)?
+        let outcome: Result<()> = TaskHolder::new(&stop)
             .scope(async |holder| {
-                holder.add(endless(trace.clone(), "a"))?;
+                holder.add(endless(trace.clone(), "a"));
                 rest().await?;
                 Err(ours.clone())
             })
@@ -205,14 +208,14 @@ fn cancelling_the_task_of_the_body_cancels_the_tasks_and_waits_for_them() -> Res
     run(async move {
         let told = trace.clone();
         let outer = create_task(async move {
-            let stop = hp::create_future::<()>()?;
-            TaskHolder::new(&stop)?
+            let stop = hp::create_future::<()>();
+            TaskHolder::new(&stop)
                 .scope(async |holder| {
-                    holder.add(endless(told.clone(), "a"))?;
+                    holder.add(endless(told.clone(), "a"));
                     sleep(secs(100)).await
                 })
                 .await
-        })?;
+        });
         sleep(secs(5)).await?;
         outer.cancel();
         assert_eq!(kind((&outer).await), Some(ErrorKind::Cancelled));
@@ -226,14 +229,14 @@ fn cancelling_the_task_of_the_body_cancels_the_tasks_and_waits_for_them() -> Res
 fn by_hand_finish_waits_or_with_an_error_cancels_and_waits() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let holder = TaskHolder::new(&stop)?;
-        holder.add(work(trace.clone(), "it", 2))?;
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
+        holder.add(work(trace.clone(), "it", 2));
         holder.finish(None).await?;
         say(&trace, "finished")?;
         trace.expect(["2000 it done", "2000 finished"]);
-        let holder = TaskHolder::new(&stop)?;
-        holder.add(endless(trace.clone(), "it"))?;
+        let holder = TaskHolder::new(&stop);
+        holder.add(endless(trace.clone(), "it"));
         rest().await?;
         holder.finish(Some(error("enough"))).await?;
         say(&trace, "finished")?;
@@ -246,12 +249,12 @@ fn by_hand_finish_waits_or_with_an_error_cancels_and_waits() -> Result<()> {
 fn what_it_holds_can_be_counted_iterated_and_looked_for() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        TaskHolder::new(&stop)?
+        let stop = hp::create_future::<()>();
+        TaskHolder::new(&stop)
             .scope(async |holder| {
-                let one = holder.add(work(trace.clone(), "one", 1))?;
-                let two = holder.add(work(trace.clone(), "two", 2))?;
-                let other = create_task(sleep(secs(1)))?;
+                let one = holder.add(work(trace.clone(), "one", 1));
+                let two = holder.add(work(trace.clone(), "two", 2));
+                let other = create_task(sleep(secs(1)));
                 let held: Vec<_> = holder.iter().map(|task| task.id()).collect();
                 assert_eq!(held, [one.id(), two.id()]);
                 assert!(holder.contains(&one) && holder.contains(&two) && !holder.contains(&other));
@@ -271,22 +274,22 @@ fn what_it_holds_can_be_counted_iterated_and_looked_for() -> Result<()> {
 fn anything_future_like_of_any_type_can_be_held() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let stop = hp::create_future::<()>()?;
-        let text = hp::create_future::<String>()?;
-        let number = hp::ResettableFuture::<i32>::new()?;
-        let child = hp::ChildOfFuture::<u8>::new(&stop)?;
-        let task = create_task(work(trace.clone(), "task", 1))?;
+        let stop = hp::create_future::<()>();
+        let text = hp::create_future::<String>();
+        let number = hp::ResettableFuture::<i32>::new();
+        let child = hp::ChildOfFuture::<u8>::new(&stop);
+        let task = create_task(work(trace.clone(), "task", 1));
         let (late, ends) = (text.clone(), (number.clone(), child.clone()));
         running_loop()?.call_later(secs(3), move || late.set_result("done".to_owned()))?;
         running_loop()?.call_later(secs(2), move || {
             ends.1.cancel();
             ends.0.set_result(1)
         })?;
-        TaskHolder::new(&stop)?
+        TaskHolder::new(&stop)
             .scope(async |holder| {
                 let held: [&dyn AnyFuture; 4] = [&text, &number, &child, &task];
                 for future in held {
-                    holder.add_task(future)?;
+                    holder.add_task(future);
                 }
                 assert_eq!(holder.pending(), 4);
                 Ok(())
@@ -301,12 +304,12 @@ fn anything_future_like_of_any_type_can_be_held() -> Result<()> {
 #[test]
 fn what_was_over_before_it_was_added_is_let_go_too() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
-        let done = hp::create_future::<i32>()?;
+        let stop = hp::create_future::<()>();
+        let done = hp::create_future::<i32>();
         done.set_result(1)?;
-        TaskHolder::new(&stop)?
+        TaskHolder::new(&stop)
             .scope(async |holder| {
-                holder.add_task(&done)?;
+                holder.add_task(&done);
                 assert_eq!((holder.pending(), holder.contains(&done)), (0, true));
                 rest().await?;
                 assert!(!holder.contains(&done));
@@ -320,11 +323,11 @@ fn what_was_over_before_it_was_added_is_let_go_too() -> Result<()> {
 fn a_task_that_panics_is_over_and_keeps_nobody_waiting() {
     let logged = log_lines_of(|| {
         run(async {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let reports = Reports::of(&running_loop()?);
-            TaskHolder::new(&stop)?
+            TaskHolder::new(&stop)
                 .scope(async |holder| {
-                    holder.add(async { if true { panic!("ouch") } else { Ok(()) } })?;
+                    holder.add(async { if true { panic!("ouch") } else { Ok(()) } });
                     Ok(())
                 })
                 .await?;
@@ -340,9 +343,14 @@ fn a_task_that_panics_is_over_and_keeps_nobody_waiting() {
 #[test]
 fn a_holder_that_has_finished_leaves_no_callback_at_its_final_future() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let before = callbacks(&stop);
-        TaskHolder::new(&stop)?.scope(async |holder| holder.add(sleep(secs(1))).map(drop)).await?;
+        TaskHolder::new(&stop)
+            .scope(async |holder| {
+                let _: () = drop(holder.add(sleep(secs(1))));
+                Ok(())
+            })
+            .await?;
         rest().await?;
         assert_eq!((callbacks(&stop), stop.done()), (before, false));
         Ok(())

@@ -20,7 +20,7 @@ async fn say_ticks(ticker: &ATicker, trace: &Trace) -> Result<()> {
 #[test]
 fn outside_of_its_scope_it_can_not_be_iterated() -> Result<()> {
     run(async {
-        let ticker = ATicker::new(secs(1), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(1), TickerOptions::default());
         let refused = ticker.next().await.unwrap_err();
         assert_eq!(ticker.iter().unwrap_err().kind(), refused.kind());
         assert_eq!(refused.kind().name(), "Exception");
@@ -32,7 +32,7 @@ fn outside_of_its_scope_it_can_not_be_iterated() -> Result<()> {
 #[test]
 fn after_its_scope_it_is_over() -> Result<()> {
     run(async {
-        let ticker = hp::tick(secs(1), TickerOptions::default())?;
+        let ticker = hp::tick(secs(1), TickerOptions::default());
         let kept = ticker.clone();
         ticker.scope(async |ticker| ticker.next().await.map(drop)).await?;
         assert_eq!((kept.next().await?, kept.next().await?), (None, None));
@@ -46,7 +46,7 @@ fn started_and_finished_by_hand_it_is_as_in_a_scope() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let options = TickerOptions { max_iterations: Some(2), ..Default::default() };
-        let ticker = ATicker::new(secs(1), options)?;
+        let ticker = ATicker::new(secs(1), options);
         ticker.start();
         say_ticks(&ticker, &trace).await?;
         ticker.finish(None).await?;
@@ -59,7 +59,7 @@ fn started_and_finished_by_hand_it_is_as_in_a_scope() -> Result<()> {
 fn who_iterates_it_keeps_to_the_iteration_when_it_is_started_anew() -> Result<()> {
     run(async {
         let options = TickerOptions { max_iterations: Some(2), ..Default::default() };
-        let ticker = ATicker::new(secs(1), options)?;
+        let ticker = ATicker::new(secs(1), options);
         ticker.start();
         let first = ticker.iter()?;
         assert_eq!(first.next().await?, Some((1, secs(1))));
@@ -78,11 +78,11 @@ fn its_final_future_ends_it_at_once_in_any_way() -> Result<()> {
     for end in ends() {
         let trace = Trace::new();
         run(async move {
-            let stop = hp::create_future::<()>()?;
+            let stop = hp::create_future::<()>();
             let later = stop.clone();
             running_loop()?.call_later(secs(7), move || end(&later))?;
             let options = TickerOptions { final_future: Some(Rc::new(stop)), ..Default::default() };
-            let ticker = ATicker::new(secs(5), options)?;
+            let ticker = ATicker::new(secs(5), options);
             ticker.scope(async |ticker| say_ticks(ticker, &trace).await).await?;
             trace.expect(["0 tick 1 next 5000", "5000 tick 2 next 5000", "7000 over"]);
             Ok(())
@@ -94,11 +94,11 @@ fn its_final_future_ends_it_at_once_in_any_way() -> Result<()> {
 #[test]
 fn its_own_end_leaves_the_final_future_alone_and_without_a_callback() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let before = callbacks(&stop);
         let final_future = Some(Rc::new(stop.clone()) as _);
         let options = TickerOptions { final_future, ..Default::default() };
-        let ticker = ATicker::new(secs(5), options)?;
+        let ticker = ATicker::new(secs(5), options);
         assert_eq!(callbacks(&stop), before + 1);
         ticker.scope(async |ticker| ticker.next().await.map(drop)).await?;
         rest().await?;
@@ -111,7 +111,7 @@ fn its_own_end_leaves_the_final_future_alone_and_without_a_callback() -> Result<
 fn a_locked_pauser_does_not_keep_a_final_future_from_ending_it() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let (stop, lock) = (hp::create_future::<()>()?, Lock::new());
+        let (stop, lock) = (hp::create_future::<()>(), Lock::new());
         lock.acquire().await?;
         let later = stop.clone();
         running_loop()?.call_later(secs(7), move || _ = later.cancel())?;
@@ -120,7 +120,7 @@ fn a_locked_pauser_does_not_keep_a_final_future_from_ending_it() -> Result<()> {
             pauser: Some(Rc::new(lock.clone())),
             ..Default::default()
         };
-        let ticker = ATicker::new(secs(3), options)?;
+        let ticker = ATicker::new(secs(3), options);
         ticker.scope(async |ticker| say_ticks(ticker, &trace).await).await?;
         trace.expect(["7000 over"]);
         // The ticker doesn't wait for the lock any more.
@@ -134,7 +134,7 @@ fn a_locked_pauser_does_not_keep_a_final_future_from_ending_it() -> Result<()> {
 #[test]
 fn an_error_of_the_body_ends_it_and_is_the_scopes() -> Result<()> {
     run(async {
-        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(5), TickerOptions::default());
         let (kept, ours) = (ticker.clone(), error("bad"));
         let outcome: Result<()> = ticker
             .scope(async |ticker| {
@@ -152,11 +152,12 @@ fn an_error_of_the_body_ends_it_and_is_the_scopes() -> Result<()> {
 fn a_task_that_is_cancelled_between_ticks_ends_it() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(5), TickerOptions::default());
         let (ticks, told) = (ticker.clone(), trace.clone());
-        let task = create_task(async move {
-            ticks.scope(async |ticker| say_ticks(ticker, &told).await).await
-        })?;
+        let task =
+            create_task(
+                async move { ticks.scope(async |ticker| say_ticks(ticker, &told).await).await },
+            );
         sleep(secs(7)).await?;
         task.cancel();
         assert_eq!(kind((&task).await), Some(ErrorKind::Cancelled));
@@ -169,12 +170,12 @@ fn a_task_that_is_cancelled_between_ticks_ends_it() -> Result<()> {
 #[test]
 fn while_one_task_waits_for_the_tick_another_is_refused() -> Result<()> {
     run(async {
-        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(5), TickerOptions::default());
         ticker
             .scope(async |ticker| {
                 ticker.next().await?;
                 let waits = ticker.clone();
-                let waiting = create_task(async move { waits.next().await })?;
+                let waiting = create_task(async move { waits.next().await });
                 rest().await?;
                 assert_eq!(kind(ticker.next().await), Some(ErrorKind::Runtime));
                 assert_eq!((&waiting).await?.map(|(number, _)| number), Some(2));
@@ -187,7 +188,7 @@ fn while_one_task_waits_for_the_tick_another_is_refused() -> Result<()> {
 #[test]
 fn a_tick_whose_wait_is_dropped_comes_to_the_next_who_asks() -> Result<()> {
     run(async {
-        let ticker = ATicker::new(secs(5), TickerOptions::default())?;
+        let ticker = ATicker::new(secs(5), TickerOptions::default());
         ticker
             .scope(async |ticker| {
                 ticker.next().await?;

@@ -13,7 +13,7 @@ use crate::support::trace::Trace;
 /// end's.
 fn ticks(every: Duration, options: TickerOptions, work: Duration) -> Vec<u128> {
     run(async move {
-        let (now, ticker) = (running_loop()?, ATicker::new(every, options)?);
+        let (now, ticker) = (running_loop()?, ATicker::new(every, options));
         let mut at = Vec::new();
         ticker
             .scope(async |ticker| {
@@ -65,7 +65,7 @@ fn work_that_takes_longer_once_leaves_the_rest_at_their_times_however_long_it_wa
             let (on, mut work) = (trace.clone(), Some(millis(late * 1_000 + part)));
             run(async move {
                 let now = running_loop()?;
-                let ticker = ATicker::new(secs(1), times(4))?;
+                let ticker = ATicker::new(secs(1), times(4));
                 ticker.start();
                 while ticker.next().await?.is_some() {
                     on.push(now.time().as_millis());
@@ -112,7 +112,7 @@ fn a_tick_that_would_come_too_soon_after_the_last_is_left_out() {
 /// When the ticks came, and how long each said it was until the next.
 fn told_next(every: Duration, options: TickerOptions, work: Duration) -> Vec<(u128, u128)> {
     run(async move {
-        let (now, ticker) = (running_loop()?, ATicker::new(every, options)?);
+        let (now, ticker) = (running_loop()?, ATicker::new(every, options));
         let mut told = Vec::new();
         ticker
             .scope(async |ticker| {
@@ -154,10 +154,16 @@ fn fractions_of_a_second_do_not_add_up_to_a_drift() {
 /// A ticker of ten seconds, told things at the given times.
 fn changed(changes: &'static [(u64, u64, bool)], count: usize) -> Vec<u128> {
     run(async move {
-        let (now, ticker) = (running_loop()?, ATicker::new(secs(10), times(count))?);
+        let (now, ticker) = (running_loop()?, ATicker::new(secs(10), times(count)));
         for &(at, every, set_new_every) in changes {
             let told = ticker.clone();
-            now.call_later(secs(at), move || told.change_after(secs(every), set_new_every))?;
+            now.call_later(secs(at), move || {
+                if set_new_every {
+                    told.change_after(secs(every))
+                } else {
+                    told.change_next_after(secs(every))
+                }
+            })?;
         }
         let mut at = Vec::new();
         ticker
@@ -199,9 +205,9 @@ fn a_tick_that_is_moved_into_the_past_comes_at_once() {
 #[test]
 fn changed_before_it_has_started_it_ticks_at_the_new_distance() -> Result<()> {
     run(async {
-        let (now, ticker) = (running_loop()?, ATicker::new(secs(3), times(3))?);
-        ticker.change_after(secs(5), true)?;
-        ticker.change_after(secs(9), false)?;
+        let (now, ticker) = (running_loop()?, ATicker::new(secs(3), times(3)));
+        ticker.change_after(secs(5))?;
+        ticker.change_next_after(secs(9))?;
         let mut at = Vec::new();
         ticker
             .scope(async |ticker| {
@@ -220,14 +226,14 @@ fn changed_before_it_has_started_it_ticks_at_the_new_distance() -> Result<()> {
 fn a_change_from_its_own_loop_counts_from_the_tick_that_it_is_made_in() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let (now, ticker) = (running_loop()?, ATicker::new(secs(10), times(8))?);
+        let (now, ticker) = (running_loop()?, ATicker::new(secs(10), times(8)));
         ticker
             .scope(async |ticker| {
                 while let Some((number, _)) = ticker.next().await? {
                     trace.push(now.time().as_secs());
                     match number {
-                        3 => ticker.change_after(secs(20), true)?,
-                        5 => ticker.change_after(secs(40), false)?,
+                        3 => ticker.change_after(secs(20))?,
+                        5 => ticker.change_next_after(secs(40))?,
                         _ => {}
                     }
                 }
@@ -244,13 +250,13 @@ fn a_pauser_holds_the_ticks_up_while_it_is_locked() -> Result<()> {
     let lock = Rc::new(Lock::new());
     let options = TickerOptions { pauser: Some(lock.clone()), ..times(6) };
     run(async move {
-        let (now, ticker) = (running_loop()?, ATicker::new(secs(2), options)?);
+        let (now, ticker) = (running_loop()?, ATicker::new(secs(2), options));
         create_task(async move {
             sleep(secs(3)).await?;
             lock.acquire().await?;
             sleep(secs(6)).await?;
             lock.release()
-        })?;
+        });
         let mut at = Vec::new();
         ticker
             .scope(async |ticker| {
@@ -270,7 +276,7 @@ fn a_pauser_holds_the_ticks_up_while_it_is_locked() -> Result<()> {
 fn a_change_to_no_time_between_the_ticks_is_survived_without_a_least_wait() {
     let at = run(async {
         let options = TickerOptions { min_wait: MinWait::None, ..times(4) };
-        let ticker = ATicker::new(secs(1), options)?;
+        let ticker = ATicker::new(secs(1), options);
         let mut at = Vec::new();
         let now = running_loop()?;
         ticker
@@ -278,7 +284,7 @@ fn a_change_to_no_time_between_the_ticks_is_survived_without_a_least_wait() {
                 while let Some((number, _)) = ticker.next().await? {
                     at.push(now.time().as_secs());
                     if number == 2 {
-                        ticker.change_after(Duration::ZERO, true)?;
+                        ticker.change_after(Duration::ZERO)?;
                     }
                 }
                 Ok(())

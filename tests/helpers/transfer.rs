@@ -13,19 +13,22 @@ use crate::support::trace::Trace;
 async fn transferred(errors_only: bool) -> Result<Vec<String>> {
     let mut states = Vec::new();
     for end in ends() {
-        let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        let (from, to) = (hp::create_future::<i32>(), hp::create_future::<i32>());
         let trace = Trace::new();
         let told = trace.clone();
         let process: hp::Process<i32> =
             Rc::new(move |from: &dyn FutureLike<i32>, to: &dyn FutureLike<i32>| {
-                let state = hp::fut_to_string(&to.to_any(), false);
+                let state = hp::fut_state_to_string(&to.to_any());
                 told.push(format!("{} {state}", from.result().expect("there is one")));
             });
-        from.add_done_callback(hp::transfer_result(&to, errors_only, Some(process)));
+        from.add_done_callback(hp::transfer_result_with(
+            &to,
+            hp::TransferOptions { errors_only, process: Some(process) },
+        ));
         end(&from)?;
         assert!(!to.done(), "nothing is transferred at once");
         rest().await?;
-        states.push(hp::fut_to_string(&to, false));
+        states.push(hp::fut_state_to_string(&to));
         match (states.len(), errors_only) {
             (1, false) => trace.expect(["0 (result)"]),
             (1, true) => trace.expect(["0 (pending)"]),
@@ -56,9 +59,9 @@ fn with_errors_only_results_are_not_transferred_and_yet_processed() -> Result<()
 #[test]
 fn the_result_of_a_task_reaches_who_awaits_the_other_future() -> Result<()> {
     run(async {
-        let to = hp::create_future::<i32>()?;
-        let task = hp::async_as_background(async { Ok(2) }, false)?;
-        task.add_done_callback(hp::transfer_result(&to, false, None));
+        let to = hp::create_future::<i32>();
+        let task = hp::async_as_background(async { Ok(2) });
+        task.add_done_callback(hp::transfer_result(&to));
         assert_eq!((&to).await?, 2);
         Ok(())
     })
@@ -67,8 +70,8 @@ fn the_result_of_a_task_reaches_who_awaits_the_other_future() -> Result<()> {
 #[test]
 fn an_error_that_is_transferred_is_the_same_error() -> Result<()> {
     run(async {
-        let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
-        from.add_done_callback(hp::transfer_result(&to, false, None));
+        let (from, to) = (hp::create_future::<i32>(), hp::create_future::<i32>());
+        from.add_done_callback(hp::transfer_result(&to));
         let ours = error("bad");
         from.set_exception(ours.clone())?;
         assert!((&to).await.unwrap_err().ptr_eq(&ours));
@@ -80,10 +83,13 @@ fn an_error_that_is_transferred_is_the_same_error() -> Result<()> {
 fn a_future_that_is_done_stays_as_it_is_and_nothing_is_processed() -> Result<()> {
     run(async {
         for end in ends() {
-            let (from, to) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+            let (from, to) = (hp::create_future::<i32>(), hp::create_future::<i32>());
             let process: hp::Process<i32> = Rc::new(|_, _| panic!("processed"));
             let reports = Reports::of(&running_loop()?);
-            from.add_done_callback(hp::transfer_result(&to, false, Some(process)));
+            from.add_done_callback(hp::transfer_result_with(
+                &to,
+                hp::TransferOptions { errors_only: false, process: Some(process) },
+            ));
             to.set_result(9)?;
             end(&from)?;
             rest().await?;
@@ -97,19 +103,19 @@ fn a_future_that_is_done_stays_as_it_is_and_nothing_is_processed() -> Result<()>
 fn any_future_like_thing_can_be_transferred_to_but_a_task() -> Result<()> {
     run(async {
         let reports = Reports::of(&running_loop()?);
-        let parent = hp::create_future::<()>()?;
-        let child = hp::ChildOfFuture::<i32>::new(&parent)?;
-        let resettable = hp::ResettableFuture::<i32>::new()?;
-        let task = create_task(hp::async_with_timeout(rest(), Default::default()))?;
-        let from = hp::create_future::<i32>()?;
-        from.add_done_callback(hp::transfer_result(&child, false, None));
-        from.add_done_callback(hp::transfer_result(&resettable, false, None));
+        let parent = hp::create_future::<()>();
+        let child = hp::ChildOfFuture::<i32>::new(&parent);
+        let resettable = hp::ResettableFuture::<i32>::new();
+        let task = create_task(hp::async_with_timeout(rest(), Default::default()));
+        let from = hp::create_future::<i32>();
+        from.add_done_callback(hp::transfer_result(&child));
+        from.add_done_callback(hp::transfer_result(&resettable));
         from.set_result(7)?;
         rest().await?;
         assert_eq!((child.result()?, resettable.result()?), (7, 7));
-        let nothing = hp::create_future::<()>()?;
-        let pending = create_task(std::future::pending::<Result<()>>())?;
-        nothing.add_done_callback(hp::transfer_result(&pending, false, None));
+        let nothing = hp::create_future::<()>();
+        let pending = create_task(std::future::pending::<Result<()>>());
+        nothing.add_done_callback(hp::transfer_result(&pending));
         nothing.set_result(())?;
         rest().await?;
         let kinds: Vec<_> =
@@ -123,8 +129,8 @@ fn any_future_like_thing_can_be_transferred_to_but_a_task() -> Result<()> {
 fn a_result_of_another_type_is_told_to_the_exception_handler() -> Result<()> {
     run(async {
         let reports = Reports::of(&running_loop()?);
-        let (from, to) = (hp::create_future::<&str>()?, hp::create_future::<i32>()?);
-        from.add_done_callback(hp::transfer_result(&to, false, None));
+        let (from, to) = (hp::create_future::<&str>(), hp::create_future::<i32>());
+        from.add_done_callback(hp::transfer_result(&to));
         from.set_result("not a number")?;
         rest().await?;
         let kinds: Vec<_> =

@@ -24,13 +24,12 @@ fn waiting_for_nothing_does_not_give_way() -> Result<()> {
 fn waiting_for_all_goes_on_when_each_is_done_however_it_ended() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let futs: Vec<LoopFuture<i32>> =
-            (0..4).map(|_| hp::create_future()).collect::<Result<_>>()?;
+        let futs: Vec<LoopFuture<i32>> = (0..4).map(|_| hp::create_future()).collect();
         let (waited, waits) = (futs.clone(), trace.clone());
         let waiting = create_task(async move {
             hp::wait_for_all_futures(&waited).await?;
             say(&waits, "all done")
-        })?;
+        });
         futs[2].set_result(1)?;
         sleep(secs(1)).await?;
         futs[0].set_exception(error("bad"))?;
@@ -48,7 +47,7 @@ fn waiting_for_all_goes_on_when_each_is_done_however_it_ended() -> Result<()> {
 #[test]
 fn a_future_that_is_named_twice_counts_once() -> Result<()> {
     run(async {
-        let (one, two) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        let (one, two) = (hp::create_future::<i32>(), hp::create_future::<i32>());
         one.set_result(1)?;
         two.set_result(1)?;
         hp::wait_for_all_futures([&one, &two, &one, &one]).await?;
@@ -60,7 +59,7 @@ fn a_future_that_is_named_twice_counts_once() -> Result<()> {
 fn the_first_to_be_done_ends_the_wait_and_the_others_are_left_alone() -> Result<()> {
     run(async move {
         for end in ends() {
-            let (one, two) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+            let (one, two) = (hp::create_future::<i32>(), hp::create_future::<i32>());
             let later = two.clone();
             running_loop()?.call_later(secs(1), move || end(&later))?;
             hp::wait_for_first_future([&one, &two]).await?;
@@ -75,7 +74,7 @@ fn the_first_to_be_done_ends_the_wait_and_the_others_are_left_alone() -> Result<
 #[test]
 fn what_is_done_already_still_takes_two_turns() -> Result<()> {
     run(async {
-        let (done, other) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        let (done, other) = (hp::create_future::<i32>(), hp::create_future::<i32>());
         done.set_result(1)?;
         assert_eq!(turns_of(hp::wait_for_all_futures([&done])).await?.0, 2);
         assert_eq!(turns_of(hp::wait_for_first_future([&done, &other])).await?.0, 2);
@@ -87,11 +86,11 @@ fn what_is_done_already_still_takes_two_turns() -> Result<()> {
 fn futures_of_different_kinds_and_values_can_be_waited_for_together() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let number = hp::create_future::<i32>()?;
-        let text = hp::create_future::<String>()?;
-        let resettable = hp::ResettableFuture::<[u8; 3]>::new()?;
-        let child = hp::ChildOfFuture::<()>::new(&text)?;
-        let task = create_task(endless(trace.clone(), "task"))?;
+        let number = hp::create_future::<i32>();
+        let text = hp::create_future::<String>();
+        let resettable = hp::ResettableFuture::<[u8; 3]>::new();
+        let child = hp::ChildOfFuture::<()>::new(&text);
+        let task = create_task(endless(trace.clone(), "task"));
         let all: [&dyn AnyFuture; 5] = [&number, &text, &resettable, &child, &task];
         rest().await?;
         resettable.set_result([1, 2, 3])?;
@@ -109,7 +108,7 @@ fn futures_of_different_kinds_and_values_can_be_waited_for_together() -> Result<
 #[test]
 fn cancelling_and_waiting_leaves_alone_what_is_done_and_does_not_give_way_for_it() -> Result<()> {
     run(async {
-        let futs = [(); 3].map(|()| hp::create_future::<i32>().unwrap());
+        let futs = [(); 3].map(|()| hp::create_future::<i32>());
         futs[0].set_result(1)?;
         futs[1].set_exception(error("bad"))?;
         futs[2].cancel();
@@ -125,9 +124,9 @@ fn cancelling_and_waiting_goes_on_when_the_tasks_have_cleaned_up() -> Result<()>
     let trace = Trace::new();
     run(async move {
         let tasks = [
-            create_task(endless(trace.clone(), "a"))?,
-            create_task(endless(trace.clone(), "b"))?,
-            create_task(async { Ok(1) })?,
+            create_task(endless(trace.clone(), "a")),
+            create_task(endless(trace.clone(), "b")),
+            create_task(async { Ok(1) }),
         ];
         sleep(secs(1)).await?;
         hp::cancel_futures_and_wait(&tasks).await?;
@@ -143,10 +142,10 @@ fn cancelling_and_waiting_goes_on_when_the_tasks_have_cleaned_up() -> Result<()>
 #[test]
 fn a_wait_that_is_cancelled_or_dropped_cancels_nothing_and_leaves_no_callback() -> Result<()> {
     run(async {
-        let (one, two) = (hp::create_future::<i32>()?, hp::create_future::<i32>()?);
+        let (one, two) = (hp::create_future::<i32>(), hp::create_future::<i32>());
         let before = [callbacks(&one), callbacks(&two)];
         let waited = [one.clone(), two.clone()];
-        let waiting = create_task(async move { hp::wait_for_all_futures(&waited).await })?;
+        let waiting = create_task(async move { hp::wait_for_all_futures(&waited).await });
         rest().await?;
         assert_eq!([callbacks(&one), callbacks(&two)], before.map(|count| count + 1));
         waiting.cancel();
@@ -163,10 +162,10 @@ fn a_wait_that_is_cancelled_or_dropped_cancels_nothing_and_leaves_no_callback() 
 fn what_was_cancelled_stays_so_when_the_wait_for_it_is_cancelled() -> Result<()> {
     let trace = Trace::new();
     run(async move {
-        let task = create_task(endless(trace.clone(), "task"))?;
+        let task = create_task(endless(trace.clone(), "task"));
         rest().await?;
         let waited = task.clone();
-        let waiting = create_task(async move { hp::cancel_futures_and_wait([&waited]).await })?;
+        let waiting = create_task(async move { hp::cancel_futures_and_wait([&waited]).await });
         rest().await?;
         waiting.cancel();
         assert_eq!(kind((&waiting).await), Some(ErrorKind::Cancelled));

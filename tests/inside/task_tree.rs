@@ -28,7 +28,7 @@ fn named<T: 'static>(
     name: &str,
     future: impl Future<Output = Result<T>> + 'static,
 ) -> Result<Task<T>> {
-    let task = create_task(future)?;
+    let task = create_task(future);
     task.set_name(name);
     Ok(task)
 }
@@ -49,7 +49,7 @@ fn shape(tree: &str) -> Vec<String> {
 
 /// The tree's lines of all tasks but main.
 fn others() -> Result<Vec<String>> {
-    let lines = shape(&task_tree()?);
+    let lines = shape(&task_tree());
     Ok(lines.into_iter().filter(|line| !line.starts_with("Task-1:")).collect())
 }
 
@@ -57,9 +57,9 @@ fn others() -> Result<Vec<String>> {
 fn each_task_has_a_line_with_its_name_its_place_and_what_it_waits_on() {
     let tree = run(async {
         let line = line!() + 1;
-        let task = create_task(sleep(Duration::from_millis(3200)))?;
+        let task = create_task(sleep(Duration::from_millis(3200)));
         sleep(secs(1)).await?;
-        let tree = task_tree()?;
+        let tree = task_tree();
         drop(task);
         Ok((line, tree))
     });
@@ -93,7 +93,7 @@ fn every_wait_has_its_name() {
                 async move { condition.scope(async || condition.wait().await).await },
             )?,
             named("semaphore", async move { semaphore.acquire().await })?,
-            named("shield", async move { shield(&shielded)?.await.map(drop) })?,
+            named("shield", async move { shield(&shielded).await.map(drop) })?,
             named("future", async move { awaits.await.map(drop) })?,
             named("foreign", async { pending().await })?,
             named("wrapped", async { wrap_future(pending::<()>()).await })?,
@@ -134,10 +134,10 @@ fn in_debug_mode_a_future_has_its_place() {
         running_loop()?.set_debug(true);
         let line = line!() + 1;
         let future = running_loop()?.create_future::<()>();
-        let task = create_task(async move { future.await })?;
+        let task = create_task(async move { future.await });
         yield_now().await?;
         let expected = format!(": waits on future made at {}:{line}", file!());
-        let tree = task_tree()?;
+        let tree = task_tree();
         assert!(tree.lines().any(|line| line.ends_with(&expected)), "{tree}");
         drop(task);
         Ok(())
@@ -152,7 +152,7 @@ fn who_waits_for_tasks_has_them_below() {
             (1..=3).map(|n| named(&format!("nap-{n}"), sleep(secs(n)))).collect::<Result<_>>()?;
         let gathered = naps.clone();
         let waited = naps.clone();
-        named("gathers", async move { gather(&gathered[..2])?.await.map(drop) })?;
+        named("gathers", async move { gather(&gathered[..2]).await.map(drop) })?;
         let last =
             named(
                 "waits",
@@ -277,7 +277,7 @@ fn it_may_be_asked_inside_of_a_step_a_poll_a_callback_and_a_drop() {
     struct AsksInDrop(Rc<RefCell<Vec<String>>>);
     impl Drop for AsksInDrop {
         fn drop(&mut self) {
-            let tree = task_tree().unwrap();
+            let tree = task_tree();
             self.0.borrow_mut().push(tree);
         }
     }
@@ -303,7 +303,7 @@ fn it_may_be_asked_inside_of_a_step_a_poll_a_callback_and_a_drop() {
             })
             .await;
             let in_callback = trees.clone();
-            on.call_soon(move || in_callback.borrow_mut().push(task_tree().unwrap()))?;
+            on.call_soon(move || in_callback.borrow_mut().push(task_tree()))?;
             task.await
         })
         .unwrap();
@@ -320,7 +320,7 @@ fn a_sleep_whose_time_has_come_says_so() {
     let seen = Rc::new(RefCell::new(String::new()));
     let tree = seen.clone();
     // Due in the turn of the sleep's end, and before it.
-    event_loop.call_at(secs(1), move || *tree.borrow_mut() = task_tree().unwrap()).unwrap();
+    event_loop.call_at(secs(1), move || *tree.borrow_mut() = task_tree()).unwrap();
     event_loop.run_until_complete(sleep(secs(1))).unwrap();
     assert_eq!(shape(&seen.borrow()), ["Task-1: waits on sleep, whose time has come"]);
 }

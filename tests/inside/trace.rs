@@ -15,7 +15,7 @@ fn traced(most_events: usize) -> Trace {
         let task = create_task(async {
             yield_now().await?;
             sleep(Duration::from_secs(2)).await
-        })?;
+        });
         task.set_name("worker");
         running_loop()?.call_soon(|| ())?;
         task.await?;
@@ -104,7 +104,7 @@ fn each_thread_of_a_queue_has_what_it_was_asked() {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.start_trace(100_000);
     run_on(&event_loop, async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = hp::ThreadToAsyncQueue::builder(()).name("asked").num_threads(2);
         let queue = queue.build(&stop)?;
         // What comes before the threads do is theirs, too.

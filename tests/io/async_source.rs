@@ -93,7 +93,7 @@ fn writable_waits_for_room() {
         let block = [0; 1 << 16];
         while stream.get_ref().write(&block).is_ok() {}
         let waits = stream.clone();
-        let waiting = create_task(async move { waits.writable().await })?;
+        let waiting = create_task(async move { waits.writable().await });
         settle().await?;
         assert!(!waiting.done());
         peer.set_nonblocking(true)?;
@@ -114,7 +114,7 @@ fn readable_says_what_the_poller_says_again_and_again() {
         let waiting = create_task(async move {
             waits.readable().await?;
             waits.readable().await
-        })?;
+        });
         settle().await?;
         assert!(!waiting.done());
         peer.write_all(b"!")?;
@@ -122,7 +122,7 @@ fn readable_says_what_the_poller_says_again_and_again() {
         assert!(waiting.done());
         assert_eq!(stream.get_ref().read(&mut [0; 8])?, 1);
         let waits = stream.clone();
-        let again = create_task(async move { waits.readable().await })?;
+        let again = create_task(async move { waits.readable().await });
         settle().await?;
         assert!(!again.done());
         peer.write_all(b"!")?;
@@ -136,7 +136,7 @@ fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
         let (stream, mut peer) = UnixStream::pair()?;
         let stream = Rc::new(Async::new(stream)?);
         let waits = stream.clone();
-        let waiting = create_task(async move { waits.readable().await })?;
+        let waiting = create_task(async move { waits.readable().await });
         settle().await?; // it is registered by now
         waiting.cancel();
         assert!(waiting.await.unwrap_err().is_cancelled());

@@ -192,7 +192,7 @@ fn a_forked_child_leaves_the_parents_poller_alone() {
         // A loop of the child's own works.
         let own = callsoon::run(async {
             let (ours, mut theirs) = StdUnixStream::pair()?;
-            let reading = create_task(async { UnixStream::from(ours)?.read(&mut [0; 8]).await })?;
+            let reading = create_task(async { UnixStream::from(ours)?.read(&mut [0; 8]).await });
             settle().await?;
             theirs.write_all(b"own")?;
             reading.await

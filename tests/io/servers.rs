@@ -41,7 +41,7 @@ fn echo_serves_on_after_clients_reset() {
     let served = run(async {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(echo::serve(listener))?;
+        let server = create_task(echo::serve(listener));
         let early = converses(address).await?;
         for _ in 0..20 {
             resets(address).await?;

@@ -54,7 +54,7 @@ fn be_traced() {
                 let count = ours.read(&mut buffer).await?;
                 ours.write_all(&buffer[..count]).await?;
             }
-        })?;
+        });
         settle().await?;
         let _task: callsoon::Task<()> = serving;
         Ok(())

@@ -42,6 +42,8 @@ const SERVICES: &[(&str, &str)] = &[
     ("helpers", "await_body"),
     ("helpers", "collections"),
     ("helpers", "drop_flat"),
+    ("helpers", "expect_possible"),
+    ("helpers", "expect_running_loop"),
     ("helpers", "Flat"),
     ("helpers", "logging"),
     ("helpers", "threads"),

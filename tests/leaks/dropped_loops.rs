@@ -79,7 +79,7 @@ fn a_loop_goes_with_tasks_whose_bodies_hold_their_own_handles_and_each_others() 
                 let _own = own;
                 let never = on.create_future::<()>();
                 let waits = never.clone();
-                let next = create_task(async move { waits.await })?;
+                let next = create_task(async move { waits.await });
                 next.await?;
                 never.await
             });
@@ -123,13 +123,13 @@ fn a_loop_goes_with_gatherings_whose_children_are_pending() {
     a_loop_goes_with(|event_loop| {
         let [first, second] = [(); 2].map(|()| event_loop.create_future::<Rc<i32>>());
         let held = Rc::new(1);
-        let outer = gather([&first, &second, &first]).unwrap();
+        let outer = gather([&first, &second, &first]);
         outer.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
-        let nested = gather_outcomes([&outer]).unwrap();
-        let shields = shield(&nested).unwrap();
+        let nested = gather_outcomes([&outer]);
+        let shields = shield(&nested);
         spawn(event_loop, async move { shields.await });
         let tasks = [(); 2].map(|()| spawn(event_loop, pending::<Result<()>>()));
-        drop(gather(&tasks).unwrap());
+        drop(gather(&tasks));
         event_loop.run_once(None).unwrap();
         // The first error ends it; there is one more to wait for.
         first.set_exception(callsoon::Error::cancelled()).unwrap();
@@ -143,9 +143,9 @@ fn gatherings_on_a_closed_loop_go_with_their_handles() {
     leaves_nothing(3, || {
         let event_loop = EventLoop::with_virtual_time();
         let [before, after] = [(); 2].map(|()| event_loop.create_future::<i32>());
-        let made_before = gather([&before]).unwrap();
+        let made_before = gather([&before]);
         event_loop.close().unwrap();
-        let made_after = gather([&after, &before]).unwrap();
+        let made_after = gather([&after, &before]);
         before.set_result(1).unwrap();
         assert!(made_after.cancel() && after.cancelled());
         assert!(!made_before.done() && !made_after.done());

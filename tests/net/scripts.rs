@@ -65,7 +65,7 @@ async fn script_trace(number: usize, limit: usize, lines: &[&'static str]) -> Re
             }
             ["start", name, end, ref step @ ..] => {
                 let (end, step) = (end_of(end), step.to_vec());
-                let step = create_task(async move { perform(&end, &step).await })?;
+                let step = create_task(async move { perform(&end, &step).await });
                 started.insert(name, step);
                 continue;
             }

@@ -26,7 +26,7 @@ async fn stays() -> Result<&'static str> {
 }
 
 async fn program() -> Result<()> {
-    let task = create_task(session())?;
+    let task = create_task(session());
     sleep(Duration::from_secs(1)).await?;
     task.cancel();
     match (&task).await {
@@ -35,7 +35,7 @@ async fn program() -> Result<()> {
     }
     assert!(task.cancelled());
 
-    let task = create_task(stays())?;
+    let task = create_task(stays());
     sleep(Duration::from_secs(1)).await?;
     task.cancel_with("go home");
     println!("{} {}", (&task).await?, task.cancelling());

@@ -24,7 +24,7 @@ async fn open(how: &str) -> Result<&'static str> {
 
 async fn program() -> Result<()> {
     for how in ["result", "error", "cancel"] {
-        let task = create_task(open(how))?;
+        let task = create_task(open(how));
         let cancelled = task.clone();
         running_loop()?.call_later(Duration::from_secs(3), move || {
             cancelled.cancel();

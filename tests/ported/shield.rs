@@ -13,7 +13,7 @@ async fn save() -> Result<u32> {
 }
 
 async fn request(saving: Task<u32>) -> Result<u32> {
-    let outcome = shield(&saving)?.await;
+    let outcome = shield(&saving).await;
     if outcome.as_ref().is_err_and(Error::is_cancelled) {
         println!("the request is cancelled");
     }
@@ -21,8 +21,8 @@ async fn request(saving: Task<u32>) -> Result<u32> {
 }
 
 async fn program() -> Result<()> {
-    let saving = create_task(save())?;
-    let asking = create_task(request(saving.clone()))?;
+    let saving = create_task(save());
+    let asking = create_task(request(saving.clone()));
     sleep(Duration::from_secs(1)).await?;
     asking.cancel();
     wait([&asking], None, ReturnWhen::AllCompleted).await?;

@@ -24,8 +24,8 @@ async fn program() -> Result<()> {
     for text in ["1", "22", "333"] {
         futures.push(on.run_in_executor(Some(&pool), move || digits(text))?);
     }
-    println!("sums {:?}", gather(&futures)?.await?);
-    pool.shutdown(false).await?;
+    println!("sums {:?}", gather(&futures).await?);
+    pool.shutdown().await?;
     match on.run_in_executor(Some(&pool), || digits("4")) {
         Err(error) if error.kind() == ErrorKind::Runtime => {
             println!("{}", error.message());

@@ -44,7 +44,7 @@ async fn program() -> Result<()> {
     let outcome = wait_for(slow(5), secs(2)).await;
     except_timeout(outcome, "out of time again")?;
 
-    let task = create_task(timeout(secs(100), async |_| slow(50).await))?;
+    let task = create_task(timeout(secs(100), async |_| slow(50).await));
     sleep(secs(1)).await?;
     task.cancel();
     match task.await {

@@ -16,7 +16,7 @@ async fn program() -> Result<()> {
     let queue = Queue::new(2);
     let mut workers = Vec::new();
     for name in ["ann", "bob"] {
-        workers.push(create_task(worker(name, queue.clone()))?);
+        workers.push(create_task(worker(name, queue.clone())));
     }
     for item in [3, 1, 2, 1, 1] {
         queue.put(item).await?;
@@ -27,7 +27,7 @@ async fn program() -> Result<()> {
     for task in &workers {
         task.cancel();
     }
-    gather_outcomes(&workers)?.await?;
+    gather_outcomes(&workers).await?;
     let left = workers.iter().filter(|task| task.cancelled()).count();
     println!("{left} workers left");
     Ok(())

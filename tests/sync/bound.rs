@@ -155,7 +155,7 @@ fn several_may_be_awaited_at_once() {
                 let ended = yield_now().await.and(first.await);
                 Ok((ended, second.await))
             }
-        })?;
+        });
         turns(3).await?;
         event.set();
         lock.release()?;

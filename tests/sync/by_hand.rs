@@ -19,7 +19,7 @@ pub(crate) fn says<T: Debug>(
     trace: &Trace,
     name: &str,
     what: impl Future<Output = Result<T>> + 'static,
-) -> Result<Task<()>> {
+) -> Task<()> {
     let (trace, name) = (trace.clone(), name.to_owned());
     create_task(async move {
         let outcome = what.await;

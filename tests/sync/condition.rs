@@ -4,22 +4,18 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use callsoon::{Condition, ErrorKind, Lock, Result, Task};
+use callsoon::{Condition, ErrorKind, Lock, Task};
 
 use crate::by_hand::{poll_once, run, says, turns};
 use crate::support::trace::Trace;
 
 /// Tasks that acquire the lock and wait, one a name.
-fn line<const N: usize>(
-    condition: &Condition,
-    trace: &Trace,
-    names: [&str; N],
-) -> Result<Vec<Task<()>>> {
+fn line<const N: usize>(condition: &Condition, trace: &Trace, names: [&str; N]) -> Vec<Task<()>> {
     let waiting = names.map(|name| {
         let condition = condition.clone();
         says(trace, name, async move { condition.scope(async || condition.wait().await).await })
     });
-    waiting.into_iter().collect()
+    waiting.into()
 }
 
 #[test]
@@ -44,7 +40,7 @@ fn waiting_and_notifying_need_the_lock() {
 fn who_waits_has_let_go_of_the_lock_and_goes_on_when_it_is_free_again() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
-        let tasks = line(&condition, &trace, ["waiting"])?;
+        let tasks = line(&condition, &trace, ["waiting"]);
         turns(1).await?;
         assert_eq!(format!("{condition:?}"), "<Condition [unlocked, waiters:1]>");
         condition.acquire().await?;
@@ -64,7 +60,7 @@ fn who_waits_has_let_go_of_the_lock_and_goes_on_when_it_is_free_again() {
 fn so_many_are_notified_in_the_order_in_which_they_came() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
-        line(&condition, &trace, ["1", "2", "3", "4", "5"])?;
+        line(&condition, &trace, ["1", "2", "3", "4", "5"]);
         turns(1).await?;
         condition.scope(async || condition.notify(0)).await?;
         turns(5).await?;
@@ -101,7 +97,7 @@ fn all_are_notified_and_have_the_lock_one_after_the_other() {
                 turns(1).await?;
                 trace.push(format_args!("{name} out"));
                 Ok(())
-            })?;
+            });
         }
         turns(1).await?;
         condition.scope(async || condition.notify_all()).await?;
@@ -123,7 +119,7 @@ fn who_is_cancelled_takes_the_lock_again_however_often_and_says_so_last() {
                 let ended = condition.wait().await;
                 condition.release()?;
                 ended
-            })?
+            })
         };
         turns(1).await?;
         condition.acquire().await?;
@@ -144,7 +140,7 @@ fn who_is_cancelled_takes_the_lock_again_however_often_and_says_so_last() {
 fn a_notified_waiter_that_is_cancelled_leaves_the_notification_to_the_next() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
-        let tasks = line(&condition, &trace, ["first", "second"])?;
+        let tasks = line(&condition, &trace, ["first", "second"]);
         turns(1).await?;
         condition.scope(async || condition.notify(1)).await?;
         tasks[0].cancel();
@@ -161,7 +157,7 @@ fn a_notified_waiter_that_is_dropped_leaves_the_notification_to_the_next() {
         condition.acquire().await?;
         let mut first = Box::pin(condition.wait());
         assert!(poll_once(first.as_mut()).await.is_pending());
-        line(&condition, &trace, ["second"])?;
+        line(&condition, &trace, ["second"]);
         turns(1).await?;
         condition.scope(async || condition.notify(1)).await?;
         turns(3).await?;
@@ -181,7 +177,7 @@ fn who_is_dropped_while_it_waits_for_the_lock_leaves_the_notification_to_the_nex
         condition.acquire().await?;
         let mut first = Box::pin(condition.wait());
         assert!(poll_once(first.as_mut()).await.is_pending());
-        line(&condition, &trace, ["second"])?;
+        line(&condition, &trace, ["second"]);
         turns(1).await?;
         condition.acquire().await?;
         condition.notify(1)?;
@@ -240,7 +236,7 @@ fn a_predicate_is_asked_at_once_and_after_each_notification() {
                     asked.get() == 3
                 };
                 condition.wait_for(third).await
-            })?;
+            });
         }
         turns(1).await?;
         assert_eq!(asked.get(), 1);
@@ -264,8 +260,8 @@ fn two_conditions_may_share_a_lock() {
         assert_eq!(one.scope(async || Ok(locked())).await?, [true; 3]);
         assert_eq!(locked(), [false; 3]);
         assert_eq!(lock.scope(async || Ok(locked())).await?, [true; 3]);
-        line(&one, &trace, ["one"])?;
-        line(&other, &trace, ["other"])?;
+        line(&one, &trace, ["one"]);
+        line(&other, &trace, ["other"]);
         turns(2).await?;
         lock.acquire().await?;
         assert!(one.locked());

@@ -4,13 +4,13 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::{Condition, ErrorKind, Result, Task, sleep, timeout, wait_for};
+use callsoon::{Condition, ErrorKind, Task, sleep, timeout, wait_for};
 
 use crate::by_hand::{run, says, turns};
 use crate::support::trace::Trace;
 
 /// A task that waits with the lock, says what that wait ended with, and passes it on.
-fn waits(condition: &Condition, trace: &Trace, wake: &Rc<Cell<bool>>) -> Result<Task<()>> {
+fn waits(condition: &Condition, trace: &Trace, wake: &Rc<Cell<bool>>) -> Task<()> {
     let (condition, trace, wake) = (condition.clone(), trace.clone(), wake.clone());
     callsoon::create_task(async move {
         let waiting = async || {
@@ -28,7 +28,7 @@ fn who_is_cancelled_gets_the_same_error_wherever_it_waits() {
         run(async move {
             let (condition, trace) = (Condition::new(), Trace::new());
             let wake = Rc::new(Cell::new(false));
-            let waiting = waits(&condition, &trace, &wake)?;
+            let waiting = waits(&condition, &trace, &wake);
             turns(1).await?;
             condition.acquire().await?;
             if notified {
@@ -56,7 +56,7 @@ fn a_wait_that_is_cancelled_ends_with_the_lock_held() {
         let condition = Condition::new();
         condition.acquire().await?;
         let own = condition.clone();
-        let waiting = callsoon::create_task(async move { own.wait().await })?;
+        let waiting = callsoon::create_task(async move { own.wait().await });
         turns(1).await?;
         assert_eq!(format!("{condition:?}"), "<Condition [unlocked, waiters:1]>");
         waiting.cancel();
@@ -99,7 +99,7 @@ fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
                     }
                 })
             };
-            let consumers: [Task<()>; 2] = [consume()?, consume()?];
+            let consumers: [Task<()>; 2] = [consume(), consume()];
             turns(1).await?;
             let _guard = condition.lock().await?;
             items.set(1);
@@ -142,7 +142,7 @@ fn it_shows_its_lock_and_its_line() {
         for count in 1..=2 {
             let own = condition.clone();
             let waits = async move { own.scope(async || own.wait().await).await };
-            says(&trace, "waiting", waits)?;
+            says(&trace, "waiting", waits);
             turns(1).await?;
             assert_eq!(shown(), format!("<Condition [unlocked, waiters:{count}]>"));
         }

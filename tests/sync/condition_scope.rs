@@ -11,7 +11,7 @@ use crate::support::trace::Trace;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// A task that has the lock for a second.
-fn holds(condition: &Condition, trace: &Trace, name: &'static str) -> Result<Task<()>> {
+fn holds(condition: &Condition, trace: &Trace, name: &'static str) -> Task<()> {
     let (condition, trace) = (condition.clone(), trace.clone());
     create_task(async move {
         let outcome = condition
@@ -39,7 +39,7 @@ fn a_dropped_wait_leaves_the_lock_to_the_next_holder() {
         condition
             .scope(async || {
                 assert!(!at_once(condition.wait()).await);
-                others.extend([holds(&condition, &trace, "B")?, holds(&condition, &trace, "C")?]);
+                others.extend([holds(&condition, &trace, "B"), holds(&condition, &trace, "C")]);
                 turns(3).await
             })
             .await?;
@@ -62,7 +62,7 @@ fn the_error_of_a_body_that_dropped_a_wait_is_kept() {
                 .scope(async || {
                     assert!(!at_once(condition.wait()).await);
                     if taken {
-                        holds(&condition, &trace, "B")?;
+                        holds(&condition, &trace, "B");
                         turns(2).await?;
                     }
                     Err(own_error())
@@ -83,7 +83,7 @@ fn a_wait_dropped_in_line_for_the_lock_is_as_one_before() {
             .scope(async || {
                 let mut wait = Box::pin(condition.wait());
                 assert!(poll_once(wait.as_mut()).await.is_pending());
-                let other = holds(&condition, &trace, "B")?;
+                let other = holds(&condition, &trace, "B");
                 turns(2).await?;
                 condition.notify(1)?; // B has the lock
                 assert!(poll_once(wait.as_mut()).await.is_pending());
@@ -137,7 +137,7 @@ fn a_lock_acquired_by_hand_elsewhere_is_not_the_scopes() {
                 turns(3).await
             })
             .await
-        })?;
+        });
         yield_now().await?;
         condition.acquire().await?;
         scope.await?;
@@ -155,7 +155,7 @@ fn a_second_wait_that_ends_gives_the_scope_its_lock_for_good() {
                 assert!(!at_once(condition.wait()).await);
                 condition.acquire().await?;
                 let notifier = condition.clone();
-                create_task(async move { notifier.scope(async || notifier.notify(1)).await })?;
+                create_task(async move { notifier.scope(async || notifier.notify(1)).await });
                 condition.wait().await
             })
             .await?;
@@ -181,7 +181,7 @@ fn a_lock_released_by_hand_in_a_scope_is_as_in_cpython() {
         let other = condition
             .scope(async || {
                 condition.release()?;
-                let other = holds(&condition, &trace, "B")?;
+                let other = holds(&condition, &trace, "B");
                 turns(2).await?;
                 Ok(other)
             })

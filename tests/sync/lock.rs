@@ -43,7 +43,7 @@ fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
         lock.acquire().await?;
         let mut tasks = Vec::new();
         for name in ["first", "second", "third"] {
-            tasks.push(create_task(a_turn_with(lock.clone(), trace.clone(), name))?);
+            tasks.push(create_task(a_turn_with(lock.clone(), trace.clone(), name)));
         }
         turns(1).await?;
         lock.release()?;
@@ -68,7 +68,7 @@ fn who_comes_passes_a_line_of_cancelled_ones() {
         let waiting = says(&trace, "waiting", {
             let lock = lock.clone();
             async move { lock.acquire().await }
-        })?;
+        });
         turns(1).await?;
         waiting.cancel();
         lock.release()?;
@@ -92,8 +92,8 @@ fn a_woken_waiter_that_is_cancelled_wakes_the_next() {
         });
         turns(1).await?;
         lock.release()?;
-        first?.cancel();
-        second?.await?;
+        first.cancel();
+        second.await?;
         trace.expect(["first: Err(CancelledError())", "second: Ok(())"]);
         assert!(lock.locked());
         Ok(())
@@ -110,7 +110,7 @@ fn a_woken_waiter_that_is_dropped_wakes_the_next() {
         let second = says(&trace, "second", {
             let lock = lock.clone();
             async move { lock.acquire().await }
-        })?;
+        });
         turns(1).await?;
         lock.release()?;
         turns(3).await?;
@@ -132,7 +132,7 @@ fn a_waiter_that_is_dropped_asleep_wakes_nobody() {
         let second = says(&trace, "second", {
             let lock = lock.clone();
             async move { lock.acquire().await }
-        })?;
+        });
         turns(1).await?;
         assert_eq!(format!("{lock:?}"), "<Lock [locked, waiters:2]>");
         drop(first);
@@ -157,7 +157,7 @@ fn a_cancelled_head_passes_the_release_on_when_it_runs() {
             says(&trace, name, async move { lock.acquire().await })
         });
         turns(1).await?;
-        first?.cancel();
+        first.cancel();
         lock.release()?;
         // One turn for the first to say so, one more for the second.
         turns(1).await?;
@@ -165,7 +165,7 @@ fn a_cancelled_head_passes_the_release_on_when_it_runs() {
         assert!(!lock.locked());
         turns(1).await?;
         trace.expect(["second: Ok(())"]);
-        second?.await?;
+        second.await?;
         Ok(())
     });
 }
@@ -223,7 +223,7 @@ fn a_scope_releases_when_its_body_panics() {
         let inner = lock.clone();
         let panicking = create_task(async move {
             inner.scope(async || -> callsoon::Result<()> { panic!("no") }).await
-        })?;
+        });
         assert_eq!(panicking.await.unwrap_err().kind(), ErrorKind::Panic);
         assert!(!lock.locked());
         Ok(())
@@ -272,7 +272,7 @@ fn of_three_in_line_whose_first_is_cancelled_one_has_the_lock() {
         lock.acquire().await?;
         let tasks = ["first", "second", "third"].map(|name| {
             let lock = lock.clone();
-            says(&trace, name, async move { lock.acquire().await }).unwrap()
+            says(&trace, name, async move { lock.acquire().await })
         });
         turns(1).await?;
         assert_eq!(format!("{lock:?}"), "<Lock [locked, waiters:3]>");

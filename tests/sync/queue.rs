@@ -5,19 +5,15 @@ use callsoon::{ErrorKind, Queue, Result, Task, create_task};
 use crate::by_hand::{at_once, poll_once, run, says, turns};
 use crate::support::trace::Trace;
 
-fn getters<const N: usize>(
-    queue: &Queue<i32>,
-    trace: &Trace,
-    names: [&str; N],
-) -> Result<Vec<Task<()>>> {
+fn getters<const N: usize>(queue: &Queue<i32>, trace: &Trace, names: [&str; N]) -> Vec<Task<()>> {
     let getting = names.map(|name| {
         let queue = queue.clone();
         says(trace, name, async move { queue.get().await })
     });
-    getting.into_iter().collect()
+    getting.into()
 }
 
-fn putter(queue: &Queue<i32>, trace: &Trace, item: i32) -> Result<Task<()>> {
+fn putter(queue: &Queue<i32>, trace: &Trace, item: i32) -> Task<()> {
     let queue = queue.clone();
     says(trace, &format!("put {item}"), async move { queue.put(item).await })
 }
@@ -58,7 +54,7 @@ fn a_queue_without_limit_is_never_full() {
 fn a_put_wakes_one_getter_and_a_get_one_putter() {
     run(async {
         let (queue, trace) = (Queue::new(1), Trace::new());
-        getters(&queue, &trace, ["first", "second"])?;
+        getters(&queue, &trace, ["first", "second"]);
         turns(1).await?;
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 getters=2>");
         queue.put_nowait(1)?;
@@ -69,8 +65,8 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
         trace.expect(["second: Ok(2)"]);
 
         queue.put_nowait(3)?;
-        putter(&queue, &trace, 4)?;
-        putter(&queue, &trace, 5)?;
+        putter(&queue, &trace, 4);
+        putter(&queue, &trace, 5);
         turns(1).await?;
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=2 tasks=3>");
         assert_eq!(queue.get_nowait()?, 3);
@@ -88,7 +84,7 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
 fn who_is_quicker_takes_the_item_and_the_woken_one_waits_again_behind_the_others() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
-        getters(&queue, &trace, ["first", "second"])?;
+        getters(&queue, &trace, ["first", "second"]);
         turns(1).await?;
         queue.put_nowait(1)?;
         assert_eq!(queue.get_nowait()?, 1);
@@ -106,11 +102,11 @@ fn who_is_quicker_takes_the_item_and_the_woken_one_waits_again_behind_the_others
 fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
-        let tasks = getters(&queue, &trace, ["first"])?;
+        let tasks = getters(&queue, &trace, ["first"]);
         turns(1).await?;
         let mut second = Box::pin(queue.get());
         assert!(poll_once(second.as_mut()).await.is_pending());
-        getters(&queue, &trace, ["third"])?;
+        getters(&queue, &trace, ["third"]);
         turns(1).await?;
         queue.put_nowait(1)?;
         tasks[0].cancel();
@@ -128,11 +124,11 @@ fn a_woken_putter_that_is_cancelled_or_dropped_wakes_the_next() {
     run(async {
         let (queue, trace) = (Queue::new(1), Trace::new());
         queue.put_nowait(0)?;
-        let first = putter(&queue, &trace, 1)?;
+        let first = putter(&queue, &trace, 1);
         turns(1).await?;
         let mut second = Box::pin(queue.put(2));
         assert!(poll_once(second.as_mut()).await.is_pending());
-        putter(&queue, &trace, 3)?;
+        putter(&queue, &trace, 3);
         turns(1).await?;
         queue.get_nowait()?;
         first.cancel();
@@ -156,7 +152,7 @@ fn joining_waits_until_each_item_is_reported_done_and_no_more_may_be() {
         queue.put_nowait(2)?;
         let joining = {
             let queue = queue.clone();
-            says(&trace, "join", async move { queue.join().await })?
+            says(&trace, "join", async move { queue.join().await })
         };
         queue.get_nowait()?;
         queue.get_nowait()?;
@@ -177,9 +173,9 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
         let (queue, trace) = (Queue::new(2), Trace::new());
         queue.put_nowait(1)?;
         queue.put_nowait(2)?;
-        putter(&queue, &trace, 3)?;
+        putter(&queue, &trace, 3);
         turns(1).await?;
-        queue.shutdown(false);
+        queue.shutdown();
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=2 items=2 putters=1 tasks=2 shutdown>");
         turns(1).await?;
         trace.expect(["put 3: Err(QueueShutDown(\"\"))"]);
@@ -190,7 +186,7 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
         assert_eq!(kind(queue.put(3).await), ErrorKind::QueueShutDown);
         let joining = {
             let queue = queue.clone();
-            create_task(async move { queue.join().await })?
+            create_task(async move { queue.join().await })
         };
         turns(2).await?;
         queue.task_done()?;
@@ -207,9 +203,9 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
 fn a_shutdown_wakes_all_who_wait_for_items() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
-        getters(&queue, &trace, ["first", "second"])?;
+        getters(&queue, &trace, ["first", "second"]);
         turns(1).await?;
-        queue.shutdown(false);
+        queue.shutdown();
         turns(1).await?;
         trace.expect(["first: Err(QueueShutDown(\"\"))", "second: Err(QueueShutDown(\"\"))"]);
         Ok(())
@@ -226,10 +222,10 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         queue.get_nowait()?;
         let joining = {
             let queue = queue.clone();
-            says(&trace, "join", async move { queue.join().await })?
+            says(&trace, "join", async move { queue.join().await })
         };
         turns(1).await?;
-        queue.shutdown(true);
+        queue.shutdown_now();
         assert_eq!(queue.qsize(), 0);
         assert_eq!(kind(queue.get().await), ErrorKind::QueueShutDown);
         turns(2).await?;
@@ -243,10 +239,10 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         idle.put_nowait(1)?;
         let joining = {
             let idle = idle.clone();
-            create_task(async move { idle.join().await })?
+            create_task(async move { idle.join().await })
         };
         turns(1).await?;
-        idle.shutdown(true);
+        idle.shutdown_now();
         joining.await
     });
 }
@@ -255,7 +251,7 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
 fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() {
     run(async {
         let (queue, trace) = (Queue::new(1), Trace::new());
-        let tasks = getters(&queue, &trace, ["first", "second"])?;
+        let tasks = getters(&queue, &trace, ["first", "second"]);
         turns(1).await?;
         tasks[0].cancel();
         turns(1).await?;
@@ -265,7 +261,7 @@ fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() 
         trace.expect(["first: Err(CancelledError())", "second: Ok(1)"]);
 
         let putters: Vec<_> =
-            [2, 3, 4].map(|item| putter(&queue, &trace, item).unwrap()).into_iter().collect();
+            [2, 3, 4].map(|item| putter(&queue, &trace, item)).into_iter().collect();
         turns(1).await?;
         trace.expect(["put 2: Ok(())"]);
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=2 tasks=2>");
@@ -299,7 +295,7 @@ fn taking_several_out_wakes_as_many_putters() {
     run(async {
         let (queue, trace) = (Queue::new(2), Trace::new());
         for item in 0..4 {
-            putter(&queue, &trace, item)?;
+            putter(&queue, &trace, item);
         }
         turns(1).await?;
         trace.expect(["put 0: Ok(())", "put 1: Ok(())"]);
@@ -315,7 +311,11 @@ fn a_shutdown_lets_who_joins_an_empty_queue_go_and_refuses_all_else() {
     run(async {
         for immediate in [false, true] {
             let queue = Queue::new(0);
-            queue.shutdown(immediate);
+            if immediate {
+                queue.shutdown_now()
+            } else {
+                queue.shutdown()
+            }
             assert_eq!(format!("{queue:?}"), "<Queue maxsize=0 shutdown>");
             assert!(at_once(queue.join()).await);
             let refused = [
@@ -346,7 +346,7 @@ fn two_workers_have_done_all_when_the_join_ends() {
                     callsoon::yield_now().await?;
                     queue.task_done()?;
                 }
-            })?;
+            });
         }
         queue.join().await?;
         assert_eq!(sum.get(), (0..100).sum::<i32>());

@@ -40,14 +40,14 @@ fn a_queue_of_another_order_is_a_queue() {
         let stack = LifoQueue::new(1);
         let filling = {
             let stack = stack.clone();
-            create_task(async move { stack.put(2).await })?
+            create_task(async move { stack.put(2).await })
         };
         stack.put(1).await?;
         turns(1).await?;
         assert_eq!(format!("{stack:?}"), "<LifoQueue maxsize=1 items=1 putters=1 tasks=1>");
         assert_eq!(stack.get().await?, 1);
         filling.await?;
-        stack.shutdown(true);
+        stack.shutdown_now();
         assert!(stack.empty());
 
         let chores = PriorityQueue::new(0);
@@ -119,6 +119,6 @@ fn an_item_that_is_dropped_may_come_back_to_its_queue() {
         }));
         queue.put_nowait(item).unwrap();
     }
-    queue.shutdown(true);
+    queue.shutdown_now();
     assert_eq!(*seen.borrow(), [(0, true), (0, true)]);
 }

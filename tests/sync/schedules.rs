@@ -71,8 +71,7 @@ impl Dice {
         count: usize,
         worker: impl Fn() -> F,
     ) -> Result<Vec<Task<()>>> {
-        let tasks: Vec<Task<()>> =
-            (0..count).map(|_| create_task(worker())).collect::<Result<_>>()?;
+        let tasks: Vec<Task<()>> = (0..count).map(|_| create_task(worker())).collect();
         for _ in 0..self.below(2 * count) {
             self.pause().await?;
             tasks[1 + self.below(count - 1)].cancel();
@@ -243,7 +242,7 @@ fn no_notification_is_lost_and_the_lock_of_a_condition_is_held_by_one() {
                 }
             }
         };
-        let buyers: Vec<Task<()>> = (0..3).map(|_| create_task(buy())).collect::<Result<_>>()?;
+        let buyers: Vec<Task<()>> = (0..3).map(|_| create_task(buy())).collect();
         let sell = || {
             let (condition, dice, stock) = (condition.clone(), dice.clone(), stock.clone());
             async move {
@@ -291,7 +290,7 @@ async fn traffic(dice: Dice, queue: Queue<u64>) -> Result<(Vec<u64>, Vec<u64>)> 
             }
         }
     };
-    let getters: Vec<Task<()>> = (0..3).map(|_| create_task(get())).collect::<Result<_>>()?;
+    let getters: Vec<Task<()>> = (0..3).map(|_| create_task(get())).collect();
     let put_some = || {
         let (dice, queue) = (dice.clone(), queue.clone());
         let (put, next) = (put.clone(), next.clone());
@@ -317,7 +316,7 @@ async fn traffic(dice: Dice, queue: Queue<u64>) -> Result<(Vec<u64>, Vec<u64>)> 
     queue.join().await?;
     rest().await?;
     assert!(queue.empty(), "an item waits, and so does a getter");
-    queue.shutdown(false);
+    queue.shutdown();
     for getter in getters {
         match getter.await.unwrap_err() {
             error if error.is_cancelled() => {}
@@ -383,7 +382,7 @@ fn a_barrier_is_left_empty_and_works_again() {
             let barrier = barrier.clone();
             create_task(async move { barrier.wait().await.map(drop) })
         });
-        ends_of(again.collect::<Result<_>>()?).await?;
+        ends_of(again.collect()).await?;
         Ok(met.get())
     });
 }

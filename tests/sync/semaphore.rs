@@ -8,16 +8,12 @@ use crate::by_hand::{at_once, poll_once, run, says, turns};
 use crate::support::trace::Trace;
 
 /// Tasks that stand in line, one a name.
-fn line<const N: usize>(
-    semaphore: &Semaphore,
-    trace: &Trace,
-    names: [&str; N],
-) -> callsoon::Result<Vec<Task<()>>> {
+fn line<const N: usize>(semaphore: &Semaphore, trace: &Trace, names: [&str; N]) -> Vec<Task<()>> {
     let waiting = names.map(|name| {
         let semaphore = semaphore.clone();
         says(trace, name, async move { semaphore.acquire().await })
     });
-    waiting.into_iter().collect()
+    waiting.into()
 }
 
 #[test]
@@ -41,7 +37,7 @@ fn permits_that_are_there_are_taken_without_giving_way() {
 fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        let tasks = line(&semaphore, &trace, ["first", "second"])?;
+        let tasks = line(&semaphore, &trace, ["first", "second"]);
         turns(1).await?;
         assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked, waiters:2]>");
         semaphore.release();
@@ -62,14 +58,14 @@ fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
 fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        line(&semaphore, &trace, ["woken"])?;
+        line(&semaphore, &trace, ["woken"]);
         turns(1).await?;
         semaphore.release();
         semaphore.release();
         assert_eq!((semaphore.value(), semaphore.locked()), (1, true));
         assert!(!semaphore.try_acquire());
         // Who comes now queues, and gets what is there from the woken one as that runs.
-        let late = line(&semaphore, &trace, ["late"])?;
+        let late = line(&semaphore, &trace, ["late"]);
         for task in late {
             task.await?;
         }
@@ -84,7 +80,7 @@ fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
 fn who_is_served_passes_on_what_else_is_there() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        line(&semaphore, &trace, ["woken"])?;
+        line(&semaphore, &trace, ["woken"]);
         turns(1).await?;
         semaphore.release();
         semaphore.release();
@@ -102,7 +98,7 @@ fn who_is_served_passes_on_what_else_is_there() {
 fn a_woken_waiter_that_is_cancelled_gives_its_permit_to_the_next() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        let tasks = line(&semaphore, &trace, ["first", "second"])?;
+        let tasks = line(&semaphore, &trace, ["first", "second"]);
         turns(1).await?;
         semaphore.release();
         tasks[0].cancel();
@@ -119,7 +115,7 @@ fn a_woken_waiter_that_is_dropped_gives_its_permit_back() {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         let mut first = Box::pin(semaphore.acquire());
         assert!(poll_once(first.as_mut()).await.is_pending());
-        let tasks = line(&semaphore, &trace, ["second"])?;
+        let tasks = line(&semaphore, &trace, ["second"]);
         turns(1).await?;
         semaphore.release();
         drop(first);
@@ -141,7 +137,7 @@ fn a_woken_waiter_that_is_dropped_gives_its_permit_back() {
 fn a_waiter_that_goes_asleep_makes_no_permit() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        let tasks = line(&semaphore, &trace, ["cancelled"])?;
+        let tasks = line(&semaphore, &trace, ["cancelled"]);
         let mut dropped = Box::pin(semaphore.acquire());
         assert!(poll_once(dropped.as_mut()).await.is_pending());
         turns(1).await?;
@@ -246,7 +242,7 @@ fn more_permits_than_can_be_counted_are_not_counted() {
 fn those_who_were_cancelled_do_not_keep_the_permit_from_the_next() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
-        let tasks = line(&semaphore, &trace, ["1", "2", "3", "4"])?;
+        let tasks = line(&semaphore, &trace, ["1", "2", "3", "4"]);
         turns(1).await?;
         tasks[0].cancel();
         tasks[1].cancel();
@@ -263,7 +259,7 @@ fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(1), Trace::new());
         semaphore.acquire().await?;
-        let tasks = line(&semaphore, &trace, ["only"])?;
+        let tasks = line(&semaphore, &trace, ["only"]);
         turns(1).await?;
         semaphore.release();
         tasks[0].cancel();
@@ -291,7 +287,7 @@ fn who_releases_and_comes_again_stands_behind_the_others() {
             })
         });
         for task in tasks {
-            task?.await?;
+            task.await?;
         }
         trace.expect(["a1", "b1", "c1", "a2", "b2", "c2"]);
         Ok(())
@@ -315,7 +311,7 @@ fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
                 Ok(())
             })
         };
-        let tasks: [Task<()>; 3] = [comes("a")?, comes("b")?, comes("c")?];
+        let tasks: [Task<()>; 3] = [comes("a"), comes("b"), comes("c")];
         turns(1).await?;
         semaphore.release();
         semaphore.release();
@@ -325,7 +321,7 @@ fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
         trace.expect(["a", "b", "c", "b again"]);
 
         let cancelled = Semaphore::new(0);
-        let tasks = line(&cancelled, &trace, ["1", "2", "3"])?;
+        let tasks = line(&cancelled, &trace, ["1", "2", "3"]);
         turns(1).await?;
         tasks[0].cancel();
         turns(1).await?;
@@ -351,10 +347,10 @@ fn who_is_served_wakes_all_for_whom_there_are_permits() {
             create_task(async move {
                 late.push("4");
                 Ok(())
-            })?;
+            });
             says.push("1");
             Ok(())
-        })?;
+        });
         let (own, says) = (semaphore.clone(), trace.clone());
         create_task(async move {
             for _ in 0..3 {
@@ -364,14 +360,14 @@ fn who_is_served_wakes_all_for_whom_there_are_permits() {
             own.acquire().await?;
             says.push("2");
             Ok(())
-        })?;
+        });
         let (own, says) = (semaphore.clone(), trace.clone());
         create_task(async move {
             own.acquire().await?;
             assert!(own.locked());
             says.push("3");
             Ok(())
-        })?;
+        });
         turns(1).await?;
         assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked, waiters:3]>");
         assert_eq!(semaphore.value(), 2);

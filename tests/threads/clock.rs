@@ -116,7 +116,7 @@ fn idle_threads_keep_no_loop_from_its_end() -> Result<()> {
         let (queue, ..) = counted(3)?;
         queue.start().await?;
         to_thread(|| Ok(())).await?;
-        hp::create_future::<()>()?.await
+        hp::create_future::<()>().await
     });
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Stalled);
     Ok(())

@@ -62,7 +62,7 @@ fn a_pool_has_no_more_threads_than_it_may() -> Result<()> {
         }
         assert_eq!(peak.load(SeqCst), MOST);
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["bounded_0", "bounded_1", "bounded_2"]);
-        pool.shutdown(false).await?;
+        pool.shutdown().await?;
         visitors.assert_all_have_left(4 * MOST);
         Ok(())
     })
@@ -83,7 +83,7 @@ fn a_thread_that_sleeps_is_used_again() -> Result<()> {
             .await?;
         }
         assert_eq!(ids.lock().unwrap().len(), 1);
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -95,7 +95,7 @@ fn threads_come_as_they_are_needed() -> Result<()> {
         assert!(format!("{pool:?}").contains("threads: 0"), "{pool:?}");
         on.run_in_executor(Some(&pool), || Ok(()))?.await?;
         assert!(format!("{pool:?}").contains("threads: 1"), "{pool:?}");
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -123,7 +123,7 @@ fn a_cancel_keeps_a_function_from_being_called_if_no_thread_has_begun_with_it() 
         assert_eq!(waits.await?, 0);
         begun.await?;
         assert_eq!(calls.load(SeqCst), 1);
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -136,7 +136,7 @@ fn a_cancel_after_a_thread_has_begun_lets_it_go_on_and_drops_what_it_returns() -
         let task = create_task(to_thread(move || {
             at_it.pass();
             Ok(ends.fetch_add(1, SeqCst))
-        }))?;
+        }));
         yield_now().await?;
         keeper.somebody_is_there();
         task.cancel();
@@ -156,7 +156,7 @@ fn a_pool_that_can_have_no_threads_says_so() -> Result<()> {
         let pool = ThreadPoolExecutor::named(1, "a\0b")?;
         let refused = running_loop()?.run_in_executor(Some(&pool), || Ok(()));
         assert_eq!(refused.unwrap_err().kind(), ErrorKind::Value);
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -234,7 +234,7 @@ fn drops_that_panic_on_a_thread_end_nothing() -> Result<()> {
         on.run_in_executor(Some(&pool), || Ok(()))?.await?;
         assert!((&failed).await.is_err());
         assert_eq!(error_of(&failed).message(), "captured");
-        pool.shutdown(false).await?;
+        pool.shutdown().await?;
         assert_eq!(logged_by("bombs"), ["ERROR: a panic after a function: Panic(\"uncalled\")"]);
         let told: Vec<_> =
             reports.take().iter().filter_map(|told| told.exception.clone()).collect();
@@ -252,8 +252,8 @@ fn futures_of_a_pool_are_like_any_others() -> Result<()> {
             .map(|n| on.run_in_executor(Some(&pool), move || Ok(n)))
             .collect::<Result<Vec<_>>>()?;
         assert!(futures.iter().all(|future| !future.cancelled()));
-        let sum: u64 = callsoon::gather(&futures)?.await?.into_iter().sum();
+        let sum: u64 = callsoon::gather(&futures).await?.into_iter().sum();
         assert_eq!(sum, 4950);
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }

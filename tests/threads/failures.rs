@@ -33,7 +33,7 @@ impl ThreadHooks for Touchy {
 #[test]
 fn a_panic_of_a_request_or_its_wrapper_is_the_futures_and_the_thread_goes_on() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(Touchy(AtomicBool::new(true)))
             .build(&stop)?
             .scope(async |queue| {
@@ -58,7 +58,7 @@ fn a_panic_of_a_request_or_its_wrapper_is_the_futures_and_the_thread_goes_on() -
 fn an_onerror_that_panics_is_logged_and_the_request_answered() -> Result<()> {
     keep_log();
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(())
             .name("deaf")
             .onerror(|error| panic!("can't bear {}", error.message()))
@@ -89,7 +89,7 @@ impl ThreadHooks for Brittle {
 fn args_whose_drop_panics_end_their_thread_with_a_line_in_the_log() -> Result<()> {
     keep_log();
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = ThreadToAsyncQueue::builder(Brittle).name("brittle").build(&stop)?;
         queue.scope(async |queue| queue.request(|_| Ok(())).await).await
     })?;
@@ -180,7 +180,7 @@ impl ThreadHooks for Absent {
 fn so_are_those_whose_threads_never_got_their_args() -> Result<()> {
     keep_log();
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = ThreadToAsyncQueue::builder(Absent).num_threads(2).build(&stop)?;
         let requests = [(); 3].map(|()| {
             let bomb = Bomb("nobody came");
@@ -224,7 +224,7 @@ fn hooks_whose_drop_panics_on_a_thread_end_it_with_a_line_in_the_log() -> Result
     let visitors = Visitors::default();
     let come = visitors.clone();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = ThreadToAsyncQueue::builder(LeavingBadly(come)).name("badly").build(&stop)?;
         queue.start().await?;
         let (at_it, keeper) = door();

@@ -52,7 +52,7 @@ fn args_are_asked_for_once_at_the_start_and_then_before_each_request() -> Result
     let hooks = Refreshing(trace.clone(), Mutex::default());
     let said = trace.clone();
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(hooks)
             .build(&stop)?
             .scope(async |queue| {
@@ -116,7 +116,7 @@ fn args_that_are_not_send_stay_on_their_own_thread() -> Result<()> {
     let strayed = Arc::default();
     let hooks = Owners(Arc::clone(&strayed));
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(hooks)
             .num_threads(THREADS)
             .build(&stop)?
@@ -167,7 +167,7 @@ fn threads_are_numbered_from_zero_and_named_after_the_queue() -> Result<()> {
     let seen = Arc::default();
     let hooks = Numbers(Arc::clone(&seen));
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let builder = ThreadToAsyncQueue::builder(hooks).num_threads(3).name("lamps");
         assert!(format!("{builder:?}").contains("lamps"), "{builder:?}");
         let queue = builder.build(&stop)?;
@@ -222,7 +222,7 @@ fn what_wraps_a_request_sees_it_begin_and_end_and_may_refuse_it() -> Result<()> 
     let trace = Trace::new();
     let hooks = Wrapping(trace.clone(), Mutex::default());
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let (says, dropped) = (trace.says("within"), trace.says("dropped"));
         let queue = ThreadToAsyncQueue::builder(hooks).build(&stop)?;
         trace.expect(["setup"]);
@@ -275,7 +275,7 @@ impl ThreadHooks for Unfit {
 #[test]
 fn a_setup_that_fails_or_panics_leaves_no_queue() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let build = |hooks| ThreadToAsyncQueue::builder(hooks).build(&stop).unwrap_err();
         let error = Error::new(ErrorKind::Value, "no lamps");
         assert!(build(Unfit(Some(error.clone()))).ptr_eq(&error));
@@ -310,7 +310,7 @@ fn onerror_hears_of_each_error_on_the_thread_before_the_future_does() -> Result<
         told.push(format!("{} on {}", error.message(), thread.name().unwrap_or_default()));
     };
     run(async move {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let builder = ThreadToAsyncQueue::builder(Failing(Visitors::default()));
         let queue = builder.name("ears").onerror(onerror).build(&stop)?;
         queue
@@ -346,14 +346,14 @@ fn onerror_hears_of_each_error_on_the_thread_before_the_future_does() -> Result<
 #[test]
 fn each_request_has_its_own_future() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(())
             .num_threads(4)
             .build(&stop)?
             .scope(async |queue| {
                 let futures: Vec<_> =
                     (0..500u32).map(|n| queue.request(move |()| Ok(n * 2))).collect();
-                let results = gather(&futures)?.await?;
+                let results = gather(&futures).await?;
                 assert_eq!(results, (0..500).map(|n| n * 2).collect::<Vec<_>>());
                 Ok(())
             })

@@ -93,7 +93,7 @@ fn a_pool_without_any_thread_says_so() -> Result<()> {
         let refused = running_loop()?.run_in_executor(Some(&pool), || Ok(())).unwrap_err();
         assert!(refused.downcast_ref::<std::io::Error>().is_some(), "{refused:?}");
         assert!(refused.message().contains(" can't be started: "), "{refused}");
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -128,6 +128,6 @@ fn a_pool_works_with_as_many_threads_as_there_is_room_for() -> Result<()> {
             Ok(())
         })?
         .await?;
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }

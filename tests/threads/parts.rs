@@ -114,7 +114,7 @@ pub(crate) fn counted(
     num_threads: usize,
 ) -> Result<(hp::ThreadToAsyncQueue<Counted>, Visitors, LoopFuture<()>)> {
     let visitors = Visitors::default();
-    let stop = hp::create_future()?;
+    let stop = hp::create_future();
     let hooks = Counted(visitors.clone());
     let builder = hp::ThreadToAsyncQueue::builder(hooks).num_threads(num_threads);
     Ok((builder.build(&stop)?, visitors, stop))

@@ -36,7 +36,7 @@ fn a_shutdown_runs_what_the_pool_has_and_waits_for_its_threads() -> Result<()> {
         let (begun, keeper) = held_up!(on, Some(&pool), visitors);
         let waits = on.run_in_executor(Some(&pool), || Ok(3))?;
         let shutting = pool.clone();
-        let shutdown = create_task(async move { shutting.shutdown(false).await })?;
+        let shutdown = create_task(async move { shutting.shutdown().await });
         yield_now().await?;
         yield_now().await?;
         let refused = on.run_in_executor(Some(&pool), || Ok(())).unwrap_err();
@@ -47,8 +47,8 @@ fn a_shutdown_runs_what_the_pool_has_and_waits_for_its_threads() -> Result<()> {
         shutdown.await?;
         visitors.assert_all_have_left(1);
         assert_eq!((begun.result()?, waits.result()?), ((), 3));
-        pool.shutdown(false).await?;
-        pool.shutdown(true).await
+        pool.shutdown().await?;
+        pool.shutdown_cancelling().await
     })
 }
 
@@ -69,7 +69,7 @@ fn a_shutdown_may_cancel_what_no_thread_has_begun_with() -> Result<()> {
         });
         let waiting: Vec<_> = waiting.into_iter().collect::<Result<_>>()?;
         on.call_soon(move || keeper.open())?;
-        pool.shutdown(true).await?;
+        pool.shutdown_cancelling().await?;
         assert_eq!((begun.result()?, calls.load(SeqCst)), ((), 0));
         assert!(waiting.iter().all(AnyFuture::cancelled));
         visitors.assert_all_have_left(1);
@@ -87,14 +87,14 @@ fn a_shutdown_that_is_cancelled_goes_on_by_itself() -> Result<()> {
         let (pool, visitors) = (ThreadPoolExecutor::new(1)?, Visitors::default());
         let (begun, keeper) = held_up!(on, Some(&pool), visitors);
         let shutting = pool.clone();
-        let shutdown = create_task(async move { shutting.shutdown(false).await })?;
+        let shutdown = create_task(async move { shutting.shutdown().await });
         yield_now().await?;
         shutdown.cancel();
         assert!(shutdown.await.unwrap_err().is_cancelled());
         assert!(on.run_in_executor(Some(&pool), || Ok(())).is_err());
         keeper.open();
         begun.await?;
-        pool.shutdown(false).await?;
+        pool.shutdown().await?;
         visitors.assert_all_have_left(1);
         Ok(())
     })
@@ -154,7 +154,7 @@ fn after_its_shutdown_the_loops_own_pool_is_gone_for_good() -> Result<()> {
         assert!(to_thread(|| Ok(())).await.is_err(), "as in asyncio");
         // A pool that is named is another matter.
         assert_eq!(on.run_in_executor(Some(&pool), || Ok(1))?.await?, 1);
-        pool.shutdown(false).await
+        pool.shutdown().await
     })
 }
 
@@ -182,7 +182,7 @@ fn another_pool_can_be_made_the_loops_own() -> Result<()> {
         on.shutdown_default_executor(None).await?;
         assert!(on.run_in_executor(Some(&second), || Ok(())).is_err(), "it was shut down");
         on.run_in_executor(Some(&first), || Ok(()))?.await?;
-        first.shutdown(false).await
+        first.shutdown().await
     })
 }
 
@@ -203,7 +203,7 @@ fn a_limit_on_the_shutdown_ends_the_wait_with_a_warning_and_another_wait_may_fol
         let again = create_task({
             let on = on.clone();
             async move { on.shutdown_default_executor(None).await }
-        })?;
+        });
         yield_now().await?;
         yield_now().await?;
         assert!(!again.done(), "a thread is still there");

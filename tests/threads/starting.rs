@@ -40,7 +40,7 @@ fn waiting(fails: fn(usize) -> Result<()>) -> Result<(Queue, Vec<Keeper>, Visito
     let doors = doors.into_iter().map(|door| Mutex::new(Some(door))).collect();
     let visitors = Visitors::default();
     let hooks = Waiting { doors, visitors: visitors.clone(), fails };
-    let stop = hp::create_future::<()>()?;
+    let stop = hp::create_future::<()>();
     let queue = ThreadToAsyncQueue::builder(hooks).num_threads(THREADS).build(&stop)?;
     Ok((Rc::new(queue), keepers, visitors))
 }
@@ -50,7 +50,7 @@ fn a_start_is_over_when_each_thread_has_its_args_and_not_before() -> Result<()> 
     run(async {
         let (queue, keepers, visitors) = waiting(|_| Ok(()))?;
         let starting = queue.clone();
-        let start = create_task(async move { starting.start().await })?;
+        let start = create_task(async move { starting.start().await });
         yield_now().await?;
         keepers.iter().for_each(|keeper| keeper.somebody_is_there());
         for ready in [1, 0] {
@@ -140,7 +140,7 @@ fn a_queue_is_started_once() -> Result<()> {
 #[test]
 fn a_queue_that_can_have_no_threads_says_so() -> Result<()> {
     run(async {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let none = ThreadToAsyncQueue::builder(()).num_threads(0).build(&stop).unwrap_err();
         assert_eq!(none.kind(), ErrorKind::Value);
         let queue = ThreadToAsyncQueue::builder(()).name("a\0b").build(&stop)?;
@@ -162,7 +162,7 @@ fn a_start_that_is_cancelled_leaves_its_threads_to_finish() -> Result<()> {
     run(async {
         let (queue, keepers, visitors) = waiting(|_| Ok(()))?;
         let starting = queue.clone();
-        let start = create_task(async move { starting.start().await })?;
+        let start = create_task(async move { starting.start().await });
         yield_now().await?;
         keepers.iter().for_each(|keeper| keeper.somebody_is_there());
         start.cancel();

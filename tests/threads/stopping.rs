@@ -99,7 +99,7 @@ fn two_may_wait_for_the_same_end() -> Result<()> {
         yield_now().await?;
         keeper.open();
         for finish in finishes {
-            finish?.await?;
+            finish.await?;
             assert!(request.done());
             visitors.assert_all_have_left(1);
         }
@@ -119,8 +119,8 @@ fn threads_that_come_in_the_middle_of_a_finish_are_waited_for_and_stop_nobody() 
         let queue = Rc::new(queue);
         let (finishes, starts) = (queue.clone(), queue.clone());
         // Nobody is there to wait for; the turn after, somebody is.
-        let finish = create_task(async move { finishes.finish().await })?;
-        let start = create_task(async move { starts.start().await })?;
+        let finish = create_task(async move { finishes.finish().await });
+        let start = create_task(async move { starts.start().await });
         yield_now().await?;
         keeper.somebody_is_there();
         for _ in 0..3 {
@@ -162,7 +162,7 @@ fn a_finish_that_is_cancelled_has_stopped_the_queue_and_can_be_called_again() ->
         });
         let queue = Rc::new(queue);
         let finishing = queue.clone();
-        let finish = create_task(async move { finishing.finish().await })?;
+        let finish = create_task(async move { finishing.finish().await });
         yield_now().await?;
         finish.cancel();
         assert!(finish.await.unwrap_err().is_cancelled());
@@ -193,7 +193,7 @@ fn a_scope_is_finished_however_its_body_ends() -> Result<()> {
                     Ok(())
                 })
                 .await
-        }))?;
+        }));
         // Its threads come first: the door is not reached before they do.
         while keeper.nobody_came() {
             yield_now().await?;

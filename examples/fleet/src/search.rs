@@ -120,18 +120,18 @@ impl Search {
     /// The search, and what runs beside it: the simulated network, the ear of the session, the
     /// screen.
     async fn run(self: Rc<Self>) -> Result<Outcome> {
-        let over = hp::create_future::<()>()?;
-        let outcome = hp::TaskHolder::new(&over)?.scope(async |beside| {
+        let over = hp::create_future::<()>();
+        let outcome = hp::TaskHolder::new(&over).scope(async |beside| {
             let target = self.target.words();
             self.screen.borrow_mut().say(&format!("looking for {target}"));
             if let Some(network) = &self.target.network {
                 let network = network.clone().run();
-                beside.add(self.stop.clone().watch(network))?.set_name("network");
+                beside.add(self.stop.clone().watch(network)).set_name("network");
             }
             let session = self.session.clone().listen();
-            beside.add(self.stop.clone().watch(session))?.set_name("session");
-            beside.add(self.stop.clone().watch(self.clone().show()))?.set_name("screen");
-            let never = hp::create_future::<()>()?;
+            beside.add(self.stop.clone().watch(session)).set_name("session");
+            beside.add(self.stop.clone().watch(self.clone().show())).set_name("screen");
+            let never = hp::create_future::<()>();
             let outcome = Store::scope(&self.database, target, &never, async |store| {
                 self.ask_and_write(store).await
             });
@@ -145,8 +145,8 @@ impl Search {
     }
 
     async fn ask_and_write(&self, store: &Store) -> Result<Outcome> {
-        let never = hp::create_future::<()>()?;
-        let writes = hp::TaskHolder::new(&never)?;
+        let never = hp::create_future::<()>();
+        let writes = hp::TaskHolder::new(&never);
         if let Some(error) = store.failure() {
             let words = format!("{}; what is found is only shown", error.message());
             self.screen.borrow_mut().say(&words);
@@ -168,7 +168,7 @@ impl Search {
     async fn ask(&self, store: &Store, writes: &hp::TaskHolder) -> Result<()> {
         // What fails is in the results, too, and is looked at there.
         let seen_in_results = |_: hp::StreamResult<News, Sighting>| {};
-        let streamer = hp::ResultStreamer::with_error_catcher(self.stop.future(), seen_in_results)?;
+        let streamer = hp::ResultStreamer::with_error_catcher(self.stop.future(), seen_in_results);
         streamer
             .scope(async |streamer| {
                 let discovery = Discovery {
@@ -212,7 +212,7 @@ impl Search {
             }
             (hp::StreamValue::Value(News::Told(told)), _) => {
                 let written = store.write_told(told.clone());
-                writes.add(written)?;
+                writes.add(written);
                 self.board.borrow_mut().tell(told);
             }
             (hp::StreamValue::Error(error), Some(sighting))
@@ -231,7 +231,7 @@ impl Search {
     /// Shows the board every so often, for as long as it is let.
     async fn show(self: Rc<Self>) -> Result<()> {
         let pace = self.screen.borrow().pace();
-        hp::tick(pace, hp::TickerOptions::default())?
+        hp::tick(pace, hp::TickerOptions::default())
             .scope(async |ticker| {
                 while ticker.next().await?.is_some() {
                     self.screen.borrow_mut().show(&self.board.borrow());

@@ -23,7 +23,7 @@ pub async fn simulate(arguments: Arguments) -> Result<()> {
         .map(|resident| resident.device.serial.to_string())
         .collect();
     on_question()?;
-    let interrupted = hp::create_future::<()>()?;
+    let interrupted = hp::create_future::<()>();
     let interrupt = interrupted.clone();
     on_interrupt(move || if interrupt.done() { Ok(()) } else { interrupt.set_result(()) })?;
     let network = Network::of_one_port(population, arguments.port)?;
@@ -32,7 +32,7 @@ pub async fn simulate(arguments: Arguments) -> Result<()> {
     if !dead.is_empty() {
         screen.say(&format!("dead among them: {}", dead.join(" ")));
     }
-    let running = callsoon::create_task(network.run())?;
+    let running = callsoon::create_task(network.run());
     let ends: [&dyn callsoon::AnyFuture; 2] = [&interrupted, &running];
     hp::wait_for_first_future(ends).await?;
     if running.done() {

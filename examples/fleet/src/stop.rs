@@ -24,7 +24,7 @@ impl Stop {
     ///
     /// [`Runtime`](callsoon::ErrorKind::Runtime) where no loop runs.
     pub fn new() -> Result<Stop> {
-        Ok(Stop { future: hp::create_future()?, failure: Rc::default() })
+        Ok(Stop { future: hp::create_future(), failure: Rc::default() })
     }
 
     /// Done as soon as the search has to end.

@@ -68,7 +68,7 @@ async fn serve_apart(stream: TcpStream, timer: LoopTimer) -> Result<()> {
         stream.set_nodelay(true)?;
         serve_one(stream, timer).await
     };
-    match create_task(serving)?.await {
+    match create_task(serving).await {
         Err(error) if !error.is_cancelled() => {
             report(&error);
             Ok(())
@@ -79,7 +79,7 @@ async fn serve_apart(stream: TcpStream, timer: LoopTimer) -> Result<()> {
 
 /// Serves each connection, all at once, until it is cancelled.
 pub async fn serve(listener: TcpListener) -> Result<()> {
-    let timer = LoopTimer::new()?;
+    let timer = LoopTimer::new();
     TaskGroup::scope(async |group| {
         loop {
             let (stream, _peer) = listener.accept().await?;
@@ -94,7 +94,7 @@ pub async fn get(server: SocketAddr, path: &str) -> Result<(StatusCode, Bytes)> 
     let stream = TcpStream::connect(server).await?;
     let (mut sender, connection) = client::conn::http1::handshake(stream).await?;
     // What is said over the connection, and what is asked of it, are two things to wait for.
-    let connection = create_task(async move { Ok(connection.await?) })?;
+    let connection = create_task(async move { Ok(connection.await?) });
     let request = Request::get(path).header(header::HOST, server.to_string());
     let request = request.body(Empty::<Bytes>::new())?;
     // Wrapped, because these two know nothing of the loop: so a cancellation is returned here.

@@ -12,7 +12,7 @@ fn main() {
             sleep(Duration::from_millis(10)).await?;
             let (count, _) = socket.recv_from(&mut [0; 64]).await?;
             Ok(count)
-        })?;
+        });
         task.await
     });
     println!("{}", count.unwrap());

@@ -100,7 +100,7 @@ impl Lamps {
         threads: usize,
         body: impl AsyncFnOnce(&Lamps) -> Result<R>,
     ) -> Result<R> {
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let refresher = Refresher::default();
         let hooks = Connections { file: file.to_owned(), refresher: refresher.clone() };
         let builder = ThreadToAsyncQueue::builder(hooks).num_threads(threads).name("lamps");
@@ -153,10 +153,10 @@ impl Lamps {
 pub async fn insert_and_read(lamps: &Lamps, count: u32) -> Result<Vec<Option<String>>> {
     let insert = |id| lamps.insert(id, format!("lamp {id}"));
     let first: Vec<_> = (0..count / 2).map(insert).collect();
-    gather(&first)?.await?;
+    gather(&first).await?;
     lamps.refresher().refresh();
     let second: Vec<_> = (count / 2..count).map(insert).collect();
-    gather(&second)?.await?;
+    gather(&second).await?;
     let names: Vec<_> = (0..count).map(|id| lamps.name(id)).collect();
-    gather(&names)?.await
+    gather(&names).await
 }

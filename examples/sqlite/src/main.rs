@@ -26,7 +26,7 @@ fn main() -> Result<()> {
             }
             #[allow(unreachable_code)]
             Ok(())
-        })?;
+        });
         let began = Instant::now();
         let outcome = Lamps::scope(&file, THREADS, async |lamps| {
             let names = insert_and_read(lamps, LAMPS).await?;

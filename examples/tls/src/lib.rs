@@ -94,7 +94,7 @@ pub async fn serve(listener: TcpListener, acceptor: TlsAcceptor) -> Result<()> {
             let (stream, peer) = listener.accept().await?;
             let acceptor = acceptor.clone();
             group.create_task(async move {
-                match create_task(echo(acceptor, stream))?.await {
+                match create_task(echo(acceptor, stream)).await {
                     Err(error) if !error.is_cancelled() => {
                         // A standard error that is closed is no reason to stop.
                         let _ = writeln!(stderr(), "{peer}: {error}");

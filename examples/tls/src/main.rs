@@ -10,7 +10,7 @@ fn main() -> Result<()> {
         let (acceptor, connector) = fresh_certificate()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(serve(listener, acceptor))?;
+        let server = create_task(serve(listener, acceptor));
 
         let mut stream = connect(&connector, TcpStream::connect(address).await?).await?;
         stream.write_all(b"hello, in private").await?;

@@ -16,7 +16,7 @@ async fn one_served() -> Result<(client::TlsStream<TcpStream>, Task<()>)> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let stream = TcpStream::connect(listener.local_addr()?).await?;
     let (accepted, _) = listener.accept().await?;
-    let server = create_task(echo(acceptor, accepted))?;
+    let server = create_task(echo(acceptor, accepted));
     let mut client = connect(&connector, stream).await?;
     client.write_all(b"hello").await?;
     client.flush().await?;
@@ -48,7 +48,7 @@ fn many_clients_hear_what_they_say() {
         let (acceptor, connector) = fresh_certificate()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(serve(listener, acceptor))?;
+        let server = create_task(serve(listener, acceptor));
         TaskGroup::scope(async |group| {
             for number in 0..8_usize {
                 let much = (0..300_000 + number).map(|at| (at * number % 251) as u8).collect();
@@ -70,7 +70,7 @@ fn clients_that_break_off_leave_the_server_to_others() {
         let (acceptor, connector) = fresh_certificate()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(serve(listener, acceptor))?;
+        let server = create_task(serve(listener, acceptor));
         for _ in 0..5 {
             // Before the handshake, by nonsense in its place, and after it.
             drop(TcpStream::connect(address).await?);
@@ -127,7 +127,7 @@ fn a_server_that_nobody_vouches_for_is_refused() {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let stream = TcpStream::connect(listener.local_addr()?).await?;
         let (accepted, _) = listener.accept().await?;
-        let server = create_task(echo(acceptor, accepted))?;
+        let server = create_task(echo(acceptor, accepted));
         let refused = connect(&connector(RootCertStore::empty())?, stream).await.unwrap_err();
         assert_eq!(refused.io_error().unwrap().kind(), ErrorKind::InvalidData);
         assert!(refused.to_string().contains("UnknownIssuer"), "{refused}");
@@ -143,7 +143,7 @@ fn a_handshake_that_is_cancelled_says_so() {
         let (_, connector) = fresh_certificate()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let stream = TcpStream::connect(listener.local_addr()?).await?;
-        let connecting = create_task(async move { connect(&connector, stream).await.map(drop) })?;
+        let connecting = create_task(async move { connect(&connector, stream).await.map(drop) });
         // Its greeting is there, so that it waits for an answer that nobody gives.
         let (accepted, _) = listener.accept().await?;
         accepted.read(&mut [0; 1]).await?;

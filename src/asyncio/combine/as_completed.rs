@@ -12,7 +12,7 @@ use crate::asyncio::future::ReusableSignal;
 use crate::asyncio::future::Timer;
 use crate::asyncio::future::check_loop;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::running_loop;
+use crate::event_loop::{LoopRef, expect_running_loop};
 
 /// The futures of `futures` one by one, as they are done: `asyncio.as_completed`. After `limit`
 /// of the loop's time, if there is one, it gives an error for each that is still missing.
@@ -20,10 +20,9 @@ use crate::event_loop::running_loop;
 /// What `futures` may be is as for [`wait`](crate::wait). Those that are done already come first, in
 /// the order given.
 ///
-/// # Errors
+/// # Panics
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs;
-/// [`Value`](crate::ErrorKind::Value) for a future of another one.
+/// Where no loop runs.
 ///
 /// ```
 /// use std::time::Duration;
@@ -35,8 +34,8 @@ use crate::event_loop::running_loop;
 /// }
 ///
 /// EventLoop::with_virtual_time().run_until_complete(async {
-///     let naps = [create_task(nap(2))?, create_task(nap(1))?];
-///     let mut completed = as_completed(&naps, None)?;
+///     let naps = [create_task(nap(2)), create_task(nap(1))];
+///     let mut completed = as_completed(&naps, None);
 ///     let mut order = Vec::new();
 ///     while let Some(nap) = completed.next().await? {
 ///         order.push(nap.await?);
@@ -45,15 +44,20 @@ use crate::event_loop::running_loop;
 ///     Ok(())
 /// }).unwrap();
 /// ```
+#[track_caller]
 pub fn as_completed<F: AnyFuture>(
     futures: impl IntoIterator<Item = F>,
     limit: impl Into<Option<Duration>>,
-) -> Result<AsCompleted<F>> {
-    let on = running_loop()?;
+) -> AsCompleted<F> {
+    let on = expect_running_loop();
     let futures = unique(futures);
-    for future in &futures {
-        check_loop(future, &on)?;
+    match futures.iter().try_for_each(|future| check_loop(future, &on)) {
+        Ok(()) => watch(futures, limit.into(), &on),
+        Err(error) => AsCompleted::refused(error),
     }
+}
+
+fn watch<F: AnyFuture>(futures: Vec<F>, limit: Option<Duration>, on: &LoopRef) -> AsCompleted<F> {
     let arrivals = Rc::new(Arrivals {
         missing: Cell::new(futures.len()),
         arrived: RefCell::new(Vec::with_capacity(futures.len())),
@@ -76,13 +80,16 @@ pub fn as_completed<F: AnyFuture>(
             own_callbacks.push((place, callback));
         }
     }
-    let limit = limit.into().filter(|_| !futures.is_empty());
+    let limit = limit.filter(|_| !futures.is_empty());
     let late = arrivals.clone();
-    arrivals.timer.set(Timer::start(&on, limit, move || late.give_up())?);
+    match Timer::start(on, limit, move || late.give_up()) {
+        Ok(timer) => arrivals.timer.set(timer),
+        Err(error) => return AsCompleted::refused(error),
+    }
     let left = futures.len();
     let watched = futures.into_iter().map(Some).collect();
     let places = Places { next: 0, by_id: None };
-    Ok(AsCompleted { watched, callback, own_callbacks, left, places, arrivals })
+    AsCompleted { watched, callback, own_callbacks, left, places, arrivals, refused: None }
 }
 
 /// What [`as_completed`] returns. Dropped, it leaves no callback and no timer behind.
@@ -97,9 +104,12 @@ pub struct AsCompleted<F: AnyFuture> {
     left: usize,
     places: Places,
     arrivals: Rc<Arrivals>,
+    /// Why it waits for nothing.
+    refused: Option<Error>,
 }
 
 /// The futures that have ended, as their callbacks and the timer leave them for the task that waits.
+#[derive(Default)]
 struct Arrivals {
     /// How many futures have not ended, and are still waited for.
     missing: Cell<usize>,
@@ -181,12 +191,23 @@ fn sorted<F: AnyFuture>(watched: &[Option<F>]) -> Vec<(FutureId, usize)> {
 }
 
 impl<F: AnyFuture> AsCompleted<F> {
+    /// One that gives `error` and nothing else.
+    #[cold]
+    fn refused(error: Error) -> AsCompleted<F> {
+        let arrivals = Rc::new(Arrivals { given_up: Cell::new(1), ..Arrivals::default() });
+        let callback = Callback::new(|_: &dyn AnyFuture| ());
+        let places = Places { next: 0, by_id: None };
+        let (watched, own_callbacks, refused) = (Vec::new(), Vec::new(), Some(error));
+        AsCompleted { watched, callback, own_callbacks, left: 1, places, arrivals, refused }
+    }
+
     /// The next that is done, however it ended; `None` when all were given.
     ///
     /// # Errors
     ///
     /// [`Timeout`](crate::ErrorKind::Timeout) when the time was up, as often as there are
-    /// futures missing; the cancellation of the task that waits.
+    /// futures missing; the cancellation of the task that waits; once, and nothing else,
+    /// [`Value`](crate::ErrorKind::Value) if one of the futures belongs to another loop.
     ///
     /// # Cancellation
     ///
@@ -204,7 +225,8 @@ impl<F: AnyFuture> AsCompleted<F> {
             if arrivals.given_up.get() > 0 {
                 arrivals.given_up.set(arrivals.given_up.get() - 1);
                 self.left -= 1;
-                return Err(Error::new(ErrorKind::Timeout, ""));
+                let refused = self.refused.take();
+                return Err(refused.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "")));
             }
             arrivals.waiter.begin()?.await?;
         }

@@ -22,7 +22,7 @@ use crate::asyncio::future::LoopFuture;
 use crate::asyncio::future::{FutureLike, check_loop};
 use crate::asyncio::task::Task;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, drop_quietly, running_loop};
+use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 
 /// One future for many: its result is the list of theirs, in the order of `children`, whatever
 /// the order in which they end. `asyncio.gather`.
@@ -38,10 +38,11 @@ use crate::event_loop::{LoopRef, drop_quietly, running_loop};
 /// children go on, and nobody is told of their exceptions. To have all of them waited for, see
 /// [`gather_outcomes`].
 ///
-/// # Errors
+/// Children of different loops make it fail at once with [`Value`](crate::ErrorKind::Value).
 ///
-/// [`Value`](crate::ErrorKind::Value) for children of different loops;
-/// [`Runtime`](crate::ErrorKind::Runtime) for none at all where no loop runs.
+/// # Panics
+///
+/// For no children at all where no loop runs.
 ///
 /// # Cancellation
 ///
@@ -57,15 +58,15 @@ use crate::event_loop::{LoopRef, drop_quietly, running_loop};
 /// }
 ///
 /// run(async {
-///     let tasks = (1..4).map(|n| create_task(square(n))).collect::<Result<Vec<_>, _>>()?;
-///     assert_eq!(gather(&tasks)?.await?, [1, 4, 9]);
+///     let tasks = (1..4).map(|n| create_task(square(n))).collect::<Vec<_>>();
+///     assert_eq!(gather(&tasks).await?, [1, 4, 9]);
 ///     Ok(())
 /// }).unwrap();
 /// ```
 #[track_caller]
 pub fn gather<T: Clone + 'static>(
     children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
-) -> Result<LoopFuture<Vec<T>>> {
+) -> LoopFuture<Vec<T>> {
     gather_into(Children::of(children), Ends::WithTheFirstError, |children| {
         children.iter().map(|child| child.result()).collect()
     })
@@ -76,10 +77,11 @@ pub fn gather<T: Clone + 'static>(
 /// and their exceptions count as read. A task that was cancelled stands there without its message,
 /// which is for who awaits the task itself.
 ///
-/// # Errors
+/// Children of different loops make it fail at once with [`Value`](crate::ErrorKind::Value).
 ///
-/// [`Value`](crate::ErrorKind::Value) for children of different loops;
-/// [`Runtime`](crate::ErrorKind::Runtime) for none at all where no loop runs.
+/// # Panics
+///
+/// For no children at all where no loop runs.
 ///
 /// # Cancellation
 ///
@@ -87,7 +89,7 @@ pub fn gather<T: Clone + 'static>(
 #[track_caller]
 pub fn gather_outcomes<T: Clone + 'static>(
     children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
-) -> Result<LoopFuture<Vec<Result<T>>>> {
+) -> LoopFuture<Vec<Result<T>>> {
     gather_into(Children::of(children), Ends::WithTheLastChild, |children| {
         Ok(children.iter().map(|child| outcome(&**child)).collect())
     })
@@ -232,22 +234,35 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     children: Rc<Children<T>>,
     ends: Ends,
     collect: fn(&[Child<T>]) -> Result<R>,
-) -> Result<LoopFuture<R>> {
+) -> LoopFuture<R> {
     let on = match children.all.first() {
         Some(child) => child.get_loop(),
-        None => running_loop()?,
+        None => expect_running_loop(),
     };
-    for child in &children.all {
-        check_loop(&**child, &on)?;
-    }
     let outer = LoopFuture::new(&on);
     outer.set_reason(WaitReason::Gather);
+    // It is new, so that it takes what it is given.
+    let outcome = match children.all.iter().try_for_each(|child| check_loop(&**child, &on)) {
+        Err(error) => outer.set_exception(error),
+        Ok(()) if children.all.is_empty() => {
+            collect(&[]).and_then(|results| outer.set_result(results))
+        }
+        Ok(()) => watch(children, ends, collect, &outer),
+    };
+    debug_assert!(outcome.is_ok(), "a new outer future takes its outcome");
+    outer
+}
+
+/// Has `outer` end with the children.
+fn watch<T: Clone + 'static, R: 'static>(
+    children: Rc<Children<T>>,
+    ends: Ends,
+    collect: fn(&[Child<T>]) -> Result<R>,
+    outer: &LoopFuture<R>,
+) -> Result<()> {
     outer.set_cancel_hook(CancelHook::Children(children.clone()));
     let unique = unique(children.all.iter().map(|child| &**child));
-    if unique.is_empty() {
-        outer.set_result(collect(&[])?)?;
-        return Ok(outer);
-    }
+    let on = outer.get_loop();
     let left = Cell::new(unique.len());
     let gatherings = TaskRegistry::of(&on).extension::<Gatherings>();
     let gathering = gatherings.keep(&on, |key| {
@@ -266,7 +281,7 @@ fn gather_into<T: Clone + 'static, R: 'static>(
     for child in done {
         callback.call(&*child.to_any())?;
     }
-    Ok(outer)
+    Ok(())
 }
 
 impl<T: Clone, R> Gathering<T, R> {

@@ -17,10 +17,6 @@ use crate::error::{Error, ErrorKind, Result};
 /// An exception of `inner` counts as read once the shield has it. After the shield was
 /// cancelled it is somebody else's to read.
 ///
-/// # Errors
-///
-/// None: whatever `inner` says is the shield's to say.
-///
 /// # Cancellation
 ///
 /// Ends the shield, and nothing else.
@@ -32,9 +28,9 @@ use crate::error::{Error, ErrorKind, Result};
 ///     let save = create_task(async {
 ///         yield_now().await?;
 ///         Ok("saved")
-///     })?;
+///     });
 ///     let inner = save.clone();
-///     let waiter = create_task(async move { shield(&inner)?.await })?;
+///     let waiter = create_task(async move { shield(&inner).await });
 ///     yield_now().await?;
 ///     waiter.cancel();
 ///     assert!(waiter.await.unwrap_err().is_cancelled());
@@ -43,10 +39,11 @@ use crate::error::{Error, ErrorKind, Result};
 /// }).unwrap();
 /// ```
 #[track_caller]
-pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Result<LoopFuture<T>> {
+#[must_use]
+pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> LoopFuture<T> {
     if let Some(future) = inner.as_any().downcast_ref::<LoopFuture<T>>() {
         if future.done() {
-            return Ok(future.clone());
+            return future.clone();
         }
     }
     let outer = LoopFuture::new(&inner.get_loop());
@@ -60,12 +57,13 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
             let message = inner.outcome().err().map(|error| error.message());
             outer.cancel_with(message.unwrap_or_default());
         } else {
-            match inner.result() {
-                Ok(value) => outer.set_result(value)?,
-                Err(error) => outer.set_exception(error)?,
-            }
+            let passed_on = match inner.result() {
+                Ok(value) => outer.set_result(value),
+                Err(error) => outer.set_exception(error),
+            };
+            debug_assert!(passed_on.is_ok(), "a new shield takes its outcome");
         }
-        return Ok(outer);
+        return outer;
     }
     let to = outer.clone();
     let passes_on = Callback::telling(outer.id(), move |inner| pass_on(inner, &to));
@@ -87,7 +85,7 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Resu
             })
         }
     };
-    Ok(outer)
+    outer
 }
 
 /// Ends `outer` as `inner` has ended, unless it was cancelled meanwhile.

@@ -51,7 +51,7 @@ pub enum ReturnWhen {
 ///
 /// EventLoop::with_virtual_time().run_until_complete(async {
 ///     let tasks = [3, 1, 2]
-///         .map(|seconds| create_task(sleep(Duration::from_secs(seconds))).expect("the loop runs"));
+///         .map(|seconds| create_task(sleep(Duration::from_secs(seconds))));
 ///     let (done, pending) = wait(&tasks, None, ReturnWhen::FirstCompleted).await?;
 ///     assert_eq!(done[0].id(), tasks[1].id());
 ///     assert_eq!(pending.len(), 2);

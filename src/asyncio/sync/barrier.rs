@@ -45,7 +45,7 @@ impl State {
 ///     let other = create_task({
 ///         let start = start.clone();
 ///         async move { start.wait().await }
-///     })?;
+///     });
 ///     assert_eq!(start.wait().await?, 0);
 ///     assert_eq!(other.await?, 1);
 ///     Ok(())

@@ -29,7 +29,7 @@ use crate::error::{Error, Result};
 ///             stock.set(stock.get() - 2);
 ///             Ok(())
 ///         }
-///     })?;
+///     });
 ///     for _ in 0..3 {
 ///         yield_now().await?;
 ///         let _guard = changed.lock().await?;

@@ -21,7 +21,7 @@ use crate::error::Result;
 ///     let waiting = create_task({
 ///         let ready = ready.clone();
 ///         async move { ready.wait().await }
-///     })?;
+///     });
 ///     yield_now().await?;
 ///     ready.set();
 ///     ready.clear(); // too late: whoever waited is on the way

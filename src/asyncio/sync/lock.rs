@@ -34,7 +34,7 @@ use crate::error::{Error, Result};
 ///             yield_now().await?;
 ///             pages.borrow_mut().push(format!("{page}, bottom"));
 ///             Ok(())
-///         })?);
+///         }));
 ///     }
 ///     for printer in printers {
 ///         printer.await?;

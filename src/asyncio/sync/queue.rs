@@ -114,7 +114,7 @@ impl<T: Ord> Ordered<T> for Heap<T> {
 ///             }
 ///             Ok(cooked)
 ///         }
-///     })?;
+///     });
 ///     for order in ["soup", "bread", "pie"] {
 ///         orders.put(order).await?;
 ///     }
@@ -324,17 +324,21 @@ impl<T: 'static> Queue<T> {
         Ok(())
     }
 
-    /// Shuts it down: nothing more can be put in, and what is left can be taken out, or, if
-    /// this is `immediate`, is dropped, and counts as done. Everybody who waits is woken, to
-    /// find it so.
-    pub fn shutdown(&self, immediate: bool) {
+    /// Shuts it down: nothing more can be put in, and what is left can be taken out. All tasks that wait
+    /// are woken, and get [`QueueShutDown`](crate::ErrorKind::QueueShutDown) where nothing is left.
+    pub fn shutdown(&self) {
         let state = &*self.0;
         state.shut_down.set(true);
-        if immediate {
-            self.discard();
-        }
         state.getters.wake_all();
         state.putters.wake_all();
+    }
+
+    /// Like [`shutdown`](Queue::shutdown), and what is left is dropped, and counts as done:
+    /// `shutdown(immediate=True)`.
+    pub fn shutdown_now(&self) {
+        self.0.shut_down.set(true);
+        self.discard();
+        self.shutdown();
     }
 
     #[inline]
@@ -465,7 +469,7 @@ queue_of_order! {
     ///
     /// A comparison of its items may look at the queue, which counts an item that is being put, and
     /// doesn't count one that is being taken. Putting and taking from inside of a comparison returns a
-    /// [`Runtime`](crate::ErrorKind::Runtime) error, and a [`shutdown`](Queue::shutdown) at once drops
+    /// [`Runtime`](crate::ErrorKind::Runtime) error, and a [`shutdown_now`](Queue::shutdown_now) drops
     /// the items after it. A comparison that panics has put or taken nothing.
     ///
     /// ```

@@ -33,7 +33,7 @@ use crate::error::{Error, ErrorKind, Result};
 ///         downloads.push(create_task(async move {
 ///             let _permit = limit.permit().await?;
 ///             sleep(Duration::from_secs(1)).await
-///         })?);
+///         }));
 ///     }
 ///     for download in downloads {
 ///         download.await?;

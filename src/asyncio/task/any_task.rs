@@ -12,7 +12,7 @@ use crate::asyncio::core::{
     any_future_by, cancel,
 };
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::{LoopRef, expect_running_loop};
 
 /// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
 #[derive(Clone)]
@@ -107,11 +107,13 @@ impl LoopRef {
 /// The tasks that are not over of the loop that runs on this thread, oldest first:
 /// `asyncio.all_tasks`.
 ///
-/// # Errors
+/// # Panics
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-pub fn all_tasks() -> Result<Vec<AnyTask>> {
-    Ok(running_loop()?.all_tasks())
+/// Where no loop runs.
+#[must_use]
+#[track_caller]
+pub fn all_tasks() -> Vec<AnyTask> {
+    expect_running_loop().all_tasks()
 }
 
 /// The task that runs on this thread; none inside of a callback, or where no loop runs:

@@ -13,7 +13,7 @@ use crate::asyncio::core::{
 };
 use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
 use crate::error::{Error, Result};
-use crate::event_loop::LoopRef;
+use crate::event_loop::{LoopRef, expect_possible};
 
 /// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
 ///
@@ -37,7 +37,7 @@ use crate::event_loop::LoopRef;
 ///         let slept = sleep(Duration::from_secs(3600)).await;
 ///         yield_now().await?; // the cleanup may await
 ///         slept.map(|()| "woke up")
-///     })?;
+///     });
 ///     yield_now().await?;
 ///     assert!(task.cancel());
 ///     assert!(task.clone().await.unwrap_err().is_cancelled());
@@ -95,14 +95,26 @@ impl LoopRef {
     }
 }
 
-/// [`create_task`](LoopRef::create_task) on the loop that runs on this thread.
+/// Has the loop that runs on this thread drive `future`, from the next turn on:
+/// `asyncio.create_task`.
+///
+/// # Panics
+///
+/// Where no loop runs, and where its [memory limit](LoopRef::set_memory_limit) is reached:
+/// [`try_create_task`] and [`LoopRef::create_task`] return an error there.
+#[track_caller]
+pub fn create_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
+    expect_possible(try_create_task(future))
+}
+
+/// Like [`create_task`](create_task()), for a caller that can go on without the task.
 ///
 /// # Errors
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where none does, and where its
-/// [memory limit](LoopRef::set_memory_limit) is reached.
+/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs, and where its
+/// [memory limit](LoopRef::set_memory_limit) is reached; `future` is dropped.
 #[track_caller]
-pub fn create_task<T: 'static>(
+pub fn try_create_task<T: 'static>(
     future: impl Future<Output = Result<T>> + 'static,
 ) -> Result<Task<T>> {
     // A loop that runs is open.

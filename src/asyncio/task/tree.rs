@@ -12,8 +12,7 @@ use core::panic::Location;
 use core::time::Duration;
 
 use crate::asyncio::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
-use crate::error::Result;
-use crate::event_loop::{LoopRef, Seconds, running_loop};
+use crate::event_loop::{LoopRef, Seconds, expect_running_loop};
 
 /// A task as it was at one moment: asyncio's `FutureCallGraph` of a task.
 ///
@@ -91,7 +90,7 @@ impl LoopRef {
     /// use callsoon::{Awaited, EventLoop, running_loop, sleep, yield_now, create_task};
     ///
     /// EventLoop::with_virtual_time().run_until_complete(async {
-    ///     let _nap = create_task(sleep(Duration::from_secs(3)))?;
+    ///     let _nap = create_task(sleep(Duration::from_secs(3)));
     ///     yield_now().await?;
     ///     let infos = running_loop()?.task_infos();
     ///     assert_eq!(infos[1].name, "Task-2");
@@ -166,11 +165,13 @@ impl LoopRef {
 
 /// The [`task_tree`](LoopRef::task_tree) of the loop that runs on this thread.
 ///
-/// # Errors
+/// # Panics
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-pub fn task_tree() -> Result<String> {
-    Ok(running_loop()?.task_tree())
+/// Where no loop runs.
+#[must_use]
+#[track_caller]
+pub fn task_tree() -> String {
+    expect_running_loop().task_tree()
 }
 
 /// The tasks whose callbacks tell a future, or a group's parent, of their ends.

@@ -61,7 +61,7 @@ impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job
 ///     let pool = ThreadPoolExecutor::new(2)?;
 ///     let sum = running_loop()?.run_in_executor(Some(&pool), || Ok((1..=10).sum::<u32>()))?;
 ///     assert_eq!(sum.await?, 55);
-///     pool.shutdown(false).await
+///     pool.shutdown().await
 /// }).unwrap();
 /// ```
 #[derive(Clone)]
@@ -139,7 +139,7 @@ impl ThreadPoolExecutor {
     }
 
     /// Takes no more functions, and returns when the functions that it has are done and its threads
-    /// have ended; with `cancel_futures` the functions that no thread has begun are cancelled instead.
+    /// have ended.
     ///
     /// # Errors
     ///
@@ -149,20 +149,33 @@ impl ThreadPoolExecutor {
     /// # Cancellation
     ///
     /// The pool is shut down all the same, and nothing waits for its threads.
-    pub async fn shutdown(&self, cancel_futures: bool) -> Result<()> {
+    pub async fn shutdown(&self) -> Result<()> {
         self.0.jobs.parker().close();
-        if cancel_futures {
-            while let Some(job) = self.0.jobs.take() {
-                // Its future is cancelled by that.
-                logged("a panic in a drop of a function", || drop(job));
-            }
-        }
         let event_loop = running_loop()?;
         let exited = LoopFuture::with_reason(&event_loop, WaitReason::Executor);
         self.0.workers.on_all_exited(event_loop.answer_to(&exited)?);
         exited.await?;
         self.0.workers.join();
         Ok(())
+    }
+
+    /// Like [`shutdown`](ThreadPoolExecutor::shutdown), but cancels the functions that no thread has
+    /// begun: `shutdown(cancel_futures=True)`.
+    ///
+    /// # Errors
+    ///
+    /// Like `shutdown`.
+    ///
+    /// # Cancellation
+    ///
+    /// Like `shutdown`.
+    pub async fn shutdown_cancelling(&self) -> Result<()> {
+        self.0.jobs.parker().close();
+        while let Some(job) = self.0.jobs.take() {
+            // Its future is cancelled by that.
+            logged("a panic in a drop of a function", || drop(job));
+        }
+        self.shutdown().await
     }
 }
 
@@ -201,7 +214,7 @@ impl DefaultPool for ThreadPoolExecutor {
         limit: Option<Duration>,
     ) -> Pin<Box<dyn Future<Output = Result<()>>>> {
         Box::pin(async move {
-            match timeout(limit, async |_| self.shutdown(false).await).await {
+            match timeout(limit, async |_| self.shutdown().await).await {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
                     let limit = Seconds(limit.unwrap_or_default());
                     say!(Warn, "the executor's threads have not ended within {limit} seconds");

@@ -16,7 +16,9 @@ use crate::asyncio::core::{ErasedFuture, TaskRegistry};
 use crate::asyncio::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, running_loop, thread_own};
+use crate::event_loop::{
+    Job, JobCell, LoopRef, TimerIndex, expect_running_loop, running_loop, thread_own,
+};
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
 /// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
@@ -71,7 +73,7 @@ pub async fn timeout_at<T>(
     when: impl Into<Option<Duration>>,
     body: impl AsyncFnOnce(Timeout) -> Result<T>,
 ) -> Result<T> {
-    Timeout::at(when)?.scope(body).await
+    Timeout::at(when).scope(body).await
 }
 
 /// A scope with a deadline: asyncio's `Timeout`. Clones are the same scope.
@@ -240,22 +242,26 @@ impl Scope {
 impl Timeout {
     /// A scope that ends `delay` from now, or never; to be entered once.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn after(delay: impl Into<Option<Duration>>) -> Result<Timeout> {
-        let now = running_loop()?.time();
-        Ok(Timeout(Scope::make(delay.into().map(|delay| now.saturating_add(delay)))))
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn after(delay: impl Into<Option<Duration>>) -> Timeout {
+        let now = expect_running_loop().time();
+        Timeout(Scope::make(delay.into().map(|delay| now.saturating_add(delay))))
     }
 
     /// A scope that ends at `when` on the loop's clock, or never; to be entered once.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn at(when: impl Into<Option<Duration>>) -> Result<Timeout> {
-        running_loop()?;
-        Ok(Timeout(Scope::make(when.into())))
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn at(when: impl Into<Option<Duration>>) -> Timeout {
+        expect_running_loop();
+        Timeout(Scope::make(when.into()))
     }
 
     /// Runs `body` inside of this scope: see [`timeout`].

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::named_future::fut_to_string;
+use super::named_future::fut_state_to_string;
 use crate::{AnyFuture, Child, Error, Result};
 
 /// The first parent of a chain that is no child.
@@ -176,7 +176,7 @@ pub(super) fn check_settable(first: &dyn Child) -> Result<()> {
 pub(super) fn debug(first: &dyn Child, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (mut child, mut depth) = (first, 1);
     let parent = loop {
-        write!(f, "<ChildOfFuture#{}{}", child.name(), fut_to_string(child.own(), false))?;
+        write!(f, "<ChildOfFuture#{}{}", child.name(), fut_state_to_string(child.own()))?;
         match child.parent().as_child() {
             Some(above) => (child, depth) = (above, depth + 1),
             None => break child.parent(),

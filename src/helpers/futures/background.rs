@@ -3,7 +3,7 @@
 use core::future::Future;
 
 use super::reporter::{reporter, silent_reporter};
-use crate::{Result, Task, create_task};
+use crate::{Callback, Result, Task, expect_possible, try_create_task};
 
 /// A task of the running loop for `coroutine`, whose exception is logged, or, if it is
 /// `silent`, only read: `hp.async_as_background`. So nobody complains of an exception that
@@ -14,22 +14,46 @@ use crate::{Result, Task, create_task};
 /// use callsoon::{EventLoop, helpers as hp, run_on, sleep};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let task = hp::async_as_background(sleep(Duration::from_secs(1)), false)?;
+///     let task = hp::async_as_background(sleep(Duration::from_secs(1)));
 ///     sleep(Duration::from_secs(2)).await?;
 ///     assert!(task.done());
 ///     Ok(())
 /// }).unwrap();
 /// ```
 ///
-/// # Errors
+/// # Panics
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// Like [`create_task`](crate::create_task()).
 #[track_caller]
 pub fn async_as_background<T: 'static>(
     coroutine: impl Future<Output = Result<T>> + 'static,
-    silent: bool,
+) -> Task<T> {
+    expect_possible(background(coroutine, reporter()))
+}
+
+/// Like [`async_as_background`]; its exception is only read: `silent=True`.
+///
+/// # Panics
+///
+/// Like `async_as_background`.
+#[track_caller]
+pub fn async_as_background_silent<T: 'static>(
+    coroutine: impl Future<Output = Result<T>> + 'static,
+) -> Task<T> {
+    expect_possible(background(coroutine, silent_reporter()))
+}
+
+/// A task on the running loop with `reporter` as its first done callback.
+///
+/// # Errors
+///
+/// Like [`try_create_task`].
+#[track_caller]
+pub(crate) fn background<T: 'static>(
+    coroutine: impl Future<Output = Result<T>> + 'static,
+    reporter: Callback,
 ) -> Result<Task<T>> {
-    let task = create_task(coroutine)?;
-    task.add_done_callback(if silent { silent_reporter() } else { reporter() });
+    let task = try_create_task(coroutine)?;
+    task.add_done_callback(reporter);
     Ok(task)
 }

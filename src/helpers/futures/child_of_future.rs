@@ -46,8 +46,8 @@ use crate::{
 /// use callsoon::{helpers as hp, run};
 ///
 /// run(async {
-///     let house = hp::create_future::<()>()?;
-///     let room = hp::ChildOfFuture::<()>::new(&house)?;
+///     let house = hp::create_future::<()>();
+///     let room = hp::ChildOfFuture::<()>::new(&house);
 ///     assert!(!room.done());
 ///     house.cancel();
 ///     assert!(room.cancelled());
@@ -103,24 +103,29 @@ fn as_future_of<T: Clone + 'static>(future: &dyn AnyFuture) -> Option<&dyn Futur
 impl<T: Clone + 'static> ChildOfFuture<T> {
     /// A child of `parent`, on the running loop. The parent's results may be of another type.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new(parent: &dyn AnyFuture) -> Result<Self> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn new(parent: &dyn AnyFuture) -> Self {
         ChildOfFuture::made(parent, None)
     }
 
     /// As [`new`](ChildOfFuture::new), with a name to be shown by.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn named(parent: &dyn AnyFuture, name: &str) -> Result<Self> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn named(parent: &dyn AnyFuture, name: &str) -> Self {
         ChildOfFuture::made(parent, Some(Rc::from(name)))
     }
 
-    fn made(parent: &dyn AnyFuture, name: Option<Rc<str>>) -> Result<Self> {
-        let fut: LoopFuture<T> = create_future()?;
+    #[track_caller]
+    fn made(parent: &dyn AnyFuture, name: Option<Rc<str>>) -> Self {
+        let fut: LoopFuture<T> = create_future();
         let own = fut.clone();
         let parent_done = Callback::new(move |parent: &dyn AnyFuture| follow_parent(&own, parent));
         // The parent holds its callback, and that the child's future: which must hold neither.
@@ -131,7 +136,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
             }
         });
         parent.add_callback(parent_done);
-        Ok(ChildOfFuture(Rc::new(Inner { fut, parent: Some(parent.to_any()), name })))
+        ChildOfFuture(Rc::new(Inner { fut, parent: Some(parent.to_any()), name }))
     }
 
     /// Runs `body` with the child, and cancels the child however it ends, or when it is

@@ -50,9 +50,9 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
 /// use callsoon::{EventLoop, helpers as hp, run_on};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let answer = hp::create_future::<u8>()?;
-///     let (one, two) = (hp::create_future::<u8>()?, hp::create_future::<u8>()?);
-///     two.set_result(7)?;
+///     let answer = hp::create_future::<u8>();
+///     let (one, two) = (hp::create_future::<u8>(), hp::create_future::<u8>());
+///     two.set_result(7);
 ///     assert!(hp::find_and_apply_result(&answer, &[&one, &two])?);
 ///     assert_eq!((answer.result()?, one.result()?), (7, 7));
 ///     Ok(())

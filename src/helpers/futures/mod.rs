@@ -13,13 +13,15 @@ mod stands_on_a_future;
 mod transfer;
 mod waiting;
 
-pub use background::async_as_background;
+pub(crate) use background::background;
+pub use background::{async_as_background, async_as_background_silent};
 pub use child_of_future::ChildOfFuture;
 pub use find_result::{find_and_apply_result, noncancelled_results_from_futs};
-pub use named_future::{create_future, create_future_on, fut_has_callback, fut_to_string};
+pub use named_future::{create_future, create_future_on, fut_has_callback};
+pub use named_future::{fut_state_to_string, fut_to_string};
 pub use reporter::{reporter, silent_reporter};
 pub use resettable_future::ResettableFuture;
-pub use transfer::{Process, transfer_result};
+pub use transfer::{Process, TransferOptions, transfer_result, transfer_result_with};
 pub use waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future};
 
 pub(crate) use reporter::log_exception;

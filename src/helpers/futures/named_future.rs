@@ -4,18 +4,19 @@ use alloc::format;
 use alloc::string::String;
 
 use super::reporter::silent_reporter;
-use crate::{AnyFuture, Callback, LoopFuture, LoopRef, Result, running_loop};
+use crate::{AnyFuture, Callback, LoopFuture, LoopRef, expect_running_loop};
 
 /// A future of the running loop, with [`silent_reporter`] as its first callback: an exception
 /// that nobody reads is not reported. `hp.create_future`. To name it,
 /// [`set_name`](LoopFuture::set_name).
 ///
-/// # Errors
+/// # Panics
 ///
-/// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+/// Where no loop runs.
 #[track_caller]
-pub fn create_future<T: 'static>() -> Result<LoopFuture<T>> {
-    Ok(create_future_on(&running_loop()?))
+#[must_use]
+pub fn create_future<T: 'static>() -> LoopFuture<T> {
+    create_future_on(&expect_running_loop())
 }
 
 /// As [`create_future`], on a loop that needn't run yet: `hp.create_future(loop=...)`.
@@ -33,9 +34,8 @@ pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {
     future.has_callback(callback)
 }
 
-/// A future and its state as text: `hp.fut_to_string`. As `<Future#name(pending)>`, or without
-/// the name as `(pending)`; the states are `pending`, `cancelled`, `exception:` with the error's
-/// class and words, and `result`.
+/// A future's name and state as text, like `<Future#name(pending)>`: `hp.fut_to_string`. The states
+/// are `pending`, `cancelled`, `exception:` with the error's class and message, and `result`.
 ///
 /// ```
 /// use callsoon::{EventLoop, helpers as hp};
@@ -43,14 +43,20 @@ pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {
 /// let event_loop = EventLoop::with_virtual_time();
 /// let future = hp::create_future_on::<i32>(&event_loop);
 /// future.set_name("lamp");
-/// assert_eq!(hp::fut_to_string(&future, true), "<Future#lamp(pending)>");
+/// assert_eq!(hp::fut_to_string(&future), "<Future#lamp(pending)>");
 /// future.set_result(3)?;
-/// assert_eq!(hp::fut_to_string(&future, false), "(result)");
+/// assert_eq!(hp::fut_state_to_string(&future), "(result)");
 /// # Ok::<(), callsoon::Error>(())
 /// ```
 #[must_use]
-pub fn fut_to_string(future: &dyn AnyFuture, with_name: bool) -> String {
-    let state = if !future.done() {
+pub fn fut_to_string(future: &dyn AnyFuture) -> String {
+    format!("<Future#{}{}>", future.name(), fut_state_to_string(future))
+}
+
+/// A future's state as text, like `(pending)`: `hp.fut_to_string(..., with_name=False)`.
+#[must_use]
+pub fn fut_state_to_string(future: &dyn AnyFuture) -> String {
+    if !future.done() {
         String::from("(pending)")
     } else if future.cancelled() {
         String::from("(cancelled)")
@@ -61,6 +67,5 @@ pub fn fut_to_string(future: &dyn AnyFuture, with_name: bool) -> String {
             }
             _ => String::from("(result)"),
         }
-    };
-    if with_name { format!("<Future#{}{state}>", future.name()) } else { state }
+    }
 }

@@ -37,7 +37,7 @@ pub fn silent_reporter() -> Callback {
 /// use callsoon::{Error, ErrorKind, EventLoop, create_task, helpers as hp, run_on};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let task = create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "dark")) })?;
+///     let task = create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "dark")) });
 ///     task.add_done_callback(hp::reporter());
 ///     assert!(hp::fut_has_callback(&task, &hp::reporter()));
 ///     hp::wait_for_all_futures([&task]).await // logs "ValueError: dark" meanwhile

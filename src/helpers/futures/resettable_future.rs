@@ -7,11 +7,11 @@ use core::cell::RefCell;
 use core::fmt;
 use core::future::IntoFuture;
 
-use super::named_future::{create_future_on, fut_to_string};
+use super::named_future::{create_future_on, fut_state_to_string};
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
-    WeakFuture, running_loop,
+    WeakFuture, expect_running_loop,
 };
 
 /// A future that stands on another, and takes a new one when it is [reset](Self::reset):
@@ -24,10 +24,10 @@ use crate::{
 /// use callsoon::{helpers as hp, run};
 ///
 /// run(async {
-///     let doors = hp::ResettableFuture::<&str>::new()?;
-///     doors.set_result("open")?;
+///     let doors = hp::ResettableFuture::<&str>::new();
+///     doors.set_result("open");
 ///     assert_eq!((&doors).await?, "open");
-///     doors.reset(false);
+///     doors.reset();
 ///     assert!(!doors.done());
 ///     doors.set_result("open again")?;
 ///     assert_eq!((&doors).await?, "open again");
@@ -44,11 +44,14 @@ struct Inner<T: 'static> {
 impl<T: 'static> ResettableFuture<T> {
     /// One that is pending, on the running loop.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new() -> Result<Self> {
-        Ok(ResettableFuture::new_on(&running_loop()?))
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    #[expect(clippy::new_without_default, reason = "a default must not panic")]
+    pub fn new() -> Self {
+        ResettableFuture::new_on(&expect_running_loop())
     }
 
     /// One that is pending, on a loop that needn't run yet.
@@ -59,11 +62,13 @@ impl<T: 'static> ResettableFuture<T> {
 
     /// As [`new`](ResettableFuture::new), with a name to be shown by.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn named(name: &str) -> Result<Self> {
-        Ok(ResettableFuture::made(&running_loop()?, Some(Rc::from(name))))
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn named(name: &str) -> Self {
+        ResettableFuture::made(&expect_running_loop(), Some(Rc::from(name)))
     }
 
     fn made(on: &LoopRef, name: Option<Rc<str>>) -> Self {
@@ -75,18 +80,21 @@ impl<T: 'static> ResettableFuture<T> {
         self.0.fut.borrow().clone()
     }
 
-    /// Takes a new future if the one of the moment is done; `force` cancels that first. While
-    /// it is pending, and not forced, nothing happens. The callbacks of the one before are let
-    /// go of, but for those that are on their way.
-    pub fn reset(&self, force: bool) {
+    /// Takes a new future if the present one is done, else does nothing. The callbacks of the one
+    /// before are dropped, except those that are scheduled already.
+    pub fn reset(&self) {
         let fut = self.fut();
-        if force {
-            fut.cancel();
-        }
         if fut.done() {
             let before = self.0.fut.replace(create_future_on(&fut.get_loop()));
             drop(before);
         }
+    }
+
+    /// Like [`reset`](ResettableFuture::reset), but cancels a present future that is pending:
+    /// `reset(force=True)`.
+    pub fn force_reset(&self) {
+        self.fut().cancel();
+        self.reset();
     }
 
     /// Whether the future of the moment is done.
@@ -171,6 +179,6 @@ stands_on_a_future! {
 impl<T: 'static> fmt::Debug for ResettableFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.0.name.as_deref().unwrap_or_default();
-        write!(f, "<ResettableFuture#{name}{}>", fut_to_string(&self.fut(), false))
+        write!(f, "<ResettableFuture#{name}{}>", fut_state_to_string(&self.fut()))
     }
 }

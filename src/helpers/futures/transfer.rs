@@ -1,25 +1,48 @@
 //! [`transfer_result`]: the end of one future, passed on to another.
 
 use alloc::rc::Rc;
+use core::fmt;
 
 use crate::{AnyFuture, Callback, Error, ErrorKind, FutureLike, Result};
 
-/// What [`transfer_result`] calls: with the future that is done, and the one passed on to.
+/// A function that [`TransferOptions`] names: called with the future that is done, and the one passed
+/// on to.
 pub type Process<T> = Rc<dyn Fn(&dyn FutureLike<T>, &dyn FutureLike<T>)>;
+
+/// The keyword arguments of `hp.transfer_result`, with its defaults.
+pub struct TransferOptions<T> {
+    /// Leaves a result where it is.
+    pub errors_only: bool,
+    /// Called after a result, also with `errors_only`.
+    pub process: Option<Process<T>>,
+}
+
+impl<T> Default for TransferOptions<T> {
+    fn default() -> Self {
+        TransferOptions { errors_only: false, process: None }
+    }
+}
+
+impl<T> fmt::Debug for TransferOptions<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransferOptions")
+            .field("errors_only", &self.errors_only)
+            .finish_non_exhaustive()
+    }
+}
 
 /// A done callback that passes the end of its future on to `to`: `hp.transfer_result`.
 ///
-/// A cancellation cancels `to`; an exception becomes that of `to`; a result, unless
-/// `errors_only`, its result. A `to` that is done stays as it is. After a result (also with
-/// `errors_only`) `process` is called.
+/// A cancellation cancels `to`; an exception becomes that of `to`; a result its result. A `to` that
+/// is done stays as it is.
 ///
 /// ```
 /// use callsoon::{EventLoop, helpers as hp, run_on};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let answer = hp::create_future::<u8>()?;
-///     let task = hp::async_as_background(async { Ok(2_u8) }, false)?;
-///     task.add_done_callback(hp::transfer_result(&answer, false, None));
+///     let answer = hp::create_future::<u8>();
+///     let task = hp::async_as_background(async { Ok(2_u8) });
+///     task.add_done_callback(hp::transfer_result(&answer));
 ///     assert_eq!(answer.await?, 2);
 ///     Ok(())
 /// }).unwrap();
@@ -27,11 +50,16 @@ pub type Process<T> = Rc<dyn Fn(&dyn FutureLike<T>, &dyn FutureLike<T>)>;
 ///
 /// The callback goes on a future of `T`. On one of another type it does nothing but return a
 /// [`Type`](crate::ErrorKind::Type) error, which the loop's exception handler is told.
-pub fn transfer_result<T: Clone + 'static>(
+pub fn transfer_result<T: Clone + 'static>(to: &dyn FutureLike<T>) -> Callback {
+    transfer_result_with(to, TransferOptions::default())
+}
+
+/// Like [`transfer_result`], with options: `hp.transfer_result(to, errors_only=..., process=...)`.
+pub fn transfer_result_with<T: Clone + 'static>(
     to: &dyn FutureLike<T>,
-    errors_only: bool,
-    process: Option<Process<T>>,
+    options: TransferOptions<T>,
 ) -> Callback {
+    let TransferOptions { errors_only, process } = options;
     let to = to.to_future_like();
     Callback::new(move |done: &dyn AnyFuture| -> Result<()> {
         if done.cancelled() {

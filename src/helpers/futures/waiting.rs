@@ -18,8 +18,8 @@ use crate::{AnyFuture, Callback, LoopFuture, Result, ReusableSignal, running_loo
 /// use callsoon::{AnyFuture, EventLoop, create_task, helpers as hp, run_on, sleep};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let door = hp::create_future::<&str>()?;
-///     let task = create_task(sleep(Duration::from_secs(5)))?;
+///     let door = hp::create_future::<&str>();
+///     let task = create_task(sleep(Duration::from_secs(5)));
 ///     let both: [&dyn AnyFuture; 2] = [&door, &task];
 ///     door.cancel();
 ///     hp::wait_for_first_future(both).await?; // however it ended

@@ -11,9 +11,11 @@ use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
 use crate::collections::Key;
 use crate::helpers::futures::ChildOfFuture;
-use crate::helpers::futures::async_as_background;
 use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
-use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body};
+use crate::helpers::futures::{background, reporter, silent_reporter};
+use crate::{
+    AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body, expect_possible,
+};
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
 ///
@@ -27,11 +29,11 @@ use crate::{AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, a
 /// use callsoon::{EventLoop, helpers as hp, run_on, sleep};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let stop = hp::create_future::<()>()?;
-///     let holder = hp::TaskHolder::new(&stop)?;
+///     let stop = hp::create_future::<()>();
+///     let holder = hp::TaskHolder::new(&stop);
 ///     holder.scope(async |holder| {
-///         holder.add(sleep(Duration::from_secs(2)))?;
-///         holder.add(sleep(Duration::from_secs(3)))?;
+///         holder.add(sleep(Duration::from_secs(2)));
+///         holder.add(sleep(Duration::from_secs(3)));
 ///         assert_eq!(holder.pending(), 2);
 ///         Ok(())
 ///     }).await?;
@@ -119,12 +121,14 @@ impl TaskHolder {
     /// A holder whose tasks are cancelled at the latest when `final_future` is done and the
     /// holder finishes.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new(final_future: &dyn AnyFuture) -> Result<TaskHolder> {
-        let final_future = ChildOfFuture::new(final_future)?;
-        Ok(TaskHolder(Rc::new(Inner {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn new(final_future: &dyn AnyFuture) -> TaskHolder {
+        let final_future = ChildOfFuture::new(final_future);
+        TaskHolder(Rc::new(Inner {
             ts: RefCell::default(),
             final_future,
             last_to_follow: Cell::new(0),
@@ -133,53 +137,60 @@ impl TaskHolder {
             to_clean: ToClean::default(),
             waits: RefCell::default(),
             joins: Cell::new(0),
-        })))
+        }))
     }
 
     /// Starts `coroutine` as a task and holds it. Its exception is logged, or, if it is
     /// `silent`, only read.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// Like [`create_task`](crate::create_task()).
     #[track_caller]
-    pub fn add<T: 'static>(
-        &self,
-        coroutine: impl Future<Output = Result<T>> + 'static,
-    ) -> Result<Task<T>> {
-        self.add_background(coroutine, false)
+    pub fn add<T: 'static>(&self, coroutine: impl Future<Output = Result<T>> + 'static) -> Task<T> {
+        self.add_background(coroutine, reporter())
     }
 
     /// As [`add`](TaskHolder::add), and the exception isn't logged: `silent=True`.
     ///
-    /// # Errors
+    /// # Panics
     ///
     /// As [`add`](TaskHolder::add).
     #[track_caller]
     pub fn add_silent<T: 'static>(
         &self,
         coroutine: impl Future<Output = Result<T>> + 'static,
-    ) -> Result<Task<T>> {
-        self.add_background(coroutine, true)
+    ) -> Task<T> {
+        self.add_background(coroutine, silent_reporter())
     }
 
     #[track_caller]
     fn add_background<T: 'static>(
         &self,
         coroutine: impl Future<Output = Result<T>> + 'static,
-        silent: bool,
-    ) -> Result<Task<T>> {
-        let task = async_as_background(coroutine, silent)?;
-        self.add_task(&task)?;
-        Ok(task)
+        reporter: Callback,
+    ) -> Task<T> {
+        let task = expect_possible(background(coroutine, reporter));
+        self.add_task(&task);
+        task
     }
 
     /// Holds a task, or any future-like thing, that is there already.
     ///
-    /// # Errors
+    /// # Panics
     ///
     /// As [`add`](TaskHolder::add).
-    pub fn add_task(&self, task: &dyn AnyFuture) -> Result<()> {
+    #[track_caller]
+    pub fn add_task(&self, task: &dyn AnyFuture) {
+        expect_possible(self.hold(task));
+    }
+
+    /// Like [`add_task`](TaskHolder::add_task).
+    ///
+    /// # Errors
+    ///
+    /// Where the cleaner's task can't be made.
+    pub(crate) fn hold(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
         let inner = &self.0;
         let (done, held) = (task.done(), Held::new(task));
@@ -206,7 +217,7 @@ impl TaskHolder {
         if self.0.cleaner.borrow().is_some() {
             return Ok(());
         }
-        let cleaner = async_as_background(clean_for_ever(self.clone()), false)?;
+        let cleaner = background(clean_for_ever(self.clone()), reporter())?;
         self.0.cleaner.replace(Some(cleaner.clone()));
         let (holder, id) = (self.clone(), cleaner.id());
         cleaner.add_done_callback(move |_: &dyn AnyFuture| {
@@ -310,10 +321,8 @@ impl TaskHolder {
             wait_for_all_futures([&cleaner]).await?;
         }
         let holder = self.clone();
-        let last = async_as_background(
-            async move { holder.clean(&ReusableSignal::default()).await },
-            false,
-        )?;
+        let last = async move { holder.clean(&ReusableSignal::default()).await };
+        let last = background(last, reporter())?;
         wait_for_all_futures([&last]).await
     }
 

@@ -19,11 +19,11 @@ use crate::{AnyFuture, Flat, Result};
 /// use callsoon::{helpers as hp, run};
 ///
 /// run(async {
-///     let stop = hp::create_future::<()>()?;
-///     let queue = hp::Queue::new(&stop)?;
-///     queue.append("red")?;
-///     queue.append("green")?;
-///     queue.append_done()?;
+///     let stop = hp::create_future::<()>();
+///     let queue = hp::Queue::new(&stop);
+///     queue.append("red");
+///     queue.append("green");
+///     queue.append_done();
 ///     let mut seen = Vec::new();
 ///     let mut colours = queue.iter();
 ///     while let Some(colour) = colours.next().await? {
@@ -54,54 +54,50 @@ pub enum QueueEntry<T> {
 impl<T: 'static> Queue<T> {
     /// A queue that ends, whatever it holds, when `final_future` is done.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new(final_future: &dyn AnyFuture) -> Result<Queue<T>> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn new(final_future: &dyn AnyFuture) -> Queue<T> {
         Queue::made(final_future, false)
     }
 
     /// A queue that gives what it holds before it ends: `empty_on_finished=True`.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn emptied_on_finished(final_future: &dyn AnyFuture) -> Result<Queue<T>> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn emptied_on_finished(final_future: &dyn AnyFuture) -> Queue<T> {
         Queue::made(final_future, true)
     }
 
-    fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> Result<Queue<T>> {
-        let final_future: ChildOfFuture<()> = ChildOfFuture::new(final_future)?;
+    #[track_caller]
+    fn made(final_future: &dyn AnyFuture, empty_on_finished: bool) -> Queue<T> {
+        let final_future: ChildOfFuture<()> = ChildOfFuture::new(final_future);
         let readers = Rc::<Readers>::default();
         let called = readers.clone();
         final_future.add_done_callback(move |_: &dyn AnyFuture| called.call());
         let collection = Flat::new(RefCell::default());
-        Ok(Queue(Rc::new(Inner { collection, readers, final_future, empty_on_finished })))
+        Queue(Rc::new(Inner { collection, readers, final_future, empty_on_finished }))
     }
 
     /// Puts `value` at the end.
-    ///
-    /// # Errors
-    ///
-    /// None that a program can cause.
-    pub fn append(&self, value: T) -> Result<()> {
-        self.push(QueueEntry::Value(value))
+    pub fn append(&self, value: T) {
+        self.push(QueueEntry::Value(value));
     }
 
     /// Puts the end at the end: `queue.append(hp.Queue.Done)`. The reader that comes to it is
     /// over.
-    ///
-    /// # Errors
-    ///
-    /// As [`append`](Queue::append).
-    pub fn append_done(&self) -> Result<()> {
-        self.push(QueueEntry::Done)
+    pub fn append_done(&self) {
+        self.push(QueueEntry::Done);
     }
 
-    fn push(&self, entry: QueueEntry<T>) -> Result<()> {
+    fn push(&self, entry: QueueEntry<T>) {
         self.0.collection.borrow_mut().push_back(entry);
         self.0.readers.call();
-        Ok(())
     }
 
     /// The values, one by one, as they come: `async for value in queue`. An iteration that is
@@ -135,14 +131,9 @@ impl<T: 'static> Queue<T> {
     }
 
     /// Ends it, as if its final future were cancelled.
-    ///
-    /// # Errors
-    ///
-    /// None that a program can cause.
     #[expect(clippy::unused_async, reason = "Photons' own is awaited")]
-    pub async fn finish(&self) -> Result<()> {
+    pub async fn finish(&self) {
         self.0.final_future.cancel();
-        Ok(())
     }
 }
 

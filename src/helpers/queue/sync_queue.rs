@@ -15,7 +15,7 @@ use crate::{AnyFuture, Callback, Flat};
 /// use callsoon::{helpers as hp, run, sleep};
 ///
 /// run(async {
-///     let stop = hp::create_future::<()>()?;
+///     let stop = hp::create_future::<()>();
 ///     let queue = hp::SyncQueue::emptied_on_finished(&stop);
 ///     let theirs = queue.clone();
 ///     let thread = std::thread::spawn(move || theirs.iter().sum::<u32>());

@@ -10,7 +10,7 @@ use super::adding::{Adding, OnResult};
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
 use crate::helpers::error_catcher::ErrorCatcher;
 use crate::helpers::futures::ChildOfFuture;
-use crate::helpers::futures::async_as_background;
+use crate::helpers::futures::{background, reporter, silent_reporter};
 use crate::helpers::futures::{
     cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future,
 };
@@ -38,16 +38,18 @@ impl<V: Clone, C: Clone> Catcher<V, C> {
         }
     }
 
-    fn is_truthy(&self) -> bool {
-        match self {
+    /// The callback that reads the exception of a new task.
+    fn reporter(&self) -> Callback {
+        let is_truthy = match self {
             Catcher::Nobody => false,
             Catcher::Results(catcher) => catcher.is_truthy(),
             Catcher::Exceptions(catcher) => catcher.is_truthy(),
-        }
+        };
+        if is_truthy { silent_reporter() } else { reporter() }
     }
 }
 
-/// What is on the way to whoever iterates.
+/// An entry of the queue, for the iteration.
 enum Entry<V, C> {
     Result(StreamResult<V, C>),
     /// A generator was stopped. It is nobody's result, and nothing follows from it.
@@ -67,8 +69,8 @@ enum Entry<V, C> {
 /// use callsoon::{helpers as hp, EventLoop, run_on, sleep};
 ///
 /// run_on(&EventLoop::with_virtual_time(), async {
-///     let stop = hp::create_future::<()>()?;
-///     let streamer = hp::ResultStreamer::<u32, &str>::new(&stop)?;
+///     let stop = hp::create_future::<()>();
+///     let streamer = hp::ResultStreamer::<u32, &str>::new(&stop);
 ///     streamer.scope(async |streamer| {
 ///         let slow = async { sleep(Duration::from_secs(2)).await.map(|()| 2) };
 ///         streamer.add_coroutine(slow, hp::Adding::new().context("slow")).await?;
@@ -100,10 +102,12 @@ struct Inner<V: 'static, C: 'static> {
 impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     /// A streamer that is over when `final_future` is done. Exceptions of its tasks are logged.
     ///
-    /// # Errors
+    /// # Panics
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
-    pub fn new(final_future: &dyn AnyFuture) -> Result<Self> {
+    /// Where no loop runs.
+    #[must_use]
+    #[track_caller]
+    pub fn new(final_future: &dyn AnyFuture) -> Self {
         Self::made(final_future, Catcher::Nobody)
     }
 
@@ -111,35 +115,40 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     /// go to `catcher`: `error_catcher=...`. Exceptions are logged unless it
     /// [counts as true](ErrorCatcher::is_truthy) when the task is added.
     ///
-    /// # Errors
+    /// # Panics
     ///
     /// As [`new`](ResultStreamer::new).
+    #[must_use]
+    #[track_caller]
     pub fn with_error_catcher(
         final_future: &dyn AnyFuture,
         catcher: impl ErrorCatcher<StreamResult<V, C>> + 'static,
-    ) -> Result<Self> {
+    ) -> Self {
         Self::made(final_future, Catcher::Results(Box::new(catcher)))
     }
 
     /// As [`with_error_catcher`](ResultStreamer::with_error_catcher), but `catcher` gets the
     /// exceptions alone, and no cancellations: `exceptions_only_to_error_catcher=True`.
     ///
-    /// # Errors
+    /// # Panics
     ///
     /// As [`new`](ResultStreamer::new).
+    #[must_use]
+    #[track_caller]
     pub fn with_exception_catcher(
         final_future: &dyn AnyFuture,
         catcher: impl ErrorCatcher<Error> + 'static,
-    ) -> Result<Self> {
+    ) -> Self {
         Self::made(final_future, Catcher::Exceptions(Box::new(catcher)))
     }
 
-    fn made(parent: &dyn AnyFuture, catcher: Catcher<V, C>) -> Result<Self> {
-        let final_future = ChildOfFuture::new(parent)?;
-        let queue_future = ChildOfFuture::new(parent)?;
-        let queue = Queue::emptied_on_finished(&queue_future)?;
-        let ts = TaskHolder::new(&final_future)?;
-        Ok(ResultStreamer(Rc::new(Inner {
+    #[track_caller]
+    fn made(parent: &dyn AnyFuture, catcher: Catcher<V, C>) -> Self {
+        let final_future = ChildOfFuture::new(parent);
+        let queue_future = ChildOfFuture::new(parent);
+        let queue = Queue::emptied_on_finished(&queue_future);
+        let ts = TaskHolder::new(&final_future);
+        ResultStreamer(Rc::new(Inner {
             final_future,
             queue_future,
             queue,
@@ -147,7 +156,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             catcher: Flat::new(catcher),
             registered: Cell::new(0),
             stop_on_completion: Cell::new(false),
-        })))
+        }))
     }
 
     /// Streams what `generator` gives. The task that drives it ends with
@@ -187,7 +196,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     ) -> Result<Task<T>> {
         let Adding { context, on_each, on_done, .. } = adding;
         let run = self.clone().drive(generator.clone(), context.clone(), on_each, complete);
-        let task = async_as_background(run, self.0.catcher.is_truthy())?;
+        let task = background(run, self.0.catcher.reporter())?;
         let on_end = move |streamer: &Self, done: &dyn AnyFuture| {
             let result =
                 StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
@@ -196,7 +205,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         self.add_any(&task, false, on_end).await?;
         if self.0.final_future.done() {
             cancel_futures_and_wait([&task]).await?;
-            let close = async_as_background(async move { generator.aclose().await }, false)?;
+            let close = background(async move { generator.aclose().await }, reporter())?;
             wait_for_first_future([&close]).await?;
         }
         Ok(task)
@@ -213,13 +222,14 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let outcome = self.pass_on_each(&generator, &context, on_each).await;
         let error = outcome.as_ref().err().cloned();
         let stop = async move { stop_async_generator(&generator, None, error).await };
-        let stop = async_as_background(stop, self.0.catcher.is_truthy())?;
+        let stop = background(stop, self.0.catcher.reporter())?;
         let on_end = |streamer: &Self, done: &dyn AnyFuture| {
             let result: StreamResult<V, C> = StreamResult::of_stop(done);
             if !result.successful {
                 streamer.0.catcher.catch(&result)?;
             }
-            streamer.0.queue.append(Entry::Stopped)
+            streamer.0.queue.append(Entry::Stopped);
+            Ok(())
         };
         self.add_any(&stop, true, on_end).await?;
         outcome.map(|()| complete)
@@ -238,10 +248,10 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
                 successful: true,
             };
             let Some(on_each) = &on_each else {
-                self.0.queue.append(Entry::Result(result))?;
+                self.0.queue.append(Entry::Result(result));
                 continue;
             };
-            self.0.queue.append(Entry::Result(result.clone()))?;
+            self.0.queue.append(Entry::Result(result.clone()));
             on_each(&result);
         }
         Ok(())
@@ -261,7 +271,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         coroutine: impl Future<Output = Result<V>> + 'static,
         adding: Adding<V, C>,
     ) -> Result<Task<V>> {
-        let task = async_as_background(coroutine, self.0.catcher.is_truthy())?;
+        let task = background(coroutine, self.0.catcher.reporter())?;
         self.add_task(&task, adding).await?;
         Ok(task)
     }
@@ -315,9 +325,10 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let streamer = self.clone();
         task.add_callback(Callback::new(move |done: &dyn AnyFuture| {
             on_end(&streamer, done)?;
-            streamer.0.queue.append(Entry::FinishedTask)
+            streamer.0.queue.append(Entry::FinishedTask);
+            Ok(())
         }));
-        self.0.ts.add_task(task)?;
+        self.0.ts.hold(task)?;
         self.0.registered.set(self.0.registered.get() + 1);
         Ok(())
     }
@@ -329,7 +340,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             if !result.successful {
                 self.0.catcher.catch(&result)?;
             }
-            self.0.queue.append(Entry::Result(result))?;
+            self.0.queue.append(Entry::Result(result));
         }
         if let Some((on_done, result)) = told {
             on_done(&result);
@@ -366,7 +377,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         let finished = self.0.ts.finish(error).await;
         if self.0.registered.get() == 0 {
             self.0.queue_future.cancel();
-            self.0.queue.finish().await?;
+            self.0.queue.finish().await;
         }
         finished
     }

@@ -69,7 +69,7 @@ type OnError = dyn Fn(&Error) + Send + Sync;
 /// use callsoon::{helpers as hp, run};
 ///
 /// run(async {
-///     let stop = hp::create_future::<()>()?;
+///     let stop = hp::create_future::<()>();
 ///     let queue = hp::ThreadToAsyncQueue::builder(()).num_threads(2).build(&stop)?;
 ///     let sum = queue.scope(async |queue| {
 ///         let low = queue.request(|()| Ok((0..500u32).sum::<u32>()));
@@ -136,11 +136,12 @@ impl<H: ThreadHooks> ThreadToAsyncQueueBuilder<H> {
         if self.num_threads == 0 {
             return Err(Error::new(crate::ErrorKind::Value, "num_threads must be 1 or more"));
         }
+        let on = running_loop()?;
         let ThreadToAsyncQueueBuilder { mut hooks, num_threads, name, onerror } = self;
         caught(|| hooks.setup())??;
-        let stop_fut = ChildOfFuture::named(stop_fut, &name)?;
+        let stop_fut = ChildOfFuture::named(stop_fut, &name);
         Ok(ThreadToAsyncQueue {
-            on: running_loop()?,
+            on,
             num_threads,
             early: RefCell::default(),
             requests: SyncQueue::emptied_on_finished(&stop_fut),

@@ -98,7 +98,12 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "shutdown" => {
             let (v, immediate) = (args.name()?, args.flag()?);
             now(move |me| {
-                me.vars.channel(&v)?.shutdown(immediate);
+                let channel = me.vars.channel(&v)?;
+                if immediate {
+                    channel.shutdown_now()
+                } else {
+                    channel.shutdown()
+                }
                 Ok(())
             })
         }

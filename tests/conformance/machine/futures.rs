@@ -24,7 +24,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "future" => {
             let v = args.name()?;
             now(move |me| {
-                let future = hp::create_future::<Value>()?;
+                let future = hp::create_future::<Value>();
                 future.set_name(&v);
                 me.vars.put_future(&v, &future);
                 Ok(())
@@ -217,7 +217,10 @@ impl Speaker {
     ) -> Result<(), Error> {
         let process = process.map(|name| self.process(name));
         let from = self.vars.any(from)?;
-        let callback = hp::transfer_result(&*self.vars.future(to)?, errors_only, process);
+        let callback = hp::transfer_result_with(
+            &*self.vars.future(to)?,
+            hp::TransferOptions { errors_only, process },
+        );
         self.add_transfer(&*from, callback);
         Ok(())
     }

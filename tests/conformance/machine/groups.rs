@@ -22,7 +22,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "shield" => {
             let (v, inner) = (args.name()?, args.name()?);
             now(move |me| {
-                let shield = callsoon::shield(&*me.vars.future(&inner)?)?;
+                let shield = callsoon::shield(&*me.vars.future(&inner)?);
                 me.vars.put_future(&v, &shield);
                 shield.add_done_callback(hp::silent_reporter());
                 Ok(())
@@ -130,9 +130,9 @@ fn gathered<T: Listed>(
     tolerant: bool,
 ) -> Result<Rc<dyn Gathered>, Error> {
     Ok(if tolerant {
-        Rc::new(callsoon::gather_outcomes(children)?)
+        Rc::new(callsoon::gather_outcomes(children))
     } else {
-        Rc::new(callsoon::gather(children)?)
+        Rc::new(callsoon::gather(children))
     })
 }
 
@@ -168,7 +168,7 @@ impl Speaker {
 
     async fn as_completed(&self, names: &[Name], limit: Option<Duration>, body: &Block) -> Done {
         let futures = self.values_of(names)?;
-        let mut completed = callsoon::as_completed(&futures, limit)?;
+        let mut completed = callsoon::as_completed(&futures, limit);
         self.for_each(body, async || {
             let Some(done) = completed.next().await? else { return Ok(None) };
             let place = futures.iter().position(|future| future.id() == done.id());
@@ -187,7 +187,7 @@ impl Speaker {
         tolerant: bool,
         body: &Block,
     ) -> Done {
-        let mut completed = callsoon::as_completed(self.values_of(names)?, limit)?;
+        let mut completed = callsoon::as_completed(self.values_of(names)?, limit);
         loop {
             let result = match completed.next().await {
                 Ok(None) => break,

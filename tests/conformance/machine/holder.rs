@@ -18,7 +18,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let (h, last) = (args.name()?, args.name()?);
             now(move |me| {
                 let last = me.vars.any(&last)?;
-                me.vars.put::<Holder>(&h, Holder::new(&last)?);
+                me.vars.put::<Holder>(&h, Holder::new(&last));
                 Ok(())
             })
         }
@@ -28,7 +28,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             now(move |me| {
                 let holder = me.vars.get::<Holder>(&h)?;
                 let body = me.coroutine(&coro);
-                let task = if silent { holder.add_silent(body)? } else { holder.add(body)? };
+                let task = if silent { holder.add_silent(body) } else { holder.add(body) };
                 me.vars.put_future(&v, &task);
                 Ok(())
             })
@@ -38,7 +38,8 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             now(move |me| {
                 let holder = me.vars.get::<Holder>(&h)?;
                 let task = me.vars.any(&v)?;
-                Ok(holder.add_task(&task)?)
+                let _: () = holder.add_task(&task);
+                Ok(())
             })
         }
         "holder_finish" => {
@@ -52,7 +53,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "with_holder" => {
             let (h, last, body) = (args.name()?, args.name()?, args.block()?);
             awaits(async move |me| {
-                let holder = Holder::new(&me.vars.any(&last)?)?;
+                let holder = Holder::new(&me.vars.any(&last)?);
                 let inside = async |holder: &Holder| {
                     me.vars.put::<Holder>(&h, holder.clone());
                     me.inside(&body).await

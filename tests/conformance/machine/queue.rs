@@ -21,17 +21,23 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 let last = me.vars.any(&last)?;
                 let made =
                     if emptied { Queue::emptied_on_finished(&last) } else { Queue::new(&last) };
-                me.vars.put::<Queue>(&q, made?);
+                me.vars.put::<Queue>(&q, made);
                 Ok(())
             })
         }
         "append" => {
             let (q, value) = (args.name()?, args.value()?);
-            now(move |me| Ok(me.vars.get::<Queue>(&q)?.append(value.clone())?))
+            now(move |me| {
+                let _: () = me.vars.get::<Queue>(&q)?.append(value.clone());
+                Ok(())
+            })
         }
         "append_done" => {
             let q = args.name()?;
-            now(move |me| Ok(me.vars.get::<Queue>(&q)?.append_done()?))
+            now(move |me| {
+                let _: () = me.vars.get::<Queue>(&q)?.append_done();
+                Ok(())
+            })
         }
         "remaining" => {
             let q = args.name()?;
@@ -60,7 +66,10 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         }
         "queue_finish" => {
             let q = args.name()?;
-            awaits(async move |me| Ok(me.vars.get::<Queue>(&q)?.finish().await?))
+            awaits(async move |me| {
+                let _: () = me.vars.get::<Queue>(&q)?.finish().await;
+                Ok(())
+            })
         }
         _ => None,
     })

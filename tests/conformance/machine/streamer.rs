@@ -188,24 +188,24 @@ impl Speaker {
             (Some("list"), true) => {
                 let list = Rc::new(RefCell::new(Vec::new()));
                 (
-                    Streamer::with_exception_catcher(last, list.clone())?,
+                    Streamer::with_exception_catcher(last, list.clone()),
                     Some(reading(list, error_name)),
                 )
             }
             (Some("list"), false) => {
                 let list = Rc::new(RefCell::new(Vec::new()));
-                (Streamer::with_error_catcher(last, list.clone())?, Some(reading(list, shown)))
+                (Streamer::with_error_catcher(last, list.clone()), Some(reading(list, shown)))
             }
             (Some(_), true) => {
                 let catch =
                     move |error: Error| me.say(format_args!("caught {}", error_name(&error)));
-                (Streamer::with_exception_catcher(last, catch)?, None)
+                (Streamer::with_exception_catcher(last, catch), None)
             }
             (Some(_), false) => {
                 let catch = move |result| me.say(format_args!("caught {}", shown(&result)));
-                (Streamer::with_error_catcher(last, catch)?, None)
+                (Streamer::with_error_catcher(last, catch), None)
             }
-            (None, _) => (Streamer::new(last)?, None),
+            (None, _) => (Streamer::new(last), None),
         };
         Ok(Streaming { streamer, errors })
     }

@@ -12,7 +12,12 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "spawn" => {
             let (v, coro, silent) = (args.name()?, args.name()?, args.options()?.flag("silent")?);
             now(move |me| {
-                me.vars.put_future(&v, &hp::async_as_background(me.coroutine(&coro), silent)?);
+                let coroutine = me.coroutine(&coro);
+                let task = match silent {
+                    true => hp::async_as_background_silent(coroutine),
+                    false => hp::async_as_background(coroutine),
+                };
+                me.vars.put_future(&v, &task);
                 Ok(())
             })
         }

@@ -36,14 +36,19 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 if let Some(pauser) = &pauser {
                     options.pauser = Some(me.pauser(pauser)?);
                 }
-                me.vars.put::<Ticker>(&t, hp::ATicker::new(every, options)?);
+                me.vars.put::<Ticker>(&t, hp::ATicker::new(every, options));
                 Ok(())
             })
         }
         "change_after" => {
             let (t, every, options) = (args.name()?, args.seconds()?, args.options()?);
             let set_new_every = options.flag_or("set_new_every", true)?;
-            now(move |me| Ok(me.vars.get::<Ticker>(&t)?.change_after(every, set_new_every)?))
+            now(move |me| {
+                let ticker = me.vars.get::<Ticker>(&t)?;
+                let change =
+                    if set_new_every { Ticker::change_after } else { Ticker::change_next_after };
+                Ok(change(&ticker, every)?)
+            })
         }
         "with_ticker" => {
             let (t, body) = (args.name()?, args.block()?);

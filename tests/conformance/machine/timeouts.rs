@@ -31,11 +31,11 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         }
         "timeout" => {
             let (v, seconds, body) = (args.name()?, args.seconds_or_never()?, args.block()?);
-            awaits(async move |me| me.timeout(&v, Timeout::after(seconds)?, &body).await)
+            awaits(async move |me| me.timeout(&v, Timeout::after(seconds), &body).await)
         }
         "timeout_at" => {
             let (v, when, body) = (args.name()?, args.seconds_or_never()?, args.block()?);
-            awaits(async move |me| me.timeout(&v, Timeout::at(when)?, &body).await)
+            awaits(async move |me| me.timeout(&v, Timeout::at(when), &body).await)
         }
         "reschedule" => {
             let (v, seconds) = (args.name()?, args.seconds_or_never()?);

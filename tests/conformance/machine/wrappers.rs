@@ -15,7 +15,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
         "resettable" => {
             let v = args.name()?;
             now(move |me| {
-                me.vars.put_future(&v, &hp::ResettableFuture::<Value>::named(&v)?);
+                me.vars.put_future(&v, &hp::ResettableFuture::<Value>::named(&v));
                 Ok(())
             })
         }
@@ -24,7 +24,12 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             now(move |me| {
                 let future = me.vars.future(&v)?;
                 let resettable = future.as_any().downcast_ref::<hp::ResettableFuture<Value>>();
-                resettable.ok_or_else(|| named("AttributeError"))?.reset(force);
+                let resettable = resettable.ok_or_else(|| named("AttributeError"))?;
+                if force {
+                    resettable.force_reset()
+                } else {
+                    resettable.reset()
+                }
                 Ok(())
             })
         }
@@ -58,7 +63,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
 impl Speaker {
     fn make_child(&self, v: &Name, parent: &Name) -> Result<hp::ChildOfFuture<Value>, Error> {
         let parent = self.vars.any(parent)?;
-        let child = hp::ChildOfFuture::named(&parent, v)?;
+        let child = hp::ChildOfFuture::named(&parent, v);
         self.vars.put_future(v, &child);
         Ok(child)
     }

@@ -98,7 +98,7 @@ impl Threads {
         if !HELPERS {
             return Ok(Threads::Executor(ThreadPoolExecutor::new(number)?));
         }
-        let stop = hp::create_future::<()>()?;
+        let stop = hp::create_future::<()>();
         let queue = hp::ThreadToAsyncQueue::builder(()).num_threads(number).build(&stop)?;
         queue.start().await?;
         Ok(Threads::Queue(queue))
@@ -153,7 +153,7 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
         F: Future + 'static,
         F::Output: Clone + 'static,
     {
-        Join(callsoon::create_task(Fine { future }).unwrap())
+        Join(callsoon::create_task(Fine { future }))
     }
 
     fn cancel<T: Clone + 'static>(task: Join<T>) {
@@ -207,7 +207,7 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
             drop(end);
             slept
         });
-        Join(task.unwrap())
+        Join(task)
     }
 
     async fn with_timeout(_: (), i: u64) -> u64 {
@@ -224,8 +224,8 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
     async fn stream_results(_: (), n: u64) -> u64 {
         let mut sum = 0;
         if HELPERS {
-            let stop = hp::create_future::<()>().unwrap();
-            let streamer = hp::ResultStreamer::<u64>::new(&stop).unwrap();
+            let stop = hp::create_future::<()>();
+            let streamer = hp::ResultStreamer::<u64>::new(&stop);
             let work = async |streamer: &hp::ResultStreamer<u64>| {
                 for i in 0..n {
                     streamer.add_coroutine(yield_and_return(i), hp::Adding::new()).await?;
@@ -239,8 +239,8 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
             };
             streamer.scope(work).await.unwrap();
         } else {
-            let tasks = (0..n).map(|i| callsoon::create_task(yield_and_return(i)).unwrap());
-            let mut completed = callsoon::as_completed(tasks, None).unwrap();
+            let tasks = (0..n).map(|i| callsoon::create_task(yield_and_return(i)));
+            let mut completed = callsoon::as_completed(tasks, None);
             while let Some(task) = completed.next().await.unwrap() {
                 sum += task.result().unwrap();
             }
@@ -260,11 +260,11 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
         };
         let waits = |gate: &LoopFuture<()>| gate.clone().into_future();
         if HELPERS {
-            let stop = hp::create_future::<()>().unwrap();
-            let holder = hp::TaskHolder::new(&stop).unwrap();
+            let stop = hp::create_future::<()>();
+            let holder = hp::TaskHolder::new(&stop);
             let work = async |holder: &hp::TaskHolder| {
                 for gate in gates.iter() {
-                    holder.add(waits(gate))?;
+                    holder.add(waits(gate));
                 }
                 open(gates.clone()).await
             };
@@ -319,7 +319,7 @@ impl<const HELPERS: bool> Rt for Callsoon<HELPERS> {
         loop {
             let (stream, _) = listener.accept().await.unwrap();
             stream.set_nodelay(true).unwrap();
-            callsoon::create_task(echo(stream)).unwrap();
+            callsoon::create_task(echo(stream));
         }
     }
 }

@@ -48,7 +48,7 @@ impl Discovery {
                 ..hp::TickerOptions::default()
             };
             let (mut seen, mut quiet) = (0_u32, 0);
-            hp::tick(EVERY, options)?
+            hp::tick(EVERY, options)
                 .scope(async |ticker| {
                     let mut every = EVERY;
                     while ticker.next().await?.is_some() {
@@ -61,7 +61,7 @@ impl Discovery {
                         }
                         if AN_ANSWER * seen > every {
                             every = AN_ANSWER * seen;
-                            ticker.change_after(every, true)?;
+                            ticker.change_after(every)?;
                         }
                         quiet += 1;
                         self.call().await?;

@@ -111,7 +111,7 @@ struct Attempts<'a> {
 
 impl Attempts<'_> {
     fn new(remote: &Remote, kind: u16) -> Result<Attempts<'_>> {
-        Ok(Attempts { remote, kind, reply: hp::create_future()?, sent: Vec::new() })
+        Ok(Attempts { remote, kind, reply: hp::create_future(), sent: Vec::new() })
     }
 
     /// The sequence of the next packet, which will be sent now.

@@ -90,7 +90,7 @@ impl Network {
         door: Rc<UdpSocket>,
         sockets: Vec<Rc<UdpSocket>>,
     ) -> Result<Network> {
-        let (due, failed) = (Queue::new(0), hp::create_future()?);
+        let (due, failed) = (Queue::new(0), hp::create_future());
         let population = RefCell::new(population);
         Ok(Network(Rc::new(Inner { population, door, sockets, due, failed })))
     }
@@ -120,16 +120,16 @@ impl Network {
     ///
     /// What is on its way is lost.
     pub async fn run(self) -> Result<()> {
-        let tasks = hp::TaskHolder::new(&self.0.failed)?;
+        let tasks = hp::TaskHolder::new(&self.0.failed);
         tasks
             .scope(async |tasks| {
                 let all = self.0.population.borrow().residents().len();
-                tasks.add(self.clone().send())?;
-                tasks.add(self.clone().listen(self.0.door.clone(), 0..all, 1))?;
+                tasks.add(self.clone().send());
+                tasks.add(self.clone().listen(self.0.door.clone(), 0..all, 1));
                 let own = self.0.sockets.iter().filter(|own| !Rc::ptr_eq(own, &self.0.door));
                 for (first, socket) in own.enumerate() {
                     let step = self.0.sockets.len();
-                    tasks.add(self.clone().listen(socket.clone(), first..all, step))?;
+                    tasks.add(self.clone().listen(socket.clone(), first..all, step));
                 }
                 (&self.0.failed).await
             })

@@ -8,12 +8,12 @@ fn main() -> Result<()> {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;
-        let server = create_task(serve(listener))?;
+        let server = create_task(serve(listener));
         let mut clients = Vec::new();
         for path in ["/", "/nowhere"] {
-            clients.push(create_task(get(address, path))?);
+            clients.push(create_task(get(address, path)));
         }
-        for (status, body) in gather(&clients)?.await? {
+        for (status, body) in gather(&clients).await? {
             print!("{}: {}", status.as_u16(), String::from_utf8_lossy(&body));
         }
         server.cancel();

@@ -14,7 +14,7 @@ fn main() -> Result<()> {
         let listener = TcpListener::bind(address)?;
         println!("http://{}", listener.local_addr()?);
         std::io::stdout().flush()?;
-        let server = create_task(http_hyper::serve(listener))?;
+        let server = create_task(http_hyper::serve(listener));
         let stops = server.clone();
         running_loop()?.add_signal_handler(SIGINT, move || {
             stops.cancel();
