@@ -36,11 +36,11 @@
 //! | time | [`sleep`], [`yield_now`], [`timeout`](fn@timeout), [`timeout_at`], [`wait_for`], [`Timeout`], [`Sleep`], [`YieldNow`] |
 //! | many at once | [`gather`], [`gather_outcomes`], [`wait`], [`ReturnWhen`], [`as_completed`], [`AsCompleted`], [`shield`], [`TaskGroup`] |
 //! | generators | [`generator`], [`AsyncGenerator`], [`Yielder`] |
-//! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`], [`LifoQueue`], [`PriorityQueue`]; their guards [`LockGuard`], [`Permit`] |
+//! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`]; their guards [`LockGuard`], [`Permit`] |
 //! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
 //! | network (`std`) | module [`net`]: streams, servers, transports, protocols |
 //! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
-//! | errors | [`Error`], [`ErrorKind`], [`Result`], [`ExceptionContext`], [`ExceptionHandler`] |
+//! | errors | [`Error`], [`ErrorKind`], [`Result`], [`Catch`], [`ExceptionContext`], [`ExceptionHandler`] |
 //! | Photons' helpers | module [`helpers`], imported as `hp` |
 //! | inspection | [`task_tree`], [`TaskInfo`], [`TaskState`], [`Watcher`], [`Disorder`]; `Trace` with the feature `trace` |
 //! | without `std` | [`Host`], [`Notify`], [`set_loop_thread`] |
@@ -126,7 +126,7 @@ mod models;
 
 pub use asyncio::*;
 pub(crate) use asyncio::{ReusableSignal, await_body};
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Catch, Error, ErrorKind, Result};
 pub use event_loop::*;
 pub(crate) use event_loop::{drop_flat, expect_possible, expect_running_loop};
 

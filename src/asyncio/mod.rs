@@ -21,7 +21,8 @@ mod threads;
 mod time;
 
 pub use combine::{
-    AsCompleted, ReturnWhen, TaskGroup, as_completed, gather, gather_outcomes, shield, wait,
+    AsCompleted, Gather, GatherOne, ReturnWhen, TaskGroup, as_completed, gather, gather_outcomes,
+    shield, wait,
 };
 pub(crate) use future::ReusableSignal;
 #[cfg(feature = "std")]
@@ -33,8 +34,7 @@ pub use runner::run;
 pub use runner::{Runner, run_on};
 pub(crate) use scope::{ScopedBody, await_body};
 pub use sync::{
-    Barrier, BoundedSemaphore, Condition, Event, LifoQueue, Lock, LockGuard, Permit, PriorityQueue,
-    Queue, Semaphore,
+    Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Permit, Queue, Semaphore,
 };
 pub use task::{
     AnyTask, Awaited, EnsureFuture, Task, TaskInfo, TaskState, all_tasks, create_task,
@@ -42,7 +42,9 @@ pub use task::{
 };
 #[cfg(feature = "std")]
 pub use threads::{ConcurrentFuture, ThreadPoolExecutor, to_thread};
-pub use time::{Sleep, Timeout, YieldNow, sleep, timeout, timeout_at, wait_for, yield_now};
+pub use time::{
+    Sleep, Timeout, WaitFor, YieldNow, sleep, timeout, timeout_at, wait_for, yield_now,
+};
 
 pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback, WeakFuture};
 #[doc(hidden)]

@@ -1,5 +1,7 @@
 //! [`ErrorKind`]: the classes that asyncio's own errors have.
 
+use core::fmt;
+
 /// What kind of error an [`Error`](crate::Error) is: the classes that asyncio's own errors have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
@@ -67,5 +69,12 @@ impl ErrorKind {
             ErrorKind::Io => "OSError",
             ErrorKind::Other => "Exception",
         }
+    }
+}
+
+/// Shows the [name](ErrorKind::name).
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }

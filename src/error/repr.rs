@@ -8,6 +8,7 @@
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::mem;
 
 use super::kind::ErrorKind;
 use crate::sync::PlainArc as Arc;
@@ -89,7 +90,7 @@ impl Error {
 
     /// Several errors in one, as `ExceptionGroup(message, errors)`.
     #[must_use]
-    pub fn new_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
+    pub fn from_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
         let message = message.into().into_boxed_str();
         Error::shared(ErrorKind::Group, Detail::Group(message, errors.into_boxed_slice()))
     }
@@ -121,6 +122,58 @@ impl Error {
             (Repr::Cancelled, Repr::Cancelled) => true,
             (Repr::Shared(a), Repr::Shared(b)) => Arc::ptr_eq(a, b),
             _ => false,
+        }
+    }
+
+    /// Says whether `except Exception` catches it: everything but a cancellation, the end of a generator,
+    /// and Ctrl-C. See [`Catch`](crate::Catch).
+    #[must_use]
+    pub fn is_exception(&self) -> bool {
+        !matches!(
+            self.kind(),
+            ErrorKind::Cancelled | ErrorKind::GeneratorExit | ErrorKind::KeyboardInterrupt
+        )
+    }
+
+    /// The program's own error by value, if it is an `E` and no other clone is left.
+    ///
+    /// # Errors
+    ///
+    /// The error itself, where it is not.
+    pub fn downcast<E: core::error::Error + 'static>(self) -> Result<E, Error> {
+        if self.downcast_ref::<E>().is_none() {
+            return Err(self);
+        }
+        let Repr::Shared(mut shared) = self.0 else { return Err(self) };
+        let Some(own) = Arc::get_mut(&mut shared) else {
+            return Err(Error(Repr::Shared(shared)));
+        };
+        match mem::replace(&mut own.detail, Detail::Message(Box::default())) {
+            Detail::Source(source) => source
+                .downcast::<E>()
+                .map(|own| *own)
+                .map_err(|source| Error::shared(own.kind, Detail::Source(source))),
+            #[cfg(feature = "std")]
+            Detail::About(_, error) => error.downcast(),
+            detail => Err(Error::shared(own.kind, detail)),
+        }
+    }
+
+    /// The error that it was made of, and the sources of that, outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &(dyn core::error::Error + 'static)> {
+        core::iter::successors(self.made_of(), |error| error.source())
+    }
+
+    /// The error that it was made of.
+    pub(super) fn made_of(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match &self.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Source(source) => Some(&**source),
+                #[cfg(feature = "std")]
+                Detail::About(_, error) => error.made_of(),
+                _ => None,
+            },
+            Repr::Cancelled => None,
         }
     }
 

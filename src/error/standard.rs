@@ -7,7 +7,9 @@ use core::fmt;
 
 #[cfg(feature = "std")]
 use super::kind::ErrorKind;
-use super::repr::{BoxedError, Detail, Error, Repr};
+#[cfg(feature = "std")]
+use super::repr::Detail;
+use super::repr::{BoxedError, Error};
 
 impl Error {
     /// The error of this crate that `foreign` was made of, or its source, or the source of that.
@@ -19,11 +21,11 @@ impl Error {
     /// use callsoon::Error;
     ///
     /// let foreign: Box<dyn std::error::Error> = Error::cancelled().into();
-    /// assert!(Error::within(&*foreign).is_some_and(|error| error.is_cancelled()));
-    /// assert!(Error::within(&std::fmt::Error).is_none());
+    /// assert!(Error::find_in(&*foreign).is_some_and(|error| error.is_cancelled()));
+    /// assert!(Error::find_in(&std::fmt::Error).is_none());
     /// ```
     #[must_use]
-    pub fn within(foreign: &(dyn core::error::Error + 'static)) -> Option<Error> {
+    pub fn find_in(foreign: &(dyn core::error::Error + 'static)) -> Option<Error> {
         let mut chain = core::iter::successors(Some(foreign), |error| error.source());
         chain.find_map(as_own).cloned()
     }
@@ -59,13 +61,7 @@ impl fmt::Debug for Standard {
 
 impl core::error::Error for Standard {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.0.0 {
-            Repr::Shared(shared) => match &shared.detail {
-                Detail::Source(source) => source.source(),
-                _ => None,
-            },
-            Repr::Cancelled => None,
-        }
+        self.0.made_of()?.source()
     }
 }
 

@@ -91,7 +91,7 @@ impl LoopRef {
 /// A scheduled callback, from [`call_soon`](LoopRef::call_soon): asyncio's `Handle`.
 ///
 /// Dropping it changes nothing: the callback runs all the same.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Handle(ScheduledCall);
 
 impl Handle {
@@ -124,7 +124,7 @@ impl fmt::Debug for Handle {
 /// [`call_at`](LoopRef::call_at): asyncio's `TimerHandle`.
 ///
 /// Dropping it changes nothing: the callback runs all the same.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct TimerHandle {
     call: ScheduledCall,
     when: Nanos,

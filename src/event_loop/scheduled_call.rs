@@ -175,6 +175,7 @@ fn describe<F>() -> String {
 }
 
 /// A callback as its handles have it.
+#[derive(PartialEq, Eq, Hash)]
 pub(super) struct ScheduledCall(NonNull<Head>);
 
 impl ScheduledCall {

@@ -100,7 +100,7 @@ impl Drop for CancelAtEnd {
 }
 
 fn pass_on<T: Clone + 'static>(done: &dyn AnyFuture, outcome: &LoopFuture<T>) -> Result<()> {
-    let Some(task) = done.of::<T>().filter(|task| !task.cancelled()) else {
+    let Some(task) = done.downcast_ref::<T>().filter(|task| !task.cancelled()) else {
         outcome.cancel();
         return Ok(());
     };

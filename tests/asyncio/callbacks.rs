@@ -135,7 +135,7 @@ fn a_future_lives_as_long_as_a_callback_of_it_is_on_its_way() {
     let future = event_loop.create_future::<i32>();
     let own = trace.clone();
     future.add_done_callback(move |done: &dyn AnyFuture| {
-        let typed = done.of::<i32>().unwrap();
+        let typed = done.downcast_ref::<i32>().unwrap();
         own.push(format!("{:?}", typed.result()));
     });
     future.set_result(8).unwrap();

@@ -175,7 +175,7 @@ fn a_cancellation_is_caught_by_what_it_is_and_not_by_what_it_says() {
 #[test]
 fn a_group_holds_its_errors() {
     let (one, two) = (Error::cancelled(), Error::other(Lost { parcels: 2 }));
-    let group = Error::new_group("both failed", vec![one, two.clone()]);
+    let group = Error::from_group("both failed", vec![one, two.clone()]);
     assert_eq!((group.kind(), group.group().len()), (ErrorKind::Group, 2));
     assert!(group.group()[1].ptr_eq(&two));
     assert_eq!(group.to_string(), "ExceptionGroup: both failed [CancelledError, 2 parcels lost]");
@@ -273,8 +273,8 @@ fn what_the_system_said_is_that_again() {
 fn an_own_error_is_found_in_a_foreign_one_however_deep() {
     let error = Error::cancelled_with("enough");
     let around = Around(io::Error::from(error.clone()));
-    assert!(Error::within(&around).unwrap().ptr_eq(&error));
+    assert!(Error::find_in(&around).unwrap().ptr_eq(&error));
     let deeper = Around(io::Error::other(around));
-    assert!(Error::within(&deeper).is_some_and(|found| found.ptr_eq(&error)));
-    assert!(Error::within(&Around(io::Error::from_raw_os_error(2))).is_none());
+    assert!(Error::find_in(&deeper).is_some_and(|found| found.ptr_eq(&error)));
+    assert!(Error::find_in(&Around(io::Error::from_raw_os_error(2))).is_none());
 }

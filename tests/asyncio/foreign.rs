@@ -97,7 +97,7 @@ fn another_thread_may_have_a_task_made_and_hear_of_its_result() {
         let make = move || {
             let task = create_task(async { yield_now().await.map(|()| 9) });
             task.add_done_callback(move |done: &dyn callsoon::AnyFuture| {
-                let task = done.of::<i32>().expect("it is the task");
+                let task = done.downcast_ref::<i32>().expect("it is the task");
                 task.result().map(|value| sender.send(value).expect("the thread waits for it"))
             });
             Ok(())

@@ -282,8 +282,8 @@ fn a_callback_is_given_the_future_itself(make: Make) {
     let (own, id) = (trace.clone(), future.id());
     future.add_callback(Callback::new(move |done: &dyn AnyFuture| {
         assert_eq!(done.id(), id);
-        let typed = done.of::<i32>().expect("its results are of this type");
-        assert!(done.of::<u8>().is_none());
+        let typed = done.downcast_ref::<i32>().expect("its results are of this type");
+        assert!(done.downcast_ref::<u8>().is_none());
         own.push(format!("done={} result={:?}", done.done(), typed.result()));
     }));
     end(Ok(5));

@@ -171,7 +171,7 @@ fn a_cancel_is_found_in_what_hyper_is_told() {
         let (mut ours, _theirs) = pair()?;
         let task = create_task(async move {
             let told = read_hyper(&mut ours, 8).await.unwrap_err();
-            Err::<(), _>(Error::within(&told).unwrap())
+            Err::<(), _>(Error::find_in(&told).unwrap())
         });
         settle().await?;
         task.cancel();

@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use callsoon::{
     AnyFuture, Callback, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture,
-    LoopRef, Notify, PriorityQueue, Result, Watcher, WeakFuture, create_task, helpers as hp,
-    run_on, running_loop, sleep, yield_now,
+    LoopRef, Notify, Queue, Result, Watcher, WeakFuture, create_task, helpers as hp, run_on,
+    running_loop, sleep, yield_now,
 };
 
 use crate::support::on_drop::on_drop;
@@ -66,7 +66,7 @@ impl PartialOrd for Item {
 /// Sizes as `heapq` shows them to a comparison: with what is put, and without what is taken.
 #[test]
 fn comparisons_may_look_at_their_priority_queue() {
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     let (sizes, asked) = (Rc::new(RefCell::new(Vec::new())), queue.clone());
     let saw = sizes.clone();
     set_asks(move || {
@@ -87,7 +87,7 @@ fn comparisons_may_look_at_their_priority_queue() {
 
 #[test]
 fn comparisons_that_change_their_queue_are_refused() {
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     let (asked, refused) = (queue.clone(), Rc::new(Cell::new(0)));
     let counts = refused.clone();
     set_asks(move || {
@@ -109,7 +109,7 @@ fn comparisons_that_change_their_queue_are_refused() {
 
 #[test]
 fn comparisons_may_shut_their_queue_down_at_once() {
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     (1..4).for_each(|number| queue.put_nowait(Item(number)).unwrap());
     let asked = queue.clone();
     set_asks(move || asked.shutdown_now());
@@ -122,7 +122,7 @@ fn comparisons_may_shut_their_queue_down_at_once() {
 
 #[test]
 fn comparisons_that_panic_leave_their_queue_as_it_was() {
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     (1..6).for_each(|number| queue.put_nowait(Item(number)).unwrap());
     let fails = || {
         let panics = |change: &dyn Fn()| catch_unwind(AssertUnwindSafe(change)).is_err();
@@ -153,7 +153,7 @@ fn equal_items_leave_a_priority_queue_as_in_python() {
             Some(self.cmp(other))
         }
     }
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     for (place, name) in ('a'..='l').enumerate() {
         queue.put_nowait(Pair(u32::try_from(place * 7 % 3).unwrap(), name)).unwrap();
     }
@@ -592,7 +592,7 @@ fn what_a_holder_holds_may_use_the_holder() {
 fn drops_of_items_may_use_their_queue() {
     type Item = Box<dyn std::any::Any>;
     let trace = Trace::new();
-    for queue in [callsoon::Queue::new(0), callsoon::LifoQueue::new(0).into()] {
+    for queue in [callsoon::Queue::new(0), callsoon::Queue::lifo(0)] {
         for number in 0..3 {
             let (own, says) = (queue.clone(), trace.clone());
             let asks: Item =

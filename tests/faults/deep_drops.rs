@@ -220,7 +220,7 @@ impl std::error::Error for Because {
 }
 
 fn add_group(before: Error) -> Error {
-    Error::new_group("group", vec![Error::new(ErrorKind::Value, "bad"), before])
+    Error::from_group("group", vec![Error::new(ErrorKind::Value, "bad"), before])
 }
 
 fn add_source(before: Error) -> Error {
@@ -239,7 +239,7 @@ fn deep_errors_are_dropped_flat() {
         drop(deep_error(|_| add_source));
         drop(deep_error(|number| if number % 2 == 0 { add_group } else { add_source }));
         let (kept, error) = (deep_error(|_| add_group), deep_error(|_| add_source));
-        let both = Error::new_group("both", vec![kept.clone(), error]);
+        let both = Error::from_group("both", vec![kept.clone(), error]);
         drop(both);
         assert_eq!(kept.group().len(), 2);
         // On another thread, and while a future has it.
@@ -271,7 +271,7 @@ fn deep_causes_are_walked_flat() {
         let foreign: Box<dyn std::error::Error> = error.into();
         let causes = std::iter::successors(Some(&*foreign), |error| error.source());
         assert!(causes.count() > DEEP);
-        assert!(Error::within(&*foreign).is_some());
+        assert!(Error::find_in(&*foreign).is_some());
         let inside = Error::cancelled();
         let wrapped =
             (0..100).fold(std::io::Error::from(inside), |error, _| std::io::Error::other(error));

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use callsoon::helpers::{self as hp, Adding, ChildOfFuture, ResettableFuture, ResultStreamer};
 use callsoon::{
-    AnyFuture, Callback, EventLoop, FutureLike, Handle, LifoQueue, LoopFuture, PriorityQueue,
-    Queue, Result, Runner, TimerHandle, WeakFuture, as_completed, gather, generator, running_loop,
+    AnyFuture, Callback, EventLoop, FutureLike, Handle, LoopFuture, Queue, Result, Runner,
+    TimerHandle, WeakFuture, as_completed, gather, generator, running_loop,
 };
 
 use crate::child::is_child;
@@ -261,7 +261,7 @@ const QUEUES: &[(&str, Kind)] = &[
     (
         "last in, first out",
         Own(|_, link| {
-            let queue = LifoQueue::new(0);
+            let queue = Queue::lifo(0);
             queue.put_nowait(link)?;
             shared(queue)
         }),
@@ -269,7 +269,7 @@ const QUEUES: &[(&str, Kind)] = &[
     (
         "priorities",
         Own(|_, link| {
-            let queue = PriorityQueue::new(0);
+            let queue = Queue::priority(0);
             queue.put_nowait(Even { _owned: link })?;
             shared(queue)
         }),

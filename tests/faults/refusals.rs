@@ -29,7 +29,7 @@ fn assert_about<T>(outcome: Result<T>, code: i32, about: &str) {
     assert_eq!(std::io::Error::from(error.clone()).raw_os_error(), Some(code));
     let foreign: Box<dyn std::error::Error + Send + Sync> = error.into();
     assert_eq!(foreign.to_string(), texts[0]);
-    assert!(Error::within(&*foreign).is_some_and(|error| error.io_error().is_some()));
+    assert!(Error::find_in(&*foreign).is_some_and(|error| error.io_error().is_some()));
 }
 
 #[test]

@@ -248,7 +248,7 @@ fn nobody_need_hold_it_for_its_callbacks_to_run() {
         let child = pending::<i32>()?;
         let own = trace.clone();
         gather([&child]).add_done_callback(move |outer: &dyn AnyFuture| {
-            let result = outer.of::<Vec<i32>>().map(|outer| outer.result());
+            let result = outer.downcast_ref::<Vec<i32>>().map(|outer| outer.result());
             own.push(shown(result.expect("a list of numbers")));
         });
         child.set_result(1)?;

@@ -12,6 +12,7 @@ mod parts;
 mod as_completed;
 mod dropping;
 mod gather;
+mod gather_kinds;
 mod loops;
 mod shield;
 mod task_group;

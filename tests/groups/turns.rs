@@ -13,7 +13,7 @@ fn what_is_done_already_takes_no_turn_but_in_a_wait() {
     run(async {
         let future = done(1)?;
         assert_eq!(turns_of(&future).await?.0, 0);
-        assert_eq!(turns_of(gather::<i32>([&future; 0])).await?.0, 0);
+        assert_eq!(turns_of(gather([&future; 0])).await?.0, 0);
         assert_eq!(turns_of(gather([&future, &done(2)?])).await?.0, 0);
         assert_eq!(turns_of(gather_outcomes([&future, &done(2)?])).await?.0, 0);
         assert_eq!(turns_of(shield(&future)).await?.0, 0);

@@ -287,7 +287,7 @@ impl Real {
         let callbacks = (0..CALLBACKS).map(|callback| {
             let (trace, slots) = (self.trace.clone(), self.slots.clone());
             Callback::new(move |done: &dyn AnyFuture| {
-                let outcome = done.of::<i32>().expect("a future of numbers").result();
+                let outcome = done.downcast_ref::<i32>().expect("a future of numbers").result();
                 trace.push(format!("callback {callback} of {number} {:?}", state_of(&outcome)));
                 if callback == CALLBACKS - 1 {
                     let next = slots.borrow()[(slot + 1) % SLOTS].clone();

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use callsoon::{LifoQueue, PriorityQueue, Queue, create_task};
+use callsoon::{Queue, create_task};
 
 use crate::by_hand::{run, turns};
 use crate::support::on_drop::on_drop;
@@ -23,8 +23,8 @@ fn fill(queue: &Queue<i32>) {
 fn first_last_or_least_comes_first() {
     let orders: [(Queue<i32>, _, _); 3] = [
         (Queue::new(5), "Queue", [3, 1, 4, 1, 5]),
-        (LifoQueue::new(5).into(), "LifoQueue", [5, 1, 4, 1, 3]),
-        (PriorityQueue::new(5).into(), "PriorityQueue", [1, 1, 3, 4, 5]),
+        (Queue::lifo(5), "LifoQueue", [5, 1, 4, 1, 3]),
+        (Queue::priority(5), "PriorityQueue", [1, 1, 3, 4, 5]),
     ];
     for (queue, name, expected) in orders {
         fill(&queue);
@@ -37,7 +37,7 @@ fn first_last_or_least_comes_first() {
 #[test]
 fn a_queue_of_another_order_is_a_queue() {
     run(async {
-        let stack = LifoQueue::new(1);
+        let stack = Queue::lifo(1);
         let filling = {
             let stack = stack.clone();
             create_task(async move { stack.put(2).await })
@@ -50,7 +50,7 @@ fn a_queue_of_another_order_is_a_queue() {
         stack.shutdown_now();
         assert!(stack.empty());
 
-        let chores = PriorityQueue::new(0);
+        let chores = Queue::priority(0);
         chores.put("b").await?;
         chores.clone().put("a").await?;
         assert_eq!(format!("{chores:?}"), "<PriorityQueue maxsize=0 items=2 tasks=2>");
@@ -93,7 +93,7 @@ fn equals_come_in_the_order_of_the_original_heap() {
         3, 2, 8, 10, 12, 7, 9, 13, 15, 16, 17, 19, 22, 18, 4, 21, 23, 6, 1, 0, 5, 25, 27, 28, 29,
         33, 34, 32, 26, 31, 30, 24, 20, 14, 11,
     ];
-    let queue = PriorityQueue::new(0);
+    let queue = Queue::priority(0);
     let (mut made, mut seen) = (0, Vec::new());
     for step in steps.chars() {
         if let Some(rank) = step.to_digit(10) {

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    Barrier, BoundedSemaphore, Condition, Error, ErrorKind, EventLoop, LifoQueue, Lock,
-    PriorityQueue, Queue, Result, Semaphore, Task, create_task, current_task, run_on, sleep,
+    Barrier, BoundedSemaphore, Condition, Error, ErrorKind, EventLoop, Lock, Queue, Result,
+    Semaphore, Task, create_task, current_task, run_on, sleep,
 };
 use fastrand::Rng;
 
@@ -343,8 +343,8 @@ fn queues_of_other_orders_lose_nothing() {
     with_many_schedules(async |dice| {
         let maxsize = dice.below(3);
         let queue = match dice.below(2) {
-            0 => LifoQueue::new(maxsize).into(),
-            _ => PriorityQueue::new(maxsize).into(),
+            0 => Queue::lifo(maxsize),
+            _ => Queue::priority(maxsize),
         };
         let (mut put, mut got) = traffic(dice, queue).await?;
         put.sort_unstable();

@@ -48,7 +48,7 @@ pub async fn serve_one(stream: impl Read + Write + Unpin, timer: LoopTimer) -> R
     // A peer has 30 seconds for the head of a request, by hyper's own default.
     let connection = http.timer(timer).serve_connection(stream, service_fn(answer));
     let Err(error) = connection.await else { return Ok(()) };
-    match Error::within(&error) {
+    match Error::find_in(&error) {
         Some(own) if own.is_cancelled() => Err(own),
         _ => {
             report(&error);

@@ -9,28 +9,32 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
-use core::ops::Deref;
 
 use slab::Slab;
 
+use super::children::{Children, Gather};
 use super::wait::unique;
 use crate::asyncio::core::{
-    AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, LoopExtension,
-    TaskRegistry, WaitReason,
+    AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, ErasedFuture,
+    LoopExtension, TaskHeader, TaskRegistry, WaitReason,
 };
-use crate::asyncio::future::LoopFuture;
-use crate::asyncio::future::{FutureLike, check_loop};
-use crate::asyncio::task::Task;
+use crate::asyncio::future::{LoopFuture, check_loop};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 
-/// One future for many: its result is the list of theirs, in the order of `children`, whatever
-/// the order in which they end. `asyncio.gather`.
+/// One future for many: `asyncio.gather`. Its result is the list of theirs, or the tuple, in the order
+/// of `children`, whatever the order in which they end.
 ///
-/// The children are this crate's futures, tasks and future-like things, by reference or in an
-/// `Rc`: `gather(&tasks)`, `gather([&task as &dyn FutureLike<i32>, &future])`. A coroutine is made
-/// into a task first. One that is named twice is waited for once, and its result stands in
-/// both places. Where all of them are done already, so is the future that this returns.
+/// | children | as |
+/// | --- | --- |
+/// | futures and tasks of one type | `gather(&tasks)`, `gather([&one, &two])` |
+/// | future-like things of one type | `gather([&task as &dyn FutureLike<i32>, &future])` |
+/// | coroutines of one type | `gather(urls.map(fetch))` |
+/// | several types | `gather((fetch(url), &task, future))`, up to twelve |
+///
+/// A coroutine is made into a task first. A child that is named twice is waited for once, and its
+/// result stands in both places. Where all of them are done already, so is the future that this
+/// returns.
 ///
 /// The first child that fails ends the outer future with its exception, and a child that is
 /// cancelled does so with the cancellation, which is then the outer future's
@@ -42,7 +46,7 @@ use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 ///
 /// # Panics
 ///
-/// For no children at all where no loop runs.
+/// Where no loop runs, for coroutines and for no children at all.
 ///
 /// # Cancellation
 ///
@@ -60,16 +64,16 @@ use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 /// run(async {
 ///     let tasks = (1..4).map(|n| create_task(square(n))).collect::<Vec<_>>();
 ///     assert_eq!(gather(&tasks).await?, [1, 4, 9]);
+///     assert_eq!(gather((4..6).map(square)).await?, [16, 25]);
+///     assert_eq!(gather((square(6), async { Ok("six") }, &tasks[0])).await?, (36, "six", 1));
 ///     Ok(())
 /// }).unwrap();
 /// ```
 #[track_caller]
-pub fn gather<T: Clone + 'static>(
-    children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
-) -> LoopFuture<Vec<T>> {
-    gather_into(Children::of(children), Ends::WithTheFirstError, |children| {
-        children.iter().map(|child| child.result()).collect()
-    })
+pub fn gather<Kind, G: Gather<Kind>>(
+    children: G,
+) -> LoopFuture<<G::Children as Children>::Results> {
+    gather_into(children.into_children(), Ends::WithTheFirstError, G::Children::results)
 }
 
 /// As [`gather`], with each child's outcome in the list, exceptions and cancellations too:
@@ -87,20 +91,14 @@ pub fn gather<T: Clone + 'static>(
 ///
 /// As for `gather`, but the outer future ends when the last child does, with the cancellation.
 #[track_caller]
-pub fn gather_outcomes<T: Clone + 'static>(
-    children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
-) -> LoopFuture<Vec<Result<T>>> {
-    gather_into(Children::of(children), Ends::WithTheLastChild, |children| {
-        Ok(children.iter().map(|child| outcome(&**child)).collect())
-    })
-}
-
-/// A message that only one is told is for who awaits the child.
-fn outcome<T: Clone + 'static>(child: &dyn FutureLike<T>) -> Result<T> {
-    match child.as_any().downcast_ref::<Task<T>>() {
-        Some(task) if task.delivers_to_first() => Err(Error::cancelled()),
-        _ => child.result(),
-    }
+pub fn gather_outcomes<Kind, G: Gather<Kind>>(
+    children: G,
+) -> LoopFuture<<G::Children as Children>::Outcomes> {
+    gather_into(
+        children.into_children(),
+        Ends::WithTheLastChild,
+        |children| Ok(children.outcomes()),
+    )
 }
 
 /// When the outer future ends.
@@ -110,58 +108,22 @@ enum Ends {
     WithTheLastChild,
 }
 
-/// A child, without an `Rc` of its own where it is a future or a task.
-enum Child<T: 'static> {
-    Future(LoopFuture<T>),
-    Task(Task<T>),
-    Like(Rc<dyn FutureLike<T>>),
-}
-
-impl<T: Clone + 'static> Child<T> {
-    fn of(child: &(impl FutureLike<T> + ?Sized)) -> Child<T> {
-        let any = child.as_any();
-        if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
-            return Child::Future(future.clone());
-        }
-        match any.downcast_ref::<Task<T>>() {
-            Some(task) => Child::Task(task.clone()),
-            None => Child::Like(child.to_future_like()),
-        }
-    }
-}
-
-impl<T: Clone + 'static> Deref for Child<T> {
-    type Target = dyn FutureLike<T>;
-
-    fn deref(&self) -> &(dyn FutureLike<T> + 'static) {
-        match self {
-            Child::Future(future) => future,
-            Child::Task(task) => task,
-            Child::Like(like) => &**like,
-        }
-    }
-}
-
 /// What the outer future cancels, and reads at the end.
-struct Children<T: 'static> {
-    /// As they were given: one may stand here twice.
-    all: Vec<Child<T>>,
+struct Gathered<C> {
+    children: C,
     /// A cancellation was accepted: that comes before results.
     cancelled: Cell<bool>,
 }
 
-impl<T: Clone + 'static> Children<T> {
-    fn of(
-        children: impl IntoIterator<Item = impl Deref<Target = impl FutureLike<T> + ?Sized>>,
-    ) -> Rc<Children<T>> {
-        let all = children.into_iter().map(|child| Child::of(&*child)).collect();
-        Rc::new(Children { all, cancelled: Cell::new(false) })
+impl<C: Children> Gathered<C> {
+    fn iter(&self) -> impl Iterator<Item = &dyn AnyFuture> {
+        (0..self.children.len()).filter_map(|place| self.children.get(place))
     }
 }
 
-impl<T: Clone + 'static> CancelledChildren for Children<T> {
+impl<C: Children> CancelledChildren for Gathered<C> {
     fn child(&self, index: usize) -> Option<CancelledChild> {
-        let child = self.all.get(index)?;
+        let child = self.children.get(index)?;
         Some(match child.erased() {
             Some(future) => CancelledChild::Future(future.clone()),
             None => CancelledChild::Other(child.cancel()),
@@ -173,26 +135,26 @@ impl<T: Clone + 'static> CancelledChildren for Children<T> {
     }
 }
 
-/// The cancellation of an outer future whose children are all done is in the words of the last in
-/// the list, whichever ended last: also where that was told of a cancellation and went on.
-fn last_words<T: Clone + 'static>(last: &dyn FutureLike<T>) -> Error {
+/// The cancellation of an outer future whose children are all done has the message of the last in the
+/// list, whichever ended last: also where that was told of a cancellation and went on.
+fn last_message(last: &dyn AnyFuture) -> Error {
     if last.cancelled() {
         return last.exception().err().unwrap_or(Error::cancelled());
     }
-    let task = last.as_any().downcast_ref::<Task<T>>();
-    task.map_or(Error::cancelled(), |task| task.header().cancellation())
+    let task = last.erased().and_then(ErasedFuture::task);
+    task.map_or(Error::cancelled(), TaskHeader::cancellation)
 }
 
 /// What the children's callback knows.
-struct Gathering<T: 'static, R: 'static> {
-    children: Rc<Children<T>>,
+struct Gathering<C, R: 'static> {
+    gathered: Rc<Gathered<C>>,
     outer: LoopFuture<R>,
     /// Where the loop keeps it.
     key: usize,
     /// How many are not done.
     left: Cell<usize>,
     ends: Ends,
-    collect: fn(&[Child<T>]) -> Result<R>,
+    collect: fn(&C) -> Result<R>,
 }
 
 /// The gatherings of a loop that have pending children.
@@ -230,44 +192,46 @@ impl LoopExtension for Gatherings {
 }
 
 #[track_caller]
-fn gather_into<T: Clone + 'static, R: 'static>(
-    children: Rc<Children<T>>,
+fn gather_into<C: Children, R: 'static>(
+    children: C,
     ends: Ends,
-    collect: fn(&[Child<T>]) -> Result<R>,
+    collect: fn(&C) -> Result<R>,
 ) -> LoopFuture<R> {
-    let on = match children.all.first() {
+    let gathered = Rc::new(Gathered { children, cancelled: Cell::new(false) });
+    let on = match gathered.iter().next() {
         Some(child) => child.get_loop(),
         None => expect_running_loop(),
     };
     let outer = LoopFuture::new(&on);
     outer.set_reason(WaitReason::Gather);
     // It is new, so that it takes what it is given.
-    let outcome = match children.all.iter().try_for_each(|child| check_loop(&**child, &on)) {
+    let checked = gathered.iter().try_for_each(|child| check_loop(child, &on));
+    let outcome = match checked {
         Err(error) => outer.set_exception(error),
-        Ok(()) if children.all.is_empty() => {
-            collect(&[]).and_then(|results| outer.set_result(results))
+        Ok(()) if gathered.children.len() == 0 => {
+            collect(&gathered.children).and_then(|results| outer.set_result(results))
         }
-        Ok(()) => watch(children, ends, collect, &outer),
+        Ok(()) => watch(gathered, ends, collect, &outer),
     };
     debug_assert!(outcome.is_ok(), "a new outer future takes its outcome");
     outer
 }
 
 /// Has `outer` end with the children.
-fn watch<T: Clone + 'static, R: 'static>(
-    children: Rc<Children<T>>,
+fn watch<C: Children, R: 'static>(
+    gathered: Rc<Gathered<C>>,
     ends: Ends,
-    collect: fn(&[Child<T>]) -> Result<R>,
+    collect: fn(&C) -> Result<R>,
     outer: &LoopFuture<R>,
 ) -> Result<()> {
-    outer.set_cancel_hook(CancelHook::Children(children.clone()));
-    let unique = unique(children.all.iter().map(|child| &**child));
+    outer.set_cancel_hook(CancelHook::Children(gathered.clone()));
+    let unique = unique(gathered.iter());
     let on = outer.get_loop();
     let left = Cell::new(unique.len());
     let gatherings = TaskRegistry::of(&on).extension::<Gatherings>();
     let gathering = gatherings.keep(&on, |key| {
-        let (children, outer) = (children.clone(), outer.clone());
-        Gathering { children, outer, key, left, ends, collect }
+        let (gathered, outer) = (gathered.clone(), outer.clone());
+        Gathering { gathered, outer, key, left, ends, collect }
     });
     let kept = Rc::downgrade(&gathering);
     let callback = Callback::telling(outer.id(), move |child| match kept.upgrade() {
@@ -284,7 +248,7 @@ fn watch<T: Clone + 'static, R: 'static>(
     Ok(())
 }
 
-impl<T: Clone, R> Gathering<T, R> {
+impl<C: Children, R> Gathering<C, R> {
     fn child_done(&self, child: &dyn AnyFuture) -> Result<()> {
         self.left.set(self.left.get() - 1);
         if self.left.get() == 0 {
@@ -305,12 +269,14 @@ impl<T: Clone, R> Gathering<T, R> {
         if self.left.get() > 0 {
             return Ok(());
         }
-        if self.children.cancelled.get() {
-            // Not who ended last, but who stands last in the list.
-            let error = self.children.all.last().map(|last| last_words(&**last));
+        let children = &self.gathered.children;
+        if self.gathered.cancelled.get() {
+            // Not the one that ended last, but the last in the list.
+            let last = children.len().checked_sub(1).and_then(|place| children.get(place));
+            let error = last.map(last_message);
             return self.outer.set_exception(error.unwrap_or(Error::cancelled()));
         }
-        match (self.collect)(&self.children.all) {
+        match (self.collect)(children) {
             Ok(results) => self.outer.set_result(results),
             Err(error) => self.outer.set_exception(error),
         }

@@ -101,7 +101,7 @@ fn pass_on<T: Clone + 'static>(inner: &dyn AnyFuture, outer: &LoopFuture<T>) -> 
     }
     match exception {
         Some(error) => outer.set_exception(error),
-        None => match inner.of::<T>() {
+        None => match inner.downcast_ref::<T>() {
             Some(inner) => outer.set_result(inner.result()?),
             None => Err(Error::new(ErrorKind::Type, "a shielded future of another type")),
         },

@@ -217,7 +217,7 @@ impl Group {
             Some(value) if errors.is_empty() => Ok(value),
             _ => {
                 self.cancel_parent_again();
-                Err(Error::new_group("unhandled errors in a TaskGroup", errors))
+                Err(Error::from_group("unhandled errors in a TaskGroup", errors))
             }
         }
     }

@@ -280,6 +280,38 @@ macro_rules! any_future_by {
 }
 pub(crate) use any_future_by;
 
+/// Comparison of handles by the identity of their future, as Python's objects compare.
+macro_rules! identity_traits {
+    ([$($generics:tt)*] $handle:ty) => {
+        impl<$($generics)*> PartialEq for $handle {
+            fn eq(&self, other: &Self) -> bool {
+                self.id() == other.id()
+            }
+        }
+
+        impl<$($generics)*> Eq for $handle {}
+
+        impl<$($generics)*> PartialOrd for $handle {
+            fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl<$($generics)*> Ord for $handle {
+            fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+                self.id().cmp(&other.id())
+            }
+        }
+
+        impl<$($generics)*> core::hash::Hash for $handle {
+            fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+                self.id().hash(state);
+            }
+        }
+    };
+}
+pub(crate) use identity_traits;
+
 /// A pointer to a future-like thing is one, so that lists may hold what is at hand.
 macro_rules! any_future_behind {
     ($pointer:ty) => {

@@ -218,7 +218,7 @@ impl Header {
         self.with_rare_if_any(|rare| rare.name.as_deref().map(String::from)).flatten()
     }
 
-    pub(crate) fn set_name(&self, name: &str) {
+    pub(crate) fn set_name(&self, name: String) {
         self.with_rare(|rare| rare.name = Some(name.into()));
     }
 

@@ -36,7 +36,7 @@ pub use any_future::{AnyFuture, Callback, FutureId, Watcher, WeakFuture};
 pub use await_future::Await;
 pub use callback::WeakCallback;
 
-pub(crate) use any_future::{any_future_by, forward};
+pub(crate) use any_future::{any_future_by, forward, identity_traits};
 #[cfg(feature = "std")]
 pub(crate) use cancel::RemoteTask;
 pub(crate) use cancel::cancel;

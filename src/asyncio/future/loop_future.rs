@@ -89,8 +89,8 @@ impl<T: 'static> LoopFuture<T> {
     }
 
     /// Gives it a name to be shown by.
-    pub fn set_name(&self, name: &str) {
-        self.0.header().set_name(name);
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.0.header().set_name(name.into());
     }
 
     /// Makes `value` its result and schedules its callbacks.
@@ -284,6 +284,8 @@ macro_rules! impl_handle {
                 $handle(self.0.clone())
             }
         }
+
+        $crate::asyncio::core::identity_traits!([T: 'static] $handle<T>);
 
         impl<T: 'static> fmt::Debug for $handle<T> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,4 +1,4 @@
-//! [`Heap`]: what a [`PriorityQueue`](super::queue::PriorityQueue) holds. It compares the same items
+//! [`Heap`]: what a [`Queue::priority`](super::queue::Queue::priority) holds. It compares the same items
 //! in the same order as CPython's `heapq`, so that equal items leave it in the same order too.
 //!
 //! **Comparison Invariant**: items are compared under shared borrows only, before anything is moved.

@@ -14,7 +14,7 @@ pub use barrier::Barrier;
 pub use condition::Condition;
 pub use event::Event;
 pub use lock::{Lock, LockGuard};
-pub use queue::{LifoQueue, PriorityQueue, Queue};
+pub use queue::Queue;
 pub use semaphore::{BoundedSemaphore, Permit, Semaphore};
 #[cfg(feature = "std")]
 pub(crate) use wait_queue::{LoopBinding, WaitQueue};

@@ -1,4 +1,4 @@
-//! [`Queue`], [`LifoQueue`] and [`PriorityQueue`]: items on their way from task to task:
+//! [`Queue`]: items on their way from task to task:
 //! asyncio's of the same names.
 //!
 //! Who waits is woken, and not handed an item or room: somebody quicker may take it, and then
@@ -10,7 +10,6 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::ops::Deref;
 
 use super::event::Event;
 use super::heap::Heap;
@@ -156,6 +155,44 @@ impl<T: 'static> Queue<T> {
         Queue::of("Queue", Items::Fifo(RefCell::default()), maxsize)
     }
 
+    /// A queue from which the last item put comes first: asyncio's `LifoQueue`.
+    ///
+    /// ```
+    /// let stack = callsoon::Queue::lifo(0);
+    /// stack.put_nowait("plate")?;
+    /// stack.put_nowait("bowl")?;
+    /// assert_eq!(stack.get_nowait()?, "bowl");
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn lifo(maxsize: usize) -> Queue<T> {
+        Queue::of("LifoQueue", Items::Other(Box::new(RefCell::new(Vec::new()))), maxsize)
+    }
+
+    /// A queue from which the least item comes first: asyncio's `PriorityQueue`. Items are often pairs
+    /// of a priority and what it is about. Of equal items any may come first, the same in each run,
+    /// and the same as in Python.
+    ///
+    /// A comparison of its items may look at the queue, which counts an item that is being put, and
+    /// doesn't count one that is being taken. Putting and taking from inside of a comparison returns a
+    /// [`Runtime`](crate::ErrorKind::Runtime) error, and a [`shutdown_now`](Queue::shutdown_now) drops
+    /// the items after it. A comparison that panics has put or taken nothing.
+    ///
+    /// ```
+    /// let chores = callsoon::Queue::priority(0);
+    /// chores.put_nowait((2, "dishes"))?;
+    /// chores.put_nowait((1, "fire"))?;
+    /// assert_eq!(chores.get_nowait()?, (1, "fire"));
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    #[must_use]
+    pub fn priority(maxsize: usize) -> Queue<T>
+    where
+        T: Ord,
+    {
+        Queue::of("PriorityQueue", Items::Other(Box::new(Heap::new())), maxsize)
+    }
+
     fn of(what: &'static str, items: Items<T>, maxsize: usize) -> Queue<T> {
         let finished = Event::new();
         finished.set();
@@ -177,6 +214,18 @@ impl<T: 'static> Queue<T> {
     #[must_use]
     pub fn qsize(&self) -> usize {
         self.0.items.len()
+    }
+
+    /// The same as [`qsize`](Queue::qsize), by the name that Rust's collections have.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.qsize()
+    }
+
+    /// The same as [`empty`](Queue::empty), by the name that Rust's collections have.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.empty()
     }
 
     /// How many it may hold; 0 for any number.
@@ -404,80 +453,4 @@ impl<T: 'static> fmt::Debug for Queue<T> {
         }
         f.write_str(if state.shut_down.get() { " shutdown>" } else { ">" })
     }
-}
-
-/// A queue of another order: it is a [`Queue`], with all that one has.
-macro_rules! queue_of_order {
-    ($(#[$doc:meta])* $queue:ident, [$($bound:tt)*], $items:expr) => {
-        $(#[$doc])*
-        pub struct $queue<T: 'static>(Queue<T>);
-
-        impl<T: $($bound)*> $queue<T> {
-            /// A queue that holds `maxsize` items; 0 sets no limit.
-            #[must_use]
-            pub fn new(maxsize: usize) -> $queue<T> {
-                $queue(Queue::of(stringify!($queue), Items::Other(Box::new($items)), maxsize))
-            }
-        }
-
-        impl<T: 'static> Deref for $queue<T> {
-            type Target = Queue<T>;
-
-            fn deref(&self) -> &Queue<T> {
-                &self.0
-            }
-        }
-
-        /// The same queue, for those who don't ask for its order.
-        impl<T: 'static> From<$queue<T>> for Queue<T> {
-            fn from(queue: $queue<T>) -> Queue<T> {
-                queue.0
-            }
-        }
-
-        impl<T: 'static> Clone for $queue<T> {
-            fn clone(&self) -> $queue<T> {
-                $queue(self.0.clone())
-            }
-        }
-
-        impl<T: 'static> fmt::Debug for $queue<T> {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
-            }
-        }
-    };
-}
-
-queue_of_order! {
-    /// A [`Queue`] from which the last item put comes first: asyncio's `LifoQueue`.
-    ///
-    /// ```
-    /// let stack = callsoon::LifoQueue::new(0);
-    /// stack.put_nowait("plate")?;
-    /// stack.put_nowait("bowl")?;
-    /// assert_eq!(stack.get_nowait()?, "bowl");
-    /// # Ok::<(), callsoon::Error>(())
-    /// ```
-    LifoQueue, ['static], RefCell::new(Vec::new())
-}
-
-queue_of_order! {
-    /// A [`Queue`] from which the least item comes first: asyncio's `PriorityQueue`. Items are
-    /// often pairs of a priority and what it is about. Of equal items any may come first, the
-    /// same in each run, and the same as in Python.
-    ///
-    /// A comparison of its items may look at the queue, which counts an item that is being put, and
-    /// doesn't count one that is being taken. Putting and taking from inside of a comparison returns a
-    /// [`Runtime`](crate::ErrorKind::Runtime) error, and a [`shutdown_now`](Queue::shutdown_now) drops
-    /// the items after it. A comparison that panics has put or taken nothing.
-    ///
-    /// ```
-    /// let chores = callsoon::PriorityQueue::new(0);
-    /// chores.put_nowait((2, "dishes"))?;
-    /// chores.put_nowait((1, "fire"))?;
-    /// assert_eq!(chores.get_nowait()?, (1, "fire"));
-    /// # Ok::<(), callsoon::Error>(())
-    /// ```
-    PriorityQueue, [Ord + 'static], Heap::new()
 }

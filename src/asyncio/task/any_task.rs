@@ -9,7 +9,7 @@ use core::panic::Location;
 
 use crate::asyncio::core::{
     AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
-    any_future_by, cancel,
+    any_future_by, cancel, identity_traits,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, expect_running_loop};
@@ -40,8 +40,8 @@ impl AnyTask {
     }
 
     /// Gives it a name.
-    pub fn set_name(&self, name: &str) {
-        self.0.header().set_name(name);
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.0.header().set_name(name.into());
     }
 
     /// Where in the source it was made.
@@ -83,6 +83,8 @@ impl AnyFuture for AnyTask {
         self
     }
 }
+
+identity_traits!([] AnyTask);
 
 impl fmt::Debug for AnyTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -195,8 +195,24 @@ impl<T: 'static> Task<T> {
     }
 
     /// Gives it a name.
-    pub fn set_name(&self, name: &str) {
-        self.0.header().set_name(name);
+    pub fn set_name(&self, name: impl Into<String>) {
+        self.0.header().set_name(name.into());
+    }
+
+    /// Gives it a name, and returns it: asyncio's `create_task(..., name=...)`.
+    ///
+    /// ```
+    /// use callsoon::{create_task, run};
+    ///
+    /// run(async {
+    ///     let task = create_task(async { Ok(()) }).with_name(format!("worker {}", 3));
+    ///     assert_eq!(task.name(), "worker 3");
+    ///     task.await
+    /// }).unwrap();
+    /// ```
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        self.set_name(name);
+        self
     }
 
     /// Where in the source it was made.
@@ -248,7 +264,7 @@ impl dyn AnyFuture + '_ {
     /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
     /// another type.
     #[must_use]
-    pub fn of<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
+    pub fn downcast_ref<T: Clone + 'static>(&self) -> Option<&dyn FutureLike<T>> {
         let any = self.as_any();
         if let Some(future) = any.downcast_ref::<LoopFuture<T>>() {
             return Some(future);

@@ -6,4 +6,4 @@ mod wait_for;
 
 pub use sleep::{Sleep, YieldNow, sleep, yield_now};
 pub use timeout::{Timeout, timeout, timeout_at};
-pub use wait_for::wait_for;
+pub use wait_for::{WaitFor, wait_for};

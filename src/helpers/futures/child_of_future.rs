@@ -97,7 +97,7 @@ fn as_future_of<T: Clone + 'static>(future: &dyn AnyFuture) -> Option<&dyn Futur
     if let Some(resettable) = any.downcast_ref::<ResettableFuture<T>>() {
         return Some(resettable);
     }
-    future.of::<T>()
+    future.downcast_ref::<T>()
 }
 
 impl<T: Clone + 'static> ChildOfFuture<T> {

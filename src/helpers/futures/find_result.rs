@@ -32,7 +32,7 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
         }
     }
     let error = if errors.len() > 1 {
-        Some(Error::new_group("several futures failed", errors))
+        Some(Error::from_group("several futures failed", errors))
     } else {
         errors.pop()
     };

@@ -73,7 +73,7 @@ pub fn transfer_result_with<T: Clone + 'static>(
         if let Some(error) = exception {
             return to.set_exception(error);
         }
-        let Some(done) = done.of::<T>() else {
+        let Some(done) = done.downcast_ref::<T>() else {
             let message = "a result can't be transferred between futures of different types";
             return Err(Error::new(ErrorKind::Type, message));
         };

@@ -51,7 +51,7 @@ impl<V> StreamValue<V> {
 impl<V: Clone + 'static> StreamValue<V> {
     /// The result of a future of `V`.
     pub(crate) fn of_result(done: &dyn AnyFuture) -> Result<StreamValue<V>> {
-        let typed = done.of::<V>().ok_or_else(|| {
+        let typed = done.downcast_ref::<V>().ok_or_else(|| {
             let message = "a streamer was given a future of another type than its own";
             Error::new(crate::ErrorKind::Type, message)
         })?;

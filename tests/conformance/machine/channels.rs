@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use callsoon::{Error, LifoQueue, PriorityQueue, Queue};
+use callsoon::{Error, Queue};
 
 use super::args::Args;
 use super::program::Malformed;
@@ -55,8 +55,8 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let (v, maxsize, kind) = (args.name()?, args.count()?, args.name()?);
             let make: fn(usize) -> Channel = match &*kind {
                 "fifo" => Queue::new,
-                "lifo" => |maxsize| LifoQueue::new(maxsize).into(),
-                "priority" => |maxsize| PriorityQueue::new(maxsize).into(),
+                "lifo" => |maxsize| Queue::lifo(maxsize),
+                "priority" => |maxsize| Queue::priority(maxsize),
                 _ => return Err(Malformed::new(format!("channel: no kind {kind}"))),
             };
             now(move |me| {

@@ -25,7 +25,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
             let v = args.name()?;
             now(move |me| {
                 let future = hp::create_future::<Value>();
-                future.set_name(&v);
+                future.set_name(&*v);
                 me.vars.put_future(&v, &future);
                 Ok(())
             })

@@ -141,11 +141,11 @@ pub(crate) fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
         return result;
     }
     // The task of a main that a runner runs has a result for the runner only.
-    let future: &dyn FutureLike<Value> = future.of().ok_or_else(|| named("TypeError"))?;
+    let future: &dyn FutureLike<Value> = future.downcast_ref().ok_or_else(|| named("TypeError"))?;
     future.result()
 }
 
 /// The result of a gathering whose results have this type.
 fn listed<R: Listed>(future: &dyn AnyFuture) -> Option<Result<Value, Error>> {
-    future.of::<R>().map(|gathered| gathered.result().map(Listed::into_value))
+    future.downcast_ref::<R>().map(|gathered| gathered.result().map(Listed::into_value))
 }
