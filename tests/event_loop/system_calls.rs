@@ -59,10 +59,9 @@ mod traced {
     /// (questions after files that aren't there). Nothing that the program could count about
     /// itself says as much: a poll that doesn't wait leaves no trace in it.
     ///
-    /// The last stretch, with a socket, shows that calls would be seen. Where there is no
-    /// `strace`, or it may not trace, what is left is that a loop which never watched anything
-    /// has made nothing that it could poll, and what the test above says of its host; then this
-    /// one says so on its error output.
+    /// The last stretch, with a socket, shows that calls would be seen. Without `strace`, which has
+    /// to be asked for, what is left is that a loop which never watched anything has made nothing that
+    /// it could poll, and what the test above says of its host.
     #[test]
     fn a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call() {
         if is_traced() {
