@@ -10,6 +10,7 @@ use callsoon::{
 use crate::driver::{run, secs, settle, turn, turns_of};
 use crate::support::trace::Trace;
 
+// CPython: test_futures.BaseFutureTests.test_yield_from_twice
 #[test]
 fn awaiting_a_done_future_does_not_yield() {
     run(async {
@@ -37,6 +38,7 @@ impl IntoError for ErrorKind {
     }
 }
 
+// CPython: test_tasks.SleepTests.test_sleep_zero
 #[test]
 fn sleeping_for_no_time_takes_one_turn() {
     run(async {
@@ -62,6 +64,7 @@ fn a_task_of_an_immediate_coroutine_takes_one_turn_and_one_more_for_each_yield()
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_basics
 #[test]
 fn a_coroutine_that_is_awaited_in_place_takes_no_turn_of_its_own() {
     run(async {
@@ -174,6 +177,7 @@ fn an_awaiter_wakes_between_the_callbacks_that_were_added_before_and_after_it() 
     trace.expect(["ready before", "first callback", "awaiter", "second callback"]);
 }
 
+// CPython: test_futures.BaseFutureTests.test_yield_from_twice
 #[test]
 fn a_future_is_awaited_by_value_by_reference_and_twice_over() {
     run(async {
@@ -188,6 +192,7 @@ fn a_future_is_awaited_by_value_by_reference_and_twice_over() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_awaits_on_itself
 #[test]
 fn a_task_that_awaits_itself_is_told_next_turn() {
     let event_loop = EventLoop::with_virtual_time();
@@ -256,6 +261,7 @@ fn who_awaits_a_task_that_awaited_itself_waits_for_its_end() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_other_loop_future
 #[test]
 fn a_pending_future_of_another_loop_can_not_be_awaited() {
     let other = EventLoop::with_virtual_time();
@@ -270,6 +276,21 @@ fn a_pending_future_of_another_loop_can_not_be_awaited() {
     .unwrap();
     assert!(!stranger.done(), "it is none the worse");
     assert_eq!(format!("{stranger:?}"), "<Future pending>", "and nobody waits for it");
+}
+
+/// The error is on its way when the future is cancelled, and isn't replaced by the cancellation.
+#[test]
+fn mistake_is_thrown_beside_a_cancelled_awaited_future() {
+    let other = EventLoop::with_virtual_time();
+    let stranger = other.create_future::<i32>();
+    run(async move {
+        let cancelled = stranger.clone();
+        running_loop()?.call_soon(move || _ = cancelled.cancel())?;
+        assert_eq!((&stranger).await.unwrap_err().kind(), ErrorKind::Runtime);
+        assert!(stranger.cancelled());
+        Ok(())
+    })
+    .unwrap();
 }
 
 #[test]

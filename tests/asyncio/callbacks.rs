@@ -177,6 +177,7 @@ fn a_callback_may_take_out_others_and_end_other_futures() {
     trace.expect(["second is done"]);
 }
 
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_1
 #[test]
 fn a_callback_that_takes_itself_out_when_done_changes_nothing() {
     let event_loop = EventLoop::with_virtual_time();
@@ -213,6 +214,9 @@ fn an_error_of_a_callback_names_the_callback_and_the_future() {
     assert_eq!(report.exception.as_ref().unwrap().message(), "even this one");
 }
 
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_first_callback
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_first_and_second_callback
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_callbacks_remove_third_callback
 #[test]
 fn whichever_is_taken_out_the_others_run_in_their_order() {
     for out in [vec![0], vec![0, 1], vec![1], vec![2], vec![0, 2], vec![0, 1, 2]] {
@@ -240,6 +244,9 @@ fn whichever_is_taken_out_the_others_run_in_their_order() {
 
 /// Python's may do so where they are compared; here nothing of theirs runs then, but what they
 /// captured is dropped.
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_mutation
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_clear
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_2
 #[test]
 fn what_one_captured_may_take_out_and_add_others_as_it_is_dropped() {
     let event_loop = EventLoop::with_virtual_time();

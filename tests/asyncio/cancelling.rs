@@ -44,6 +44,9 @@ fn cancel_before_the_first_step_means_the_body_never_runs() {
     trace.expect_nothing();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_task_catching
+// CPython: test_tasks.BaseTaskTests.test_task_cancel_waiter_future
+// CPython: test_tasks.BaseTaskTests.test_yield_future_passes_cancel
 #[test]
 fn a_cancel_is_delivered_at_the_await_by_way_of_the_awaited_future() {
     let event_loop = EventLoop::with_virtual_time();
@@ -60,6 +63,7 @@ fn a_cancel_is_delivered_at_the_await_by_way_of_the_awaited_future() {
     assert!(task.cancelled());
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_yield
 #[test]
 fn a_cancel_is_delivered_at_the_turn_of_a_task_that_has_yielded() {
     let event_loop = EventLoop::with_virtual_time();
@@ -124,6 +128,8 @@ fn a_task_that_is_over_refuses_and_does_not_count() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancelling
+// CPython: test_tasks.BaseTaskTests.test_cancel_task_ignoring
 #[test]
 fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
     let event_loop = EventLoop::with_virtual_time();
@@ -147,6 +153,8 @@ fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
     assert_eq!(event_loop.time(), secs(1));
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_result
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_exception
 #[test]
 fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered() {
     // The second finds a future that is done, which keeps what it was cancelled with.
@@ -186,6 +194,7 @@ fn of_several_cancels_of_a_task_that_has_yielded_the_last_message_is_delivered()
     assert_eq!(task.result().unwrap_err().message(), "two");
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_both_task_and_inner_future
 #[test]
 fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
     let event_loop = EventLoop::with_virtual_time();
@@ -201,6 +210,8 @@ fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
     assert!(task.cancelled() && future.cancelled());
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_cancel_message_getter
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_before_starting_task
 #[test]
 fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
     run(async {
@@ -272,6 +283,9 @@ fn who_looks_only_whether_a_task_was_cancelled_leaves_its_message_to_others() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_task_catching
+// CPython: test_tasks.BaseTaskTests.test_cancel_task_ignoring
+// CPython: test_tasks.BaseTaskTests.test_yield_future_passes_cancel
 #[test]
 fn a_task_may_catch_its_cancellation_and_go_on() {
     run(async {
@@ -371,6 +385,7 @@ fn an_awaited_task_is_cancelled_in_turn_and_if_it_goes_on_so_does_the_awaiter() 
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_cancel_sleeping_task
 #[test]
 fn who_awaits_a_cancelled_task_is_not_itself_asked_to_cancel() {
     run(async {

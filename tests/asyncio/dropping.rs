@@ -247,6 +247,8 @@ fn a_future_is_freed_though_its_callback_holds_it_once_it_is_done() {
     assert_eq!(Rc::strong_count(&kept), 1);
 }
 
+// CPython: test_futures.BaseFutureTests.test_future_del_collect
+// CPython: test_tasks.BaseTaskTests.test_task_del_collect
 #[test]
 fn drops_may_call_back_into_the_loop_wherever_they_happen() {
     let event_loop = EventLoop::with_virtual_time();

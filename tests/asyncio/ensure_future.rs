@@ -10,6 +10,8 @@ use callsoon::{
 use crate::combinators::OneShot;
 use crate::driver::settle;
 
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_coroutine
+// CPython: test_tasks.BaseTaskTests.test_create_task_with_async_function
 #[test]
 fn a_coroutine_becomes_a_task_of_the_loop_that_is_named() {
     let event_loop = EventLoop::with_virtual_time();
@@ -28,6 +30,8 @@ fn a_coroutine_becomes_a_task_of_the_loop_that_is_named() {
     assert_eq!(value, 1);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_future
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_task
 #[test]
 fn futures_and_tasks_are_taken_as_they_are() {
     let event_loop = EventLoop::with_virtual_time();
@@ -40,6 +44,8 @@ fn futures_and_tasks_are_taken_as_they_are() {
     assert_eq!(event_loop.run_until_complete(task).unwrap(), 2);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_future
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_task
 #[test]
 fn futures_and_tasks_of_another_loop_are_refused() {
     let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
@@ -69,6 +75,9 @@ impl Future for Handmade {
     }
 }
 
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_awaitable
+// CPython: test_tasks.BaseTaskTests.test_ensure_future_task_awaitable
+// CPython: test_tasks.BaseTaskTests.test_create_task_with_asynclike_function
 #[test]
 fn any_rust_future_becomes_a_task_too() {
     for _ in 0..2 {

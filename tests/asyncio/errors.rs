@@ -155,6 +155,7 @@ fn an_error_that_ends_generators_is_an_exception_like_any_other_for_a_future() {
     }
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_result
 #[test]
 fn a_cancellation_is_caught_by_what_it_is_and_not_by_what_it_says() {
     run(async {

@@ -66,6 +66,7 @@ fn a_wake_while_no_loop_runs_is_kept_for_the_next_run_in_its_place() {
     assert_eq!(task.result().unwrap(), 2);
 }
 
+// CPython: test_futures.BaseFutureTests.test_wrap_future
 #[test]
 fn a_wake_from_another_thread_ends_the_loops_sleep() {
     let event_loop = EventLoop::new();
@@ -88,6 +89,7 @@ fn a_wake_that_came_from_another_thread_before_the_loop_ran_is_not_lost() {
     assert_eq!(task.result().unwrap(), 3);
 }
 
+// CPython: test_tasks.RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe
 #[test]
 fn another_thread_may_have_a_task_made_and_hear_of_its_result() {
     let event_loop = EventLoop::new();

@@ -92,6 +92,9 @@ suite! {
     }
 }
 
+// CPython: test_futures.BaseFutureTests.test_initial_state
+// CPython: test_futures.BaseFutureTests.test_result
+// CPython: test_futures.BaseFutureTests.test_exception
 fn a_pending_one_has_neither_result_nor_exception(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let Subject { future, .. } = make(&event_loop);
@@ -105,6 +108,7 @@ fn a_pending_one_has_neither_result_nor_exception(make: Make) {
     );
 }
 
+// CPython: test_futures.BaseFutureTests.test_result
 fn a_result_is_there_for_every_reader(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let Subject { future, end } = make(&event_loop);
@@ -116,6 +120,7 @@ fn a_result_is_there_for_every_reader(make: Make) {
     assert!(future.exception().unwrap().is_none());
 }
 
+// CPython: test_futures.BaseFutureTests.test_exception
 fn an_exception_is_the_same_error_for_every_reader(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let Subject { future, end } = make(&event_loop);
@@ -132,6 +137,8 @@ fn an_exception_is_the_same_error_for_every_reader(make: Make) {
     assert!(awaited.unwrap_err().ptr_eq(&error));
 }
 
+// CPython: test_futures.BaseFutureTests.test_initial_state
+// CPython: test_futures.BaseFutureTests.test_cancel
 fn a_cancelled_one_raises_from_result_and_from_exception(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let Subject { future, .. } = make(&event_loop);
@@ -142,6 +149,7 @@ fn a_cancelled_one_raises_from_result_and_from_exception(make: Make) {
     assert!(future.exception().unwrap_err().is_cancelled());
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel
 fn what_is_done_refuses_a_cancel(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let outcomes = [Ok(1), Err(Error::new(ErrorKind::Value, "")), Err(Error::cancelled())];
@@ -161,6 +169,8 @@ fn saying(trace: &Trace, line: &'static str) -> Callback {
     Callback::new(move |_: &dyn AnyFuture| trace.push(line))
 }
 
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_callbacks_invoked_on_set_result
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_callbacks_invoked_on_set_exception
 fn callbacks_run_in_the_order_of_adding_and_never_at_once(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -195,6 +205,7 @@ fn the_same_callback_added_twice_is_called_twice(make: Make) {
     trace.expect(["again", "between", "again"]);
 }
 
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_remove_done_callback
 fn removing_takes_out_every_equal_callback_and_counts_them(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -213,6 +224,7 @@ fn removing_takes_out_every_equal_callback_and_counts_them(make: Make) {
     trace.expect(["stays", "stays"]);
 }
 
+// CPython: test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_1
 fn once_done_no_callback_can_be_taken_out(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -323,6 +335,7 @@ fn awaiting_a_done_one_does_not_yield(make: Make) {
     assert_eq!((turns, value.unwrap()), (0, 3));
 }
 
+// CPython: test_tasks.BaseTaskTests.test_step_result_future
 fn awaiters_wake_in_the_order_in_which_they_came(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -361,6 +374,7 @@ fn awaiters_and_callbacks_share_one_order(make: Make) {
     trace.expect(["before", "awaiter", "after"]);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_inner_future
 fn cancelling_an_awaiter_cancels_it_for_all_awaiters(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();

@@ -13,6 +13,9 @@ fn refused<T>(outcome: callsoon::Result<T>) -> bool {
     })
 }
 
+// CPython: test_futures.BaseFutureTests.test_cancel
+// CPython: test_futures.BaseFutureTests.test_result
+// CPython: test_futures.BaseFutureTests.test_exception
 #[test]
 fn what_is_done_can_not_be_set_again() {
     let event_loop = EventLoop::with_virtual_time();
@@ -42,6 +45,7 @@ fn a_result_that_is_refused_is_dropped_at_once() {
     assert_eq!(Rc::strong_count(&value), 1);
 }
 
+// CPython: test_futures.BaseFutureTests.test_future_cancel_message_getter
 #[test]
 fn a_cancellation_keeps_its_message_for_every_reader() {
     let event_loop = EventLoop::with_virtual_time();
@@ -67,6 +71,7 @@ fn a_cancellation_set_as_exception_does_not_make_it_cancelled() {
     assert!(awaiter.cancelled(), "whoever awaits it can't tell the difference");
 }
 
+// CPython: test_futures.BaseFutureTests.test_constructor_use_running_loop
 #[test]
 fn it_knows_its_loop() {
     let event_loop = EventLoop::with_virtual_time();

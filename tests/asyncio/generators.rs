@@ -37,6 +37,9 @@ fn counter(trace: &Trace) -> AsyncGenerator<i32, &'static str> {
     })
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_iteration_02
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_generator_anext
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_04
 #[test]
 fn values_come_in_order_and_then_the_end_again_and_again() {
     run(async {
@@ -78,6 +81,10 @@ fn the_body_does_not_run_before_the_first_value_is_asked_for() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_iteration_01
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_05
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_06
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_01
 #[test]
 fn what_is_sent_is_what_give_returns() {
     run(async {
@@ -93,6 +100,7 @@ fn what_is_sent_is_what_give_returns() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_10
 #[test]
 fn a_value_can_not_be_sent_to_a_body_that_has_not_started() {
     run(async {
@@ -138,6 +146,8 @@ fn an_error_thrown_into_a_body_that_has_not_started_finishes_it() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_04
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_03
 #[test]
 fn a_body_may_catch_what_is_thrown_and_give_another_value_or_return() {
     run(async {
@@ -161,6 +171,8 @@ fn a_body_may_catch_what_is_thrown_and_give_another_value_or_return() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_04
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_02
 #[test]
 fn an_error_of_the_body_comes_out_once() {
     run(async {
@@ -176,6 +188,7 @@ fn an_error_of_the_body_comes_out_once() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_05
 #[test]
 fn a_stop_out_of_the_body_is_a_mistake_and_not_its_end() {
     run(async {
@@ -200,6 +213,7 @@ fn a_stop_out_of_the_body_is_a_mistake_and_not_its_end() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_11
 #[test]
 fn an_exit_out_of_the_body_comes_through_as_it_is() {
     run(async {
@@ -222,6 +236,10 @@ fn an_exit_out_of_the_body_comes_through_as_it_is() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_asend_throw_concurrent_with_send
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_athrow_throw_concurrent_with_send
+// CPython: test_asyncgen.TestUnawaitedWarnings.test_asend_send_already_running
+// CPython: test_asyncgen.TestUnawaitedWarnings.test_athrow_send_already_running
 #[test]
 fn one_step_at_a_time() {
     let event_loop = EventLoop::with_virtual_time();
@@ -251,6 +269,8 @@ fn one_step_at_a_time() {
     assert_eq!(event_loop.run_until_complete(first).unwrap(), 1, "none of that disturbed it");
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_iteration_01
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_01
 #[test]
 fn what_the_body_awaits_the_consumer_waits_for() {
     run(async {
@@ -350,6 +370,9 @@ fn several_tasks_may_take_turns_with_one_generator() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_aiter
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_01
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_expression_01
 #[test]
 fn a_generator_may_be_built_on_another() {
     run(async {

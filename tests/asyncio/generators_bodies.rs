@@ -34,6 +34,9 @@ async fn all_of(numbers: AsyncGenerator<i32>) -> String {
     }
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_07
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_08
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_09
 #[test]
 fn values_given_while_an_error_is_on_its_way_come_before_it() {
     run(async {
@@ -64,6 +67,7 @@ fn values_given_while_an_error_is_on_its_way_come_before_it() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_12
 #[test]
 fn a_body_that_asks_for_its_own_next_value_is_told() {
     run(async {
@@ -88,6 +92,8 @@ fn a_body_that_asks_for_its_own_next_value_is_told() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_asend_throw_concurrent_with_throw
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_athrow_throw_concurrent_with_throw
 #[test]
 fn while_one_throws_nobody_else_may_ask_or_throw() {
     run(async {
@@ -147,6 +153,11 @@ async fn is_cancelled() -> Result<()> {
     future.await
 }
 
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_exception_03
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_02
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_02
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_03
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_02
 #[test]
 fn an_error_of_what_the_body_awaits_comes_out_after_its_clean_up() {
     run(async {
@@ -175,6 +186,8 @@ fn an_error_of_what_the_body_awaits_comes_out_after_its_clean_up() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_01
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_01
 #[test]
 fn a_body_that_catches_what_is_thrown_may_await_before_it_gives_on_and_cleans_up_at_its_end() {
     run(async {
@@ -191,6 +204,7 @@ fn a_body_that_catches_what_is_thrown_may_await_before_it_gives_on_and_cleans_up
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_12
 #[test]
 fn a_clean_up_may_await_a_task_and_catch_its_error() {
     run(async {
@@ -210,6 +224,7 @@ fn a_clean_up_may_await_a_task_and_catch_its_error() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_aclose_after_exhaustion
 #[test]
 fn closing_what_has_come_to_its_end_does_nothing() {
     run(async {
@@ -221,6 +236,7 @@ fn closing_what_has_come_to_its_end_does_nothing() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_expression_02
 #[test]
 fn the_items_of_one_are_those_of_another_that_a_test_which_awaits_lets_through() {
     run(async {

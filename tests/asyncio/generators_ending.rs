@@ -40,6 +40,7 @@ fn stubborn() -> AsyncGenerator<i32> {
     })
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_aclose_twice_with_different_coros
 #[test]
 fn closing_one_that_has_not_started_means_the_body_never_runs() {
     run(async {
@@ -56,6 +57,8 @@ fn closing_one_that_has_not_started_means_the_body_never_runs() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_07
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_08
 #[test]
 fn closing_throws_an_exit_where_it_gave_its_last_value_and_awaits_the_clean_up() {
     run(async {
@@ -73,6 +76,7 @@ fn closing_throws_an_exit_where_it_gave_its_last_value_and_awaits_the_clean_up()
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_10
 #[test]
 fn a_body_that_returns_when_it_is_closed_is_as_good() {
     run(async {
@@ -102,6 +106,8 @@ fn an_error_of_the_clean_up_comes_out_of_the_close() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_06
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_11
 #[test]
 fn a_body_that_ignores_the_exit_is_a_mistake() {
     run(async {
@@ -119,6 +125,7 @@ fn a_body_that_ignores_the_exit_is_a_mistake() {
     .unwrap();
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_gc_aclose_09
 #[test]
 fn one_that_is_dropped_unfinished_is_closed_by_a_task_of_the_loop() {
     run(async {

@@ -22,6 +22,8 @@ fn fails_in_the_clean_up() -> AsyncGenerator<i32> {
     })
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_02
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_asyncgen_nonstarted_hooks_are_cancellable
 #[test]
 fn nobody_hears_of_one_that_is_left_half_way_or_dropped_and_ends_well() {
     let event_loop = EventLoop::with_virtual_time();
@@ -37,6 +39,7 @@ fn nobody_hears_of_one_that_is_left_half_way_or_dropped_and_ends_well() {
     assert_eq!(format!("{held:?}"), "<async_generator finished>");
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_exception_01
 #[test]
 fn an_error_of_one_that_is_left_half_way_is_reported_with_it() {
     let event_loop = EventLoop::with_virtual_time();
@@ -52,6 +55,7 @@ fn an_error_of_one_that_is_left_half_way_is_reported_with_it() {
 }
 
 /// The task that closes it is among those that are left, and fails.
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_exception_02
 #[test]
 fn an_error_of_one_that_main_drops_is_reported_as_that_of_a_task_that_is_left() {
     let event_loop = EventLoop::with_virtual_time();
@@ -63,6 +67,7 @@ fn an_error_of_one_that_main_drops_is_reported_as_that_of_a_task_that_is_left() 
     assert!(report.asyncgen.is_none());
 }
 
+// CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_01
 #[test]
 fn tasks_that_are_cancelled_inside_of_one_have_it_finished_before_the_shutdown() {
     let event_loop = EventLoop::with_virtual_time();
@@ -94,6 +99,7 @@ fn tasks_that_are_cancelled_inside_of_one_have_it_finished_before_the_shutdown()
     trace.expect_nothing();
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_closes_gens_after_hanging_tasks_errors
 #[test]
 fn a_main_that_fails_leaves_a_generator_finished_whose_task_fails_as_it_is_cancelled() {
     let event_loop = EventLoop::with_virtual_time();

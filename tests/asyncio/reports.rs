@@ -77,6 +77,9 @@ fn a_panic_that_nobody_read_is_reported_as_one() {
     assert_eq!(report.exception.as_ref().unwrap().kind(), ErrorKind::Panic);
 }
 
+// CPython: test_futures.BaseFutureTests.test_tb_logger_not_called_after_cancel
+// CPython: test_futures.BaseFutureTests.test_tb_logger_exception_retrieved
+// CPython: test_futures.BaseFutureTests.test_tb_logger_exception_result_retrieved
 #[test]
 fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
     let event_loop = EventLoop::with_virtual_time();
@@ -97,6 +100,7 @@ fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
     assert!(reports.messages().is_empty());
 }
 
+// CPython: test_tasks.BaseTaskTests.test_tb_logger_not_called_after_cancel
 #[test]
 fn a_cancel_that_a_failed_task_refuses_counts_as_reading_its_exception() {
     let event_loop = EventLoop::with_virtual_time();
@@ -155,6 +159,9 @@ fn an_awaiter_that_is_dropped_before_its_turn_has_not_read_the_exception() {
     assert_eq!(reports.messages(), [DESTROYED, FUTURE]);
 }
 
+// CPython: test_futures.BaseFutureTests.test_tb_logger_abandoned
+// CPython: test_futures.BaseFutureTests.test_tb_logger_result_unretrieved
+// CPython: test_futures.BaseFutureTests.test_tb_logger_result_retrieved
 #[test]
 fn results_and_cancellations_are_never_reported() {
     let event_loop = EventLoop::with_virtual_time();
@@ -176,6 +183,7 @@ fn results_and_cancellations_are_never_reported() {
     assert!(reports.messages().is_empty());
 }
 
+// CPython: test_tasks.BaseTaskTests.test_log_destroyed_pending_task
 #[test]
 fn tasks_that_are_pending_at_close_are_reported_oldest_first() {
     let event_loop = EventLoop::with_virtual_time();
@@ -217,6 +225,9 @@ fn a_handler_may_call_the_loop_while_it_is_told() {
     trace.expect([DESTROYED, "false"]);
 }
 
+// CPython: test_futures.BaseFutureTests.test_tb_logger_exception_unretrieved
+// CPython: test_futures.BaseFutureTests.test_future_exception_never_retrieved
+// CPython: test_futures.BaseFutureTests.test_future_exception_never_retrieved_debug
 #[test]
 fn without_a_handler_a_report_is_logged_as_an_error_in_debug_mode_too() {
     for debug in [false, true] {

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use callsoon::{
     AnyFuture, Error, ErrorKind, EventLoop, LoopRef, Result, Runner, create_task, generator, run,
@@ -35,6 +36,9 @@ async fn cleaning_up(trace: Trace) -> Result<()> {
     slept
 }
 
+// CPython: test_runners.RunnerTests.test_run
+// CPython: test_runners.RunnerTests.test_explicit_close
+// CPython: test_runners.RunnerTests.test_second_with_block_raises
 #[test]
 fn it_returns_what_main_returns_and_close_closes_the_loop() {
     let runner = on_virtual_time();
@@ -78,6 +82,8 @@ fn every_main_runs_on_one_loop_and_finds_what_the_ones_before_have_left() {
     assert!(on.all_tasks().is_empty());
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_loop_factory
+// CPython: test_runners.RunnerTests.test_custom_factory
 #[test]
 fn the_loop_is_made_once_and_not_before_it_is_needed() {
     let made = Rc::new(Cell::new(0));
@@ -96,6 +102,9 @@ fn the_loop_is_made_once_and_not_before_it_is_needed() {
     assert_eq!((made.get(), &*format!("{runner:?}")), (1, "<Runner [closed]>"));
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_debug
+// CPython: test_runners.RunnerTests.test_non_debug
+// CPython: test_runners.RunnerTests.test_debug
 #[test]
 fn debug_mode_is_as_it_is_told_or_else_as_the_factory_left_it() {
     for debug in [true, false] {
@@ -112,11 +121,18 @@ fn debug_mode_is_as_it_is_told_or_else_as_the_factory_left_it() {
     }
 }
 
+// CPython: test_runners.RunTests.test_loop_factory_default_event_loop
 #[test]
 fn without_a_factory_it_runs_on_the_machines_clock() {
     let runner = Runner::new();
     assert_eq!(runner.run(async { Ok(42) }).unwrap(), 42);
-    assert!(!runner.get_loop().unwrap().debug());
+    let on = runner.get_loop().unwrap();
+    assert!(!on.debug());
+    // A virtual clock stands still here.
+    let (outer, begun, inner) = (Instant::now(), on.time(), Instant::now());
+    while inner.elapsed() < Duration::from_micros(1) {}
+    let passed = on.time() - begun;
+    assert!(passed >= Duration::from_micros(1) && passed <= outer.elapsed(), "{passed:?}");
     runner.close().unwrap();
 }
 
@@ -170,6 +186,7 @@ fn what_fails_in_the_close_is_reported() {
     assert_eq!(report.exception.as_ref().unwrap().message(), "in the cleanup");
 }
 
+// CPython: test_runners.RunnerTests.test_double_close
 #[test]
 fn closing_twice_does_nothing_and_closing_before_there_is_a_loop_neither() {
     let runner = on_virtual_time();
@@ -196,6 +213,8 @@ fn a_close_that_stalls_says_so_and_is_one_all_the_same() {
     assert!(on.is_closed() && is_closed(runner.get_loop()));
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_from_running_loop
+// CPython: test_runners.RunnerTests.test_recursive_run
 #[test]
 fn it_runs_nothing_where_a_loop_runs_be_it_its_own_or_another() {
     let refused = "Runner.run() cannot be called from a running event loop".to_owned();
@@ -281,6 +300,7 @@ fn a_factory_that_panics_or_asks_for_the_loop_that_it_makes_is_told() {
 }
 
 /// A result need not be able to show itself.
+// CPython: test_runners.RunnerTests.test_no_repr_is_call_on_the_task_result
 #[test]
 fn a_result_is_passed_on_and_not_looked_at() {
     #[derive(Clone)]

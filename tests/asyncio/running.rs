@@ -10,6 +10,8 @@ use callsoon::{
 use crate::driver::{Reports, run, secs, settle, turn};
 use crate::support::trace::Trace;
 
+// CPython: test_runners.RunTests.test_asyncio_run_return
+// CPython: test_runners.RunTests.test_asyncio_run_raises
 #[test]
 fn run_returns_what_main_returns_and_closes_the_loop() {
     assert_eq!(callsoon::run(async { Ok(1) }).unwrap(), 1);
@@ -35,6 +37,7 @@ fn main_runs_as_the_current_task_of_the_running_loop() {
     assert!(running_loop().is_err());
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_cancels_hanging_tasks
 #[test]
 fn the_tasks_that_are_left_are_cancelled_oldest_first_and_their_cleanup_is_awaited() {
     let event_loop = EventLoop::with_virtual_time();
@@ -109,6 +112,7 @@ fn a_task_made_as_main_ends_has_its_first_step_and_one_that_this_makes_has_none(
     trace.expect(["first step", "Err(CancelledError())"]);
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_reports_hanging_tasks_errors
 #[test]
 fn an_exception_of_a_task_that_is_left_is_reported() {
     let event_loop = EventLoop::with_virtual_time();
@@ -301,6 +305,7 @@ fn run_until_complete_of_what_is_done_takes_one_turn() {
     trace.expect(["next turn"]);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_stop_while_run_in_complete
 #[test]
 fn a_loop_that_is_stopped_before_its_future_is_done_says_so_and_leaves_no_callback() {
     let event_loop = EventLoop::with_virtual_time();
@@ -313,6 +318,7 @@ fn a_loop_that_is_stopped_before_its_future_is_done_says_so_and_leaves_no_callba
     assert_eq!(format!("{future:?}"), "<Future pending>");
 }
 
+// CPython: test_tasks.BaseTaskTests.test_stop_while_run_in_complete
 #[test]
 fn a_task_that_outlives_a_stopped_run_goes_on_in_the_next() {
     let event_loop = EventLoop::with_virtual_time();
@@ -388,6 +394,7 @@ fn run_on_is_refused_where_a_loop_runs_and_changes_neither_loop() {
     other.run_until_complete(left).unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_cancel_sleeping_task
 #[test]
 fn cancelling_main_from_a_callback_is_what_run_returns() {
     let event_loop = EventLoop::with_virtual_time();

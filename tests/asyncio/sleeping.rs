@@ -8,6 +8,7 @@ use crate::combinators::{boxed, select};
 use crate::driver::{run, secs, settle, turn};
 use crate::support::trace::Trace;
 
+// CPython: test_tasks.BaseTaskTests.test_sleep
 #[test]
 fn a_sleep_takes_its_time_and_no_more() {
     run(async {
@@ -52,6 +53,8 @@ fn sleepers_wake_in_the_order_of_their_times_and_then_of_their_making() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel
+// CPython: test_tasks.BaseTaskTests.test_sleep_cancel
 #[test]
 fn a_cancelled_sleep_takes_its_timer_back() {
     let event_loop = EventLoop::with_virtual_time();

@@ -36,6 +36,7 @@ fn uncancel_before_the_first_step_lets_the_body_run() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_at_end
 #[test]
 fn a_task_that_cancels_itself_and_returns_is_cancelled_and_its_result_dropped() {
     run(async {
@@ -74,6 +75,7 @@ fn a_task_that_cancels_itself_and_fails_has_failed() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_current_task
 #[test]
 fn a_task_that_cancels_itself_is_told_at_its_next_await_that_would_wait() {
     run(async {
@@ -177,6 +179,7 @@ fn uncancel_comes_too_late_for_what_the_awaited_future_has_taken() {
     trace.expect(["Err(CancelledError())"]);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancelling
 #[test]
 fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
     run(async {
@@ -191,6 +194,7 @@ fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_uncancel_resets_must_cancel
 #[test]
 fn uncancel_takes_back_a_cancel_that_came_after_the_result() {
     let event_loop = EventLoop::with_virtual_time();
@@ -205,6 +209,7 @@ fn uncancel_takes_back_a_cancel_that_came_after_the_result() {
     trace.expect(["Ok(42)"]);
 }
 
+// CPython: test_tasks.BaseTaskTests.test_uncancel_basic
 #[test]
 fn a_body_that_takes_its_request_back_can_be_cancelled_anew() {
     let event_loop = EventLoop::with_virtual_time();
@@ -231,6 +236,7 @@ fn a_body_that_takes_its_request_back_can_be_cancelled_anew() {
 
 /// What a timeout scope does, done by hand: the request is taken back by who made it, and only a
 /// cancellation that was nobody else's is turned into something else.
+// CPython: test_tasks.BaseTaskTests.test_uncancel_structured_blocks
 #[test]
 fn a_scope_of_ones_own_tells_its_own_request_from_others() {
     async fn within(limit: u64, needs: u64) -> Result<&'static str> {
@@ -267,6 +273,7 @@ fn a_scope_of_ones_own_tells_its_own_request_from_others() {
     assert_eq!(task.cancelling(), 1, "that of the other");
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_awaited_task
 #[test]
 fn a_task_that_cancels_itself_and_then_awaits_a_started_task_cancels_what_that_awaits() {
     run(async {

@@ -8,6 +8,7 @@ use crate::combinators::OneShot;
 use crate::driver::{run, secs, settle, turn, turns_of};
 use crate::support::trace::Trace;
 
+// CPython: test_futures.BaseFutureTests.test_wrap_future
 #[test]
 fn a_wrapped_foreign_future_gives_its_output() {
     let event_loop = EventLoop::with_virtual_time();
@@ -29,6 +30,7 @@ fn a_wrapped_foreign_future_that_is_ready_takes_no_turn() {
     .unwrap();
 }
 
+// CPython: test_futures.BaseFutureTests.test_wrap_future_cancel
 #[test]
 fn a_cancel_at_a_wrapped_foreign_future_returns_at_the_await_and_drops_it() {
     let event_loop = EventLoop::with_virtual_time();
@@ -54,6 +56,7 @@ fn a_cancel_at_a_wrapped_foreign_future_returns_at_the_await_and_drops_it() {
     assert!(task.cancelled());
 }
 
+// CPython: test_futures.BaseFutureTests.test_wrap_future_cancel2
 #[test]
 fn an_output_that_came_before_the_cancel_is_lost_as_with_ours() {
     let event_loop = EventLoop::with_virtual_time();
@@ -78,6 +81,7 @@ fn a_foreign_error_type_crosses_by_the_question_mark() {
     assert!(error.downcast_ref::<std::fmt::Error>().is_some(), "{error:?}");
 }
 
+// CPython: test_futures.BaseFutureTests.test_wrap_future_without_loop
 #[test]
 fn wrapping_where_no_loop_runs_is_an_error() {
     let mut wrapped = Box::pin(wrap_future(async { 1 }));

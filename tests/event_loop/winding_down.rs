@@ -56,6 +56,7 @@ fn run_cancels_what_is_left_oldest_first_and_waits_for_its_clean_up() {
     assert_eq!(event_loop.time(), HOUR);
 }
 
+// CPython: test_runners.RunTests.test_asyncio_run_closes_gens_after_hanging_tasks_errors
 #[test]
 fn run_closes_the_generators_after_the_tasks() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());

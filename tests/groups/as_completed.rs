@@ -8,6 +8,7 @@ use crate::driver::{run, secs};
 use crate::parts::{after, done, fails, now, pending, shown};
 use crate::support::trace::Trace;
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed
 #[test]
 fn they_come_in_the_order_in_which_they_end() {
     run(async {
@@ -25,6 +26,7 @@ fn they_come_in_the_order_in_which_they_end() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_duplicate_coroutines
 #[test]
 fn those_done_already_come_first_and_each_once() {
     run(async {
@@ -42,6 +44,7 @@ fn those_done_already_come_first_and_each_once() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_with_timeout
 #[test]
 fn after_the_limit_each_that_is_missing_is_an_error() {
     run(async {
@@ -65,6 +68,26 @@ fn after_the_limit_each_that_is_missing_is_an_error() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_with_timeout
+#[test]
+fn as_completed_is_out_of_time_at_its_limit() {
+    run(async {
+        let trace = Trace::new();
+        let tasks = [create_task(after(1, 1)), create_task(after(5, 5))];
+        let mut completed = as_completed(&tasks, secs(2));
+        while let Some(next) = completed.next().await.transpose() {
+            let shown = shown(next.and_then(|task| task.result()));
+            trace.push(format!("{:?} {shown}", running_loop()?.time()));
+        }
+        trace.expect(["1s 1", "2s TimeoutError"]);
+        assert_eq!(running_loop()?.time(), secs(2));
+        Ok(())
+    })
+    .unwrap();
+}
+
+// CPython: test_tasks.BaseTaskTests.test_as_completed_with_unused_timeout
+// CPython: test_tasks.BaseTaskTests.test_as_completed_coroutine_use_running_loop
 #[test]
 fn when_all_have_come_the_limits_timer_is_gone() {
     run(async {
@@ -78,6 +101,7 @@ fn when_all_have_come_the_limits_timer_is_gone() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_same_tasks_in_as_out
 #[test]
 fn a_cancelled_next_loses_none() {
     run(async {
@@ -108,6 +132,8 @@ fn dropped_it_leaves_no_callback_and_no_timer() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_same_tasks_in_as_out
+// CPython: test_tasks.BaseTaskTests.test_as_completed_concurrent
 #[test]
 fn what_has_come_may_be_awaited_later_and_all_at_once() {
     run(async {
@@ -127,6 +153,7 @@ fn what_has_come_may_be_awaited_later_and_all_at_once() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_resume_iterator
 #[test]
 fn who_stops_asking_may_go_on_later() {
     run(async {

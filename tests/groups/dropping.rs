@@ -29,6 +29,19 @@ async fn drop_after<T>(seconds: u64, dropped: impl Future<Output = Result<T>>) -
     .await
 }
 
+/// Polls `dropped` until it has cancelled its task once, drops it, and returns the requests left.
+async fn requests_after_drop<T>(dropped: impl Future<Output = Result<T>>) -> usize {
+    let mut dropped = Box::pin(dropped);
+    let requests = || current_task().expect("inside of a task").cancelling();
+    poll_fn(|cx| {
+        assert!(dropped.as_mut().poll(cx).is_pending());
+        if requests() == 1 { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    drop(dropped);
+    requests()
+}
+
 #[test]
 fn a_dropped_timeout_takes_its_timer_back() {
     run(async {
@@ -46,15 +59,21 @@ fn a_dropped_timeout_that_has_expired_takes_its_request_back() {
             let _ = pending::<i32>()?.await;
             pending::<i32>()?.await
         });
-        let mut slow = Box::pin(slow);
-        poll_fn(|cx| {
-            assert!(slow.as_mut().poll(cx).is_pending());
-            let requests = current_task().expect("inside of a task").cancelling();
-            if requests == 1 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        drop(slow);
-        assert_eq!(current_task().expect("inside of a task").cancelling(), 0);
+        assert_eq!(requests_after_drop(slow).await, 0);
+        sleep(secs(1)).await
+    })
+    .unwrap();
+}
+
+#[test]
+fn a_dropped_group_that_has_failed_takes_its_request_back() {
+    run(async {
+        let failed = TaskGroup::scope(async |group| {
+            group.create_task(fails::<()>(1, "of the group"))?;
+            let _ = pending::<i32>()?.await;
+            pending::<i32>()?.await
+        });
+        assert_eq!(requests_after_drop(failed).await, 0);
         sleep(secs(1)).await
     })
     .unwrap();

@@ -9,6 +9,7 @@ use crate::driver::{Reports, run, secs};
 use crate::parts::{after, cleans_up, done, fails, now, oops, pending, shown, stubborn};
 use crate::support::trace::Trace;
 
+// CPython: test_tasks.GatherTestsBase.test_success
 #[test]
 fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
     run(async {
@@ -21,6 +22,7 @@ fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
     .unwrap();
 }
 
+// CPython: test_tasks.CoroutineGatherTests.test_duplicate_coroutines
 #[test]
 fn one_given_twice_is_one_child_with_two_places() {
     run(async {
@@ -35,6 +37,8 @@ fn one_given_twice_is_one_child_with_two_places() {
     .unwrap();
 }
 
+// CPython: test_tasks.GatherTestsBase.test_result_exception_success
+// CPython: test_tasks.FutureGatherTests.test_constructor_empty_sequence_use_running_loop
 #[test]
 fn of_children_that_are_done_it_is_done_at_once() {
     run(async {
@@ -57,6 +61,8 @@ fn of_children_that_are_done_it_is_done_at_once() {
     .unwrap();
 }
 
+// CPython: test_tasks.GatherTestsBase.test_one_exception
+// CPython: test_tasks.CoroutineGatherTests.test_exception_marking
 #[test]
 fn the_first_error_ends_it_and_the_other_children_go_on() {
     run(async {
@@ -78,6 +84,7 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
     .unwrap();
 }
 
+// CPython: test_tasks.FutureGatherTests.test_one_cancellation
 #[test]
 fn a_cancelled_child_is_an_exception_of_the_outer_future_and_no_cancellation() {
     run(async {
@@ -94,6 +101,8 @@ fn a_cancelled_child_is_an_exception_of_the_outer_future_and_no_cancellation() {
     .unwrap();
 }
 
+// CPython: test_tasks.GatherTestsBase.test_return_exceptions
+// CPython: test_tasks.FutureGatherTests.test_result_exception_one_cancellation
 #[test]
 fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
     run(async {
@@ -114,6 +123,7 @@ fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
 }
 
 /// As CPython does: the outer future ends with the first child.
+// CPython: test_tasks.CoroutineGatherTests.test_cancellation_broadcast
 #[test]
 fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
     run(async {
@@ -160,6 +170,7 @@ fn unread_cancellation_of_a_gathering_is_reported() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_gather_2
 #[test]
 fn cancelling_outcomes_waits_for_all_and_gives_none() {
     run(async {
@@ -178,6 +189,7 @@ fn cancelling_outcomes_waits_for_all_and_gives_none() {
     .unwrap();
 }
 
+// CPython: test_tasks.CoroutineGatherTests.test_cancellation_broadcast
 #[test]
 fn results_don_t_outweigh_a_cancellation_that_was_accepted() {
     run(async {
@@ -191,6 +203,7 @@ fn results_don_t_outweigh_a_cancellation_that_was_accepted() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_gather_2
 #[test]
 fn a_cancellations_message_reaches_the_children() {
     run(async {
@@ -227,6 +240,7 @@ fn cancelled_outcomes_end_in_the_words_of_the_last_child_in_the_list() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_cancel_gather_1
 #[test]
 fn children_that_refuse_are_not_cancelled_for_it() {
     run(async {

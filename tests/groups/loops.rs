@@ -9,6 +9,8 @@ use crate::driver::settle;
 use crate::parts::done;
 use crate::support::panics::assert_needs_a_loop;
 
+// CPython: test_tasks.GatherTestsBase.test_result_exception_success
+// CPython: test_tasks.FutureGatherTests.test_constructor_homogenous_futures
 #[test]
 fn futures_are_gathered_and_shielded_on_their_own_loop_though_none_runs() {
     let event_loop = EventLoop::with_virtual_time();
@@ -31,6 +33,9 @@ fn futures_are_gathered_and_shielded_on_their_own_loop_though_none_runs() {
 }
 
 /// A call from another loop's task is no different.
+// CPython: test_tasks.BaseTaskTests.test_shield_result
+// CPython: test_tasks.BaseTaskTests.test_shield_coroutine_use_running_loop
+// CPython: test_tasks.CoroutineGatherTests.test_constructor_use_running_loop
 #[test]
 fn it_is_not_the_running_loop_that_counts() {
     let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
@@ -46,6 +51,7 @@ fn it_is_not_the_running_loop_that_counts() {
     assert_eq!((all.result().unwrap(), shielded.result().unwrap()), (vec![3], 3));
 }
 
+// CPython: test_tasks.FutureGatherTests.test_constructor_heterogenous_futures
 #[test]
 fn futures_of_two_loops_are_not_gathered_and_none_of_another_is_waited_for() {
     let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
@@ -75,6 +81,8 @@ fn futures_of_two_loops_are_not_gathered_and_none_of_another_is_waited_for() {
     }
 }
 
+// CPython: test_tasks.BaseTaskTests.test_as_completed_coroutine_without_loop
+// CPython: test_tasks.FutureGatherTests.test_constructor_empty_sequence_without_loop
 #[test]
 fn without_futures_or_a_running_loop_there_is_none_to_wait_on() {
     let said = |error: Option<callsoon::Error>| {

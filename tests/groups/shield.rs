@@ -6,6 +6,9 @@ use callsoon::{create_task, gather, running_loop, shield, sleep, yield_now};
 use crate::driver::{Reports, run, secs};
 use crate::parts::{after, done, oops, pending, shown};
 
+// CPython: test_tasks.BaseTaskTests.test_shield_result
+// CPython: test_tasks.BaseTaskTests.test_shield_cancel_inner
+// CPython: test_tasks.BaseTaskTests.test_shield_coroutine_use_running_loop
 #[test]
 fn it_ends_as_what_is_inside() {
     run(async {
@@ -23,6 +26,7 @@ fn it_ends_as_what_is_inside() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_shield_shortcut
 #[test]
 fn of_what_is_done_it_is_done_at_once() {
     run(async {
@@ -62,6 +66,8 @@ fn of_a_future_that_is_done_it_is_that_future() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_shield_cancel_outer
+// CPython: test_tasks.BaseTaskTests.test_shield_effect
 #[test]
 fn its_cancellation_stays_outside() {
     run(async {
@@ -79,6 +85,7 @@ fn its_cancellation_stays_outside() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_shield_cancel_outer
 #[test]
 fn a_cancelled_shield_leaves_no_callback_behind() {
     run(async {
@@ -154,6 +161,7 @@ fn a_future_like_thing_that_is_done_is_shielded_like_a_future() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_shield_exception
 #[test]
 fn the_error_that_it_passes_on_is_the_same() {
     run(async {
@@ -167,6 +175,7 @@ fn the_error_that_it_passes_on_is_the_same() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_shield_gather
 #[test]
 fn a_shield_around_a_gather_keeps_a_cancel_from_the_children() {
     run(async {
@@ -185,6 +194,7 @@ fn a_shield_around_a_gather_keeps_a_cancel_from_the_children() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_gather_shield
 #[test]
 fn a_gather_of_shields_is_cancelled_without_what_is_inside() {
     run(async {

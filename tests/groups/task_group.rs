@@ -27,6 +27,8 @@ fn cancelling() -> usize {
     current_task().expect("inside of a task").cancelling()
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_01
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_02
 #[test]
 fn its_tasks_are_over_when_it_is_left() {
     run(async {
@@ -43,6 +45,9 @@ fn its_tasks_are_over_when_it_is_left() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_04
+// CPython: test_taskgroups.TestTaskGroup.test_cancel_children_on_child_error
+// CPython: test_taskgroups.TestTaskGroup.test_cancelling_level_preserved
 #[test]
 fn a_failure_cancels_the_other_tasks_oldest_first_and_interrupts_the_body() {
     run(async {
@@ -93,6 +98,7 @@ fn the_errors_stand_in_the_order_of_failing_and_the_bodys_is_last() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_09
 #[test]
 fn a_body_that_fails_cancels_the_tasks() {
     run(async {
@@ -109,6 +115,7 @@ fn a_body_that_fails_cancels_the_tasks() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_03
 #[test]
 fn a_cancelled_task_is_no_failure() {
     run(async {
@@ -125,6 +132,9 @@ fn a_cancelled_task_is_no_failure() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_cancellation
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_07
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_22
 #[test]
 fn a_cancelled_body_cancels_the_tasks_and_is_told_in_the_end() {
     for in_the_body in [true, false] {
@@ -177,6 +187,7 @@ fn however_often_the_parent_is_cancelled_it_waits_for_the_tasks() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_error_and_cancel
 #[test]
 fn a_parent_cancelled_from_outside_as_well_gets_the_errors_and_the_cancellation_next() {
     run(async {
@@ -201,6 +212,7 @@ fn a_parent_cancelled_from_outside_as_well_gets_the_errors_and_the_cancellation_
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_24
 #[test]
 fn tasks_may_be_added_while_it_waits_for_others() {
     run(async {
@@ -226,6 +238,8 @@ fn tasks_may_be_added_while_it_waits_for_others() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_no_create_task_after_failure
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_finished
 #[test]
 fn none_is_added_once_it_fails_or_is_left() {
     run(async {
@@ -249,6 +263,7 @@ fn none_is_added_once_it_fails_or_is_left() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_13
 #[test]
 fn groups_in_groups_end_from_the_inside_out() {
     run(async {

@@ -46,6 +46,7 @@ async fn cancelled_after_a_second(
     Ok(ended(parent.await))
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_08
 #[test]
 fn errors_of_the_tasks_go_before_the_cancellation_of_the_parent() {
     run(async {
@@ -61,6 +62,9 @@ fn errors_of_the_tasks_go_before_the_cancellation_of_the_parent() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_11
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_12
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_14
 #[test]
 fn a_group_that_fails_is_an_error_of_the_group_around_it() {
     run(async {
@@ -88,6 +92,8 @@ fn a_group_that_fails_is_an_error_of_the_group_around_it() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_15
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_16
 #[test]
 fn a_task_that_fails_while_a_cancelled_body_is_slow_to_leave_goes_before_the_cancellation() {
     async fn slow_to_leave() -> Result<()> {
@@ -113,6 +119,8 @@ fn a_task_that_fails_while_a_cancelled_body_is_slow_to_leave_goes_before_the_can
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_17
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_18
 #[test]
 fn a_cancelled_body_without_tasks_is_cancelled_unless_it_makes_something_else_of_it() {
     run(async {
@@ -125,6 +133,7 @@ fn a_cancelled_body_without_tasks_is_cancelled_unless_it_makes_something_else_of
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_10
 #[test]
 fn a_body_that_fails_at_once_cancels_tasks_that_never_started() {
     run(async {
@@ -143,6 +152,8 @@ fn a_body_that_fails_at_once_cancels_tasks_that_never_started() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_19
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_context_manager_exit_raises
 #[test]
 fn an_error_of_a_task_and_one_of_the_interrupted_body_leave_no_request_to_cancel() {
     run(async {
@@ -158,6 +169,7 @@ fn an_error_of_a_task_and_one_of_the_interrupted_body_leave_no_request_to_cancel
 }
 
 /// The inner group's request to cancel is taken back, and the outer one's stays until it is left.
+// CPython: test_taskgroups.TestTaskGroup.test_nested_groups_both_cancelled
 #[test]
 fn groups_in_groups_that_both_fail_each_count_their_own_request() {
     run(async {
@@ -178,6 +190,8 @@ fn groups_in_groups_that_both_fail_each_count_their_own_request() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_23
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_task_name
 #[test]
 fn tasks_that_are_over_are_let_go_of_while_the_body_runs() {
     run(async {
@@ -200,6 +214,7 @@ fn tasks_that_are_over_are_let_go_of_while_the_body_runs() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_25
 #[test]
 fn tasks_that_multiply_are_stopped_by_one_that_fails() {
     fn multiplies(group: TaskGroup, count: Rc<Cell<usize>>) -> Result<()> {
@@ -234,6 +249,8 @@ fn tasks_that_multiply_are_stopped_by_one_that_fails() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_finished
+// CPython: test_taskgroups.TestTaskGroup.test_coro_closed_when_tg_closed
 #[test]
 fn what_a_group_refuses_is_dropped() {
     run(async {
@@ -252,6 +269,7 @@ fn what_a_group_refuses_is_dropped() {
     .unwrap();
 }
 
+// CPython: test_taskgroups.TestTaskGroup.test_taskgroup_without_parent_task
 #[test]
 fn it_needs_a_parent_task() {
     let event_loop = callsoon::EventLoop::with_virtual_time();

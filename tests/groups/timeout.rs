@@ -37,6 +37,8 @@ fn a_body_in_time_is_left_alone() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_basic
+// CPython: test_timeouts.TimeoutTests.test_waiter_cancelled
 #[test]
 fn the_deadline_cancels_the_body_and_the_count_is_as_before() {
     run(async {
@@ -150,6 +152,8 @@ fn a_request_to_cancel_from_before_the_scope_is_not_its_business() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_nested_timeouts_concurrent
+// CPython: test_timeouts.TimeoutTests.test_nested_timeouts_loop_busy
 #[test]
 fn of_two_scopes_the_one_whose_deadline_comes_converts() {
     for (outer, inner, expected) in [
@@ -239,6 +243,10 @@ fn an_alarm_that_is_on_its_way_is_taken_back_and_the_next_one_counts() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_finished
+// CPython: test_timeouts.TimeoutTests.test_timeout_expired
+// CPython: test_timeouts.TimeoutTests.test_timeout_expiring
+// CPython: test_timeouts.TimeoutTests.test_timeout_not_entered
 #[test]
 fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
     run(async {
@@ -267,6 +275,10 @@ fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_repr_active
+// CPython: test_timeouts.TimeoutTests.test_repr_expired
+// CPython: test_timeouts.TimeoutTests.test_repr_finished
+// CPython: test_timeouts.TimeoutTests.test_repr_disabled
 #[test]
 fn it_shows_its_state() {
     run(async {
@@ -287,6 +299,7 @@ fn it_shows_its_state() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_without_task
 #[test]
 fn it_needs_a_task() {
     let event_loop = EventLoop::with_virtual_time();

@@ -29,6 +29,8 @@ fn timed_out() -> (String, bool) {
     ("TimeoutError".to_owned(), true)
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_at_basic
+// CPython: test_timeouts.TimeoutTests.test_timeout_not_called
 #[test]
 fn a_deadline_stands_where_it_was_set_after_it_has_passed_too() {
     run(async {
@@ -44,6 +46,8 @@ fn a_deadline_stands_where_it_was_set_after_it_has_passed_too() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_disabled
+// CPython: test_timeouts.TimeoutTests.test_timeout_at_disabled
 #[test]
 fn without_a_deadline_none_expires() {
     run(async {
@@ -58,6 +62,9 @@ fn without_a_deadline_none_expires() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_zero
+// CPython: test_timeouts.TimeoutTests.test_timeout_zero_sleep_zero
+// CPython: test_timeouts.TimeoutTests.test_timeout_in_the_past_sleep_zero
 #[test]
 fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
     run(async {
@@ -76,6 +83,9 @@ fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_foreign_exception_passed
+// CPython: test_timeouts.TimeoutTests.test_foreign_exception_on_timeout
+// CPython: test_timeouts.TimeoutTests.test_foreign_exception_on_timeout_2
 #[test]
 fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() {
     run(async {
@@ -92,6 +102,7 @@ fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() 
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_foreign_cancel_doesnt_timeout_if_not_expired
 #[test]
 fn a_cancel_before_the_deadline_is_none_of_the_scopes() {
     run(async {
@@ -111,6 +122,7 @@ fn a_cancel_before_the_deadline_is_none_of_the_scopes() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_outer_task_is_not_cancelled
 #[test]
 fn a_task_that_catches_its_timeout_is_not_cancelled() {
     run(async {
@@ -124,6 +136,7 @@ fn a_task_that_catches_its_timeout_is_not_cancelled() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_nested_timeouts
 #[test]
 fn of_two_scopes_with_one_deadline_both_expire_and_the_outer_one_says_so() {
     run(async {
@@ -142,6 +155,7 @@ fn of_two_scopes_with_one_deadline_both_expire_and_the_outer_one_says_so() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_nested_timeout_in_finally
 #[test]
 fn a_scope_in_the_clean_up_of_another_has_a_time_of_its_own() {
     run(async {
@@ -157,6 +171,8 @@ fn a_scope_in_the_clean_up_of_another_has_a_time_of_its_own() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_after_cancellation
+// CPython: test_timeouts.TimeoutTests.test_cancel_in_timeout_after_cancellation
 #[test]
 fn after_a_cancellation_that_was_caught_a_scope_still_tells_its_own_from_the_next() {
     run(async {
@@ -180,6 +196,7 @@ fn after_a_cancellation_that_was_caught_a_scope_still_tells_its_own_from_the_nex
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_reschedule
 #[test]
 fn another_task_may_move_the_deadline_and_take_it_away() {
     run(async {
@@ -205,6 +222,8 @@ fn another_task_may_move_the_deadline_and_take_it_away() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_already_entered
+// CPython: test_timeouts.TimeoutTests.test_timeout_double_enter
 #[test]
 fn a_scope_is_entered_once_and_not_from_inside_either() {
     run(async {
@@ -220,6 +239,7 @@ fn a_scope_is_entered_once_and_not_from_inside_either() {
     .unwrap();
 }
 
+// CPython: test_timeouts.TimeoutTests.test_timeout_taskgroup
 #[test]
 fn a_task_that_fails_as_a_group_in_a_scope_is_interrupted_goes_before_the_timeout() {
     run(async {

@@ -8,6 +8,7 @@ use callsoon::{
 use crate::driver::{run, secs, turns_of};
 use crate::parts::{at_once, done, never_started, pending, shown};
 
+// CPython: test_tasks.BaseTaskTests.test_wait
 #[test]
 fn what_is_done_already_takes_no_turn_but_in_a_wait() {
     run(async {
@@ -25,6 +26,8 @@ fn what_is_done_already_takes_no_turn_but_in_a_wait() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_bare_create_task
+// CPython: test_tasks.CoroutineGatherTests.test_constructor_use_running_loop
 #[test]
 fn a_coroutine_that_never_waits_takes_turns_only_as_a_task() {
     run(async {
@@ -39,6 +42,7 @@ fn a_coroutine_that_never_waits_takes_turns_only_as_a_task() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_coroutine_do_not_started
 #[test]
 fn a_wait_for_without_time_takes_three_turns_to_cancel_what_it_never_starts() {
     run(async {

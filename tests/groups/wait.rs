@@ -20,6 +20,11 @@ fn tasks() -> callsoon::Result<[Task<i32>; 4]> {
     ])
 }
 
+// CPython: test_tasks.BaseTaskTests.test_wait
+// CPython: test_tasks.BaseTaskTests.test_wait_first_completed
+// CPython: test_tasks.BaseTaskTests.test_wait_first_exception_in_wait
+// CPython: test_tasks.BaseTaskTests.test_wait_with_exception
+// CPython: test_tasks.BaseTaskTests.test_wait_with_timeout
 #[test]
 fn it_returns_when_it_is_told_to_in_the_order_given() {
     for (return_when, limit, at, done_then) in [
@@ -61,6 +66,9 @@ fn a_cancelled_one_is_no_exception_to_wait_for() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_wait_duplicate_coroutines
+// CPython: test_tasks.BaseTaskTests.test_wait_errors
+// CPython: test_tasks.BaseTaskTests.test_wait_invalid_args
 #[test]
 fn one_named_twice_is_returned_once_and_none_at_all_is_an_error() {
     run(async {
@@ -75,6 +83,7 @@ fn one_named_twice_is_returned_once_and_none_at_all_is_an_error() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_wait_really_done
 #[test]
 fn what_ends_before_the_waiter_goes_on_is_done_too() {
     run(async {
@@ -93,6 +102,7 @@ fn what_ends_before_the_waiter_goes_on_is_done_too() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_yield_wait_does_not_shield_cancel
 #[test]
 fn a_cancelled_wait_cancels_nothing_and_leaves_nothing_behind() {
     run(async {
@@ -140,6 +150,7 @@ fn exceptions_are_not_read_for_their_owner() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_wait_first_exception
 #[test]
 fn an_exception_that_is_there_already_ends_the_wait_for_one() {
     run(async {
@@ -156,6 +167,8 @@ fn an_exception_that_is_there_already_ends_the_wait_for_one() {
 }
 
 /// It has been sleeping for longer than the wait has waited, so its timer is older.
+// CPython: test_tasks.BaseTaskTests.test_wait_concurrent_complete
+// CPython: test_tasks.BaseTaskTests.test_wait_with_iterator_of_tasks
 #[test]
 fn what_ends_at_the_time_of_the_limit_is_done_if_it_began_first() {
     run(async {
@@ -169,6 +182,8 @@ fn what_ends_at_the_time_of_the_limit_is_done_if_it_began_first() {
     .unwrap();
 }
 
+// CPython: test_tasks.BaseTaskTests.test_wait_with_iterator_of_tasks
+// CPython: test_tasks.BaseTaskTests.test_wait_generator
 #[test]
 fn tasks_may_come_from_an_iterator_that_makes_them() {
     run(async {

@@ -10,6 +10,7 @@ use crate::parts::{
 };
 use crate::support::trace::Trace;
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_blocking
 #[test]
 fn in_time_it_gives_what_it_awaits() {
     run(async {
@@ -33,6 +34,8 @@ fn a_coroutine_runs_in_the_task_that_awaits() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_waits_for_task_cancellation
 #[test]
 fn when_the_time_is_up_it_waits_for_the_end_of_what_it_cancels() {
     run(async {
@@ -50,6 +53,10 @@ fn when_the_time_is_up_it_waits_for_the_end_of_what_it_cancels() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_asyncio_wait_for_timeout
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_cancellation_race_condition
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_reraises_exception_during_cancellation
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_cancel_suppressed
 #[test]
 fn what_makes_nothing_of_being_cancelled_has_its_say() {
     run(async {
@@ -67,6 +74,9 @@ fn what_makes_nothing_of_being_cancelled_has_its_say() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_future_done
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_waits_for_task_cancellation_w_timeout_0
 #[test]
 fn without_time_only_what_is_done_counts() {
     run(async {
@@ -101,6 +111,7 @@ fn a_cancellation_from_outside_stays_one_and_cancels_what_is_awaited() {
     .unwrap();
 }
 
+// CPython: test_waitfor.WaitForShieldTests.test_shielded_timeout
 #[test]
 fn what_is_shielded_goes_on() {
     run(async {
@@ -112,6 +123,7 @@ fn what_is_shielded_goes_on() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_race_condition
 #[test]
 fn a_future_that_a_ready_callback_sets_is_in_time() {
     run(async {
@@ -125,6 +137,8 @@ fn a_future_that_a_ready_callback_sets_is_in_time() {
     .unwrap();
 }
 
+// CPython: test_waitfor.AsyncioWaitForTest.test_cancel_blocking_wait_for
+// CPython: test_waitfor.AsyncioWaitForTest.test_cancel_wait_for
 #[test]
 fn a_cancellation_from_outside_cancels_a_task_too_with_a_limit_and_without() {
     for limit in [None, Some(secs(60))] {
@@ -148,6 +162,7 @@ fn a_cancellation_from_outside_cancels_a_task_too_with_a_limit_and_without() {
 }
 
 /// It swallows every cancellation, and has its time.
+// CPython: test_waitfor.AsyncioWaitForTest.test_asyncio_wait_for_cancelled
 #[test]
 fn a_wait_that_is_cancelled_lets_what_it_awaits_end() {
     run(async {
@@ -172,6 +187,7 @@ fn a_wait_that_is_cancelled_lets_what_it_awaits_end() {
 }
 
 /// The result is there, taken or on its way, and yet the cancellation is told.
+// CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_issue86296
 #[test]
 fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
     for turns in [0, 1] {
@@ -201,6 +217,8 @@ fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
     }
 }
 
+// CPython: test_waitfor.WaitForShieldTests.test_zero_timeout
+// CPython: test_waitfor.WaitForShieldTests.test_none_timeout
 #[test]
 fn a_shield_is_cancelled_where_there_is_no_time_and_waited_for_where_there_is_no_limit() {
     run(async {

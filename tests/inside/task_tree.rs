@@ -69,6 +69,7 @@ fn each_task_has_a_line_with_its_name_its_place_and_what_it_waits_on() {
     assert_eq!(tree.lines().last(), Some(&*expected), "{tree}");
 }
 
+// CPython: test_tasks.BaseTaskTests.test_task_repr_wait_for
 #[test]
 fn every_wait_has_its_name() {
     run(async {

@@ -20,6 +20,8 @@ fn runner() -> Runner {
     Runner::with_loop_factory(EventLoop::with_virtual_time).with_interrupts()
 }
 
+// CPython: test_runners.RunnerTests.test_interrupt_call_soon
+// CPython: test_runners.RunnerTests.test_interrupt_wait
 #[test]
 fn it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted() {
     const NAME: &str =
@@ -67,6 +69,7 @@ fn a_main_that_goes_on_returns_what_it_returns() {
     assert_eq!(outcome.unwrap_err().message(), "on the way out");
 }
 
+// CPython: test_runners.RunnerTests.test_interrupt_cancelled_task
 #[test]
 fn a_cancellation_by_somebody_else_stays_one() {
     if !is_child("interrupts::a_cancellation_by_somebody_else_stays_one", "true") {

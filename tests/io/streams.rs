@@ -1,8 +1,11 @@
 //! Streams of both families: what comes through, what a peer's end looks like, big writes.
 
+use std::future::poll_fn;
 use std::io::ErrorKind as IoErrorKind;
 use std::net::Shutdown;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use callsoon::io::{TcpListener, TcpStream, UnixListener, UnixStream};
 use callsoon::{ErrorKind, Result, create_task};
@@ -44,6 +47,17 @@ macro_rules! for_each_stream {
 }
 
 for_each_stream! {
+    a_second_read_at_the_end_gives_no_turn_away(ours, theirs) {
+        drop(theirs);
+        let mut buffer = [0; 8];
+        for _ in 0..3 {
+            let mut read = pin!(ours.read(&mut buffer));
+            let polled = poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx))).await;
+            assert!(matches!(polled, Poll::Ready(Ok(0))), "{polled:?}");
+        }
+        Ok(())
+    }
+
     bytes_come_through_in_both_directions(ours, theirs) {
         ours.write_all(b"question").await?;
         let mut question = [0; 8];

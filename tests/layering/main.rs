@@ -2,6 +2,7 @@
 //! `unsafe` has its own, files and functions stay small enough to be read in one sitting.
 
 mod circles;
+mod cpython_tests;
 mod links;
 mod named_tests;
 mod prose;

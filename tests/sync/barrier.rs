@@ -15,12 +15,15 @@ fn arrive<const N: usize>(barrier: &Barrier, trace: &Trace, names: [&str; N]) ->
 
 const BROKEN: &str = "Err(BrokenBarrierError(\"Abort or reset of barrier\"))";
 
+// CPython: test_locks.BarrierTests.test_barrier_parties
 #[test]
 fn nobody_can_not_meet() {
     assert_eq!(Barrier::new(0).unwrap_err().kind(), ErrorKind::Value);
     assert_eq!(Barrier::new(7).unwrap().parties(), 7);
 }
 
+// CPython: test_locks.BarrierTests.test_filling_one_task
+// CPython: test_locks.BarrierTests.test_filling_one_task_twice
 #[test]
 fn one_alone_need_not_wait() {
     run(async {
@@ -66,6 +69,7 @@ fn breaking_it_ends_the_wait_of_those_who_are_there_and_who_come() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_waiting
 #[test]
 fn resetting_it_ends_the_wait_of_those_who_are_there_and_not_of_those_who_come() {
     run(async {

@@ -45,6 +45,7 @@ fn shown(barrier: &Barrier) -> String {
 
 const FILLING: &str = "<Barrier [filling, waiters:0/5]>";
 
+// CPython: test_locks.BarrierTests.test_repr
 #[test]
 fn it_shows_whether_it_is_filling_draining_resetting_or_broken() {
     run(async {
@@ -78,15 +79,19 @@ fn it_shows_whether_it_is_filling_draining_resetting_or_broken() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_context_manager
+// CPython: test_locks.BarrierTests.test_filling_task_by_task
 #[test]
 fn each_who_comes_is_counted_until_all_are_there() {
     run(async {
         let (barrier, trace) = (Barrier::new(3)?, Trace::new());
-        for (name, waiting) in [("a", 1), ("b", 2), ("c", 0)] {
+        let states = [("filling", 1), ("filling", 2), ("draining", 0)];
+        for (name, (state, waiting)) in ["a", "b", "c"].into_iter().zip(states) {
             let own = barrier.clone();
             says(&trace, name, async move { own.wait().await });
             turns(1).await?;
             assert_eq!(barrier.n_waiting(), waiting);
+            assert_eq!(shown(&barrier), format!("<Barrier [{state}, waiters:{waiting}/3]>"));
         }
         turns(5).await?;
         trace.expect(["c: Ok(2)", "a: Ok(0)", "b: Ok(1)"]);
@@ -95,6 +100,7 @@ fn each_who_comes_is_counted_until_all_are_there() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_draining_state
 #[test]
 fn it_drains_until_the_last_has_left_and_then_fills_again() {
     run(async {
@@ -115,6 +121,8 @@ fn it_drains_until_the_last_has_left_and_then_fills_again() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_filling_tasks_wait_twice
+// CPython: test_locks.BarrierTests.test_filling_tasks_check_return_value
 #[test]
 fn all_meet_twice_and_are_numbered_each_time() {
     run(async {
@@ -136,6 +144,7 @@ fn all_meet_twice_and_are_numbered_each_time() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_blocking_tasks_while_draining
 #[test]
 fn who_comes_while_it_drains_waits_for_the_next_time() {
     run(async {
@@ -161,6 +170,8 @@ fn who_comes_while_it_drains_waits_for_the_next_time() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier
+// CPython: test_locks.BarrierTests.test_abort_barrier
 #[test]
 fn resetting_one_that_is_empty_changes_nothing_and_breaking_it_does() {
     run(async {
@@ -175,6 +186,7 @@ fn resetting_one_that_is_empty_changes_nothing_and_breaking_it_does() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier_when_tasks_half_draining
 #[test]
 fn a_reset_while_it_drains_ends_the_wait_of_those_who_have_not_left() {
     run(async {
@@ -199,6 +211,7 @@ fn a_reset_while_it_drains_ends_the_wait_of_those_who_have_not_left() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier_when_tasks_half_draining_half_blocking
 #[test]
 fn a_reset_while_it_drains_leaves_those_alone_who_have_come_for_the_next_time() {
     run(async {
@@ -223,6 +236,7 @@ fn a_reset_while_it_drains_leaves_those_alone_who_have_come_for_the_next_time() 
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_waiting_and_waiting_again
 #[test]
 fn those_whom_a_reset_sent_away_may_come_again() {
     run(async {
@@ -250,6 +264,7 @@ fn those_whom_a_reset_sent_away_may_come_again() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_draining
 #[test]
 fn a_reset_by_the_last_who_leaves_breaks_nothing() {
     run(async {
@@ -274,6 +289,7 @@ fn a_reset_by_the_last_who_leaves_breaks_nothing() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_abort_barrier_when_tasks_half_draining_half_blocking
 #[test]
 fn breaking_it_while_it_drains_ends_the_wait_of_those_inside_and_of_those_who_came_again() {
     run(async {
@@ -302,6 +318,8 @@ fn breaking_it_while_it_drains_ends_the_wait_of_those_inside_and_of_those_who_ca
 
 /// One of them fails between two meetings and breaks the barrier; once all know, another resets
 /// it, and they meet.
+// CPython: test_locks.BarrierTests.test_abort_barrier_when_exception
+// CPython: test_locks.BarrierTests.test_abort_barrier_when_exception_then_resetting
 #[test]
 fn one_who_fails_may_break_it_for_all_and_a_reset_mends_it() {
     run(async {
@@ -340,6 +358,7 @@ fn one_who_fails_may_break_it_for_all_and_a_reset_mends_it() {
     });
 }
 
+// CPython: test_locks.BarrierTests.test_filling_tasks_cancel_one
 #[test]
 fn one_who_is_cancelled_while_it_fills_makes_room_for_another() {
     run(async {

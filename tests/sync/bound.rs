@@ -98,6 +98,7 @@ fn waiting_where_no_loop_runs_is_an_error() {
     }
 }
 
+// CPython: test_locks.ConditionTests.test_ambiguous_loops
 #[test]
 fn who_waited_on_one_loop_waits_on_no_other() {
     for (name, wait) in blocked() {
@@ -122,6 +123,7 @@ fn who_waited_on_one_loop_waits_on_no_other() {
 }
 
 /// The lock that was held before the wait was refused is held after it.
+// CPython: test_locks.ConditionTests.test_ambiguous_loops
 #[test]
 fn a_condition_refuses_before_it_lets_go_of_the_lock() {
     let condition = Condition::new();

@@ -18,6 +18,9 @@ fn line<const N: usize>(condition: &Condition, trace: &Trace, names: [&str; N]) 
     waiting.into()
 }
 
+// CPython: test_locks.ConditionTests.test_wait_unacquired
+// CPython: test_locks.ConditionTests.test_notify_unacquired
+// CPython: test_locks.ConditionTests.test_notify_all_unacquired
 #[test]
 fn waiting_and_notifying_need_the_lock() {
     run(async {
@@ -36,6 +39,7 @@ fn waiting_and_notifying_need_the_lock() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_wait
 #[test]
 fn who_waits_has_let_go_of_the_lock_and_goes_on_when_it_is_free_again() {
     run(async {
@@ -56,6 +60,7 @@ fn who_waits_has_let_go_of_the_lock_and_goes_on_when_it_is_free_again() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_notify
 #[test]
 fn so_many_are_notified_in_the_order_in_which_they_came() {
     run(async {
@@ -84,6 +89,8 @@ fn so_many_are_notified_in_the_order_in_which_they_came() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_wait
+// CPython: test_locks.ConditionTests.test_notify_all
 #[test]
 fn all_are_notified_and_have_the_lock_one_after_the_other() {
     run(async {
@@ -108,6 +115,7 @@ fn all_are_notified_and_have_the_lock_one_after_the_other() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_wait_cancel_contested
 #[test]
 fn who_is_cancelled_takes_the_lock_again_however_often_and_says_so_last() {
     run(async {
@@ -221,6 +229,7 @@ fn a_guard_releases_what_a_wait_has_acquired_again() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_wait_for
 #[test]
 fn a_predicate_is_asked_at_once_and_after_each_notification() {
     run(async {
@@ -250,6 +259,7 @@ fn a_predicate_is_asked_at_once_and_after_each_notification() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_explicit_lock
 #[test]
 fn two_conditions_may_share_a_lock() {
     run(async {

@@ -1,12 +1,13 @@
 //! `Condition`: waits that are cancelled or out of time, before they are notified and after.
 
 use std::cell::Cell;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::{Condition, ErrorKind, Task, sleep, timeout, wait_for};
+use callsoon::{Condition, ErrorKind, Task, running_loop, sleep, timeout, wait_for};
 
-use crate::by_hand::{run, says, turns};
+use crate::by_hand::{poll_once, run, says, turns};
 use crate::support::trace::Trace;
 
 /// A task that waits with the lock, says what that wait ended with, and passes it on.
@@ -22,6 +23,10 @@ fn waits(condition: &Condition, trace: &Trace, wake: &Rc<Cell<bool>>) -> Task<()
     })
 }
 
+// CPython: test_locks.ConditionTests.test_wait_cancel_contested
+// CPython: test_locks.ConditionTests.test_wait_cancel_after_notify
+// CPython: test_locks.ConditionTests.test_cancelled_error_wakeup
+// CPython: test_locks.ConditionTests.test_cancelled_error_re_aquire
 #[test]
 fn who_is_cancelled_gets_the_same_error_wherever_it_waits() {
     for notified in [false, true] {
@@ -49,7 +54,41 @@ fn who_is_cancelled_gets_the_same_error_wherever_it_waits() {
     }
 }
 
+/// The task awaits a plain future besides, which is cancelled with the same error.
+// CPython: test_locks.ConditionTests.test_cancelled_error_wakeup
+// CPython: test_locks.ConditionTests.test_cancelled_error_re_aquire
+#[test]
+fn condition_passes_on_the_very_error_of_a_cancelled_wait() {
+    for notified in [false, true] {
+        run(async move {
+            let condition = Condition::new();
+            let own = condition.clone();
+            let waiting = callsoon::create_task(async move {
+                let plain = running_loop()?.create_future::<()>();
+                let mut beside = pin!((&plain).into_future());
+                assert!(poll_once(beside.as_mut()).await.is_pending());
+                let outcome = own.scope(async || own.wait_for(|| false).await).await;
+                let raised = plain.result().unwrap_err();
+                assert!(outcome.as_ref().is_err_and(|error| error.ptr_eq(&raised)));
+                outcome
+            });
+            turns(1).await?;
+            condition.acquire().await?;
+            if notified {
+                condition.notify(1)?;
+                turns(1).await?;
+            }
+            waiting.cancel_with("foo");
+            turns(2).await?;
+            condition.release()?;
+            assert_eq!(format!("{:?}", waiting.await), r#"Err(CancelledError("foo"))"#);
+            Ok(())
+        });
+    }
+}
+
 /// A wait of one that has the lock already, cancelled, has it again.
+// CPython: test_locks.ConditionTests.test_wait_cancel
 #[test]
 fn a_wait_that_is_cancelled_ends_with_the_lock_held() {
     run(async {
@@ -66,6 +105,7 @@ fn a_wait_that_is_cancelled_ends_with_the_lock_held() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_timeout_in_block
 #[test]
 fn a_wait_that_is_out_of_time_ends_with_the_lock_held() {
     run(async {
@@ -81,6 +121,8 @@ fn a_wait_that_is_out_of_time_ends_with_the_lock_held() {
 
 /// Two consumers and one item: it is consumed, though the one that was told of it is cancelled,
 /// in the turn of the notification or while it waits for the lock.
+// CPython: test_locks.ConditionTests.test_cancelled_wakeup
+// CPython: test_locks.ConditionTests.test_cancelled_wakeup_relock
 #[test]
 fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
     for turns_later in [0, 1] {
@@ -121,6 +163,7 @@ fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
     }
 }
 
+// CPython: test_locks.ConditionTests.test_wait_for_unacquired
 #[test]
 fn a_predicate_that_holds_needs_no_lock_and_one_that_does_not_does() {
     run(async {
@@ -132,6 +175,8 @@ fn a_predicate_that_holds_needs_no_lock_and_one_that_does_not_does() {
     });
 }
 
+// CPython: test_locks.ConditionTests.test_repr
+// CPython: test_locks.ConditionTests.test_context_manager
 #[test]
 fn it_shows_its_lock_and_its_line() {
     run(async {

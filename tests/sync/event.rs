@@ -5,6 +5,8 @@ use callsoon::Event;
 use crate::by_hand::{at_once, poll_once, run, says, turns};
 use crate::support::trace::Trace;
 
+// CPython: test_locks.EventTests.test_wait_on_set
+// CPython: test_locks.EventTests.test_clear
 #[test]
 fn a_set_event_is_seen_without_giving_way() {
     run(async {
@@ -20,6 +22,8 @@ fn a_set_event_is_seen_without_giving_way() {
     });
 }
 
+// CPython: test_locks.EventTests.test_repr
+// CPython: test_locks.EventTests.test_clear_with_waiters
 #[test]
 fn setting_wakes_all_in_the_order_in_which_they_came_and_clearing_does_not_take_it_back() {
     run(async {
@@ -41,6 +45,8 @@ fn setting_wakes_all_in_the_order_in_which_they_came_and_clearing_does_not_take_
 }
 
 /// Who came between two sets is woken by the second, though the others are still in line.
+// CPython: test_locks.EventTests.test_repr
+// CPython: test_locks.EventTests.test_clear_with_waiters
 #[test]
 fn each_set_wakes_those_who_wait_by_then() {
     run(async {
@@ -79,6 +85,7 @@ fn who_is_cancelled_or_dropped_leaves_the_others_alone() {
     });
 }
 
+// CPython: test_locks.EventTests.test_wait
 #[test]
 fn who_comes_when_it_is_set_goes_before_those_who_are_woken() {
     run(async {
@@ -98,6 +105,7 @@ fn who_comes_when_it_is_set_goes_before_those_who_are_woken() {
     });
 }
 
+// CPython: test_locks.EventTests.test_wait_cancel
 #[test]
 fn who_is_cancelled_leaves_the_line() {
     run(async {

@@ -16,6 +16,7 @@ async fn a_turn_with(lock: Lock, trace: Trace, name: &str) -> callsoon::Result<(
     lock.release()
 }
 
+// CPython: test_locks.LockTests.test_acquire
 #[test]
 fn a_free_lock_is_taken_without_giving_way() {
     run(async {
@@ -28,6 +29,7 @@ fn a_free_lock_is_taken_without_giving_way() {
     });
 }
 
+// CPython: test_locks.LockTests.test_release_not_acquired
 #[test]
 fn a_lock_that_nobody_holds_is_not_released() {
     let lock = Lock::new();
@@ -36,6 +38,8 @@ fn a_lock_that_nobody_holds_is_not_released() {
     assert_eq!(error.message(), "Lock is not acquired.");
 }
 
+// CPython: test_locks.LockTests.test_repr
+// CPython: test_locks.LockTests.test_acquire
 #[test]
 fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
     run(async {
@@ -60,6 +64,8 @@ fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
     });
 }
 
+// CPython: test_locks.LockTests.test_repr
+// CPython: test_locks.LockTests.test_acquire_cancel
 #[test]
 fn who_comes_passes_a_line_of_cancelled_ones() {
     run(async {
@@ -147,6 +153,8 @@ fn a_waiter_that_is_dropped_asleep_wakes_nobody() {
 }
 
 /// The head of the line is cancelled but hasn't run: the release leaves the wake to it.
+// CPython: test_locks.LockTests.test_cancel_race
+// CPython: test_locks.LockTests.test_finished_waiter_cancelled
 #[test]
 fn a_cancelled_head_passes_the_release_on_when_it_runs() {
     run(async {
@@ -170,6 +178,7 @@ fn a_cancelled_head_passes_the_release_on_when_it_runs() {
     });
 }
 
+// CPython: test_locks.LockTests.test_release_no_waiters
 #[test]
 fn a_guard_releases_when_it_is_dropped() {
     run(async {
@@ -195,6 +204,8 @@ fn a_guard_releases_nobody_elses_hold() {
     });
 }
 
+// CPython: test_locks.LockTests.test_release_no_waiters
+// CPython: test_locks.LockTests.test_context_manager
 #[test]
 fn a_scope_releases_however_it_ends() {
     run(async {
@@ -265,6 +276,7 @@ fn a_loop_that_closes_lets_go_of_those_who_wait() {
     assert_eq!(format!("{lock:?}"), "<Lock [unlocked]>");
 }
 
+// CPython: test_locks.LockTests.test_cancel_release_race
 #[test]
 fn of_three_in_line_whose_first_is_cancelled_one_has_the_lock() {
     run(async {

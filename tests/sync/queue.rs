@@ -22,6 +22,15 @@ fn kind<T>(outcome: Result<T>) -> ErrorKind {
     outcome.err().expect("an error").kind()
 }
 
+// CPython: test_queues.QueueBasicTests.test_empty
+// CPython: test_queues.QueueBasicTests.test_full
+// CPython: test_queues.QueueBasicTests.test_maxsize
+// CPython: test_queues.QueueGetTests.test_blocking_get
+// CPython: test_queues.QueueGetTests.test_nonblocking_get
+// CPython: test_queues.QueueGetTests.test_nonblocking_get_exception
+// CPython: test_queues.QueuePutTests.test_blocking_put
+// CPython: test_queues.QueuePutTests.test_nonblocking_put_exception
+// CPython: test_queues.QueuePutTests.test_put_cancelled
 #[test]
 fn with_room_or_items_there_nothing_gives_way() {
     run(async {
@@ -40,16 +49,29 @@ fn with_room_or_items_there_nothing_gives_way() {
     });
 }
 
+// CPython: test_queues.QueueBasicTests.test_full
 #[test]
 fn a_queue_without_limit_is_never_full() {
-    let queue = Queue::new(0);
-    for item in 0..10_000 {
-        queue.put_nowait(item).unwrap();
-    }
-    assert!(!queue.full());
-    assert_eq!(queue.qsize(), 10_000);
+    run(async {
+        let queue = Queue::new(0);
+        for item in 0..10_000 {
+            queue.put_nowait(item)?;
+        }
+        assert!(!queue.full());
+        assert!(at_once(queue.put(10_000)).await);
+        assert_eq!(queue.qsize(), 10_001);
+        assert_eq!((queue.get().await?, queue.get_nowait()?), (0, 1));
+        Ok(())
+    });
 }
 
+// CPython: test_queues.QueueBasicTests.test_repr
+// CPython: test_queues.QueueBasicTests.test_maxsize
+// CPython: test_queues.QueueGetTests.test_get_with_putters
+// CPython: test_queues.QueueGetTests.test_blocking_get_wait
+// CPython: test_queues.QueueGetTests.test_get_with_waiting_putters
+// CPython: test_queues.QueuePutTests.test_blocking_put_wait
+// CPython: test_queues.QueuePutTests.test_put_with_waiting_getters
 #[test]
 fn a_put_wakes_one_getter_and_a_get_one_putter() {
     run(async {
@@ -98,6 +120,8 @@ fn who_is_quicker_takes_the_item_and_the_woken_one_waits_again_behind_the_others
     });
 }
 
+// CPython: test_queues.QueuePutTests.test_get_cancel_drop_one_pending_reader
+// CPython: test_queues.QueuePutTests.test_get_cancel_drop_many_pending_readers
 #[test]
 fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
     run(async {
@@ -119,6 +143,8 @@ fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
     });
 }
 
+// CPython: test_queues.QueuePutTests.test_put_cancel_drop
+// CPython: test_queues.QueuePutTests.test_cancelled_put_silence_value_error_exception
 #[test]
 fn a_woken_putter_that_is_cancelled_or_dropped_wakes_the_next() {
     run(async {
@@ -142,6 +168,8 @@ fn a_woken_putter_that_is_cancelled_or_dropped_wakes_the_next() {
     });
 }
 
+// CPython: test_queues._QueueJoinTestMixin.test_task_done_underflow
+// CPython: test_queues._QueueJoinTestMixin.test_join_empty_queue
 #[test]
 fn joining_waits_until_each_item_is_reported_done_and_no_more_may_be() {
     run(async {
@@ -167,6 +195,7 @@ fn joining_waits_until_each_item_is_reported_done_and_no_more_may_be() {
     });
 }
 
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_nonempty
 #[test]
 fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
     run(async {
@@ -199,6 +228,7 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
     });
 }
 
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_empty
 #[test]
 fn a_shutdown_wakes_all_who_wait_for_items() {
     run(async {
@@ -212,6 +242,8 @@ fn a_shutdown_wakes_all_who_wait_for_items() {
     });
 }
 
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_immediate
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_immediate_with_unfinished
 #[test]
 fn an_immediate_shutdown_drops_what_is_there_as_done() {
     run(async {
@@ -247,6 +279,9 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
     });
 }
 
+// CPython: test_queues.QueueGetTests.test_get_cancelled_race
+// CPython: test_queues.QueuePutTests.test_put_cancelled_race
+// CPython: test_queues.QueuePutTests.test_cancelled_puts_not_being_held_in_self_putters
 #[test]
 fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() {
     run(async {
@@ -277,6 +312,7 @@ fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() 
     });
 }
 
+// CPython: test_queues.QueueGetTests.test_cancelled_getters_not_being_held_in_self_getters
 #[test]
 fn a_get_that_is_out_of_time_has_left_the_line() {
     run(async {
@@ -290,6 +326,7 @@ fn a_get_that_is_out_of_time_has_left_the_line() {
     });
 }
 
+// CPython: test_queues.QueuePutTests.test_why_are_putters_waiting
 #[test]
 fn taking_several_out_wakes_as_many_putters() {
     run(async {
@@ -306,6 +343,9 @@ fn taking_several_out_wakes_as_many_putters() {
     });
 }
 
+// CPython: test_queues._QueueShutdownTestMixin.test_format
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_empty
+// CPython: test_queues._QueueShutdownTestMixin.test_shutdown_immediate
 #[test]
 fn a_shutdown_lets_who_joins_an_empty_queue_go_and_refuses_all_else() {
     run(async {
@@ -331,6 +371,7 @@ fn a_shutdown_lets_who_joins_an_empty_queue_go_and_refuses_all_else() {
     });
 }
 
+// CPython: test_queues._QueueJoinTestMixin.test_task_done
 #[test]
 fn two_workers_have_done_all_when_the_join_ends() {
     run(async {

@@ -19,6 +19,11 @@ fn fill(queue: &Queue<i32>) {
     }
 }
 
+// CPython: test_queues.QueueBasicTests.test_repr
+// CPython: test_queues.QueueBasicTests.test_order
+// CPython: test_queues.QueuePutTests.test_nonblocking_put
+// CPython: test_queues.LifoQueueTests.test_order
+// CPython: test_queues.PriorityQueueTests.test_order
 #[test]
 fn first_last_or_least_comes_first() {
     let orders: [(Queue<i32>, _, _); 3] = [
@@ -34,6 +39,7 @@ fn first_last_or_least_comes_first() {
     }
 }
 
+// CPython: test_queues._QueueJoinTestMixin.test_format
 #[test]
 fn a_queue_of_another_order_is_a_queue() {
     run(async {

@@ -328,6 +328,7 @@ async fn traffic(dice: Dice, queue: Queue<u64>) -> Result<(Vec<u64>, Vec<u64>)> 
     Ok((put.take(), got.take()))
 }
 
+// CPython: test_queues.QueueGetTests.test_why_are_getters_waiting
 #[test]
 fn a_queue_loses_nothing_and_keeps_the_order() {
     with_many_schedules(async |dice| {

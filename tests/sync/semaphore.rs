@@ -16,6 +16,8 @@ fn line<const N: usize>(semaphore: &Semaphore, trace: &Trace, names: [&str; N]) 
     waiting.into()
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire
+// CPython: test_locks.SemaphoreTests.test_release_no_waiters
 #[test]
 fn permits_that_are_there_are_taken_without_giving_way() {
     run(async {
@@ -33,6 +35,8 @@ fn permits_that_are_there_are_taken_without_giving_way() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_repr
+// CPython: test_locks.SemaphoreTests.test_acquire
 #[test]
 fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
     run(async {
@@ -133,6 +137,8 @@ fn a_woken_waiter_that_is_dropped_gives_its_permit_back() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_initial_value_zero
+// CPython: test_locks.SemaphoreTests.test_acquire_cancel
 #[test]
 fn a_waiter_that_goes_asleep_makes_no_permit() {
     run(async {
@@ -150,6 +156,7 @@ fn a_waiter_that_goes_asleep_makes_no_permit() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_repr
 #[test]
 fn a_permit_is_released_when_it_is_dropped_and_not_when_it_is_forgotten() {
     run(async {
@@ -182,6 +189,7 @@ fn a_scope_releases_however_it_ends() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_release_not_acquired
 #[test]
 fn a_bounded_semaphore_refuses_more_than_it_began_with() {
     run(async {
@@ -238,6 +246,8 @@ fn more_permits_than_can_be_counted_are_not_counted() {
     assert_eq!(semaphore.value(), usize::MAX);
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire_cancel_before_awoken
+// CPython: test_locks.SemaphoreTests.test_acquire_hang
 #[test]
 fn those_who_were_cancelled_do_not_keep_the_permit_from_the_next() {
     run(async {
@@ -254,6 +264,7 @@ fn those_who_were_cancelled_do_not_keep_the_permit_from_the_next() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire_no_hang
 #[test]
 fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
     run(async {
@@ -270,6 +281,7 @@ fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire_fifo_order
 #[test]
 fn who_releases_and_comes_again_stands_behind_the_others() {
     run(async {
@@ -294,6 +306,8 @@ fn who_releases_and_comes_again_stands_behind_the_others() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_2
+// CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_3
 #[test]
 fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
     run(async {
@@ -335,6 +349,7 @@ fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
 
 /// One in line, whom a second releases three times for: the first who wakes wakes all whom there
 /// are permits for, before a task that it makes runs.
+// CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_4
 #[test]
 fn who_is_served_wakes_all_for_whom_there_are_permits() {
     run(async {
