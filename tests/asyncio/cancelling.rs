@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, LoopFuture, ReturnWhen, Task, TaskGroup, create_task,
+    Error, ErrorKind, EventLoop, LoopFuture, Result, ReturnWhen, Task, TaskGroup, create_task,
     current_task, gather_outcomes, helpers as hp, running_loop, shield, sleep, wait, yield_now,
 };
 
@@ -153,8 +153,6 @@ fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
     assert_eq!(event_loop.time(), secs(1));
 }
 
-// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_result
-// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_exception
 #[test]
 fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered() {
     // The second finds a future that is done, which keeps what it was cancelled with.
@@ -169,6 +167,36 @@ fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered()
     trace.expect([r#"Err(CancelledError("one"))"#]);
     assert_eq!(task.result().unwrap_err().message(), "one");
     assert_eq!(task.exception().unwrap_err().message(), "", "only the first is told");
+}
+
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_result
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_exception
+// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_before_starting_task
+#[test]
+fn cancel_message_is_read_after_a_wait_and_passed_on() {
+    let reads: [fn(&Task<()>) -> Result<()>; 2] =
+        [|task| task.result(), |task| task.exception().map(drop)];
+    for (read, starts, words) in
+        reads.iter().flat_map(|read| [(read, true, "why"), (read, true, ""), (read, false, "why")])
+    {
+        let read = *read;
+        run(async move {
+            let reader = create_task(async move {
+                let task = create_task(sleep(secs(10)));
+                if starts {
+                    yield_now().await?;
+                }
+                task.cancel_with(words);
+                wait([&task], None, ReturnWhen::AllCompleted).await?;
+                read(&task)
+            });
+            let error = (&reader).await.unwrap_err();
+            assert_eq!((error.is_cancelled(), &*error.message()), (true, words));
+            assert!(reader.cancelled());
+            Ok(())
+        })
+        .unwrap();
+    }
 }
 
 #[test]
@@ -211,7 +239,6 @@ fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
 }
 
 // CPython: test_tasks.BaseTaskTests.test_task_cancel_message_getter
-// CPython: test_tasks.BaseTaskTests.test_cancel_with_message_before_starting_task
 #[test]
 fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
     run(async {

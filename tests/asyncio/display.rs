@@ -39,6 +39,10 @@ fn a_future_shows_its_state_its_name_and_how_many_wait() {
         future.set_result(1).unwrap();
     });
     assert_eq!(on_their_way, "<Future finished>");
+    event_loop.set_debug(true);
+    let line = line!() + 1;
+    let future = event_loop.create_future::<i32>();
+    assert_eq!(format!("{future:?}"), format!("<Future pending created at {}:{line}>", file!()));
 }
 
 // CPython: test_tasks.BaseTaskTests.test_task_repr

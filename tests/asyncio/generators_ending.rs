@@ -80,12 +80,17 @@ fn closing_throws_an_exit_where_it_gave_its_last_value_and_awaits_the_clean_up()
 #[test]
 fn a_body_that_returns_when_it_is_closed_is_as_good() {
     run(async {
-        let numbers = generator(async |y| {
+        let trace = Trace::new();
+        let own = trace.clone();
+        let numbers = generator(async move |y| {
             let _ = y.give(1).await;
+            own.push("goes on");
             Ok(())
         });
         numbers.anext().await?;
-        numbers.aclose().await
+        numbers.aclose().await?;
+        trace.expect(["goes on"]);
+        Ok(())
     })
     .unwrap();
 }
@@ -120,6 +125,16 @@ fn a_body_that_ignores_the_exit_is_a_mistake() {
         assert_eq!(kind(numbers.aclose().await), Some(ErrorKind::StopAsyncIteration));
         let thrown = numbers.athrow(Error::new(ErrorKind::Value, "")).await;
         assert_eq!(kind(thrown), Some(ErrorKind::StopAsyncIteration));
+        let awaits = generator(async |y| {
+            let told = y.give(1).await;
+            sleep(secs(1)).await?;
+            y.give(12).await?;
+            told.map(drop)
+        });
+        awaits.anext().await?;
+        let error = awaits.aclose().await.unwrap_err();
+        assert_eq!(error.message(), "async generator ignored GeneratorExit");
+        assert_eq!(running_loop()?.time(), secs(1));
         Ok(())
     })
     .unwrap();

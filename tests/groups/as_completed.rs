@@ -93,9 +93,10 @@ fn when_all_have_come_the_limits_timer_is_gone() {
     run(async {
         let task = create_task(after(1, "done"));
         let mut completed = as_completed([&task], secs(60));
-        assert!(completed.next().await?.is_some());
+        let first = completed.next().await?.expect("it has come");
+        assert_eq!((first.result()?, now()?), ("done", 1));
         assert_eq!(running_loop()?.pending_timers(), 0);
-        drop(completed);
+        assert!(completed.next().await?.is_none());
         Ok(())
     })
     .unwrap();

@@ -44,6 +44,7 @@ fn of_children_that_are_done_it_is_done_at_once() {
     run(async {
         let none: [&LoopFuture<i32>; 0] = [];
         assert_eq!(gather(none).result()?, [0; 0]);
+        assert!(gather(none).get_loop().ptr_eq(&running_loop()?));
         assert_eq!(gather([&done(1)?, &done(2)?]).result()?, [1, 2]);
         let failed = pending::<i32>()?;
         failed.set_exception(oops("failed"))?;
@@ -74,6 +75,8 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
         ];
         let outer = gather(&children);
         assert_eq!(shown(outer.clone().await), "ValueError: first");
+        let first = children[1].exception()?.expect("it has failed");
+        assert!(outer.exception()?.is_some_and(|error| error.ptr_eq(&first)));
         assert_eq!(now()?, 1);
         assert!(!outer.cancel(), "it is done, and cancels nobody");
         assert_eq!(children[0].clone().await?, 3);
@@ -117,6 +120,31 @@ fn outcomes_hold_exceptions_and_cancellations_and_wait_for_all() {
         assert_eq!(now()?, 2);
         drop((fails, slow));
         assert_eq!(reports.messages(), [""; 0], "the exception counts as read");
+        Ok(())
+    })
+    .unwrap();
+}
+
+// CPython: test_tasks.GatherTestsBase.test_return_exceptions
+// CPython: test_tasks.FutureGatherTests.test_result_exception_one_cancellation
+#[test]
+fn gather_outcomes_hold_the_very_errors_of_the_children() {
+    run(async {
+        let (children, errors) = ([(); 4].map(|()| pending()), [oops("one"), oops("two")]);
+        let children = children.into_iter().collect::<callsoon::Result<Vec<LoopFuture<i32>>>>()?;
+        let outer = gather_outcomes(&children);
+        children[1].set_result(1)?;
+        children[2].set_exception(errors[1].clone())?;
+        children[3].cancel();
+        sleep(secs(1)).await?;
+        assert!(!outer.done());
+        children[0].set_exception(errors[0].clone())?;
+        let outcomes = outer.await?;
+        for (place, error) in [(0, &errors[0]), (2, &errors[1])] {
+            assert!(outcomes[place].as_ref().is_err_and(|own| own.ptr_eq(error)));
+        }
+        assert_eq!(outcomes[1].clone()?, 1);
+        assert!(outcomes[3].as_ref().is_err_and(|own| own.is_cancelled()));
         Ok(())
     })
     .unwrap();

@@ -121,12 +121,13 @@ fn a_cancelled_task_is_no_failure() {
     run(async {
         let left = TaskGroup::scope(async |group| {
             let cancelled = group.create_task(after(9, 9))?;
-            let other = group.create_task(after(2, 2))?;
-            yield_now().await?;
+            sleep(secs(1)).await?;
             cancelled.cancel();
-            Ok(other)
+            Ok((cancelled, group.create_task(after(2, 2))?))
         });
-        assert_eq!(left.await?.result()?, 2);
+        let (cancelled, other) = left.await?;
+        assert!(cancelled.cancelled());
+        assert_eq!((other.result()?, now()?), (2, 3));
         Ok(())
     })
     .unwrap();

@@ -87,8 +87,9 @@ fn without_time_only_what_is_done_counts() {
         let trace = Trace::new();
         let task = cleans_up(&trace, "task");
         sleep(secs(1)).await?;
-        assert_eq!(shown(wait_for(task, secs(0)).await), "TimeoutError");
+        assert_eq!(shown(wait_for(task.clone(), secs(0)).await), "TimeoutError");
         trace.expect(["task cleans up", "task has cleaned up"]);
+        assert!(task.cancelled());
         Ok(())
     })
     .unwrap();

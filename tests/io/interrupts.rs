@@ -20,7 +20,6 @@ fn runner() -> Runner {
     Runner::with_loop_factory(EventLoop::with_virtual_time).with_interrupts()
 }
 
-// CPython: test_runners.RunnerTests.test_interrupt_call_soon
 // CPython: test_runners.RunnerTests.test_interrupt_wait
 #[test]
 fn it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted() {
@@ -33,8 +32,10 @@ fn it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted()
     let says = trace.clone();
     let outcome = runner.run(async move {
         running_loop()?.call_soon(|| raise(SIGINT).map_err(Error::from))?;
-        let slept = sleep(LONG).await;
+        let future = running_loop()?.create_future::<()>();
+        let slept = (&future).await;
         says.push(format!("{:?}", slept.as_ref().unwrap_err().kind()));
+        assert!(future.cancelled());
         sleep(Duration::from_secs(1)).await?;
         says.push("cleaned up");
         slept
@@ -43,6 +44,27 @@ fn it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted()
     trace.expect(["Cancelled", "cleaned up"]);
     // The next main knows nothing of that.
     assert_eq!(runner.run(async { sleep(LONG).await.map(|()| 7) }).unwrap(), 7);
+    runner.close().unwrap();
+}
+
+// CPython: test_runners.RunnerTests.test_interrupt_call_soon
+#[test]
+fn interrupt_cancels_a_main_that_only_yields() {
+    if !is_child("interrupts::interrupt_cancels_a_main_that_only_yields", "true") {
+        return;
+    }
+    let runner = runner();
+    let outcome: Result<()> = runner.run(async {
+        for turn in 0.. {
+            if turn == 9 {
+                running_loop()?.call_soon(|| raise(SIGINT).map_err(Error::from))?;
+            }
+            yield_now().await?;
+            assert!(turn < 12, "the interrupt is lost");
+        }
+        Ok(())
+    });
+    assert_eq!(outcome.unwrap_err().kind(), ErrorKind::KeyboardInterrupt);
     runner.close().unwrap();
 }
 
@@ -89,6 +111,15 @@ fn a_cancellation_by_somebody_else_stays_one() {
         sleep(LONG).await
     });
     assert_eq!(by_both.unwrap_err().kind(), ErrorKind::Cancelled);
+    let in_one_step: Result<()> = runner.run(async {
+        let main = current_task().expect("it runs");
+        create_task(async move {
+            assert!(main.cancel());
+            raise(SIGINT).map_err(Error::from)
+        });
+        sleep(LONG).await
+    });
+    assert_eq!(in_one_step.unwrap_err().kind(), ErrorKind::Cancelled);
 }
 
 #[test]

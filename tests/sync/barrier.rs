@@ -32,6 +32,7 @@ fn one_alone_need_not_wait() {
             assert!(
                 at_once(async { barrier.wait().await.map(|index| assert_eq!(index, 0)) }).await
             );
+            assert_eq!((barrier.n_waiting(), barrier.broken()), (0, false));
         }
         Ok(())
     });

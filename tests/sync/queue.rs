@@ -264,6 +264,7 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         // One was taken out before, and is still somebody's to report.
         trace.expect_nothing();
         queue.task_done()?;
+        assert_eq!(kind(queue.task_done()), ErrorKind::Value);
         joining.await?;
         trace.expect(["join: Ok(())"]);
 
@@ -275,6 +276,9 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         };
         turns(1).await?;
         idle.shutdown_now();
+        assert_eq!(kind(idle.task_done()), ErrorKind::Value);
+        turns(1).await?;
+        assert!(joining.done());
         joining.await
     });
 }
