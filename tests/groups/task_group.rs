@@ -123,11 +123,13 @@ fn a_cancelled_task_is_no_failure() {
             let cancelled = group.create_task(after(9, 9))?;
             sleep(secs(1)).await?;
             cancelled.cancel();
-            Ok((cancelled, group.create_task(after(2, 2))?))
+            let other = group.create_task(after(2, 2))?;
+            sleep(secs(1)).await?;
+            Ok((cancelled, other, group.create_task(after(3, 3))?))
         });
-        let (cancelled, other) = left.await?;
+        let (cancelled, other, last) = left.await?;
         assert!(cancelled.cancelled());
-        assert_eq!((other.result()?, now()?), (2, 3));
+        assert_eq!((other.result()?, last.result()?, now()?), (2, 3, 5));
         Ok(())
     })
     .unwrap();

@@ -7,11 +7,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use callsoon::{Result, running_loop};
+use tools::go_without;
 
 thread_local! {
     static TRACE: RefCell<String> = const { RefCell::new(String::new()) };
@@ -31,6 +31,8 @@ mod shield;
 mod task_group;
 mod threads;
 mod timeout;
+#[path = "../support/tools.rs"]
+mod tools;
 mod workers;
 
 fn print_with_time(line: &str) {
@@ -89,11 +91,7 @@ fn the_python_halves_leave_the_traces_that_are_kept() {
         .output()
         .ok()
         .filter(|found| found.status.success());
-    let Some(found) = found else {
-        // Past the test harness, which would keep it to itself.
-        let _ = writeln!(io::stderr(), "skipped the Python halves: there is no CPython 3.13");
-        return;
-    };
+    let Some(found) = found else { return go_without("cpython-3.13") };
     let python = String::from_utf8(found.stdout).expect("a path");
     let ran = Command::new(python.trim()).arg("-B").arg(folder().join("run.py")).output();
     let ran = ran.expect("it runs");

@@ -3,9 +3,9 @@
 use std::process::{Command, Stdio};
 use std::{env, fs};
 
+use super::tools::go_without;
+
 const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
-/// Set where there is no `strace`, and whatever set it says that nothing was traced: `.ci/run` does.
-const WITHOUT: &str = "CALLSOON_WITHOUT_STRACE";
 
 /// Whether this is the process that is looked at.
 pub(crate) fn is_traced() -> bool {
@@ -15,8 +15,8 @@ pub(crate) fn is_traced() -> bool {
 /// Returns the system calls of the test `name`, which is run again in a process of its own, under
 /// `strace`; there it must ask for a file called `callsoon-mark` or the like.
 ///
-/// Fails where there is no `strace`, or it may not trace; returns none there if `WITHOUT` is set: the
-/// test has run without it then.
+/// Fails where there is no `strace`, or it may not trace; or returns none, if the tests are told to go
+/// without: this one has run without it then.
 pub(crate) fn traced(name: &str) -> Option<String> {
     // Other tests of this process look at theirs meanwhile.
     let file = format!("callsoon-strace-{}-{}", std::process::id(), name.replace("::", "-"));
@@ -39,7 +39,6 @@ pub(crate) fn traced(name: &str) -> Option<String> {
         return Some(began.flat_map(|line| [line, "\n"]).collect());
     }
     assert!(child(Command::new(&own)), "the child fails without strace, too");
-    let without = env::var_os(WITHOUT).is_some();
-    assert!(without, "strace is missing or may not trace; with {WITHOUT}=1 nothing is traced");
+    go_without("strace");
     None
 }
