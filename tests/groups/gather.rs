@@ -27,11 +27,11 @@ fn results_stand_in_the_order_given_whatever_the_order_of_ends() {
 fn one_given_twice_is_one_child_with_two_places() {
     run(async {
         let (twice, other) = (pending::<i32>()?, pending::<i32>()?);
-        let all = gather([&twice, &other, &twice]);
+        let all = gather([&twice, &twice, &other, &twice]);
         assert!(format!("{twice:?}").contains("callbacks=1"), "{twice:?}");
         twice.set_result(1)?;
         other.set_result(2)?;
-        assert_eq!(all.await?, [1, 2, 1]);
+        assert_eq!(all.await?, [1, 1, 2, 1]);
         Ok(())
     })
     .unwrap();

@@ -110,6 +110,7 @@ fn a_body_that_fails_cancels_the_tasks() {
         });
         assert_eq!(messages(ended.await), ["body"]);
         trace.expect(["task cleans up", "task has cleaned up"]);
+        assert_eq!(now()?, 1, "it was cancelled");
         Ok(())
     })
     .unwrap();

@@ -94,7 +94,7 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
         assert_eq!(queue.get_nowait()?, 3);
         turns(2).await?;
         trace.expect(["put 4: Ok(())"]);
-        assert_eq!(queue.get_nowait()?, 4);
+        assert_eq!(queue.get().await?, 4);
         turns(2).await?;
         trace.expect(["put 5: Ok(())"]);
         Ok(())
