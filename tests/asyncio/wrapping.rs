@@ -60,12 +60,19 @@ fn a_cancel_at_a_wrapped_foreign_future_returns_at_the_await_and_drops_it() {
 #[test]
 fn an_output_that_came_before_the_cancel_is_lost_as_with_ours() {
     let event_loop = EventLoop::with_virtual_time();
-    let foreign = OneShot::new();
-    let task = event_loop.create_task(wrap_future(foreign.clone())).unwrap();
+    let (foreign, trace) = (OneShot::new(), Trace::new());
+    let (awaited, own) = (foreign.clone(), trace.clone());
+    let body = async move {
+        let outcome = wrap_future(awaited).await;
+        own.push(format!("{outcome:?}"));
+        outcome
+    };
+    let task = event_loop.create_task(body).unwrap();
     turn(&event_loop, 1);
     foreign.send(1);
     assert!(task.cancel());
     settle(&event_loop);
+    trace.expect(["Err(CancelledError())"]);
     assert!(task.cancelled());
 }
 
