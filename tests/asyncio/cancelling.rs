@@ -378,7 +378,7 @@ fn a_cleanup_may_be_cancelled_too() {
 fn an_error_from_the_cleanup_is_the_tasks_exception() {
     run(async {
         let task = create_task(async {
-            let _ = sleep(secs(1)).await;
+            assert!(sleep(secs(1)).await.is_err());
             Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
         });
         yield_now().await?;

@@ -174,7 +174,7 @@ fn what_fails_in_the_close_is_reported() {
     let reports = Reports::of(&runner.get_loop().unwrap());
     let main = async {
         create_task(async {
-            let _ = sleep(secs(1000)).await;
+            assert!(sleep(secs(1000)).await.is_err());
             Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
         });
         yield_now().await

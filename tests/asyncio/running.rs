@@ -119,7 +119,7 @@ fn an_exception_of_a_task_that_is_left_is_reported() {
     let reports = Reports::of(&event_loop);
     let main = async {
         let task = create_task(async {
-            let _ = sleep(secs(1000)).await;
+            assert!(sleep(secs(1000)).await.is_err());
             Err::<(), _>(Error::new(ErrorKind::Value, "in the cleanup"))
         });
         task.set_name("straggler");
@@ -142,7 +142,7 @@ fn a_task_that_swallows_its_cancel_and_ends_is_waited_for() {
     let event_loop = EventLoop::with_virtual_time();
     let main = async {
         create_task(async {
-            let _ = sleep(secs(1000)).await;
+            assert!(sleep(secs(1000)).await.is_err());
             sleep(secs(7)).await
         });
         yield_now().await

@@ -86,7 +86,7 @@ fn a_dropped_group_cancels_its_tasks_and_reports_what_they_say() {
         let group = TaskGroup::scope(async |group| {
             group.create_task(cleaning_up(trace.clone(), "task"))?;
             group.create_task(async {
-                let _ = sleep(secs(60)).await;
+                assert!(sleep(secs(60)).await.is_err());
                 fails::<()>(1, "nobody hears it").await
             })?;
             pending::<i32>()?.await

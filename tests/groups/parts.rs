@@ -51,6 +51,7 @@ pub(crate) fn cleans_up(trace: &Trace, name: &'static str) -> Task<&'static str>
 
 pub(crate) async fn cleaning_up(trace: Trace, name: &'static str) -> Result<&'static str> {
     let slept = sleep(secs(3600)).await;
+    assert!(slept.is_err(), "{name} was not cancelled");
     trace.push(format!("{name} cleans up"));
     sleep(secs(1)).await?;
     trace.push(format!("{name} has cleaned up"));

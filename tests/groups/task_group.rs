@@ -83,13 +83,13 @@ fn the_errors_stand_in_the_order_of_failing_and_the_bodys_is_last() {
     run(async {
         let ended = TaskGroup::scope(async |group| {
             let fails_late = |message| async move {
-                let _ = sleep(secs(60)).await;
+                assert!(sleep(secs(60)).await.is_err());
                 fails::<()>(1, message).await
             };
             group.create_task(fails_late("b"))?;
             group.create_task(fails_late("c"))?;
             group.create_task(fails::<i32>(0, "a"))?;
-            let _ = sleep(secs(60)).await;
+            assert!(sleep(secs(60)).await.is_err());
             Err::<(), _>(oops("body"))
         });
         assert_eq!(messages(ended.await), ["a", "b", "c", "body"]);
@@ -199,8 +199,8 @@ fn a_parent_cancelled_from_outside_as_well_gets_the_errors_and_the_cancellation_
             cancel_me_after(2)?;
             let ended = TaskGroup::scope(async |group| {
                 group.create_task(fails::<i32>(1, "one"))?;
-                let _ = sleep(secs(60)).await;
-                let _ = sleep(secs(60)).await;
+                assert!(sleep(secs(60)).await.is_err());
+                assert!(sleep(secs(60)).await.is_err());
                 Ok(())
             });
             assert_eq!(messages(ended.await), ["one"]);

@@ -32,7 +32,7 @@ fn ended<T: std::fmt::Debug>(outcome: Result<T>) -> String {
 
 /// Sleeps until it is cancelled, and fails then.
 async fn fails_when_cancelled(message: &'static str) -> Result<()> {
-    let _ = sleep(secs(3600)).await;
+    assert!(sleep(secs(3600)).await.is_err());
     Err(oops(message))
 }
 
@@ -99,7 +99,7 @@ fn a_task_that_fails_while_a_cancelled_body_is_slow_to_leave_goes_before_the_can
     async fn slow_to_leave() -> Result<()> {
         TaskGroup::scope(async |group| {
             group.create_task(async {
-                let _ = sleep(secs(3600)).await;
+                assert!(sleep(secs(3600)).await.is_err());
                 fails::<()>(2, "late").await
             })?;
             group.create_task(fails::<()>(3, "in the meantime"))?;

@@ -92,7 +92,7 @@ fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() 
         let early = within(Timeout::after(secs(1)), async |_| Err::<(), _>(oops("own"))).await?;
         assert_eq!(early, ("ValueError: own".to_owned(), false));
         let late = within(Timeout::after(secs(1)), async |_| {
-            let _ = sleep(secs(10)).await;
+            assert!(sleep(secs(10)).await.is_err());
             Err::<(), _>(oops("in the cleanup"))
         });
         assert_eq!(late.await?, ("ValueError: in the cleanup".to_owned(), true));
@@ -246,7 +246,7 @@ fn a_task_that_fails_as_a_group_in_a_scope_is_interrupted_goes_before_the_timeou
         let late = timeout(secs(1), async |_| {
             TaskGroup::scope(async |group| {
                 group.create_task(async {
-                    let _ = sleep(secs(60)).await;
+                    assert!(sleep(secs(60)).await.is_err());
                     fails::<()>(0, "in the cleanup").await
                 })?;
                 sleep(secs(60)).await
