@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callsoon::{
     AnyFuture, ErrorKind, EventLoop, Result, TaskGroup, Timeout, create_task, current_task,
-    running_loop, sleep, timeout, timeout_at, yield_now,
+    running_loop, sleep, timeout, timeout_at,
 };
 
 use crate::driver::{run, secs, turn};
