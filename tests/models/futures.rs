@@ -283,7 +283,7 @@ impl Real {
     fn new_future(&mut self, slot: usize) -> LoopFuture<i32> {
         let number = self.callbacks.len();
         let future = self.event_loop.create_future();
-        future.set_name(&number.to_string());
+        future.set_name(number.to_string());
         let callbacks = (0..CALLBACKS).map(|callback| {
             let (trace, slots) = (self.trace.clone(), self.slots.clone());
             Callback::new(move |done: &dyn AnyFuture| {

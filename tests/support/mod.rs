@@ -4,6 +4,5 @@
 pub(crate) mod log_lines;
 pub(crate) mod on_drop;
 pub(crate) mod panics;
-pub(crate) mod tools;
 pub(crate) mod trace;
 pub(crate) mod traced;
