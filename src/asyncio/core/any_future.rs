@@ -183,7 +183,9 @@ pub(super) enum Function {
 }
 
 /// The beginning of a function's block.
+#[repr(C)]
 pub(super) struct CallbackHead {
+    /// The first word: an aligned pointer, as pages ask for.
     pub(super) table: &'static CallbackTable,
     /// By the Callback Count Invariant, both.
     pub(super) strong: Cell<u32>,

@@ -6,7 +6,10 @@
 //! one block with many handles.
 //!
 //! **Callback Table Invariant**: a shared callback's pointer is that of a `CallbackCell<F>`, whose table
-//! is the one of `F`, in a box of its own, or in a boxed [`Block`] where it fits.
+//! is one of `F`: `PAGED` in a block of the `waiter_pages` of a registry, `BOXED` in a box.
+//!
+//! **Callback Page Invariant**: a block is made while its registry's loop is open. So the registry is
+//! there until the block is freed: when the loop closes, the pages begin to hold it.
 //!
 //! **Callback Count Invariant**: `strong` is the number of handles. When it falls to zero the function
 //! is dropped, once. `weak` is the number of weak handles, and one more until the function is dropped.
@@ -14,15 +17,19 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
+use core::alloc::Layout;
 use core::any::{TypeId, type_name};
 use core::cell::Cell;
 use core::fmt;
-use core::mem::{self, ManuallyDrop, MaybeUninit, needs_drop};
+use core::mem::{self, ManuallyDrop, needs_drop};
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, Callback, CallbackHead, CallbackTable, Function, FutureId};
+use super::registry::TaskRegistry;
+use super::step::in_step;
+use crate::blocks::owner_of;
 use crate::error::Result;
-use crate::event_loop::{CallbackOutput, thread_own};
+use crate::event_loop::CallbackOutput;
 use crate::flat_drops::drop_on_thread;
 
 #[repr(C)]
@@ -31,83 +38,64 @@ struct CallbackCell<F> {
     function: ManuallyDrop<F>,
 }
 
-/// Memory of a shared callback. It has room for a function that captures five words.
-struct Block {
-    _room: MaybeUninit<[usize; 8]>,
-}
-
-// The memory of a callback that nothing uses any more, for the next that fits.
-thread_own! {
-    static SPARE: Cell<Option<Box<Block>>> = Cell::new(None);
-}
-
-impl Block {
-    fn new() -> Box<Block> {
-        let spare = SPARE.try_with(Cell::take).ok().flatten();
-        spare.unwrap_or_else(|| Box::new(Block { _room: MaybeUninit::uninit() }))
-    }
-
-    /// Keeps it for the next callback, unless each is to have an allocation of its own.
-    fn keep(self: Box<Block>) {
-        if !cfg!(callsoon_plain) {
-            // Without this thread's locals it is freed.
-            let _ = SPARE.try_with(|spare| spare.set(Some(self)));
-        }
-    }
-}
-
 impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {
     /// Whether there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
 
-    /// Whether it fits into a [`Block`].
-    const FITS: bool =
-        size_of::<Self>() <= size_of::<Block>() && align_of::<Self>() <= align_of::<Block>();
-
-    const TABLE: CallbackTable = CallbackTable {
-        call: |head, future| {
-            if Self::IS_PLAIN {
-                // SAFETY: A function of no size may be read from any pointer that is aligned, and
-                // `forget` keeps it from being dropped, which would do nothing.
-                let function = unsafe { NonNull::<F>::dangling().as_ref() };
-                return function(future).into_result();
-            }
-            // SAFETY: By the Callback Table Invariant. The caller's callback keeps the block for
-            // as long as the function runs.
-            let cell = unsafe { head.cast::<Self>().as_ref() };
-            (cell.function)(future).into_result()
-        },
-        // SAFETY: By the Callback Table Invariant, and the Callback Count Invariant.
-        drop_function: |head| unsafe {
-            ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
-        },
+    /// The table of a function in a box; also that of a plain one.
+    const BOXED: CallbackTable = Self::table(|head| {
         // SAFETY: By the Callback Table Invariant. What stood in the cell was dropped before.
-        free: |head| unsafe {
-            if Self::FITS {
-                Box::from_raw(head.cast::<Block>().as_ptr()).keep();
-            } else {
-                drop(Box::from_raw(head.cast::<Self>().as_ptr()));
-            }
-        },
-        owns: needs_drop::<F>(),
-        identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
-        name: type_name::<F>,
-    };
+        drop(unsafe { Box::from_raw(head.cast::<Self>().as_ptr()) });
+    });
 
+    /// The table of a function in a block of pages.
+    const PAGED: CallbackTable = Self::table(|head| {
+        // SAFETY: By the Callback Table Invariant, and the Callback Page Invariant. What stood in the cell
+        // was dropped before.
+        unsafe { owner_of::<TaskRegistry>(head.cast()).waiter_pages().free(head.cast()) }
+    });
+
+    const fn table(free: unsafe fn(NonNull<CallbackHead>)) -> CallbackTable {
+        CallbackTable {
+            call: |head, future| {
+                if Self::IS_PLAIN {
+                    // SAFETY: A function of no size may be read from any pointer that is aligned, and
+                    // `forget` keeps it from being dropped, which would do nothing.
+                    let function = unsafe { NonNull::<F>::dangling().as_ref() };
+                    return function(future).into_result();
+                }
+                // SAFETY: By the Callback Table Invariant. The caller's callback keeps the block for
+                // as long as the function runs.
+                let cell = unsafe { head.cast::<Self>().as_ref() };
+                (cell.function)(future).into_result()
+            },
+            // SAFETY: By the Callback Table Invariant, and the Callback Count Invariant.
+            drop_function: |head| unsafe {
+                ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
+            },
+            free,
+            owns: needs_drop::<F>(),
+            identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
+            name: type_name::<F>,
+        }
+    }
+
+    /// A callback in a block of the loop that runs, or where no step goes on, in a box.
     fn share(function: F, awaiter: Option<FutureId>) -> Callback {
-        let table = const { &Self::TABLE };
+        let page = in_step(|registry| registry.waiter_pages().alloc(Layout::new::<Self>())).flatten();
+        let table = if page.is_some() { const { &Self::PAGED } } else { const { &Self::BOXED } };
         let head = CallbackHead { table, strong: Cell::new(1), weak: Cell::new(1), awaiter };
         let cell = CallbackCell { head, function: ManuallyDrop::new(function) };
-        let shared: NonNull<Self> = if Self::FITS {
-            let place = NonNull::from(Box::leak(Block::new())).cast();
-            // SAFETY: The block is nothing else's, and large enough for the cell.
-            unsafe { place.write(cell) };
-            place
-        } else {
-            NonNull::from(Box::leak(Box::new(cell)))
+        let shared = match page {
+            Some(block) => {
+                // SAFETY: The block is new, and large enough for the cell.
+                unsafe { block.cast().write(cell) };
+                block.cast()
+            }
+            // The head is the first field.
+            None => NonNull::from(Box::leak(Box::new(cell))).cast(),
         };
-        // The head is the first field.
-        Callback(Function::Shared(shared.cast()))
+        Callback(Function::Shared(shared))
     }
 }
 
@@ -198,7 +186,7 @@ impl Callback {
         if CallbackCell::<F>::IS_PLAIN {
             // It is made anew from nothing at each call.
             mem::forget(function);
-            return Callback(Function::Plain(const { &CallbackCell::<F>::TABLE }));
+            return Callback(Function::Plain(const { &CallbackCell::<F>::BOXED }));
         }
         CallbackCell::share(function, None)
     }

@@ -126,7 +126,7 @@ pub(crate) struct TaskRegistry {
     pub(super) me: Weak<TaskRegistry>,
     pub(super) event_loop: LoopRef,
     pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
-    /// The memory of the waiters of futures that have several.
+    /// The memory of the waiters of futures that have several, and of callbacks.
     waiter_pages: Pages<TaskRegistry, ()>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
@@ -208,6 +208,7 @@ impl TaskRegistry {
     #[cold]
     pub(super) fn hold(&self) {
         if let Some(me) = self.me.upgrade() {
+            self.waiter_pages.hold_while_used(Box::new(me.clone()));
             self.pages.hold_while_used(Box::new(me));
         }
     }
