@@ -34,15 +34,19 @@ impl<T> KeyedQueue<T> {
     }
 
     /// Removes the item of `key`, to be dropped where no borrow is held.
+    #[inline(always)]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let item = match self.position(key)? {
-            0 => self.entries.pop_front()?.1,
-            at => {
-                let item = self.entries[at].1.take();
-                self.gaps += usize::from(item.is_some());
-                item
-            }
-        };
+        if self.entries.front().is_some_and(|(front, _)| *front == key) {
+            return self.pop_front();
+        }
+        self.remove_behind(key)
+    }
+
+    /// Removes an item that is not the first.
+    fn remove_behind(&mut self, key: Key) -> Option<T> {
+        let at = self.position(key)?;
+        let item = self.entries[at].1.take();
+        self.gaps += usize::from(item.is_some());
         if self.gaps > 0 {
             self.close_gaps();
         }
@@ -91,6 +95,7 @@ impl<T> KeyedQueue<T> {
     }
 
     /// Removes the first item, to be dropped where no borrow is held.
+    #[inline(always)]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let first = self.entries.pop_front()?.1;
         if self.gaps > 0 {
