@@ -13,6 +13,7 @@ use alloc::alloc::handle_alloc_error;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::alloc::Layout;
+use core::mem;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::task::Waker;
@@ -53,7 +54,6 @@ pub(super) struct Watch {
     pub(super) token: u64,
 }
 
-#[derive(Default)]
 #[repr(C)]
 pub(super) struct Many {
     /// The first word: an aligned pointer or null, as pages ask for.
@@ -72,13 +72,14 @@ pub(super) struct Many {
 pub(super) struct ManyBox(NonNull<Many>);
 
 impl ManyBox {
-    /// An empty one for a future of `registry`.
-    pub(super) fn new(registry: &TaskRegistry) -> ManyBox {
+    /// One with `first` alone, which waits for a future of `registry`.
+    #[inline]
+    pub(super) fn new(first: Waiter, registry: &TaskRegistry) -> ManyBox {
         let layout = Layout::new::<Many>();
         let Some(block) = registry.waiter_pages().alloc(layout) else { handle_alloc_error(layout) };
         let many = block.cast::<Many>();
         // SAFETY: The block is new, and large enough.
-        unsafe { many.write(Many::default()) };
+        unsafe { many.write(Many::new(first)) };
         ManyBox(many)
     }
 
@@ -86,7 +87,7 @@ impl ManyBox {
     #[inline(always)]
     pub(super) fn into_raw(self) -> NonNull<Many> {
         let many = self.0;
-        core::mem::forget(self);
+        mem::forget(self);
         many
     }
 
@@ -142,16 +143,25 @@ impl Drop for ManyBox {
 }
 
 impl Many {
+    fn new(first: Waiter) -> Many {
+        let watches = usize::from(matches!(first, Waiter::Watch(_)));
+        let first = [Some(first), None, None];
+        Many { rest: None, first, used: 1, len: 1, watches, first_watch: FIRST }
+    }
+
     /// Adds a waiter behind the others.
+    #[inline]
     pub(super) fn push(&mut self, waiter: Waiter) -> Key {
         self.len += 1;
         let is_watch = matches!(waiter, Waiter::Watch(_));
-        let key = if self.used < FEW {
-            self.first[self.used] = Some(waiter);
-            self.used += 1;
-            self.used as Key - 1
-        } else {
-            self.rest.get_or_insert_default().push(waiter) + FEW as Key
+        let key = match self.first.get_mut(self.used) {
+            Some(place) => {
+                // It was never used, and so is none: `forget` skips the check.
+                mem::forget(mem::replace(place, Some(waiter)));
+                self.used += 1;
+                self.used as Key - 1
+            }
+            None => self.rest.get_or_insert_default().push(waiter) + FEW as Key,
         };
         if is_watch {
             if self.watches == 0 {

@@ -137,20 +137,22 @@ impl Waiters {
     /// Adds a waiter behind the others, which are of a future of `registry`. Returns its key, unless it
     /// stands alone in the word.
     pub(super) fn push(&self, waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
-        if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
-            self.0.set(pack(waiter));
-            return None;
-        }
-        let mut many = match self.take() {
-            Taken::None => ManyBox::new(registry),
-            Taken::One(first) => {
-                let mut many = ManyBox::new(registry);
-                many.push(first);
-                many
+        let (many, key) = match self.take() {
+            Taken::None if matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) => {
+                self.0.set(pack(waiter));
+                return None;
             }
-            Taken::Many(many) => many,
+            Taken::None => (ManyBox::new(waiter, registry), FIRST),
+            Taken::One(first) => {
+                let mut many = ManyBox::new(first, registry);
+                let key = many.push(waiter);
+                (many, key)
+            }
+            Taken::Many(mut many) => {
+                let key = many.push(waiter);
+                (many, key)
+            }
         };
-        let key = many.push(waiter);
         self.put_back(many);
         Some(key)
     }
