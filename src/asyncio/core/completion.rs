@@ -74,9 +74,15 @@ impl ErasedFuture {
             self.push_waiter(Waiter::Callback(callback));
         }
         if self.header().done() {
-            // SAFETY: This handle keeps the block.
-            unsafe { schedule_callback(self.pointer()) }
+            self.schedule_callback();
         }
+    }
+
+    /// Schedules an entry for a callback of a future that is done.
+    #[inline(never)]
+    fn schedule_callback(&self) {
+        // SAFETY: This handle keeps the block.
+        unsafe { schedule_callback(self.pointer()) }
     }
 
     pub(super) fn add_waiter(&self, waiter: Waiter) {
@@ -91,8 +97,7 @@ impl ErasedFuture {
             Waiter::Callback(callback) => self.add_callback(callback),
             Waiter::Watch(_) => {
                 self.header().waiters.push(waiter, self.registry());
-                // SAFETY: This handle keeps the block.
-                unsafe { schedule_callback(self.pointer()) }
+                self.schedule_callback();
             }
         }
     }
@@ -150,21 +155,15 @@ unsafe fn end_for_others(header: NonNull<Header>) {
 }
 
 unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
-    many.take_some(|waiter| match waiter {
-        // SAFETY: By the Await Invariant an await that hasn't left counts the task.
-        Some(Waiter::Task(task)) => unsafe {
-            schedule_step(*task);
-            *waiter = None;
+    many.take_some(
+        #[inline(always)]
+        |waiter| match waiter {
+            // SAFETY: By the caller's contract.
+            Some(Waiter::Callback(_) | Waiter::Watch(_)) => unsafe { schedule_callback(header) },
+            // SAFETY: As above.
+            _ => unsafe { schedule_awaiting(header, waiter) },
         },
-        // SAFETY: By the caller's contract.
-        Some(Waiter::Callback(_) | Waiter::Watch(_)) => unsafe { schedule_callback(header) },
-        waker => {
-            if let Some(Waiter::Waker(waker)) = waker.take() {
-                // SAFETY: By the caller's contract.
-                schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
-            }
-        }
-    });
+    );
     // SAFETY: By the caller's contract, here and below.
     let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
     let (count, mut from) = many.watches();
@@ -181,6 +180,19 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
     }
 }
 
+/// Schedules a task or a waker that waits, which is taken out.
+unsafe fn schedule_awaiting(header: NonNull<Header>, waiter: &mut Option<Waiter>) {
+    match waiter.take() {
+        // SAFETY: By the Await Invariant an await that hasn't left counts the task.
+        Some(Waiter::Task(task)) => unsafe { schedule_step(task) },
+        Some(Waiter::Waker(waker)) => {
+            // SAFETY: By the caller's contract.
+            schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
+        }
+        _ => {}
+    }
+}
+
 /// Runs `call`, a call of a watcher. Its panic goes to the exception handler, and keeps nothing from
 /// being done.
 fn call_watcher(event_loop: &LoopRef, call: impl FnOnce()) {
@@ -192,6 +204,7 @@ fn call_watcher(event_loop: &LoopRef, call: impl FnOnce()) {
 /// # Safety
 ///
 /// The Block Invariant holds for `header`, which is kept by a count and is no signal.
+#[inline(always)]
 unsafe fn schedule_callback(header: NonNull<Header>) {
     // SAFETY: By this function's contract. The entry has the count that is added, as `run_callback`
     // of the block's table expects.

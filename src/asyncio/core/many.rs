@@ -217,10 +217,15 @@ impl Many {
     }
 
     /// The first watch whose key is `key` or comes after it.
+    #[inline]
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
         if let Some(Some(Waiter::Watch(watch))) = self.first.get(usize::try_from(key).ok()?) {
             return Some((key, watch.clone()));
         }
+        self.watch_behind(key)
+    }
+
+    fn watch_behind(&self, key: Key) -> Option<(Key, Watch)> {
         self.iter_from(key).find_map(|(key, waiter)| match waiter {
             Waiter::Watch(watch) => Some((key, watch.clone())),
             _ => None,
@@ -229,6 +234,7 @@ impl Many {
 
     /// Calls `take` with each waiter, in order, which it may take out. Keys from before say nothing
     /// any more.
+    #[inline]
     pub(super) fn take_some(&mut self, mut take: impl FnMut(&mut Option<Waiter>)) {
         let mut take = |waiter: &mut Option<Waiter>| {
             take(waiter);

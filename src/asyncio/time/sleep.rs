@@ -65,12 +65,20 @@ impl Asleep {
     }
 }
 
+impl Asleep {
+    #[cold]
+    fn forget_timer(&self) {
+        let timer = self.wait.event_loop().forget_timer(self.timer, self.wait.address());
+        drop(timer);
+    }
+}
+
 impl Drop for Asleep {
+    #[inline]
     fn drop(&mut self) {
         // Nothing but its timer completes it.
         if !self.wait.is_complete() {
-            let timer = self.wait.event_loop().forget_timer(self.timer, self.wait.address());
-            drop(timer);
+            self.forget_timer();
         }
     }
 }
