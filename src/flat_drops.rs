@@ -25,11 +25,14 @@ const DEEPEST: usize = 32;
 pub(crate) struct FlatDrops {
     depth: Cell<usize>,
     later: RefCell<VecDeque<Box<dyn Any>>>,
+    /// Whether something is on that list.
+    any_later: Cell<bool>,
 }
 
 impl FlatDrops {
     pub(crate) const fn new() -> FlatDrops {
-        FlatDrops { depth: Cell::new(0), later: RefCell::new(VecDeque::new()) }
+        let later = RefCell::new(VecDeque::new());
+        FlatDrops { depth: Cell::new(0), later, any_later: Cell::new(false) }
     }
 
     /// Drops `value`: at once, or, where too many drops nest, before the outermost of them returns,
@@ -37,6 +40,7 @@ impl FlatDrops {
     pub(crate) fn drop<T: 'static>(&self, value: T, drop_later: impl Fn(Box<dyn Any>)) {
         let depth = self.depth.get();
         if depth == DEEPEST {
+            self.any_later.set(true);
             self.later.borrow_mut().push_back(Box::new(value));
             return;
         }
@@ -49,6 +53,7 @@ impl FlatDrops {
     fn next(&self) -> Option<Box<dyn Any>> {
         let mut later = self.later.borrow_mut();
         let first = later.pop_front();
+        self.any_later.set(!later.is_empty());
         if later.is_empty() && later.capacity() > 0 {
             *later = VecDeque::new();
         }
@@ -78,7 +83,7 @@ impl<D: Fn(Box<dyn Any>)> Drop for Leave<'_, D> {
     #[inline(always)]
     fn drop(&mut self) {
         let _reset = Reset { to: self.depth, depth: &self.drops.depth };
-        if self.depth == 0 && !self.drops.later.borrow().is_empty() {
+        if self.depth == 0 && self.drops.any_later.get() {
             self.drop_rest();
         }
     }

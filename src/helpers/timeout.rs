@@ -76,14 +76,8 @@ pub async fn async_with_timeout<T: Clone + 'static>(
         task.set_name(name);
     }
     let passed_on = outcome.clone();
-    // Nobody else has the task, to see that it has one callback for what takes two.
-    let pass_on = move |done: &dyn AnyFuture| {
-        let passed_on = pass_on(done, &passed_on);
-        if !options.silent {
-            log_exception(done);
-        }
-        passed_on
-    };
+    // The task is never handed out, so that it may have one callback for what takes two.
+    let pass_on = move |done: &dyn AnyFuture| pass_on(done, &passed_on, options.silent);
     task.add_callback(Callback::telling(outcome.id(), pass_on));
     let late = outcome.clone();
     let on_timeout = move || give_up(&task, &late, options.timeout_error);
@@ -99,19 +93,26 @@ impl Drop for CancelAtEnd {
     }
 }
 
-fn pass_on<T: Clone + 'static>(done: &dyn AnyFuture, outcome: &LoopFuture<T>) -> Result<()> {
+fn pass_on<T: Clone + 'static>(
+    done: &dyn AnyFuture,
+    outcome: &LoopFuture<T>,
+    silent: bool,
+) -> Result<()> {
     let Some(task) = done.downcast_ref::<T>().filter(|task| !task.cancelled()) else {
         outcome.cancel();
         return Ok(());
     };
     let result = task.result();
-    if outcome.done() {
-        return Ok(());
-    }
-    match result {
+    let logs = result.is_err() && !silent;
+    let passed_on = match result {
+        _ if outcome.done() => Ok(()),
         Ok(value) => outcome.set_result(value),
         Err(error) => fail(outcome, error),
+    };
+    if logs {
+        log_exception(done);
     }
+    passed_on
 }
 
 /// The error counts as read: who is cancelled in the same turn never asks for it.
