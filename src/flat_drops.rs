@@ -25,7 +25,7 @@ const DEEPEST: usize = 32;
 pub(crate) struct FlatDrops {
     depth: Cell<usize>,
     later: RefCell<VecDeque<Box<dyn Any>>>,
-    /// Whether something is on that list.
+    /// Set while something is on that list.
     any_later: Cell<bool>,
 }
 

@@ -45,7 +45,7 @@ pub(super) struct End {
     pub(super) again: bool,
     /// The call that follows the end of a watched task has come.
     pub(super) called: bool,
-    /// How many clean-ups had begun when it was hidden.
+    /// The number of clean-ups that had begun when it was hidden.
     pub(super) hidden: u64,
 }
 
@@ -55,13 +55,13 @@ impl End {
     }
 }
 
-/// How far everything had come when a clean-up began.
+/// The places in the list and in the log at which a clean-up began.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Begin {
     /// The first key, and the number of the first end, that came after it.
     pub(super) key: Key,
     end: u64,
-    /// How many clean-ups had begun, with this one.
+    /// The number of clean-ups that had begun, with this one.
     cleans: u64,
 }
 
@@ -75,12 +75,12 @@ impl Begin {
 #[derive(Default)]
 pub(super) struct EndLog {
     ends: VecDeque<End>,
-    /// The number of the first end in the log, and that of the first whose call has not come.
+    /// The number of the first end in the log, and that of the first that was not called.
     first: u64,
     to_call: u64,
-    /// How many ends are not hidden.
+    /// The number of ends that are not hidden.
     listed: usize,
-    /// How many clean-ups have begun.
+    /// The number of clean-ups that have begun.
     cleans: u64,
 }
 

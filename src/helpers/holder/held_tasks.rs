@@ -39,7 +39,7 @@ struct Place {
 pub(crate) struct HeldTasks {
     places: KeyedQueue<Place>,
     ends: EndLog,
-    /// How many places are not hidden.
+    /// The number of places that are not hidden.
     placed: usize,
     /// The places that can't tell and are not hidden.
     to_ask: BTreeSet<Key>,
