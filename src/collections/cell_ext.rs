@@ -10,7 +10,7 @@ pub(crate) trait CellExt<T> {
 }
 
 impl<T: Default> CellExt<T> for Cell<T> {
-    #[inline]
+    #[inline(always)]
     fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R {
         let mut value = self.take();
         let outcome = body(&mut value);

@@ -37,7 +37,7 @@ impl<T> KeyedQueue<T> {
     #[inline(always)]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
         if self.entries.front().is_some_and(|(front, _)| *front == key) {
-            return self.pop_front();
+            return self.take_front();
         }
         self.remove_behind(key)
     }
@@ -95,8 +95,12 @@ impl<T> KeyedQueue<T> {
     }
 
     /// Removes the first item, to be dropped where no borrow is held.
-    #[inline(always)]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
+        self.take_front()
+    }
+
+    #[inline(always)]
+    fn take_front(&mut self) -> Option<T> {
         let first = self.entries.pop_front()?.1;
         if self.gaps > 0 {
             self.close_gaps();

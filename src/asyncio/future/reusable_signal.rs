@@ -27,9 +27,7 @@ impl ReusableSignal {
 
     /// Completes the wait that goes on, if one does.
     pub(crate) fn complete(&self) {
-        if let Some(signal) = self.0.with(|signal| signal.clone()) {
-            signal.complete();
-        }
+        self.0.with(|signal| signal.as_ref().is_some_and(Signal::complete));
     }
 
     /// Completes this wait, and none after it, when its turn comes in the ready queue.
