@@ -1,6 +1,7 @@
 //! [`ReusableSignal`]: a signal for a task that waits again and again.
 
 use core::cell::Cell;
+use core::mem;
 
 use crate::asyncio::core::{Await, Signal, WaitReason, with_running};
 use crate::collections::CellExt;
@@ -18,10 +19,33 @@ impl ReusableSignal {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub(crate) fn begin(&self) -> Result<Await<()>> {
+        self.begin_as(false)
+    }
+
+    /// Begins a wait that is completed when its turn comes in the ready queue.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    pub(crate) fn begin_completed(&self) -> Result<Await<()>> {
+        self.begin_as(true)
+    }
+
+    #[inline(always)]
+    fn begin_as(&self, completed: bool) -> Result<Await<()>> {
         let used = self.0.take();
-        let signal = with_running(|registry| Ok(Signal::reuse(used, registry, WaitReason::Wait)))?;
+        let signal = with_running(
+            #[inline(always)]
+            |registry| {
+                let signal = Signal::reuse(used, registry, WaitReason::Wait);
+                if completed {
+                    registry.event_loop().schedule(signal.entry());
+                }
+                Ok(signal)
+            },
+        )?;
         let wait = signal.wait();
-        self.0.set(Some(signal));
+        mem::forget(self.0.replace(Some(signal)));
         Ok(wait)
     }
 

@@ -113,9 +113,7 @@ async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> 
 /// As [`wait_for_all_futures`] for tasks and plain futures that are all done: they call back in the
 /// next turn, and the wait is over in the one after.
 pub(crate) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
-    let over = naps.begin()?;
-    naps.complete_soon();
-    over.await
+    naps.begin_completed()?.await
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.

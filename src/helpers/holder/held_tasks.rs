@@ -133,11 +133,19 @@ impl HeldTasks {
     }
 
     /// Takes the ends out that nothing needs any more.
-    #[inline]
+    #[inline(always)]
     fn give_back(&mut self) {
+        if self.ends.is_first_over() {
+            self.give_back_first();
+        }
+    }
+
+    fn give_back_first(&mut self) {
         while self.ends.is_first_over() {
             let going_on = self.cleans.iter().filter(|clean| clean.goes_on);
-            let Some(end) = self.ends.pop_unneeded(going_on.map(|clean| clean.begin)) else { return };
+            let Some(end) = self.ends.pop_unneeded(going_on.map(|clean| clean.begin)) else {
+                return;
+            };
             self.agains -= usize::from(end.again);
             self.removed.push(end.task);
         }

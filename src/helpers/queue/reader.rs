@@ -89,7 +89,6 @@ impl Readers {
         final_future: &ChildOfFuture<()>,
     ) -> Result<(Await<()>, InLine<'a>)> {
         let state = &*reader.state;
-        let over = state.waits.begin()?;
         let is_final = final_future.own_is_done();
         if is_final {
             state.too_late.set(true);
@@ -98,11 +97,11 @@ impl Readers {
             final_future.add_done_callback(&reader.follow);
         }
         if is_final || self.called.get() {
-            state.waits.complete_soon();
-        } else {
-            state.in_line.set(true);
-            self.line.borrow_mut().push_back(reader.state.clone());
+            return Ok((state.waits.begin_completed()?, InLine(self, state)));
         }
+        let over = state.waits.begin()?;
+        state.in_line.set(true);
+        self.line.borrow_mut().push_back(reader.state.clone());
         Ok((over, InLine(self, state)))
     }
 }
