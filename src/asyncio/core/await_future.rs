@@ -135,7 +135,9 @@ impl<T: 'static> Await<T> {
         // SAFETY: The step's task is counted by the loop, and is a task.
         let own = unsafe { task.cast::<TaskHeader>().as_ref() };
         let future = self.future.erased().pointer();
-        self.unregister();
+        if !self.registered.word().is_null() {
+            self.leave();
+        }
         if !self.header().waiters.is_empty() || !own.awaits_nothing() {
             return self.register_among_others(task);
         }

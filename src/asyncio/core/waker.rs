@@ -60,7 +60,14 @@ pub(super) fn is_of(waker: &Waker, task: NonNull<Header>) -> bool {
 
 #[inline(always)]
 fn is_ours(waker: &Waker) -> bool {
-    ptr::eq(waker.vtable(), &POLLING) || ptr::eq(waker.vtable(), &KEPT)
+    ptr::eq(waker.vtable(), &POLLING) || has_kept(waker)
+}
+
+/// Whether `waker` is a clone, or the reference that a task is polled with while there is one: out of
+/// the way of the first comparison, which most often says all.
+#[cold]
+fn has_kept(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &KEPT)
 }
 
 /// Whether a clone of a waker of this block is kept.
