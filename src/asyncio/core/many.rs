@@ -178,8 +178,11 @@ impl Many {
 
     /// Removes the first waiter.
     pub(super) fn pop(&mut self) -> Option<Waiter> {
-        let first = self.first.iter_mut().find_map(Option::take);
-        let popped = first.or_else(|| self.rest.as_mut()?.pop_front());
+        let first = self.first.iter_mut().find(|waiter| waiter.is_some());
+        let popped = match first {
+            Some(first) => first.take(),
+            None => self.rest.as_mut()?.pop_front(),
+        };
         self.note_removed(&popped);
         popped
     }

@@ -121,8 +121,14 @@ impl Watcher for Inner {
 
 impl Inner {
     /// Drops the tasks that were taken out.
-    #[inline]
+    #[inline(always)]
     fn drop_removed(&self) {
+        if !self.ts.borrow_mut().removed().is_empty() {
+            self.drop_removed_now();
+        }
+    }
+
+    fn drop_removed_now(&self) {
         let mut tasks = self.ts.borrow_mut();
         let removed = tasks.removed();
         if removed.len() < 2 {
