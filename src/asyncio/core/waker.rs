@@ -63,8 +63,8 @@ fn is_ours(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &POLLING) || has_kept(waker)
 }
 
-/// Whether `waker` is a clone, or the reference that a task is polled with while there is one: out of
-/// the way of the first comparison, which most often says all.
+/// Returns whether `waker` is a clone, or the reference of a task that has clones. It stands out of
+/// the way of the first comparison, which most often is enough.
 #[cold]
 fn has_kept(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &KEPT)
