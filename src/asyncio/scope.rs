@@ -105,7 +105,10 @@ impl Stop {
         };
         self.inside.count(waits);
         if waits.holds || !self.inside.is_empty() {
-            self.signal = None;
+            // Most scopes have none, and one that isn't there need not be dropped.
+            if self.signal.is_some() {
+                self.signal = None;
+            }
             return None;
         }
         self.wait_for_signal(cx)

@@ -55,7 +55,7 @@ pub(super) unsafe fn for_poll(task: NonNull<Header>) -> ManuallyDrop<Waker> {
 /// Whether `waker` leads straight to `task`.
 #[inline(always)]
 pub(super) fn is_of(waker: &Waker, task: NonNull<Header>) -> bool {
-    ptr::eq(waker.data(), task.as_ptr().cast()) && is_ours(waker)
+    is_ours(waker) && ptr::eq(waker.data(), task.as_ptr().cast())
 }
 
 #[inline(always)]
