@@ -157,7 +157,7 @@ impl Many {
         let key = match self.first.get_mut(self.used) {
             Some(place) => {
                 // It was never used, and so is none: `forget` skips the check.
-                mem::forget(mem::replace(place, Some(waiter)));
+                mem::forget(place.replace(waiter));
                 self.used += 1;
                 self.used as Key - 1
             }
