@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use callsoon::{
-    AnyFuture, EventLoop, FutureLike, LoopFuture, Task, create_task, generator, sleep, wrap_future,
-    yield_now,
+    AnyFuture, Callback, EventLoop, FutureLike, LoopFuture, Task, create_task, generator, sleep,
+    wrap_future, yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};
@@ -230,6 +230,28 @@ fn several_callbacks_outlive_the_loop() {
     late.set_result(()).unwrap();
     assert_eq!(Rc::strong_count(&kept), 6, "a closed loop calls and keeps no callbacks");
     drop((left, late));
+    assert_eq!(Rc::strong_count(&kept), 1);
+}
+
+#[test]
+fn callbacks_of_a_step_outlive_the_loop() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (before, kept) = (event_loop.memory(), Rc::new(()));
+    let held = kept.clone();
+    let make = move |_| {
+        let held = held.clone();
+        Callback::new(move |_: &dyn AnyFuture| drop(held.clone()))
+    };
+    let made = event_loop.create_task(async move { Ok((0..100).map(make).collect::<Vec<_>>()) });
+    settle(&event_loop);
+    let callbacks = made.unwrap().result().unwrap();
+    assert!(before < event_loop.memory(), "they are in the loop's memory");
+    drop(event_loop);
+    let weak = callbacks[0].downgrade();
+    assert!(weak.upgrade().is_some_and(|own| own == callbacks[0]));
+    assert_eq!(Rc::strong_count(&kept), 101);
+    drop(callbacks);
+    assert!(weak.upgrade().is_none());
     assert_eq!(Rc::strong_count(&kept), 1);
 }
 
