@@ -6,6 +6,7 @@ use std::io;
 
 use super::half::{Between, Half, take_turn};
 use super::watched::Watched;
+use crate::asyncio::WaitReason;
 use crate::error::{Result, about};
 use crate::event_loop::{LoopRef, Side, Source, running_loop, set_nonblocking};
 
@@ -212,7 +213,7 @@ impl<T: Source + 'static> Async<T> {
     async fn ready(&self, side: Side) -> Result<()> {
         let half = self.half(side);
         let _turn = take_turn!(half);
-        half.ready().await
+        half.ready(WaitReason::Source).await
     }
 
     /// Returns the source.

@@ -1,6 +1,7 @@
 //! Connecting without a thread: a non-blocking socket, and a wait until it can be written.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::time::Duration;
 use std::io;
@@ -13,30 +14,50 @@ use rustix::io::Errno;
 use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType, sockopt};
 
 use super::async_source::Async;
-use crate::asyncio::sleep;
-use crate::error::{Result, about};
-use crate::event_loop::{Source, running_loop};
+use crate::asyncio::{WaitReason, sleep};
+use crate::error::{Error, Result, about};
+use crate::event_loop::{Side, Source, running_loop};
 
 /// The first and the longest pause before the next attempt at a listener with a full queue.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
 
-/// Connects to `address`, from `local` if that is given. Dropping the wait closes the descriptor.
+/// Connects to `address`, from the first of `locals` that can be bound, if they are given. The
+/// addresses that can't be are in `errors`, all but the last where none can. Dropping the wait
+/// closes the descriptor.
 pub(super) async fn connect(
     address: SocketAddr,
-    local: Option<SocketAddr>,
+    locals: Option<&[SocketAddr]>,
+    errors: &mut Vec<Error>,
 ) -> Result<Async<TcpStream>> {
-    let begin = || {
-        let socket = tcp_socket(address)?;
-        if let Some(local) = local {
-            net::bind(&socket, &local)?;
-        }
-        Ok((net::connect(&socket, &address), socket))
-    };
+    let to_peer = || format!("can't connect to {address}");
+    let socket = about(tcp_socket(address).map_err(system), to_peer)?;
+    if let Some(locals) = locals {
+        bind_first(&socket, address, locals, errors)?;
+    }
     let connecting = async {
-        let (begun, socket) = begin().map_err(system)?;
+        let begun = net::connect(&socket, &address);
         finish(begun, TcpStream::from(socket)).await
     };
-    about(connecting.await, || format!("can't connect to {address}"))
+    about(connecting.await, to_peer)
+}
+
+/// Binds `socket` to the first of `locals` that has the family of `address` and can be bound.
+fn bind_first(
+    socket: &OwnedFd,
+    address: SocketAddr,
+    locals: &[SocketAddr],
+    errors: &mut Vec<Error>,
+) -> Result<()> {
+    let before = errors.len();
+    for local in locals.iter().filter(|local| local.is_ipv4() == address.is_ipv4()) {
+        let Err(error) = net::bind(socket, local) else { return Ok(()) };
+        let failed = || format!("error while attempting to bind on address {local}");
+        errors.push(Error::from(system(error)).about(failed));
+    }
+    let family = if address.is_ipv4() { "IPv4" } else { "IPv6" };
+    let missing = || io::Error::other(format!("no matching local address of {family} found"));
+    let last = if errors.len() > before { errors.pop() } else { None };
+    Err(last.unwrap_or_else(|| missing().into()))
 }
 
 /// Connects to the listener at `path`.
@@ -45,7 +66,7 @@ pub(super) async fn connect_unix(path: &Path) -> Result<Async<UnixStream>> {
         let address = SocketAddrUnix::new(path).map_err(system)?;
         let (mut pause, longest) = PAUSES;
         loop {
-            let socket = socket(AddressFamily::UNIX).map_err(system)?;
+            let socket = socket(AddressFamily::UNIX, SocketType::STREAM).map_err(system)?;
             match net::connect(&socket, &address) {
                 // The listener's queue is full. No readiness is reported when it has room again.
                 Err(Errno::AGAIN) => drop(socket),
@@ -70,7 +91,7 @@ where
     };
     let stream = Async::of_nonblocking(&running_loop()?, socket)?;
     if waits {
-        stream.writable().await?;
+        stream.half(Side::Writer).ready(WaitReason::Connect).await?;
         sockopt::socket_error(stream.get_ref()).and_then(|outcome| outcome).map_err(system)?;
     }
     Ok(stream)
@@ -78,21 +99,22 @@ where
 
 /// A non-blocking socket of the family of `address`.
 pub(super) fn tcp_socket(address: SocketAddr) -> rustix::io::Result<OwnedFd> {
-    socket(if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 })
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    socket(family, SocketType::STREAM)
 }
 
-/// A non-blocking stream socket, which child processes don't inherit.
+/// A non-blocking socket, which child processes don't inherit.
 #[cfg(not(target_vendor = "apple"))]
-pub(super) fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
+pub(super) fn socket(family: AddressFamily, kind: SocketType) -> rustix::io::Result<OwnedFd> {
     use rustix::net::SocketFlags;
     let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-    net::socket_with(family, SocketType::STREAM, flags, None)
+    net::socket_with(family, kind, flags, None)
 }
 
-/// A non-blocking stream socket, which child processes don't inherit, and which sends no signal.
+/// A non-blocking socket, which child processes don't inherit, and which sends no signal.
 #[cfg(target_vendor = "apple")]
-pub(super) fn socket(family: AddressFamily) -> rustix::io::Result<OwnedFd> {
-    let socket = net::socket(family, SocketType::STREAM, None)?;
+pub(super) fn socket(family: AddressFamily, kind: SocketType) -> rustix::io::Result<OwnedFd> {
+    let socket = net::socket(family, kind, None)?;
     rustix::io::ioctl_fioclex(&socket)?;
     rustix::io::ioctl_fionbio(&socket, true)?;
     sockopt::set_socket_nosigpipe(&socket, true)?;

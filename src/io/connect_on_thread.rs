@@ -1,6 +1,7 @@
 //! Connecting on a thread, where no system call is at hand that doesn't block.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::cell::Cell;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -15,9 +16,10 @@ use crate::event_loop::running_loop;
 /// its end, which the system's own limit brings, and its connection is closed.
 pub(super) async fn connect(
     address: SocketAddr,
-    local: Option<SocketAddr>,
+    locals: Option<&[SocketAddr]>,
+    _errors: &mut Vec<Error>,
 ) -> Result<Async<TcpStream>> {
-    if local.is_some() {
+    if locals.is_some() {
         return Err(Error::runtime("no local address can be chosen on this system"));
     }
     let on = running_loop()?;

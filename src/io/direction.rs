@@ -90,17 +90,18 @@ impl Direction {
         self.exhausted.take()
     }
 
-    /// Begins a wait, which ends when the poller reports the side. It takes the place of one that was
+    /// Begins a wait for `reason`, which ends when the poller reports the side. It takes the place of one that was
     /// begun before.
     pub(super) fn begin_wait(
         &self,
         event_loop: &LoopRef,
         registration: &Registration,
         after: After,
+        reason: WaitReason,
     ) -> Result<Await<()>> {
         let signal = match self.signal.take() {
-            Some(used) if used.renew(WaitReason::Source) => used,
-            _ => Signal::new(&TaskRegistry::of(event_loop), WaitReason::Source),
+            Some(used) if used.renew(reason) => used,
+            _ => Signal::new(&TaskRegistry::of(event_loop), reason),
         };
         let wait = signal.wait();
         self.signal.set(Some(signal));

@@ -7,7 +7,7 @@ use std::io;
 
 use super::direction::{Direction, Turn};
 use super::watched::Watched;
-use crate::asyncio::{Await, YieldNow, yield_now};
+use crate::asyncio::{Await, WaitReason, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{After, Side, Source};
 
@@ -82,12 +82,12 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         Operation { waiting: Waiting { half: self, wait: None }, operation, exhausts }
     }
 
-    /// Waits until the poller reports this direction, for the task that has the turn.
-    pub(super) async fn ready(self) -> Result<()> {
+    /// Waits, for `reason`, until the poller reports this direction, for the task that has the turn.
+    pub(super) async fn ready(self, reason: WaitReason) -> Result<()> {
         // What follows is tried by the program's own code, and shows nothing of this direction.
         self.direction.take_exhausted();
         let mut waiting = Waiting { half: self, wait: None };
-        self.begin_wait(&mut waiting.wait, After::Anything)?;
+        self.begin_wait(&mut waiting.wait, After::Anything, reason)?;
         poll_fn(|cx| self.poll_wait(&mut waiting.wait, cx)).await
     }
 
@@ -145,15 +145,15 @@ impl<'a, T: Source + 'static> Half<'a, T> {
                     }
                 }
             };
-            self.begin_wait(wait, after)?;
+            self.begin_wait(wait, after, WaitReason::Source)?;
         }
     }
 
     #[inline]
-    fn begin_wait(self, wait: &mut Wait, after: After) -> Result<()> {
+    fn begin_wait(self, wait: &mut Wait, after: After, reason: WaitReason) -> Result<()> {
         self.watched.in_a_row().set(0);
         let (event_loop, registration) = (self.watched.event_loop(), self.watched.registration());
-        *wait = Some(self.direction.begin_wait(event_loop, registration, after)?);
+        *wait = Some(self.direction.begin_wait(event_loop, registration, after, reason)?);
         Ok(())
     }
 

@@ -24,8 +24,8 @@ pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 /// A Unix socket bound to `path`.
 #[cfg(unix)]
 pub(crate) fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    use rustix::net::{self, AddressFamily, SocketAddrUnix};
-    let socket = super::connect::socket(AddressFamily::UNIX)?;
+    use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
+    let socket = super::connect::socket(AddressFamily::UNIX, SocketType::STREAM)?;
     net::bind(&socket, &SocketAddrUnix::new(path)?)?;
     Ok(socket.into())
 }

@@ -2,8 +2,8 @@
 //!
 //! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
-//! it `stream` (what all streams can do), `accept`, `bind` and `connect`; and the public types: `tcp`,
-//! `udp`, `unix`.
+//! it `stream` (what all streams can do), `accept`, `bind`, `connect` and `race` (attempts at several
+//! addresses); and the public types: `tcp`, `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
 //! and written by another. These are asyncio's `sock_*` methods; its streams,
@@ -17,9 +17,12 @@ mod connect;
 #[cfg(not(unix))]
 #[path = "connect_on_thread.rs"]
 mod connect;
+mod connect_options;
+mod datagram;
 mod direction;
 mod half;
 mod listen;
+mod race;
 mod resolve;
 mod stream;
 mod tcp;
@@ -30,6 +33,10 @@ mod watched;
 
 pub(crate) use accept::{REST, is_out_of_resources, report_out_of_resources};
 pub use async_source::Async;
+pub use connect_options::ConnectOptions;
+#[cfg(unix)]
+pub use datagram::Datagram;
+pub(crate) use datagram::udp_socket;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;
 pub(crate) use listen::{bind_tcp, listen};

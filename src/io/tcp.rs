@@ -9,11 +9,12 @@ use super::accept::accept;
 use super::async_source::Async;
 use super::bind::bind;
 use super::connect::connect;
+use super::connect_options::ConnectOptions;
 use super::half::take_turn;
-use super::resolve::combined;
+use super::race::connect_to_host;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
-use crate::error::{ErrorKind, Result};
-use crate::event_loop::{Side, running_loop};
+use crate::error::Result;
+use crate::event_loop::Side;
 
 /// A socket that waits for connections: the place of asyncio's `sock_accept`, with the care
 /// for its resources that `start_server` takes.
@@ -110,7 +111,7 @@ impl TcpStream {
     /// Cancelled or dropped, its descriptor is closed at once. (Outside of Unix: as soon as the
     /// system has made the connection, or given up.)
     pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
-        Ok(TcpStream(connect(address, None).await?))
+        Ok(TcpStream(connect(address, None, &mut Vec::new()).await?))
     }
 
     /// Connects to `port` of `host`, on the loop that runs: the part of asyncio's
@@ -127,15 +128,26 @@ impl TcpStream {
     ///
     /// As [`connect`](TcpStream::connect).
     pub async fn connect_to_host(host: &str, port: u16) -> Result<TcpStream> {
-        let addresses = running_loop()?.addresses_of(host, port).await?;
-        let mut errors = Vec::new();
-        for address in addresses {
-            match TcpStream::connect(address).await {
-                Err(error) if error.kind() == ErrorKind::Io => errors.push(error),
-                outcome => return outcome,
-            }
-        }
-        Err(combined(&errors))
+        TcpStream::connect_to_host_with(host, port, &ConnectOptions::new()).await
+    }
+
+    /// Connects like [`connect_to_host`](TcpStream::connect_to_host), with options: from a local address, or
+    /// by Happy Eyeballs, for example.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_to_host`](TcpStream::connect_to_host). An address that can't be bound is one
+    /// more error of its attempt.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`connect`](TcpStream::connect).
+    pub async fn connect_to_host_with(
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<TcpStream> {
+        Ok(TcpStream(connect_to_host(host, port, options).await?))
     }
 
     /// The address of the other end.

@@ -4,6 +4,8 @@ use std::net::{self, SocketAddr, ToSocketAddrs};
 
 use super::async_source::Async;
 use super::bind::bind;
+#[cfg(unix)]
+use super::datagram::{Datagram, receive};
 use super::stream::{impl_socket, nonblocking};
 use crate::error::{Error, ErrorKind, Result, about};
 
@@ -80,6 +82,21 @@ impl UdpSocket {
     /// See [`UdpSocket`].
     pub async fn recv_from(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
         self.0.read_with(|socket| socket.recv_from(buffer)).await
+    }
+
+    /// Receives as [`recv_from`](UdpSocket::recv_from) does, and says whether the datagram was
+    /// longer than `buffer`. (On Windows such a datagram is an error of either.)
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    #[cfg(unix)]
+    pub async fn recv_datagram(&self, buffer: &mut [u8]) -> Result<Datagram> {
+        self.0.read_with(|socket| receive(socket, buffer)).await
     }
 
     /// Has [`send`](UdpSocket::send) go to `address`, and [`recv`](UdpSocket::recv) take from

@@ -46,7 +46,7 @@ const WORDS: [(WaitReason, &str); 17] = [
     (WaitReason::Group, "TaskGroup"),
     (WaitReason::Executor, "run_in_executor"),
     (WaitReason::Source, "readiness of a source"),
-    (WaitReason::Connect, "TcpStream.connect"),
+    (WaitReason::Connect, "connect"),
     (WaitReason::Foreign, "wrap_future"),
     (WaitReason::Scope, "foreign future in a scope"),
 ];
