@@ -1,16 +1,20 @@
 //! Connections and servers of the program's own protocols.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
+#[cfg(unix)]
+use std::path::Path;
 
-use super::listening::listening_at;
+use super::listening::{Listening, listening_at};
 use super::protocol::{Protocol, transport_of};
 use super::server::Server;
-use super::socket::Socket;
-use super::transport::Transport;
+use super::transport::{Socket, Transport};
 use crate::asyncio::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::LoopRef;
-use crate::io::TcpStream;
+#[cfg(unix)]
+use crate::io::UnixStream;
+use crate::io::{ConnectOptions, TcpStream};
 
 impl LoopRef {
     /// Connects to `port` of `host`, and has the connection call the protocol that `factory` makes:
@@ -29,14 +33,60 @@ impl LoopRef {
         host: &str,
         port: u16,
     ) -> Result<(Transport, Rc<P>)> {
-        let stream = TcpStream::connect_to_host(host, port).await?.into_inner()?;
+        self.create_connection_with(factory, host, port, &ConnectOptions::new()).await
+    }
+
+    /// Connects like [`create_connection`](LoopRef::create_connection), with options: the parameters
+    /// `local_addr`, `happy_eyeballs_delay` and `interleave`.
+    ///
+    /// # Errors
+    ///
+    /// As [`TcpStream::connect_to_host_with`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn create_connection_with<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+    ) -> Result<(Transport, Rc<P>)> {
+        let stream = TcpStream::connect_to_host_with(host, port, options).await?;
+        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?))).await
+    }
+
+    /// Connects to the listener at `path`: `loop.create_unix_connection`. For the rest see
+    /// [`create_connection`](LoopRef::create_connection).
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixStream::connect`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    #[cfg(unix)]
+    pub async fn create_unix_connection<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        path: impl AsRef<Path>,
+    ) -> Result<(Transport, Rc<P>)> {
+        let stream = UnixStream::connect(path).await?.into_inner()?;
+        self.connected(factory, Socket::Unix(Rc::new(stream))).await
+    }
+
+    async fn connected<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        socket: Socket,
+    ) -> Result<(Transport, Rc<P>)> {
         let protocol = Rc::new(factory());
         let waiter = LoopFuture::new(self);
         let called = Rc::<P>::clone(&protocol);
-        let transport = transport_of(self, Socket::Tcp(Rc::new(stream)), called, waiter.clone())?;
-        let closing = CloseOnDrop(Some(transport));
-        waiter.await?;
-        Ok((closing.keep(), protocol))
+        let transport = transport_of(self, socket, called, waiter.clone())?;
+        Ok((made(transport, waiter).await?, protocol))
     }
 
     /// Serves at `port` of `host`, or of all interfaces, and has each connection call a protocol
@@ -56,6 +106,35 @@ impl LoopRef {
         port: u16,
     ) -> Result<Server> {
         let sockets = listening_at(self, host, port).await?;
+        self.serve(factory, sockets).await
+    }
+
+    /// Serves at `path`: `loop.create_unix_server`. A socket that is left there is removed, and so
+    /// is its own when the server is closed. For the rest see
+    /// [`create_server`](LoopRef::create_server).
+    ///
+    /// # Errors
+    ///
+    /// As [`start_server`](super::start_server).
+    ///
+    /// # Cancellation
+    ///
+    /// It serves all the same.
+    #[cfg(unix)]
+    pub async fn create_unix_server<P: Protocol + 'static>(
+        &self,
+        factory: impl Fn() -> P + 'static,
+        path: impl AsRef<Path>,
+    ) -> Result<Server> {
+        let sockets = [Listening::unix(path.as_ref())?];
+        self.serve(factory, sockets.into()).await
+    }
+
+    async fn serve<P: Protocol + 'static>(
+        &self,
+        factory: impl Fn() -> P + 'static,
+        sockets: Vec<Listening>,
+    ) -> Result<Server> {
         let on = self.clone();
         let connect = move |socket, waiter| transport_of(&on, socket, Rc::new(factory()), waiter);
         let server = Server::new(self, sockets, Rc::new(connect));
@@ -64,7 +143,15 @@ impl LoopRef {
     }
 }
 
-/// Closes a connection when the wait for it is dropped.
+/// Waits until `waiter` says that `transport` is made. The transport is closed if the wait fails
+/// or is dropped.
+pub(super) async fn made(transport: Transport, waiter: LoopFuture<()>) -> Result<Transport> {
+    let closing = CloseOnDrop(Some(transport));
+    waiter.await?;
+    Ok(closing.keep())
+}
+
+/// Closes a transport when the wait for it is dropped.
 struct CloseOnDrop(Option<Transport>);
 
 impl CloseOnDrop {

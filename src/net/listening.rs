@@ -14,7 +14,7 @@ use std::os::unix::net::UnixListener;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
-use super::socket::{Address, Socket};
+use super::transport::{Address, Socket};
 use crate::error::{Error, Result, about};
 use crate::event_loop::{CallbackOutput, LoopRef};
 use crate::io::{bind_tcp, listen};

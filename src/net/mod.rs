@@ -1,34 +1,40 @@
 //! asyncio's network: transports that call protocols, and streams on them.
 //!
-//! In reading order: [`Protocol`] (callbacks of a connection), `socket` (TCP and Unix sockets as one),
-//! [`Transport`] (reads, writes and closes a socket, and calls its protocol); on these
-//! [`StreamReader`], `stream_protocol` (between reader and transport) and [`StreamWriter`]; and
-//! [`Server`] and `open`, by which connections are made.
+//! In reading order: `transport` (a socket or pipe that calls its protocol), [`Protocol`] (the
+//! callbacks); on these [`StreamReader`], `write_flow` (waits for room and for the end),
+//! `stream_protocol` (between both and the transport) and [`StreamWriter`]; [`Server`], `create`, `pipes` and
+//! `open`, by which connections are made; and `datagram`, endpoints of datagrams.
 //!
 //! For sockets with awaited operations and without a buffer, see [`io`](crate::io).
 
-mod byte_buffer;
 mod create;
-mod events;
+mod datagram;
 mod listening;
 mod open;
+#[cfg(unix)]
+mod pipes;
 mod protocol;
 mod read_error;
 mod server;
 mod settle;
-mod socket;
 mod stream_protocol;
 mod stream_reader;
 mod stream_writer;
 mod transport;
+mod write_flow;
 
-pub use open::{open_connection, start_server};
+pub use datagram::{DatagramOptions, DatagramProtocol, DatagramTransport};
+pub use open::{open_connection, open_connection_with, start_server};
 #[cfg(unix)]
 pub use open::{open_unix_connection, start_unix_server};
-pub use protocol::Protocol;
+pub use protocol::{BufferedProtocol, Protocol};
 pub use read_error::{IncompleteReadError, LimitOverrunError};
 pub use server::Server;
-pub use socket::Address;
 pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
-pub use transport::Transport;
+pub use transport::{Address, Transport};
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use {
+    transport::Events,
+    write_flow::{HasWriteFlow, WriteFlow},
+};

@@ -10,17 +10,16 @@ use std::path::Path;
 use super::listening::Listening;
 use super::listening::listening_at;
 use super::server::Server;
-use super::socket::Socket;
 use super::stream_protocol::StreamProtocol;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
-use super::transport::Transport;
+use super::transport::{Socket, Transport};
 use crate::asyncio::{AnyFuture, LoopFuture};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, running_loop};
-use crate::io::TcpStream;
 #[cfg(unix)]
 use crate::io::UnixStream;
+use crate::io::{ConnectOptions, TcpStream};
 
 /// Connects to `port` of `host`: `asyncio.open_connection`. The reader has a limit of `limit`
 /// bytes, for which asyncio's default is [`DEFAULT_LIMIT`](super::DEFAULT_LIMIT).
@@ -57,9 +56,28 @@ pub async fn open_connection(
     port: u16,
     limit: usize,
 ) -> Result<(StreamReader, StreamWriter)> {
+    open_connection_with(host, port, limit, &ConnectOptions::new()).await
+}
+
+/// Connects like [`open_connection`], with options: the parameters `local_addr`, `happy_eyeballs_delay` and
+/// `interleave`.
+///
+/// # Errors
+///
+/// As [`TcpStream::connect_to_host_with`]; [`Value`](crate::ErrorKind::Value) if `limit` is 0.
+///
+/// # Cancellation
+///
+/// Cancelled or dropped, the connection is closed.
+pub async fn open_connection_with(
+    host: &str,
+    port: u16,
+    limit: usize,
+    options: &ConnectOptions,
+) -> Result<(StreamReader, StreamWriter)> {
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
-    let stream = TcpStream::connect_to_host(host, port).await?.into_inner()?;
+    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
     open(&on, Socket::Tcp(Rc::new(stream)), reader).await
 }
 
@@ -93,7 +111,7 @@ async fn open(
     let waiter = LoopFuture::new(on);
     let transport = protocol.transport(socket, |_| Ok(()), waiter.clone())?;
     // Dropped before the connection is made, it closes that.
-    let writer = StreamWriter::new(&transport, &protocol, &reader.0);
+    let writer = StreamWriter::new(&transport, protocol, Some(&reader));
     waiter.await?;
     Ok((reader, writer))
 }
@@ -168,7 +186,7 @@ where
         let protocol = StreamProtocol::new(&of, &reader);
         let (own, connected) = (Rc::clone(&protocol), Rc::clone(&connected));
         let made = move |transport: &Transport| {
-            let writer = StreamWriter::new(transport, &own, &reader.0);
+            let writer = StreamWriter::new(transport, own, Some(&reader));
             let served = connected(reader, writer);
             serve_client(transport, served)
         };

@@ -1,10 +1,9 @@
-//! [`Protocol`]: the callbacks of a transport.
+//! [`Protocol`] and [`BufferedProtocol`]: the callbacks of a transport.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 
-use super::events::Events;
-use super::socket::Socket;
-use super::transport::Transport;
+use super::transport::{Events, Socket, Transport};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -42,6 +41,13 @@ pub trait Protocol {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         let _ = data;
         Ok(())
+    }
+
+    /// Returns itself if it receives into buffers of its own: then a connection calls
+    /// [`BufferedProtocol`] in the place of [`data_received`](Protocol::data_received). The end of a
+    /// pipe doesn't, as in asyncio.
+    fn buffered(&self) -> Option<&dyn BufferedProtocol> {
+        None
     }
 
     /// Called when the peer has ended its direction: `eof_received`. Returns whether the transport
@@ -84,6 +90,36 @@ pub trait Protocol {
     }
 }
 
+/// Receives into buffers of its own: `asyncio.BufferedProtocol`. A [`Protocol`] that is one returns
+/// itself from [`buffered`](Protocol::buffered).
+pub trait BufferedProtocol {
+    /// Returns the buffer that the next read fills, from its front: `get_buffer(-1)`. Its length is
+    /// what is read at most.
+    ///
+    /// # Errors
+    ///
+    /// An error, a panic or an empty buffer closes the connection, and is reported as one of
+    /// [`data_received`](Protocol::data_received) is.
+    fn get_buffer(&self) -> Result<Vec<u8>>;
+
+    /// Takes the buffer back, of which the first `count` bytes were read: `buffer_updated`. A
+    /// buffer into which nothing was read is dropped.
+    ///
+    /// # Errors
+    ///
+    /// See [`Protocol`].
+    fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()>;
+}
+
+/// The callbacks of `protocol` as transports call them: those of [`Events`], and
+/// `connection_made`.
+pub(super) fn callbacks_of(
+    protocol: Rc<dyn Protocol>,
+) -> (Rc<dyn Events>, impl FnOnce(&Transport) -> Result<()> + 'static) {
+    let made = Rc::clone(&protocol);
+    (Rc::new(Called(protocol)), move |transport: &Transport| made.connection_made(transport))
+}
+
 /// Makes a transport that calls `protocol`; `waiter` is done after `connection_made`.
 pub(super) fn transport_of(
     on: &LoopRef,
@@ -91,9 +127,8 @@ pub(super) fn transport_of(
     protocol: Rc<dyn Protocol>,
     waiter: LoopFuture<()>,
 ) -> Result<Transport> {
-    let made = Rc::clone(&protocol);
-    let connection_made = move |transport: &Transport| made.connection_made(transport);
-    Transport::new(on, socket, Rc::new(Called(protocol)), connection_made, waiter)
+    let (events, made) = callbacks_of(protocol);
+    Transport::of_socket(on, socket, events, made, waiter)
 }
 
 /// A protocol of the program's own as a transport calls it.
@@ -102,6 +137,17 @@ struct Called(Rc<dyn Protocol>);
 impl Events for Called {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         self.0.data_received(data)
+    }
+
+    fn get_buffer(&self) -> Option<Result<Vec<u8>>> {
+        self.0.buffered().map(BufferedProtocol::get_buffer)
+    }
+
+    fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()> {
+        match self.0.buffered() {
+            Some(buffered) => buffered.buffer_updated(buffer, count),
+            None => self.0.data_received(&buffer[..count]),
+        }
     }
 
     fn eof_received(&self) -> Result<bool> {

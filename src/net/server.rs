@@ -10,8 +10,7 @@ use std::io;
 
 use super::listening::Listening;
 use super::settle::settle;
-use super::socket::{Address, Socket, is_passing};
-use super::transport::{Connection, Transport};
+use super::transport::{Address, Connection, Socket, Transport, is_passing};
 use crate::asyncio::{LoopFuture, sleep};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};

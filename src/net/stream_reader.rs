@@ -6,10 +6,9 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 
-use super::byte_buffer::ByteBuffer;
 use super::read_error::{IncompleteReadError, LimitOverrunError};
 use super::settle::settle;
-use super::transport::Transport;
+use super::transport::{ByteBuffer, Transport};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};

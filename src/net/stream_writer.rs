@@ -4,10 +4,9 @@ use alloc::rc::Rc;
 use core::fmt;
 use core::time::Duration;
 
-use super::socket::Address;
-use super::stream_protocol::StreamProtocol;
-use super::stream_reader::ReaderState;
-use super::transport::Transport;
+use super::stream_reader::{ReaderState, StreamReader};
+use super::transport::{Address, Transport};
+use super::write_flow::HasWriteFlow;
 use crate::asyncio::sleep;
 use crate::error::Result;
 
@@ -21,17 +20,18 @@ use crate::error::Result;
 /// asyncio, and none here: what was written is sent.
 pub struct StreamWriter {
     transport: Transport,
-    protocol: Rc<StreamProtocol>,
-    reader: Rc<ReaderState>,
+    protocol: Rc<dyn HasWriteFlow>,
+    /// The other direction of a connection, an error of which fails `drain`; a pipe has none.
+    reader: Option<Rc<ReaderState>>,
 }
 
 impl StreamWriter {
-    pub(super) fn new(
+    pub(crate) fn new(
         transport: &Transport,
-        protocol: &Rc<StreamProtocol>,
-        reader: &Rc<ReaderState>,
+        protocol: Rc<dyn HasWriteFlow>,
+        reader: Option<&StreamReader>,
     ) -> StreamWriter {
-        let (protocol, reader) = (Rc::clone(protocol), Rc::clone(reader));
+        let reader = reader.map(|reader| Rc::clone(&reader.0));
         StreamWriter { transport: transport.clone(), protocol, reader }
     }
 
@@ -95,7 +95,7 @@ impl StreamWriter {
     ///
     /// As in asyncio, a cancellation ends the wait for all tasks that wait here.
     pub async fn wait_closed(&self) -> Result<()> {
-        self.protocol.closed().await
+        self.protocol.write_flow().closed().await
     }
 
     /// The address of this end: `get_extra_info('sockname')`.
@@ -122,14 +122,14 @@ impl StreamWriter {
     ///
     /// What was written is sent all the same.
     pub async fn drain(&self) -> Result<()> {
-        if let Some(error) = self.reader.exception() {
+        if let Some(error) = self.reader.as_ref().and_then(|reader| reader.exception()) {
             return Err(error);
         }
         if self.transport.is_closing() {
             // So that `connection_lost` may be called.
             sleep(Duration::ZERO).await?;
         }
-        self.protocol.drain().await
+        self.protocol.write_flow().drain().await
     }
 }
 

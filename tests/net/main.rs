@@ -4,3 +4,5 @@
 mod protocols;
 mod scripts;
 mod streams;
+#[cfg(target_os = "linux")]
+mod transports;

@@ -95,7 +95,8 @@ async def run(limit, lines):
     await asyncio.sleep(0)
 
 
-for script in open(sys.argv[1]).read().strip().split("\n\n"):
-    head, *lines = script.split("\n")
-    print(head)
-    asyncio.run(run(int(head.split(" ")[2]), lines))
+if __name__ == "__main__":
+    for script in open(sys.argv[1]).read().strip().split("\n\n"):
+        head, *lines = script.split("\n")
+        print(head)
+        asyncio.run(run(int(head.split(" ")[2]), lines))

@@ -90,7 +90,7 @@ enum Outcome {
     Bytes(Vec<u8>),
 }
 
-fn data(text: &str) -> Vec<u8> {
+pub(crate) fn data(text: &str) -> Vec<u8> {
     match text.split_once('*') {
         Some((byte, count)) => byte.repeat(count.parse().unwrap()).into_bytes(),
         None => text.replace("\\n", "\n").into_bytes(),
@@ -144,7 +144,7 @@ fn shown(outcome: Result<Outcome>) -> String {
     }
 }
 
-fn shown_bytes(bytes: &[u8]) -> String {
+pub(crate) fn shown_bytes(bytes: &[u8]) -> String {
     let begin = String::from_utf8_lossy(&bytes[..bytes.len().min(40)]).replace('\n', "\\n");
     format!("{} <{begin}>", bytes.len())
 }

@@ -1,5 +1,7 @@
 //! [`Socket`]: a connected stream socket of any family.
 
+#[cfg(unix)]
+use alloc::format;
 use alloc::rc::Rc;
 use std::io::{self, Read, Write};
 use std::net::{self, Shutdown, TcpStream};
@@ -32,8 +34,30 @@ impl Address {
     }
 }
 
+impl PartialEq for Address {
+    fn eq(&self, other: &Address) -> bool {
+        match (self, other) {
+            (Address::Ip(own), Address::Ip(other)) => own == other,
+            #[cfg(unix)]
+            (Address::Unix(own), Address::Unix(other)) => {
+                let (path, of_other) = (own.as_pathname(), other.as_pathname());
+                // Names without a path can't be compared but by their text.
+                path == of_other && (path.is_some() || format!("{own:?}") == format!("{other:?}"))
+            }
+            #[cfg(unix)]
+            _ => false,
+        }
+    }
+}
+
+impl From<net::SocketAddr> for Address {
+    fn from(address: net::SocketAddr) -> Address {
+        Address::Ip(address)
+    }
+}
+
 #[derive(Clone, Debug)]
-pub(super) enum Socket {
+pub(crate) enum Socket {
     Tcp(Rc<TcpStream>),
     #[cfg(unix)]
     Unix(Rc<UnixStream>),
@@ -51,27 +75,27 @@ macro_rules! each {
 }
 
 impl Socket {
-    pub(super) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         each!(self, socket => (&**socket).read(buffer))
     }
 
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
         each!(self, socket => (&**socket).write(bytes))
     }
 
-    pub(super) fn end_writing(&self) -> io::Result<()> {
+    pub(crate) fn end_writing(&self) -> io::Result<()> {
         each!(self, socket => socket.shutdown(Shutdown::Write))
     }
 
     /// Disables the delay of small writes, as asyncio's transports do.
-    pub(super) fn set_nodelay(&self) {
+    pub(crate) fn set_nodelay(&self) {
         if let Socket::Tcp(socket) = self {
             // A peer that is gone already shows itself with the first operation.
             let _ = socket.set_nodelay(true);
         }
     }
 
-    pub(super) fn addresses(&self) -> (Option<Address>, Option<Address>) {
+    pub(crate) fn addresses(&self) -> (Option<Address>, Option<Address>) {
         match self {
             Socket::Tcp(tcp) => {
                 (tcp.local_addr().ok().map(Address::Ip), tcp.peer_addr().ok().map(Address::Ip))
@@ -84,7 +108,7 @@ impl Socket {
         }
     }
 
-    pub(super) fn add_reader<R: CallbackOutput + 'static>(
+    pub(crate) fn add_reader<R: CallbackOutput + 'static>(
         &self,
         on: &LoopRef,
         callback: impl FnMut() -> R + 'static,
@@ -92,7 +116,7 @@ impl Socket {
         each!(self, socket => on.add_reader(Rc::clone(socket), callback))
     }
 
-    pub(super) fn add_writer<R: CallbackOutput + 'static>(
+    pub(crate) fn add_writer<R: CallbackOutput + 'static>(
         &self,
         on: &LoopRef,
         callback: impl FnMut() -> R + 'static,
@@ -100,17 +124,17 @@ impl Socket {
         each!(self, socket => on.add_writer(Rc::clone(socket), callback))
     }
 
-    pub(super) fn remove_reader(&self, on: &LoopRef) {
+    pub(crate) fn remove_reader(&self, on: &LoopRef) {
         // One that can't be changed is gone with its descriptor.
         let _ = each!(self, socket => on.remove_reader(socket));
     }
 
-    pub(super) fn remove_writer(&self, on: &LoopRef) {
+    pub(crate) fn remove_writer(&self, on: &LoopRef) {
         let _ = each!(self, socket => on.remove_writer(socket));
     }
 }
 
 /// Returns whether an operation of a socket is to be tried again when that is ready.
-pub(super) fn is_passing(error: &io::Error) -> bool {
+pub(crate) fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

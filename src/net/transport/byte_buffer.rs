@@ -5,26 +5,26 @@ use core::mem;
 
 /// Holds no memory while it is empty.
 #[derive(Default)]
-pub(super) struct ByteBuffer {
+pub(crate) struct ByteBuffer {
     bytes: Vec<u8>,
     /// The number of them that were taken already.
     start: usize,
 }
 
 impl ByteBuffer {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.bytes.len() - self.start
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    pub(super) fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    pub(super) fn extend(&mut self, more: &[u8]) {
+    pub(crate) fn extend(&mut self, more: &[u8]) {
         if self.start > self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;
@@ -33,7 +33,7 @@ impl ByteBuffer {
     }
 
     /// Takes at most `count` bytes from the front.
-    pub(super) fn take(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         if self.start == 0 && count >= self.bytes.len() {
             return mem::take(&mut self.bytes);
         }
@@ -43,7 +43,7 @@ impl ByteBuffer {
     }
 
     /// Drops `count` bytes from the front.
-    pub(super) fn skip(&mut self, count: usize) {
+    pub(crate) fn skip(&mut self, count: usize) {
         self.start += count;
         if self.start == self.bytes.len() {
             *self = ByteBuffer::default();
@@ -51,7 +51,7 @@ impl ByteBuffer {
     }
 
     /// Returns the place of the first `part` at or behind `from`.
-    pub(super) fn find(&self, part: &[u8], from: usize) -> Option<usize> {
+    pub(crate) fn find(&self, part: &[u8], from: usize) -> Option<usize> {
         let rest = self.as_slice().get(from..)?;
         let found = match part {
             [byte] => rest.iter().position(|own| own == byte),

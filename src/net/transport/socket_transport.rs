@@ -1,49 +1,31 @@
-//! [`Transport`]: a connection that calls its protocol.
+//! [`SocketTransport`]: a connected socket that calls its protocol.
 
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
-use alloc::vec;
 use alloc::vec::Vec;
-use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use std::io;
 
 use super::byte_buffer::ByteBuffer;
 use super::events::Events;
+use super::flow_control::FlowControl;
+use super::read_buffer::ReadBuffer;
 use super::socket::{Address, Socket, is_passing};
-use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
+use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::panics::caught;
 
-/// The most bytes that one read takes: asyncio's `max_size`.
-const MAX_SIZE: usize = 256 * 1024;
-
 /// Writes after a lost connection that are let through without a word in the log.
-const SILENT_WRITES: u32 = 5;
+pub(crate) const SILENT_WRITES: u32 = 5;
 
-/// The buffer into which all transports of a loop read.
-#[derive(Default)]
-struct ReadBuffer(Cell<Option<Box<[u8]>>>);
-
-impl LoopExtension for ReadBuffer {
-    fn close(&self, _event_loop: &LoopRef) {
-        self.0.take();
-    }
-
-    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
-        self
-    }
-}
-
-/// A connection that calls its [`Protocol`](super::Protocol): asyncio's transport of a socket.
-///
-/// Clones are the same connection. It lives until it is closed or aborted, or its loop closes.
+/// asyncio's `_SelectorSocketTransport`. Clones are the same connection.
 #[derive(Clone)]
-pub struct Transport(Rc<Connection>);
+pub(crate) struct SocketTransport(Rc<Connection>);
 
-pub(super) struct Connection {
+pub(crate) struct Connection {
     on: LoopRef,
     reads: Rc<ReadBuffer>,
     /// Gone once the connection is lost.
@@ -57,9 +39,7 @@ pub(super) struct Connection {
     closing: Cell<bool>,
     paused: Cell<bool>,
     eof: Cell<bool>,
-    protocol_paused: Cell<bool>,
-    low: Cell<usize>,
-    high: Cell<usize>,
+    flow: FlowControl,
     /// Called when the connection is gone.
     detach: Cell<Option<Box<dyn FnOnce()>>>,
 }
@@ -72,20 +52,19 @@ impl Drop for Connection {
     }
 }
 
-impl Transport {
-    /// Schedules `connection_made`, the begin of reading, and the result of `waiter`, in this order.
-    pub(super) fn new(
+impl SocketTransport {
+    pub(crate) fn new(
         on: &LoopRef,
         socket: Socket,
         protocol: Rc<dyn Events>,
-        connection_made: impl FnOnce(&Transport) -> Result<()> + 'static,
+        connection_made: impl FnOnce(&SocketTransport) -> Result<()> + 'static,
         waiter: LoopFuture<()>,
-    ) -> Result<Transport> {
+    ) -> Result<SocketTransport> {
         let (sockname, peername) = socket.addresses();
         socket.set_nodelay();
-        let transport = Transport(Rc::new(Connection {
+        let transport = SocketTransport(Rc::new(Connection {
             on: on.clone(),
-            reads: TaskRegistry::of(on).extension(),
+            reads: ReadBuffer::of(on),
             socket: RefCell::new(Some(socket)),
             protocol: RefCell::new(Some(protocol)),
             sockname,
@@ -95,9 +74,7 @@ impl Transport {
             closing: Cell::new(false),
             paused: Cell::new(false),
             eof: Cell::new(false),
-            protocol_paused: Cell::new(false),
-            low: Cell::new(16 * 1024),
-            high: Cell::new(64 * 1024),
+            flow: FlowControl::default(),
             detach: Cell::default(),
         }));
         let made = transport.clone();
@@ -108,63 +85,46 @@ impl Transport {
         Ok(transport)
     }
 
-    /// Has `detach` called when the connection is gone.
-    pub(super) fn attach(&self, detach: impl FnOnce() + 'static) {
+    pub(crate) fn attach(&self, detach: impl FnOnce() + 'static) {
         self.0.detach.set(Some(Box::new(detach)));
     }
 
-    pub(super) fn downgrade(&self) -> Weak<Connection> {
+    pub(crate) fn downgrade(&self) -> Weak<Connection> {
         Rc::downgrade(&self.0)
     }
 
-    pub(super) fn upgrade(weak: &Weak<Connection>) -> Option<Transport> {
-        weak.upgrade().map(Transport)
+    pub(crate) fn upgrade(weak: &Weak<Connection>) -> Option<SocketTransport> {
+        weak.upgrade().map(SocketTransport)
     }
 
-    /// The loop on which it reads and writes.
-    #[must_use]
-    pub fn get_loop(&self) -> &LoopRef {
+    pub(crate) fn get_loop(&self) -> &LoopRef {
         &self.0.on
     }
 
-    /// The address of this end: `get_extra_info('sockname')`.
-    #[must_use]
-    pub fn sockname(&self) -> Option<Address> {
+    pub(crate) fn sockname(&self) -> Option<Address> {
         self.0.sockname.clone()
     }
 
-    /// The address of the other end: `get_extra_info('peername')`.
-    #[must_use]
-    pub fn peername(&self) -> Option<Address> {
+    pub(crate) fn peername(&self) -> Option<Address> {
         self.0.peername.clone()
     }
 
-    /// Returns whether it is closed or about to be: `is_closing`.
-    #[must_use]
-    pub fn is_closing(&self) -> bool {
+    pub(crate) fn is_closing(&self) -> bool {
         self.0.closing.get()
     }
 
-    /// Returns whether it receives: `is_reading`.
-    #[must_use]
-    pub fn is_reading(&self) -> bool {
+    pub(crate) fn is_reading(&self) -> bool {
         !self.0.closing.get() && !self.0.paused.get()
     }
 
-    /// Stops calls of `data_received`: `pause_reading`. May be called again.
-    pub fn pause_reading(&self) {
+    pub(crate) fn pause_reading(&self) {
         if self.is_reading() {
             self.0.paused.set(true);
             self.remove_reader();
         }
     }
 
-    /// Receives again: `resume_reading`. May be called again.
-    ///
-    /// # Errors
-    ///
-    /// What the system says where it can't watch the socket.
-    pub fn resume_reading(&self) -> Result<()> {
+    pub(crate) fn resume_reading(&self) -> Result<()> {
         if self.0.closing.get() || !self.0.paused.get() {
             return Ok(());
         }
@@ -172,9 +132,7 @@ impl Transport {
         self.add_reader()
     }
 
-    /// Closes the connection once what was written is sent: `close`. `connection_lost(None)` is
-    /// called afterwards.
-    pub fn close(&self) {
+    pub(crate) fn close(&self) {
         if self.0.closing.replace(true) {
             return;
         }
@@ -184,51 +142,29 @@ impl Transport {
         }
     }
 
-    /// Closes the connection at once, and drops what was not sent: `abort`.
-    pub fn abort(&self) {
+    pub(crate) fn abort(&self) {
         self.force_close(None);
     }
 
-    /// The number of written bytes that are not sent: `get_write_buffer_size`.
-    #[must_use]
-    pub fn write_buffer_size(&self) -> usize {
+    pub(crate) fn write_buffer_size(&self) -> usize {
         self.0.buffer.borrow().len()
     }
 
-    /// The low-water and the high-water mark: `get_write_buffer_limits`.
-    #[must_use]
-    pub fn write_buffer_limits(&self) -> (usize, usize) {
-        (self.0.low.get(), self.0.high.get())
+    pub(crate) fn write_buffer_limits(&self) -> (usize, usize) {
+        self.0.flow.limits()
     }
 
-    /// Sets the marks: `set_write_buffer_limits`. By default `high` is 64 KiB, or four times `low`;
-    /// and `low` is a quarter of `high`.
-    ///
-    /// # Errors
-    ///
-    /// [`Value`](ErrorKind::Value) if `low` is above `high`.
-    pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
-        let high = high.unwrap_or_else(|| low.map_or(64 * 1024, |low| low.saturating_mul(4)));
-        let low = low.unwrap_or(high / 4);
-        if low > high {
-            let message = format!("high ({high}) must be >= low ({low}) must be >= 0");
-            return Err(Error::new(ErrorKind::Value, message));
-        }
-        self.0.high.set(high);
-        self.0.low.set(low);
+    pub(crate) fn set_write_buffer_limits(
+        &self,
+        high: Option<usize>,
+        low: Option<usize>,
+    ) -> Result<()> {
+        self.0.flow.set_limits(high, low)?;
         self.maybe_pause_protocol();
         Ok(())
     }
 
-    /// Sends `data`, now as far as the system takes it and the rest later: `write`. It never
-    /// waits. After the connection is lost it does nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Runtime`](ErrorKind::Runtime) after [`write_eof`](Transport::write_eof); what the system
-    /// says where it can't watch the socket. An error of sending closes the connection, and is
-    /// given to `connection_lost`.
-    pub fn write(&self, data: &[u8]) -> Result<()> {
+    pub(crate) fn write(&self, data: &[u8]) -> Result<()> {
         if self.0.eof.get() {
             return Err(Error::runtime("Cannot call write() after write_eof()"));
         }
@@ -256,23 +192,7 @@ impl Transport {
         Ok(())
     }
 
-    /// Sends all of `parts`, as one [`write`](Transport::write): `writelines`.
-    ///
-    /// # Errors
-    ///
-    /// As [`write`](Transport::write).
-    pub fn writelines<T: AsRef<[u8]>>(&self, parts: impl IntoIterator<Item = T>) -> Result<()> {
-        let mut all = Vec::new();
-        parts.into_iter().for_each(|part| all.extend_from_slice(part.as_ref()));
-        self.write(&all)
-    }
-
-    /// Ends the direction of writing once what was written is sent: `write_eof`.
-    ///
-    /// # Errors
-    ///
-    /// What the system says.
-    pub fn write_eof(&self) -> Result<()> {
+    pub(crate) fn write_eof(&self) -> Result<()> {
         if self.0.closing.get() || self.0.eof.replace(true) {
             return Ok(());
         }
@@ -281,12 +201,6 @@ impl Transport {
             Some(socket) if is_sent => Ok(socket.end_writing()?),
             _ => Ok(()),
         }
-    }
-
-    /// Returns true: `can_write_eof`.
-    #[must_use]
-    pub fn can_write_eof(&self) -> bool {
-        true
     }
 
     fn socket(&self) -> Option<Socket> {
@@ -337,9 +251,12 @@ impl Transport {
         if self.0.lost.get() > 0 {
             return;
         }
-        let mut buffer =
-            self.0.reads.0.take().unwrap_or_else(|| vec![0; MAX_SIZE].into_boxed_slice());
-        let (outcome, what) = match socket.recv(&mut buffer) {
+        if let Some(own) = caught(|| protocol.get_buffer()).transpose() {
+            return self.read_into(&socket, &*protocol, own.and_then(|own| own));
+        }
+        let mut buffer = self.0.reads.take();
+        let outcome = socket.recv(&mut buffer);
+        let (outcome, what) = match outcome {
             Ok(0) => {
                 self.read_eof(&socket, &*protocol);
                 (Ok(()), "")
@@ -349,10 +266,33 @@ impl Transport {
                 let what = "Fatal error: protocol.data_received() call failed.";
                 (received.and_then(|received| received), what)
             }
-            Err(error) if is_passing(&error) => (Ok(()), ""),
-            Err(error) => (Err(error.into()), "Fatal read error on socket transport"),
+            Err(error) => (passing_or(error), READ_FAILED),
         };
-        self.0.reads.0.set(Some(buffer));
+        self.0.reads.put_back(buffer);
+        if let Err(error) = outcome {
+            self.fatal_error(error, what);
+        }
+    }
+
+    /// Reads into a buffer of the protocol: asyncio's `_read_ready__get_buffer`.
+    fn read_into(&self, socket: &Socket, protocol: &dyn Events, buffer: Result<Vec<u8>>) {
+        let is_empty = || Error::runtime("get_buffer() returned an empty buffer");
+        let buffer = buffer.and_then(|own| if own.is_empty() { Err(is_empty()) } else { Ok(own) });
+        let mut buffer = match buffer {
+            Ok(buffer) => buffer,
+            Err(error) => {
+                return self.fatal_error(error, "Fatal error: protocol.get_buffer() call failed.");
+            }
+        };
+        let (outcome, what) = match socket.recv(&mut buffer) {
+            Ok(0) => return self.read_eof(socket, protocol),
+            Ok(count) => {
+                let updated = caught(|| protocol.buffer_updated(buffer, count));
+                let what = "Fatal error: protocol.buffer_updated() call failed.";
+                (updated.and_then(|updated| updated), what)
+            }
+            Err(error) => (passing_or(error), READ_FAILED),
+        };
         if let Err(error) = outcome {
             self.fatal_error(error, what);
         }
@@ -399,27 +339,18 @@ impl Transport {
     }
 
     fn maybe_pause_protocol(&self) {
-        if self.write_buffer_size() <= self.0.high.get() || self.0.protocol_paused.replace(true) {
-            return;
-        }
-        let Some(protocol) = self.protocol() else { return };
-        if let Err(error) = caught(|| protocol.pause_writing()).and_then(|paused| paused) {
-            self.report("protocol.pause_writing() failed", Some(error));
-        }
+        let pause = || self.protocol().map_or(Ok(()), |protocol| protocol.pause_writing());
+        let report = |message: &str, error| self.report(message, error);
+        self.0.flow.maybe_pause(self.write_buffer_size(), pause, report);
     }
 
     fn maybe_resume_protocol(&self) {
-        if !self.0.protocol_paused.get() || self.write_buffer_size() > self.0.low.get() {
-            return;
-        }
-        self.0.protocol_paused.set(false);
-        let Some(protocol) = self.protocol() else { return };
-        if let Err(error) = caught(|| protocol.resume_writing()).and_then(|resumed| resumed) {
-            self.report("protocol.resume_writing() failed", Some(error));
-        }
+        let resume = || self.protocol().map_or(Ok(()), |protocol| protocol.resume_writing());
+        let report = |message: &str, error| self.report(message, error);
+        self.0.flow.maybe_resume(self.write_buffer_size(), resume, report);
     }
 
-    pub(super) fn report(&self, message: &str, error: Option<Error>) {
+    pub(crate) fn report(&self, message: &str, error: Option<Error>) {
         let mut context = ExceptionContext::new(message);
         context.exception = error;
         context.socket = Some(format!("{self:?}"));
@@ -471,7 +402,14 @@ impl Transport {
     }
 }
 
-impl fmt::Debug for Transport {
+const READ_FAILED: &str = "Fatal read error on socket transport";
+
+/// Nothing where the operation is to be tried again, or the error.
+fn passing_or(error: io::Error) -> Result<()> {
+    if is_passing(&error) { Ok(()) } else { Err(error.into()) }
+}
+
+impl fmt::Debug for SocketTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Transport");
         shown.field("closing", &self.is_closing());

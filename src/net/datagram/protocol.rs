@@ -1,0 +1,121 @@
+//! [`DatagramProtocol`]: the callbacks of an endpoint of datagrams.
+
+use alloc::rc::Rc;
+
+use super::events::DatagramEvents;
+use super::socket::Socket;
+use super::transport::DatagramTransport;
+use crate::asyncio::LoopFuture;
+use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
+use crate::net::transport::Address;
+
+/// The callbacks of an endpoint of datagrams: `asyncio.DatagramProtocol`.
+///
+/// [`connection_made`](DatagramProtocol::connection_made) comes first, and
+/// [`connection_lost`](DatagramProtocol::connection_lost) last.
+///
+/// # Errors
+///
+/// An error or a panic of a callback is reported to the exception handler, and closes nothing. One
+/// of `error_received` is returned by `sendto` where that has called it.
+pub trait DatagramProtocol {
+    /// Called when the endpoint is made: `connection_made`.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn connection_made(&self, transport: &DatagramTransport) -> Result<()> {
+        let _ = transport;
+        Ok(())
+    }
+
+    /// Called with each datagram, and the address that it is from: `datagram_received`. No datagram
+    /// of IP is longer than the buffer into which they are read.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn datagram_received(&self, data: &[u8], from: &Address) -> Result<()> {
+        let _ = (data, from);
+        Ok(())
+    }
+
+    /// Called when sending or receiving has failed: `error_received`. The endpoint goes on.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn error_received(&self, error: Error) -> Result<()> {
+        let _ = error;
+        Ok(())
+    }
+
+    /// Called when the endpoint is closed: `connection_lost`. The socket is closed after it
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        let _ = error;
+        Ok(())
+    }
+
+    /// Called when the write buffer grows beyond its high-water mark: `pause_writing`.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn pause_writing(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Called when the write buffer has shrunk to its low-water mark: `resume_writing`.
+    ///
+    /// # Errors
+    ///
+    /// See [`DatagramProtocol`].
+    fn resume_writing(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Makes an endpoint that calls `protocol`; `waiter` is done after `connection_made`.
+pub(super) fn endpoint_of(
+    on: &LoopRef,
+    socket: Socket,
+    protocol: Rc<dyn DatagramProtocol>,
+    remote: Option<Address>,
+    waiter: LoopFuture<()>,
+) -> Result<DatagramTransport> {
+    let made = Rc::clone(&protocol);
+    let connection_made = move |transport: &DatagramTransport| made.connection_made(transport);
+    let events = Rc::new(Called(protocol));
+    DatagramTransport::new(on, socket, events, connection_made, remote, waiter)
+}
+
+/// A protocol of the program's own as an endpoint calls it.
+struct Called(Rc<dyn DatagramProtocol>);
+
+impl DatagramEvents for Called {
+    fn datagram_received(&self, data: &[u8], from: &Address) -> Result<()> {
+        self.0.datagram_received(data, from)
+    }
+
+    fn error_received(&self, error: Error) -> Result<()> {
+        self.0.error_received(error)
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.0.connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        self.0.pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.0.resume_writing()
+    }
+}

@@ -1,0 +1,28 @@
+//! [`Events`]: the events of a transport, which stands below its protocols.
+
+use alloc::vec::Vec;
+
+use crate::error::{Error, Result};
+
+/// The callbacks of a transport once the connection is made: see [`Protocol`](super::super::Protocol).
+pub(crate) trait Events {
+    fn data_received(&self, data: &[u8]) -> Result<()>;
+
+    /// The buffer that the next read is to fill, if the protocol has its own.
+    fn get_buffer(&self) -> Option<Result<Vec<u8>>> {
+        None
+    }
+
+    /// Gives the buffer back, of which `count` bytes are filled.
+    fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()> {
+        self.data_received(&buffer[..count])
+    }
+
+    fn eof_received(&self) -> Result<bool>;
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()>;
+
+    fn pause_writing(&self) -> Result<()>;
+
+    fn resume_writing(&self) -> Result<()>;
+}

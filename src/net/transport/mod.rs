@@ -1,0 +1,27 @@
+//! Transports: descriptors that call a protocol.
+//!
+//! In reading order: `events` (the callbacks of a protocol), `socket` (TCP and Unix sockets as one),
+//! `byte_buffer`, `flow_control` (the marks of a write buffer), `read_buffer` (into which all read);
+//! `socket_transport`, `read_pipe` and `write_pipe`, one file for each kind; and [`Transport`], which
+//! is any of them.
+
+mod byte_buffer;
+mod events;
+mod flow_control;
+mod read_buffer;
+#[cfg(unix)]
+mod read_pipe;
+mod socket;
+mod socket_transport;
+mod transport;
+#[cfg(unix)]
+mod write_pipe;
+
+pub(super) use byte_buffer::ByteBuffer;
+pub(super) use events::Events;
+pub(super) use flow_control::FlowControl;
+pub(super) use read_buffer::ReadBuffer;
+pub use socket::Address;
+pub(super) use socket::{Socket, is_passing};
+pub(super) use socket_transport::{Connection, SILENT_WRITES};
+pub use transport::Transport;
