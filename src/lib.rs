@@ -39,6 +39,7 @@
 //! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`]; their guards [`LockGuard`], [`Permit`] |
 //! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
 //! | network (`std`) | module [`net`]: streams, servers, transports, protocols |
+//! | child processes | module `process`, with the feature `process`, on Unix |
 //! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
 //! | errors | [`Error`], [`ErrorKind`], [`Result`], [`Catch`], [`ExceptionContext`], [`ExceptionHandler`] |
 //! | Photons' helpers | module [`helpers`], imported as `hp` |
@@ -89,6 +90,7 @@
 //! | --- | --- | --- |
 //! | `std` | yes | the system's clock and sockets, `run`, a loop for each thread, caught panics |
 //! | `signals` | no | `LoopRef::add_signal_handler`, on Unix |
+//! | `process` | no | child processes, on Unix: module `process` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
 //! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |
@@ -115,6 +117,8 @@ mod logging;
 #[cfg(feature = "std")]
 pub mod net;
 mod panics;
+#[cfg(all(unix, feature = "process"))]
+pub mod process;
 mod sync;
 #[cfg(feature = "std")]
 mod threads;

@@ -76,7 +76,8 @@ def rooms():
         "ResettableFuture, ChildOfFuture",
         "ThreadToAsyncQueue, SyncQueue",
     )  # fmt: skip
-    room(472, 64, 308, 34, YELLOW, "bridges", "a feature each")
+    room(472, 64, 148, 34, YELLOW, "bridges", "features")
+    room(632, 64, 148, 34, YELLOW, "process", "a feature")
     room(
         472, 104, 148, 58, YELLOW, "io", "std only",
         "tcp, udp, unix",

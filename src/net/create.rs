@@ -145,7 +145,7 @@ impl LoopRef {
 
 /// Waits until `waiter` says that `transport` is made. The transport is closed if the wait fails
 /// or is dropped.
-pub(super) async fn made(transport: Transport, waiter: LoopFuture<()>) -> Result<Transport> {
+pub(crate) async fn made(transport: Transport, waiter: LoopFuture<()>) -> Result<Transport> {
     let closing = CloseOnDrop(Some(transport));
     waiter.await?;
     Ok(closing.keep())

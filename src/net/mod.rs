@@ -35,6 +35,8 @@ pub use stream_writer::StreamWriter;
 pub use transport::{Address, Transport};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use {
+    create::made,
+    stream_writer::WritingEnd,
     transport::Events,
     write_flow::{HasWriteFlow, WriteFlow},
 };

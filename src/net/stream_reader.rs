@@ -74,7 +74,7 @@ impl StreamReader {
         StreamReader::on(&running_loop()?, limit)
     }
 
-    pub(super) fn on(on: &LoopRef, limit: usize) -> Result<StreamReader> {
+    pub(crate) fn on(on: &LoopRef, limit: usize) -> Result<StreamReader> {
         if limit == 0 {
             return Err(Error::new(ErrorKind::Value, "Limit cannot be <= 0"));
         }
@@ -88,6 +88,23 @@ impl StreamReader {
             error: RefCell::default(),
             transport: RefCell::default(),
         })))
+    }
+
+    /// The same reader again.
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn share(&self) -> StreamReader {
+        StreamReader(Rc::clone(&self.0))
+    }
+
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn set_transport(&self, transport: &Transport) {
+        self.0.set_transport(transport);
+    }
+
+    /// Puts `bytes` back to where they were read from.
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn unread(&self, bytes: Vec<u8>) {
+        self.0.buffer.borrow_mut().put_back(bytes);
     }
 
     /// The error that [`set_exception`](StreamReader::set_exception) has set: `exception`.
@@ -153,13 +170,19 @@ impl StreamReader {
     ///
     /// See [`StreamReader`].
     pub async fn read_to_end(&self) -> Result<Vec<u8>> {
-        let mut all = Vec::new();
+        let all = RefCell::default();
+        self.read_to_end_into(&all).await?;
+        Ok(all.into_inner())
+    }
+
+    /// Reads until the stream ends, and adds each block to `all`.
+    pub(crate) async fn read_to_end_into(&self, all: &RefCell<Vec<u8>>) -> Result<()> {
         loop {
             let block = self.read(self.0.limit).await?;
             if block.is_empty() {
-                return Ok(all);
+                return Ok(());
             }
-            all.extend_from_slice(&block);
+            all.borrow_mut().extend_from_slice(&block);
         }
     }
 

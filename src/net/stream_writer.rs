@@ -18,11 +18,34 @@ use crate::error::Result;
 ///
 /// Dropping it [closes](StreamWriter::close) the connection, which is an error of a program in
 /// asyncio, and none here: what was written is sent.
-pub struct StreamWriter {
+pub struct StreamWriter(WritingEnd);
+
+/// The end to which a [`StreamWriter`] writes. It isn't closed when this is dropped.
+#[derive(Clone)]
+pub(crate) struct WritingEnd {
     transport: Transport,
     protocol: Rc<dyn HasWriteFlow>,
     /// The other direction of a connection, an error of which fails `drain`; a pipe has none.
     reader: Option<Rc<ReaderState>>,
+}
+
+impl WritingEnd {
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    /// Waits as [`StreamWriter::drain`] does.
+    pub(crate) async fn drain(&self) -> Result<()> {
+        if let Some(error) = self.reader.as_ref().and_then(|reader| reader.exception()) {
+            return Err(error);
+        }
+        if self.transport.is_closing() {
+            // So that `connection_lost` may be called.
+            sleep(Duration::ZERO).await?;
+        }
+        self.protocol.write_flow().drain().await
+    }
 }
 
 impl StreamWriter {
@@ -32,13 +55,18 @@ impl StreamWriter {
         reader: Option<&StreamReader>,
     ) -> StreamWriter {
         let reader = reader.map(|reader| Rc::clone(&reader.0));
-        StreamWriter { transport: transport.clone(), protocol, reader }
+        StreamWriter(WritingEnd { transport: transport.clone(), protocol, reader })
+    }
+
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn end(&self) -> WritingEnd {
+        self.0.clone()
     }
 
     /// The transport below: `transport`.
     #[must_use]
     pub fn transport(&self) -> &Transport {
-        &self.transport
+        &self.0.transport
     }
 
     /// Sends `data`, now or later: `write`. See [`Transport::write`].
@@ -47,7 +75,7 @@ impl StreamWriter {
     ///
     /// As [`Transport::write`].
     pub fn write(&self, data: &[u8]) -> Result<()> {
-        self.transport.write(data)
+        self.0.transport.write(data)
     }
 
     /// Sends all of `parts`: `writelines`.
@@ -56,7 +84,7 @@ impl StreamWriter {
     ///
     /// As [`Transport::write`].
     pub fn writelines<T: AsRef<[u8]>>(&self, parts: impl IntoIterator<Item = T>) -> Result<()> {
-        self.transport.writelines(parts)
+        self.0.transport.writelines(parts)
     }
 
     /// Ends the direction of writing once everything is sent: `write_eof`.
@@ -65,24 +93,24 @@ impl StreamWriter {
     ///
     /// As [`Transport::write_eof`].
     pub fn write_eof(&self) -> Result<()> {
-        self.transport.write_eof()
+        self.0.transport.write_eof()
     }
 
     /// Returns true: `can_write_eof`.
     #[must_use]
     pub fn can_write_eof(&self) -> bool {
-        self.transport.can_write_eof()
+        self.0.transport.can_write_eof()
     }
 
     /// Closes the connection once everything is sent: `close`.
     pub fn close(&self) {
-        self.transport.close();
+        self.0.transport.close();
     }
 
     /// Returns whether it is closed or about to be: `is_closing`.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.transport.is_closing()
+        self.0.transport.is_closing()
     }
 
     /// Waits until the connection is closed: `wait_closed`.
@@ -95,19 +123,19 @@ impl StreamWriter {
     ///
     /// As in asyncio, a cancellation ends the wait for all tasks that wait here.
     pub async fn wait_closed(&self) -> Result<()> {
-        self.protocol.write_flow().closed().await
+        self.0.protocol.write_flow().closed().await
     }
 
     /// The address of this end: `get_extra_info('sockname')`.
     #[must_use]
     pub fn sockname(&self) -> Option<Address> {
-        self.transport.sockname()
+        self.0.transport.sockname()
     }
 
     /// The address of the other end: `get_extra_info('peername')`.
     #[must_use]
     pub fn peername(&self) -> Option<Address> {
-        self.transport.peername()
+        self.0.transport.peername()
     }
 
     /// Waits until there is room to write: `drain`. It returns at once while less than the
@@ -122,25 +150,18 @@ impl StreamWriter {
     ///
     /// What was written is sent all the same.
     pub async fn drain(&self) -> Result<()> {
-        if let Some(error) = self.reader.as_ref().and_then(|reader| reader.exception()) {
-            return Err(error);
-        }
-        if self.transport.is_closing() {
-            // So that `connection_lost` may be called.
-            sleep(Duration::ZERO).await?;
-        }
-        self.protocol.write_flow().drain().await
+        self.0.drain().await
     }
 }
 
 impl Drop for StreamWriter {
     fn drop(&mut self) {
-        self.transport.close();
+        self.0.transport.close();
     }
 }
 
 impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamWriter").field("transport", &self.transport).finish_non_exhaustive()
+        f.debug_struct("StreamWriter").field("transport", &self.0.transport).finish_non_exhaustive()
     }
 }

@@ -29,11 +29,12 @@ const FLOORS: &[&str] = &[
     "helpers",
     "io",
     "net",
+    "process",
     "bridges",
 ];
 
 /// Floors that don't name each other, although one stands above the other.
-const STRANGERS: &[(&str, &str)] = &[("io", "helpers"), ("net", "helpers")];
+const STRANGERS: &[(&str, &str)] = &[("io", "helpers"), ("net", "helpers"), ("process", "helpers")];
 
 /// Floors that use only what any user of the crate could: public items, from the front door.
 const OUTSIDERS: &[&str] = &["helpers"];
@@ -94,6 +95,12 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net/server.rs",
             "net/transport/",
             "net/write_flow.rs",
+            "process/child.rs",
+            "process/create.rs",
+            "process/options.rs",
+            "process/subprocess.rs",
+            "process/transport.rs",
+            "process/watch.rs",
             "bridges/io_futures.rs",
             "bridges/io_hyper.rs",
             "bridges/timer.rs",
@@ -106,7 +113,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("polling", &["event_loop/poller/"]),
     ("portable_atomic", &["sync.rs"]),
     ("portable_atomic_util", &["sync.rs"]),
-    ("rustix", &["io/connect.rs", "io/datagram.rs", "io/listen.rs"]),
+    (
+        "rustix",
+        &[
+            "io/connect.rs",
+            "io/datagram.rs",
+            "io/listen.rs",
+            "process/child.rs",
+            "process/options.rs",
+            "process/transport.rs",
+            "process/watch.rs",
+        ],
+    ),
     ("serde_json", &["event_loop/observe/trace.rs"]),
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),

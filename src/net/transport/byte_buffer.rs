@@ -32,6 +32,13 @@ impl ByteBuffer {
         self.bytes.extend_from_slice(more);
     }
 
+    /// Puts `bytes` before the others.
+    #[cfg(all(unix, feature = "process"))]
+    pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
+        bytes.extend_from_slice(self.as_slice());
+        *self = ByteBuffer { bytes, start: 0 };
+    }
+
     /// Takes at most `count` bytes from the front.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         if self.start == 0 && count >= self.bytes.len() {

@@ -5,6 +5,7 @@
 //! `socket_transport`, `read_pipe` and `write_pipe`, one file for each kind; and [`Transport`], which
 //! is any of them.
 
+mod any_transport;
 mod byte_buffer;
 mod events;
 mod flow_control;
@@ -13,15 +14,14 @@ mod read_buffer;
 mod read_pipe;
 mod socket;
 mod socket_transport;
-mod transport;
 #[cfg(unix)]
 mod write_pipe;
 
+pub use any_transport::Transport;
 pub(super) use byte_buffer::ByteBuffer;
-pub(super) use events::Events;
+pub(crate) use events::Events;
 pub(super) use flow_control::FlowControl;
 pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
 pub(super) use socket::{Socket, is_passing};
 pub(super) use socket_transport::{Connection, SILENT_WRITES};
-pub use transport::Transport;

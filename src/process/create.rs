@@ -1,0 +1,159 @@
+//! Starting child processes.
+
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+use std::ffi::{OsStr, OsString};
+
+use super::child::Started;
+use super::events::SubprocessEvents;
+use super::options::SubprocessOptions;
+use super::protocol::{SubprocessProtocol, transport_of};
+use super::streams::ProcessStreams;
+use super::subprocess::Process;
+use super::transport::SubprocessTransport;
+use crate::asyncio::LoopFuture;
+use crate::error::Result;
+use crate::event_loop::{LoopRef, running_loop};
+use crate::net::StreamReader;
+
+const SHELL: &str = if cfg!(target_os = "android") { "/system/bin/sh" } else { "/bin/sh" };
+
+/// Starts `program` with `args`: `asyncio.create_subprocess_exec`.
+///
+/// ```
+/// use callsoon::process::{SubprocessOptions, create_subprocess_exec};
+///
+/// callsoon::run(async {
+///     let cat = create_subprocess_exec("cat", ["-"], SubprocessOptions::piped()).await?;
+///     let (output, _) = cat.communicate(Some(b"hello")).await?;
+///     assert_eq!((output.as_deref(), cat.returncode()), (Some(&b"hello"[..]), Some(0)));
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// What the system says: there is no such program, say; [`Value`](crate::ErrorKind::Value) if the
+/// limit is 0, or for [`Stdio::Stdout`](super::Stdio::Stdout) where it makes no sense.
+///
+/// # Cancellation
+///
+/// Cancelled, the process is killed, and waited for. Dropped, it is killed, and reaped when it has
+/// ended.
+pub async fn create_subprocess_exec<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = A>,
+    options: SubprocessOptions,
+) -> Result<Process> {
+    let on = running_loop()?;
+    let limit = options.limit;
+    drop(StreamReader::on(&on, limit)?);
+    let streams = ProcessStreams::new(&on, limit);
+    let started = options.start(program.as_ref(), &owned(args))?;
+    let waiter = LoopFuture::new(&on);
+    let own = Rc::clone(&streams);
+    let made = move |transport: &SubprocessTransport| own.made(transport);
+    let events: Rc<dyn SubprocessEvents> = Rc::<ProcessStreams>::clone(&streams);
+    let transport = SubprocessTransport::new(&on, started, events, made, waiter.clone())?;
+    Ok(Process::new(connected(transport, waiter).await?, streams))
+}
+
+/// Runs `command` by the shell: `asyncio.create_subprocess_shell`. What stands in it is the shell's
+/// to read: nothing that comes from outside belongs into it.
+///
+/// # Errors
+///
+/// As [`create_subprocess_exec`].
+///
+/// # Cancellation
+///
+/// As [`create_subprocess_exec`].
+pub async fn create_subprocess_shell(
+    command: impl AsRef<OsStr>,
+    options: SubprocessOptions,
+) -> Result<Process> {
+    create_subprocess_exec(SHELL, [OsStr::new("-c"), command.as_ref()], options).await
+}
+
+impl LoopRef {
+    /// Starts `program` with `args`, and has it call the protocol that `factory` makes:
+    /// `loop.subprocess_exec`. It returns when the pipes are connected.
+    ///
+    /// # Errors
+    ///
+    /// As [`create_subprocess_exec`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`create_subprocess_exec`].
+    pub async fn subprocess_exec<P: SubprocessProtocol + 'static, A: AsRef<OsStr>>(
+        &self,
+        factory: impl FnOnce() -> P,
+        program: impl AsRef<OsStr>,
+        args: impl IntoIterator<Item = A>,
+        options: SubprocessOptions,
+    ) -> Result<(SubprocessTransport, Rc<P>)> {
+        let protocol = Rc::new(factory());
+        let started: Started = options.start(program.as_ref(), &owned(args))?;
+        let waiter = LoopFuture::new(self);
+        let called = Rc::<P>::clone(&protocol);
+        let transport = transport_of(self, started, called, waiter.clone())?;
+        Ok((connected(transport, waiter).await?, protocol))
+    }
+
+    /// Runs `command` by the shell, and has it call the protocol that `factory` makes:
+    /// `loop.subprocess_shell`. For the rest see [`subprocess_exec`](LoopRef::subprocess_exec).
+    ///
+    /// # Errors
+    ///
+    /// As [`create_subprocess_exec`].
+    ///
+    /// # Cancellation
+    ///
+    /// As [`create_subprocess_exec`].
+    pub async fn subprocess_shell<P: SubprocessProtocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        command: impl AsRef<OsStr>,
+        options: SubprocessOptions,
+    ) -> Result<(SubprocessTransport, Rc<P>)> {
+        let args = [OsStr::new("-c"), command.as_ref()];
+        self.subprocess_exec(factory, SHELL, args, options).await
+    }
+}
+
+fn owned<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Vec<OsString> {
+    args.into_iter().map(|arg| arg.as_ref().to_owned()).collect()
+}
+
+/// Waits until the pipes are connected. If that fails, the process is killed and waited for.
+async fn connected(
+    transport: SubprocessTransport,
+    waiter: LoopFuture<()>,
+) -> Result<SubprocessTransport> {
+    let closing = CloseOnDrop(Some(transport.clone()));
+    let outcome = waiter.await;
+    closing.disarm();
+    if outcome.is_err() {
+        transport.close();
+        transport.wait().await?;
+    }
+    outcome.map(|()| transport)
+}
+
+/// Closes a transport when the wait for it is dropped.
+struct CloseOnDrop(Option<SubprocessTransport>);
+
+impl CloseOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for CloseOnDrop {
+    fn drop(&mut self) {
+        if let Some(transport) = self.0.take() {
+            transport.close();
+        }
+    }
+}

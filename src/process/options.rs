@@ -1,0 +1,198 @@
+//! [`SubprocessOptions`] and [`Stdio`]: the way in which a child process is started.
+
+use alloc::format;
+use alloc::vec::Vec;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{self, Command};
+
+use super::child::Started;
+use crate::error::{Error, ErrorKind, Result, about};
+use crate::net::DEFAULT_LIMIT;
+
+/// One of the standard streams of a child process.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub enum Stdio {
+    /// The stream of this process.
+    #[default]
+    Inherit,
+    /// A pipe, the other end of which is a stream of this process: `PIPE`.
+    Pipe,
+    /// Nothing: `DEVNULL`.
+    Null,
+    /// A descriptor of the program's own.
+    Fd(OwnedFd),
+    /// Only for the standard error: where the standard output goes, in one pipe: `STDOUT`.
+    Stdout,
+}
+
+/// Options of a child process. By default it has the standard streams, the environment and the
+/// working directory of this process.
+///
+/// A child inherits no other descriptors than these, if all are closed on exec: those that Rust's
+/// libraries open are.
+#[derive(Debug)]
+pub struct SubprocessOptions {
+    stdin: Stdio,
+    stdout: Stdio,
+    stderr: Stdio,
+    env: Option<Vec<(OsString, OsString)>>,
+    cwd: Option<PathBuf>,
+    process_group: Option<i32>,
+    pub(super) limit: usize,
+}
+
+impl Default for SubprocessOptions {
+    fn default() -> SubprocessOptions {
+        let [stdin, stdout, stderr] = [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit];
+        let (env, cwd, process_group) = (None, None, None);
+        let limit = DEFAULT_LIMIT;
+        SubprocessOptions { stdin, stdout, stderr, env, cwd, process_group, limit }
+    }
+}
+
+impl SubprocessOptions {
+    /// A child with everything that this process has.
+    #[must_use]
+    pub fn new() -> SubprocessOptions {
+        SubprocessOptions::default()
+    }
+
+    /// A child of which all standard streams are pipes.
+    #[must_use]
+    pub fn piped() -> SubprocessOptions {
+        SubprocessOptions::new().stdin(Stdio::Pipe).stdout(Stdio::Pipe).stderr(Stdio::Pipe)
+    }
+
+    /// Sets the standard input: `stdin`.
+    #[must_use]
+    pub fn stdin(mut self, stdin: Stdio) -> SubprocessOptions {
+        self.stdin = stdin;
+        self
+    }
+
+    /// Sets the standard output: `stdout`.
+    #[must_use]
+    pub fn stdout(mut self, stdout: Stdio) -> SubprocessOptions {
+        self.stdout = stdout;
+        self
+    }
+
+    /// Sets the standard error: `stderr`.
+    #[must_use]
+    pub fn stderr(mut self, stderr: Stdio) -> SubprocessOptions {
+        self.stderr = stderr;
+        self
+    }
+
+    /// Sets the whole environment of the child: `env`.
+    #[must_use]
+    pub fn env<N: Into<OsString>, V: Into<OsString>>(
+        mut self,
+        variables: impl IntoIterator<Item = (N, V)>,
+    ) -> SubprocessOptions {
+        let own = |(name, value): (N, V)| (name.into(), value.into());
+        self.env = Some(variables.into_iter().map(own).collect());
+        self
+    }
+
+    /// Sets the working directory: `cwd`.
+    #[must_use]
+    pub fn cwd(mut self, folder: impl AsRef<Path>) -> SubprocessOptions {
+        self.cwd = Some(folder.as_ref().to_owned());
+        self
+    }
+
+    /// Puts the child into a process group, its own if `group` is 0: `process_group`.
+    #[must_use]
+    pub fn process_group(mut self, group: i32) -> SubprocessOptions {
+        self.process_group = Some(group);
+        self
+    }
+
+    /// Sets the limit of the readers of [`Process`](super::Process), in bytes: `limit`.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> SubprocessOptions {
+        self.limit = limit;
+        self
+    }
+
+    /// Starts `program` with `args`.
+    pub(super) fn start(self, program: &OsStr, args: &[OsString]) -> Result<Started> {
+        let started = self.spawn(program, args);
+        let (child, shared) = about(started, || format!("can't start {program:?}"))?;
+        Ok(Started::new(child, shared))
+    }
+
+    /// Starts the process, and returns the pipe of both outputs, if they share one.
+    fn spawn(
+        self,
+        program: &OsStr,
+        args: &[OsString],
+    ) -> Result<(process::Child, Option<OwnedFd>)> {
+        let mut command = Command::new(program);
+        command.args(args);
+        if let Some(variables) = self.env {
+            command.env_clear().envs(variables);
+        }
+        if let Some(folder) = self.cwd {
+            command.current_dir(folder);
+        }
+        if let Some(group) = self.process_group {
+            command.process_group(group);
+        }
+        let mut shared = None;
+        let stderr = match (self.stderr, &self.stdout) {
+            (Stdio::Stdout, Stdio::Pipe) => {
+                let (reading, writing) = pipe()?;
+                shared = Some(reading);
+                command.stdout(process::Stdio::from(writing.try_clone()?));
+                writing.into()
+            }
+            (Stdio::Stdout, Stdio::Fd(descriptor)) => descriptor.try_clone()?.into(),
+            (Stdio::Stdout, Stdio::Null) => process::Stdio::null(),
+            (Stdio::Stdout, _) => io::stdout().as_fd().try_clone_to_owned()?.into(),
+            (stderr, _) => plain(stderr)?,
+        };
+        command.stdin(plain(self.stdin)?).stderr(stderr);
+        if shared.is_none() {
+            command.stdout(plain(self.stdout)?);
+        }
+        Ok((command.spawn()?, shared))
+    }
+}
+
+/// The standard library's word for it.
+fn plain(stdio: Stdio) -> Result<process::Stdio> {
+    Ok(match stdio {
+        Stdio::Inherit => process::Stdio::inherit(),
+        Stdio::Pipe => process::Stdio::piped(),
+        Stdio::Null => process::Stdio::null(),
+        Stdio::Fd(descriptor) => descriptor.into(),
+        Stdio::Stdout => {
+            let message = "only the standard error can go where the standard output goes";
+            return Err(Error::new(ErrorKind::Value, message));
+        }
+    })
+}
+
+/// The reading and the writing end of a pipe, which child processes don't inherit.
+#[cfg(not(target_vendor = "apple"))]
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    use rustix::pipe::{PipeFlags, pipe_with};
+    Ok(pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?)
+}
+
+/// The reading and the writing end of a pipe, which child processes don't inherit.
+#[cfg(target_vendor = "apple")]
+fn pipe() -> Result<(OwnedFd, OwnedFd)> {
+    let (reading, writing) = rustix::pipe::pipe().map_err(io::Error::from)?;
+    for end in [&reading, &writing] {
+        rustix::io::ioctl_fioclex(end).map_err(io::Error::from)?;
+    }
+    Ok((reading, writing))
+}

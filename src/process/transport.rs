@@ -1,0 +1,395 @@
+//! [`SubprocessTransport`]: a child process with its pipes, which calls its protocol.
+
+use alloc::boxed::Box;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+
+use rustix::io::Errno;
+use rustix::process::Signal;
+
+use super::child::{Child, Started};
+use super::events::SubprocessEvents;
+use super::watch::watch;
+use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
+use crate::collections::{Key, KeyedQueue};
+use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
+use crate::net::{Events, Transport, made};
+use crate::panics::caught;
+
+/// A child process that calls its [`SubprocessProtocol`](super::SubprocessProtocol):
+/// `asyncio.SubprocessTransport`.
+///
+/// Clones are the same child. It goes on when all are dropped, and is reaped when it ends. A child
+/// that goes on when its loop closes is killed and reaped.
+#[derive(Clone)]
+pub struct SubprocessTransport(Rc<State>);
+
+/// A call of the protocol.
+type Call = Box<dyn FnOnce() -> Result<()>>;
+
+struct State {
+    on: LoopRef,
+    child: Rc<Child>,
+    /// Gone once the child has ended and its pipes are closed.
+    protocol: RefCell<Option<Rc<dyn SubprocessEvents>>>,
+    returncode: Cell<Option<i32>>,
+    closed: Cell<bool>,
+    /// The pipes of the standard streams, in their places.
+    pipes: [Pipe; 3],
+    /// The calls of the protocol while the pipes are being connected.
+    pending: RefCell<Option<Vec<Call>>>,
+    waiters: RefCell<Vec<LoopFuture<()>>>,
+    /// The place among the loop's children.
+    key: Cell<Option<Key>>,
+}
+
+#[derive(Default)]
+struct Pipe {
+    /// The child has this pipe.
+    wanted: Cell<bool>,
+    /// Made when it is connected.
+    transport: RefCell<Option<Transport>>,
+    /// It is connected, and was made known.
+    connected: Cell<bool>,
+    disconnected: Cell<bool>,
+}
+
+/// The children of a loop that are not done.
+#[derive(Default)]
+struct Children(RefCell<KeyedQueue<SubprocessTransport>>);
+
+impl LoopExtension for Children {
+    fn close(&self, _event_loop: &LoopRef) {
+        let children: Vec<SubprocessTransport> = self.0.borrow().iter().cloned().collect();
+        self.0.take();
+        children.iter().for_each(SubprocessTransport::end_with_loop);
+    }
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
+}
+
+impl SubprocessTransport {
+    /// Begins to connect the pipes, and to watch the child. `waiter` is done when the pipes are
+    /// connected; `connection_made` is called then.
+    pub(super) fn new(
+        on: &LoopRef,
+        started: Started,
+        protocol: Rc<dyn SubprocessEvents>,
+        connection_made: impl FnOnce(&SubprocessTransport) -> Result<()> + 'static,
+        waiter: LoopFuture<()>,
+    ) -> Result<SubprocessTransport> {
+        let Started { child, stdin, stdout, stderr } = started;
+        let transport = SubprocessTransport(Rc::new(State {
+            on: on.clone(),
+            child: Rc::new(child),
+            protocol: RefCell::new(Some(protocol)),
+            returncode: Cell::new(None),
+            closed: Cell::new(false),
+            pipes: Default::default(),
+            pending: RefCell::new(Some(Vec::new())),
+            waiters: RefCell::default(),
+            key: Cell::new(None),
+        }));
+        let ends = [stdin, stdout, stderr];
+        for (pipe, end) in transport.0.pipes.iter().zip(&ends) {
+            pipe.wanted.set(end.is_some());
+        }
+        let begun = transport.begin(ends, connection_made, waiter);
+        if begun.is_err() {
+            transport.end_with_loop();
+        }
+        begun.map(|()| transport)
+    }
+
+    fn begin(
+        &self,
+        ends: [Option<OwnedFd>; 3],
+        connection_made: impl FnOnce(&SubprocessTransport) -> Result<()> + 'static,
+        waiter: LoopFuture<()>,
+    ) -> Result<()> {
+        let own = self.clone();
+        watch(&self.0.on, &self.0.child, move |code| own.process_exited(code))?;
+        let own = self.clone();
+        self.0.on.create_task(async move {
+            match own.connect_pipes(ends, connection_made).await {
+                Ok(()) => release(&waiter)?,
+                // One that was cancelled meanwhile stays so.
+                Err(error) => drop(waiter.set_exception(error)),
+            }
+            Ok(())
+        })?;
+        let children = TaskRegistry::of(&self.0.on).extension::<Children>();
+        self.0.key.set(Some(children.0.borrow_mut().push(self.clone())));
+        Ok(())
+    }
+
+    /// asyncio's `_connect_pipes`.
+    async fn connect_pipes(
+        &self,
+        ends: [Option<OwnedFd>; 3],
+        connection_made: impl FnOnce(&SubprocessTransport) -> Result<()> + 'static,
+    ) -> Result<()> {
+        for (fd, end) in ends.into_iter().enumerate() {
+            let Some(end) = end else { continue };
+            let events = Rc::new(PipeEvents { child: Rc::downgrade(&self.0), fd });
+            let keep = {
+                let own = self.clone();
+                move |transport: &Transport| {
+                    own.0.pipes[fd].transport.replace(Some(transport.clone()));
+                    Ok(())
+                }
+            };
+            let waiter = LoopFuture::new(&self.0.on);
+            let (on, end, told) = (&self.0.on, File::from(end), waiter.clone());
+            let transport = if fd == 0 {
+                Transport::of_write_pipe(on, end, events, keep, told)?
+            } else {
+                Transport::of_read_pipe(on, end, events, keep, told)?
+            };
+            made(transport, waiter).await?;
+            self.0.pipes[fd].connected.set(true);
+        }
+        let own = self.clone();
+        self.0.on.call_soon(move || connection_made(&own))?;
+        let pending = self.0.pending.take().unwrap_or_default();
+        for call in pending {
+            self.0.on.call_soon(call)?;
+        }
+        Ok(())
+    }
+
+    /// The loop on which it calls its protocol.
+    #[must_use]
+    pub fn get_loop(&self) -> &LoopRef {
+        &self.0.on
+    }
+
+    /// The number of the process: `get_pid`.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.0.child.pid().as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// The return code once the process has ended: `get_returncode`. A negative one is the signal
+    /// that has ended it.
+    #[must_use]
+    pub fn returncode(&self) -> Option<i32> {
+        self.0.returncode.get()
+    }
+
+    /// The transport of the pipe that is the child's descriptor `fd`: 0 for its standard input, 1
+    /// for its standard output, 2 for its standard error: `get_pipe_transport`.
+    #[must_use]
+    pub fn pipe_transport(&self, fd: usize) -> Option<Transport> {
+        let pipe = self.0.pipes.get(fd)?;
+        if pipe.connected.get() { pipe.transport.borrow().clone() } else { None }
+    }
+
+    /// Sends a signal to the process: `send_signal`. One that has ended gets none.
+    ///
+    /// # Errors
+    ///
+    /// The system's `ESRCH` once it has ended and its pipes are closed (Python's
+    /// `ProcessLookupError`); [`Value`](crate::ErrorKind::Value) for a number that is the system's
+    /// for no signal; what else the system says.
+    pub fn send_signal(&self, signal: i32) -> Result<()> {
+        if self.0.protocol.borrow().is_none() {
+            return Err(io::Error::from(Errno::SRCH).into());
+        }
+        self.0.child.send_signal(signal)
+    }
+
+    /// Sends `SIGTERM`: `terminate`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_signal`](SubprocessTransport::send_signal).
+    pub fn terminate(&self) -> Result<()> {
+        self.send_signal(Signal::TERM.as_raw())
+    }
+
+    /// Sends `SIGKILL`: `kill`.
+    ///
+    /// # Errors
+    ///
+    /// As [`send_signal`](SubprocessTransport::send_signal).
+    pub fn kill(&self) -> Result<()> {
+        self.send_signal(Signal::KILL.as_raw())
+    }
+
+    /// Returns whether it is closed: `is_closing`.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.0.closed.get()
+    }
+
+    /// Closes the pipes, and kills the process unless it has ended: `close`.
+    pub fn close(&self) {
+        if self.0.closed.replace(true) {
+            return;
+        }
+        for fd in 0..self.0.pipes.len() {
+            if let Some(pipe) = self.pipe_transport(fd) {
+                pipe.close();
+            }
+        }
+        if self.0.returncode.get().is_none() {
+            // One of another user goes on, as in asyncio.
+            self.0.child.kill();
+        }
+    }
+
+    /// Waits until the process has ended and its pipes are closed, and returns its return code; at
+    /// once if it has ended: asyncio's `_wait`.
+    pub(super) async fn wait(&self) -> Result<i32> {
+        if let Some(code) = self.0.returncode.get() {
+            return Ok(code);
+        }
+        let waiter = LoopFuture::new(&self.0.on);
+        self.0.waiters.borrow_mut().push(waiter.clone());
+        let _waiting = Waiting(self, waiter.clone());
+        waiter.await?;
+        self.0.returncode.get().ok_or_else(Error::closed)
+    }
+
+    fn protocol(&self) -> Option<Rc<dyn SubprocessEvents>> {
+        self.0.protocol.borrow().clone()
+    }
+
+    /// Schedules a call of the protocol, behind those before.
+    fn call(&self, call: impl FnOnce(&dyn SubprocessEvents) -> Result<()> + 'static) -> Result<()> {
+        let Some(protocol) = self.protocol() else { return Ok(()) };
+        let call: Call = Box::new(move || call(&*protocol));
+        if let Some(pending) = &mut *self.0.pending.borrow_mut() {
+            pending.push(call);
+            return Ok(());
+        }
+        self.0.on.call_soon(call).map(drop)
+    }
+
+    fn pipe_lost(&self, fd: usize, error: Option<Error>) -> Result<()> {
+        self.0.pipes[fd].disconnected.set(true);
+        self.call(move |protocol| protocol.pipe_connection_lost(fd, error))?;
+        self.try_finish()
+    }
+
+    fn process_exited(&self, code: i32) -> Result<()> {
+        self.0.returncode.set(Some(code));
+        self.call(|protocol| protocol.process_exited())?;
+        self.try_finish()
+    }
+
+    /// Schedules the end, if the process has ended and all its pipes are closed.
+    fn try_finish(&self) -> Result<()> {
+        let is_done =
+            |pipe: &Pipe| !pipe.wanted.get() || pipe.connected.get() && pipe.disconnected.get();
+        if self.0.returncode.get().is_none() || !self.0.pipes.iter().all(is_done) {
+            return Ok(());
+        }
+        let own = self.clone();
+        let end: Call = Box::new(move || own.call_connection_lost());
+        if let Some(pending) = &mut *self.0.pending.borrow_mut() {
+            pending.push(end);
+            return Ok(());
+        }
+        self.0.on.call_soon(end).map(drop)
+    }
+
+    fn call_connection_lost(&self) -> Result<()> {
+        let outcome = match self.protocol() {
+            Some(protocol) => caught(|| protocol.connection_lost(None)).and_then(|lost| lost),
+            None => Ok(()),
+        };
+        let waiters = self.0.waiters.take();
+        waiters.iter().for_each(|waiter| drop(release(waiter)));
+        if let Some(key) = self.0.key.take() {
+            let children = TaskRegistry::of(&self.0.on).extension::<Children>();
+            let own = children.0.borrow_mut().remove(key);
+            drop(own);
+        }
+        self.release();
+        outcome
+    }
+
+    /// Drops what refers to this in turn.
+    fn release(&self) {
+        let protocol = self.0.protocol.take();
+        let pipes: Vec<_> = self.0.pipes.iter().map(|pipe| pipe.transport.take()).collect();
+        drop((protocol, pipes));
+    }
+
+    /// The loop has closed: nothing is called any more.
+    fn end_with_loop(&self) {
+        self.0.child.end();
+        let calls = (self.0.pending.take(), self.0.waiters.take());
+        drop(calls);
+        self.release();
+    }
+}
+
+/// A pipe of a child as its transport calls it: asyncio's `ReadSubprocessPipeProto`.
+struct PipeEvents {
+    child: Weak<State>,
+    fd: usize,
+}
+
+impl PipeEvents {
+    fn child(&self) -> Option<SubprocessTransport> {
+        self.child.upgrade().map(SubprocessTransport)
+    }
+}
+
+impl Events for PipeEvents {
+    fn data_received(&self, data: &[u8]) -> Result<()> {
+        let (Some(child), fd, data) = (self.child(), self.fd, data.to_vec()) else { return Ok(()) };
+        child.call(move |protocol| protocol.pipe_data_received(fd, &data))
+    }
+
+    fn eof_received(&self) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.child().map_or(Ok(()), |child| child.pipe_lost(self.fd, error))
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        let protocol = self.child().and_then(|child| child.protocol());
+        protocol.map_or(Ok(()), |protocol| protocol.pause_writing())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        let protocol = self.child().and_then(|child| child.protocol());
+        protocol.map_or(Ok(()), |protocol| protocol.resume_writing())
+    }
+}
+
+/// Takes a wait for the end back when it is dropped.
+struct Waiting<'a>(&'a SubprocessTransport, LoopFuture<()>);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        let mut waiters = self.0.0.waiters.borrow_mut();
+        let place = waiters.iter().position(|waiter| waiter.id() == self.1.id());
+        let own = place.map(|place| waiters.remove(place));
+        drop(waiters);
+        drop(own);
+    }
+}
+
+impl fmt::Debug for SubprocessTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SubprocessTransport");
+        shown.field("pid", &self.pid()).field("returncode", &self.returncode());
+        shown.field("closed", &self.is_closing()).finish_non_exhaustive()
+    }
+}

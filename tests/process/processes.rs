@@ -1,0 +1,200 @@
+//! Processes with streams.
+
+use std::io::Read;
+use std::time::Duration;
+
+use callsoon::process::{
+    Process, Stdio, SubprocessOptions, create_subprocess_exec, create_subprocess_shell,
+};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for, yield_now};
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::new(), main).unwrap();
+}
+
+fn piped() -> SubprocessOptions {
+    SubprocessOptions::piped()
+}
+
+async fn shell(command: &str) -> Result<Process> {
+    create_subprocess_shell(command, piped()).await
+}
+
+#[test]
+fn communicate_writes_and_reads_all() {
+    run(async {
+        let cat = create_subprocess_exec("cat", ["-"], piped()).await?;
+        assert!(cat.pid() > 0 && cat.returncode().is_none());
+        let input = vec![b'x'; 1_000_000];
+        let (output, errors) = cat.communicate(Some(&input)).await?;
+        assert_eq!((output, errors), (Some(input), Some(Vec::new())));
+        assert_eq!((cat.returncode(), cat.wait().await?), (Some(0), 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn streams_of_a_process_are_read_and_written() {
+    run(async {
+        let sh = shell("read line; echo \"one $line\"; echo two >&2; exit 7").await?;
+        let (stdin, stdout) = (sh.stdin.as_ref().unwrap(), sh.stdout.as_ref().unwrap());
+        stdin.write(b"line\n")?;
+        stdin.drain().await?;
+        assert_eq!(stdout.readline().await?, b"one line\n");
+        assert_eq!(sh.stderr.as_ref().unwrap().read_to_end().await?, b"two\n");
+        assert!(stdout.readline().await?.is_empty());
+        assert_eq!(sh.wait().await?, 7);
+        stdin.wait_closed().await?;
+        assert_eq!(stdin.drain().await.unwrap_err().kind(), ErrorKind::Io);
+        Ok(())
+    });
+}
+
+#[test]
+fn dropped_stdin_is_closed() {
+    run(async {
+        let mut cat = create_subprocess_exec("cat", [""; 0], piped()).await?;
+        cat.stdin.as_ref().unwrap().write(b"last")?;
+        drop(cat.stdin.take());
+        let (output, _) = cat.communicate(None).await?;
+        assert_eq!(output.unwrap(), b"last");
+        Ok(())
+    });
+}
+
+#[test]
+fn communicate_ignores_that_no_input_is_read() {
+    run(async {
+        let unread = vec![b'x'; 1_000_000];
+        let sh = shell("exit 3").await?;
+        let (output, errors) = sh.communicate(Some(&unread)).await?;
+        assert_eq!((output.unwrap(), errors.unwrap()), (Vec::new(), Vec::new()));
+        assert_eq!(sh.returncode(), Some(3));
+        Ok(())
+    });
+}
+
+/// The child waits for a line that never comes.
+#[test]
+fn limit_on_wait_ends_at_its_time() {
+    let event_loop = EventLoop::with_virtual_time();
+    let clock = event_loop.clone();
+    let waiting = async move {
+        let sh = shell("read line").await?;
+        let late = wait_for(sh.wait(), Duration::from_secs(3600)).await.unwrap_err();
+        assert_eq!((late.kind(), clock.time().as_secs()), (ErrorKind::Timeout, 3600));
+        assert_eq!(sh.returncode(), None);
+        sh.kill()?;
+        assert_eq!(sh.wait().await?, -9);
+        assert_eq!(sh.send_signal(15).unwrap_err().io_error().unwrap().raw_os_error(), Some(3));
+        Ok(())
+    };
+    run_on(&event_loop, waiting).unwrap();
+}
+
+#[test]
+fn several_tasks_wait_for_one_process() {
+    run(async {
+        let sh = std::rc::Rc::new(shell("read line").await?);
+        let waits = |sh: &std::rc::Rc<Process>| {
+            let sh = sh.clone();
+            create_task(async move { sh.wait().await })
+        };
+        let (one, two) = (waits(&sh), waits(&sh));
+        yield_now().await?;
+        one.cancel();
+        sh.terminate()?;
+        assert!(one.await.unwrap_err().is_cancelled());
+        assert_eq!(two.await?, -15);
+        Ok(())
+    });
+}
+
+#[test]
+fn unknown_signal_is_a_value_error() {
+    run(async {
+        let sh = shell("read line").await?;
+        assert_eq!(sh.send_signal(-1).unwrap_err().kind(), ErrorKind::Value);
+        assert_eq!(sh.send_signal(12345).unwrap_err().kind(), ErrorKind::Value);
+        sh.communicate(Some(b"\n")).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn missing_program_is_an_error() {
+    run(async {
+        let error = create_subprocess_exec("/no/such/program", [""; 0], piped()).await.unwrap_err();
+        assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
+        assert!(error.message().starts_with("can't start \"/no/such/program\": "), "{error}");
+        let limited = piped().limit(0);
+        let error = create_subprocess_exec("true", [""; 0], limited).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Value);
+        Ok(())
+    });
+}
+
+#[test]
+fn stderr_goes_where_stdout_goes() {
+    run(async {
+        let both = "echo one; echo two >&2; echo three";
+        let options = SubprocessOptions::new().stdout(Stdio::Pipe).stderr(Stdio::Stdout);
+        let sh = create_subprocess_shell(both, options).await?;
+        assert_eq!(sh.communicate(None).await?, (Some(b"one\ntwo\nthree\n".to_vec()), None));
+        let options = SubprocessOptions::new().stdout(Stdio::Null).stderr(Stdio::Stdout);
+        let sh = create_subprocess_shell(both, options).await?;
+        assert_eq!(sh.communicate(None).await?, (None, None));
+        let (mut reading, writing) = std::os::unix::net::UnixStream::pair()?;
+        let options = SubprocessOptions::new().stdout(Stdio::Fd(writing.into()));
+        let sh = create_subprocess_shell(both, options.stderr(Stdio::Stdout)).await?;
+        sh.wait().await?;
+        let mut all = String::new();
+        reading.read_to_string(&mut all)?;
+        assert_eq!(all, "one\ntwo\nthree\n");
+        let options = SubprocessOptions::new().stdin(Stdio::Stdout);
+        let error = create_subprocess_shell("true", options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Value);
+        Ok(())
+    });
+}
+
+#[test]
+fn options_set_environment_folder_and_group() {
+    run(async {
+        let options = piped().env([("NAME", "value")]).cwd("/").process_group(0);
+        let command = "echo \"$NAME,$HOME,$PWD,$(pwd -P)\"; ps -o pgid= -p $$ 2>/dev/null || true";
+        let sh = create_subprocess_shell(command, options).await?;
+        let (output, _) = sh.communicate(None).await?;
+        let output = String::from_utf8(output.unwrap()).unwrap();
+        let mut lines = output.lines();
+        assert_eq!(lines.next(), Some("value,,/,/"));
+        if let Some(group) = lines.next() {
+            assert_eq!(group.trim(), sh.pid().to_string());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn closed_transport_kills_the_process() {
+    run(async {
+        let sh = shell("read line").await?;
+        sh.transport().close();
+        assert_eq!(sh.wait().await?, -9);
+        assert!(sh.transport().is_closing());
+        Ok(())
+    });
+}
+
+#[test]
+fn limit_of_a_process_holds_for_its_readers() {
+    run(async {
+        let long = "echo 0123456789; echo end";
+        let options = SubprocessOptions::new().stdout(Stdio::Pipe).limit(4);
+        let sh = create_subprocess_shell(long, options).await?;
+        let stdout = sh.stdout.as_ref().unwrap();
+        assert_eq!(stdout.readline().await.unwrap_err().kind(), ErrorKind::Value);
+        assert!(stdout.read_to_end().await?.ends_with(b"end\n"));
+        sh.wait().await.map(drop)
+    });
+}
