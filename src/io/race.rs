@@ -163,6 +163,9 @@ impl Drop for CancelOnDrop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event_loop::EventLoop;
+    #[cfg(unix)]
+    use crate::io::{bind_tcp, listen};
 
     #[test]
     fn interleaved_addresses_are_those_of_cpython() {
@@ -184,5 +187,70 @@ mod tests {
         assert_eq!(of("61 42 43 44", 1), "61 42 43 44");
         assert_eq!(of(four_of_each, 2), "61 62 45 63 46 64 47 48");
         assert_eq!(of("41 42 63", 5), "41 42 63");
+    }
+
+    /// Connects to the addresses as `happy_eyeballs_delay` has it, and returns the port that was
+    /// connected to, with the time that it took.
+    #[cfg(unix)]
+    fn raced(addresses: Vec<SocketAddr>) -> (Result<u16>, Duration) {
+        let event_loop = EventLoop::with_virtual_time();
+        let racing = async move {
+            let outcome = Race::new(addresses, None).run(Duration::from_millis(250)).await;
+            Ok(outcome.and_then(|stream| Ok(stream.get_ref().peer_addr()?.port())))
+        };
+        let outcome = event_loop.run_until_complete(racing).expect("a race");
+        (outcome, event_loop.time())
+    }
+
+    #[cfg(unix)]
+    fn listener(backlog: i32) -> (std::net::TcpListener, SocketAddr) {
+        let listener = bind_tcp(([127, 0, 0, 1], 0).into()).expect("a free port");
+        listen(&listener, backlog).expect("a listener");
+        let address = listener.local_addr().expect("its address");
+        (listener, address)
+    }
+
+    /// An address that refuses connections.
+    #[cfg(unix)]
+    fn refusing() -> (std::net::TcpListener, SocketAddr) {
+        let unused = bind_tcp(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let address = unused.local_addr().expect("its address");
+        (unused, address)
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn race_starts_the_next_attempt_after_the_delay() {
+        // Its queue is full, so that it answers nothing.
+        let (_full, silent) = listener(0);
+        let _first = TcpStream::connect(silent).expect("a place in the queue");
+        let ((_one, one), (_two, two)) = (listener(1), listener(1));
+        let delay = Duration::from_millis(250);
+        let (port, time) = raced(vec![silent, one, two]);
+        assert_eq!((port.unwrap(), time), (one.port(), delay));
+        let (port, time) = raced(vec![silent, silent, two]);
+        assert_eq!((port.unwrap(), time), (two.port(), 2 * delay));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn race_starts_the_next_attempt_after_a_failure() {
+        let ((_unused, refused), (_one, one)) = (refusing(), listener(1));
+        let (port, time) = raced(vec![refused, one]);
+        assert_eq!((port.unwrap(), time), (one.port(), Duration::ZERO));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn race_fails_with_all_errors() {
+        let ((_one, one), (_two, two)) = (refusing(), refusing());
+        let (outcome, _) = raced(vec![one]);
+        let begin = format!("can't connect to {one}: ");
+        assert!(outcome.unwrap_err().message().starts_with(&begin));
+        let (outcome, time) = raced(vec![one, two]);
+        let message = outcome.unwrap_err().message();
+        assert!(message.starts_with(&format!("Multiple exceptions: {begin}")), "{message}");
+        assert!(message.contains(&format!(", can't connect to {two}: ")), "{message}");
+        assert_eq!(time, Duration::ZERO);
     }
 }

@@ -14,7 +14,7 @@ use std::os::unix::net::UnixListener;
 #[cfg(unix)]
 use std::path::{Path, PathBuf};
 
-use super::transport::{Address, Socket};
+use super::transport::{Address, Socket, TransportSocket};
 use crate::error::{Error, Result, about};
 use crate::event_loop::{CallbackOutput, LoopRef};
 use crate::io::{bind_tcp, listen};
@@ -71,6 +71,14 @@ impl Listening {
                 Socket::Unix(Rc::new(accepted))
             }
         })
+    }
+
+    pub(super) fn source(&self) -> TransportSocket {
+        match self {
+            Listening::Tcp(socket) => TransportSocket::new(socket),
+            #[cfg(unix)]
+            Listening::Unix(socket, ..) => TransportSocket::new(socket),
+        }
     }
 
     pub(super) fn address(&self) -> Option<Address> {

@@ -32,7 +32,7 @@ pub use read_error::{IncompleteReadError, LimitOverrunError};
 pub use server::Server;
 pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
-pub use transport::{Address, Transport};
+pub use transport::{Address, Transport, TransportSocket};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use {
     create::made,

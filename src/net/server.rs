@@ -10,7 +10,7 @@ use std::io;
 
 use super::listening::Listening;
 use super::settle::settle;
-use super::transport::{Address, Connection, Socket, Transport, is_passing};
+use super::transport::{Address, Connection, Socket, Transport, TransportSocket, is_passing};
 use crate::asyncio::{LoopFuture, sleep};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
@@ -68,13 +68,19 @@ impl Server {
         self.0.serving.get()
     }
 
-    /// The addresses of its sockets; none once it is closed. In the place of `sockets`.
+    /// Its sockets; none once it is closed: `sockets`.
     #[must_use]
-    pub fn addresses(&self) -> Vec<Address> {
-        self.sockets().iter().filter_map(|socket| socket.address()).collect()
+    pub fn sockets(&self) -> Vec<TransportSocket> {
+        self.listening().iter().map(|socket| socket.source()).collect()
     }
 
-    fn sockets(&self) -> Vec<Rc<Listening>> {
+    /// The addresses of its sockets; none once it is closed.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<Address> {
+        self.listening().iter().filter_map(|socket| socket.address()).collect()
+    }
+
+    fn listening(&self) -> Vec<Rc<Listening>> {
         self.0.sockets.borrow().clone().unwrap_or_default()
     }
 
@@ -96,7 +102,7 @@ impl Server {
         if self.0.serving.replace(true) {
             return Ok(());
         }
-        for socket in self.sockets() {
+        for socket in self.listening() {
             socket.listen(BACKLOG)?;
             self.watch(&socket)?;
         }

@@ -1,6 +1,7 @@
 //! asyncio's network: streams, transports and servers.
 #![cfg(unix)]
 
+mod connecting;
 mod protocols;
 mod scripts;
 mod streams;

@@ -8,7 +8,7 @@ use std::os::unix::net::UnixDatagram;
 
 use crate::error::Result;
 use crate::event_loop::{CallbackOutput, LoopRef};
-use crate::net::transport::Address;
+use crate::net::transport::{Address, TransportSocket};
 
 #[derive(Clone, Debug)]
 pub(super) enum Socket {
@@ -29,6 +29,10 @@ macro_rules! each {
 }
 
 impl Socket {
+    pub(super) fn source(&self) -> TransportSocket {
+        each!(self, socket => TransportSocket::new(socket))
+    }
+
     pub(super) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, Address)> {
         match self {
             Socket::Udp(socket) => {

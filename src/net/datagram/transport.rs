@@ -12,7 +12,9 @@ use super::socket::Socket;
 use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
-use crate::net::transport::{Address, FlowControl, ReadBuffer, SILENT_WRITES, is_passing};
+use crate::net::transport::{
+    Address, FlowControl, ReadBuffer, SILENT_WRITES, TransportSocket, is_passing,
+};
 use crate::panics::caught;
 
 /// The bytes of a header, by which each datagram that is not sent counts more than its own.
@@ -79,6 +81,12 @@ impl DatagramTransport {
     #[must_use]
     pub fn get_loop(&self) -> &LoopRef {
         &self.0.on
+    }
+
+    /// The socket itself, until it is lost: `get_extra_info('socket')`.
+    #[must_use]
+    pub fn socket(&self) -> Option<TransportSocket> {
+        self.own_socket().map(|socket| socket.source())
     }
 
     /// The address of this end: `get_extra_info('sockname')`.
@@ -164,7 +172,7 @@ impl DatagramTransport {
         if self.0.remote.is_some() && self.is_lost() {
             return Ok(());
         }
-        let Some(socket) = self.socket() else { return Ok(()) };
+        let Some(socket) = self.own_socket() else { return Ok(()) };
         if self.0.buffer.borrow().is_empty() {
             match self.send(&socket, data, to) {
                 Ok(()) => return Ok(()),
@@ -201,7 +209,7 @@ impl DatagramTransport {
         }
     }
 
-    fn socket(&self) -> Option<Socket> {
+    fn own_socket(&self) -> Option<Socket> {
         self.0.socket.borrow().clone()
     }
 
@@ -214,19 +222,19 @@ impl DatagramTransport {
     }
 
     fn add_reader(&self) -> Result<()> {
-        let Some(socket) = self.socket().filter(|_| !self.is_closing()) else { return Ok(()) };
+        let Some(socket) = self.own_socket().filter(|_| !self.is_closing()) else { return Ok(()) };
         let transport = self.clone();
         socket.add_reader(&self.0.on, move || transport.read_ready())
     }
 
     fn remove_reader(&self) {
-        if let Some(socket) = self.socket() {
+        if let Some(socket) = self.own_socket() {
             socket.remove_reader(&self.0.on);
         }
     }
 
     fn remove_writer(&self) {
-        if let Some(socket) = self.socket() {
+        if let Some(socket) = self.own_socket() {
             socket.remove_writer(&self.0.on);
         }
     }
@@ -244,7 +252,7 @@ impl DatagramTransport {
     }
 
     fn read_ready(&self) -> Result<()> {
-        let (Some(socket), Some(protocol)) = (self.socket(), self.protocol()) else {
+        let (Some(socket), Some(protocol)) = (self.own_socket(), self.protocol()) else {
             return Ok(());
         };
         if self.0.lost.get() > 0 {
@@ -261,7 +269,7 @@ impl DatagramTransport {
     }
 
     fn write_ready(&self) -> Result<()> {
-        let Some(socket) = self.socket() else { return Ok(()) };
+        let Some(socket) = self.own_socket() else { return Ok(()) };
         loop {
             let Some((data, to)) = self.0.buffer.borrow_mut().pop_front() else { break };
             let size = self.0.size.get();

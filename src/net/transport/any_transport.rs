@@ -11,6 +11,7 @@ use super::events::Events;
 use super::read_pipe::ReadPipe;
 use super::socket::{Address, Socket};
 use super::socket_transport::{Connection, SocketTransport};
+use super::transport_socket::TransportSocket;
 #[cfg(unix)]
 use super::write_pipe::WritePipe;
 use crate::asyncio::LoopFuture;
@@ -108,6 +109,18 @@ impl Transport {
             Kind::ReadPipe(pipe) => pipe.get_loop(),
             #[cfg(unix)]
             Kind::WritePipe(pipe) => pipe.get_loop(),
+        }
+    }
+
+    /// The socket or pipe itself, until it is lost: `get_extra_info('socket')` or `'pipe'`.
+    #[must_use]
+    pub fn socket(&self) -> Option<TransportSocket> {
+        match &self.0 {
+            Kind::Socket(socket) => socket.source(),
+            #[cfg(unix)]
+            Kind::ReadPipe(pipe) => pipe.source(),
+            #[cfg(unix)]
+            Kind::WritePipe(pipe) => pipe.source(),
         }
     }
 

@@ -14,6 +14,7 @@ mod read_buffer;
 mod read_pipe;
 mod socket;
 mod socket_transport;
+mod transport_socket;
 #[cfg(unix)]
 mod write_pipe;
 
@@ -25,3 +26,4 @@ pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
 pub(super) use socket::{Socket, is_passing};
 pub(super) use socket_transport::{Connection, SILENT_WRITES};
+pub use transport_socket::TransportSocket;

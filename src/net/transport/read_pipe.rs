@@ -11,6 +11,7 @@ use std::os::unix::fs::FileTypeExt;
 use super::events::Events;
 use super::read_buffer::ReadBuffer;
 use super::socket::is_passing;
+use super::transport_socket::TransportSocket;
 use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, set_nonblocking};
@@ -62,6 +63,10 @@ impl ReadPipe {
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
         &self.on
+    }
+
+    pub(crate) fn source(&self) -> Option<TransportSocket> {
+        self.pipe.borrow().as_ref().map(TransportSocket::new)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

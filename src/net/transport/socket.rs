@@ -8,6 +8,7 @@ use std::net::{self, Shutdown, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::{self as unix, UnixStream};
 
+use super::transport_socket::TransportSocket;
 use crate::error::Result;
 use crate::event_loop::{CallbackOutput, LoopRef};
 
@@ -75,6 +76,10 @@ macro_rules! each {
 }
 
 impl Socket {
+    pub(crate) fn source(&self) -> TransportSocket {
+        each!(self, socket => TransportSocket::new(socket))
+    }
+
     pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
         each!(self, socket => (&**socket).read(buffer))
     }

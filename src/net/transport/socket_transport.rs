@@ -13,6 +13,7 @@ use super::events::Events;
 use super::flow_control::FlowControl;
 use super::read_buffer::ReadBuffer;
 use super::socket::{Address, Socket, is_passing};
+use super::transport_socket::TransportSocket;
 use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
@@ -99,6 +100,10 @@ impl SocketTransport {
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
         &self.0.on
+    }
+
+    pub(crate) fn source(&self) -> Option<TransportSocket> {
+        self.socket().map(|socket| socket.source())
     }
 
     pub(crate) fn sockname(&self) -> Option<Address> {

@@ -14,6 +14,7 @@ use super::flow_control::FlowControl;
 use super::read_pipe::is_pipe;
 use super::socket::is_passing;
 use super::socket_transport::SILENT_WRITES;
+use super::transport_socket::TransportSocket;
 use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, set_nonblocking};
@@ -73,6 +74,10 @@ impl WritePipe {
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
         &self.on
+    }
+
+    pub(crate) fn source(&self) -> Option<TransportSocket> {
+        self.pipe.borrow().as_ref().map(TransportSocket::new)
     }
 
     pub(crate) fn is_closing(&self) -> bool {

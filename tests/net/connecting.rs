@@ -1,0 +1,263 @@
+//! Connections with options, and by protocol; the sockets of transports and servers.
+
+use std::os::fd::{AsFd, AsRawFd};
+use std::rc::Rc;
+
+use callsoon::io::{ConnectOptions, TcpListener, TcpStream, UdpSocket};
+use callsoon::net::{
+    DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, StreamReader, StreamWriter,
+    open_connection, open_connection_with, start_server,
+};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::new(), main).unwrap();
+}
+
+struct Nothing;
+
+impl Protocol for Nothing {}
+impl DatagramProtocol for Nothing {}
+
+async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
+    writer.write(&reader.readline().await?)?;
+    writer.drain().await
+}
+
+#[test]
+fn connection_is_made_from_a_local_address() {
+    run(async {
+        let server = start_server(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let options = ConnectOptions::new().local_addr("127.0.0.1", 0).interleave(1);
+        let (reader, writer) =
+            open_connection_with("127.0.0.1", port, DEFAULT_LIMIT, &options).await?;
+        assert!(writer.sockname().unwrap().ip().unwrap().ip().is_loopback());
+        writer.write(b"hello\n")?;
+        assert_eq!(reader.readline().await?, b"hello\n");
+        let taken = writer.sockname().unwrap().ip().unwrap().port();
+
+        let options = ConnectOptions::new().local_addr("127.0.0.1", taken);
+        let on = running_loop()?;
+        let made = on.create_connection_with(|| Nothing, "127.0.0.1", port, &options).await;
+        let message = made.err().unwrap().message();
+        let begin = format!("error while attempting to bind on address 127.0.0.1:{taken}: ");
+        assert!(message.starts_with(&begin), "{message}");
+
+        let options = ConnectOptions::new().local_addr("::1", 0);
+        let made = on.create_connection_with(|| Nothing, "127.0.0.1", port, &options).await;
+        let message = made.err().unwrap().message();
+        assert!(message.ends_with("no matching local address of IPv4 found"), "{message}");
+        drop(writer);
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn happy_eyeballs_connect_to_a_name() {
+    run(async {
+        let server = start_server(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let options = ConnectOptions::new();
+        let options = options.happy_eyeballs_delay(std::time::Duration::from_secs(3600));
+        // It stands for `::1` too, where nothing listens.
+        let (reader, writer) = open_connection_with("localhost", port, 100, &options).await?;
+        writer.write(b"hello\n")?;
+        assert_eq!(reader.readline().await?, b"hello\n");
+        drop(writer);
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn connecting_task_says_so_in_the_task_tree() {
+    run(async {
+        let on = running_loop()?;
+        let full = full_listener();
+        let address = full.0.local_addr()?;
+        let connecting = create_task(async move { TcpStream::connect(address).await.map(drop) });
+        for _ in 0..3 {
+            yield_now().await?;
+        }
+        let tree = on.task_tree();
+        assert!(tree.contains("on connect"), "{tree}");
+        connecting.cancel();
+        assert!(connecting.await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+}
+
+/// A listener that answers nothing, for its queue is full.
+fn full_listener() -> (std::net::TcpListener, std::net::TcpStream) {
+    use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
+    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    bind(&listener, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    listen(&listener, 0).unwrap();
+    let listener = std::net::TcpListener::from(listener);
+    let first = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (listener, first)
+}
+
+#[test]
+fn name_that_does_not_resolve_is_an_error() {
+    run(async {
+        let error = open_connection("name.invalid", 80, DEFAULT_LIMIT).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.message().starts_with("can't look up \"name.invalid\": "), "{error}");
+        let error = start_server(echo, Some("name.invalid"), 0, 100).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        let on = running_loop()?;
+        let remote = Some(("name.invalid", 1));
+        let options = DatagramOptions::new();
+        let made = on.create_datagram_endpoint(|| Nothing, None, remote, options).await;
+        assert_eq!(made.err().unwrap().kind(), ErrorKind::Io);
+        Ok(())
+    });
+}
+
+#[test]
+fn sockets_of_transports_and_servers_take_options() {
+    run(async {
+        use rustix::net::sockopt;
+        let on = running_loop()?;
+        let server = on.create_server(|| Nothing, Some("127.0.0.1"), 0).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let sockets = server.sockets();
+        assert_eq!(sockets.len(), 1);
+        assert!(sockopt::socket_reuseaddr(&sockets[0]).unwrap());
+        let (transport, _) = on.create_connection(|| Nothing, "127.0.0.1", port).await?;
+        let socket = transport.socket().unwrap();
+        assert!(sockopt::tcp_nodelay(&socket).unwrap());
+        sockopt::set_socket_keepalive(&socket, true).unwrap();
+        assert!(sockopt::socket_keepalive(socket.as_fd()).unwrap());
+        assert_eq!(format!("{socket:?}"), format!("TransportSocket({})", socket.as_raw_fd()));
+        // Held here, it would keep the connection open.
+        drop(socket);
+        transport.abort();
+        yield_now().await?;
+        assert!(transport.socket().is_none());
+        server.close();
+        assert!(server.sockets().is_empty());
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn sockets_convert_from_those_of_std_and_lend_descriptors() {
+    run(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let (address, raw) = (listener.local_addr()?, listener.as_raw_fd());
+        let listener = TcpListener::try_from(listener)?;
+        assert_eq!((listener.as_raw_fd(), listener.as_fd().as_raw_fd()), (raw, raw));
+        let client = TcpStream::try_from(std::net::TcpStream::connect(address)?)?;
+        let (served, _) = listener.accept().await?;
+        client.write_all(b"hello").await?;
+        let mut buffer = [0; 5];
+        served.read_exact(&mut buffer).await?;
+        assert_eq!(&buffer, b"hello");
+        let udp = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let raw = udp.as_raw_fd();
+        assert_eq!(UdpSocket::try_from(udp)?.as_fd().as_raw_fd(), raw);
+        Ok(())
+    });
+}
+
+#[test]
+fn datagram_tells_whether_it_was_truncated() {
+    run(async {
+        let (one, two) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+        let mut buffer = [0; 4];
+        for (sent, count, truncated) in
+            [(&b"1234"[..], 4, false), (b"12345", 4, true), (b"", 0, false)]
+        {
+            one.send_to(sent, two.local_addr()?).await?;
+            let received = two.recv_datagram(&mut buffer).await?;
+            assert_eq!((received.count, received.truncated), (count, truncated));
+            assert_eq!(received.from, one.local_addr()?);
+            assert_eq!(&buffer[..count], &sent[..count]);
+        }
+        Ok(())
+    });
+}
+
+/// Keeps the last datagram.
+struct Keeping(callsoon::LoopFuture<Vec<u8>>);
+
+impl DatagramProtocol for Keeping {
+    fn datagram_received(&self, data: &[u8], _from: &callsoon::net::Address) -> Result<()> {
+        self.0.set_result(data.to_vec())
+    }
+}
+
+#[test]
+fn datagram_endpoints_of_unix_paths() {
+    run(async {
+        let on = running_loop()?;
+        let path = std::env::temp_dir().join(format!("callsoon-datagrams-{}", std::process::id()));
+        // One that is left there is no obstacle.
+        drop(std::os::unix::net::UnixDatagram::bind(&path)?);
+        let keeping = || Keeping(on.create_future());
+        let (bound, kept) = on.create_unix_datagram_endpoint(keeping, Some(&path), None).await?;
+        let (other, _) = on.create_unix_datagram_endpoint(|| Nothing, None, Some(&path)).await?;
+        other.sendto(b"hello", None)?;
+        assert_eq!((&kept.0).await?, b"hello");
+        let elsewhere = callsoon::net::Address::Ip(([127, 0, 0, 1], 1).into());
+        assert_eq!(other.sendto(b"", Some(&elsewhere)).unwrap_err().kind(), ErrorKind::Value);
+        assert_eq!(bound.sendto(b"", None).unwrap_err().kind(), ErrorKind::Value);
+        assert!(other.peername().is_some() && bound.peername().is_none());
+        bound.close();
+        other.close();
+        std::fs::remove_file(&path)?;
+        Ok(())
+    });
+}
+
+#[test]
+fn datagram_endpoints_have_options() {
+    run(async {
+        let on = running_loop()?;
+        let options = DatagramOptions::new().reuse_port(true).allow_broadcast(true);
+        let local = Some(("127.0.0.1", 0));
+        let (one, _) = on.create_datagram_endpoint(|| Nothing, local, None, options).await?;
+        let port = one.sockname().unwrap().ip().unwrap().port();
+        let local = Some(("127.0.0.1", port));
+        let (two, _) = on.create_datagram_endpoint(|| Nothing, local, local, options).await?;
+        let socket = two.socket().unwrap();
+        assert!(rustix::net::sockopt::socket_broadcast(&socket).unwrap());
+        // Not connected, so that answers of any address arrive.
+        assert!(two.peername().is_none());
+        two.sendto(b"to itself or its twin", None)?;
+        let plain = DatagramOptions::new();
+        let made = on.create_datagram_endpoint(|| Nothing, local, None, plain).await;
+        let error = made.err().unwrap();
+        assert_eq!(error.io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
+        let made = on.create_datagram_endpoint(|| Nothing, None, None, plain).await;
+        assert_eq!(made.err().unwrap().kind(), ErrorKind::Value);
+        let six = Some(("::1", 1));
+        let made = on.create_datagram_endpoint(|| Nothing, local, six, plain).await;
+        assert_eq!(made.err().unwrap().message(), "can not get address information");
+        one.abort();
+        two.abort();
+        Ok(())
+    });
+}
+
+#[test]
+fn unix_server_is_in_the_way_of_no_other() {
+    run(async {
+        let on = running_loop()?;
+        let path = std::env::temp_dir().join(format!("callsoon-taken-{}", std::process::id()));
+        std::fs::write(&path, "no socket")?;
+        let made = on.create_unix_server(|| Nothing, &path).await;
+        assert_eq!(made.err().unwrap().io_error().unwrap().kind(), std::io::ErrorKind::AddrInUse);
+        std::fs::remove_file(&path)?;
+        let server = on.create_unix_server(|| Nothing, &path).await?;
+        let made = on.create_unix_connection(|| Nothing, &path).await?;
+        assert!(Rc::strong_count(&made.1) > 0);
+        server.close();
+        assert!(!path.exists());
+        Ok(())
+    });
+}
