@@ -1,7 +1,11 @@
 //! asyncio's network: streams, transports and servers.
 #![cfg(unix)]
 
+#[path = "../io/child.rs"]
+mod child;
 mod connecting;
+#[cfg(target_os = "linux")]
+mod faults;
 mod protocols;
 mod scripts;
 mod streams;
