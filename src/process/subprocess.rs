@@ -109,6 +109,20 @@ impl Process {
     /// the process: `communicate`. Streams that are no pipes, or were taken out, are left alone, and
     /// are `None`. That the process reads no input is no error.
     ///
+    /// ```
+    /// use std::time::Duration;
+    /// use callsoon::process::{SubprocessOptions, create_subprocess_exec};
+    /// use callsoon::{run, wait_for};
+    ///
+    /// run(async {
+    ///     let sort = create_subprocess_exec("sort", ["-r"], SubprocessOptions::piped()).await?;
+    ///     let sorting = sort.communicate(Some(b"a\nb\n"));
+    ///     let (output, _) = wait_for(sorting, Duration::from_secs(10)).await?;
+    ///     assert_eq!((output.as_deref(), sort.returncode()), (Some(&b"b\na\n"[..]), Some(0)));
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error of a stream; the cancellation.
