@@ -117,6 +117,7 @@ fn name_that_does_not_resolve_is_an_error() {
     });
 }
 
+// CPython: test_transports.TransportTests.test_get_extra_info
 #[test]
 fn sockets_of_transports_and_servers_take_options() {
     run(async {
@@ -244,6 +245,7 @@ fn datagram_endpoints_have_options() {
     });
 }
 
+// CPython: test_server.UnixServerCleanupTests.test_unix_server_addr_cleanup
 #[test]
 fn unix_server_is_in_the_way_of_no_other() {
     run(async {

@@ -89,6 +89,7 @@ fn cancelled_client_of_streams_leaves_nothing() {
     });
 }
 
+// CPython: test_server.SelectorStartServerTests.test_start_unix_server_1
 #[test]
 fn cancelled_server_of_streams_leaves_nothing() {
     if !is_child("faults::cancelled_server_of_streams_leaves_nothing", ":") {

@@ -28,6 +28,8 @@ fn reports() -> Rc<RefCell<Vec<String>>> {
     reports
 }
 
+// CPython: test_streams.StreamTests.test_start_server
+// CPython: test_streams.StreamTests.test_unhandled_exception
 #[test]
 fn server_reports_a_client_that_fails_and_serves_on() {
     run(async {
@@ -56,6 +58,7 @@ fn server_reports_a_client_that_fails_and_serves_on() {
     });
 }
 
+// CPython: test_streams.StreamTests.test_open_connection
 #[test]
 fn frames_of_two_tasks_are_never_mixed() {
     run(async {
@@ -98,6 +101,7 @@ fn frames_of_two_tasks_are_never_mixed() {
     });
 }
 
+// CPython: test_server.BaseStartServer.test_start_server_1
 #[test]
 fn serve_forever_closes_the_server_when_it_is_cancelled() {
     run(async {
@@ -117,6 +121,9 @@ fn serve_forever_closes_the_server_when_it_is_cancelled() {
     });
 }
 
+// CPython: test_server.TestServer2.test_wait_closed_basic
+// CPython: test_server.TestServer2.test_wait_closed_race
+// CPython: test_server.TestServer2.test_close_clients
 #[test]
 fn wait_closed_waits_for_the_last_connection() {
     run(async {
@@ -152,6 +159,7 @@ fn taken_address_is_named_in_the_error() {
     });
 }
 
+// CPython: test_streams.StreamTests.test_open_connection_error
 #[test]
 fn open_connection_refused_closes_nothing_else() {
     run(async {

@@ -17,6 +17,7 @@ use crate::scripts::{data, shown_bytes};
 const SCRIPTS: &str = include_str!("transports.txt");
 const GOLDEN: &str = include_str!("transports_golden.txt");
 
+// CPython: test_transports.TransportTests.test_flowcontrol_mixin_set_write_limits
 #[test]
 fn transports_make_the_calls_of_cpython() {
     let mut trace = Vec::new();

@@ -36,6 +36,7 @@ fn prepared() -> EventLoop {
     event_loop
 }
 
+// CPython: test_subprocess.GenericWatcherTests.test_create_subprocess_with_pidfd
 #[test]
 fn ended_process_leaves_nothing() {
     if !is_child("leaks::ended_process_leaves_nothing", ":") {
@@ -120,6 +121,8 @@ fn cancel_at_each_turn<F: Future<Output = Result<()>> + 'static>(
     assert!(turns > 5, "{turns}");
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_cancel_make_subprocess_transport_exec
+// CPython: test_subprocess.SubprocessMixin.test_cancel_post_init
 #[test]
 fn cancelled_start_leaves_nothing() {
     if !is_child("leaks::cancelled_start_leaves_nothing", ":") {
@@ -159,6 +162,7 @@ fn input() -> Vec<u8> {
     (0..75_000_u32).flat_map(u32::to_be_bytes).collect()
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_popen_error_with_stdin_pipe
 #[test]
 fn no_descriptor_left_is_an_error() {
     if !is_child("leaks::no_descriptor_left_is_an_error", "ulimit -n 40") {

@@ -20,6 +20,8 @@ async fn shell(command: &str) -> Result<Process> {
     create_subprocess_shell(command, piped()).await
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_communicate
+// CPython: test_subprocess.SubprocessMixin.test_create_subprocess_exec_with_path
 #[test]
 fn communicate_writes_and_reads_all() {
     run(async {
@@ -33,6 +35,8 @@ fn communicate_writes_and_reads_all() {
     });
 }
 
+// CPython: test_streams.StreamTests.test_read_all_from_pipe_reader
+// CPython: test_subprocess.SubprocessMixin.test_stdin_stdout
 #[test]
 fn streams_of_a_process_are_read_and_written() {
     run(async {
@@ -50,6 +54,8 @@ fn streams_of_a_process_are_read_and_written() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_communicate_none_input
+// CPython: test_subprocess.SubprocessMixin.test_empty_input
 #[test]
 fn dropped_stdin_is_closed() {
     run(async {
@@ -62,6 +68,9 @@ fn dropped_stdin_is_closed() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_shell
+// CPython: test_subprocess.SubprocessMixin.test_stdin_broken_pipe
+// CPython: test_subprocess.SubprocessMixin.test_communicate_ignore_broken_pipe
 #[test]
 fn communicate_ignores_that_no_input_is_read() {
     run(async {
@@ -75,6 +84,8 @@ fn communicate_ignores_that_no_input_is_read() {
 }
 
 /// The child waits for a line that never comes.
+// CPython: test_subprocess.SubprocessMixin.test_kill
+// CPython: test_subprocess.SubprocessMixin.test_subprocess_send_signal_race
 #[test]
 fn limit_on_wait_ends_at_its_time() {
     let event_loop = EventLoop::with_virtual_time();
@@ -92,6 +103,9 @@ fn limit_on_wait_ends_at_its_time() {
     run_on(&event_loop, waiting).unwrap();
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_terminate
+// CPython: test_subprocess.SubprocessMixin.test_cancel_process_wait
+// CPython: test_subprocess.SubprocessMixin.test_subprocess_concurrent_wait
 #[test]
 fn several_tasks_wait_for_one_process() {
     run(async {
@@ -121,6 +135,8 @@ fn unknown_signal_is_a_value_error() {
     });
 }
 
+// CPython: test_streams.StreamTests.test_invalid_limit
+// CPython: test_subprocess.SubprocessMixin.test_popen_error
 #[test]
 fn missing_program_is_an_error() {
     run(async {
@@ -134,6 +150,9 @@ fn missing_program_is_an_error() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_devnull_output
+// CPython: test_subprocess.SubprocessMixin.test_devnull_error
+// CPython: test_subprocess.SubprocessMixin.test_subprocess_communicate_stdout
 #[test]
 fn stderr_goes_where_stdout_goes() {
     run(async {
@@ -158,6 +177,8 @@ fn stderr_goes_where_stdout_goes() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_create_subprocess_env_shell
+// CPython: test_subprocess.SubprocessMixin.test_create_subprocess_env_exec
 #[test]
 fn options_set_environment_folder_and_group() {
     run(async {
@@ -175,6 +196,7 @@ fn options_set_environment_folder_and_group() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_close_kill_running
 #[test]
 fn closed_transport_kills_the_process() {
     run(async {
@@ -186,6 +208,7 @@ fn closed_transport_kills_the_process() {
     });
 }
 
+// CPython: test_subprocess.SubprocessMixin.test_pause_reading
 #[test]
 fn limit_of_a_process_holds_for_its_readers() {
     run(async {

@@ -9,6 +9,10 @@ use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_
 const SCRIPTS: &str = include_str!("scripts.txt");
 const GOLDEN: &str = include_str!("golden.txt");
 
+// CPython: test_subprocess.SubprocessTransportTests.test_proc_exited
+// CPython: test_subprocess.SubprocessMixin.test_send_signal
+// CPython: test_subprocess.SubprocessMixin.test_read_stdout_after_process_exit
+// CPython: test_subprocess.SubprocessMixin.test_subprocess_protocol_events
 #[test]
 fn processes_make_the_calls_of_cpython() {
     let mut trace = Vec::new();
