@@ -40,7 +40,7 @@ macro_rules! impl_socket {
         /// # Cancellation
         ///
         /// What awaits the connection gets a `hyper::Error` in which
-        /// [`Error::within`](crate::Error::within) finds the cancellation. One that hits a
+        /// [`Error::find_in`](crate::Error::find_in) finds the cancellation. One that hits a
         /// server's connection between two requests is its orderly end, to hyper, and no error.
         impl hyper::rt::Read for $stream {
             fn poll_read(

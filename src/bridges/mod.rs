@@ -13,7 +13,7 @@
 //! passes that on as any error, so that cleaning up is ordinary code here too. A stream gives it
 //! as its last item. A socket gives it as a `std::io::Error`, which `?` turns into the
 //! cancellation again; what another crate has wrapped once more,
-//! [`Error::within`](crate::Error::within) finds.
+//! [`Error::find_in`](crate::Error::find_in) finds.
 //!
 //! Where one task polls several at once, a cancellation ends the wait of each of them. That goes
 //! also for one that was polled, is kept, and isn't polled any more: the next poll of it returns

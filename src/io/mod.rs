@@ -18,6 +18,7 @@ mod connect;
 #[path = "connect_on_thread.rs"]
 mod connect;
 mod connect_options;
+mod connect_to;
 mod datagram;
 mod direction;
 mod half;
@@ -34,6 +35,7 @@ mod watched;
 pub(crate) use accept::{REST, is_out_of_resources, report_out_of_resources};
 pub use async_source::Async;
 pub use connect_options::ConnectOptions;
+pub use connect_to::ConnectTo;
 #[cfg(unix)]
 pub use datagram::Datagram;
 pub(crate) use datagram::udp_socket;

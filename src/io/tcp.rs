@@ -10,6 +10,7 @@ use super::async_source::Async;
 use super::bind::bind;
 use super::connect::connect;
 use super::connect_options::ConnectOptions;
+use super::connect_to::{ConnectTo, Destination};
 use super::half::take_turn;
 use super::race::connect_to_host;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
@@ -97,21 +98,38 @@ impl_socket!(TcpListener, net::TcpListener, SocketAddr);
 pub struct TcpStream(Async<net::TcpStream>);
 
 impl TcpStream {
-    /// Connects to `address`, on the loop that runs: asyncio's `sock_connect`.
+    /// Connects to an address, or to a host by name, on the loop that runs: asyncio's `sock_connect`,
+    /// and with a name as [`connect_to_host`](TcpStream::connect_to_host) does.
+    ///
+    /// ```no_run
+    /// use callsoon::{io::TcpStream, run};
+    ///
+    /// run(async {
+    ///     let by_name = TcpStream::connect("localhost:8080").await?;
+    ///     let by_address = TcpStream::connect(by_name.peer_addr()?).await?;
+    ///     by_address.write_all(b"hello").await
+    /// }).unwrap();
+    /// ```
     ///
     /// Outside of Unix this takes a thread for as long as it lasts.
     ///
     /// # Errors
     ///
-    /// What the system says of the attempt: refused, unreachable, timed out. The cancellation;
+    /// What the system says of the attempt: refused, unreachable, timed out.
+    /// [`Value`](crate::ErrorKind::Value) for text without a port. The cancellation;
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     ///
     /// # Cancellation
     ///
     /// Cancelled or dropped, its descriptor is closed at once. (Outside of Unix: as soon as the
     /// system has made the connection, or given up.)
-    pub async fn connect(address: SocketAddr) -> Result<TcpStream> {
-        Ok(TcpStream(connect(address, None, &mut Vec::new()).await?))
+    pub async fn connect(to: impl ConnectTo) -> Result<TcpStream> {
+        match to.destination()? {
+            Destination::Address(address) => {
+                Ok(TcpStream(connect(address, None, &mut Vec::new()).await?))
+            }
+            Destination::Host(host, port) => TcpStream::connect_to_host(&host, port).await,
+        }
     }
 
     /// Connects to `port` of `host`, on the loop that runs: the part of asyncio's

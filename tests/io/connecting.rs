@@ -132,3 +132,28 @@ fn unix_connect_waits_for_a_full_listener() {
     })
     .unwrap();
 }
+
+#[test]
+fn connect_takes_an_address_and_a_host_with_a_port() {
+    run(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let port = address.port();
+        let connected = [
+            TcpStream::connect(address).await?,
+            TcpStream::connect(&address).await?,
+            TcpStream::connect(("127.0.0.1", port)).await?,
+            TcpStream::connect(("localhost".to_owned(), port)).await?,
+            TcpStream::connect(&*format!("localhost:{port}")).await?,
+            TcpStream::connect(&format!("127.0.0.1:{port}")).await?,
+        ];
+        for stream in &connected {
+            assert_eq!(stream.peer_addr()?, address);
+        }
+        for text in ["localhost", "localhost:", "localhost:http", ""] {
+            let refused = TcpStream::connect(text).await.unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::Value, "{text}");
+        }
+        Ok(())
+    });
+}
