@@ -24,7 +24,7 @@ pub trait ConnectTo {
     fn destination(self) -> Result<Destination>;
 }
 
-/// What a [`ConnectTo`] is.
+/// The kinds of places.
 #[derive(Debug)]
 pub enum Destination {
     /// An address.
