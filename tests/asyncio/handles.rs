@@ -2,7 +2,13 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use callsoon::{AnyFuture, LoopFuture, Task, all_tasks, create_task, current_task, running_loop};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::task::Poll;
+
+use callsoon::{
+    AnyFuture, Await, LoopFuture, Task, all_tasks, create_task, current_task, running_loop, sleep,
+};
 
 use crate::driver::run;
 
@@ -48,6 +54,41 @@ fn tasks_take_names_of_any_kind_of_text() {
         assert_eq!(task.name(), "worker 7");
         task.set_name("plain");
         assert_eq!(AnyFuture::name(&task), "plain");
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// Like `select_all` of other crates: the place and the outcome of the first that is done.
+async fn first_of<F: Future + Unpin>(mut futures: Vec<F>) -> (usize, F::Output) {
+    poll_fn(|cx| {
+        for (place, future) in futures.iter_mut().enumerate() {
+            if let Poll::Ready(outcome) = Pin::new(future).poll(cx) {
+                return Poll::Ready((place, outcome));
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[test]
+fn tasks_can_be_waited_for_by_functions_that_take_futures() {
+    run(async {
+        let after = |seconds: u64| {
+            create_task(async move {
+                sleep(std::time::Duration::from_secs(seconds)).await?;
+                Ok(seconds)
+            })
+        };
+        let tasks = [after(3), after(1), after(2)];
+        let waits: Vec<Await<u64>> = tasks.iter().map(Task::wait).collect();
+        let (place, outcome) = first_of(waits).await;
+        assert_eq!((place, outcome?), (1, 1));
+        assert!(!tasks[2].done(), "the others go on");
+        let future: LoopFuture<u8> = running_loop()?.create_future();
+        future.set_result(9)?;
+        assert_eq!(future.wait().await?, 9);
         Ok(())
     })
     .unwrap();

@@ -210,6 +210,19 @@ macro_rules! impl_handle {
             }
         }
 
+        impl<T: Clone + 'static> $handle<T> {
+            /// Returns the future that `.await` awaits, for functions of other crates that take
+            /// futures: `join_all(tasks.iter().map(Task::wait))`. It is `Unpin`.
+            ///
+            /// # Errors
+            ///
+            /// It ends with the exception or the cancellation; a cancellation of the task that awaits
+            /// it is passed on, as by `.await`.
+            pub fn wait(&self) -> Await<T> {
+                Await::new(self.0.typed())
+            }
+        }
+
         impl<T: 'static> AnyFuture for $handle<T> {
             any_future_by!(self => self.0.erased());
 
