@@ -286,6 +286,33 @@ fn one_that_is_iterated_for_the_first_time_after_the_shutdown_is_closed_by_the_n
 }
 
 #[test]
+fn generator_of_a_cancelled_shutdown_is_closed_when_it_is_dropped() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let (own, on) = (trace.clone(), event_loop.clone());
+    let numbers: AsyncGenerator<i32> = generator(async move |y| {
+        sleep(secs(1)).await?;
+        let outcome = y.give(1).await;
+        own.push(format!("{:?}", outcome.as_ref().map(drop)));
+        outcome.map(drop)
+    });
+    let main = async move {
+        let consumer = create_task(async move { numbers.anext().await });
+        yield_now().await?;
+        let shutdown = create_task(async move { on.shutdown_asyncgens().await });
+        yield_now().await?;
+        shutdown.cancel();
+        assert_eq!(consumer.await?, 1, "it was running, and was not closed");
+        yield_now().await?;
+        // CPython keeps the generator alive as long as this task, which has the traceback.
+        assert!(shutdown.cancelled());
+        trace.expect(["Err(GeneratorExit(\"\"))"]);
+        drop(shutdown);
+        Ok(())
+    };
+    event_loop.run_until_complete(main).unwrap();
+}
+
+#[test]
 fn run_closes_what_main_leaves_open_and_awaits_the_clean_up() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
