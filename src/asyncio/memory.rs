@@ -27,7 +27,7 @@ impl LoopRef {
         TaskRegistry::of(self).pages().set_limit(bytes);
     }
 
-    /// Bytes that the loop's tasks, futures and scheduled callbacks have taken from the allocator, in
+    /// Bytes that the loop's tasks, futures, and scheduled and done callbacks have taken from the allocator, in
     /// use or kept for the next. A loop that waits gives back what a burst has left, but for a few pages.
     #[must_use]
     pub fn memory(&self) -> usize {

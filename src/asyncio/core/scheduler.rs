@@ -56,6 +56,7 @@ impl TaskScheduler for TaskRegistry {
     }
 
     fn close(&self) {
+        self.end_unwound_step();
         set_cached(None);
         for task in self.all() {
             abandon(task);

@@ -3,7 +3,8 @@
 //!
 //! **Step Pointer Invariant**: while a step goes on, this thread's `STEP` points to the registry of
 //! its task, which lives for as long as that step; otherwise it is null. A thread runs one loop at a
-//! time, so that steps don't nest.
+//! time, so that steps don't nest. A step that unwinds, without std to catch that, ends at the latest
+//! when its loop closes.
 #![allow(unsafe_code)]
 
 use alloc::rc::Rc;
@@ -102,6 +103,14 @@ impl TaskRegistry {
         self.step.current.set(None);
         let _ = STEP.try_with(|step| step.set(null()));
         self.step.flags.get()
+    }
+
+    /// Ends a step that unwound, if one did.
+    pub(super) fn end_unwound_step(&self) {
+        let is_here = STEP.try_with(|step| core::ptr::eq(step.get(), self));
+        if is_here.unwrap_or(false) {
+            self.end_step();
+        }
     }
 
     /// Notes the task whose future is dropped after its last step, or that it was.

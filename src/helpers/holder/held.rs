@@ -1,6 +1,8 @@
-//! [`Held`]: a task that is held.
+//! [`Held`]: a task that is held, and [`Removed`]: those that are not any more.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
+use core::mem;
 
 use crate::{AnyFuture, ErasedFuture, FutureId};
 
@@ -34,5 +36,27 @@ impl Held {
             Held::Own(own) => own.to_any(),
             Held::Other(other, _) => other.clone(),
         }
+    }
+}
+
+/// Tasks that were taken out, mostly one, to be dropped where nothing is borrowed.
+#[derive(Default)]
+pub(super) enum Removed {
+    #[default]
+    Nothing,
+    One(Held),
+    More(Vec<Held>),
+}
+
+impl Removed {
+    pub(super) fn push(&mut self, task: Held) {
+        *self = match mem::take(self) {
+            Removed::Nothing => Removed::One(task),
+            Removed::One(first) => Removed::More([first, task].into()),
+            Removed::More(mut tasks) => {
+                tasks.push(task);
+                Removed::More(tasks)
+            }
+        };
     }
 }

@@ -5,24 +5,46 @@
 //! what is done can be taken out without looking at the rest. **Only** plain futures and tasks
 //! can be watched; what stands on others has to be asked each time ([`HeldTasks::to_ask`]).
 //!
-//! A watched task that has ended moves from its place to the [`EndLog`]. A task that was taken out of
-//! the list is hidden, and stays in its place or in the log for as long as anything needs it.
-//!
 //! A clean-up in the original is a list made before a wait and put in place after it. The tasks that
-//! come and go during the wait must come out the same: a [`Clean`] takes out what was done when it
-//! began; what was there by then and was taken out since otherwise is in the list again at its end.
+//! come and go during the wait must come out the same, so each [`Clean`] notes them.
+//!
+//! **Place Invariant**: a task that was taken out leaves its place at once, or, while something has
+//! noted the place (`noted_by`), is hidden until the last of these has let it go: clean-ups that are
+//! going on, and the call that follows the end of a watched task.
 
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::end_log::{Begin, End, EndLog, NEVER, Round, Rounds};
-use super::held::Held;
+use super::held::{Held, Removed};
 use crate::collections::{Key, KeyedQueue};
 use crate::{AnyFuture, FutureId};
 
-/// A task that is pending, or has to be asked.
+/// A round of a `finish`: a holder counts them from one.
+pub(crate) type Round = u64;
+
+/// A round that never comes.
+const NEVER: Round = Round::MAX;
+
+/// The rounds by which it is known for which of them the end of a task counts.
+#[derive(Clone, Copy)]
+pub(crate) struct Rounds {
+    /// The last round that had begun when the task was added, when a waiter was first added to it
+    /// behind its watch, and when it ended.
+    added: Round,
+    joined: Round,
+    pub(crate) ended: Round,
+}
+
+impl Rounds {
+    /// Whether a callback that was added to the task at the beginning of `round` would be called
+    /// right behind the watch.
+    pub(crate) fn count_for(&self, round: Round) -> bool {
+        self.added < round && round <= self.ended && round <= self.joined
+    }
+}
+
 struct Place {
     task: Held,
     rounds: Rounds,
@@ -31,47 +53,115 @@ struct Place {
     /// It may be in the list under another key too.
     again: bool,
     hidden: bool,
-    /// How many clean-ups have noted its key.
     noted_by: u32,
+}
+
+impl Place {
+    /// Whether it has told of its end.
+    fn ended(&self) -> bool {
+        self.rounds.ended != NEVER
+    }
+
+    /// Whether nothing needs it any more.
+    fn is_over(&self) -> bool {
+        self.hidden && self.noted_by == 0
+    }
+}
+
+/// The tasks that are not hidden.
+#[derive(Default)]
+struct Listed {
+    /// How many they are, and how many of them have told of their end.
+    count: usize,
+    over: usize,
+    /// Those that have told, and maybe some that were taken out since.
+    ended: Vec<Key>,
+    /// Those that can't tell.
+    to_ask: BTreeSet<Key>,
+}
+
+impl Listed {
+    fn note_end(&mut self, key: Key) {
+        self.over += 1;
+        self.ended.push(key);
+    }
+
+    /// Hides the task of `place`, and has the clean-ups that are going on know of it.
+    fn hide(&mut self, key: Key, place: &mut Place, cleans: &mut [Clean]) {
+        if mem::replace(&mut place.hidden, true) {
+            return;
+        }
+        self.count -= 1;
+        if place.ended() {
+            self.over -= 1;
+            if self.over == 0 {
+                self.ended.clear();
+            }
+        }
+        if !place.tells {
+            self.to_ask.remove(&key);
+        }
+        let notes = |clean: &&mut Clean| clean.goes_on && key < clean.start && !clean.takes(key);
+        for clean in cleans.iter_mut().filter(notes) {
+            clean.taken.push(key);
+            place.noted_by += 1;
+        }
+    }
+
+    /// Adds to `done` those that are done, in order: those that told, and those that were asked.
+    fn list_done(&mut self, places: &KeyedQueue<Place>, asked_done: &[Key], done: &mut Vec<Key>) {
+        if self.ended.len() > self.over {
+            self.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
+        }
+        done.extend_from_slice(&self.ended);
+        done.extend_from_slice(asked_done);
+        if done.len() > 1 {
+            done.sort_unstable();
+            done.dedup();
+        }
+    }
 }
 
 #[derive(Default)]
 pub(crate) struct HeldTasks {
     places: KeyedQueue<Place>,
-    ends: EndLog,
-    /// The number of places that are not hidden.
-    placed: usize,
-    /// The places that can't tell and are not hidden.
-    to_ask: BTreeSet<Key>,
-    /// How many places and ends have `again`.
+    listed: Listed,
+    /// How many places have `again`.
     agains: usize,
     /// The last round that has begun.
     round: Round,
     /// Each is known by its place.
     cleans: Vec<Clean>,
-    /// The tasks that were taken out, to be dropped where nothing is borrowed.
-    removed: Vec<Held>,
 }
+
+/// A clean-up that is over keeps room for so many keys at most.
+const KEPT: usize = 16;
 
 /// A clean-up, or room for the next.
 #[derive(Default)]
 struct Clean {
     goes_on: bool,
-    begin: Begin,
-    /// The places that it takes out, in the order of their keys.
+    /// The first key that came after it began.
+    start: Key,
+    /// The tasks that it takes out, in the order of their keys.
     gone: Vec<Key>,
-    /// The other places that were hidden since.
+    /// The other tasks that were taken out since.
     taken: Vec<Key>,
 }
 
-/// What a clean-up waits for.
-#[derive(Clone, Copy)]
+impl Clean {
+    fn takes(&self, key: Key) -> bool {
+        self.gone.binary_search(&key).is_ok()
+    }
+}
+
+/// The tasks whose callbacks a clean-up waits for.
 pub(crate) enum Gone {
-    Nothing,
+    None,
     /// Tasks and plain futures: whatever happens, they are done.
     ForGood,
     /// Some that stand on others may be pending again.
-    Asked,
+    Asked(Vec<Rc<dyn AnyFuture>>),
 }
 
 impl HeldTasks {
@@ -79,7 +169,7 @@ impl HeldTasks {
     pub(crate) fn add(&mut self, task: Held) -> Key {
         let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
         let (tells, again, hidden, noted_by) = (true, false, false, 0);
-        self.placed += 1;
+        self.listed.count += 1;
         self.places.push(Place { task, rounds, tells, again, hidden, noted_by })
     }
 
@@ -95,25 +185,23 @@ impl HeldTasks {
         self.set_again(key);
         if let Some(place) = self.places.get_mut(key) {
             place.tells = false;
-            self.to_ask.insert(key);
+            self.listed.to_ask.insert(key);
         }
+    }
+
+    fn place(&self, key: Key) -> Option<&Place> {
+        self.places.get(key).filter(|place| !place.hidden)
     }
 
     /// Notes that a task has ended, which is called for that afterwards. A task that is hidden may
     /// come back.
-    #[inline]
     pub(crate) fn note_end(&mut self, key: Key) {
-        self.move_to_ends(key, false);
-    }
-
-    #[inline]
-    fn move_to_ends(&mut self, key: Key, called: bool) {
-        let Some(place) = self.places.remove(key) else { return };
-        let Place { task, rounds, again, hidden, .. } = place;
-        self.placed -= usize::from(!hidden);
-        let hidden = if hidden { self.ends.now() } else { NEVER };
-        let rounds = Rounds { ended: self.round, ..rounds };
-        self.ends.push(End { key, task, rounds, again, called, hidden });
+        let Some(place) = self.places.get_mut(key) else { return };
+        place.rounds.ended = self.round;
+        place.noted_by += 1;
+        if !place.hidden {
+            self.listed.note_end(key);
+        }
     }
 
     /// Notes that a waiter was added to a task behind its watch.
@@ -125,36 +213,22 @@ impl HeldTasks {
 
     /// Notes that a task that has ended was called. Returns the rounds of one that is not there
     /// `again`.
-    #[inline]
-    pub(crate) fn note_called(&mut self, key: Key) -> Option<Rounds> {
-        let rounds = self.ends.note_called(key);
-        self.give_back();
-        rounds
-    }
-
-    /// Takes the ends out that nothing needs any more.
-    #[inline(always)]
-    fn give_back(&mut self) {
-        if self.ends.is_first_over() {
-            self.give_back_first();
+    pub(crate) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
+        let mut removed = Removed::Nothing;
+        let Some(place) = self.places.get_mut(key) else { return (None, removed) };
+        let rounds = Some(place.rounds).filter(|_| !place.again);
+        place.noted_by -= 1;
+        if place.is_over() {
+            self.give_back(key, &mut removed);
         }
+        (rounds, removed)
     }
 
-    fn give_back_first(&mut self) {
-        while self.ends.is_first_over() {
-            let going_on = self.cleans.iter().filter(|clean| clean.goes_on);
-            let Some(end) = self.ends.pop_unneeded(going_on.map(|clean| clean.begin)) else {
-                return;
-            };
-            self.agains -= usize::from(end.again);
-            self.removed.push(end.task);
-        }
-    }
-
-    /// The tasks that were taken out, to be dropped where nothing is borrowed.
-    #[inline]
-    pub(super) fn removed(&mut self) -> &mut Vec<Held> {
-        &mut self.removed
+    /// Takes a place out.
+    fn give_back(&mut self, key: Key, removed: &mut Removed) {
+        let Some(place) = self.places.remove(key) else { return };
+        self.agains -= usize::from(place.again);
+        removed.push(place.task);
     }
 
     /// Begins a round.
@@ -166,101 +240,75 @@ impl HeldTasks {
     /// A task that is held, not known to be done, and not there `again`: where a `finish` puts its
     /// callback behind other waiters.
     pub(crate) fn to_follow(&self, key: Key) -> Option<Held> {
-        let place = self.places.get(key).filter(|place| !place.hidden && !place.again)?;
+        let place = self.place(key).filter(|place| !place.ended() && !place.again)?;
         Some(place.task.clone())
     }
 
-    /// The tasks that are pending and to which waiters were added behind their watches.
+    /// The tasks to which waiters were added behind their watches.
     pub(crate) fn joined(&self) -> Vec<Key> {
         let joined = self.places.iter_from(0).filter(|(_, place)| place.rounds.joined != NEVER);
         joined.map(|(key, _)| key).collect()
     }
 
-    /// The tasks of `places` and `ends`, in the order of adding.
-    fn in_order<'a>(
-        places: impl Iterator<Item = (Key, &'a Place)>,
-        ends: impl Iterator<Item = &'a End>,
-    ) -> Vec<Rc<dyn AnyFuture>> {
-        let places = places.map(|(key, place)| (key, &place.task));
-        let mut all: Vec<_> = places.chain(ends.map(|end| (end.key, &end.task))).collect();
-        all.sort_by_key(|(key, _)| *key);
-        all.into_iter().map(|(_, task)| task.to_any()).collect()
-    }
-
-    fn listed(&self) -> impl Iterator<Item = (Key, &Place)> {
-        self.places.iter_from(0).filter(|(_, place)| !place.hidden)
-    }
-
     pub(crate) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {
-        Self::in_order(self.listed(), self.ends.iter())
+        let held = self.places.iter().filter(|place| !place.hidden);
+        held.map(|place| place.task.to_any()).collect()
     }
 
     pub(crate) fn contains(&self, id: FutureId) -> bool {
-        self.listed().any(|(_, place)| place.task.id() == id)
-            || self.ends.iter().any(|end| end.task.id() == id)
+        self.places.iter().any(|place| !place.hidden && place.task.id() == id)
     }
 
-    /// Whether there are tasks that have to be asked.
+    /// The tasks that have to be asked whether they are done, if there are any.
     #[inline]
-    pub(crate) fn asks(&self) -> bool {
-        !self.to_ask.is_empty()
+    pub(crate) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
+        (!self.listed.to_ask.is_empty()).then(|| self.list_to_ask())
     }
 
-    /// The tasks that have to be asked whether they are done.
-    pub(crate) fn to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
-        let to_ask = self.to_ask.iter();
+    #[cold]
+    fn list_to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
+        let to_ask = self.listed.to_ask.iter();
         let to_ask = to_ask.filter_map(|key| Some((*key, self.places.get(*key)?)));
         to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
     }
 
     /// Whether a task that is held has told of its end.
     pub(crate) fn any_ended(&self) -> bool {
-        self.ends.listed() > 0
+        self.listed.over > 0
     }
 
     /// How many are not done, if so many of those that were asked are.
     pub(crate) fn pending(&self, asked_done: usize) -> usize {
-        self.placed - asked_done
+        self.listed.count - self.listed.over - asked_done
     }
 
     /// Takes those that are done out.
-    #[inline]
-    pub(crate) fn remove_done(&mut self, asked_done: &[Key]) {
-        self.ends.hide_all();
-        self.give_back();
-        asked_done.iter().for_each(|key| self.hide(*key));
-    }
-
-    /// Takes the task of a place out, and has the clean-ups that are going on know of it.
-    #[cold]
-    fn hide(&mut self, key: Key) {
-        let Some(place) = self.places.get_mut(key) else { return };
-        if !mem::replace(&mut place.hidden, true) {
-            self.placed -= 1;
-            self.to_ask.remove(&key);
-            let was_there = |clean: &&mut Clean| clean.goes_on && key < clean.begin.key;
-            for clean in self.cleans.iter_mut().filter(was_there) {
-                if clean.gone.binary_search(&key).is_err() {
-                    clean.taken.push(key);
-                    place.noted_by += 1;
-                }
+    pub(crate) fn remove_done(&mut self, asked_done: &[Key]) -> Removed {
+        let mut removed = Removed::default();
+        if asked_done.is_empty() && self.listed.ended.len() < 2 {
+            if let Some(key) = self.listed.ended.pop() {
+                self.remove(key, &mut removed);
+            }
+        } else {
+            let mut done = Vec::new();
+            self.listed.list_done(&self.places, asked_done, &mut done);
+            for key in done {
+                self.remove(key, &mut removed);
             }
         }
-        self.give_place_back(key);
+        removed
     }
 
-    /// Takes a hidden place out, unless a clean-up has noted it.
-    fn give_place_back(&mut self, key: Key) {
-        if self.places.get(key).is_some_and(|place| place.hidden && place.noted_by == 0) {
-            if let Some(place) = self.places.remove(key) {
-                self.agains -= usize::from(place.again);
-                self.removed.push(place.task);
-            }
+    /// Takes a task out.
+    fn remove(&mut self, key: Key, removed: &mut Removed) {
+        let Some(place) = self.places.get_mut(key) else { return };
+        self.listed.hide(key, place, &mut self.cleans);
+        if place.is_over() {
+            self.give_back(key, removed);
         }
     }
 
     /// Begins a clean-up of those that are done. Returns its number, and what it waits for.
-    #[inline]
     pub(crate) fn begin_clean(&mut self, asked_done: &[Key]) -> (usize, Gone) {
         let free = self.cleans.iter().position(|clean| !clean.goes_on);
         let number = free.unwrap_or_else(|| {
@@ -269,92 +317,92 @@ impl HeldTasks {
         });
         let clean = &mut self.cleans[number];
         clean.goes_on = true;
-        clean.begin = self.ends.begin_clean(self.places.next_key());
-        for key in asked_done {
+        clean.start = self.places.next_key();
+        self.listed.list_done(&self.places, asked_done, &mut clean.gone);
+        let mut all_tell = true;
+        for key in &clean.gone {
             if let Some(place) = self.places.get_mut(*key) {
                 place.noted_by += 1;
-                clean.gone.push(*key);
+                all_tell &= place.tells;
             }
         }
-        let waits_for = match (self.ends.listed(), clean.gone.len()) {
-            (0, 0) => Gone::Nothing,
-            (_, 0) => Gone::ForGood,
-            _ => Gone::Asked,
+        let waits_for = match &clean.gone[..] {
+            [] => Gone::None,
+            _ if all_tell => Gone::ForGood,
+            gone => {
+                let places = gone.iter().filter_map(|key| self.places.get(*key));
+                Gone::Asked(places.map(|place| place.task.to_any()).collect())
+            }
         };
         (number, waits_for)
-    }
-
-    /// The tasks that the clean-up `number`, which has just begun, takes out.
-    pub(crate) fn cleaned(&self, number: usize) -> Vec<Rc<dyn AnyFuture>> {
-        let gone = self.cleans[number].gone.iter();
-        let places = gone.filter_map(|key| Some((*key, self.places.get(*key)?)));
-        Self::in_order(places, self.ends.iter())
     }
 
     /// The clean-up `number` ends. If it was `finished`, the list is what it was when it began, less
     /// what was done then, and with what is new since. A task that was taken out meanwhile otherwise is
     /// there again; mostly it is done, and goes with the next clean-up.
-    #[inline]
-    pub(crate) fn end_clean(&mut self, number: usize, finished: bool) {
+    pub(crate) fn end_clean(&mut self, number: usize, finished: bool) -> Removed {
+        let mut removed = Removed::default();
         let clean = &mut self.cleans[number];
         clean.goes_on = false;
-        let begin = clean.begin;
-        if finished {
-            if self.agains > 0 {
-                self.remove_again(number);
+        let start = clean.start;
+        let (mut gone, mut taken) = (mem::take(&mut clean.gone), mem::take(&mut clean.taken));
+        if finished && self.agains > 0 {
+            for key in self.come_again(start, &gone, &taken) {
+                self.remove(key, &mut removed);
             }
-            self.ends.finish_clean(begin);
         }
-        self.give_back();
-        let clean = &mut self.cleans[number];
-        if !clean.gone.is_empty() || !clean.taken.is_empty() {
-            let (gone, taken) = (mem::take(&mut clean.gone), mem::take(&mut clean.taken));
-            self.end_noted(gone, taken, finished);
-        }
-    }
-
-    /// What the end of a clean-up does to the places that it has noted.
-    #[cold]
-    fn end_noted(&mut self, gone: Vec<Key>, mut taken: Vec<Key>, finished: bool) {
-        for key in gone {
+        for &key in &gone {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished {
-                self.hide(key);
-            } else {
-                self.give_place_back(key);
+                self.listed.hide(key, place, &mut self.cleans);
+            }
+            if place.is_over() {
+                self.give_back(key, &mut removed);
             }
         }
+        if !taken.is_empty() {
+            self.end_taken(&mut taken, finished, &mut removed);
+        }
+        if gone.capacity().max(taken.capacity()) <= KEPT {
+            gone.clear();
+            taken.clear();
+            let clean = &mut self.cleans[number];
+            (clean.gone, clean.taken) = (gone, taken);
+        }
+        removed
+    }
+
+    /// What the end of a clean-up does to the tasks that were `taken` out meanwhile.
+    fn end_taken(&mut self, taken: &mut [Key], finished: bool, removed: &mut Removed) {
         taken.sort_unstable();
-        for key in taken {
+        for &key in &*taken {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
-            if finished && mem::replace(&mut place.hidden, false) {
-                self.placed += 1;
+            if finished && place.hidden {
+                place.hidden = false;
+                self.listed.count += 1;
                 // One that was asked was done, and one that tells would have told.
-                if !place.tells {
-                    self.move_to_ends(key, true);
+                if place.ended() || !place.tells {
+                    place.rounds.ended = place.rounds.ended.min(self.round);
+                    self.listed.note_end(key);
                 }
-            } else {
-                self.give_place_back(key);
+            } else if place.is_over() {
+                self.give_back(key, removed);
             }
         }
     }
 
-    /// Takes out what came since the clean-up `number` began, though it was in the list by then.
-    #[cold]
-    fn remove_again(&mut self, number: usize) {
-        let Clean { begin, gone, taken, .. } = &self.cleans[number];
-        let noted = taken.iter().chain(gone).filter_map(|key| self.places.get(*key));
-        let old = self.listed().take_while(|(key, _)| *key < begin.key).map(|(_, place)| place);
-        let old = old.chain(noted).map(|place| place.task.id());
-        let ids: BTreeSet<_> = old.chain(self.ends.known_at(*begin).map(Held::id)).collect();
-        let is_new = |key, task: &Held| key >= begin.key && ids.contains(&task.id());
-        self.ends.hide(|end| end.again && is_new(end.key, &end.task));
-        let new = self.places.iter_from(begin.key);
-        let new = new.filter(|(key, place)| place.again && is_new(*key, &place.task));
-        let new: Vec<Key> = new.map(|(key, _)| key).collect();
-        new.into_iter().for_each(|key| self.hide(key));
+    /// What came since a clean-up began at `start`, though it was in the list by then.
+    fn come_again(&self, start: Key, gone: &[Key], taken: &[Key]) -> Vec<Key> {
+        let new = self.places.iter_from(start);
+        let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
+        let old = self.places.iter_from(0).take_while(|(key, _)| *key < start);
+        let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
+        let gone = taken.iter().chain(gone).filter_map(|key| self.places.get(*key));
+        let ids: BTreeSet<FutureId> = old.chain(gone).map(|place| place.task.id()).collect();
+        again.retain(|(_, place)| ids.contains(&place.task.id()));
+        again.into_iter().map(|(key, _)| key).collect()
     }
 }
 
@@ -414,9 +462,9 @@ mod tests {
                             to_call.extend(ended);
                         }
                     }
-                    8 => to_call.drain(..).for_each(|key| _ = held.note_called(key)),
+                    8 => to_call.drain(..).for_each(|key| drop(held.note_called(key))),
                     5 => {
-                        held.remove_done(&[]);
+                        drop(held.remove_done(&[]));
                         list.retain(|task| !task.done());
                     }
                     6 if clean.is_none() => {
@@ -427,7 +475,7 @@ mod tests {
                     _ => {
                         let Some((name, gone, stays)) = clean.take() else { continue };
                         let finished = random.u8(..4) > 0;
-                        held.end_clean(name, finished);
+                        drop(held.end_clean(name, finished));
                         if finished {
                             list = cleaned(&list, &gone, &stays);
                         }
@@ -436,9 +484,8 @@ mod tests {
                 let listed: Vec<_> = list.iter().map(LoopFuture::id).collect();
                 assert_eq!(ids(&held.all()), listed);
                 assert_eq!(held.pending(0), list.iter().filter(|task| !task.done()).count());
-                let hidden = held.places.len() + held.ends.len() - listed.len();
-                let is_needed = clean.is_some() || !to_call.is_empty() || held.any_ended();
-                assert!(hidden == 0 || is_needed, "no place is lost");
+                let hidden = held.places.len() - listed.len();
+                assert!(hidden == 0 || clean.is_some() || !to_call.is_empty(), "no place is lost");
             }
         }
     }

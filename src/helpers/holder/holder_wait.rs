@@ -2,7 +2,7 @@
 //!
 //! The original puts a callback on every task for each round of the wait, and removes them all
 //! after it. Here the holder's watch on a task does the same for every wait (see
-//! [`Rounds`](super::end_log::Rounds)), where that callback would stand right behind the watch.
+//! [`Rounds`](super::held_tasks::Rounds)), where that callback would stand right behind the watch.
 //! Where another waiter stands between, the wait adds a callback of its own, and puts it at the end
 //! again in each round before which another waiter was added.
 
@@ -10,8 +10,7 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
-use super::end_log::{Round, Rounds};
-use super::held_tasks::HeldTasks;
+use super::held_tasks::{HeldTasks, Round, Rounds};
 use crate::collections::Key;
 use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
 
@@ -86,15 +85,7 @@ impl HolderWait {
     }
 
     /// Puts `callback` behind the waiters that were added since the last round began.
-    #[inline]
     pub(crate) fn put_last(&self, callback: &Callback, tasks: &RefCell<HeldTasks>) {
-        if !self.joined.borrow().is_empty() {
-            self.put_last_of_joined(callback, tasks);
-        }
-    }
-
-    #[cold]
-    fn put_last_of_joined(&self, callback: &Callback, tasks: &RefCell<HeldTasks>) {
         for key in self.joined.take() {
             let task = tasks.borrow().to_follow(key);
             if let Some(task) = task.map(|task| task.to_any()) {

@@ -1,6 +1,5 @@
 //! [`TaskHolder`]: `held` (a task in it), `held_tasks` (its list), `holder_wait` (a round of waits).
 
-mod end_log;
 mod held;
 mod held_tasks;
 mod holder_wait;

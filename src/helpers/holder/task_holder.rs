@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
-use core::mem;
 
 use super::held::Held;
 use super::held_tasks::{Gone, HeldTasks};
@@ -15,8 +14,7 @@ use crate::helpers::futures::ChildOfFuture;
 use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
 use crate::helpers::futures::{background, reporter, silent_reporter};
 use crate::{
-    AnyFuture, Await, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body,
-    expect_possible,
+    AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body, expect_possible,
 };
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
@@ -111,36 +109,11 @@ impl Watcher for Inner {
 
     fn called(&self, key: u64) {
         self.to_clean.call();
-        let rounds = self.ts.borrow_mut().note_called(key);
+        let (rounds, removed) = self.ts.borrow_mut().note_called(key);
         if let Some(rounds) = rounds {
             self.waits.borrow().iter().for_each(|wait| wait.called(rounds));
         }
-        self.drop_removed();
-    }
-}
-
-impl Inner {
-    /// Drops the tasks that were taken out.
-    #[inline(always)]
-    fn drop_removed(&self) {
-        if !self.ts.borrow_mut().removed().is_empty() {
-            self.drop_removed_now();
-        }
-    }
-
-    fn drop_removed_now(&self) {
-        let mut tasks = self.ts.borrow_mut();
-        let removed = tasks.removed();
-        if removed.len() < 2 {
-            // The room is kept for the next.
-            let task = removed.pop();
-            drop(tasks);
-            drop(task);
-        } else {
-            let all = mem::take(removed);
-            drop(tasks);
-            drop(all);
-        }
+        drop(removed);
     }
 }
 
@@ -257,34 +230,30 @@ impl TaskHolder {
         Ok(())
     }
 
-    /// Calls `body` with the list, and those of its tasks that have to be asked and are done.
-    #[inline(always)]
-    fn with_done<R>(&self, body: impl FnOnce(&mut HeldTasks, &[Key]) -> R) -> R {
-        let mut tasks = self.0.ts.borrow_mut();
-        if !tasks.asks() {
-            return body(&mut tasks, &[]);
-        }
-        drop(tasks);
-        let asked_done = self.asked_done();
-        body(&mut self.0.ts.borrow_mut(), &asked_done)
-    }
-
     /// Those of the tasks that have to be asked and are done.
-    #[cold]
+    #[inline]
     fn asked_done(&self) -> Vec<Key> {
-        let to_ask = self.0.ts.borrow().to_ask();
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
+    /// Those that have to be asked, each once.
+    fn to_ask(&self) -> Vec<Rc<dyn AnyFuture>> {
+        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
+        unique(to_ask.into_iter().map(|(_, task)| task))
+    }
+
     fn drop_done(&self) {
-        self.with_done(HeldTasks::remove_done);
-        self.0.drop_removed();
+        let asked_done = self.asked_done();
+        let removed = self.0.ts.borrow_mut().remove_done(&asked_done);
+        drop(removed);
     }
 
     /// How many of its tasks are not done.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.with_done(|tasks, asked_done| tasks.pending(asked_done.len()))
+        let asked_done = self.asked_done().len();
+        self.0.ts.borrow().pending(asked_done)
     }
 
     /// Whether it holds `task`. A task that is done is let go a little later.
@@ -338,8 +307,7 @@ impl TaskHolder {
                 let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                let (end, _others) = waiting.begin()?;
-                end.await?;
+                waiting.next(self.to_ask()).await?;
             }
             self.drop_done();
         }
@@ -361,17 +329,15 @@ impl TaskHolder {
     /// Lets go of the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
-        let (number, gone) = self.with_done(HeldTasks::begin_clean);
+        let asked_done = self.asked_done();
+        let (number, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
         let waited = match gone {
-            Gone::Nothing => Ok(()),
+            Gone::None => Ok(()),
             Gone::ForGood => wait_for_what_is_done(naps).await,
-            Gone::Asked => {
-                let tasks = self.0.ts.borrow().cleaned(number);
-                wait_for_all_futures(tasks).await
-            }
+            Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
         };
-        self.0.ts.borrow_mut().end_clean(number, waited.is_ok());
-        self.0.drop_removed();
+        let removed = self.0.ts.borrow_mut().end_clean(number, waited.is_ok());
+        drop(removed);
         waited
     }
 
@@ -412,23 +378,16 @@ impl Waiting<'_> {
         Waiting { holder, callback: wait.callback(), wait, follow, name }
     }
 
-    /// Begins to wait until a task, the final future, or a task that can't be watched has called back.
-    fn begin(&self) -> Result<(Await<()>, Option<Callbacks<Rc<dyn AnyFuture>>>)> {
+    /// Waits until a task, the final future, or one of `others`, has called back. The others are the
+    /// tasks that can't be watched.
+    async fn next(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
         self.follow();
         let end = self.wait.begin(&self.holder.0.ts)?;
         self.begin_last();
-        let asks = self.holder.0.ts.borrow().asks();
-        let asked = asks.then(|| self.ask());
+        let others = (!others.is_empty()).then_some(others);
+        let _others = others.map(|all| Callbacks::add(all, self.wait.callback_of_this_round()));
         self.wait.put_last(&self.callback, &self.holder.0.ts);
-        Ok((end, asked))
-    }
-
-    /// Adds a callback to the tasks that can't be watched.
-    #[cold]
-    fn ask(&self) -> Callbacks<Rc<dyn AnyFuture>> {
-        let to_ask = self.holder.0.ts.borrow().to_ask();
-        let to_ask = unique(to_ask.into_iter().map(|(_, task)| task));
-        Callbacks::add(to_ask, self.wait.callback_of_this_round())
+        end.await
     }
 
     /// Moves the wait behind those whose rounds began before.
