@@ -286,7 +286,7 @@ fn one_that_is_iterated_for_the_first_time_after_the_shutdown_is_closed_by_the_n
 }
 
 #[test]
-fn generator_of_a_cancelled_shutdown_is_closed_when_it_is_dropped() {
+fn generator_of_a_cancelled_shutdown_is_closed_at_its_drop() {
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
     let (own, on) = (trace.clone(), event_loop.clone());
     let numbers: AsyncGenerator<i32> = generator(async move |y| {

@@ -38,7 +38,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Whether a callback that was added to the task at the beginning of `round` would be called
+    /// Returns whether a callback that was added to the task at the beginning of `round` would be called
     /// right behind the watch.
     pub(crate) fn count_for(&self, round: Round) -> bool {
         self.added < round && round <= self.ended && round <= self.joined
@@ -57,12 +57,12 @@ struct Place {
 }
 
 impl Place {
-    /// Whether it has told of its end.
+    /// Returns whether it has told of its end.
     fn ended(&self) -> bool {
         self.rounds.ended != NEVER
     }
 
-    /// Whether nothing needs it any more.
+    /// Returns whether nothing needs it any more.
     fn is_over(&self) -> bool {
         self.hidden && self.noted_by == 0
     }
@@ -71,7 +71,7 @@ impl Place {
 /// The tasks that are not hidden.
 #[derive(Default)]
 struct Listed {
-    /// How many they are, and how many of them have told of their end.
+    /// Their number, and the number of those that have told of their end.
     count: usize,
     over: usize,
     /// Those that have told, and maybe some that were taken out since.
@@ -126,7 +126,7 @@ impl Listed {
 pub(crate) struct HeldTasks {
     places: KeyedQueue<Place>,
     listed: Listed,
-    /// How many places have `again`.
+    /// The number of places that have `again`.
     agains: usize,
     /// The last round that has begun.
     round: Round,
@@ -272,12 +272,12 @@ impl HeldTasks {
         to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
     }
 
-    /// Whether a task that is held has told of its end.
+    /// Returns whether a task that is held has told of its end.
     pub(crate) fn any_ended(&self) -> bool {
         self.listed.over > 0
     }
 
-    /// How many are not done, if so many of those that were asked are.
+    /// Returns how many are not done, if so many of those that were asked are.
     pub(crate) fn pending(&self, asked_done: usize) -> usize {
         self.listed.count - self.listed.over - asked_done
     }
@@ -373,7 +373,7 @@ impl HeldTasks {
         removed
     }
 
-    /// What the end of a clean-up does to the tasks that were `taken` out meanwhile.
+    /// Puts the tasks that were `taken` out during a clean-up back, or lets them go with it.
     fn end_taken(&mut self, taken: &mut [Key], finished: bool, removed: &mut Removed) {
         taken.sort_unstable();
         for &key in &*taken {
@@ -393,7 +393,7 @@ impl HeldTasks {
         }
     }
 
-    /// What came since a clean-up began at `start`, though it was in the list by then.
+    /// Returns the tasks that came since a clean-up began at `start`, though they were in the list by then.
     fn come_again(&self, start: Key, gone: &[Key], taken: &[Key]) -> Vec<Key> {
         let new = self.places.iter_from(start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
