@@ -6,8 +6,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 
 use callsoon::{
-    AnyFuture, Callback, EventLoop, FutureLike, LoopFuture, Task, create_task, generator, sleep,
-    wrap_future, yield_now,
+    AnyFuture, Callback, EventLoop, LoopFuture, Task, create_task, generator, sleep, wrap_future,
+    yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};

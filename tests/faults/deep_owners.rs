@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use callsoon::helpers::{self as hp, Adding, ChildOfFuture, ResettableFuture, ResultStreamer};
 use callsoon::{
-    AnyFuture, Callback, EventLoop, FutureLike, Handle, LoopFuture, Queue, Result, Runner,
-    TimerHandle, WeakFuture, as_completed, gather, generator, running_loop,
+    AnyFuture, Callback, EventLoop, Handle, LoopFuture, Queue, Result, Runner, TimerHandle,
+    WeakFuture, as_completed, gather, generator, running_loop,
 };
 
 use crate::child::is_child;

@@ -208,7 +208,7 @@ impl Search {
                 };
                 let adding = hp::Adding::new().context(sighting);
                 let inquiry = streamer.add_coroutine(inquiry, adding).await?;
-                inquiry.set_name(&format!("inquiry of {}", sighting.serial));
+                inquiry.set_name(format!("inquiry of {}", sighting.serial));
             }
             (hp::StreamValue::Value(News::Told(told)), _) => {
                 let written = store.write_told(told.clone());
