@@ -199,7 +199,11 @@ impl<T: Clone + 'static> Children for List<T> {
     }
 
     fn get(&self, place: usize) -> Option<&dyn AnyFuture> {
-        self.0.get(place).map(|child| &**child as &dyn AnyFuture)
+        Some(match self.0.get(place)? {
+            Child::Future(future) => future,
+            Child::Task(task) => task,
+            Child::Like(like) => like,
+        })
     }
 
     fn results(&self) -> Result<Vec<T>> {

@@ -249,6 +249,9 @@ impl WritePipe {
             Some(protocol) => caught(|| protocol.connection_lost(error)).and_then(|lost| lost),
             None => Ok(()),
         };
+        // A protocol that wrote amid its own end has the loop watch the pipe again.
+        self.remove_reader();
+        self.remove_writer();
         let gone = (self.pipe.take(), self.protocol.take());
         drop(gone);
         outcome
