@@ -45,7 +45,7 @@ async fn tasks(say: Say) -> Result<()> {
         note(say, "task: cancelled, says goodbye");
         sleep(ms(30)).await?;
         outcome
-    })?;
+    });
     sleep(ms(25)).await?;
     session.cancel();
     let outcome = session.await;
@@ -55,7 +55,7 @@ async fn tasks(say: Say) -> Result<()> {
 
 async fn ticker(say: Say) -> Result<()> {
     let options = TickerOptions { max_iterations: Some(3), ..Default::default() };
-    tick(ms(200), options)?
+    tick(ms(200), options)
         .scope(async |ticks| {
             while let Some(tick) = ticks.next().await? {
                 note(say, &format!("ticker: {tick:?}"));
@@ -68,14 +68,14 @@ async fn ticker(say: Say) -> Result<()> {
 
 async fn holder(say: Say) -> Result<()> {
     let last = running_loop()?.create_future::<()>();
-    TaskHolder::new(&last)?
+    TaskHolder::new(&last)
         .scope(async |holder| {
             for number in [3, 1, 2] {
                 holder.add(async move {
                     sleep(ms(10 * number)).await?;
                     note(say, &format!("holder: task {number} is over"));
                     Ok(())
-                })?;
+                });
             }
             note(say, &format!("holder: {} pending", holder.pending()));
             Ok(())
@@ -85,7 +85,7 @@ async fn holder(say: Say) -> Result<()> {
 
 async fn streamer(say: Say) -> Result<()> {
     let last = running_loop()?.create_future::<()>();
-    let streamer = ResultStreamer::<u64, &str>::new(&last)?;
+    let streamer = ResultStreamer::<u64, &str>::new(&last);
     let show = async |streamer: &ResultStreamer<u64, &'static str>| {
         let counted = generator(async |y| {
             for number in 1..=3 {
