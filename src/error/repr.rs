@@ -154,7 +154,9 @@ impl Error {
                 .map(|own| *own)
                 .map_err(|source| Error::shared(own.kind, Detail::Source(source))),
             #[cfg(feature = "std")]
-            Detail::About(_, error) => error.downcast(),
+            Detail::About(what, error) => error
+                .downcast()
+                .map_err(|error| Error::shared(own.kind, Detail::About(what, error))),
             detail => Err(Error::shared(own.kind, detail)),
         }
     }
@@ -180,15 +182,7 @@ impl Error {
     /// The program's own error, if it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
-        match &self.0 {
-            Repr::Shared(shared) => match &shared.detail {
-                #[cfg(feature = "std")]
-                Detail::About(_, error) => error.downcast_ref(),
-                Detail::Source(source) => source.downcast_ref(),
-                _ => None,
-            },
-            Repr::Cancelled => None,
-        }
+        self.made_of()?.downcast_ref()
     }
 
     /// What the operating system said, if that is what the error is made of.

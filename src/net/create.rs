@@ -8,8 +8,7 @@ use std::path::Path;
 use super::listening::{Listening, listening_at};
 use super::protocol::{Protocol, transport_of};
 use super::server::Server;
-use super::transport::{Socket, Transport};
-use crate::asyncio::LoopFuture;
+use super::transport::{Socket, Transport, made_by};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 #[cfg(unix)]
@@ -82,11 +81,7 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         socket: Socket,
     ) -> Result<(Transport, Rc<P>)> {
-        let protocol = Rc::new(factory());
-        let waiter = LoopFuture::new(self);
-        let called = Rc::<P>::clone(&protocol);
-        let transport = transport_of(self, socket, called, waiter.clone())?;
-        Ok((made(transport, waiter).await?, protocol))
+        made_by(self, factory, |own, waiter| transport_of(self, socket, own, waiter)).await
     }
 
     /// Serves at `port` of `host`, or of all interfaces, and has each connection call a protocol
@@ -140,30 +135,5 @@ impl LoopRef {
         let server = Server::new(self, sockets, Rc::new(connect));
         server.start_serving().await?;
         Ok(server)
-    }
-}
-
-/// Waits until `waiter` says that `transport` is made. The transport is closed if the wait fails
-/// or is dropped.
-pub(crate) async fn made(transport: Transport, waiter: LoopFuture<()>) -> Result<Transport> {
-    let closing = CloseOnDrop(Some(transport));
-    waiter.await?;
-    Ok(closing.keep())
-}
-
-/// Closes a transport when the wait for it is dropped.
-struct CloseOnDrop(Option<Transport>);
-
-impl CloseOnDrop {
-    fn keep(mut self) -> Transport {
-        self.0.take().expect("it is dropped in no other place")
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(transport) = self.0.take() {
-            transport.close();
-        }
     }
 }

@@ -35,8 +35,7 @@ pub use stream_writer::StreamWriter;
 pub use transport::{Address, Transport, TransportSocket};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use {
-    create::made,
     stream_writer::WritingEnd,
-    transport::Events,
+    transport::{BaseEvents, Callbacks, Close, Events, made},
     write_flow::{HasWriteFlow, WriteFlow},
 };

@@ -4,10 +4,8 @@ use alloc::rc::Rc;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 
-use super::create::made;
 use super::protocol::{Protocol, callbacks_of};
-use super::transport::Transport;
-use crate::asyncio::LoopFuture;
+use super::transport::{Transport, made_by};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 
@@ -35,12 +33,12 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         pipe: impl Into<OwnedFd>,
     ) -> Result<(Transport, Rc<P>)> {
-        let protocol = Rc::new(factory());
-        let waiter = LoopFuture::new(self);
-        let (events, called) = callbacks_of(Rc::<P>::clone(&protocol));
         let pipe = File::from(pipe.into());
-        let transport = Transport::of_read_pipe(self, pipe, events, called, waiter.clone())?;
-        Ok((made(transport, waiter).await?, protocol))
+        let make = |own, waiter| {
+            let (events, made) = callbacks_of(own);
+            Transport::of_read_pipe(self, pipe, events, made, waiter)
+        };
+        made_by(self, factory, |own, waiter| make(own, waiter)).await
     }
 
     /// Writes to `pipe`, and calls the protocol that `factory` makes:
@@ -61,11 +59,11 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         pipe: impl Into<OwnedFd>,
     ) -> Result<(Transport, Rc<P>)> {
-        let protocol = Rc::new(factory());
-        let waiter = LoopFuture::new(self);
-        let (events, called) = callbacks_of(Rc::<P>::clone(&protocol));
         let pipe = File::from(pipe.into());
-        let transport = Transport::of_write_pipe(self, pipe, events, called, waiter.clone())?;
-        Ok((made(transport, waiter).await?, protocol))
+        let make = |own, waiter| {
+            let (events, made) = callbacks_of(own);
+            Transport::of_write_pipe(self, pipe, events, made, waiter)
+        };
+        made_by(self, factory, |own, waiter| make(own, waiter)).await
     }
 }

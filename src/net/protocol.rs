@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::transport::{Events, Socket, Transport};
+use super::transport::{BaseEvents, Events, Socket, Transport};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -134,6 +134,20 @@ pub(super) fn transport_of(
 /// A protocol of the program's own as a transport calls it.
 struct Called(Rc<dyn Protocol>);
 
+impl BaseEvents for Called {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.0.connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        self.0.pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.0.resume_writing()
+    }
+}
+
 impl Events for Called {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         self.0.data_received(data)
@@ -152,17 +166,5 @@ impl Events for Called {
 
     fn eof_received(&self) -> Result<bool> {
         self.0.eof_received()
-    }
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
-        self.0.connection_lost(error)
-    }
-
-    fn pause_writing(&self) -> Result<()> {
-        self.0.pause_writing()
-    }
-
-    fn resume_writing(&self) -> Result<()> {
-        self.0.resume_writing()
     }
 }

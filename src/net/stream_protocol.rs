@@ -4,7 +4,7 @@ use alloc::rc::{Rc, Weak};
 use core::cell::RefCell;
 
 use super::stream_reader::{ReaderState, StreamReader};
-use super::transport::{Events, Socket, Transport};
+use super::transport::{BaseEvents, Events, Socket, Transport};
 use super::write_flow::{HasWriteFlow, WriteFlow};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
@@ -52,7 +52,7 @@ impl HasWriteFlow for StreamProtocol {
     }
 }
 
-impl Events for StreamProtocol {
+impl BaseEvents for StreamProtocol {
     fn connection_lost(&self, error: Option<Error>) -> Result<()> {
         if let Some(reader) = self.reader() {
             match &error {
@@ -66,6 +66,18 @@ impl Events for StreamProtocol {
         Ok(())
     }
 
+    fn pause_writing(&self) -> Result<()> {
+        self.flow.pause();
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.flow.resume();
+        Ok(())
+    }
+}
+
+impl Events for StreamProtocol {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         if let Some(reader) = self.reader() {
             reader.feed_data(data);
@@ -78,15 +90,5 @@ impl Events for StreamProtocol {
             reader.feed_eof();
         }
         Ok(true)
-    }
-
-    fn pause_writing(&self) -> Result<()> {
-        self.flow.pause();
-        Ok(())
-    }
-
-    fn resume_writing(&self) -> Result<()> {
-        self.flow.resume();
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use super::transport::SubprocessTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{LoopRef, running_loop};
-use crate::net::StreamReader;
+use crate::net::{StreamReader, made};
 
 const SHELL: &str = if cfg!(target_os = "android") { "/system/bin/sh" } else { "/bin/sh" };
 
@@ -131,29 +131,9 @@ async fn connected(
     transport: SubprocessTransport,
     waiter: LoopFuture<()>,
 ) -> Result<SubprocessTransport> {
-    let closing = CloseOnDrop(Some(transport.clone()));
-    let outcome = waiter.await;
-    closing.disarm();
-    if outcome.is_err() {
-        transport.close();
+    let connected = made(transport.clone(), waiter).await;
+    if connected.is_err() {
         transport.wait().await?;
     }
-    outcome.map(|()| transport)
-}
-
-/// Closes a transport when the wait for it is dropped.
-struct CloseOnDrop(Option<SubprocessTransport>);
-
-impl CloseOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(transport) = self.0.take() {
-            transport.close();
-        }
-    }
+    connected
 }

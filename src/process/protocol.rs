@@ -8,6 +8,7 @@ use super::transport::SubprocessTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+use crate::net::BaseEvents;
 
 /// The callbacks of a child process: `asyncio.SubprocessProtocol`.
 ///
@@ -104,6 +105,20 @@ pub(super) fn transport_of(
 /// A protocol of the program's own as a transport calls it.
 struct Called(Rc<dyn SubprocessProtocol>);
 
+impl BaseEvents for Called {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.0.connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        self.0.pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.0.resume_writing()
+    }
+}
+
 impl SubprocessEvents for Called {
     fn pipe_data_received(&self, fd: usize, data: &[u8]) -> Result<()> {
         self.0.pipe_data_received(fd, data)
@@ -115,17 +130,5 @@ impl SubprocessEvents for Called {
 
     fn process_exited(&self) -> Result<()> {
         self.0.process_exited()
-    }
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
-        self.0.connection_lost(error)
-    }
-
-    fn pause_writing(&self) -> Result<()> {
-        self.0.pause_writing()
-    }
-
-    fn resume_writing(&self) -> Result<()> {
-        self.0.resume_writing()
     }
 }

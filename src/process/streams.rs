@@ -7,7 +7,7 @@ use super::events::SubprocessEvents;
 use super::transport::SubprocessTransport;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
-use crate::net::{HasWriteFlow, StreamReader, WriteFlow};
+use crate::net::{BaseEvents, HasWriteFlow, StreamReader, WriteFlow};
 
 /// asyncio's `SubprocessStreamProtocol`.
 pub(super) struct ProcessStreams {
@@ -70,6 +70,23 @@ impl HasWriteFlow for ProcessStreams {
     }
 }
 
+impl BaseEvents for ProcessStreams {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.flow.lose(error.as_ref());
+        Ok(())
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        self.flow.pause();
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.flow.resume();
+        Ok(())
+    }
+}
+
 impl SubprocessEvents for ProcessStreams {
     fn pipe_data_received(&self, fd: usize, data: &[u8]) -> Result<()> {
         if let Some(reader) = self.reader(fd) {
@@ -100,21 +117,6 @@ impl SubprocessEvents for ProcessStreams {
     fn process_exited(&self) -> Result<()> {
         self.exited.set(true);
         self.maybe_close_transport();
-        Ok(())
-    }
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
-        self.flow.lose(error.as_ref());
-        Ok(())
-    }
-
-    fn pause_writing(&self) -> Result<()> {
-        self.flow.pause();
-        Ok(())
-    }
-
-    fn resume_writing(&self) -> Result<()> {
-        self.flow.resume();
         Ok(())
     }
 }

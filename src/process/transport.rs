@@ -20,8 +20,7 @@ use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
-use crate::net::{Events, Transport, made};
-use crate::panics::caught;
+use crate::net::{BaseEvents, Callbacks, Close, Events, Transport, made};
 
 /// A child process that calls its [`SubprocessProtocol`](super::SubprocessProtocol):
 /// `asyncio.SubprocessTransport`.
@@ -35,10 +34,8 @@ pub struct SubprocessTransport(Rc<State>);
 type Call = Box<dyn FnOnce() -> Result<()>>;
 
 struct State {
-    on: LoopRef,
+    callbacks: Callbacks<dyn SubprocessEvents>,
     child: Rc<Child>,
-    /// Gone once the child has ended and its pipes are closed.
-    protocol: RefCell<Option<Rc<dyn SubprocessEvents>>>,
     returncode: Cell<Option<i32>>,
     closed: Cell<bool>,
     /// The pipes of the standard streams, in their places.
@@ -89,9 +86,8 @@ impl SubprocessTransport {
     ) -> Result<SubprocessTransport> {
         let Started { child, stdin, stdout, stderr } = started;
         let transport = SubprocessTransport(Rc::new(State {
-            on: on.clone(),
+            callbacks: Callbacks::new(on, protocol),
             child: Rc::new(child),
-            protocol: RefCell::new(Some(protocol)),
             returncode: Cell::new(None),
             closed: Cell::new(false),
             pipes: Default::default(),
@@ -117,9 +113,9 @@ impl SubprocessTransport {
         waiter: LoopFuture<()>,
     ) -> Result<()> {
         let own = self.clone();
-        watch(&self.0.on, &self.0.child, move |code| own.process_exited(code))?;
+        watch(self.get_loop(), &self.0.child, move |code| own.process_exited(code))?;
         let own = self.clone();
-        self.0.on.create_task(async move {
+        self.get_loop().create_task(async move {
             match own.connect_pipes(ends, connection_made).await {
                 Ok(()) => release(&waiter)?,
                 // One that was cancelled meanwhile stays so.
@@ -127,7 +123,7 @@ impl SubprocessTransport {
             }
             Ok(())
         })?;
-        let children = TaskRegistry::of(&self.0.on).extension::<Children>();
+        let children = TaskRegistry::of(self.get_loop()).extension::<Children>();
         self.0.key.set(Some(children.0.borrow_mut().push(self.clone())));
         Ok(())
     }
@@ -148,8 +144,8 @@ impl SubprocessTransport {
                     Ok(())
                 }
             };
-            let waiter = LoopFuture::new(&self.0.on);
-            let (on, end, told) = (&self.0.on, File::from(end), waiter.clone());
+            let waiter = LoopFuture::new(self.get_loop());
+            let (on, end, told) = (self.get_loop(), File::from(end), waiter.clone());
             let transport = if fd == 0 {
                 Transport::of_write_pipe(on, end, events, keep, told)?
             } else {
@@ -159,10 +155,10 @@ impl SubprocessTransport {
             self.0.pipes[fd].connected.set(true);
         }
         let own = self.clone();
-        self.0.on.call_soon(move || connection_made(&own))?;
+        self.get_loop().call_soon(move || connection_made(&own))?;
         let pending = self.0.pending.take().unwrap_or_default();
         for call in pending {
-            self.0.on.call_soon(call)?;
+            self.get_loop().call_soon(call)?;
         }
         Ok(())
     }
@@ -170,7 +166,7 @@ impl SubprocessTransport {
     /// The loop on which it calls its protocol.
     #[must_use]
     pub fn get_loop(&self) -> &LoopRef {
-        &self.0.on
+        self.0.callbacks.event_loop()
     }
 
     /// The number of the process: `get_pid`.
@@ -202,7 +198,7 @@ impl SubprocessTransport {
     /// `ProcessLookupError`); [`Value`](crate::ErrorKind::Value) for a number that is the system's
     /// for no signal; what else the system says.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
-        if self.0.protocol.borrow().is_none() {
+        if self.0.callbacks.protocol().is_none() {
             return Err(io::Error::from(Errno::SRCH).into());
         }
         self.0.child.send_signal(signal)
@@ -254,26 +250,22 @@ impl SubprocessTransport {
         if let Some(code) = self.0.returncode.get() {
             return Ok(code);
         }
-        let waiter = LoopFuture::new(&self.0.on);
+        let waiter = LoopFuture::new(self.get_loop());
         self.0.waiters.borrow_mut().push(waiter.clone());
         let _waiting = Waiting(self, waiter.clone());
         waiter.await?;
         self.0.returncode.get().ok_or_else(Error::closed)
     }
 
-    fn protocol(&self) -> Option<Rc<dyn SubprocessEvents>> {
-        self.0.protocol.borrow().clone()
-    }
-
     /// Schedules a call of the protocol, behind those before.
     fn call(&self, call: impl FnOnce(&dyn SubprocessEvents) -> Result<()> + 'static) -> Result<()> {
-        let Some(protocol) = self.protocol() else { return Ok(()) };
+        let Some(protocol) = self.0.callbacks.protocol() else { return Ok(()) };
         let call: Call = Box::new(move || call(&*protocol));
         if let Some(pending) = &mut *self.0.pending.borrow_mut() {
             pending.push(call);
             return Ok(());
         }
-        self.0.on.call_soon(call).map(drop)
+        self.get_loop().call_soon(call).map(drop)
     }
 
     fn pipe_lost(&self, fd: usize, error: Option<Error>) -> Result<()> {
@@ -301,18 +293,15 @@ impl SubprocessTransport {
             pending.push(end);
             return Ok(());
         }
-        self.0.on.call_soon(end).map(drop)
+        self.get_loop().call_soon(end).map(drop)
     }
 
     fn call_connection_lost(&self) -> Result<()> {
-        let outcome = match self.protocol() {
-            Some(protocol) => caught(|| protocol.connection_lost(None)).and_then(|lost| lost),
-            None => Ok(()),
-        };
+        let outcome = self.0.callbacks.connection_lost(None);
         let waiters = self.0.waiters.take();
         waiters.iter().for_each(|waiter| drop(release(waiter)));
         if let Some(key) = self.0.key.take() {
-            let children = TaskRegistry::of(&self.0.on).extension::<Children>();
+            let children = TaskRegistry::of(self.get_loop()).extension::<Children>();
             let own = children.0.borrow_mut().remove(key);
             drop(own);
         }
@@ -322,7 +311,7 @@ impl SubprocessTransport {
 
     /// Drops what refers to this in turn.
     fn release(&self) {
-        let protocol = self.0.protocol.take();
+        let protocol = self.0.callbacks.take();
         let pipes: Vec<_> = self.0.pipes.iter().map(|pipe| pipe.transport.take()).collect();
         drop((protocol, pipes));
     }
@@ -348,6 +337,22 @@ impl PipeEvents {
     }
 }
 
+impl BaseEvents for PipeEvents {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.child().map_or(Ok(()), |child| child.pipe_lost(self.fd, error))
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        let protocol = self.child().and_then(|child| child.0.callbacks.protocol());
+        protocol.map_or(Ok(()), |protocol| protocol.pause_writing())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        let protocol = self.child().and_then(|child| child.0.callbacks.protocol());
+        protocol.map_or(Ok(()), |protocol| protocol.resume_writing())
+    }
+}
+
 impl Events for PipeEvents {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         let (Some(child), fd, data) = (self.child(), self.fd, data.to_vec()) else { return Ok(()) };
@@ -356,20 +361,6 @@ impl Events for PipeEvents {
 
     fn eof_received(&self) -> Result<bool> {
         Ok(false)
-    }
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
-        self.child().map_or(Ok(()), |child| child.pipe_lost(self.fd, error))
-    }
-
-    fn pause_writing(&self) -> Result<()> {
-        let protocol = self.child().and_then(|child| child.protocol());
-        protocol.map_or(Ok(()), |protocol| protocol.pause_writing())
-    }
-
-    fn resume_writing(&self) -> Result<()> {
-        let protocol = self.child().and_then(|child| child.protocol());
-        protocol.map_or(Ok(()), |protocol| protocol.resume_writing())
     }
 }
 
@@ -383,6 +374,12 @@ impl Drop for Waiting<'_> {
         let own = place.map(|place| waiters.remove(place));
         drop(waiters);
         drop(own);
+    }
+}
+
+impl Close for SubprocessTransport {
+    fn close(&self) {
+        self.close();
     }
 }
 

@@ -14,7 +14,7 @@ use callsoon::{EventLoop, create_task, run_on, running_loop, wrap_future};
 use hyper::rt::{Sleep, Timer};
 
 use crate::run::{run, settle};
-use crate::support::panics::assert_needs_a_loop;
+use crate::support::panics::{assert_needs_a_loop, panic_of};
 use crate::support::trace::Trace;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -259,11 +259,7 @@ fn away_from_its_loop_it_panics_and_says_why() {
     let timer = run_on(&EventLoop::with_virtual_time(), async { Ok(LoopTimer::new()) }).unwrap();
     assert_needs_a_loop(LoopTimer::new);
     let away = |what: &dyn Fn(LoopTimer)| {
-        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| what(timer)));
-        assert_eq!(
-            panic.unwrap_err().downcast_ref::<&str>(),
-            Some(&"a LoopTimer is used away from its loop")
-        );
+        assert_eq!(panic_of(|| what(timer)), "a LoopTimer is used away from its loop");
     };
     away(&|timer| assert!(timer.now() < Instant::now()));
     away(&|timer| drop(timer.sleep(SECOND)));

@@ -135,7 +135,7 @@ impl<C: Children> CancelledChildren for Gathered<C> {
     }
 }
 
-/// The cancellation of an outer future whose children are all done has the message of the last in the
+/// The cancellation of an outer future with all its children done has the message of the last in the
 /// list, whichever ended last: also where that was told of a cancellation and went on.
 fn last_message(last: &dyn AnyFuture) -> Error {
     if last.cancelled() {

@@ -14,11 +14,10 @@ use super::options::DatagramOptions;
 use super::protocol::{DatagramProtocol, endpoint_of};
 use super::socket::Socket;
 use super::transport::DatagramTransport;
-use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result, about};
 use crate::event_loop::LoopRef;
 use crate::io::udp_socket;
-use crate::net::transport::Address;
+use crate::net::transport::{Address, made_by};
 
 /// The addresses of one family: the local and the remote one.
 type Pair = (Option<SocketAddr>, Option<SocketAddr>);
@@ -122,14 +121,7 @@ impl LoopRef {
         socket: Socket,
         remote: Option<Address>,
     ) -> Result<(DatagramTransport, Rc<P>)> {
-        let protocol = Rc::new(factory());
-        let waiter = LoopFuture::new(self);
-        let called = Rc::<P>::clone(&protocol);
-        let transport = endpoint_of(self, socket, called, remote, waiter.clone())?;
-        let mut closing = CloseOnDrop(Some(transport));
-        waiter.await?;
-        let transport = closing.0.take().ok_or_else(Error::cancelled)?;
-        Ok((transport, protocol))
+        made_by(self, factory, |own, waiter| endpoint_of(self, socket, own, remote, waiter)).await
     }
 
     /// The addresses of each family that has all that are asked for, in the order in which the
@@ -187,15 +179,4 @@ fn open_unix(local: Option<&Path>, remote: Option<&Path>) -> std::io::Result<Uni
         socket.connect(path)?;
     }
     Ok(socket)
-}
-
-/// Closes an endpoint when the wait for it is dropped.
-struct CloseOnDrop(Option<DatagramTransport>);
-
-impl Drop for CloseOnDrop {
-    fn drop(&mut self) {
-        if let Some(transport) = self.0.take() {
-            transport.close();
-        }
-    }
 }

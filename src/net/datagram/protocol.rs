@@ -8,7 +8,7 @@ use super::transport::DatagramTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
-use crate::net::transport::Address;
+use crate::net::transport::{Address, BaseEvents};
 
 /// The callbacks of an endpoint of datagrams: `asyncio.DatagramProtocol`.
 ///
@@ -98,15 +98,7 @@ pub(super) fn endpoint_of(
 /// A protocol of the program's own as an endpoint calls it.
 struct Called(Rc<dyn DatagramProtocol>);
 
-impl DatagramEvents for Called {
-    fn datagram_received(&self, data: &[u8], from: &Address) -> Result<()> {
-        self.0.datagram_received(data, from)
-    }
-
-    fn error_received(&self, error: Error) -> Result<()> {
-        self.0.error_received(error)
-    }
-
+impl BaseEvents for Called {
     fn connection_lost(&self, error: Option<Error>) -> Result<()> {
         self.0.connection_lost(error)
     }
@@ -117,5 +109,15 @@ impl DatagramEvents for Called {
 
     fn resume_writing(&self) -> Result<()> {
         self.0.resume_writing()
+    }
+}
+
+impl DatagramEvents for Called {
+    fn datagram_received(&self, data: &[u8], from: &Address) -> Result<()> {
+        self.0.datagram_received(data, from)
+    }
+
+    fn error_received(&self, error: Error) -> Result<()> {
+        self.0.error_received(error)
     }
 }

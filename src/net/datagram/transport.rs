@@ -9,13 +9,13 @@ use core::fmt;
 
 use super::events::DatagramEvents;
 use super::socket::Socket;
-use crate::asyncio::{LoopFuture, release};
+use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef};
+use crate::event_loop::LoopRef;
 use crate::net::transport::{
-    Address, FlowControl, ReadBuffer, SILENT_WRITES, TransportSocket, is_passing,
+    Address, Callbacks, Close, FlowControl, LOST_WRITE, LostWrites, ReadBuffer, TransportSocket,
+    is_passing,
 };
-use crate::panics::caught;
 
 /// The bytes of a header, by which each datagram that is not sent counts more than its own.
 const HEADER: usize = 8;
@@ -27,19 +27,18 @@ const HEADER: usize = 8;
 pub struct DatagramTransport(Rc<Endpoint>);
 
 struct Endpoint {
-    on: LoopRef,
+    callbacks: Callbacks<dyn DatagramEvents>,
     reads: Rc<ReadBuffer>,
     /// Gone once the endpoint is closed.
     socket: RefCell<Option<Socket>>,
-    protocol: RefCell<Option<Rc<dyn DatagramEvents>>>,
     sockname: Option<Address>,
     peername: Option<Address>,
     /// The only address to send to, if there is one.
     remote: Option<Address>,
     buffer: RefCell<VecDeque<(Vec<u8>, Option<Address>)>>,
     size: Cell<usize>,
-    /// 1 and more once the call of `connection_lost` is scheduled; counts the writes after it.
-    lost: Cell<u32>,
+    /// The call of `connection_lost` is scheduled.
+    lost: LostWrites,
     closing: Cell<bool>,
     flow: FlowControl,
 }
@@ -56,31 +55,27 @@ impl DatagramTransport {
     ) -> Result<DatagramTransport> {
         let (sockname, peername) = socket.addresses();
         let transport = DatagramTransport(Rc::new(Endpoint {
-            on: on.clone(),
+            callbacks: Callbacks::new(on, protocol),
             reads: ReadBuffer::of(on),
             socket: RefCell::new(Some(socket)),
-            protocol: RefCell::new(Some(protocol)),
             sockname,
             peername,
             remote,
             buffer: RefCell::default(),
             size: Cell::new(0),
-            lost: Cell::new(0),
+            lost: LostWrites::default(),
             closing: Cell::new(false),
             flow: FlowControl::default(),
         }));
-        let made = transport.clone();
-        on.call_soon(move || connection_made(&made))?;
-        let reading = transport.clone();
-        on.call_soon(move || reading.add_reader())?;
-        on.call_soon(move || release(&waiter))?;
+        let begin = Some(DatagramTransport::add_reader);
+        transport.0.callbacks.start(&transport, connection_made, begin, waiter)?;
         Ok(transport)
     }
 
     /// The loop on which it sends and receives.
     #[must_use]
     pub fn get_loop(&self) -> &LoopRef {
-        &self.0.on
+        self.0.callbacks.event_loop()
     }
 
     /// The socket itself, until it is lost: `get_extra_info('socket')`.
@@ -121,7 +116,7 @@ impl DatagramTransport {
 
     /// Closes the endpoint at once, and drops what was not sent: `abort`.
     pub fn abort(&self) {
-        if self.0.lost.get() > 0 {
+        if self.0.lost.is_lost() {
             return;
         }
         if !self.0.buffer.take().is_empty() {
@@ -154,7 +149,7 @@ impl DatagramTransport {
     /// [`Value`](ErrorKind::Value) if `low` is above `high`.
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
         self.0.flow.set_limits(high, low)?;
-        self.maybe_pause_protocol();
+        self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -169,7 +164,8 @@ impl DatagramTransport {
     /// socket.
     pub fn sendto(&self, data: &[u8], address: Option<&Address>) -> Result<()> {
         let to = self.target(address)?;
-        if self.0.remote.is_some() && self.is_lost() {
+        let warn = || self.0.callbacks.report(self, LOST_WRITE, None);
+        if self.0.remote.is_some() && self.0.lost.refuses(warn) {
             return Ok(());
         }
         let Some(socket) = self.own_socket() else { return Ok(()) };
@@ -178,14 +174,14 @@ impl DatagramTransport {
                 Ok(()) => return Ok(()),
                 Err(error) if is_passing(&error) => {
                     let transport = self.clone();
-                    socket.add_writer(&self.0.on, move || transport.write_ready())?;
+                    socket.add_writer(self.get_loop(), move || transport.write_ready())?;
                 }
                 Err(error) => return self.error_received(error.into()),
             }
         }
         self.0.buffer.borrow_mut().push_back((data.to_vec(), to.cloned()));
         self.0.size.set(self.0.size.get() + data.len() + HEADER);
-        self.maybe_pause_protocol();
+        self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -213,49 +209,34 @@ impl DatagramTransport {
         self.0.socket.borrow().clone()
     }
 
-    fn protocol(&self) -> Option<Rc<dyn DatagramEvents>> {
-        self.0.protocol.borrow().clone()
-    }
-
     fn error_received(&self, error: Error) -> Result<()> {
-        self.protocol().map_or(Ok(()), |protocol| protocol.error_received(error))
+        self.0.callbacks.protocol().map_or(Ok(()), |protocol| protocol.error_received(error))
     }
 
     fn add_reader(&self) -> Result<()> {
         let Some(socket) = self.own_socket().filter(|_| !self.is_closing()) else { return Ok(()) };
         let transport = self.clone();
-        socket.add_reader(&self.0.on, move || transport.read_ready())
+        socket.add_reader(self.get_loop(), move || transport.read_ready())
     }
 
     fn remove_reader(&self) {
         if let Some(socket) = self.own_socket() {
-            socket.remove_reader(&self.0.on);
+            socket.remove_reader(self.get_loop());
         }
     }
 
     fn remove_writer(&self) {
         if let Some(socket) = self.own_socket() {
-            socket.remove_writer(&self.0.on);
+            socket.remove_writer(self.get_loop());
         }
-    }
-
-    /// Returns whether the endpoint is lost, and counts the writes after that.
-    fn is_lost(&self) -> bool {
-        let lost = self.0.lost.get();
-        if lost == SILENT_WRITES {
-            self.report("socket.send() raised exception.", None);
-        }
-        if lost > 0 {
-            self.0.lost.set(lost.saturating_add(1));
-        }
-        lost > 0
     }
 
     fn read_ready(&self) -> Result<()> {
-        let (Some(socket), Some(protocol)) = (self.own_socket(), self.protocol()) else {
+        let (Some(socket), Some(protocol)) = (self.own_socket(), self.0.callbacks.protocol())
+        else {
             return Ok(());
         };
-        if self.0.lost.get() > 0 {
+        if self.0.lost.is_lost() {
             return Ok(());
         }
         let mut buffer = self.0.reads.take();
@@ -284,9 +265,7 @@ impl DatagramTransport {
                 Err(error) => return self.error_received(error.into()),
             }
         }
-        let resume = || self.protocol().map_or(Ok(()), |protocol| protocol.resume_writing());
-        let report = |message: &str, error| self.report(message, error);
-        self.0.flow.maybe_resume(self.write_buffer_size(), resume, report);
+        self.0.callbacks.maybe_resume(&self.0.flow, self.write_buffer_size(), self);
         if !self.0.buffer.borrow().is_empty() {
             return Ok(());
         }
@@ -294,37 +273,26 @@ impl DatagramTransport {
         if self.is_closing() { self.call_connection_lost(None) } else { Ok(()) }
     }
 
-    fn maybe_pause_protocol(&self) {
-        let pause = || self.protocol().map_or(Ok(()), |protocol| protocol.pause_writing());
-        let report = |message: &str, error| self.report(message, error);
-        self.0.flow.maybe_pause(self.write_buffer_size(), pause, report);
-    }
-
-    fn report(&self, message: &str, error: Option<Error>) {
-        let mut context = ExceptionContext::new(message);
-        context.exception = error;
-        context.socket = Some(format!("{self:?}"));
-        self.0.on.call_exception_handler(&context);
-    }
-
     /// Schedules the call of `connection_lost`.
     fn lose(&self, error: Option<Error>) {
-        self.0.lost.set(self.0.lost.get() + 1);
+        self.0.lost.lose();
         self.remove_writer();
         let transport = self.clone();
         // A loop that has closed calls nothing; it has dropped the socket.
-        let _ = self.0.on.call_soon(move || transport.call_connection_lost(error));
+        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
-        let protocol = self.protocol();
-        let outcome = match &protocol {
-            Some(protocol) => caught(|| protocol.connection_lost(error)).and_then(|lost| lost),
-            None => Ok(()),
-        };
-        let gone = (self.0.socket.take(), self.0.protocol.take());
+        let outcome = self.0.callbacks.connection_lost(error);
+        let gone = (self.0.socket.take(), self.0.callbacks.take());
         drop(gone);
         outcome
+    }
+}
+
+impl Close for DatagramTransport {
+    fn close(&self) {
+        self.close();
     }
 }
 

@@ -7,6 +7,7 @@ use core::fmt;
 use std::fs::File;
 
 use super::events::Events;
+use super::made::Close;
 #[cfg(unix)]
 use super::read_pipe::ReadPipe;
 use super::socket::{Address, Socket};
@@ -325,6 +326,12 @@ impl Transport {
             #[cfg(unix)]
             Kind::WritePipe(pipe) => pipe.report(message, error),
         }
+    }
+}
+
+impl Close for Transport {
+    fn close(&self) {
+        self.close();
     }
 }
 

@@ -4,8 +4,17 @@ use alloc::vec::Vec;
 
 use crate::error::{Error, Result};
 
+/// The callbacks of every transport: asyncio's `BaseProtocol`.
+pub(crate) trait BaseEvents {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()>;
+
+    fn pause_writing(&self) -> Result<()>;
+
+    fn resume_writing(&self) -> Result<()>;
+}
+
 /// The callbacks of a transport once the connection is made: see [`Protocol`](super::super::Protocol).
-pub(crate) trait Events {
+pub(crate) trait Events: BaseEvents {
     fn data_received(&self, data: &[u8]) -> Result<()>;
 
     /// The buffer that the next read is to fill, if the protocol has its own.
@@ -19,10 +28,4 @@ pub(crate) trait Events {
     }
 
     fn eof_received(&self) -> Result<bool>;
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()>;
-
-    fn pause_writing(&self) -> Result<()>;
-
-    fn resume_writing(&self) -> Result<()>;
 }

@@ -1,14 +1,18 @@
 //! Transports: descriptors that call a protocol.
 //!
 //! In reading order: `events` (the callbacks of a protocol), `socket` (TCP and Unix sockets as one),
-//! `byte_buffer`, `flow_control` (the marks of a write buffer), `read_buffer` (into which all read);
+//! `byte_buffer`, `flow_control` (the marks of a write buffer), `callbacks` (the calls of a protocol that
+//! all transports make), `lost_writes`, `read_buffer` (into which all read);
 //! `socket_transport`, `read_pipe` and `write_pipe`, one file for each kind; and [`Transport`], which
-//! is any of them.
+//! is any of them; and `made`, the wait for one.
 
 mod any_transport;
 mod byte_buffer;
+mod callbacks;
 mod events;
 mod flow_control;
+mod lost_writes;
+mod made;
 mod read_buffer;
 #[cfg(unix)]
 mod read_pipe;
@@ -20,10 +24,16 @@ mod write_pipe;
 
 pub use any_transport::Transport;
 pub(super) use byte_buffer::ByteBuffer;
-pub(crate) use events::Events;
+pub(crate) use callbacks::Callbacks;
+pub(crate) use events::{BaseEvents, Events};
 pub(super) use flow_control::FlowControl;
+pub(super) use lost_writes::LostWrites;
+pub(crate) use made::Close;
+#[cfg(all(unix, feature = "process"))]
+pub(crate) use made::made;
+pub(super) use made::made_by;
 pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
 pub(super) use socket::{Socket, is_passing};
-pub(super) use socket_transport::{Connection, SILENT_WRITES};
+pub(super) use socket_transport::{Connection, LOST_WRITE};
 pub use transport_socket::TransportSocket;

@@ -1,6 +1,5 @@
 //! [`ReadPipe`]: the reading end of a pipe, which calls its protocol.
 
-use alloc::format;
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -8,25 +7,24 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileTypeExt;
 
+use super::callbacks::Callbacks;
 use super::events::Events;
 use super::read_buffer::ReadBuffer;
 use super::socket::is_passing;
 use super::transport_socket::TransportSocket;
-use crate::asyncio::{LoopFuture, release};
+use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef, set_nonblocking};
-use crate::panics::caught;
+use crate::event_loop::{LoopRef, set_nonblocking};
 
 /// The other end of a terminal has hung up, which is no more than the end of reading.
 const EIO: i32 = 5;
 
 /// asyncio's `_UnixReadPipeTransport`.
 pub(crate) struct ReadPipe {
-    on: LoopRef,
+    callbacks: Callbacks<dyn Events>,
     reads: Rc<ReadBuffer>,
     /// Gone once the pipe is lost.
     pipe: RefCell<Option<Rc<File>>>,
-    protocol: RefCell<Option<Rc<dyn Events>>>,
     closing: Cell<bool>,
     paused: Cell<bool>,
 }
@@ -46,23 +44,19 @@ impl ReadPipe {
         }
         set_nonblocking(&pipe)?;
         let transport = Rc::new(ReadPipe {
-            on: on.clone(),
+            callbacks: Callbacks::new(on, protocol),
             reads: ReadBuffer::of(on),
             pipe: RefCell::new(Some(Rc::new(pipe))),
-            protocol: RefCell::new(Some(protocol)),
             closing: Cell::new(false),
             paused: Cell::new(false),
         });
-        let made = Rc::clone(&transport);
-        on.call_soon(move || connection_made(&made))?;
-        let reading = Rc::clone(&transport);
-        on.call_soon(move || reading.add_reader())?;
-        on.call_soon(move || release(&waiter))?;
+        let begin = Some(ReadPipe::add_reader);
+        transport.callbacks.start(&transport, connection_made, begin, waiter)?;
         Ok(transport)
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
-        &self.on
+        self.callbacks.event_loop()
     }
 
     pub(crate) fn source(&self) -> Option<TransportSocket> {
@@ -102,17 +96,17 @@ impl ReadPipe {
         let pipe = self.pipe.borrow().clone();
         let Some(pipe) = pipe.filter(|_| self.is_reading()) else { return Ok(()) };
         let transport = Rc::clone(self);
-        self.on.add_reader(pipe, move || transport.read_ready())
+        self.get_loop().add_reader(pipe, move || transport.read_ready())
     }
 
     fn remove_reader(&self) {
         let pipe = self.pipe.borrow().clone();
         // One that can't be changed is gone with its descriptor.
-        let _ = pipe.map(|pipe| self.on.remove_reader(&pipe));
+        let _ = pipe.map(|pipe| self.get_loop().remove_reader(&pipe));
     }
 
     fn read_ready(self: &Rc<Self>) -> Result<()> {
-        let (pipe, protocol) = (self.pipe.borrow().clone(), self.protocol.borrow().clone());
+        let (pipe, protocol) = (self.pipe.borrow().clone(), self.callbacks.protocol());
         let (Some(pipe), Some(protocol)) = (pipe, protocol) else { return Ok(()) };
         let mut buffer = self.reads.take();
         let outcome = match (&*pipe).read(&mut buffer) {
@@ -132,17 +126,14 @@ impl ReadPipe {
     fn read_eof(self: &Rc<Self>, protocol: Rc<dyn Events>) -> Result<()> {
         self.closing.set(true);
         self.remove_reader();
-        self.on.call_soon(move || protocol.eof_received().map(drop))?;
+        self.get_loop().call_soon(move || protocol.eof_received().map(drop))?;
         let transport = Rc::clone(self);
-        self.on.call_soon(move || transport.call_connection_lost(None))?;
+        self.get_loop().call_soon(move || transport.call_connection_lost(None))?;
         Ok(())
     }
 
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
-        let mut context = ExceptionContext::new(message);
-        context.exception = error;
-        context.socket = Some(format!("{self:?}"));
-        self.on.call_exception_handler(&context);
+        self.callbacks.report(self, message, error);
     }
 
     fn fatal_error(self: &Rc<Self>, error: io::Error) {
@@ -160,16 +151,12 @@ impl ReadPipe {
         self.remove_reader();
         let transport = Rc::clone(self);
         // A loop that has closed calls nothing; it has dropped the pipe.
-        let _ = self.on.call_soon(move || transport.call_connection_lost(error));
+        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
-        let protocol = self.protocol.borrow().clone();
-        let outcome = match &protocol {
-            Some(protocol) => caught(|| protocol.connection_lost(error)).and_then(|lost| lost),
-            None => Ok(()),
-        };
-        let gone = (self.pipe.take(), self.protocol.take());
+        let outcome = self.callbacks.connection_lost(error);
+        let gone = (self.pipe.take(), self.callbacks.take());
         drop(gone);
         outcome
     }

@@ -1,7 +1,6 @@
 //! [`SocketTransport`]: a connected socket that calls its protocol.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -9,34 +8,32 @@ use core::fmt;
 use std::io;
 
 use super::byte_buffer::ByteBuffer;
+use super::callbacks::Callbacks;
 use super::events::Events;
 use super::flow_control::FlowControl;
+use super::lost_writes::LostWrites;
 use super::read_buffer::ReadBuffer;
 use super::socket::{Address, Socket, is_passing};
 use super::transport_socket::TransportSocket;
-use crate::asyncio::{LoopFuture, release};
+use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef};
+use crate::event_loop::LoopRef;
 use crate::panics::caught;
-
-/// Writes after a lost connection that are let through without a word in the log.
-pub(crate) const SILENT_WRITES: u32 = 5;
 
 /// asyncio's `_SelectorSocketTransport`. Clones are the same connection.
 #[derive(Clone)]
 pub(crate) struct SocketTransport(Rc<Connection>);
 
 pub(crate) struct Connection {
-    on: LoopRef,
+    callbacks: Callbacks<dyn Events>,
     reads: Rc<ReadBuffer>,
     /// Gone once the connection is lost.
     socket: RefCell<Option<Socket>>,
-    protocol: RefCell<Option<Rc<dyn Events>>>,
     sockname: Option<Address>,
     peername: Option<Address>,
     buffer: RefCell<ByteBuffer>,
-    /// 1 and more once the call of `connection_lost` is scheduled; counts the writes after it.
-    lost: Cell<u32>,
+    /// The call of `connection_lost` is scheduled.
+    lost: LostWrites,
     closing: Cell<bool>,
     paused: Cell<bool>,
     eof: Cell<bool>,
@@ -64,25 +61,21 @@ impl SocketTransport {
         let (sockname, peername) = socket.addresses();
         socket.set_nodelay();
         let transport = SocketTransport(Rc::new(Connection {
-            on: on.clone(),
+            callbacks: Callbacks::new(on, protocol),
             reads: ReadBuffer::of(on),
             socket: RefCell::new(Some(socket)),
-            protocol: RefCell::new(Some(protocol)),
             sockname,
             peername,
             buffer: RefCell::default(),
-            lost: Cell::new(0),
+            lost: LostWrites::default(),
             closing: Cell::new(false),
             paused: Cell::new(false),
             eof: Cell::new(false),
             flow: FlowControl::default(),
             detach: Cell::default(),
         }));
-        let made = transport.clone();
-        on.call_soon(move || connection_made(&made))?;
-        let reading = transport.clone();
-        on.call_soon(move || reading.add_reader())?;
-        on.call_soon(move || release(&waiter))?;
+        let begin = Some(SocketTransport::add_reader);
+        transport.0.callbacks.start(&transport, connection_made, begin, waiter)?;
         Ok(transport)
     }
 
@@ -99,7 +92,7 @@ impl SocketTransport {
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
-        &self.0.on
+        self.0.callbacks.event_loop()
     }
 
     pub(crate) fn source(&self) -> Option<TransportSocket> {
@@ -165,7 +158,7 @@ impl SocketTransport {
         low: Option<usize>,
     ) -> Result<()> {
         self.0.flow.set_limits(high, low)?;
-        self.maybe_pause_protocol();
+        self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -173,7 +166,7 @@ impl SocketTransport {
         if self.0.eof.get() {
             return Err(Error::runtime("Cannot call write() after write_eof()"));
         }
-        if data.is_empty() || self.is_lost() {
+        if data.is_empty() || self.0.lost.refuses(|| self.report(LOST_WRITE, None)) {
             return Ok(());
         }
         let mut left = data;
@@ -193,7 +186,7 @@ impl SocketTransport {
             self.add_writer(&socket)?;
         }
         self.0.buffer.borrow_mut().extend(left);
-        self.maybe_pause_protocol();
+        self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -212,48 +205,34 @@ impl SocketTransport {
         self.0.socket.borrow().clone()
     }
 
-    fn protocol(&self) -> Option<Rc<dyn Events>> {
-        self.0.protocol.borrow().clone()
-    }
-
     fn add_reader(&self) -> Result<()> {
         let Some(socket) = self.socket().filter(|_| self.is_reading()) else { return Ok(()) };
         let transport = self.clone();
-        socket.add_reader(&self.0.on, move || transport.read_ready())
+        socket.add_reader(self.get_loop(), move || transport.read_ready())
     }
 
     fn remove_reader(&self) {
         if let Some(socket) = self.socket() {
-            socket.remove_reader(&self.0.on);
+            socket.remove_reader(self.get_loop());
         }
     }
 
     fn add_writer(&self, socket: &Socket) -> Result<()> {
         let transport = self.clone();
-        socket.add_writer(&self.0.on, move || transport.write_ready())
+        socket.add_writer(self.get_loop(), move || transport.write_ready())
     }
 
     fn remove_writer(&self) {
         if let Some(socket) = self.socket() {
-            socket.remove_writer(&self.0.on);
+            socket.remove_writer(self.get_loop());
         }
-    }
-
-    /// Returns whether the connection is lost, and counts the writes after that.
-    fn is_lost(&self) -> bool {
-        let lost = self.0.lost.get();
-        if lost == SILENT_WRITES {
-            self.report("socket.send() raised exception.", None);
-        }
-        if lost > 0 {
-            self.0.lost.set(lost.saturating_add(1));
-        }
-        lost > 0
     }
 
     fn read_ready(&self) {
-        let (Some(socket), Some(protocol)) = (self.socket(), self.protocol()) else { return };
-        if self.0.lost.get() > 0 {
+        let (Some(socket), Some(protocol)) = (self.socket(), self.0.callbacks.protocol()) else {
+            return;
+        };
+        if self.0.lost.is_lost() {
             return;
         }
         if let Some(own) = caught(|| protocol.get_buffer()).transpose() {
@@ -305,7 +284,7 @@ impl SocketTransport {
 
     fn read_eof(&self, socket: &Socket, protocol: &dyn Events) {
         match caught(|| protocol.eof_received()).and_then(|answer| answer) {
-            Ok(true) => socket.remove_reader(&self.0.on),
+            Ok(true) => socket.remove_reader(self.get_loop()),
             Ok(false) => self.close(),
             Err(error) => {
                 self.fatal_error(error, "Fatal error: protocol.eof_received() call failed.");
@@ -315,7 +294,7 @@ impl SocketTransport {
 
     fn write_ready(&self) -> Result<()> {
         let Some(socket) = self.socket() else { return Ok(()) };
-        if self.0.lost.get() > 0 {
+        if self.0.lost.is_lost() {
             return Ok(());
         }
         let sent = socket.send(self.0.buffer.borrow().as_slice());
@@ -329,7 +308,7 @@ impl SocketTransport {
                 return Ok(());
             }
         }
-        self.maybe_resume_protocol();
+        self.0.callbacks.maybe_resume(&self.0.flow, self.write_buffer_size(), self);
         if !self.0.buffer.borrow().is_empty() {
             return Ok(());
         }
@@ -343,23 +322,8 @@ impl SocketTransport {
         }
     }
 
-    fn maybe_pause_protocol(&self) {
-        let pause = || self.protocol().map_or(Ok(()), |protocol| protocol.pause_writing());
-        let report = |message: &str, error| self.report(message, error);
-        self.0.flow.maybe_pause(self.write_buffer_size(), pause, report);
-    }
-
-    fn maybe_resume_protocol(&self) {
-        let resume = || self.protocol().map_or(Ok(()), |protocol| protocol.resume_writing());
-        let report = |message: &str, error| self.report(message, error);
-        self.0.flow.maybe_resume(self.write_buffer_size(), resume, report);
-    }
-
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
-        let mut context = ExceptionContext::new(message);
-        context.exception = error;
-        context.socket = Some(format!("{self:?}"));
-        self.0.on.call_exception_handler(&context);
+        self.0.callbacks.report(self, message, error);
     }
 
     fn fatal_error(&self, error: Error, message: &str) {
@@ -370,7 +334,7 @@ impl SocketTransport {
     }
 
     fn force_close(&self, error: Option<Error>) {
-        if self.0.lost.get() > 0 {
+        if self.0.lost.is_lost() {
             return;
         }
         if !self.0.buffer.take().is_empty() {
@@ -384,19 +348,16 @@ impl SocketTransport {
 
     /// Schedules the call of `connection_lost`.
     fn lose(&self, error: Option<Error>) {
-        self.0.lost.set(self.0.lost.get() + 1);
+        self.0.lost.lose();
         self.remove_writer();
         let transport = self.clone();
         // A loop that has closed calls nothing; it has dropped the socket.
-        let _ = self.0.on.call_soon(move || transport.call_connection_lost(error));
+        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
-        let outcome = match self.protocol() {
-            Some(protocol) => caught(|| protocol.connection_lost(error)).and_then(|lost| lost),
-            None => Ok(()),
-        };
-        let gone = (self.0.protocol.take(), self.0.socket.take(), self.0.detach.take());
+        let outcome = self.0.callbacks.connection_lost(error);
+        let gone = (self.0.callbacks.take(), self.0.socket.take(), self.0.detach.take());
         let (protocol, socket, detach) = gone;
         drop(socket);
         if let Some(detach) = detach {
@@ -408,6 +369,8 @@ impl SocketTransport {
 }
 
 const READ_FAILED: &str = "Fatal read error on socket transport";
+/// The warning of writes after the loss of a socket.
+pub(crate) const LOST_WRITE: &str = "socket.send() raised exception.";
 
 /// Nothing where the operation is to be tried again, or the error.
 fn passing_or(error: io::Error) -> Result<()> {

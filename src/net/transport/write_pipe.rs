@@ -1,6 +1,5 @@
 //! [`WritePipe`]: the writing end of a pipe, which calls its protocol.
 
-use alloc::format;
 use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 use core::fmt;
@@ -9,26 +8,25 @@ use std::io::{self, Write};
 use std::os::unix::fs::FileTypeExt;
 
 use super::byte_buffer::ByteBuffer;
+use super::callbacks::Callbacks;
 use super::events::Events;
 use super::flow_control::FlowControl;
+use super::lost_writes::LostWrites;
 use super::read_pipe::is_pipe;
 use super::socket::is_passing;
-use super::socket_transport::SILENT_WRITES;
 use super::transport_socket::TransportSocket;
-use crate::asyncio::{LoopFuture, release};
+use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
-use crate::event_loop::{ExceptionContext, LoopRef, set_nonblocking};
-use crate::panics::caught;
+use crate::event_loop::{LoopRef, set_nonblocking};
 
 /// asyncio's `_UnixWritePipeTransport`.
 pub(crate) struct WritePipe {
-    on: LoopRef,
+    callbacks: Callbacks<dyn Events>,
     /// Gone once the pipe is lost.
     pipe: RefCell<Option<Rc<File>>>,
-    protocol: RefCell<Option<Rc<dyn Events>>>,
     buffer: RefCell<ByteBuffer>,
-    /// Counts the writes after the first error, and that error.
-    failed: Cell<u32>,
+    /// A write has failed.
+    failed: LostWrites,
     closing: Cell<bool>,
     /// The call of `connection_lost` is scheduled.
     lost: Cell<bool>,
@@ -53,27 +51,21 @@ impl WritePipe {
         let ends = !pipe.metadata()?.file_type().is_char_device();
         set_nonblocking(&pipe)?;
         let transport = Rc::new(WritePipe {
-            on: on.clone(),
+            callbacks: Callbacks::new(on, protocol),
             pipe: RefCell::new(Some(Rc::new(pipe))),
-            protocol: RefCell::new(Some(protocol)),
             buffer: RefCell::default(),
-            failed: Cell::new(0),
+            failed: LostWrites::default(),
             closing: Cell::new(false),
             lost: Cell::new(false),
             flow: FlowControl::default(),
         });
-        let made = Rc::clone(&transport);
-        on.call_soon(move || connection_made(&made))?;
-        if ends {
-            let watching = Rc::clone(&transport);
-            on.call_soon(move || watching.add_reader())?;
-        }
-        on.call_soon(move || release(&waiter))?;
+        let begin = ends.then_some(WritePipe::add_reader);
+        transport.callbacks.start(&transport, connection_made, begin, waiter)?;
         Ok(transport)
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
-        &self.on
+        self.callbacks.event_loop()
     }
 
     pub(crate) fn source(&self) -> Option<TransportSocket> {
@@ -113,7 +105,7 @@ impl WritePipe {
         low: Option<usize>,
     ) -> Result<()> {
         self.flow.set_limits(high, low)?;
-        self.maybe_pause_protocol();
+        self.callbacks.maybe_pause(&self.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -121,12 +113,9 @@ impl WritePipe {
         if data.is_empty() {
             return Ok(());
         }
-        if self.failed.get() > 0 || self.closing.get() {
-            if self.failed.get() == SILENT_WRITES {
-                let message = "pipe closed by peer or os.write(pipe, data) raised exception.";
-                self.report(message, None);
-            }
-            self.failed.set(self.failed.get().saturating_add(1));
+        if self.failed.is_lost() || self.closing.get() {
+            let message = "pipe closed by peer or os.write(pipe, data) raised exception.";
+            self.failed.count(|| self.report(message, None));
             return Ok(());
         }
         let mut left = data;
@@ -136,7 +125,7 @@ impl WritePipe {
                 Ok(count) => left = &data[count..],
                 Err(error) if is_passing(&error) => {}
                 Err(error) => {
-                    self.failed.set(self.failed.get() + 1);
+                    self.failed.lose();
                     self.lose(Some(error.into()));
                     return Ok(());
                 }
@@ -145,10 +134,10 @@ impl WritePipe {
                 return Ok(());
             }
             let transport = Rc::clone(self);
-            self.on.add_writer(pipe, move || transport.write_ready())?;
+            self.get_loop().add_writer(pipe, move || transport.write_ready())?;
         }
         self.buffer.borrow_mut().extend(left);
-        self.maybe_pause_protocol();
+        self.callbacks.maybe_pause(&self.flow, self.write_buffer_size(), self);
         Ok(())
     }
 
@@ -156,23 +145,19 @@ impl WritePipe {
         self.pipe.borrow().clone()
     }
 
-    fn protocol(&self) -> Option<Rc<dyn Events>> {
-        self.protocol.borrow().clone()
-    }
-
     fn add_reader(self: &Rc<Self>) -> Result<()> {
         let Some(pipe) = self.pipe() else { return Ok(()) };
         let transport = Rc::clone(self);
-        self.on.add_reader(pipe, move || transport.closed_by_peer())
+        self.get_loop().add_reader(pipe, move || transport.closed_by_peer())
     }
 
     fn remove_reader(&self) {
         // One that can't be changed is gone with its descriptor.
-        let _ = self.pipe().map(|pipe| self.on.remove_reader(&pipe));
+        let _ = self.pipe().map(|pipe| self.get_loop().remove_reader(&pipe));
     }
 
     fn remove_writer(&self) {
-        let _ = self.pipe().map(|pipe| self.on.remove_writer(&pipe));
+        let _ = self.pipe().map(|pipe| self.get_loop().remove_writer(&pipe));
     }
 
     /// The writing end is readable, which means that the reading end is closed: asyncio's
@@ -191,7 +176,7 @@ impl WritePipe {
             Err(error) if is_passing(&error) => return Ok(()),
             Err(error) => {
                 self.buffer.take();
-                self.failed.set(self.failed.get() + 1);
+                self.failed.lose();
                 self.remove_writer();
                 self.lose(Some(error.into()));
                 return Ok(());
@@ -201,8 +186,7 @@ impl WritePipe {
             return Ok(());
         }
         self.remove_writer();
-        let resume = || self.protocol().map_or(Ok(()), |protocol| protocol.resume_writing());
-        self.flow.maybe_resume(0, resume, |message, error| self.report(message, error));
+        self.callbacks.maybe_resume(&self.flow, 0, self);
         if self.closing.get() {
             self.remove_reader();
             return self.call_connection_lost(None);
@@ -210,17 +194,8 @@ impl WritePipe {
         Ok(())
     }
 
-    fn maybe_pause_protocol(&self) {
-        let pause = || self.protocol().map_or(Ok(()), |protocol| protocol.pause_writing());
-        let report = |message: &str, error| self.report(message, error);
-        self.flow.maybe_pause(self.write_buffer_size(), pause, report);
-    }
-
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
-        let mut context = ExceptionContext::new(message);
-        context.exception = error;
-        context.socket = Some(format!("{self:?}"));
-        self.on.call_exception_handler(&context);
+        self.callbacks.report(self, message, error);
     }
 
     /// Closes the pipe at once: asyncio's `_close`.
@@ -239,20 +214,16 @@ impl WritePipe {
         }
         let transport = Rc::clone(self);
         // A loop that has closed calls nothing; it has dropped the pipe.
-        let _ = self.on.call_soon(move || transport.call_connection_lost(error));
+        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
         self.lost.set(true);
-        let protocol = self.protocol();
-        let outcome = match &protocol {
-            Some(protocol) => caught(|| protocol.connection_lost(error)).and_then(|lost| lost),
-            None => Ok(()),
-        };
+        let outcome = self.callbacks.connection_lost(error);
         // A protocol that wrote amid its own end has the loop watch the pipe again.
         self.remove_reader();
         self.remove_writer();
-        let gone = (self.pipe.take(), self.protocol.take());
+        let gone = (self.pipe.take(), self.callbacks.take());
         drop(gone);
         outcome
     }
