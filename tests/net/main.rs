@@ -3,6 +3,8 @@
 
 #[path = "../io/child.rs"]
 mod child;
+#[cfg(target_os = "linux")]
+mod closing;
 mod connecting;
 #[cfg(target_os = "linux")]
 mod faults;

@@ -284,6 +284,8 @@ impl DatagramTransport {
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
         let outcome = self.0.callbacks.connection_lost(error);
+        // A datagram that was sent amid the end has the loop watch the socket again.
+        self.remove_writer();
         let gone = (self.0.socket.take(), self.0.callbacks.take());
         drop(gone);
         outcome

@@ -1,0 +1,102 @@
+//! Transports that are written to amid their end are let go by the loop.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixDatagram;
+use std::{env, fs, process};
+
+use callsoon::net::{Address, DatagramProtocol, Protocol, Transport};
+use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
+use rustix::pipe::{PipeFlags, pipe_with};
+
+/// More than a pipe takes, and than the high-water mark.
+static MUCH: [u8; 300_000] = [0; 300_000];
+
+#[derive(Default)]
+struct WritesAtResume {
+    transport: RefCell<Option<Transport>>,
+    lost: Cell<bool>,
+}
+
+impl Protocol for WritesAtResume {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.transport.replace(Some(transport.clone()));
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        if let Some(transport) = self.transport.take() {
+            transport.write(&MUCH)?;
+            transport.close();
+        }
+        Ok(())
+    }
+
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        self.lost.set(true);
+        Ok(())
+    }
+}
+
+/// asyncio loses the second write too: it closes the pipe as soon as the buffer was empty once.
+#[test]
+fn write_pipe_that_is_written_and_closed_at_resume_ends() {
+    let body = async {
+        let (reading, writing) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+        let on = running_loop()?;
+        let (transport, protocol) = on.connect_write_pipe(WritesAtResume::default, writing).await?;
+        transport.write(&MUCH)?;
+        drop(transport);
+        let (mut reading, mut buffer) = (File::from(reading), vec![0; 65_536]);
+        let mut read = move || match reading.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+            count => Some(count.unwrap()),
+        };
+        while !protocol.lost.get() {
+            read();
+            yield_now().await?;
+        }
+        while read().expect("the writing end is closed") > 0 {}
+        Ok(())
+    };
+    run_on(&EventLoop::with_virtual_time(), body).unwrap();
+}
+
+#[derive(Default)]
+struct Lost(Cell<bool>);
+
+impl DatagramProtocol for Lost {
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        self.0.set(true);
+        Ok(())
+    }
+}
+
+#[test]
+fn datagram_endpoint_that_is_closed_and_sent_to_in_one_turn_ends() {
+    let folder = env::temp_dir().join(format!("callsoon-closing-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let (own, peer) = (folder.join("own"), folder.join("peer"));
+    let receiver = UnixDatagram::bind(&peer).unwrap();
+    let other = UnixDatagram::unbound().unwrap();
+    other.set_nonblocking(true).unwrap();
+    while other.send_to(b"full", &peer).is_ok() {}
+    let (local, target) = (own.clone(), receiver.local_addr().unwrap());
+    let body = async move {
+        let on = running_loop()?;
+        let endpoint = on.create_unix_datagram_endpoint(Lost::default, Some(&local), None).await?;
+        let (transport, protocol) = endpoint;
+        transport.close();
+        transport.sendto(b"late", Some(&Address::Unix(target)))?;
+        while !protocol.0.get() {
+            yield_now().await?;
+        }
+        let refused = other.send_to(b"to a closed socket", &local).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        Ok(())
+    };
+    let outcome = run_on(&EventLoop::with_virtual_time(), body);
+    fs::remove_dir_all(&folder).unwrap();
+    outcome.unwrap();
+}
