@@ -74,7 +74,7 @@ impl DatagramProtocol for Lost {
 }
 
 #[test]
-fn datagram_endpoint_that_is_closed_and_sent_to_in_one_turn_ends() {
+fn datagram_endpoint_closed_and_sent_to_in_one_turn_ends() {
     let folder = env::temp_dir().join(format!("callsoon-closing-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
     let (own, peer) = (folder.join("own"), folder.join("peer"));
