@@ -35,6 +35,7 @@
 //! | callbacks | [`Callback`], [`WeakCallback`], [`CallbackOutput`], [`Handle`], [`TimerHandle`] |
 //! | time | [`sleep`], [`yield_now`], [`timeout`](fn@timeout), [`timeout_at`], [`wait_for`], [`Timeout`], [`Sleep`], [`YieldNow`] |
 //! | many at once | [`gather`], [`gather_outcomes`], [`wait`], [`ReturnWhen`], [`as_completed`], [`AsCompleted`], [`shield`], [`TaskGroup`] |
+//! | context variables | `ContextVar`, `Context`, `copy_context`, `Token`, with the feature `contextvars` |
 //! | generators | [`generator`], [`AsyncGenerator`], [`Yielder`] |
 //! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`]; their guards [`LockGuard`], [`Permit`] |
 //! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
@@ -90,6 +91,7 @@
 //! | --- | --- | --- |
 //! | `std` | yes | the system's clock and sockets, `run`, a loop for each thread, caught panics |
 //! | `signals` | no | `LoopRef::add_signal_handler`, on Unix |
+//! | `contextvars` | no | context variables: `ContextVar`, `Context`, `copy_context` |
 //! | `process` | no | child processes, on Unix: module `process` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
 //! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
@@ -107,6 +109,8 @@ mod blocks;
 #[cfg(any(feature = "futures-core", feature = "futures-io", feature = "hyper"))]
 pub mod bridges;
 mod collections;
+#[cfg(feature = "contextvars")]
+mod context;
 mod error;
 pub mod event_loop;
 mod flat_drops;
@@ -130,6 +134,8 @@ mod models;
 
 pub use asyncio::*;
 pub(crate) use asyncio::{ReusableSignal, await_body};
+#[cfg(feature = "contextvars")]
+pub use context::{Context, copy_context};
 pub use error::{Catch, Error, ErrorKind, Result};
 pub use event_loop::*;
 pub(crate) use event_loop::{drop_flat, expect_possible, expect_running_loop};

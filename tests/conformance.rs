@@ -52,9 +52,26 @@ fn hold_to(name: &str, at_least: usize) {
     assert!(reports.is_empty(), "{count} of {} differ\n\n{}", goldens.len(), reports.join("\n"));
 }
 
+/// Calls `run` where context variables are used, if they are there: each callback and each task has a
+/// context then, and nothing of a trace depends on that.
+fn in_context<R>(run: impl FnOnce() -> R) -> R {
+    #[cfg(feature = "contextvars")]
+    {
+        static USED: callsoon::ContextVar<()> = callsoon::ContextVar::new("used");
+
+        callsoon::Context::new().run(|| {
+            USED.set(());
+            run()
+        })
+    }
+    #[cfg(not(feature = "contextvars"))]
+    run()
+}
+
 /// Where a program's trace leaves the oracle's, for reading; none where it doesn't.
 fn difference(golden: &Golden) -> Option<String> {
-    let ours = machine::run(&golden.program).unwrap_or_else(|error| vec![error.to_string()]);
+    let ours = in_context(|| machine::run(&golden.program))
+        .unwrap_or_else(|error| vec![error.to_string()]);
     if ours == golden.trace {
         return None;
     }

@@ -101,9 +101,11 @@ def rooms():
         "run, ready, entry, timer_wheel, inbox, answers, reactor, readers, signals",
         "host, clock, system, exceptions",
     )  # fmt: skip
-    floor = ("blocks", "collections", "logging", "panics", "sync", "error", "flat_drops")
-    for x, name in zip(range(20, 780, 110), floor):
-        picture.box(x, 450, 100, 36, GREY)
+    floor = (
+        "blocks", "collections", "logging", "panics", "sync", "error", "context", "flat_drops",
+    )  # fmt: skip
+    for x, name in zip(range(20, 780, 96), floor):
+        picture.box(x, 450, 90, 36, GREY)
         picture.text(x + 6, 473, name, 12, "bold", mono=True)
     picture.arrow((812, 64), (812, 486))
     picture.parts.append('<g transform="rotate(90 826 275)">')

@@ -20,7 +20,7 @@ enum Interrupted {
 }
 
 /// Runs `main` until it is done. The first Ctrl-C cancels it, unless the loop has a handler for that
-/// signal.
+/// signal. `prepare` is called with the task before its first step.
 ///
 /// # Errors
 ///
@@ -29,6 +29,7 @@ enum Interrupted {
 pub(super) fn run_until_interrupted<T: Clone + 'static>(
     event_loop: &EventLoop,
     main: impl Future<Output = Result<T>> + 'static,
+    prepare: impl FnOnce(&Task<T>),
 ) -> Result<T> {
     let on = LoopRef::clone(event_loop);
     let task = event_loop.create_main_task(async move {
@@ -37,6 +38,7 @@ pub(super) fn run_until_interrupted<T: Clone + 'static>(
         on.take_interrupt();
         outcome
     })?;
+    prepare(&task);
     let interrupted = Rc::new(Cell::new(Interrupted::No));
     let (main, seen) = (task.clone(), interrupted.clone());
     let interrupt = move || match seen.get() {
@@ -54,7 +56,7 @@ pub(super) fn run_until_interrupted<T: Clone + 'static>(
     let released = engaged.map_or(Ok(()), |engaged| event_loop.release_interrupt(&engaged));
     match (outcome, interrupted.get()) {
         (outcome, Interrupted::AfterMain) => {
-            report_lost(event_loop, &task, outcome);
+            report_lost(&task, outcome);
             Err(Error::new(ErrorKind::KeyboardInterrupt, ""))
         }
         (Err(error), Interrupted::Main) if error.is_cancelled() && task.uncancel() == 0 => {
@@ -66,7 +68,7 @@ pub(super) fn run_until_interrupted<T: Clone + 'static>(
 }
 
 /// Reports main's error where `run` has another to return.
-fn report_lost<T>(on: &LoopRef, task: &Task<T>, outcome: Result<T>) {
+fn report_lost<T>(task: &Task<T>, outcome: Result<T>) {
     let Err(error) = outcome else { return };
     if error.is_cancelled() {
         return;
@@ -74,5 +76,5 @@ fn report_lost<T>(on: &LoopRef, task: &Task<T>, outcome: Result<T>) {
     let mut context = ExceptionContext::new("Task exception was never retrieved");
     context.exception = Some(error);
     context.task = Some(format!("{task:?}"));
-    on.call_exception_handler(&context);
+    task.erased().report(&context);
 }

@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
+#[cfg(feature = "contextvars")]
+use core::cell::OnceCell;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
@@ -11,7 +13,9 @@ use super::core::{AnyFuture, Callback, Stage, TaskRegistry};
 use super::future::FutureLike;
 #[cfg(all(unix, feature = "signals"))]
 use super::interrupted::run_until_interrupted;
-use super::task::{AnyTask, EnsureFuture};
+use super::task::{AnyTask, EnsureFuture, Task};
+#[cfg(feature = "contextvars")]
+use crate::context::{Context, copy_context};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{
     EventLoop, ExceptionContext, Job, JobCell, JobKind, LoopRef, running_loop,
@@ -147,7 +151,7 @@ impl EventLoop {
                 let mut context = ExceptionContext::new(message);
                 context.exception = Some(error);
                 context.task = Some(alloc::format!("{task:?}"));
-                self.call_exception_handler(&context);
+                task.report(&context);
             }
         }
         Ok(())
@@ -179,6 +183,9 @@ pub struct Runner {
     /// Whether Ctrl-C cancels the main task.
     #[cfg(all(unix, feature = "signals"))]
     interruptible: bool,
+    /// The context of all main tasks, a copy of the one in which the loop was made.
+    #[cfg(feature = "contextvars")]
+    context: OnceCell<Context>,
 }
 
 enum State {
@@ -207,6 +214,8 @@ impl Runner {
             debug: None,
             #[cfg(all(unix, feature = "signals"))]
             interruptible: false,
+            #[cfg(feature = "contextvars")]
+            context: OnceCell::new(),
         }
     }
 
@@ -264,7 +273,8 @@ impl Runner {
     }
 
     /// Runs `main` as a task until it is over, and returns its result. Whatever else is on the
-    /// loop goes on meanwhile, and is left there.
+    /// loop goes on meanwhile, and is left there. Context variables that `main` sets keep their values
+    /// for the next main.
     ///
     /// # Errors
     ///
@@ -283,9 +293,17 @@ impl Runner {
         let event_loop = self.event_loop()?;
         #[cfg(all(unix, feature = "signals"))]
         if self.interruptible {
-            return run_until_interrupted(&event_loop, main);
+            return run_until_interrupted(&event_loop, main, |task| self.adopt(task));
         }
-        event_loop.run_until_complete(main)
+        let task = event_loop.create_main_task(main)?;
+        self.adopt(&task);
+        event_loop.run_until_complete(task)
+    }
+
+    /// Has a main task run in the runner's context, where what it sets is there for the next.
+    fn adopt<T>(&self, _main: &Task<T>) {
+        #[cfg(feature = "contextvars")]
+        _main.header().set_context(self.context.get_or_init(copy_context).clone());
     }
 
     /// Ends what is left and closes the loop, as [`wind_down`](EventLoop::wind_down) does.
@@ -323,6 +341,8 @@ impl Runner {
             set_debug(&event_loop);
         }
         self.state.replace(State::Initialized(event_loop.clone()));
+        #[cfg(feature = "contextvars")]
+        self.context.get_or_init(copy_context);
         Ok(event_loop)
     }
 }

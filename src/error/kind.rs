@@ -18,6 +18,8 @@ pub enum ErrorKind {
     Value,
     /// An argument is of the wrong sort: `TypeError`.
     Type,
+    /// A context variable has no value: `LookupError`.
+    Lookup,
     /// The loop is closed: asyncio's `RuntimeError('Event loop is closed')`.
     Closed,
     /// Nothing that could ever happen is left to wait for. asyncio would hang here.
@@ -57,6 +59,7 @@ impl ErrorKind {
             ErrorKind::Runtime | ErrorKind::Closed | ErrorKind::Stalled => "RuntimeError",
             ErrorKind::Value => "ValueError",
             ErrorKind::Type => "TypeError",
+            ErrorKind::Lookup => "LookupError",
             ErrorKind::StopAsyncIteration => "StopAsyncIteration",
             ErrorKind::GeneratorExit => "GeneratorExit",
             ErrorKind::KeyboardInterrupt => "KeyboardInterrupt",

@@ -125,7 +125,7 @@ impl<L> Entry<L> {
         unsafe { (table.discard)(head, event_loop) }
     }
 
-    pub(super) fn kind(&self) -> JobKind {
+    pub(crate) fn kind(&self) -> JobKind {
         // SAFETY: By the Table Invariant.
         unsafe { (self.table().kind)(self.0) }
     }
@@ -148,7 +148,7 @@ impl<L> Entry<L> {
     }
 
     /// The address of what it runs.
-    pub(super) fn address(&self) -> *const () {
+    pub(crate) fn address(&self) -> *const () {
         self.0.as_ptr().cast()
     }
 }

@@ -8,6 +8,8 @@ use super::clock::{NEVER, Nanos, duration, nanos};
 use super::exception_handler::CallbackOutput;
 use super::loop_ref::LoopRef;
 use super::scheduled_call::ScheduledCall;
+#[cfg(feature = "contextvars")]
+use crate::context::captured;
 use crate::error::Result;
 
 impl LoopRef {
@@ -29,6 +31,18 @@ impl LoopRef {
     /// # Ok::<(), callsoon::Error>(())
     /// ```
     pub fn call_soon<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<Handle> {
+        #[cfg(feature = "contextvars")]
+        if let Some(context) = captured() {
+            return self.schedule_call(context.bind(callback));
+        }
+        self.schedule_call(callback)
+    }
+
+    #[inline(always)]
+    fn schedule_call<R: CallbackOutput + 'static>(
         &self,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
@@ -73,6 +87,20 @@ impl LoopRef {
     /// `exactly` is when, also where that is never.
     #[inline(always)]
     fn call_when<R: CallbackOutput + 'static>(
+        &self,
+        when: Nanos,
+        exactly: impl FnOnce() -> Duration,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> Result<TimerHandle> {
+        #[cfg(feature = "contextvars")]
+        if let Some(context) = captured() {
+            return self.add_call(when, exactly, context.bind(callback));
+        }
+        self.add_call(when, exactly, callback)
+    }
+
+    #[inline(always)]
+    fn add_call<R: CallbackOutput + 'static>(
         &self,
         when: Nanos,
         exactly: impl FnOnce() -> Duration,

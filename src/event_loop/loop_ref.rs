@@ -22,6 +22,8 @@ use super::owed_answers::OwedAnswers;
 #[cfg(feature = "std")]
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
 use crate::sync::Arc;
@@ -46,6 +48,14 @@ pub(crate) trait TaskScheduler {
 
     /// The loop has closed: drops everything.
     fn close(&self);
+
+    /// The context of a task, by the entry of its step.
+    #[cfg(feature = "contextvars")]
+    fn context_of(&self, entry: &Entry) -> Option<Context>;
+
+    /// The context of the task that is polled, if one is.
+    #[cfg(feature = "contextvars")]
+    fn step_context(&self) -> Option<Context>;
 
     fn as_any(&self) -> &dyn Any;
 }

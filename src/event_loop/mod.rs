@@ -43,6 +43,10 @@ pub use loop_ref::{ExceptionHandler, LoopRef};
 pub use observe::Disorder;
 #[cfg(feature = "trace")]
 pub use observe::Trace;
+#[cfg(feature = "contextvars")]
+pub(crate) use observe::use_contexts;
+#[cfg(feature = "contextvars")]
+pub use observe::{ContextVar, Token};
 #[cfg(feature = "std")]
 pub use poller::Source;
 pub use remote::{Answer, LoopHandle};

@@ -4,6 +4,8 @@
 use core::cell::RefCell;
 
 use super::loop_ref::LoopRef;
+#[cfg(feature = "contextvars")]
+use crate::context::{Outside, is_used_here};
 use crate::error::{Error, Result};
 
 #[cfg(feature = "std")]
@@ -208,20 +210,32 @@ impl LoopRef {
 }
 
 /// While it lives, its loop runs on this thread.
-pub(crate) struct Running(LoopRef);
+pub(crate) struct Running {
+    on: LoopRef,
+    #[cfg(feature = "contextvars")]
+    _outside: Outside,
+}
 
 impl Running {
     pub(crate) fn enter(on: &LoopRef) -> Result<Running> {
         on.check_not_running()?;
         with_place(|running| *running.borrow_mut() = Some(on.clone()));
         on.set_running(true);
-        Ok(Running(on.clone()))
+        #[cfg(feature = "contextvars")]
+        if is_used_here() {
+            on.observe_contexts();
+        }
+        Ok(Running {
+            on: on.clone(),
+            #[cfg(feature = "contextvars")]
+            _outside: Outside::leave(),
+        })
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.0.set_running(false);
+        self.on.set_running(false);
         // Taken out first: what it drops in the end may ask which loop runs.
         let left = with_place(|running| running.take());
         drop(left);

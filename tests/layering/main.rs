@@ -18,6 +18,7 @@ use tokens::{Token, text_at, tokens};
 const FLOORS: &[&str] = &[
     "flat_drops",
     "sync",
+    "context",
     "error",
     "panics",
     "logging",

@@ -192,6 +192,9 @@ pub(super) struct CallbackHead {
     pub(super) weak: Cell<u32>,
     /// The future or task that waits by this callback, where it is known.
     pub(super) awaiter: Option<FutureId>,
+    /// By the Base Invariant of `callback`.
+    #[cfg(feature = "contextvars")]
+    pub(super) base: Cell<Option<Function>>,
 }
 
 /// What is known of a function by its type. A shared function is called by its block, a plain one

@@ -14,6 +14,9 @@
 //! **Callback Count Invariant**: `strong` is the number of handles. When it falls to zero the function
 //! is dropped, once. `weak` is the number of weak handles, and one more until the function is dropped.
 //! When it falls to zero the block is freed.
+//!
+//! **Base Invariant**: where a head has a base, the function is one that calls that callback in a
+//! context, and holds a handle of it.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -28,6 +31,8 @@ use super::any_future::{AnyFuture, Callback, CallbackHead, CallbackTable, Functi
 use super::registry::TaskRegistry;
 use super::step::in_step;
 use crate::blocks::owner_of;
+#[cfg(feature = "contextvars")]
+use crate::context::captured;
 use crate::error::Result;
 use crate::event_loop::CallbackOutput;
 use crate::flat_drops::drop_on_thread;
@@ -85,7 +90,14 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
         let page =
             in_step(|registry| registry.waiter_pages().alloc(Layout::new::<Self>())).flatten();
         let table = if page.is_some() { const { &Self::PAGED } } else { const { &Self::BOXED } };
-        let head = CallbackHead { table, strong: Cell::new(1), weak: Cell::new(1), awaiter };
+        let head = CallbackHead {
+            table,
+            strong: Cell::new(1),
+            weak: Cell::new(1),
+            awaiter,
+            #[cfg(feature = "contextvars")]
+            base: Cell::new(None),
+        };
         let cell = CallbackCell { head, function: ManuallyDrop::new(function) };
         let shared = match page {
             Some(block) => {
@@ -169,6 +181,17 @@ impl Function {
         }
     }
 
+    /// The function that was added to a future: this one, or the one that this calls in a context.
+    /// It is used while the handle of this is there.
+    #[inline]
+    fn base(self) -> Function {
+        #[cfg(feature = "contextvars")]
+        if let Some(base) = self.head().and_then(|head| head.base.get()) {
+            return base;
+        }
+        self
+    }
+
     fn table(&self) -> &'static CallbackTable {
         match self {
             Function::Plain(table) => table,
@@ -228,12 +251,31 @@ impl Callback {
     }
 
     pub(crate) fn name(&self) -> &'static str {
-        (self.0.table().name)()
+        (self.0.base().table().name)()
     }
 
     /// The type of the function, where it is all there is.
     fn identity(&self) -> Option<TypeId> {
-        if self.tells().is_some() { None } else { (self.0.table().identity)() }
+        if self.tells().is_some() { None } else { (self.0.base().table().identity)() }
+    }
+
+    /// A callback that calls this one in a copy of the context of the code that runs; where no
+    /// variable has a value there, this one itself.
+    #[cfg(feature = "contextvars")]
+    #[cold]
+    pub(super) fn in_captured_context(self) -> Callback {
+        let Some(context) = captured() else { return self };
+        let (awaiter, base) = (self.tells(), self.0.base());
+        let call = move |done: &dyn AnyFuture| {
+            context.become_current();
+            self.call(done)
+        };
+        let callback = CallbackCell::share(call, awaiter);
+        if let Some(head) = callback.0.head() {
+            // By the Base Invariant: `call` holds this callback, which is the base, or holds it.
+            head.base.set(Some(base));
+        }
+        callback
     }
 
     /// The pointer of this callback and whether it is a shared one: for
@@ -339,7 +381,8 @@ impl From<&Callback> for Callback {
 
 impl PartialEq for Callback {
     fn eq(&self, other: &Callback) -> bool {
-        if let (Function::Shared(own), Function::Shared(other)) = (self.0, other.0) {
+        let functions = (self.0.base(), other.0.base());
+        if let (Function::Shared(own), Function::Shared(other)) = functions {
             if own == other {
                 return true;
             }

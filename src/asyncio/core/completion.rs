@@ -21,6 +21,8 @@ use super::node::{add_count, drop_count, entry_head, registry_of};
 use super::task_header::schedule_step;
 use super::waiters::Taken;
 use crate::collections::Key;
+#[cfg(feature = "contextvars")]
+use crate::context::is_used;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
 
@@ -67,6 +69,8 @@ impl ErasedFuture {
     /// Adds a done callback. Of a future that is done it is scheduled now.
     #[inline]
     pub(crate) fn add_callback(&self, callback: Callback) {
+        #[cfg(feature = "contextvars")]
+        let callback = if is_used() { callback.in_captured_context() } else { callback };
         let waiters = &self.header().waiters;
         if waiters.is_empty() {
             waiters.set_sole_callback(callback);

@@ -6,8 +6,10 @@ use super::any_future::{Callback, Watcher};
 use super::cancel::cancel;
 use super::header::{ErasedFuture, State};
 use super::many::{Waiter, Watch};
+#[cfg(feature = "contextvars")]
+use crate::context::Entered;
 use crate::error::{Error, Result};
-use crate::event_loop::LoopRef;
+use crate::event_loop::{ExceptionContext, LoopRef};
 
 impl ErasedFuture {
     #[inline]
@@ -31,6 +33,14 @@ impl ErasedFuture {
     #[inline]
     pub(crate) fn outcome(&self) -> Result<()> {
         self.header().outcome()
+    }
+
+    /// Reports what has happened to it to the exception handler of its loop. Of a task the handler is
+    /// called in the task's context.
+    pub(crate) fn report(&self, about: &ExceptionContext) {
+        #[cfg(feature = "contextvars")]
+        let _entered = self.task().and_then(|task| Entered::of_report(|| task.context()));
+        self.event_loop().call_exception_handler(about);
     }
 
     pub(crate) fn remove_done_callback(&self, callback: &Callback) -> usize {

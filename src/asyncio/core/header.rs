@@ -15,6 +15,8 @@ use core::ptr::NonNull;
 
 use super::wait_reason::WaitReason;
 use crate::collections::{CellExt, KeyedQueue};
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event_loop::EntryTable;
 use crate::panics;
@@ -327,6 +329,9 @@ pub(super) struct Rare {
     pub(super) throw_at: Vec<NonNull<Header>>,
     /// What a task awaits besides its first wait, inside a join or a select.
     pub(super) waits: KeyedQueue<NonNull<Header>>,
+    /// A task's, once contexts are used.
+    #[cfg(feature = "contextvars")]
+    pub(super) context: Option<Context>,
     /// What weak handles share, and look into.
     pub(super) weak: Option<Rc<WeakCell>>,
 }

@@ -439,7 +439,7 @@ fn report_unread(future: &ErasedFuture) {
     } else {
         context.future = Some(shown);
     }
-    future.event_loop().call_exception_handler(&context);
+    future.report(&context);
 }
 
 /// Gives back the share of the memory that the contents had, on the loop's thread.

@@ -9,9 +9,15 @@ use core::ptr::NonNull;
 use super::header::{ErasedFuture, Header, flag};
 use super::registry::{TaskRegistry, set_cached};
 use super::task_block::drop_future_of;
+#[cfg(feature = "contextvars")]
+use super::task_entry;
 use super::{task_block, waker};
 use crate::blocks::Pages;
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
 use crate::error::Error;
+#[cfg(feature = "contextvars")]
+use crate::event_loop::Entry;
 use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly};
 
 impl TaskRegistry {
@@ -69,6 +75,16 @@ impl TaskScheduler for TaskRegistry {
         self.hold();
     }
 
+    #[cfg(feature = "contextvars")]
+    fn context_of(&self, entry: &Entry) -> Option<Context> {
+        task_entry::context(entry)
+    }
+
+    #[cfg(feature = "contextvars")]
+    fn step_context(&self) -> Option<Context> {
+        self.current_task()?.task().map(|task| task.context())
+    }
+
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -81,7 +97,7 @@ fn abandon(task: ErasedFuture) {
         if !task.header().has(flag::NO_DESTROY_REPORT) {
             let mut context = ExceptionContext::new("Task was destroyed but it is pending!");
             context.task = Some(task.describe());
-            event_loop.call_exception_handler(&context);
+            task.report(&context);
         }
         // SAFETY: The task is not running: a running loop isn't closed.
         unsafe { drop_future_of(task.pointer(), true) }

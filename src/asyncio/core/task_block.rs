@@ -42,6 +42,8 @@ use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
 use super::task_header::{Parked, TaskHeader, schedule_step};
 use super::{cancel, task_entry, waker};
+#[cfg(feature = "contextvars")]
+use crate::context::is_used;
 use crate::error::{Error, Result};
 use crate::event_loop::{Entry, EntryHead, EntryTable, LoopRef, drop_quietly, run_callback};
 use crate::panics;
@@ -258,6 +260,10 @@ where
         TypedFuture::new(ErasedFuture::from_count(block.cast()))
     };
     registry.keep_for_late_block();
+    #[cfg(feature = "contextvars")]
+    if is_used() {
+        handle.erased().capture_context();
+    }
     // SAFETY: By the Step Invariant: the task is `SCHEDULED`, and this is its entry.
     registry.event_loop().schedule(unsafe { Entry::from_head(block.cast()) });
     Ok(handle)

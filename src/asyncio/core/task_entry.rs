@@ -12,6 +12,10 @@ use super::completion::{describe_callback, discard_next_callback, drop_callback_
 use super::header::{ErasedFuture, Header, flag};
 use super::node::drop_count;
 use super::task_header::TaskHeader;
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
+#[cfg(feature = "contextvars")]
+use crate::event_loop::Entry;
 use crate::event_loop::{Describe, EntryHead, JobKind, LoopRef};
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
@@ -60,6 +64,14 @@ pub(super) unsafe fn title(head: NonNull<EntryHead>) -> String {
     let task = unsafe { head.cast::<TaskHeader>().as_ref() };
     let done = if task.scheduled() { "" } else { "a callback of " };
     String::from(done) + &task.name()
+}
+
+/// The context of a task, by the entry of its step.
+#[cfg(feature = "contextvars")]
+pub(super) fn context(entry: &Entry) -> Option<Context> {
+    let JobKind::Step(_) = entry.kind() else { return None };
+    // SAFETY: Of all entries `kind` alone, above, says that of one, which is a task's: see there.
+    Some(unsafe { &*entry.address().cast::<TaskHeader>() }.context())
 }
 
 pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {

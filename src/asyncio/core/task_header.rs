@@ -13,6 +13,8 @@ use core::ptr::NonNull;
 use super::header::{ErasedFuture, Header, flag};
 use super::node::{entry_head, registry_of};
 use crate::collections::Key;
+#[cfg(feature = "contextvars")]
+use crate::context::{Context, captured};
 use crate::error::Error;
 use crate::event_loop::Entry;
 #[cfg(not(feature = "std"))]
@@ -86,6 +88,15 @@ impl ErasedFuture {
         Some(unsafe { self.pointer().cast::<TaskHeader>().as_ref() })
     }
 
+    /// Gives a new task a copy of the context of the code that makes it.
+    #[cfg(feature = "contextvars")]
+    #[cold]
+    pub(super) fn capture_context(&self) {
+        if let (Some(task), Some(context)) = (self.task(), captured()) {
+            task.set_context(context);
+        }
+    }
+
     /// Schedules the step of a task, unless it is scheduled or done.
     pub(super) fn schedule_step(&self) {
         debug_assert!(self.header().is_task());
@@ -128,6 +139,21 @@ impl TaskHeader {
     /// `Task-7`, unless it was given a name.
     pub(crate) fn name(&self) -> String {
         self.header.name().unwrap_or_else(|| format!("Task-{}", self.serial))
+    }
+
+    /// Its context, made if it has none yet.
+    #[cfg(feature = "contextvars")]
+    #[cold]
+    pub(crate) fn context(&self) -> Context {
+        self.header.with_rare(|rare| rare.context.get_or_insert_default().clone())
+    }
+
+    /// Has it run in `context` from its next step on.
+    #[cfg(feature = "contextvars")]
+    #[cold]
+    pub(crate) fn set_context(&self, context: Context) {
+        let before = self.header.with_rare(|rare| rare.context.replace(context));
+        drop(before);
     }
 
     pub(crate) fn parked(&self) -> Parked {

@@ -12,13 +12,18 @@ use crate::asyncio::core::{
     any_future_by, cancel, identity_traits,
 };
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, expect_running_loop};
+use crate::event_loop::{ExceptionContext, LoopRef, expect_running_loop};
 
 /// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
 #[derive(Clone)]
 pub struct AnyTask(ErasedFuture);
 
 impl AnyTask {
+    /// Reports what has happened to the task, in its context.
+    pub(crate) fn report(&self, about: &ExceptionContext) {
+        self.0.report(about);
+    }
+
     fn task(&self) -> &TaskHeader {
         self.0.task().expect("an AnyTask is made of tasks only")
     }

@@ -12,8 +12,12 @@ use crate::asyncio::core::{
     TypedFuture, Watcher, WeakFuture, any_future_by, cancel, spawn, with_running,
 };
 use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, expect_possible};
+#[cfg(feature = "contextvars")]
+use crate::event_loop::{running_loop, use_contexts};
 
 /// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
 ///
@@ -212,6 +216,42 @@ impl<T: 'static> Task<T> {
     /// ```
     pub fn with_name(self, name: impl Into<String>) -> Self {
         self.set_name(name);
+        self
+    }
+
+    /// The context in which it runs: asyncio's `get_context`. Unless another was
+    /// [given](Task::with_context), that is a copy of the one in which it was made.
+    #[cfg(feature = "contextvars")]
+    #[must_use]
+    pub fn get_context(&self) -> Context {
+        use_contexts(running_loop().ok().as_ref());
+        self.header().context()
+    }
+
+    /// Has it run in `context` itself, from its next step on, and returns it: asyncio's
+    /// `create_task(..., context=...)`. Tasks and callbacks may share a context: what one of them
+    /// sets, the others read.
+    ///
+    /// ```
+    /// use callsoon::{Context, ContextVar, create_task, run};
+    ///
+    /// static STATE: ContextVar<&str> = ContextVar::new("state");
+    ///
+    /// run(async {
+    ///     let context = Context::new();
+    ///     let work = async {
+    ///         STATE.set("ready");
+    ///         Ok(())
+    ///     };
+    ///     create_task(work).with_context(&context).await?;
+    ///     assert_eq!(context.get(&STATE), Some("ready"));
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    #[cfg(feature = "contextvars")]
+    pub fn with_context(self, context: &Context) -> Self {
+        use_contexts(running_loop().ok().as_ref());
+        self.header().set_context(context.clone());
         self
     }
 

@@ -15,6 +15,8 @@ use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
 use crate::collections::Rng;
+#[cfg(feature = "contextvars")]
+use crate::context::{Entered, is_used_here};
 use crate::event_loop::clock::{Clock, Nanos, Seconds};
 use crate::event_loop::loop_ref::{Entry, LoopRef, Observer};
 #[cfg(all(unix, feature = "signals"))]
@@ -47,6 +49,8 @@ impl Observers {
         let any = self.hash.is_on() || self.disorder.get().is_some();
         #[cfg(feature = "trace")]
         let any = any || self.tracing.is_on();
+        #[cfg(feature = "contextvars")]
+        let any = any || is_used_here();
         #[cfg(all(unix, feature = "signals"))]
         let any = any || self.interrupt.borrow().is_some();
         any
@@ -81,6 +85,10 @@ impl Observer for Observers {
         self.hash.note_entry(&entry);
         #[cfg(feature = "trace")]
         let _span = self.tracing.span_of(&entry);
+        #[cfg(feature = "contextvars")]
+        let context = on.with_tasks(|tasks| tasks.context_of(&entry)).flatten();
+        #[cfg(feature = "contextvars")]
+        let _entered = Entered::of_entry(context);
         if on.debug() {
             on.run_timed(entry)
         } else {
@@ -114,6 +122,14 @@ impl LoopRef {
     pub(super) fn update_observed(&self) {
         let observers = self.observers();
         self.shared().observed.set(self.debug() || observers.are_on());
+    }
+
+    /// Has each entry run in a context of its own from now on.
+    #[cfg(feature = "contextvars")]
+    pub(crate) fn observe_contexts(&self) {
+        if !self.is_observed() {
+            self.update_observed();
+        }
     }
 
     pub(crate) fn turn_debug(&self, on: bool) {

@@ -6,6 +6,8 @@ use alloc::string::String;
 use core::any::type_name;
 use core::cell::Cell;
 
+#[cfg(feature = "contextvars")]
+use crate::context::captured;
 use crate::error::{Error, Result};
 use crate::event_loop::exception_handler::{CallbackOutput, run_callback};
 use crate::event_loop::job::{Job, JobCell};
@@ -130,6 +132,19 @@ impl LoopRef {
     }
 
     fn watch<R: CallbackOutput + 'static>(
+        &self,
+        source: impl Source + 'static,
+        side: Side,
+        callback: impl FnMut() -> R + 'static,
+    ) -> Result<()> {
+        #[cfg(feature = "contextvars")]
+        if let Some(context) = captured() {
+            return self.watch_by(source, side, context.bind_mut(callback));
+        }
+        self.watch_by(source, side, callback)
+    }
+
+    fn watch_by<R: CallbackOutput + 'static>(
         &self,
         source: impl Source + 'static,
         side: Side,

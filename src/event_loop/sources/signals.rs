@@ -7,6 +7,8 @@ use std::os::unix::net::UnixStream;
 
 use signal_hook::consts;
 
+#[cfg(feature = "contextvars")]
+use crate::context::captured;
 use crate::error::{Error, Result};
 use crate::event_loop::exception_handler::CallbackOutput;
 use crate::event_loop::loop_ref::LoopRef;
@@ -63,9 +65,16 @@ impl LoopRef {
         let reactor = self.reactor()?;
         let callback = Rc::new(RefCell::new(callback));
         let on = self.clone();
+        #[cfg(feature = "contextvars")]
+        let context = captured();
         let schedule: Schedule = Rc::new(move || {
             let callback = callback.clone();
-            on.call_soon(move || (callback.borrow_mut())()).map(drop)
+            let call = move || (callback.borrow_mut())();
+            #[cfg(feature = "contextvars")]
+            if let Some(context) = context.clone() {
+                return on.call_soon(context.bind(call)).map(drop);
+            }
+            on.call_soon(call).map(drop)
         });
         if let Some(before) = reactor.signals().replace(signal, &schedule) {
             drop(before);
