@@ -30,7 +30,7 @@
 //! | group | items |
 //! | --- | --- |
 //! | running | [`run`], [`run_on`], [`Runner`], [`EventLoop`], [`LoopRef`], [`running_loop`] |
-//! | tasks | [`create_task`], [`Task`], [`AnyTask`], [`current_task`], [`all_tasks`], [`EnsureFuture`], [`Awaited`] |
+//! | tasks | [`create_task`], [`create_eager_task`], [`Task`], [`AnyTask`], [`current_task`], [`all_tasks`], [`EnsureFuture`], [`Awaited`] |
 //! | futures | [`LoopFuture`], [`FutureLike`], [`AnyFuture`], [`FutureId`], [`WeakFuture`], [`Await`], [`wrap_future`] |
 //! | callbacks | [`Callback`], [`WeakCallback`], [`CallbackOutput`], [`Handle`], [`TimerHandle`] |
 //! | time | [`sleep`], [`yield_now`], [`timeout`](fn@timeout), [`timeout_at`], [`wait_for`], [`Timeout`], [`Sleep`], [`YieldNow`] |

@@ -8,8 +8,8 @@ use std::time::Duration;
 use callsoon::net::{DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, start_server};
 use callsoon::{
     AnyFuture, AsyncGenerator, Callback, Context, ContextVar, ErrorKind, EventLoop, LoopFuture,
-    Result, Runner, TaskGroup, copy_context, create_task, gather, generator, run_on, running_loop,
-    sleep, timeout, to_thread, yield_now,
+    Result, Runner, TaskGroup, copy_context, create_eager_task, create_task, gather, generator,
+    run_on, running_loop, sleep, timeout, to_thread, yield_now,
 };
 
 fn in_virtual_time<T: Clone + 'static>(
@@ -451,6 +451,30 @@ fn a_server_serves_in_copies_of_its_makers_context() {
         }
         server.close();
         server.wait_closed().await
+    })
+    .unwrap();
+}
+
+// CPython: test_eager_task_factory.EagerTaskFactoryLoopTests.test_context_vars
+#[test]
+fn an_eager_task_steps_in_its_own_context_at_once() {
+    in_virtual_time(async {
+        // The first set on this thread is that of the eager step.
+        let first = create_eager_task(async { set(9) });
+        assert!(first.done() && VAR.get().is_err());
+        VAR.set(1);
+        let task = create_eager_task(async {
+            assert_eq!(VAR.get()?, 1);
+            VAR.set(2);
+            sleep(Duration::from_millis(100)).await?;
+            assert_eq!(VAR.get()?, 2);
+            VAR.set(3);
+            Ok(())
+        });
+        assert_eq!((VAR.get()?, task.get_context().get(&VAR)), (1, Some(2)));
+        task.await?;
+        assert_eq!(VAR.get()?, 1);
+        Ok(())
     })
     .unwrap();
 }

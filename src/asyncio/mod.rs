@@ -37,8 +37,8 @@ pub use sync::{
     Barrier, BoundedSemaphore, Condition, Event, Lock, LockGuard, Permit, Queue, Semaphore,
 };
 pub use task::{
-    AnyTask, Awaited, EnsureFuture, Task, TaskInfo, TaskState, all_tasks, create_task,
-    current_task, task_tree, try_create_task,
+    AnyTask, Awaited, EnsureFuture, Task, TaskInfo, TaskState, all_tasks, create_eager_task,
+    create_task, current_task, task_tree, try_create_task,
 };
 #[cfg(feature = "std")]
 pub use threads::{ConcurrentFuture, ThreadPoolExecutor, to_thread};

@@ -23,9 +23,10 @@ use super::owed_answers::OwedAnswers;
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
 #[cfg(feature = "contextvars")]
-use crate::context::Context;
+use crate::context::{Context, Entered, is_used};
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
+use crate::panics;
 use crate::sync::Arc;
 
 /// The floor above, which hangs its own things on a loop: this floor runs callbacks and
@@ -313,6 +314,21 @@ impl LoopRef {
             self.0.ready.push(entry);
             self.0.inbox.wake_reader();
         }
+    }
+
+    /// Runs `entry` inside of the entry that goes on, of which a panic in it is none. The context is that
+    /// of the outer entry again behind it.
+    pub(crate) fn run_inside(&self, entry: Entry) {
+        #[cfg(feature = "contextvars")]
+        let _entered = {
+            let context = || self.with_tasks(|tasks| tasks.context_of(&entry)).flatten();
+            Entered::new(if is_used() { context() } else { None })
+        };
+        let called = self.0.called.take();
+        if let Err(panic) = panics::caught(|| entry.run(self)) {
+            self.report_panic(panic);
+        }
+        self.0.called.set(called);
     }
 
     /// Moves what other threads have left to the ready queue.

@@ -18,6 +18,7 @@ mod catching;
 mod chains;
 mod display;
 mod dropping;
+mod eager;
 mod ensure_future;
 mod errors;
 mod first_wakers;

@@ -51,6 +51,8 @@ pub(super) struct StepState {
     pub(super) ending: Cell<Option<NonNull<Header>>>,
     /// The steps of the loop are counted from one.
     pub(super) number: Cell<u64>,
+    /// The number of steps that were begun inside of others.
+    pub(super) eager: Cell<u64>,
     /// What the first of our futures that is polled in this step returns: Python's
     /// `coro.throw(error)`. It is there if the flags say so.
     pub(super) thrown: Cell<Option<Error>>,

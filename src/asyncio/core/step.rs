@@ -3,7 +3,8 @@
 //!
 //! **Step Pointer Invariant**: while a step goes on, this thread's `STEP` points to the registry of
 //! its task, which lives for as long as that step; otherwise it is null. A thread runs one loop at a
-//! time, so that steps don't nest. A step that unwinds, without std to catch that, ends at the latest
+//! time: a step inside of another, the first of an eager task, is one of the same registry, and puts
+//! back what it found. A step that unwinds, without std to catch that, ends at the latest
 //! when its loop closes.
 #![allow(unsafe_code)]
 
@@ -18,7 +19,7 @@ use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
-use crate::event_loop::{running_loop, thread_own};
+use crate::event_loop::{Entry, running_loop, thread_own};
 
 thread_own! {
     static STEP: Cell<*const TaskRegistry> = Cell::new(null());
@@ -67,6 +68,21 @@ pub(crate) fn with_running<R>(body: impl FnOnce(&TaskRegistry) -> Result<R>) -> 
     }
 }
 
+/// Set in the number of a step inside of another, so that no other has its number.
+const EAGER: u64 = 1 << 63;
+
+/// A step that was put aside for one inside of it.
+struct Suspended {
+    current: Option<NonNull<Header>>,
+    flags: u8,
+    ending: Option<NonNull<Header>>,
+    number: u64,
+    thrown: Option<Error>,
+    throw_at: Vec<NonNull<Header>>,
+    /// False where none went on.
+    is_here: bool,
+}
+
 impl TaskRegistry {
     /// The registry of the loop that runs on this thread.
     ///
@@ -103,6 +119,44 @@ impl TaskRegistry {
         self.step.current.set(None);
         let _ = STEP.try_with(|step| step.set(null()));
         self.step.flags.get()
+    }
+
+    /// Runs the step of an eager task inside of the entry that goes on.
+    pub(crate) fn run_inside(&self, step: Entry) {
+        let suspended = self.suspend_step();
+        self.event_loop().run_inside(step);
+        self.resume_step(suspended);
+    }
+
+    /// Puts the step that goes on aside, for one inside of it.
+    fn suspend_step(&self) -> Suspended {
+        let step = &self.step;
+        let eager = step.eager.get();
+        step.eager.set(eager + 1);
+        Suspended {
+            current: step.current.take(),
+            flags: step.flags.take(),
+            ending: step.ending.take(),
+            number: step.number.replace(EAGER | eager),
+            thrown: step.thrown.take(),
+            throw_at: step.throw_at.take(),
+            is_here: STEP.try_with(|here| !here.replace(null()).is_null()).unwrap_or(false),
+        }
+    }
+
+    /// Goes on with the step that was put aside.
+    fn resume_step(&self, suspended: Suspended) {
+        let step = &self.step;
+        step.current.set(suspended.current);
+        step.flags.set(suspended.flags);
+        step.ending.set(suspended.ending);
+        step.number.set(suspended.number);
+        // The leftovers of the step inside are dropped last: that may run the program's code.
+        let left =
+            (step.thrown.replace(suspended.thrown), step.throw_at.replace(suspended.throw_at));
+        let here = if suspended.is_here { self } else { null() };
+        let _ = STEP.try_with(|step| step.set(here));
+        drop(left);
     }
 
     /// Ends a step that unwound, if one did.

@@ -229,7 +229,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
     }
 }
 
-/// A task whose first step is on the ready queue.
+/// A task, of which `start` is given the first step: to schedule it, or to run it.
 ///
 /// # Errors
 ///
@@ -239,6 +239,7 @@ pub(crate) fn spawn<F, T, H>(
     registry: &TaskRegistry,
     future: F,
     created_at: &'static Location<'static>,
+    start: impl FnOnce(&TaskRegistry, Entry),
 ) -> Result<TypedFuture<T>>
 where
     F: Future<Output = Result<T>> + 'static,
@@ -265,7 +266,7 @@ where
         handle.erased().capture_context();
     }
     // SAFETY: By the Step Invariant: the task is `SCHEDULED`, and this is its entry.
-    registry.event_loop().schedule(unsafe { Entry::from_head(block.cast()) });
+    start(registry, unsafe { Entry::from_head(block.cast()) });
     Ok(handle)
 }
 

@@ -8,5 +8,5 @@ mod tree;
 
 pub use any_task::{AnyTask, all_tasks, current_task};
 pub use ensure_future::EnsureFuture;
-pub use task::{Task, create_task, try_create_task};
+pub use task::{Task, create_eager_task, create_task, try_create_task};
 pub use tree::{Awaited, TaskInfo, TaskState, task_tree};

@@ -126,6 +126,35 @@ pub fn try_create_task<T: 'static>(
     with_running(|registry| start(registry, future, created_at))
 }
 
+/// Starts a task by running its first step at once, inside of the code that calls this:
+/// `asyncio.Task(..., eager_start=True)`. If `future` ends in that step, the task is done when this
+/// returns, and was never scheduled. In the step the new task is the current one.
+///
+/// # Panics
+///
+/// As [`create_task`](create_task()).
+///
+/// ```
+/// use callsoon::{create_eager_task, current_task, run, yield_now};
+///
+/// run(async {
+///     let task = create_eager_task(async { Ok(current_task().is_some()) });
+///     assert!(task.done() && task.result()?);
+///     let task = create_eager_task(async { yield_now().await.map(|()| 7) });
+///     assert!(!task.done());
+///     assert_eq!(task.await?, 7);
+///     Ok(())
+/// }).unwrap();
+/// ```
+#[track_caller]
+pub fn create_eager_task<T: 'static>(future: impl Future<Output = Result<T>> + 'static) -> Task<T> {
+    let created_at = Location::caller();
+    let started = with_running(|registry| {
+        spawn::<_, T, Task<T>>(registry, future, created_at, TaskRegistry::run_inside)
+    });
+    expect_possible(started.map(Task))
+}
+
 fn start<T: 'static>(
     registry: &TaskRegistry,
     future: impl Future<Output = Result<T>> + 'static,
@@ -134,7 +163,8 @@ fn start<T: 'static>(
     if cfg!(debug_assertions) {
         registry.event_loop().log_at_stalls(LoopRef::waits);
     }
-    spawn::<_, T, Task<T>>(registry, future, created_at).map(Task)
+    let schedule = |registry: &TaskRegistry, step| registry.event_loop().schedule(step);
+    spawn::<_, T, Task<T>>(registry, future, created_at, schedule).map(Task)
 }
 
 impl<T: 'static> Task<T> {
