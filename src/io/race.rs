@@ -137,7 +137,7 @@ impl Race {
             }
             // A cancellation too: it is the end of this attempt.
             Err(error) => {
-                if error.kind() == ErrorKind::Io {
+                if !error.is_cancelled() {
                     errors.push(error);
                 }
                 self.errors.borrow_mut()[own] = errors;
@@ -238,6 +238,42 @@ mod tests {
         let ((_unused, refused), (_one, one)) = (refusing(), listener(1));
         let (port, time) = raced(vec![refused, one]);
         assert_eq!((port.unwrap(), time), (one.port(), Duration::ZERO));
+    }
+
+    /// A host without descriptors, and so without sockets.
+    #[cfg(unix)]
+    struct Bare;
+
+    #[cfg(unix)]
+    impl crate::event_loop::Host for Bare {
+        fn now(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        fn wait(&self, _timeout: Option<Duration>) -> Result<()> {
+            Ok(())
+        }
+
+        fn notifier(&self) -> alloc::sync::Arc<dyn crate::event_loop::Notify> {
+            alloc::sync::Arc::new(Bare)
+        }
+    }
+
+    #[cfg(unix)]
+    impl crate::event_loop::Notify for Bare {
+        fn notify(&self) {}
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn race_fails_with_errors_that_are_not_the_systems() {
+        let (_one, one) = listener(1);
+        let racing = async move {
+            let outcome = Race::new(vec![one], None).run(Duration::from_millis(250)).await;
+            Ok(outcome.map(drop))
+        };
+        let outcome = EventLoop::with_host(Bare).run_until_complete(racing).unwrap();
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Runtime);
     }
 
     #[cfg(unix)]
