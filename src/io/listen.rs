@@ -48,3 +48,30 @@ pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) fn listen(_socket: &TcpListener, _backlog: i32) -> io::Result<()> {
     Ok(())
 }
+
+/// Returns whether the address that an error of [`bind_tcp`] is about is of no interface, or of a
+/// family that the system is without.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    let is_without =
+        |kind| matches!(kind, io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported);
+    is_without(error.kind()) || error.raw_os_error() == Some(NO_SUCH_FAMILY)
+}
+
+/// `EAFNOSUPPORT`, of which the standard library makes no kind.
+#[cfg(unix)]
+const NO_SUCH_FAMILY: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
+/// `WSAEAFNOSUPPORT`.
+#[cfg(not(unix))]
+const NO_SUCH_FAMILY: i32 = 10047;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_of_a_family_without_support_is_missing() {
+        assert!(is_missing(&io::Error::from_raw_os_error(NO_SUCH_FAMILY)));
+        assert!(is_missing(&io::ErrorKind::AddrNotAvailable.into()));
+        assert!(!is_missing(&io::ErrorKind::AddrInUse.into()));
+    }
+}

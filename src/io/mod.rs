@@ -41,7 +41,7 @@ pub use datagram::Datagram;
 pub(crate) use datagram::udp_socket;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;
-pub(crate) use listen::{bind_tcp, listen};
+pub(crate) use listen::{bind_tcp, is_missing, listen};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 #[cfg(unix)]

@@ -15,9 +15,9 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use super::transport::{Address, Socket, TransportSocket};
-use crate::error::{Error, Result, about};
+use crate::error::{Result, about};
 use crate::event_loop::{CallbackOutput, LoopRef};
-use crate::io::{bind_tcp, listen};
+use crate::io::{bind_tcp, is_missing, listen};
 
 #[derive(Debug)]
 pub(super) enum Listening {
@@ -142,7 +142,7 @@ pub(super) async fn listening_at(
     for address in addresses {
         match Listening::tcp(address) {
             Ok(socket) => sockets.push(socket),
-            Err(error) if is_missing(&error) => missing = Some(error),
+            Err(error) if error.io_error().is_some_and(is_missing) => missing = Some(error),
             Err(error) => return Err(error),
         }
     }
@@ -150,10 +150,4 @@ pub(super) async fn listening_at(
         Some(error) if sockets.is_empty() => Err(error),
         _ => Ok(sockets),
     }
-}
-
-/// Returns whether the address is of no interface, or of a family that the system is without.
-fn is_missing(error: &Error) -> bool {
-    let kind = error.io_error().map(io::Error::kind);
-    matches!(kind, Some(io::ErrorKind::AddrNotAvailable | io::ErrorKind::Unsupported))
 }
