@@ -18,10 +18,9 @@ use crate::error::Result;
 ///
 /// Dropping it [closes](StreamWriter::close) the connection, which is an error of a program in
 /// asyncio, and none here: what was written is sent.
-pub struct StreamWriter(WritingEnd);
+pub struct StreamWriter(Rc<WritingEnd>);
 
-/// The end to which a [`StreamWriter`] writes. It isn't closed when this is dropped.
-#[derive(Clone)]
+/// The end to which a [`StreamWriter`] writes. Dropping the last holder closes it.
 pub(crate) struct WritingEnd {
     transport: Transport,
     protocol: Rc<dyn HasWriteFlow>,
@@ -55,12 +54,12 @@ impl StreamWriter {
         reader: Option<&StreamReader>,
     ) -> StreamWriter {
         let reader = reader.map(|reader| Rc::clone(&reader.0));
-        StreamWriter(WritingEnd { transport: transport.clone(), protocol, reader })
+        StreamWriter(Rc::new(WritingEnd { transport: transport.clone(), protocol, reader }))
     }
 
     #[cfg(all(unix, feature = "process"))]
-    pub(crate) fn end(&self) -> WritingEnd {
-        self.0.clone()
+    pub(crate) fn end(&self) -> Rc<WritingEnd> {
+        Rc::clone(&self.0)
     }
 
     /// The transport below: `transport`.
@@ -154,9 +153,9 @@ impl StreamWriter {
     }
 }
 
-impl Drop for StreamWriter {
+impl Drop for WritingEnd {
     fn drop(&mut self) {
-        self.0.transport.close();
+        self.transport.close();
     }
 }
 

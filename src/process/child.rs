@@ -1,15 +1,17 @@
 //! [`Child`]: a child process until it is reaped.
 
-use alloc::format;
-use core::cell::{Cell, RefCell};
+use alloc::rc::Rc;
+use core::cell::{Cell, OnceCell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::io::Errno;
+use rustix::process::{Pid, Signal};
 
-use crate::error::{Error, ErrorKind, Result};
+use super::kill::kill;
+use crate::error::Result;
 use crate::logging::say;
 
 /// The return code of a child that was reaped elsewhere, as asyncio has it.
@@ -31,8 +33,10 @@ impl Started {
         let stderr = child.stderr.take().map(OwnedFd::from);
         let child = Child {
             pid: Pid::from_child(&child),
+            pidfd: OnceCell::new(),
+            parent: process::id(),
             child: RefCell::new(child),
-            reaped: Cell::new(false),
+            returncode: Cell::new(None),
         };
         Started { child, stdin, stdout, stderr }
     }
@@ -42,8 +46,14 @@ impl Started {
 #[derive(Debug)]
 pub(super) struct Child {
     pid: Pid,
+    /// The descriptor that stands for it, where the system has such: another process never has it,
+    /// even if this one is reaped elsewhere.
+    pidfd: OnceCell<Rc<OwnedFd>>,
+    /// The process that has started it. One that was forked from that neither kills it nor reaps it.
+    parent: u32,
     child: RefCell<process::Child>,
-    reaped: Cell<bool>,
+    /// Known once it is reaped.
+    returncode: Cell<Option<i32>>,
 }
 
 impl Child {
@@ -51,30 +61,55 @@ impl Child {
         self.pid
     }
 
+    /// Sends signals by `pidfd` from now on.
+    #[cfg(target_os = "linux")]
+    pub(super) fn set_pidfd(&self, pidfd: &Rc<OwnedFd>) {
+        self.pidfd.get_or_init(|| Rc::clone(pidfd));
+    }
+
     /// Sends a signal. One that has ended gets none.
     pub(super) fn send_signal(&self, signal: i32) -> Result<()> {
-        let unknown = || Error::new(ErrorKind::Value, format!("there is no signal {signal}"));
-        let signal = Signal::from_named_raw(signal).ok_or_else(unknown)?;
-        if self.reaped.get() {
+        if self.returncode.get().is_some() {
             return Ok(());
         }
-        match kill_process(self.pid, signal) {
-            Ok(()) | Err(rustix::io::Errno::SRCH) => Ok(()),
-            Err(error) => Err(io::Error::from(error).into()),
+        match self.signal(signal) {
+            Err(error) if error.raw_os_error() != Some(Errno::SRCH.raw_os_error()) => {
+                Err(error.into())
+            }
+            _ => Ok(()),
         }
+    }
+
+    fn signal(&self, signal: i32) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        if let (Some(pidfd), Some(named)) = (self.pidfd.get(), Signal::from_named_raw(signal)) {
+            match rustix::process::pidfd_send_signal(pidfd, named) {
+                // A security policy may forbid it where it allows the other way.
+                Err(Errno::NOSYS | Errno::PERM) => {}
+                sent => return Ok(sent?),
+            }
+        }
+        kill(self.pid, signal)
+    }
+
+    fn is_own(&self) -> bool {
+        self.parent == process::id()
     }
 
     /// Kills the child, unless it has ended or is another user's. Returns whether it ends.
     pub(super) fn kill(&self) -> bool {
-        self.reaped.get() || kill_process(self.pid, Signal::KILL).is_ok()
+        self.returncode.get().is_some()
+            || self.is_own() && self.signal(Signal::KILL.as_raw()).is_ok()
     }
 
     /// Waits for the child, which has ended, and returns its return code: negative, the signal that
     /// has ended it.
     pub(super) fn reap(&self) -> i32 {
+        if let Some(code) = self.returncode.get() {
+            return code;
+        }
         let status = self.child.borrow_mut().wait();
-        self.reaped.set(true);
-        match status {
+        let code = match status {
             Ok(status) => {
                 status.code().or(status.signal().map(|signal| -signal)).unwrap_or(UNKNOWN)
             }
@@ -83,13 +118,65 @@ impl Child {
                 say!(Warn, "child {pid:?} was reaped elsewhere, returncode {UNKNOWN}: {error}");
                 UNKNOWN
             }
-        }
+        };
+        self.returncode.set(Some(code));
+        code
     }
 
-    /// Kills and reaps the child, unless it was reaped.
-    pub(super) fn end(&self) {
-        if !self.reaped.get() && self.kill() {
-            self.reap();
+    /// Reaps the child, which is killed if it goes on. Returns its return code, unless it may not be
+    /// killed.
+    pub(super) fn end(&self) -> Option<i32> {
+        if !self.is_own() {
+            return self.returncode.get();
         }
+        // One that was reaped elsewhere is an error here.
+        let goes_on = matches!(self.child.borrow_mut().try_wait(), Ok(None));
+        if goes_on && !self.kill() { None } else { Some(self.reap()) }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::process::{Command, Stdio};
+
+    use rustix::process::{PidfdFlags, pidfd_open};
+
+    use super::*;
+
+    /// A child that ends when its standard input does.
+    fn cat() -> process::Child {
+        let mut command = Command::new("cat");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("a child")
+    }
+
+    fn pidfd_of(child: &process::Child) -> Rc<OwnedFd> {
+        Rc::new(pidfd_open(Pid::from_child(child), PidfdFlags::empty()).expect("a descriptor"))
+    }
+
+    #[test]
+    fn child_gets_its_signals_by_its_descriptor() {
+        let (mut meant, numbered) = (cat(), cat());
+        let started = Started::new(numbered, None);
+        started.child.set_pidfd(&pidfd_of(&meant));
+        started.child.send_signal(Signal::TERM.as_raw()).unwrap();
+        assert_eq!(meant.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
+        started.child.send_signal(Signal::TERM.as_raw()).unwrap();
+        drop(started.stdin);
+        assert_eq!(started.child.reap(), 0);
+    }
+
+    #[test]
+    fn end_reaps_a_child_that_no_signal_reaches() {
+        let mut other = cat();
+        let unreachable = pidfd_of(&other);
+        drop(other.stdin.take());
+        other.wait().unwrap();
+        let started = Started::new(cat(), None);
+        started.child.set_pidfd(&unreachable);
+        assert_eq!(started.child.end(), None);
+        drop(started.stdin);
+        let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
+        rustix::process::waitid(rustix::process::WaitId::Pid(started.child.pid), ended).unwrap();
+        assert_eq!(started.child.end(), Some(0));
     }
 }

@@ -1,17 +1,21 @@
 //! [`Process`]: a child process with streams.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 use core::mem;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use std::io;
 
 use super::streams::ProcessStreams;
 use super::transport::SubprocessTransport;
 use crate::asyncio::{Task, gather};
 use crate::error::{Error, Result};
+use crate::event_loop::LoopRef;
 use crate::net::{StreamReader, StreamWriter, Transport, WritingEnd};
 
 /// The output of [`Process::communicate`]: what was written to the standard output and to the
@@ -21,8 +25,9 @@ pub(super) type Outputs = (Option<Vec<u8>>, Option<Vec<u8>>);
 /// A child process: `asyncio.subprocess.Process`, as
 /// [`create_subprocess_exec`](super::create_subprocess_exec) returns it.
 ///
-/// Dropping it closes its standard input, if that is a pipe; the process goes on, and is reaped when
-/// it ends. When the loop closes, a process that goes on is killed and reaped.
+/// Dropping it closes its standard input, if that is a pipe, or leaves that to a
+/// [`communicate`](Process::communicate) of it; the process goes on, and is reaped when it ends. When
+/// the loop closes, a process that goes on is killed and reaped.
 pub struct Process {
     /// The standard input, if it is a pipe. Dropping it closes the pipe.
     pub stdin: Option<StreamWriter>,
@@ -31,7 +36,7 @@ pub struct Process {
     /// The standard error, if it is a pipe.
     pub stderr: Option<StreamReader>,
     transport: SubprocessTransport,
-    /// The input of a `communicate` that was cancelled before it was written.
+    /// The input of a `communicate`, until it is written.
     input: Rc<Cell<Option<Vec<u8>>>>,
 }
 
@@ -135,35 +140,35 @@ impl Process {
         &self,
         input: Option<&[u8]>,
     ) -> impl Future<Output = Result<Outputs>> + use<> {
-        let given = input.map(<[u8]>::to_vec);
+        if let Some(input) = input {
+            self.input.set(Some(input.to_vec()));
+        }
         let stdin = self.stdin.as_ref().map(StreamWriter::end);
         let readers = [&self.stdout, &self.stderr];
         let readers = readers.map(|reader| reader.as_ref().map(StreamReader::share));
         let (transport, input) = (self.transport.clone(), Rc::clone(&self.input));
         async move {
-            if given.is_some() {
-                input.set(given);
-            }
             let collected = readers.map(|reader| reader.map(Collected::new));
             let on = transport.get_loop();
-            let feeding = on.create_task(async move {
+            let feeding = async move {
                 match stdin {
                     Some(stdin) => feed(&stdin, input.take()).await,
                     None => Ok(()),
                 }
-            })?;
+            };
             let reading = |at: usize| {
                 let (own, pipe) = (collected[at].clone(), transport.pipe_transport(at + 1));
-                on.create_task(async move {
+                async move {
                     if let Some(own) = own {
                         own.reader.read_to_end_into(&own.bytes).await?;
                         pipe.inspect(Transport::close);
                     }
                     Ok(())
-                })
+                }
             };
-            let tasks = CancelOnDrop([feeding, reading(0)?, reading(1)?]);
-            gather(&tasks.0).await?;
+            let feeding = Part::run(on, feeding)?;
+            let [out, err] = [Part::run(on, reading(0))?, Part::run(on, reading(1))?];
+            gather([&feeding.task, &out.task, &err.task]).await?;
             transport.wait().await?;
             let taken = collected.map(|own| own.map(|own| own.bytes.take()));
             Ok(taken.into())
@@ -208,14 +213,51 @@ impl Drop for Collected {
     }
 }
 
-/// Cancels tasks when it is dropped.
-struct CancelOnDrop([Task<()>; 3]);
+/// A part of `communicate`, which ends with it: a task that is cancelled holds what it has until its
+/// next step, and this takes that back at once.
+struct Part {
+    task: Task<()>,
+    work: Rc<Work>,
+}
 
-impl Drop for CancelOnDrop {
+/// The rest of a task, with its waker.
+struct Work {
+    left: Cell<Option<Pin<Box<dyn Future<Output = Result<()>>>>>>,
+    waker: Cell<Option<Waker>>,
+}
+
+impl Part {
+    fn run(on: &LoopRef, work: impl Future<Output = Result<()>> + 'static) -> Result<Part> {
+        let left = Cell::new(Some(Box::pin(work) as Pin<Box<_>>));
+        let work = Rc::new(Work { left, waker: Cell::default() });
+        Ok(Part { task: on.create_task(Steps(Rc::clone(&work)))?, work })
+    }
+}
+
+impl Drop for Part {
     fn drop(&mut self) {
-        for task in &self.0 {
-            task.cancel();
+        drop(self.work.left.take());
+        self.task.cancel();
+        // Nothing else wakes it: its waits are gone.
+        if let Some(waker) = self.work.waker.take() {
+            waker.wake();
         }
+    }
+}
+
+struct Steps(Rc<Work>);
+
+impl Future for Steps {
+    type Output = Result<()>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Work { left, waker } = &*self.0;
+        let Some(mut work) = left.take() else { return Poll::Ready(Err(Error::cancelled())) };
+        let polled = work.as_mut().poll(cx);
+        let is_pending = polled.is_pending();
+        left.set(is_pending.then_some(work));
+        waker.set(is_pending.then(|| cx.waker().clone()));
+        polled
     }
 }
 

@@ -19,7 +19,7 @@ use super::watch::watch;
 use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
-use crate::event_loop::LoopRef;
+use crate::event_loop::{LoopRef, drop_quietly};
 use crate::net::{BaseEvents, Callbacks, Close, Events, Transport, made};
 
 /// A child process that calls its [`SubprocessProtocol`](super::SubprocessProtocol):
@@ -42,6 +42,8 @@ struct State {
     pipes: [Pipe; 3],
     /// The calls of the protocol while the pipes are being connected.
     pending: RefCell<Option<Vec<Call>>>,
+    /// The call of `connection_lost` is scheduled.
+    finished: Cell<bool>,
     waiters: RefCell<Vec<LoopFuture<()>>>,
     /// The place among the loop's children.
     key: Cell<Option<Key>>,
@@ -51,10 +53,8 @@ struct State {
 struct Pipe {
     /// The child has this pipe.
     wanted: Cell<bool>,
-    /// Made when it is connected.
+    /// There once it is connected.
     transport: RefCell<Option<Transport>>,
-    /// It is connected, and was made known.
-    connected: Cell<bool>,
     disconnected: Cell<bool>,
 }
 
@@ -63,10 +63,16 @@ struct Pipe {
 struct Children(RefCell<KeyedQueue<SubprocessTransport>>);
 
 impl LoopExtension for Children {
-    fn close(&self, _event_loop: &LoopRef) {
+    fn close(&self, event_loop: &LoopRef) {
         let children: Vec<SubprocessTransport> = self.0.borrow().iter().cloned().collect();
-        self.0.take();
-        children.iter().for_each(SubprocessTransport::end_with_loop);
+        drop(self.0.take());
+        // All are told before one is waited for, and none is spared by a panic of another's protocol.
+        children.iter().for_each(|child| _ = child.0.child.kill());
+        children.iter().for_each(SubprocessTransport::end);
+        for child in children {
+            drop_quietly(event_loop, child.take_held());
+            drop_quietly(event_loop, child);
+        }
     }
 
     fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
@@ -92,6 +98,7 @@ impl SubprocessTransport {
             closed: Cell::new(false),
             pipes: Default::default(),
             pending: RefCell::new(Some(Vec::new())),
+            finished: Cell::new(false),
             waiters: RefCell::default(),
             key: Cell::new(None),
         }));
@@ -101,7 +108,8 @@ impl SubprocessTransport {
         }
         let begun = transport.begin(ends, connection_made, waiter);
         if begun.is_err() {
-            transport.end_with_loop();
+            transport.end();
+            drop(transport.take_held());
         }
         begun.map(|()| transport)
     }
@@ -114,12 +122,12 @@ impl SubprocessTransport {
     ) -> Result<()> {
         let own = self.clone();
         watch(self.get_loop(), &self.0.child, move |code| own.process_exited(code))?;
-        let own = self.clone();
+        let connecting = Connecting { child: self.clone(), waiter };
         self.get_loop().create_task(async move {
-            match own.connect_pipes(ends, connection_made).await {
-                Ok(()) => release(&waiter)?,
+            match connecting.child.connect_pipes(ends, connection_made).await {
+                Ok(()) => release(&connecting.waiter)?,
                 // One that was cancelled meanwhile stays so.
-                Err(error) => drop(waiter.set_exception(error)),
+                Err(error) => drop(connecting.waiter.set_exception(error)),
             }
             Ok(())
         })?;
@@ -137,22 +145,18 @@ impl SubprocessTransport {
         for (fd, end) in ends.into_iter().enumerate() {
             let Some(end) = end else { continue };
             let events = Rc::new(PipeEvents { child: Rc::downgrade(&self.0), fd });
-            let keep = {
-                let own = self.clone();
-                move |transport: &Transport| {
-                    own.0.pipes[fd].transport.replace(Some(transport.clone()));
-                    Ok(())
-                }
-            };
             let waiter = LoopFuture::new(self.get_loop());
             let (on, end, told) = (self.get_loop(), File::from(end), waiter.clone());
             let transport = if fd == 0 {
-                Transport::of_write_pipe(on, end, events, keep, told)?
+                Transport::of_write_pipe(on, end, events, |_| Ok(()), told)?
             } else {
-                Transport::of_read_pipe(on, end, events, keep, told)?
+                Transport::of_read_pipe(on, end, events, |_| Ok(()), told)?
             };
-            made(transport, waiter).await?;
-            self.0.pipes[fd].connected.set(true);
+            let transport = made(transport, waiter).await?;
+            if self.is_closing() {
+                transport.close();
+            }
+            self.0.pipes[fd].transport.replace(Some(transport));
         }
         let own = self.clone();
         self.get_loop().call_soon(move || connection_made(&own))?;
@@ -183,20 +187,20 @@ impl SubprocessTransport {
     }
 
     /// The transport of the pipe that is the child's descriptor `fd`: 0 for its standard input, 1
-    /// for its standard output, 2 for its standard error: `get_pipe_transport`.
+    /// for its standard output, 2 for its standard error: `get_pipe_transport`. It is there once the
+    /// pipe is connected, and stays when that is lost.
     #[must_use]
     pub fn pipe_transport(&self, fd: usize) -> Option<Transport> {
-        let pipe = self.0.pipes.get(fd)?;
-        if pipe.connected.get() { pipe.transport.borrow().clone() } else { None }
+        self.0.pipes.get(fd)?.transport.borrow().clone()
     }
 
-    /// Sends a signal to the process: `send_signal`. One that has ended gets none.
+    /// Sends a signal to the process: `send_signal`. One that has ended gets none. Signal 0 is none
+    /// either.
     ///
     /// # Errors
     ///
     /// The system's `ESRCH` once it has ended and its pipes are closed (Python's
-    /// `ProcessLookupError`); [`Value`](crate::ErrorKind::Value) for a number that is the system's
-    /// for no signal; what else the system says.
+    /// `ProcessLookupError`), and its `EINVAL` for a number that is no signal's; what else it says.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
         if self.0.callbacks.protocol().is_none() {
             return Err(io::Error::from(Errno::SRCH).into());
@@ -282,9 +286,11 @@ impl SubprocessTransport {
 
     /// Schedules the end, if the process has ended and all its pipes are closed.
     fn try_finish(&self) -> Result<()> {
-        let is_done =
-            |pipe: &Pipe| !pipe.wanted.get() || pipe.connected.get() && pipe.disconnected.get();
+        let is_done = |pipe: &Pipe| !pipe.wanted.get() || pipe.disconnected.get();
         if self.0.returncode.get().is_none() || !self.0.pipes.iter().all(is_done) {
+            return Ok(());
+        }
+        if self.0.finished.replace(true) {
             return Ok(());
         }
         let own = self.clone();
@@ -305,23 +311,46 @@ impl SubprocessTransport {
             let own = children.0.borrow_mut().remove(key);
             drop(own);
         }
-        self.release();
+        drop(self.0.callbacks.take());
         outcome
     }
 
-    /// Drops what refers to this in turn.
-    fn release(&self) {
+    /// Not all pipes were connected, and the rest never will be: nothing is called any more, and the
+    /// end comes with that of the process.
+    fn give_up(&self) {
+        let Some(calls) = self.0.pending.take() else { return };
+        self.0.finished.set(false);
+        self.0.pipes.iter().for_each(|pipe| pipe.wanted.set(false));
         let protocol = self.0.callbacks.take();
-        let pipes: Vec<_> = self.0.pipes.iter().map(|pipe| pipe.transport.take()).collect();
-        drop((protocol, pipes));
+        // A loop that has closed calls nothing.
+        let _ = self.try_finish();
+        drop((calls, protocol));
     }
 
-    /// The loop has closed: nothing is called any more.
-    fn end_with_loop(&self) {
-        self.0.child.end();
-        let calls = (self.0.pending.take(), self.0.waiters.take());
-        drop(calls);
-        self.release();
+    /// The loop calls nothing any more: ends the process.
+    fn end(&self) {
+        if let Some(code) = self.0.child.end() {
+            self.0.returncode.set(Some(code));
+        }
+    }
+
+    /// Takes out what may refer to this in turn.
+    fn take_held(&self) -> impl Sized + use<> {
+        (self.0.pending.take(), self.0.waiters.take(), self.0.callbacks.take())
+    }
+}
+
+/// The pipes of a child while they are being connected, which may be left in the middle.
+struct Connecting {
+    child: SubprocessTransport,
+    /// Done when they are.
+    waiter: LoopFuture<()>,
+}
+
+impl Drop for Connecting {
+    fn drop(&mut self) {
+        self.child.give_up();
+        self.waiter.cancel();
     }
 }
 

@@ -41,15 +41,17 @@ fn watch_descriptor(
     exited: impl FnOnce(i32) -> Result<()> + 'static,
 ) -> Result<()> {
     let descriptor = Rc::new(descriptor);
+    child.set_pidfd(&descriptor);
     let (event_loop, child, source) = (on.clone(), Rc::clone(child), Rc::clone(&descriptor));
     let mut exited = Some(exited);
     on.add_reader(descriptor, move || {
-        event_loop.remove_reader(&source)?;
+        // The child is reaped even where the descriptor can't be let go.
+        let removed = event_loop.remove_reader(&source);
         let code = child.reap();
-        match exited.take() {
-            Some(exited) => event_loop.call_soon(move || exited(code)).map(drop),
-            None => Ok(()),
+        if let Some(exited) = exited.take() {
+            event_loop.call_soon(move || exited(code))?;
         }
+        removed.map(drop)
     })
 }
 

@@ -98,6 +98,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net/write_flow.rs",
             "process/child.rs",
             "process/create.rs",
+            "process/kill.rs",
             "process/options.rs",
             "process/subprocess.rs",
             "process/transport.rs",
@@ -121,6 +122,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "io/datagram.rs",
             "io/listen.rs",
             "process/child.rs",
+            "process/kill.rs",
             "process/options.rs",
             "process/transport.rs",
             "process/watch.rs",
@@ -156,6 +158,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "event_loop/remote/wake_call.rs",
     "event_loop/running.rs",
     "event_loop/scheduled_call.rs",
+    "process/kill.rs",
 ];
 
 const MOST_LINES_IN_A_FILE: usize = 500;

@@ -1,6 +1,9 @@
 //! Processes with streams.
 
+use std::future::poll_fn;
 use std::io::Read;
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use callsoon::process::{
@@ -125,12 +128,22 @@ fn several_tasks_wait_for_one_process() {
 }
 
 #[test]
-fn unknown_signal_is_a_value_error() {
+fn any_number_of_a_signal_is_left_to_the_system() {
+    const EINVAL: i32 = 22;
     run(async {
         let sh = shell("read line").await?;
-        assert_eq!(sh.send_signal(-1).unwrap_err().kind(), ErrorKind::Value);
-        assert_eq!(sh.send_signal(12345).unwrap_err().kind(), ErrorKind::Value);
+        for unknown in [-1, 12345] {
+            let error = sh.send_signal(unknown).unwrap_err();
+            assert_eq!(error.io_error().unwrap().raw_os_error(), Some(EINVAL));
+        }
+        sh.send_signal(0)?;
         sh.communicate(Some(b"\n")).await?;
+        assert_eq!(sh.returncode(), Some(0));
+        if cfg!(target_os = "linux") {
+            let sh = shell("read line").await?;
+            sh.send_signal(40)?;
+            assert_eq!(sh.wait().await?, -40);
+        }
         Ok(())
     });
 }
@@ -219,5 +232,67 @@ fn limit_of_a_process_holds_for_its_readers() {
         assert_eq!(stdout.readline().await.unwrap_err().kind(), ErrorKind::Value);
         assert!(stdout.read_to_end().await?.ends_with(b"end\n"));
         sh.wait().await.map(drop)
+    });
+}
+
+#[test]
+fn communicate_outlives_its_process() {
+    run(async {
+        let communicating = shell("cat").await?.communicate(Some(b"input"));
+        assert_eq!(communicating.await?.0.unwrap(), b"input");
+        Ok(())
+    });
+}
+
+#[test]
+fn communicate_dropped_before_it_runs_keeps_its_input() {
+    run(async {
+        let cat = shell("cat").await?;
+        drop(cat.communicate(Some(b"input")));
+        assert_eq!(cat.communicate(None).await?.0.unwrap(), b"input");
+        Ok(())
+    });
+}
+
+#[test]
+fn dropped_communicate_gives_back_at_once() {
+    run(async {
+        let (mut ready, tells) = std::os::unix::net::UnixStream::pair()?;
+        let command = "echo one; echo >&2; read line; echo two";
+        let options = piped().stderr(Stdio::Fd(tells.into()));
+        let mut sh = create_subprocess_shell(command, options).await?;
+        let stdin = sh.stdin.take().unwrap();
+        ready.read_exact(&mut [0])?;
+        let mut communicating = Box::pin(sh.communicate(None));
+        for _ in 0..5 {
+            let polled = poll_fn(|cx| Poll::Ready(communicating.as_mut().poll(cx).is_ready()));
+            assert!(!polled.await);
+            yield_now().await?;
+        }
+        drop(communicating);
+        let tasks = callsoon::all_tasks();
+        let stdout = sh.stdout.as_ref().unwrap();
+        let mut reading = pin!(stdout.readline());
+        let read = poll_fn(|cx| Poll::Ready(reading.as_mut().poll(cx))).await;
+        assert!(matches!(read, Poll::Ready(Ok(line)) if line == b"one\n"));
+        stdin.write(b"\n")?;
+        assert_eq!(stdout.readline().await?, b"two\n");
+        assert_eq!((tasks.len(), callsoon::all_tasks().len()), (2, 1));
+        sh.wait().await.map(drop)
+    });
+}
+
+#[test]
+fn pipes_of_a_process_stay_known_after_its_end() {
+    const SIGCONT: i32 = 18;
+    run(async {
+        let sh = shell("exit").await?;
+        let pipe = |fd| sh.transport().pipe_transport(fd);
+        assert!((0..3).all(|fd| pipe(fd).is_some()) && pipe(3).is_none());
+        while sh.send_signal(SIGCONT).is_ok() {
+            yield_now().await?;
+        }
+        assert!((0..3).all(|fd| pipe(fd).is_some_and(|pipe| pipe.is_closing())));
+        Ok(())
     });
 }
