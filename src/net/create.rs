@@ -132,8 +132,6 @@ impl LoopRef {
     ) -> Result<Server> {
         let on = self.clone();
         let connect = move |socket, waiter| transport_of(&on, socket, Rc::new(factory()), waiter);
-        let server = Server::new(self, sockets, Rc::new(connect));
-        server.start_serving().await?;
-        Ok(server)
+        Server::start(self, sockets, Rc::new(connect)).await
     }
 }

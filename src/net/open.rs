@@ -142,6 +142,7 @@ where
     F: Future<Output = Result<()>> + 'static,
 {
     let on = running_loop()?;
+    drop(StreamReader::on(&on, limit)?);
     let sockets = listening_at(&on, host, port).await?;
     serve(&on, sockets, connected, limit).await
 }
@@ -165,8 +166,9 @@ pub async fn start_unix_server<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    let sockets = [Listening::unix(path.as_ref())?];
-    serve(&running_loop()?, sockets.into(), connected, limit).await
+    let on = running_loop()?;
+    drop(StreamReader::on(&on, limit)?);
+    serve(&on, [Listening::unix(path.as_ref())?].into(), connected, limit).await
 }
 
 async fn serve<F>(
@@ -178,7 +180,6 @@ async fn serve<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    drop(StreamReader::on(on, limit)?);
     let connected = Rc::new(connected);
     let of = on.clone();
     let connect = move |socket, waiter| {
@@ -192,9 +193,7 @@ where
         };
         protocol.transport(socket, made, waiter)
     };
-    let server = Server::new(on, sockets, Rc::new(connect));
-    server.start_serving().await?;
-    Ok(server)
+    Server::start(on, sockets, Rc::new(connect)).await
 }
 
 /// Runs what the callback of a server has returned, as a task: asyncio's

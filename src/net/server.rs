@@ -44,7 +44,7 @@ struct ServerState {
 }
 
 impl Server {
-    pub(super) fn new(on: &LoopRef, sockets: Vec<Listening>, connect: Connect) -> Server {
+    fn new(on: &LoopRef, sockets: Vec<Listening>, connect: Connect) -> Server {
         Server(Rc::new(ServerState {
             on: on.clone(),
             sockets: RefCell::new(Some(sockets.into_iter().map(Rc::new).collect())),
@@ -54,6 +54,18 @@ impl Server {
             serving: Cell::new(false),
             forever: RefCell::default(),
         }))
+    }
+
+    /// Makes a server that accepts connections. One that can't is closed.
+    pub(super) async fn start(
+        on: &LoopRef,
+        sockets: Vec<Listening>,
+        connect: Connect,
+    ) -> Result<Server> {
+        let server = Server::new(on, sockets, connect);
+        server.begin_serving().inspect_err(|_| server.close())?;
+        sleep(Duration::ZERO).await?;
+        Ok(server)
     }
 
     /// The loop that it serves on: `get_loop`.

@@ -9,7 +9,7 @@ use core::fmt;
 use super::read_error::{IncompleteReadError, LimitOverrunError};
 use super::settle::settle;
 use super::transport::{ByteBuffer, Transport};
-use crate::asyncio::LoopFuture;
+use crate::asyncio::{FutureId, LoopFuture};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
@@ -400,17 +400,21 @@ impl ReaderState {
         }
         let waiter = LoopFuture::new(&self.on);
         *self.waiter.borrow_mut() = Some(waiter.clone());
-        let _waiting = Waiting(self);
+        let _waiting = Waiting(self, waiter.id());
         waiter.await
     }
 }
 
-/// Ends a wait for data when it is dropped.
-struct Waiting<'a>(&'a ReaderState);
+/// Ends a wait for data when it is dropped. One that has its data already may have been followed by
+/// another, which goes on.
+struct Waiting<'a>(&'a ReaderState, FutureId);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        drop(self.0.waiter.take());
+        let is_own = self.0.waiter.borrow().as_ref().is_some_and(|waiter| waiter.id() == self.1);
+        if is_own {
+            drop(self.0.waiter.take());
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::{env, fs, process};
 
 use callsoon::net::{Address, DatagramProtocol, Protocol, Transport};
@@ -61,6 +61,51 @@ fn write_pipe_that_is_written_and_closed_at_resume_ends() {
         Ok(())
     };
     run_on(&EventLoop::with_virtual_time(), body).unwrap();
+}
+
+#[derive(Default)]
+struct WritesAtItsEnd(RefCell<Option<Transport>>);
+
+impl Protocol for WritesAtItsEnd {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.0.replace(Some(transport.clone()));
+        Ok(())
+    }
+
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        let transport = self.0.take();
+        transport.map_or(Ok(()), |transport| transport.write(&MUCH))
+    }
+}
+
+#[test]
+fn connection_that_is_written_amid_its_end_is_closed() {
+    let path = env::temp_dir().join(format!("callsoon-end-{}", process::id()));
+    let listener = UnixListener::bind(&path).unwrap();
+    let to = path.clone();
+    let body = async move {
+        let on = running_loop()?;
+        let (transport, protocol) = on.create_unix_connection(WritesAtItsEnd::default, to).await?;
+        let (mut peer, _) = listener.accept()?;
+        peer.set_nonblocking(true)?;
+        transport.write(&MUCH)?;
+        transport.close();
+        drop(transport);
+        let (mut buffer, mut turns_after) = (vec![0; 65_536], 0);
+        while turns_after < 10 {
+            match peer.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(_) => {}
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+            turns_after += usize::from(protocol.0.borrow().is_none());
+            yield_now().await?;
+        }
+        panic!("the socket is open still");
+    };
+    let outcome = run_on(&EventLoop::with_virtual_time(), body);
+    fs::remove_file(&path).unwrap();
+    outcome.unwrap();
 }
 
 #[derive(Default)]

@@ -7,7 +7,7 @@ use callsoon::net::{
     DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
     start_unix_server,
 };
-use callsoon::{EventLoop, Result, create_task, running_loop, yield_now};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, yield_now};
 
 use crate::child::is_child;
 
@@ -159,4 +159,26 @@ fn server_without_descriptors_rests_and_serves_on() {
         Ok(())
     };
     event_loop.run_until_complete(serving).unwrap();
+}
+
+#[test]
+fn server_that_cannot_serve_leaves_no_path() {
+    if !is_child("faults::server_that_cannot_serve_leaves_no_path", "ulimit -n 40") {
+        return;
+    }
+    let path = std::env::temp_dir().join(format!("callsoon-no-path-{}", std::process::id()));
+    let own = path.clone();
+    let serving = async move {
+        assert_eq!(start_unix_server(answer, &own, 0).await.unwrap_err().kind(), ErrorKind::Value);
+        assert!(!own.exists());
+        // There is room for the socket, and none for a poller.
+        let mut eaten: Vec<fs::File> =
+            std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        eaten.pop();
+        let error = start_unix_server(answer, &own, 1).await.unwrap_err();
+        assert_eq!((error.kind(), own.exists()), (ErrorKind::Io, false), "{error}");
+        drop(eaten);
+        start_unix_server(answer, &own, 1).await.map(|server| server.close())
+    };
+    EventLoop::new().run_until_complete(serving).unwrap();
 }

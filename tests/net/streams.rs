@@ -175,3 +175,24 @@ fn open_connection_refused_closes_nothing_else() {
         Ok(())
     });
 }
+
+#[test]
+fn read_that_ends_leaves_the_wait_of_the_next_alone() {
+    run(async {
+        let reader = std::rc::Rc::new(StreamReader::new()?);
+        let own = reader.clone();
+        let first = create_task(async move { own.read(10).await });
+        yield_now().await?;
+        reader.feed_data(b"x");
+        assert_eq!(reader.read(10).await?, b"x");
+        let own = reader.clone();
+        let mut next = std::pin::pin!(async move { own.read(10).await });
+        let waits =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(next.as_mut().poll(cx).is_pending()));
+        assert!(waits.await);
+        assert_eq!(first.await?, b"");
+        reader.feed_data(b"y");
+        assert_eq!(next.await?, b"y");
+        Ok(())
+    });
+}

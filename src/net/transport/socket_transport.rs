@@ -357,6 +357,8 @@ impl SocketTransport {
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {
         let outcome = self.0.callbacks.connection_lost(error);
+        // A protocol that wrote amid its own end has the loop watch the socket again.
+        self.remove_writer();
         let gone = (self.0.callbacks.take(), self.0.socket.take(), self.0.detach.take());
         let (protocol, socket, detach) = gone;
         drop(socket);
