@@ -114,7 +114,7 @@ impl LoopRef {
     ///
     /// # Cancellation
     ///
-    /// It serves all the same.
+    /// As [`start_server`](super::start_server).
     #[cfg(unix)]
     pub async fn create_unix_server<P: Protocol + 'static>(
         &self,

@@ -131,7 +131,7 @@ async fn open(
 ///
 /// # Cancellation
 ///
-/// Cancelled or dropped while the name is looked up, it serves nothing.
+/// Cancelled or dropped, it serves nothing.
 pub async fn start_server<F>(
     connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
     host: Option<&str>,
@@ -156,7 +156,7 @@ where
 ///
 /// # Cancellation
 ///
-/// It serves all the same.
+/// As [`start_server`].
 #[cfg(unix)]
 pub async fn start_unix_server<F>(
     connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,

@@ -10,7 +10,9 @@ use std::io;
 
 use super::listening::Listening;
 use super::settle::settle;
-use super::transport::{Address, Connection, Socket, Transport, TransportSocket, is_passing};
+use super::transport::{
+    Address, Close, Connection, Socket, Transport, TransportSocket, is_passing, made,
+};
 use crate::asyncio::{LoopFuture, sleep};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
@@ -56,7 +58,8 @@ impl Server {
         }))
     }
 
-    /// Makes a server that accepts connections. One that can't is closed.
+    /// Makes a server that accepts connections. One that can't is closed, and so is one whose start is
+    /// cancelled or dropped.
     pub(super) async fn start(
         on: &LoopRef,
         sockets: Vec<Listening>,
@@ -64,8 +67,7 @@ impl Server {
     ) -> Result<Server> {
         let server = Server::new(on, sockets, connect);
         server.begin_serving().inspect_err(|_| server.close())?;
-        sleep(Duration::ZERO).await?;
-        Ok(server)
+        made(server, sleep(Duration::ZERO)).await
     }
 
     /// The loop that it serves on: `get_loop`.
@@ -293,6 +295,12 @@ impl Drop for Serving<'_> {
     fn drop(&mut self) {
         let forever = self.0.forever.take();
         drop(forever);
+    }
+}
+
+impl Close for Server {
+    fn close(&self) {
+        self.close();
     }
 }
 

@@ -1,6 +1,8 @@
 //! asyncio's network: streams, transports and servers.
 #![cfg(unix)]
 
+#[cfg(target_os = "linux")]
+mod cancelling;
 #[path = "../io/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]

@@ -1,21 +1,25 @@
-//! [`made`]: the wait until a transport is made.
+//! [`made`]: the wait until a transport or a server is made.
 
 use alloc::rc::Rc;
+use core::future::IntoFuture;
 
 use crate::asyncio::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 
-/// A transport that can be closed.
+/// A transport or a server, which can be closed.
 pub(crate) trait Close {
     fn close(&self);
 }
 
-/// Waits until `waiter` says that `transport` is made. The transport is closed if the wait fails
-/// or is dropped.
-pub(crate) async fn made<T: Close>(transport: T, waiter: LoopFuture<()>) -> Result<T> {
+/// Waits until `wait` says that `transport` is made. The transport is closed if the wait fails or is
+/// dropped.
+pub(crate) async fn made<T: Close>(
+    transport: T,
+    wait: impl IntoFuture<Output = Result<()>>,
+) -> Result<T> {
     let closing = CloseOnDrop(Some(transport));
-    waiter.await?;
+    wait.await?;
     Ok(closing.keep())
 }
 

@@ -29,7 +29,6 @@ pub(crate) use events::{BaseEvents, Events};
 pub(super) use flow_control::FlowControl;
 pub(super) use lost_writes::LostWrites;
 pub(crate) use made::Close;
-#[cfg(all(unix, feature = "process"))]
 pub(crate) use made::made;
 pub(super) use made::made_by;
 pub(super) use read_buffer::ReadBuffer;
