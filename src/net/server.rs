@@ -58,8 +58,8 @@ impl Server {
         }))
     }
 
-    /// Makes a server that accepts connections. One that can't is closed, and so is one whose start is
-    /// cancelled or dropped.
+    /// Makes a server that accepts connections. It is closed if it can't, and if the start is cancelled
+    /// or dropped.
     pub(super) async fn start(
         on: &LoopRef,
         sockets: Vec<Listening>,

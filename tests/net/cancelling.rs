@@ -167,7 +167,7 @@ fn accept_cancelled_in_any_turn_leaves_nothing() {
     run_on(&silent(), accepting).unwrap();
 }
 
-/// What the peer sends, by parts that come in turns of their own.
+/// The parts that the peer sends, each in turns of its own.
 const PARTS: [&[u8]; 6] = [b"ab", b"c\nd", b"ef--g", b"\n", b"h--", b"ijklmnop\n"];
 
 async fn send_parts(_reader: StreamReader, writer: StreamWriter) -> Result<()> {
@@ -268,7 +268,7 @@ fn drain_and_close_cancelled_at_any_await_lose_nothing() {
             }
             let all = received.take();
             let whole = (b'a'..b'e').flat_map(|byte| vec![byte; 200_000]).collect::<Vec<_>>();
-            // What was written before the cancellation is sent, and nothing besides.
+            // All that was written before the cancellation is sent, and nothing besides.
             assert!(whole.starts_with(&all) && all.len() % 200_000 == 0, "{n}: {}", all.len());
             assert!(!all.is_empty());
             drop(_reader);
