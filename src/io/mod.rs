@@ -3,7 +3,7 @@
 //! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
 //! it `stream` (what all streams can do), `accept`, `bind`, `connect` and `race` (attempts at several
-//! addresses); and the public types: `tcp`, `udp`, `unix`.
+//! addresses), `resolve` and `name_info` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
 //! and written by another. These are asyncio's `sock_*` methods; its streams,
@@ -23,6 +23,8 @@ mod datagram;
 mod direction;
 mod half;
 mod listen;
+#[cfg(unix)]
+mod name_info;
 mod race;
 mod resolve;
 mod stream;

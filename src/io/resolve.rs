@@ -15,8 +15,6 @@ impl LoopRef {
     /// Looks `host` up on the loop's own executor: `loop.getaddrinfo`. Returns the addresses in the
     /// system's order, each with `port`.
     ///
-    /// The standard library has no lookup of the other direction, and so there is no `getnameinfo`.
-    ///
     /// # Errors
     ///
     /// What the system says; the cancellation; otherwise as
@@ -31,6 +29,25 @@ impl LoopRef {
             let found = (&*host, port).to_socket_addrs();
             let all = about(found, || format!("can't look up {host:?}"))?;
             Ok(all.collect::<Vec<_>>())
+        };
+        self.run_in_executor(None, look_up)?.await
+    }
+
+    /// Looks the names of the host and of the service of `address` up on the loop's own executor:
+    /// `loop.getnameinfo`. `flags` are the system's, 0 for none: `NI_NUMERICHOST` and its like.
+    ///
+    /// # Errors
+    ///
+    /// As [`getaddrinfo`](LoopRef::getaddrinfo).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`getaddrinfo`](LoopRef::getaddrinfo).
+    #[cfg(unix)]
+    pub async fn getnameinfo(&self, address: SocketAddr, flags: i32) -> Result<(String, String)> {
+        let look_up = move || {
+            let found = super::name_info::name_info(address, flags);
+            about(found, || format!("can't look up {address}"))
         };
         self.run_in_executor(None, look_up)?.await
     }

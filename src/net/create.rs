@@ -2,6 +2,9 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use std::net::TcpStream as TcpSocket;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream as UnixSocket;
 #[cfg(unix)]
 use std::path::Path;
 
@@ -74,6 +77,44 @@ impl LoopRef {
     ) -> Result<(Transport, Rc<P>)> {
         let stream = UnixStream::connect(path).await?.into_inner()?;
         self.connected(factory, Socket::Unix(Rc::new(stream))).await
+    }
+
+    /// Has a connection that was accepted elsewhere call the protocol that `factory` makes:
+    /// `loop.connect_accepted_socket`. It returns after `connection_made`.
+    ///
+    /// # Errors
+    ///
+    /// What the system says; the cancellation.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn connect_accepted_socket<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        socket: TcpSocket,
+    ) -> Result<(Transport, Rc<P>)> {
+        socket.set_nonblocking(true)?;
+        self.connected(factory, Socket::Tcp(Rc::new(socket))).await
+    }
+
+    /// Does as [`connect_accepted_socket`](LoopRef::connect_accepted_socket), for a Unix socket.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_accepted_socket`](LoopRef::connect_accepted_socket).
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    #[cfg(unix)]
+    pub async fn connect_accepted_unix_socket<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        socket: UnixSocket,
+    ) -> Result<(Transport, Rc<P>)> {
+        socket.set_nonblocking(true)?;
+        self.connected(factory, Socket::Unix(Rc::new(socket))).await
     }
 
     async fn connected<P: Protocol + 'static>(

@@ -82,6 +82,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "io/connect_on_thread.rs",
             "io/datagram.rs",
             "io/listen.rs",
+            "io/name_info.rs",
             "io/race.rs",
             "io/resolve.rs",
             "io/stream.rs",
@@ -121,6 +122,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "io/connect.rs",
             "io/datagram.rs",
             "io/listen.rs",
+            "io/name_info.rs",
             "process/child.rs",
             "process/kill.rs",
             "process/options.rs",
@@ -158,6 +160,7 @@ const UNSAFE_ROOMS: &[&str] = &[
     "event_loop/remote/wake_call.rs",
     "event_loop/running.rs",
     "event_loop/scheduled_call.rs",
+    "io/name_info.rs",
     "process/kill.rs",
 ];
 

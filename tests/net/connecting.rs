@@ -6,7 +6,7 @@ use std::rc::Rc;
 use callsoon::io::{ConnectOptions, TcpListener, TcpStream, UdpSocket};
 use callsoon::net::{
     DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, StreamReader, StreamWriter,
-    open_connection, open_connection_with, start_server,
+    Transport, open_connection, open_connection_with, start_server,
 };
 use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
 
@@ -260,6 +260,57 @@ fn unix_server_is_in_the_way_of_no_other() {
         assert!(Rc::strong_count(&made.1) > 0);
         server.close();
         assert!(!path.exists());
+        Ok(())
+    });
+}
+
+#[test]
+fn address_is_told_by_its_names() {
+    // `NI_NUMERICHOST | NI_NUMERICSERV`
+    let numeric = if cfg!(any(target_os = "linux", target_os = "android")) { 1 | 2 } else { 2 | 8 };
+    run(async move {
+        let on = running_loop()?;
+        for address in ["127.0.0.1:80", "[::1]:443"] {
+            let address: std::net::SocketAddr = address.parse().unwrap();
+            let names = on.getnameinfo(address, numeric).await?;
+            assert_eq!(names, (address.ip().to_string(), address.port().to_string()));
+        }
+        let refused = on.getnameinfo(([127, 0, 0, 1], 80).into(), -1).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Io);
+        let message = refused.message();
+        assert!(message.starts_with("can't look up 127.0.0.1:80: failed to look up"), "{message}");
+        Ok(())
+    });
+}
+
+struct Answers;
+
+impl Protocol for Answers {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        transport.write(b"made\n")
+    }
+}
+
+#[test]
+fn sockets_accepted_elsewhere_call_a_protocol() {
+    run(async {
+        let on = running_loop()?;
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let (reader, _writer) = open_connection("127.0.0.1", address.port(), 100).await?;
+        let (transport, _) = on.connect_accepted_socket(|| Answers, listener.accept()?.0).await?;
+        assert_eq!(transport.sockname(), Some(address.into()));
+        assert_eq!(reader.readline().await?, b"made\n");
+        transport.close();
+        assert!(reader.readline().await?.is_empty());
+
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let (transport, _) = on.connect_accepted_unix_socket(|| Answers, ours).await?;
+        let theirs = callsoon::io::UnixStream::try_from(theirs)?;
+        let mut line = [0; 5];
+        theirs.read_exact(&mut line).await?;
+        assert_eq!(&line, b"made\n");
+        transport.close();
         Ok(())
     });
 }
