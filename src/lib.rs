@@ -93,6 +93,7 @@
 //! | `signals` | no | `LoopRef::add_signal_handler`, on Unix |
 //! | `contextvars` | no | context variables: `ContextVar`, `Context`, `copy_context` |
 //! | `process` | no | child processes, on Unix: module `process` |
+//! | `tls` | no | streams, servers and transports over TLS, and `start_tls`; with `rustls` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
 //! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |

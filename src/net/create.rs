@@ -11,7 +11,7 @@ use std::path::Path;
 use super::listening::{Listening, listening_at};
 use super::protocol::{Protocol, transport_of};
 use super::server::Server;
-use super::transport::{Socket, Transport, made_by};
+use super::transport::{Socket, Tls, Transport, made_by};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 #[cfg(unix)]
@@ -56,7 +56,7 @@ impl LoopRef {
         options: &ConnectOptions,
     ) -> Result<(Transport, Rc<P>)> {
         let stream = TcpStream::connect_to_host_with(host, port, options).await?;
-        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?))).await
+        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?)), None).await
     }
 
     /// Connects to the listener at `path`: `loop.create_unix_connection`. For the rest see
@@ -76,7 +76,7 @@ impl LoopRef {
         path: impl AsRef<Path>,
     ) -> Result<(Transport, Rc<P>)> {
         let stream = UnixStream::connect(path).await?.into_inner()?;
-        self.connected(factory, Socket::Unix(Rc::new(stream))).await
+        self.connected(factory, Socket::Unix(Rc::new(stream)), None).await
     }
 
     /// Has a connection that was accepted elsewhere call the protocol that `factory` makes:
@@ -95,7 +95,7 @@ impl LoopRef {
         socket: TcpSocket,
     ) -> Result<(Transport, Rc<P>)> {
         socket.set_nonblocking(true)?;
-        self.connected(factory, Socket::Tcp(Rc::new(socket))).await
+        self.connected(factory, Socket::Tcp(Rc::new(socket)), None).await
     }
 
     /// Does as [`connect_accepted_socket`](LoopRef::connect_accepted_socket), for a Unix socket.
@@ -114,15 +114,16 @@ impl LoopRef {
         socket: UnixSocket,
     ) -> Result<(Transport, Rc<P>)> {
         socket.set_nonblocking(true)?;
-        self.connected(factory, Socket::Unix(Rc::new(socket))).await
+        self.connected(factory, Socket::Unix(Rc::new(socket)), None).await
     }
 
-    async fn connected<P: Protocol + 'static>(
+    pub(super) async fn connected<P: Protocol + 'static>(
         &self,
         factory: impl FnOnce() -> P,
         socket: Socket,
+        tls: Option<&Tls>,
     ) -> Result<(Transport, Rc<P>)> {
-        made_by(self, factory, |own, waiter| transport_of(self, socket, own, waiter)).await
+        made_by(self, factory, |own, waiter| transport_of(self, socket, tls, own, waiter)).await
     }
 
     /// Serves at `port` of `host`, or of all interfaces, and has each connection call a protocol
@@ -142,7 +143,7 @@ impl LoopRef {
         port: u16,
     ) -> Result<Server> {
         let sockets = listening_at(self, host, port).await?;
-        self.serve(factory, sockets).await
+        self.serve(factory, sockets, None).await
     }
 
     /// Serves at `path`: `loop.create_unix_server`. A socket that is left there is removed, and so
@@ -163,16 +164,19 @@ impl LoopRef {
         path: impl AsRef<Path>,
     ) -> Result<Server> {
         let sockets = [Listening::unix(path.as_ref())?];
-        self.serve(factory, sockets.into()).await
+        self.serve(factory, sockets.into(), None).await
     }
 
-    async fn serve<P: Protocol + 'static>(
+    pub(super) async fn serve<P: Protocol + 'static>(
         &self,
         factory: impl Fn() -> P + 'static,
         sockets: Vec<Listening>,
+        tls: Option<Tls>,
     ) -> Result<Server> {
         let on = self.clone();
-        let connect = move |socket, waiter| transport_of(&on, socket, Rc::new(factory()), waiter);
+        let connect = move |socket, waiter| {
+            transport_of(&on, socket, tls.as_ref(), Rc::new(factory()), waiter)
+        };
         Server::start(self, sockets, Rc::new(connect)).await
     }
 }

@@ -3,9 +3,13 @@
 //! In reading order: `transport` (a socket or pipe that calls its protocol), [`Protocol`] (the
 //! callbacks); on these [`StreamReader`], `write_flow` (waits for room and for the end),
 //! `stream_protocol` (between both and the transport) and [`StreamWriter`]; [`Server`], `create`, `pipes` and
-//! `open`, by which connections are made; and `datagram`, endpoints of datagrams.
+//! `open`, by which connections are made, and `tls`, by which those over TLS are; and `datagram`, endpoints of datagrams.
 //!
 //! For sockets with awaited operations and without a buffer, see [`io`](crate::io).
+
+/// The crate of the configurations that [`TlsOptions`] takes.
+#[cfg(feature = "tls")]
+pub use rustls;
 
 mod create;
 mod datagram;
@@ -20,6 +24,8 @@ mod settle;
 mod stream_protocol;
 mod stream_reader;
 mod stream_writer;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod write_flow;
 
@@ -32,7 +38,11 @@ pub use read_error::{IncompleteReadError, LimitOverrunError};
 pub use server::Server;
 pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
+#[cfg(feature = "tls")]
+pub use tls::{open_connection_tls, start_server_tls};
 pub use transport::{Address, Transport, TransportSocket};
+#[cfg(feature = "tls")]
+pub use transport::{TlsInfo, TlsOptions};
 #[cfg(all(unix, feature = "process"))]
 pub(crate) use {
     stream_writer::WritingEnd,

@@ -6,14 +6,12 @@ use core::future::Future;
 #[cfg(unix)]
 use std::path::Path;
 
-#[cfg(unix)]
-use super::listening::Listening;
-use super::listening::listening_at;
+use super::listening::{Listening, listening_at};
 use super::server::Server;
 use super::stream_protocol::StreamProtocol;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
-use super::transport::{Socket, Transport};
+use super::transport::{Socket, Tls, Transport};
 use crate::asyncio::{AnyFuture, LoopFuture};
 use crate::error::Result;
 use crate::event_loop::{LoopRef, running_loop};
@@ -78,7 +76,7 @@ pub async fn open_connection_with(
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
     let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
-    open(&on, Socket::Tcp(Rc::new(stream)), reader).await
+    open(&on, Socket::Tcp(Rc::new(stream)), None, reader).await
 }
 
 /// Connects to the listener at `path`: `asyncio.open_unix_connection`. For the rest see
@@ -99,17 +97,19 @@ pub async fn open_unix_connection(
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
     let stream = UnixStream::connect(path).await?.into_inner()?;
-    open(&on, Socket::Unix(Rc::new(stream)), reader).await
+    open(&on, Socket::Unix(Rc::new(stream)), None, reader).await
 }
 
-async fn open(
+/// The streams of a connection.
+pub(super) async fn open(
     on: &LoopRef,
     socket: Socket,
+    tls: Option<&Tls>,
     reader: StreamReader,
 ) -> Result<(StreamReader, StreamWriter)> {
     let protocol = StreamProtocol::new(on, &reader);
     let waiter = LoopFuture::new(on);
-    let transport = protocol.transport(socket, |_| Ok(()), waiter.clone())?;
+    let transport = protocol.transport(socket, tls, |_| Ok(()), waiter.clone())?;
     // Dropped before the connection is made, it closes that.
     let writer = StreamWriter::new(&transport, protocol, Some(&reader));
     waiter.await?;
@@ -144,7 +144,7 @@ where
     let on = running_loop()?;
     drop(StreamReader::on(&on, limit)?);
     let sockets = listening_at(&on, host, port).await?;
-    serve(&on, sockets, connected, limit).await
+    serve(&on, sockets, None, connected, limit).await
 }
 
 /// Serves streams at `path`: `asyncio.start_unix_server`. A socket that is left there is removed, and
@@ -168,12 +168,14 @@ where
 {
     let on = running_loop()?;
     drop(StreamReader::on(&on, limit)?);
-    serve(&on, [Listening::unix(path.as_ref())?].into(), connected, limit).await
+    serve(&on, [Listening::unix(path.as_ref())?].into(), None, connected, limit).await
 }
 
-async fn serve<F>(
+/// Serves streams.
+pub(super) async fn serve<F>(
     on: &LoopRef,
     sockets: Vec<Listening>,
+    tls: Option<Tls>,
     connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
     limit: usize,
 ) -> Result<Server>
@@ -191,7 +193,7 @@ where
             let served = connected(reader, writer);
             serve_client(transport, served)
         };
-        protocol.transport(socket, made, waiter)
+        protocol.transport(socket, tls.as_ref(), made, waiter)
     };
     Server::start(on, sockets, Rc::new(connect)).await
 }

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use super::transport::{BaseEvents, Events, Socket, Transport};
+use super::transport::{BaseEvents, Events, Socket, Tls, Transport};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -124,11 +124,12 @@ pub(super) fn callbacks_of(
 pub(super) fn transport_of(
     on: &LoopRef,
     socket: Socket,
+    tls: Option<&Tls>,
     protocol: Rc<dyn Protocol>,
     waiter: LoopFuture<()>,
 ) -> Result<Transport> {
     let (events, made) = callbacks_of(protocol);
-    Transport::of_socket(on, socket, events, made, waiter)
+    Transport::of_socket(on, socket, tls, events, made, waiter)
 }
 
 /// A protocol of the program's own as a transport calls it.

@@ -1,10 +1,10 @@
 //! [`StreamProtocol`]: the protocol that feeds a reader and holds back a writer.
 
 use alloc::rc::{Rc, Weak};
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use super::stream_reader::{ReaderState, StreamReader};
-use super::transport::{BaseEvents, Events, Socket, Transport};
+use super::transport::{BaseEvents, Events, Socket, Tls, Transport};
 use super::write_flow::{HasWriteFlow, WriteFlow};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
@@ -15,12 +15,15 @@ pub(super) struct StreamProtocol {
     on: LoopRef,
     reader: RefCell<Weak<ReaderState>>,
     flow: WriteFlow,
+    /// Its connection talks TLS, which has no end of one direction.
+    over_tls: Cell<bool>,
 }
 
 impl StreamProtocol {
     pub(super) fn new(on: &LoopRef, reader: &StreamReader) -> Rc<StreamProtocol> {
         let reader = RefCell::new(Rc::downgrade(&reader.0));
-        Rc::new(StreamProtocol { on: on.clone(), reader, flow: WriteFlow::new(on) })
+        let (flow, over_tls) = (WriteFlow::new(on), Cell::new(false));
+        Rc::new(StreamProtocol { on: on.clone(), reader, flow, over_tls })
     }
 
     fn reader(&self) -> Option<Rc<ReaderState>> {
@@ -32,9 +35,11 @@ impl StreamProtocol {
     pub(super) fn transport(
         self: &Rc<Self>,
         socket: Socket,
+        tls: Option<&Tls>,
         made: impl FnOnce(&Transport) -> Result<()> + 'static,
         waiter: LoopFuture<()>,
     ) -> Result<Transport> {
+        self.over_tls.set(tls.is_some());
         let reader = Weak::clone(&self.reader.borrow());
         let connection_made = move |transport: &Transport| {
             if let Some(reader) = reader.upgrade() {
@@ -42,13 +47,28 @@ impl StreamProtocol {
             }
             made(transport)
         };
-        Transport::of_socket(&self.on, socket, Rc::<Self>::clone(self), connection_made, waiter)
+        let own = Rc::<Self>::clone(self);
+        Transport::of_socket(&self.on, socket, tls, own, connection_made, waiter)
+    }
+
+    /// Notes that `transport` takes the place of the one before: asyncio's `_replace_transport`.
+    #[cfg(feature = "tls")]
+    pub(super) fn replace_transport(&self, transport: &Transport) {
+        self.over_tls.set(true);
+        if let Some(reader) = self.reader() {
+            reader.set_transport(transport);
+        }
     }
 }
 
 impl HasWriteFlow for StreamProtocol {
     fn write_flow(&self) -> &WriteFlow {
         &self.flow
+    }
+
+    #[cfg(feature = "tls")]
+    fn into_any(self: Rc<Self>) -> Rc<dyn core::any::Any> {
+        self
     }
 }
 
@@ -89,6 +109,6 @@ impl Events for StreamProtocol {
         if let Some(reader) = self.reader() {
             reader.feed_eof();
         }
-        Ok(true)
+        Ok(!self.over_tls.get())
     }
 }

@@ -1,6 +1,8 @@
 //! [`StreamWriter`]: the writing end of a stream.
 
 use alloc::rc::Rc;
+#[cfg(feature = "tls")]
+use core::cell::OnceCell;
 use core::fmt;
 use core::time::Duration;
 
@@ -23,14 +25,20 @@ pub struct StreamWriter(Rc<WritingEnd>);
 /// The end to which a [`StreamWriter`] writes. Dropping the last holder closes it.
 pub(crate) struct WritingEnd {
     transport: Transport,
+    /// The transport that stands on it, once that is made.
+    #[cfg(feature = "tls")]
+    over_tls: OnceCell<Transport>,
     protocol: Rc<dyn HasWriteFlow>,
     /// The other direction of a connection, an error of which fails `drain`; a pipe has none.
     reader: Option<Rc<ReaderState>>,
 }
 
 impl WritingEnd {
-    #[cfg(all(unix, feature = "process"))]
     pub(crate) fn transport(&self) -> &Transport {
+        #[cfg(feature = "tls")]
+        if let Some(over) = self.over_tls.get() {
+            return over;
+        }
         &self.transport
     }
 
@@ -39,7 +47,7 @@ impl WritingEnd {
         if let Some(error) = self.reader.as_ref().and_then(|reader| reader.exception()) {
             return Err(error);
         }
-        if self.transport.is_closing() {
+        if self.transport().is_closing() {
             // So that `connection_lost` may be called.
             sleep(Duration::ZERO).await?;
         }
@@ -54,7 +62,13 @@ impl StreamWriter {
         reader: Option<&StreamReader>,
     ) -> StreamWriter {
         let reader = reader.map(|reader| Rc::clone(&reader.0));
-        StreamWriter(Rc::new(WritingEnd { transport: transport.clone(), protocol, reader }))
+        StreamWriter(Rc::new(WritingEnd {
+            transport: transport.clone(),
+            #[cfg(feature = "tls")]
+            over_tls: OnceCell::new(),
+            protocol,
+            reader,
+        }))
     }
 
     #[cfg(all(unix, feature = "process"))]
@@ -62,10 +76,22 @@ impl StreamWriter {
         Rc::clone(&self.0)
     }
 
+    #[cfg(feature = "tls")]
+    pub(super) fn protocol(&self) -> Rc<dyn HasWriteFlow> {
+        Rc::clone(&self.0.protocol)
+    }
+
+    /// Writes to `over` from now on, which stands on the transport before.
+    #[cfg(feature = "tls")]
+    pub(super) fn set_over_tls(&self, over: Transport) {
+        // Set already it stays: no transport over TLS is made again.
+        let _ = self.0.over_tls.set(over);
+    }
+
     /// The transport below: `transport`.
     #[must_use]
     pub fn transport(&self) -> &Transport {
-        &self.0.transport
+        self.0.transport()
     }
 
     /// Sends `data`, now or later: `write`. See [`Transport::write`].
@@ -74,7 +100,7 @@ impl StreamWriter {
     ///
     /// As [`Transport::write`].
     pub fn write(&self, data: &[u8]) -> Result<()> {
-        self.0.transport.write(data)
+        self.0.transport().write(data)
     }
 
     /// Sends all of `parts`: `writelines`.
@@ -83,7 +109,7 @@ impl StreamWriter {
     ///
     /// As [`Transport::write`].
     pub fn writelines<T: AsRef<[u8]>>(&self, parts: impl IntoIterator<Item = T>) -> Result<()> {
-        self.0.transport.writelines(parts)
+        self.0.transport().writelines(parts)
     }
 
     /// Ends the direction of writing once everything is sent: `write_eof`.
@@ -92,24 +118,24 @@ impl StreamWriter {
     ///
     /// As [`Transport::write_eof`].
     pub fn write_eof(&self) -> Result<()> {
-        self.0.transport.write_eof()
+        self.0.transport().write_eof()
     }
 
     /// Returns true: `can_write_eof`.
     #[must_use]
     pub fn can_write_eof(&self) -> bool {
-        self.0.transport.can_write_eof()
+        self.0.transport().can_write_eof()
     }
 
     /// Closes the connection once everything is sent: `close`.
     pub fn close(&self) {
-        self.0.transport.close();
+        self.0.transport().close();
     }
 
     /// Returns whether it is closed or about to be: `is_closing`.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.0.transport.is_closing()
+        self.0.transport().is_closing()
     }
 
     /// Waits until the connection is closed: `wait_closed`.
@@ -128,13 +154,13 @@ impl StreamWriter {
     /// The address of this end: `get_extra_info('sockname')`.
     #[must_use]
     pub fn sockname(&self) -> Option<Address> {
-        self.0.transport.sockname()
+        self.0.transport().sockname()
     }
 
     /// The address of the other end: `get_extra_info('peername')`.
     #[must_use]
     pub fn peername(&self) -> Option<Address> {
-        self.0.transport.peername()
+        self.0.transport().peername()
     }
 
     /// Waits until there is room to write: `drain`. It returns at once while less than the
@@ -155,12 +181,14 @@ impl StreamWriter {
 
 impl Drop for WritingEnd {
     fn drop(&mut self) {
-        self.transport.close();
+        self.transport().close();
     }
 }
 
 impl fmt::Debug for StreamWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StreamWriter").field("transport", &self.0.transport).finish_non_exhaustive()
+        f.debug_struct("StreamWriter")
+            .field("transport", self.0.transport())
+            .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,10 @@
 //! [`WriteFlow`]: the tasks that wait until a stream can be written, or is closed.
 
 use alloc::collections::VecDeque;
+#[cfg(feature = "tls")]
+use alloc::rc::Rc;
+#[cfg(feature = "tls")]
+use core::any::Any;
 use core::cell::{Cell, RefCell};
 use std::io;
 
@@ -23,6 +27,9 @@ pub(crate) struct WriteFlow {
 /// A protocol with a [`WriteFlow`].
 pub(crate) trait HasWriteFlow {
     fn write_flow(&self) -> &WriteFlow;
+
+    #[cfg(feature = "tls")]
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
 impl WriteFlow {

@@ -68,6 +68,11 @@ impl HasWriteFlow for ProcessStreams {
     fn write_flow(&self) -> &WriteFlow {
         &self.flow
     }
+
+    #[cfg(feature = "tls")]
+    fn into_any(self: Rc<Self>) -> Rc<dyn core::any::Any> {
+        self
+    }
 }
 
 impl BaseEvents for ProcessStreams {

@@ -130,6 +130,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "process/watch.rs",
         ],
     ),
+    ("rustls", &["net/mod.rs", "net/transport/tls_options.rs", "net/transport/tls_session.rs"]),
     ("serde_json", &["event_loop/observe/trace.rs"]),
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),

@@ -2,6 +2,8 @@
 
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
+#[cfg(feature = "tls")]
+use alloc::{boxed::Box, format};
 use core::fmt;
 #[cfg(unix)]
 use std::fs::File;
@@ -12,12 +14,20 @@ use super::made::Close;
 use super::read_pipe::ReadPipe;
 use super::socket::{Address, Socket};
 use super::socket_transport::{Connection, SocketTransport};
+#[cfg(feature = "tls")]
+use super::tls_options::TlsOptions as Tls;
 use super::transport_socket::TransportSocket;
 #[cfg(unix)]
 use super::write_pipe::WritePipe;
+#[cfg(feature = "tls")]
+use super::{tls_session::TlsInfo, tls_transport::TlsTransport};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+
+/// Without TLS there are no options of it.
+#[cfg(not(feature = "tls"))]
+pub(crate) type Tls = core::convert::Infallible;
 
 /// A connection, or one end of a pipe, that calls its [`Protocol`](crate::net::Protocol): asyncio's
 /// transport of a socket, `ReadTransport` or `WriteTransport`.
@@ -32,6 +42,8 @@ pub struct Transport(Kind);
 #[derive(Clone)]
 enum Kind {
     Socket(SocketTransport),
+    #[cfg(feature = "tls")]
+    Tls(TlsTransport),
     #[cfg(unix)]
     ReadPipe(Rc<ReadPipe>),
     #[cfg(unix)]
@@ -40,16 +52,43 @@ enum Kind {
 
 impl Transport {
     /// Schedules `connection_made`, the begin of reading, and the result of `waiter`, in this order.
+    /// With TLS, the first and the last come after the handshake.
     pub(crate) fn of_socket(
         on: &LoopRef,
         socket: Socket,
+        tls: Option<&Tls>,
         protocol: Rc<dyn Events>,
         connection_made: impl FnOnce(&Transport) -> Result<()> + 'static,
         waiter: LoopFuture<()>,
     ) -> Result<Transport> {
+        #[cfg(feature = "tls")]
+        if let Some(options) = tls {
+            let made = |own: &TlsTransport| connection_made(&Transport(Kind::Tls(own.clone())));
+            let own = TlsTransport::over(on, socket, options, protocol, Box::new(made), waiter)?;
+            return Ok(Transport(Kind::Tls(own)));
+        }
+        #[cfg(not(feature = "tls"))]
+        if let Some(never) = tls {
+            match *never {}
+        }
         let made = |own: &SocketTransport| connection_made(&Transport(Kind::Socket(own.clone())));
         let socket = SocketTransport::new(on, socket, protocol, made, waiter)?;
         Ok(Transport(Kind::Socket(socket)))
+    }
+
+    /// Has the connection talk TLS: see [`TlsTransport::upgrade`].
+    #[cfg(feature = "tls")]
+    pub(crate) fn upgrade_to_tls(
+        &self,
+        options: &Tls,
+        protocol: Rc<dyn Events>,
+        waiter: LoopFuture<()>,
+    ) -> Result<Transport> {
+        match &self.0 {
+            Kind::Socket(socket) => TlsTransport::upgrade(socket, options, protocol, waiter)
+                .map(|tls| Transport(Kind::Tls(tls))),
+            _ => Err(Error::runtime(format!("transport {self:?} is not supported by start_tls()"))),
+        }
     }
 
     /// Does as [`of_socket`](Transport::of_socket), for the reading end of a pipe.
@@ -83,6 +122,11 @@ impl Transport {
     pub(crate) fn attach(&self, detach: impl FnOnce() + 'static) {
         match &self.0 {
             Kind::Socket(socket) => socket.attach(detach),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => match tls.lower() {
+                Some(lower) => lower.attach(detach),
+                None => detach(),
+            },
             #[cfg(unix)]
             _ => detach(),
         }
@@ -92,6 +136,8 @@ impl Transport {
     pub(crate) fn downgrade(&self) -> Weak<Connection> {
         match &self.0 {
             Kind::Socket(socket) => socket.downgrade(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.lower().map(|lower| lower.downgrade()).unwrap_or_default(),
             #[cfg(unix)]
             _ => Weak::new(),
         }
@@ -106,6 +152,8 @@ impl Transport {
     pub fn get_loop(&self) -> &LoopRef {
         match &self.0 {
             Kind::Socket(socket) => socket.get_loop(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.get_loop(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.get_loop(),
             #[cfg(unix)]
@@ -118,6 +166,8 @@ impl Transport {
     pub fn socket(&self) -> Option<TransportSocket> {
         match &self.0 {
             Kind::Socket(socket) => socket.source(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.lower()?.source(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.source(),
             #[cfg(unix)]
@@ -130,6 +180,8 @@ impl Transport {
     pub fn sockname(&self) -> Option<Address> {
         match &self.0 {
             Kind::Socket(socket) => socket.sockname(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.sockname(),
             #[cfg(unix)]
             _ => None,
         }
@@ -140,7 +192,20 @@ impl Transport {
     pub fn peername(&self) -> Option<Address> {
         match &self.0 {
             Kind::Socket(socket) => socket.peername(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.peername(),
             #[cfg(unix)]
+            _ => None,
+        }
+    }
+
+    /// The outcome of the handshake of TLS, if there is any: `get_extra_info` of `'peercert'`,
+    /// `'cipher'` and `'ssl_object'`.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn tls(&self) -> Option<TlsInfo> {
+        match &self.0 {
+            Kind::Tls(tls) => tls.info(),
             _ => None,
         }
     }
@@ -150,6 +215,8 @@ impl Transport {
     pub fn is_closing(&self) -> bool {
         match &self.0 {
             Kind::Socket(socket) => socket.is_closing(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.is_closing(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.is_closing(),
             #[cfg(unix)]
@@ -162,6 +229,8 @@ impl Transport {
     pub fn is_reading(&self) -> bool {
         match &self.0 {
             Kind::Socket(socket) => socket.is_reading(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.is_reading(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.is_reading(),
             #[cfg(unix)]
@@ -173,6 +242,8 @@ impl Transport {
     pub fn pause_reading(&self) {
         match &self.0 {
             Kind::Socket(socket) => socket.pause_reading(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.pause_reading(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.pause_reading(),
             #[cfg(unix)]
@@ -188,6 +259,8 @@ impl Transport {
     pub fn resume_reading(&self) -> Result<()> {
         match &self.0 {
             Kind::Socket(socket) => socket.resume_reading(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.resume_reading(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.resume_reading(),
             #[cfg(unix)]
@@ -200,6 +273,8 @@ impl Transport {
     pub fn close(&self) {
         match &self.0 {
             Kind::Socket(socket) => socket.close(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.close(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.close(),
             #[cfg(unix)]
@@ -211,6 +286,8 @@ impl Transport {
     pub fn abort(&self) {
         match &self.0 {
             Kind::Socket(socket) => socket.abort(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.abort(),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.close(),
             #[cfg(unix)]
@@ -223,6 +300,8 @@ impl Transport {
     pub fn write_buffer_size(&self) -> usize {
         match &self.0 {
             Kind::Socket(socket) => socket.write_buffer_size(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.write_buffer_size(),
             #[cfg(unix)]
             Kind::ReadPipe(_) => 0,
             #[cfg(unix)]
@@ -236,6 +315,8 @@ impl Transport {
     pub fn write_buffer_limits(&self) -> (usize, usize) {
         match &self.0 {
             Kind::Socket(socket) => socket.write_buffer_limits(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.write_buffer_limits(),
             #[cfg(unix)]
             Kind::ReadPipe(_) => (0, 0),
             #[cfg(unix)]
@@ -252,6 +333,8 @@ impl Transport {
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
         match &self.0 {
             Kind::Socket(socket) => socket.set_write_buffer_limits(high, low),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.set_write_buffer_limits(high, low),
             #[cfg(unix)]
             Kind::ReadPipe(_) => Err(not_for_writing()),
             #[cfg(unix)]
@@ -271,6 +354,11 @@ impl Transport {
     pub fn write(&self, data: &[u8]) -> Result<()> {
         match &self.0 {
             Kind::Socket(socket) => socket.write(data),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => {
+                tls.write(data);
+                Ok(())
+            }
             #[cfg(unix)]
             Kind::ReadPipe(_) => Err(not_for_writing()),
             #[cfg(unix)]
@@ -298,6 +386,8 @@ impl Transport {
     pub fn write_eof(&self) -> Result<()> {
         match &self.0 {
             Kind::Socket(socket) => socket.write_eof(),
+            #[cfg(feature = "tls")]
+            Kind::Tls(_) => Err(Error::runtime("TLS has no end of one direction")),
             #[cfg(unix)]
             Kind::ReadPipe(_) => Err(not_for_writing()),
             #[cfg(unix)]
@@ -311,16 +401,23 @@ impl Transport {
     /// Returns whether [`write_eof`](Transport::write_eof) can be called: `can_write_eof`.
     #[must_use]
     pub fn can_write_eof(&self) -> bool {
-        #[cfg(unix)]
-        return !matches!(&self.0, Kind::ReadPipe(_));
-        #[cfg(not(unix))]
-        true
+        match &self.0 {
+            Kind::Socket(_) => true,
+            #[cfg(feature = "tls")]
+            Kind::Tls(_) => false,
+            #[cfg(unix)]
+            Kind::ReadPipe(_) => false,
+            #[cfg(unix)]
+            Kind::WritePipe(_) => true,
+        }
     }
 
     /// Tells the exception handler about an error of this connection.
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
         match &self.0 {
             Kind::Socket(socket) => socket.report(message, error),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.report(message, error),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.report(message, error),
             #[cfg(unix)]
@@ -344,6 +441,8 @@ impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Socket(socket) => socket.fmt(f),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => tls.fmt(f),
             #[cfg(unix)]
             Kind::ReadPipe(pipe) => pipe.fmt(f),
             #[cfg(unix)]

@@ -33,19 +33,25 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
         self.protocol.borrow().clone()
     }
 
+    /// Calls `protocol` in the place of the one before, which is returned.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_protocol(&self, protocol: Rc<P>) -> Option<Rc<P>> {
+        self.protocol.replace(Some(protocol))
+    }
+
     /// Takes the protocol out: nothing calls it any more.
     pub(crate) fn take(&self) -> Option<Rc<P>> {
         self.protocol.take()
     }
 
-    /// Schedules `connection_made`, `begin` if it is given, and the result of `waiter`, in this
+    /// Schedules `connection_made`, and `begin` and the result of `waiter` if they are given, in this
     /// order.
     pub(crate) fn start<T: Clone + 'static>(
         &self,
         transport: &T,
         connection_made: impl FnOnce(&T) -> Result<()> + 'static,
         begin: Option<impl FnOnce(&T) -> Result<()> + 'static>,
-        waiter: LoopFuture<()>,
+        waiter: impl Into<Option<LoopFuture<()>>>,
     ) -> Result<()> {
         let made = transport.clone();
         self.on.call_soon(move || connection_made(&made))?;
@@ -53,7 +59,9 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
             let begun = transport.clone();
             self.on.call_soon(move || begin(&begun))?;
         }
-        self.on.call_soon(move || release(&waiter))?;
+        if let Some(waiter) = waiter.into() {
+            self.on.call_soon(move || release(&waiter))?;
+        }
         Ok(())
     }
 

@@ -10,24 +10,36 @@ use crate::panics::caught;
 pub(crate) struct FlowControl {
     low: Cell<usize>,
     high: Cell<usize>,
+    /// The high-water mark unless another is set.
+    default: usize,
     paused: Cell<bool>,
 }
 
 impl Default for FlowControl {
     fn default() -> FlowControl {
-        let (low, high) = (Cell::new(16 * 1024), Cell::new(64 * 1024));
-        FlowControl { low, high, paused: Cell::new(false) }
+        FlowControl::new(64 * 1024)
     }
 }
 
 impl FlowControl {
+    /// Marks at `high` and a quarter of it.
+    pub(crate) fn new(high: usize) -> FlowControl {
+        let (low, high, default) = (Cell::new(high / 4), Cell::new(high), high);
+        FlowControl { low, high, default, paused: Cell::new(false) }
+    }
+
+    #[cfg(feature = "tls")]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
     /// The low-water and the high-water mark.
     pub(crate) fn limits(&self) -> (usize, usize) {
         (self.low.get(), self.high.get())
     }
 
     pub(crate) fn set_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
-        let high = high.unwrap_or_else(|| low.map_or(64 * 1024, |low| low.saturating_mul(4)));
+        let high = high.unwrap_or_else(|| low.map_or(self.default, |low| low.saturating_mul(4)));
         let low = low.unwrap_or(high / 4);
         if low > high {
             let message = format!("high ({high}) must be >= low ({low}) must be >= 0");

@@ -3,7 +3,8 @@
 //! In reading order: `events` (the callbacks of a protocol), `socket` (TCP and Unix sockets as one),
 //! `byte_buffer`, `flow_control` (the marks of a write buffer), `callbacks` (the calls of a protocol that
 //! all transports make), `lost_writes`, `read_buffer` (into which all read);
-//! `socket_transport`, `read_pipe` and `write_pipe`, one file for each kind; and [`Transport`], which
+//! `socket_transport`, `read_pipe` and `write_pipe`, one file for each kind; `tls_options`, `tls_session`,
+//! `tls_transport` and `tls_protocol`, of TLS over a socket; and [`Transport`], which
 //! is any of them; and `made`, the wait for one.
 
 mod any_transport;
@@ -18,10 +19,20 @@ mod read_buffer;
 mod read_pipe;
 mod socket;
 mod socket_transport;
+#[cfg(feature = "tls")]
+mod tls_options;
+#[cfg(feature = "tls")]
+mod tls_protocol;
+#[cfg(feature = "tls")]
+mod tls_session;
+#[cfg(feature = "tls")]
+mod tls_transport;
 mod transport_socket;
 #[cfg(unix)]
 mod write_pipe;
 
+#[cfg(not(feature = "tls"))]
+pub(crate) use any_transport::Tls;
 pub use any_transport::Transport;
 pub(super) use byte_buffer::ByteBuffer;
 pub(crate) use callbacks::Callbacks;
@@ -35,4 +46,10 @@ pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
 pub(super) use socket::{Socket, is_passing};
 pub(super) use socket_transport::{Connection, LOST_WRITE};
+#[cfg(feature = "tls")]
+pub use tls_options::TlsOptions;
+#[cfg(feature = "tls")]
+pub(crate) use tls_options::TlsOptions as Tls;
+#[cfg(feature = "tls")]
+pub use tls_session::TlsInfo;
 pub use transport_socket::TransportSocket;

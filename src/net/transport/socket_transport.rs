@@ -56,7 +56,7 @@ impl SocketTransport {
         socket: Socket,
         protocol: Rc<dyn Events>,
         connection_made: impl FnOnce(&SocketTransport) -> Result<()> + 'static,
-        waiter: LoopFuture<()>,
+        waiter: impl Into<Option<LoopFuture<()>>>,
     ) -> Result<SocketTransport> {
         let (sockname, peername) = socket.addresses();
         socket.set_nodelay();
@@ -89,6 +89,12 @@ impl SocketTransport {
 
     pub(crate) fn upgrade(weak: &Weak<Connection>) -> Option<SocketTransport> {
         weak.upgrade().map(SocketTransport)
+    }
+
+    /// Calls `protocol` from now on, in the place of the one before.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_protocol(&self, protocol: Rc<dyn Events>) {
+        drop(self.0.callbacks.set_protocol(protocol));
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
@@ -333,7 +339,7 @@ impl SocketTransport {
         self.force_close(Some(error));
     }
 
-    fn force_close(&self, error: Option<Error>) {
+    pub(crate) fn force_close(&self, error: Option<Error>) {
         if self.0.lost.is_lost() {
             return;
         }

@@ -1,0 +1,166 @@
+//! Connections, servers and streams over TLS.
+
+use alloc::rc::Rc;
+use core::future::Future;
+
+use super::listening::listening_at;
+use super::open::{open, serve};
+use super::protocol::{Protocol, callbacks_of};
+use super::server::Server;
+use super::stream_protocol::StreamProtocol;
+use super::stream_reader::StreamReader;
+use super::stream_writer::StreamWriter;
+use super::transport::{Events, Socket, TlsOptions, Transport, made};
+use crate::asyncio::LoopFuture;
+use crate::error::{Error, Result};
+use crate::event_loop::{LoopRef, running_loop};
+use crate::io::{ConnectOptions, TcpStream};
+
+/// Connects like [`open_connection_with`](super::open_connection_with), over TLS:
+/// `asyncio.open_connection` with `ssl`. It returns after the handshake.
+///
+/// # Errors
+///
+/// As [`open_connection_with`](super::open_connection_with); what fails the handshake, of kind
+/// [`Io`](crate::ErrorKind::Io), in which the error of rustls is found.
+///
+/// # Cancellation
+///
+/// Cancelled or dropped, the connection is closed.
+pub async fn open_connection_tls(
+    host: &str,
+    port: u16,
+    limit: usize,
+    options: &ConnectOptions,
+    tls: &TlsOptions,
+) -> Result<(StreamReader, StreamWriter)> {
+    let on = running_loop()?;
+    let reader = StreamReader::on(&on, limit)?;
+    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
+    open(&on, Socket::Tcp(Rc::new(stream)), Some(tls), reader).await
+}
+
+/// Serves like [`start_server`](super::start_server), over TLS: `asyncio.start_server` with `ssl`.
+/// `connected` is called after the handshake.
+///
+/// # Errors
+///
+/// As [`start_server`](super::start_server).
+///
+/// # Cancellation
+///
+/// As [`start_server`](super::start_server).
+pub async fn start_server_tls<F>(
+    connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
+    host: Option<&str>,
+    port: u16,
+    limit: usize,
+    tls: &TlsOptions,
+) -> Result<Server>
+where
+    F: Future<Output = Result<()>> + 'static,
+{
+    let on = running_loop()?;
+    drop(StreamReader::on(&on, limit)?);
+    let sockets = listening_at(&on, host, port).await?;
+    serve(&on, sockets, Some(tls.clone()), connected, limit).await
+}
+
+impl LoopRef {
+    /// Connects like [`create_connection_with`](LoopRef::create_connection_with), over TLS:
+    /// `loop.create_connection` with `ssl`. `connection_made` is called after the handshake.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_connection_tls`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn create_connection_tls<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        host: &str,
+        port: u16,
+        options: &ConnectOptions,
+        tls: &TlsOptions,
+    ) -> Result<(Transport, Rc<P>)> {
+        let stream = TcpStream::connect_to_host_with(host, port, options).await?;
+        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?)), Some(tls)).await
+    }
+
+    /// Serves like [`create_server`](LoopRef::create_server), over TLS: `loop.create_server` with
+    /// `ssl`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_server`](super::start_server).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`start_server`](super::start_server).
+    pub async fn create_server_tls<P: Protocol + 'static>(
+        &self,
+        factory: impl Fn() -> P + 'static,
+        host: Option<&str>,
+        port: u16,
+        tls: &TlsOptions,
+    ) -> Result<Server> {
+        let sockets = listening_at(self, host, port).await?;
+        self.serve(factory, sockets, Some(tls.clone())).await
+    }
+
+    /// Has the connection of `transport` talk TLS, and returns the transport that is to be used from
+    /// now on: `loop.start_tls`. That calls `protocol`, but not its `connection_made`.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) if `transport` is no plain connection, or is closing;
+    /// what fails the handshake.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn start_tls(
+        &self,
+        transport: &Transport,
+        protocol: Rc<dyn Protocol>,
+        tls: &TlsOptions,
+    ) -> Result<Transport> {
+        upgraded(transport, callbacks_of(protocol).0, tls).await
+    }
+}
+
+impl StreamWriter {
+    /// Talks TLS from now on: `start_tls`. What was written before is sent before. The reader of the
+    /// connection goes on with what is decrypted.
+    ///
+    /// # Errors
+    ///
+    /// As [`drain`](StreamWriter::drain) and [`LoopRef::start_tls`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn start_tls(&self, tls: &TlsOptions) -> Result<()> {
+        let no_connection = |_| Error::runtime("a pipe can't talk TLS");
+        let protocol = self.protocol().into_any().downcast::<StreamProtocol>();
+        let protocol = protocol.map_err(no_connection)?;
+        self.drain().await?;
+        let events = Rc::<StreamProtocol>::clone(&protocol);
+        let over = upgraded(self.transport(), events, tls).await?;
+        protocol.replace_transport(&over);
+        self.set_over_tls(over);
+        Ok(())
+    }
+}
+
+async fn upgraded(
+    transport: &Transport,
+    events: Rc<dyn Events>,
+    tls: &TlsOptions,
+) -> Result<Transport> {
+    let waiter = LoopFuture::new(transport.get_loop());
+    let over = transport.upgrade_to_tls(tls, events, waiter.clone())?;
+    made(over, waiter).await
+}

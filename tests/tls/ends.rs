@@ -1,0 +1,237 @@
+//! The calls of a protocol over TLS, and the ends of a connection.
+
+use std::io::{self, Read, Write};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::time::Duration;
+
+use callsoon::io::ConnectOptions;
+use callsoon::net::{BufferedProtocol, Protocol, Server, TlsOptions, Transport};
+use callsoon::{
+    Error, ErrorKind, EventLoop, LoopRef, Result, create_task, run_on, running_loop, sleep,
+    yield_now,
+};
+
+use crate::run::{Noting, Shared, client_config, client_side, port, server_side};
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::with_virtual_time(), main).unwrap();
+}
+
+async fn connect(on: &LoopRef, port: u16, tls: &TlsOptions) -> Result<(Transport, Rc<Noting>)> {
+    let options = ConnectOptions::new();
+    on.create_connection_tls(Noting::default, "127.0.0.1", port, &options, tls).await
+}
+
+struct Pair {
+    server: Server,
+    transport: Transport,
+    client: Rc<Noting>,
+    served: Rc<Noting>,
+}
+
+/// A connection over which "hello" was sent, and sent back.
+async fn pair(on: &LoopRef) -> Result<Pair> {
+    let served = Rc::new(Noting { echoes: true, ..Noting::default() });
+    let own = served.clone();
+    let factory = move || Shared(own.clone());
+    let server = on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
+    let (transport, client) = connect(on, port(&server), &client_side("localhost")).await?;
+    assert_eq!(*client.calls.borrow(), ["made"]);
+    transport.write(b"hello")?;
+    while client.calls.borrow().len() < 2 {
+        yield_now().await?;
+    }
+    let begin = ["made", "data hello"];
+    assert_eq!(
+        (client.calls.take(), served.calls.take()),
+        (begin.map(str::to_owned).into(), begin.map(str::to_owned).into())
+    );
+    Ok(Pair { server, transport, client, served })
+}
+
+/// The calls are those that CPython's protocols got, whichever closes.
+#[test]
+fn protocols_over_tls_are_called_in_order() {
+    run(async {
+        let on = running_loop()?;
+        for by in ["client", "server", "abort"] {
+            let Pair { server, transport, client, served } = pair(&on).await?;
+            match by {
+                "client" => transport.close(),
+                "server" => served.transport.borrow().clone().unwrap().close(),
+                _ => transport.abort(),
+            }
+            let expected = if by == "abort" { &["lost None"][..] } else { &["eof", "lost None"] };
+            assert_eq!(client.until_lost().await?, expected, "{by}");
+            assert_eq!(served.until_lost().await?, ["eof", "lost None"], "{by}");
+            assert!(transport.is_closing() && transport.socket().is_none());
+            assert!(transport.peername().is_some());
+            // It is lost, and does nothing.
+            transport.write(b"late")?;
+            transport.close();
+            transport.abort();
+            server.close();
+            server.wait_closed().await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn end_of_the_socket_is_the_end_of_tls() {
+    run(async {
+        let on = running_loop()?;
+        let Pair { server, transport, client, served } = pair(&on).await?;
+        rustix::net::shutdown(transport.socket().unwrap(), rustix::net::Shutdown::Write)?;
+        assert_eq!(served.until_lost().await?, ["eof", "lost None"]);
+        assert_eq!(client.until_lost().await?, ["eof", "lost None"]);
+        server.close();
+        Ok(())
+    });
+}
+
+#[test]
+fn silent_peer_is_given_up_after_its_time() {
+    let event_loop = EventLoop::with_virtual_time();
+    let clock = event_loop.clone();
+    let waiting = async move {
+        let on = running_loop()?;
+        let silent = TcpListener::bind("127.0.0.1:0")?;
+        let port = silent.local_addr()?.port();
+        let tls = client_side("localhost");
+        let error = connect(&on, port, &tls).await.unwrap_err();
+        assert_eq!(error.io_error().unwrap().kind(), io::ErrorKind::ConnectionAborted);
+        let said = "SSL handshake is taking longer than 60.0 seconds: aborting the connection";
+        assert_eq!((error.message(), clock.time().as_secs()), (said.into(), 60));
+        let tls = tls.handshake_timeout(Duration::from_millis(500));
+        connect(&on, port, &tls).await.unwrap_err();
+        assert_eq!(clock.time().as_millis(), 60_500);
+        Ok(())
+    };
+    run_on(&event_loop, waiting).unwrap();
+}
+
+#[test]
+fn end_that_is_not_answered_is_given_up_after_its_time() {
+    let event_loop = EventLoop::with_virtual_time();
+    let clock = event_loop.clone();
+    let waiting = async move {
+        let on = running_loop()?;
+        let Pair { server, transport, client, served } = pair(&on).await?;
+        let reading = served.transport.borrow().clone().unwrap();
+        reading.pause_reading();
+        assert!(!reading.is_reading());
+        transport.write(b"unread")?;
+        transport.close();
+        sleep(Duration::from_secs(29)).await?;
+        assert!(!client.lost.get());
+        sleep(Duration::from_secs(2)).await?;
+        assert_eq!(client.until_lost().await?, ["lost Some(\"SSL shutdown timed out\")"]);
+        assert_eq!(clock.time().as_secs(), 31);
+        // All that had come is read, and the end after it.
+        reading.resume_reading()?;
+        assert_eq!(served.until_lost().await?, ["data unread", "eof", "lost None"]);
+        server.close();
+        server.wait_closed().await
+    };
+    run_on(&event_loop, waiting).unwrap();
+}
+
+#[test]
+fn handshake_fails_with_what_the_peer_sends() {
+    run(async {
+        let on = running_loop()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        for bytes in [&b""[..], b"this is no TLS at all, and that is said at once"] {
+            let own = on.clone();
+            let connecting =
+                create_task(async move { connect(&own, port, &client_side("localhost")).await });
+            for _ in 0..20 {
+                yield_now().await?;
+            }
+            let (mut peer, _) = listener.accept()?;
+            peer.write_all(bytes)?;
+            if bytes.is_empty() {
+                // Unread bytes would reset the connection.
+                assert!(peer.read(&mut [0; 4096])? > 0);
+            }
+            drop(peer);
+            let error = connecting.await.map(drop).unwrap_err();
+            let kind = error.io_error().unwrap().kind();
+            let expected = if bytes.is_empty() {
+                io::ErrorKind::ConnectionReset
+            } else {
+                io::ErrorKind::InvalidData
+            };
+            assert_eq!(kind, expected, "{error:?}");
+        }
+        Ok(())
+    });
+}
+
+/// Receives into buffers of three bytes.
+struct Small(Rc<Noting>);
+
+impl Protocol for Small {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.0.connection_made(transport)
+    }
+
+    fn buffered(&self) -> Option<&dyn BufferedProtocol> {
+        Some(self)
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.0.connection_lost(error)
+    }
+}
+
+impl BufferedProtocol for Small {
+    fn get_buffer(&self) -> Result<Vec<u8>> {
+        Ok(vec![0; 3])
+    }
+
+    fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()> {
+        self.0.data_received(&buffer[..count])
+    }
+}
+
+#[test]
+fn connection_is_upgraded_by_its_loop() {
+    run(async {
+        let on = running_loop()?;
+        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let [one, two] = [(); 2].map(|()| Rc::new(Noting::default()));
+        let (plain, _) = on.connect_accepted_unix_socket(Noting::default, ours).await?;
+        let (other, _) = on.connect_accepted_unix_socket(Noting::default, theirs).await?;
+        let (own, second) = (on.clone(), two.clone());
+        let serving = create_task(async move {
+            own.start_tls(&other, Rc::new(Small(second)), &server_side()).await
+        });
+        let transport =
+            on.start_tls(&plain, Rc::new(Shared(one.clone())), &client_side("localhost")).await?;
+        let served = serving.await?;
+        let info = transport.tls().unwrap();
+        assert_eq!((info.peer_certificates.len(), info.alpn_protocol), (1, None));
+        assert!(info.protocol_version.is_some() && info.cipher_suite.is_some());
+        assert!(served.tls().unwrap().peer_certificates.is_empty() && plain.tls().is_none());
+        transport.write(b"12345678")?;
+        transport.close();
+        let expected = ["data 123", "data 456", "data 78", "lost None"];
+        assert_eq!(two.until_lost().await?, expected);
+        assert_eq!(one.until_lost().await?, ["eof", "lost None"]);
+        // A connection that talks TLS, or is closed, can't be upgraded.
+        for refused in [&transport, &plain] {
+            let shared = Rc::new(Shared(one.clone()));
+            let upgraded = on.start_tls(refused, shared, &client_side("localhost")).await;
+            assert_eq!(upgraded.unwrap_err().kind(), ErrorKind::Runtime);
+        }
+        assert_eq!(
+            TlsOptions::client(client_config(), "no name").unwrap_err().kind(),
+            ErrorKind::Value
+        );
+        Ok(())
+    });
+}

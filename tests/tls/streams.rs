@@ -1,0 +1,101 @@
+//! Streams over TLS.
+
+use callsoon::io::ConnectOptions;
+use callsoon::net::{
+    DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_connection_tls, start_server,
+    start_server_tls,
+};
+use callsoon::{ErrorKind, EventLoop, Result, run_on};
+
+use crate::run::{client_side, port, server_side};
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::new(), main).unwrap();
+}
+
+/// Sends back all that comes.
+async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
+    loop {
+        let data = reader.read(10_000).await?;
+        if data.is_empty() {
+            writer.close();
+            return writer.wait_closed().await;
+        }
+        writer.write(&data)?;
+        writer.drain().await?;
+    }
+}
+
+// CPython: test_streams.StreamTests.test_open_connection_no_loop_ssl
+#[test]
+fn streams_talk_tls() {
+    run(async {
+        let server =
+            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let options = ConnectOptions::new();
+        let tls = client_side("localhost");
+        // With the small limit, reading is paused and resumed.
+        for limit in [DEFAULT_LIMIT, 100] {
+            let opened = open_connection_tls("127.0.0.1", port(&server), limit, &options, &tls);
+            let (reader, writer) = opened.await?;
+            assert!(!writer.can_write_eof());
+            assert_eq!(writer.write_eof().unwrap_err().kind(), ErrorKind::Runtime);
+            let much = vec![b'x'; 1_000_000];
+            writer.write(&much)?;
+            writer.write(b"end\n")?;
+            assert!(reader.readexactly(much.len()).await? == much);
+            assert_eq!(reader.readline().await?, b"end\n");
+            writer.drain().await?;
+            writer.close();
+            writer.wait_closed().await?;
+            assert!(reader.read(1).await?.is_empty());
+        }
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[test]
+fn handshake_with_another_name_fails() {
+    run(async {
+        let server =
+            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let tls = client_side("example.org");
+        let options = ConnectOptions::new();
+        let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
+        let error = opened.await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io);
+        assert!(error.message().contains("certificate"), "{error:?}");
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+// CPython: test_streams.StreamTests.test_start_tls
+#[test]
+fn stream_is_upgraded_to_tls() {
+    run(async {
+        let serve = async |reader: StreamReader, writer: StreamWriter| {
+            assert_eq!(reader.readline().await?, b"STARTTLS\n");
+            writer.write(b"go ahead\n")?;
+            writer.start_tls(&server_side()).await?;
+            assert_eq!(
+                writer.start_tls(&server_side()).await.unwrap_err().kind(),
+                ErrorKind::Runtime
+            );
+            echo(reader, writer).await
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), DEFAULT_LIMIT).await?;
+        writer.write(b"STARTTLS\n")?;
+        assert_eq!(reader.readline().await?, b"go ahead\n");
+        writer.start_tls(&client_side("localhost")).await?;
+        writer.write(b"secret\n")?;
+        assert_eq!(reader.readline().await?, b"secret\n");
+        writer.close();
+        writer.wait_closed().await?;
+        assert!(reader.read(1).await?.is_empty());
+        server.close();
+        server.wait_closed().await
+    });
+}
