@@ -90,7 +90,7 @@
 //! | feature | default | adds |
 //! | --- | --- | --- |
 //! | `std` | yes | the system's clock and sockets, `run`, a loop for each thread, caught panics |
-//! | `signals` | no | `LoopRef::add_signal_handler`, on Unix |
+//! | `signals` | no | `LoopRef::add_signal_handler`, Ctrl-C |
 //! | `contextvars` | no | context variables: `ContextVar`, `Context`, `copy_context` |
 //! | `process` | no | child processes, on Unix: module `process` |
 //! | `tls` | no | streams, servers and transports over TLS, and `start_tls`; with `rustls` |

@@ -9,7 +9,7 @@ mod core;
 mod future;
 mod generator;
 mod generators;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 mod interrupted;
 mod memory;
 mod runner;

@@ -11,7 +11,7 @@ use core::future::Future;
 
 use super::core::{AnyFuture, Callback, Stage, TaskRegistry};
 use super::future::FutureLike;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 use super::interrupted::run_until_interrupted;
 use super::task::{AnyTask, EnsureFuture, Task};
 #[cfg(feature = "contextvars")]
@@ -181,7 +181,7 @@ pub struct Runner {
     /// Turns debug mode on or off, if that was asked for.
     debug: Option<fn(&LoopRef)>,
     /// Whether Ctrl-C cancels the main task.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     interruptible: bool,
     /// The context of all main tasks, a copy of the one in which the loop was made.
     #[cfg(feature = "contextvars")]
@@ -212,7 +212,7 @@ impl Runner {
         Runner {
             state,
             debug: None,
-            #[cfg(all(unix, feature = "signals"))]
+            #[cfg(feature = "signals")]
             interruptible: false,
             #[cfg(feature = "contextvars")]
             context: OnceCell::new(),
@@ -256,7 +256,7 @@ impl Runner {
     /// assert_eq!(outcome.unwrap_err().kind(), ErrorKind::KeyboardInterrupt);
     /// # runner.close().unwrap();
     /// ```
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     #[must_use]
     pub fn with_interrupts(self) -> Runner {
         Runner { interruptible: true, ..self }
@@ -291,7 +291,7 @@ impl Runner {
             return Err(Error::runtime(message));
         }
         let event_loop = self.event_loop()?;
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         if self.interruptible {
             return run_until_interrupted(&event_loop, main, |task| self.adopt(task));
         }

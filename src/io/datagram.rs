@@ -4,6 +4,7 @@ use std::io;
 use std::net::{SocketAddr, UdpSocket};
 
 /// A datagram that was received into a buffer.
+#[cfg(unix)]
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Datagram {

@@ -70,7 +70,6 @@ const ROOMS: &[(&str, &[&str])] = &[
             "event_loop/observe/trace.rs",
             "event_loop/poller/",
             "event_loop/sources/interrupt.rs",
-            "event_loop/sources/signals.rs",
             "asyncio/threads/concurrent_future.rs",
             "asyncio/threads/executor.rs",
             "blocks/tests/remote.rs",

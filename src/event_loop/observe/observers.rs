@@ -7,7 +7,7 @@
 use alloc::rc::Rc;
 use core::any::Any;
 use core::cell::Cell;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 use core::cell::RefCell;
 
 use super::disorder::Disorder;
@@ -19,7 +19,7 @@ use crate::collections::Rng;
 use crate::context::{Entered, is_used_here};
 use crate::event_loop::clock::{Clock, Nanos, Seconds};
 use crate::event_loop::loop_ref::{Entry, LoopRef, Observer};
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 use crate::event_loop::poller::Interrupt;
 use crate::logging::say;
 use crate::panics;
@@ -31,7 +31,7 @@ pub(crate) struct Observers {
     rng: Rng,
     #[cfg(feature = "trace")]
     pub(super) tracing: Tracing,
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     interrupt: RefCell<Option<Rc<Interrupt>>>,
 }
 
@@ -51,7 +51,7 @@ impl Observers {
         let any = any || self.tracing.is_on();
         #[cfg(feature = "contextvars")]
         let any = any || is_used_here();
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         let any = any || self.interrupt.borrow().is_some();
         any
     }
@@ -94,7 +94,7 @@ impl Observer for Observers {
         } else {
             entry.run(on)
         }
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         on.take_interrupt();
     }
 
@@ -138,12 +138,12 @@ impl LoopRef {
     }
 
     /// What Ctrl-C does while a main task runs.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn interrupt(&self) -> Option<Rc<Interrupt>> {
         self.find_observers()?.interrupt.borrow().clone()
     }
 
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn set_interrupt(&self, interrupt: Option<Rc<Interrupt>>) {
         let before = self.observers().interrupt.replace(interrupt);
         drop(before);
@@ -151,7 +151,7 @@ impl LoopRef {
     }
 
     /// Calls the interrupt's callback if the signal has arrived.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn take_interrupt(&self) {
         if let Some(interrupt) = self.interrupt() {
             interrupt.take();

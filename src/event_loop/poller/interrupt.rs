@@ -9,17 +9,17 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::cell::Cell;
 use std::io;
-use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::{SigId, flag, low_level};
 
 use super::signal_hooks::{INTERRUPT, InsteadOfDefault};
+use super::wake_stream::{WakeStream, write_byte_on};
 
 pub(crate) struct Interrupt {
     arrived: Arc<AtomicBool>,
-    pub(crate) woken: Rc<UnixStream>,
+    pub(crate) woken: Rc<WakeStream>,
     /// None from the first interrupt on.
     armed: Cell<Option<Armed>>,
     callback: Box<dyn Fn()>,
@@ -36,10 +36,10 @@ struct Hooks([SigId; 2]);
 
 impl Hooks {
     /// The flag is set before the byte is written: hooks run in the order of their registration.
-    fn new(arrived: &Arc<AtomicBool>, wakes: UnixStream) -> io::Result<Hooks> {
+    fn new(arrived: &Arc<AtomicBool>, wakes: WakeStream) -> io::Result<Hooks> {
         let flag = flag::register(INTERRUPT, Arc::clone(arrived))?;
-        let byte = low_level::pipe::register(INTERRUPT, wakes)
-            .inspect_err(|_| _ = low_level::unregister(flag))?;
+        let byte =
+            write_byte_on(INTERRUPT, wakes).inspect_err(|_| _ = low_level::unregister(flag))?;
         Ok(Hooks([flag, byte]))
     }
 }
@@ -56,8 +56,8 @@ impl Interrupt {
     /// Arms it: `callback` is called by [`take`](Interrupt::take) once the signal has arrived, which
     /// a byte into `wakes` tells the loop that watches `woken`.
     pub(crate) fn new(
-        woken: Rc<UnixStream>,
-        wakes: UnixStream,
+        woken: Rc<WakeStream>,
+        wakes: WakeStream,
         callback: Box<dyn Fn()>,
     ) -> io::Result<Interrupt> {
         let arrived = Arc::new(AtomicBool::new(false));

@@ -1,28 +1,33 @@
 //! File descriptors to listeners, and the sleep of a loop: knows no loop.
 //!
 //! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `reactor`, which
-//! joins them, `system_host`; `signal_hooks` and `interrupt`, what a signal does.
+//! joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a
+//! signal does.
 
 mod fd_table;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 mod interrupt;
 mod listener;
 mod reactor;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 mod signal_hooks;
 mod source;
 mod system_host;
 mod waits;
+#[cfg(feature = "signals")]
+mod wake_stream;
 
 pub use source::Source;
 
 pub(crate) use fd_table::RawKey;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 pub(crate) use interrupt::Interrupt;
 pub(crate) use listener::{Listener, Side};
 pub(crate) use reactor::{Reactor, Watch};
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 pub(crate) use signal_hooks::{Handled, INTERRUPT, Schedule, Wakeup, refused, signals_in};
 pub(crate) use source::{Listening, raw_key, set_nonblocking};
 pub(crate) use system_host::SystemHost;
 pub(crate) use waits::Watching;
+#[cfg(feature = "signals")]
+pub(crate) use wake_stream::{WakeStream, wake_pair};

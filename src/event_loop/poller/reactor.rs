@@ -28,7 +28,7 @@ use slab::Slab;
 
 use super::fd_table::{FdTable, RawKey};
 use super::listener::{Interest, Listener, Side};
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 use super::signal_hooks::Signals;
 use super::source::{Source, raw_key};
 use super::waits::{Process, Waits, Watching, forget, watch};
@@ -160,7 +160,7 @@ pub(crate) struct Reactor {
     /// How events are noted, if not in their order.
     collect_all: Cell<Option<CollectAll>>,
     closed: Cell<bool>,
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     signals: Signals,
 }
 
@@ -178,12 +178,12 @@ impl Reactor {
             rng: Rng::default(),
             collect_all: Cell::new(None),
             closed: Cell::new(false),
-            #[cfg(all(unix, feature = "signals"))]
+            #[cfg(feature = "signals")]
             signals: Default::default(),
         }
     }
 
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn signals(&self) -> &Signals {
         &self.signals
     }
@@ -348,7 +348,7 @@ impl Reactor {
         listener: Rc<dyn Listener>,
     ) -> Result<Option<Rc<dyn Listener>>> {
         let poller = self.poller()?;
-        let raw = raw_key(&&*source);
+        let raw = raw_key(&*source);
         let known = self.keys.borrow().get(raw);
         let key = known.unwrap_or_else(|| self.insert(source, raw, false));
         let mut watches = self.watches.borrow_mut();
@@ -410,7 +410,7 @@ impl Reactor {
     /// Forgets every source, and returns what the program has there, to be dropped where nothing is
     /// borrowed. Called once, when the loop closes.
     pub(crate) fn close(&self) -> (Vec<(Rc<dyn Listener>, Side)>, Vec<Watch>) {
-        #[cfg(all(unix, feature = "signals"))]
+        #[cfg(feature = "signals")]
         self.signals.close();
         self.closed.set(true);
         self.keys.take();

@@ -12,12 +12,12 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::mem;
 use std::io::{self, Read};
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use signal_hook::{SigId, consts, flag, low_level};
 
+use super::wake_stream::{WakeStream, wake_pair, write_byte_on};
 use crate::error::{Error, ErrorKind, Result, about};
 
 /// The signal of Ctrl-C.
@@ -35,18 +35,17 @@ pub(crate) struct Signals {
 
 /// The socket that wakes the loop.
 pub(crate) struct Wakeup {
-    pub(crate) reads: Rc<UnixStream>,
-    writes: UnixStream,
+    pub(crate) reads: Rc<WakeStream>,
+    writes: WakeStream,
 }
 
 impl Wakeup {
     pub(crate) fn new() -> Result<Wakeup> {
-        let (reads, writes) = about(UnixStream::pair(), || "no pipe for signals".into())?;
-        reads.set_nonblocking(true)?;
+        let (reads, writes) = about(wake_pair(), || "no pipe for signals".into())?;
         Ok(Wakeup { reads: Rc::new(reads), writes })
     }
 
-    pub(crate) fn wakes(&self) -> Result<UnixStream> {
+    pub(crate) fn wakes(&self) -> Result<WakeStream> {
         about(self.writes.try_clone(), || "no pipe for signals".into())
     }
 }
@@ -91,7 +90,7 @@ impl Signals {
     }
 
     /// The end of the wakeup socket that signals write to, if it exists.
-    pub(crate) fn wakes(&self) -> Option<Result<UnixStream>> {
+    pub(crate) fn wakes(&self) -> Option<Result<WakeStream>> {
         self.wakeup.borrow().as_ref().map(Wakeup::wakes)
     }
 
@@ -118,7 +117,7 @@ pub(crate) type Schedule = Rc<dyn Fn() -> Result<()>>;
 pub(crate) struct Handled {
     hooks: [Hook; 2],
     /// Has a byte for each signal that is unread.
-    arrived: UnixStream,
+    arrived: WakeStream,
     /// Has the handler run in the next turn.
     schedule: Schedule,
     _instead: InsteadOfDefault,
@@ -129,11 +128,10 @@ impl Handled {
     pub(crate) fn new(
         signal: i32,
         schedule: Schedule,
-        wakes: impl FnOnce() -> Result<UnixStream>,
+        wakes: impl FnOnce() -> Result<WakeStream>,
     ) -> Result<Handled> {
-        let pipe = about(UnixStream::pair(), || format!("no pipe for signal {signal}"));
+        let pipe = about(wake_pair(), || format!("no pipe for signal {signal}"));
         let (arrived, counts) = pipe?;
-        arrived.set_nonblocking(true)?;
         let wakes = wakes()?;
         // The hooks come after the default, which they may bring back: a signal that another thread
         // is given must have passed the default by then. The byte that counts is written before the
@@ -148,8 +146,8 @@ impl Handled {
 struct Hook(SigId);
 
 impl Hook {
-    fn new(signal: i32, socket: UnixStream) -> Result<Hook> {
-        low_level::pipe::register(signal, socket).map(Hook).map_err(|error| refused(signal, error))
+    fn new(signal: i32, socket: WakeStream) -> Result<Hook> {
+        write_byte_on(signal, socket).map(Hook).map_err(|error| refused(signal, error))
     }
 }
 
@@ -215,7 +213,7 @@ pub(crate) fn refused(signal: i32, error: io::Error) -> Error {
 
 /// Reads all bytes, and returns how many signals wrote them. The system may merge signals that come
 /// while the process doesn't look.
-pub(crate) fn signals_in(mut woken: &UnixStream) -> usize {
+pub(crate) fn signals_in(mut woken: &WakeStream) -> usize {
     let mut count = 0;
     let mut bytes = [0; 64];
     while let Ok(read @ 1..) = woken.read(&mut bytes) {

@@ -9,7 +9,7 @@ use polling::AsSource;
 
 use super::fd_table::RawKey;
 
-pub(crate) fn raw_key(source: &impl AsSource) -> RawKey {
+pub(crate) fn raw_key<T: AsSource + ?Sized>(source: &T) -> RawKey {
     #[cfg(unix)]
     return std::os::fd::AsRawFd::as_raw_fd(&source.as_fd());
     #[cfg(windows)]

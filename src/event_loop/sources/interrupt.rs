@@ -3,11 +3,10 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use std::io::Read;
-use std::os::unix::net::UnixStream;
 
 use crate::error::Result;
 use crate::event_loop::loop_ref::LoopRef;
-use crate::event_loop::poller::{INTERRUPT, Interrupt, refused};
+use crate::event_loop::poller::{INTERRUPT, Interrupt, refused, wake_pair};
 
 impl LoopRef {
     /// Has `callback` called on the loop's thread after the callback or step in which the process
@@ -27,8 +26,7 @@ impl LoopRef {
         if self.reactor()?.signals().has(INTERRUPT) {
             return Ok(None);
         }
-        let (woken, wakes) = UnixStream::pair()?;
-        woken.set_nonblocking(true)?;
+        let (woken, wakes) = wake_pair()?;
         let woken = Rc::new(woken);
         let (on, reads) = (self.clone(), woken.clone());
         self.add_reader(woken.clone(), move || -> Result<()> {

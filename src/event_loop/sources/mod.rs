@@ -2,10 +2,10 @@
 //! `signals`, and `interrupt`, which is Ctrl-C.
 
 mod add_reader;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 mod interrupt;
 mod registration;
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 mod signals;
 
 pub(crate) use registration::{After, Registration};

@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::rc::Rc;
 use core::cell::RefCell;
-use std::os::unix::net::UnixStream;
 
 use signal_hook::consts;
 
@@ -12,7 +11,7 @@ use crate::context::captured;
 use crate::error::{Error, Result};
 use crate::event_loop::exception_handler::CallbackOutput;
 use crate::event_loop::loop_ref::LoopRef;
-use crate::event_loop::poller::{Handled, INTERRUPT, Schedule, Wakeup, signals_in};
+use crate::event_loop::poller::{Handled, INTERRUPT, Schedule, WakeStream, Wakeup, signals_in};
 
 /// Two signals can't be caught at all; those by which the system says that the program is broken
 /// can't be outlived.
@@ -32,7 +31,8 @@ impl LoopRef {
     ///
     /// `signal` is the system's number, as in `signal_hook::consts`. Any loop on any thread may
     /// handle signals, and each that handles one is told. The loop's end takes its handlers
-    /// with it. A handler for `SIGINT` takes the place of what
+    /// with it. On Windows `SIGINT` is Ctrl-C and `SIGBREAK` Ctrl-Break; the others of its signals come
+    /// from `raise` only. A handler for `SIGINT` takes the place of what
     /// [`Runner::with_interrupts`](crate::Runner::with_interrupts) does about it.
     ///
     /// # Errors
@@ -45,14 +45,14 @@ impl LoopRef {
     ///
     /// ```
     /// use callsoon::EventLoop;
-    /// use signal_hook::{consts::SIGHUP, low_level::raise};
+    /// use signal_hook::{consts::SIGTERM, low_level::raise};
     ///
     /// let event_loop = EventLoop::new();
     /// let on = event_loop.clone();
-    /// event_loop.add_signal_handler(SIGHUP, move || on.stop())?;
-    /// raise(SIGHUP)?;
+    /// event_loop.add_signal_handler(SIGTERM, move || on.stop())?;
+    /// raise(SIGTERM)?;
     /// event_loop.run_forever()?;
-    /// assert!(event_loop.remove_signal_handler(SIGHUP)?);
+    /// assert!(event_loop.remove_signal_handler(SIGTERM)?);
     /// # Ok::<(), callsoon::Error>(())
     /// ```
     pub fn add_signal_handler<R: CallbackOutput + 'static>(
@@ -91,7 +91,7 @@ impl LoopRef {
     }
 
     /// Watches the wakeup socket, and returns its writing end.
-    fn watch_signals(&self) -> Result<UnixStream> {
+    fn watch_signals(&self) -> Result<WakeStream> {
         let reactor = self.reactor()?;
         if let Some(wakes) = reactor.signals().wakes() {
             return wakes;
@@ -112,7 +112,7 @@ impl LoopRef {
 
     /// Schedules the handlers of the signals that came. The handler that takes a signal is the one
     /// of that time: a signal is not lost where its handler has been replaced meanwhile.
-    fn read_signals(&self, wakeup: &UnixStream) -> Result<()> {
+    fn read_signals(&self, wakeup: &WakeStream) -> Result<()> {
         signals_in(wakeup);
         for (count, schedule) in self.reactor()?.signals().read() {
             for _ in 0..count {

@@ -14,7 +14,7 @@ use super::options::DatagramOptions;
 use super::protocol::{DatagramProtocol, endpoint_of};
 use super::socket::Socket;
 use super::transport::DatagramTransport;
-use crate::error::{Error, ErrorKind, Result, about};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::io::udp_socket;
 use crate::net::transport::{Address, made_by};
@@ -110,7 +110,7 @@ impl LoopRef {
         local: Option<&Path>,
         remote: Option<&Path>,
     ) -> Result<(DatagramTransport, Rc<P>)> {
-        let socket = about(open_unix(local, remote), || "no datagram socket".into())?;
+        let socket = crate::error::about(open_unix(local, remote), || "no datagram socket".into())?;
         let peer = remote.and(socket.peer_addr().ok()).map(Address::Unix);
         self.datagram_endpoint(factory, Socket::Unix(Rc::new(socket)), peer).await
     }

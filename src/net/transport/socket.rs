@@ -94,9 +94,11 @@ impl Socket {
 
     /// Disables the delay of small writes, as asyncio's transports do.
     pub(crate) fn set_nodelay(&self) {
-        if let Socket::Tcp(socket) = self {
+        match self {
             // A peer that is gone already shows itself with the first operation.
-            let _ = socket.set_nodelay(true);
+            Socket::Tcp(socket) => _ = socket.set_nodelay(true),
+            #[cfg(unix)]
+            Socket::Unix(_) => {}
         }
     }
 
