@@ -1,13 +1,13 @@
 //! File descriptors to listeners, and the sleep of a loop: knows no loop.
 //!
-//! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `reactor`, which
-//! joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a
-//! signal does.
+//! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `process`, `reactor`,
+//! which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal does.
 
 mod fd_table;
 #[cfg(feature = "signals")]
 mod interrupt;
 mod listener;
+mod process;
 mod reactor;
 #[cfg(feature = "signals")]
 mod signal_hooks;

@@ -28,10 +28,11 @@ use slab::Slab;
 
 use super::fd_table::{FdTable, RawKey};
 use super::listener::{Interest, Listener, Side};
+use super::process::Process;
 #[cfg(feature = "signals")]
 use super::signal_hooks::Signals;
 use super::source::{Source, raw_key};
-use super::waits::{Process, Waits, Watching, forget, watch};
+use super::waits::{Waits, Watching, forget, watch};
 use crate::collections::Rng;
 use crate::error::{Error, Result, about};
 use crate::event_loop::clock::whole_millis;

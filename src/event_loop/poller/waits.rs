@@ -1,15 +1,11 @@
 //! [`Waits`]: the wait for events, and what the system is told of a descriptor: by `polling`; on
 //! Linux by epoll itself, on the descriptor of `polling`'s poller.
-//!
-//! **Fork Invariant**: an epoll instance is shared with the children that a process forks, and what a
-//! child changes there is changed for its parent. So only the process that made the poller uses it:
-//! [`Process::is_current`] is asked first.
 #![allow(unsafe_code)]
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
-pub(crate) use epoll::{Process, Waits, watch};
+pub(crate) use epoll::{Waits, watch};
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
-pub(crate) use portable::{Process, Waits, watch};
+pub(crate) use portable::{Waits, watch};
 
 use core::time::Duration;
 use std::io;
@@ -54,20 +50,6 @@ mod portable {
     use polling::PollMode;
 
     use super::*;
-
-    /// A poller of these systems is of no use to a forked child, which doesn't inherit it.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Process;
-
-    impl Process {
-        pub(crate) fn current() -> Process {
-            Process
-        }
-
-        pub(crate) fn is_current(self) -> bool {
-            true
-        }
-    }
 
     #[derive(Default)]
     pub(crate) struct Waits(polling::Events);
@@ -118,8 +100,6 @@ mod epoll {
     use alloc::vec::Vec;
     use core::{ffi::c_int, num::NonZeroUsize};
     use std::os::fd::AsRawFd;
-    use std::sync::Once;
-    use std::sync::atomic::{AtomicUsize, Ordering};
 
     use polling::Events;
 
@@ -151,41 +131,10 @@ mod epoll {
     unsafe extern "C" {
         fn epoll_wait(epoll: c_int, reports: *mut Report, room: c_int, millis: c_int) -> c_int;
         fn epoll_ctl(epoll: c_int, what: c_int, descriptor: c_int, report: *mut Report) -> c_int;
-        fn pthread_atfork(
-            before: Option<unsafe extern "C" fn()>,
-            parent: Option<unsafe extern "C" fn()>,
-            child: Option<unsafe extern "C" fn()>,
-        ) -> c_int;
     }
-
-    /// How often this process, and those that it descends from since the first poller, were forked.
-    static FORKS: AtomicUsize = AtomicUsize::new(0);
-    static COUNTS_FORKS: Once = Once::new();
 
     fn flag(is: bool, flag: u32) -> u32 {
         if is { flag } else { 0 }
-    }
-
-    unsafe extern "C" fn count_fork() {
-        FORKS.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A process, told from those that were forked from it by the number of forks, as to ask the
-    /// system for its number would be a call each time.
-    #[derive(Clone, Copy)]
-    pub(crate) struct Process(usize);
-
-    impl Process {
-        pub(crate) fn current() -> Process {
-            // Where there is no room for it, children are taken for their parents.
-            // SAFETY: The handler does what is allowed in a child: it adds to a number.
-            COUNTS_FORKS.call_once(|| _ = unsafe { pthread_atfork(None, None, Some(count_fork)) });
-            Process(FORKS.load(Ordering::Relaxed))
-        }
-
-        pub(crate) fn is_current(self) -> bool {
-            self.0 == FORKS.load(Ordering::Relaxed)
-        }
     }
 
     /// Waits, and what the last one has reported.
