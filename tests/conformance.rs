@@ -112,7 +112,7 @@ macro_rules! families {
 families! {
     futures, tasks, wrappers, waiting, timeouts, generators, queue, ticker, holder, streamer,
     locks, channels, groups, mixed, tangle, endings,
-    #[cfg_attr(not(all(unix, feature = "signals")), ignore = "needs the feature signals")]
+    #[cfg_attr(not(feature = "signals"), ignore = "needs the feature signals")]
     interrupts,
 }
 

@@ -163,6 +163,7 @@ impl Drop for CancelOnDrop {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(unix)]
     use crate::event_loop::EventLoop;
     #[cfg(unix)]
     use crate::io::{bind_tcp, listen};

@@ -1,7 +1,6 @@
 //! The bridges to other crates' traits, by the bare traits: what a cancellation becomes on the
 //! other side, and that nothing is lost between two polls. The crates that use the traits are
 //! tested with in `examples`.
-#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,19 +3,19 @@
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::unix::net;
 use std::pin::Pin;
 
-use callsoon::io::{Async, TcpListener, TcpStream, UnixStream};
+use callsoon::io::{Async, TcpListener, TcpStream};
 use callsoon::{Error, Result, create_task};
 use futures_io::{AsyncRead, AsyncWrite};
 use hyper::rt::{Read, ReadBuf, Write};
 
 use crate::run::{run, settle};
+use crate::support::sockets::{AsyncLocalStream, LocalStream, async_local_pair, local_pair};
 
-fn pair() -> Result<(UnixStream, net::UnixStream)> {
-    let (ours, theirs) = net::UnixStream::pair()?;
-    Ok((UnixStream::from(ours)?, theirs))
+fn pair() -> Result<(AsyncLocalStream, LocalStream)> {
+    let (ours, theirs) = local_pair()?;
+    Ok((AsyncLocalStream::from(ours)?, theirs))
 }
 
 async fn tcp_pair() -> Result<(TcpStream, TcpStream)> {
@@ -55,7 +55,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut one: S, mut two: S) -> 
 #[test]
 fn what_one_end_writes_the_other_reads_and_closing_ends_one_direction() {
     run(async {
-        let (mut one, mut two) = UnixStream::pair()?;
+        let (mut one, mut two) = async_local_pair()?;
         converse(&mut one, &mut two).await?;
         assert_eq!(read(&mut one, &mut [0]).await?, 0);
         assert_eq!(write(&mut one, b"still").await?, 5);
@@ -70,7 +70,7 @@ fn what_one_end_writes_the_other_reads_and_closing_ends_one_direction() {
 #[test]
 fn any_source_that_reads_and_writes_will_do_and_closing_it_is_no_more_than_a_flush() {
     run(async {
-        let (one, two) = net::UnixStream::pair()?;
+        let (one, two) = local_pair()?;
         let (mut one, mut two) = (Async::new(one)?, Async::new(two)?);
         converse(&mut one, &mut two).await?;
         assert_eq!(write(&mut two, b"open").await?, 4);
@@ -143,7 +143,7 @@ async fn converse_hyper<S: Read + Write + Unpin>(mut one: S, mut two: S) -> Resu
 #[test]
 fn hyper_reads_and_writes_up_to_the_end() {
     run(async {
-        let (one, two) = UnixStream::pair()?;
+        let (one, two) = async_local_pair()?;
         converse_hyper(one, two).await?;
         let (one, two) = tcp_pair().await?;
         converse_hyper(one, two).await

@@ -2,13 +2,13 @@
 
 use std::cell::RefCell;
 use std::future::pending;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{ErrorKind, EventLoop, Result, try_create_task, yield_now};
 
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
 #[test]
@@ -20,7 +20,7 @@ fn whatever_schedules_or_runs_on_a_closed_loop_is_an_error_and_drops_what_it_was
     let captured = |name: &str| on_drop(trace.says(format!("{name} is dropped")));
     let (of_thread, of_soon) = (captured("call_soon_threadsafe"), captured("call_soon"));
     let (of_later, of_at, of_task) = (captured("later"), captured("at"), captured("create_task"));
-    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     let of_reader = captured("add_reader");
     let refused: Vec<callsoon::Error> = Vec::from([
         handle.call_soon_threadsafe(move || drop(of_thread)).unwrap_err(),
@@ -61,7 +61,7 @@ fn what_does_not_schedule_still_works_on_a_closed_loop() {
     assert!(event_loop.all_tasks().is_empty());
     timer.cancel();
     event_loop.stop();
-    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     assert!(!event_loop.remove_reader(&ours).unwrap());
     let fut = event_loop.create_future();
     fut.set_result(1).unwrap();
@@ -107,7 +107,7 @@ fn close_runs_nothing_and_drops_what_is_ready_then_timers_then_sockets_then_task
         Ok(())
     };
     event_loop.create_task(body).unwrap();
-    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     let reader = captured("reader");
     event_loop.add_reader(ours, move || _ = &reader).unwrap();
     for name in ["late timer", "early timer"] {

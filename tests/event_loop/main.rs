@@ -3,7 +3,6 @@
 //!
 //! Time is virtual, or a [`machine`] whose clock moves only while it sleeps. Real threads and
 //! sockets are waited for by what they do, never by the clock.
-#![cfg(unix)] // where sockets come in pairs
 
 #[path = "../support/mod.rs"]
 mod support;

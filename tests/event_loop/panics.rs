@@ -4,7 +4,6 @@
 use std::cell::Cell;
 use std::fmt;
 use std::future::pending;
-use std::os::unix::net::UnixStream;
 use std::panic::panic_any;
 use std::rc::Rc;
 use std::time::Duration;
@@ -15,6 +14,7 @@ use callsoon::{
 
 use crate::support::log_lines::{log_lines_of, log_lines_with};
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
 /// A loop in virtual time whose exception handler writes down the errors it is told of.
@@ -94,7 +94,7 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_is_told_once() {
 #[test]
 fn a_panic_in_a_reader_is_told_and_the_reader_stays() {
     let (trace, event_loop) = told();
-    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     let times = Cell::new(0);
     let counts = move || {
         times.set(times.get() + 1);
@@ -337,7 +337,7 @@ fn panics_in_what_close_lets_go_of_are_told_and_everything_else_goes_too() {
         event_loop.create_task(body).unwrap();
     }
     event_loop.run_once(None).unwrap();
-    let (ours, _theirs) = UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     let (reader, timer, ready) = (bad("reader"), bad("timer"), bad("ready"));
     event_loop.add_reader(ours, move || _ = &reader).unwrap();
     event_loop.call_later(Duration::ZERO, move || drop(timer)).unwrap();

@@ -1,9 +1,7 @@
 //! Readers and writers: sockets and pipes to callbacks.
 
 use std::cell::{Cell, RefCell};
-use std::fs::File;
-use std::io::{ErrorKind as IoErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
 use std::rc::{Rc, Weak};
 use std::time::Duration;
 
@@ -11,13 +9,14 @@ use callsoon::{ErrorKind, EventLoop, LoopRef};
 
 use crate::machine::Machine;
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::{LocalStream, assert_closed, local_pair};
 use crate::support::trace::Trace;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
 
 /// Two ends, of which ours can be watched and kept.
-fn pair() -> (Rc<UnixStream>, UnixStream) {
-    let (ours, theirs) = UnixStream::pair().unwrap();
+fn pair() -> (Rc<LocalStream>, LocalStream) {
+    let (ours, theirs) = local_pair().unwrap();
     ours.set_nonblocking(true).unwrap();
     (Rc::new(ours), theirs)
 }
@@ -27,7 +26,7 @@ fn says(trace: &Trace, line: &'static str) -> impl FnMut() + 'static {
     move || trace.push(line)
 }
 
-fn read_one(mut from: &UnixStream) {
+fn read_one(mut from: &LocalStream) {
     from.read_exact(&mut [0]).unwrap();
 }
 
@@ -150,27 +149,27 @@ fn a_reader_may_remove_or_replace_itself() {
 #[test]
 fn the_loop_keeps_what_it_watches_open() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (ours, mut theirs) = local_pair().unwrap();
     event_loop.add_reader(ours, says(&trace, "reader")).unwrap();
     theirs.write_all(b"!").unwrap();
     assert_eq!(event_loop.run_once(NOW).unwrap(), 1);
     trace.expect(["reader"]);
     event_loop.close().unwrap();
-    assert_eq!(theirs.write(b"!").unwrap_err().kind(), IoErrorKind::BrokenPipe);
+    assert_closed(theirs);
 }
 
 #[test]
 fn what_is_not_watched_any_more_is_let_go() {
     let event_loop = EventLoop::with_virtual_time();
-    let (ours, mut theirs) = pair();
+    let (ours, theirs) = pair();
     event_loop.add_reader(ours.clone(), || ()).unwrap();
     event_loop.add_writer(ours.clone(), || ()).unwrap();
-    let watched: Weak<UnixStream> = Rc::downgrade(&ours);
+    let watched: Weak<LocalStream> = Rc::downgrade(&ours);
     assert!(event_loop.remove_reader(&ours).unwrap());
     assert!(event_loop.remove_writer(&ours).unwrap());
     drop(ours);
     assert!(watched.upgrade().is_none());
-    assert_eq!(theirs.write(b"!").unwrap_err().kind(), IoErrorKind::BrokenPipe);
+    assert_closed(theirs);
 }
 
 /// The system uses the lowest number that is free: the next socket has the one of the last.
@@ -204,15 +203,16 @@ fn a_socket_may_be_watched_by_two_loops() {
     trace.expect(["one", "two", "two"]);
 }
 
+#[cfg(unix)]
 #[test]
 fn a_regular_file_can_not_be_watched_and_nothing_of_it_stays() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-    let file = Rc::new(File::open(manifest).unwrap());
+    let file = Rc::new(std::fs::File::open(manifest).unwrap());
     let captured = on_drop(trace.says("reader goes"));
     let error = event_loop.add_reader(file.clone(), move || _ = &captured).unwrap_err();
     let system = error.downcast_ref::<std::io::Error>().unwrap();
-    assert_eq!(system.kind(), IoErrorKind::PermissionDenied);
+    assert_eq!(system.kind(), std::io::ErrorKind::PermissionDenied);
     trace.expect(["reader goes"]);
     assert_eq!(Rc::strong_count(&file), 1);
     assert!(!event_loop.remove_reader(&file).unwrap());
@@ -251,7 +251,7 @@ fn close_lets_go_of_readers_writers_and_their_sources() {
     event_loop.close().unwrap();
     trace.expect(["reader goes", "writer goes"]);
     assert!(watched.upgrade().is_none());
-    assert_eq!(theirs.write(b"!").unwrap_err().kind(), IoErrorKind::BrokenPipe);
+    assert_closed(theirs);
 }
 
 #[test]
@@ -323,7 +323,7 @@ fn readers_and_writers_that_come_and_go_in_every_turn_lose_nothing() {
     }
     assert_eq!(thread.join().unwrap(), sent);
 
-    fn reads(on: &LoopRef, ours: &Rc<UnixStream>, done: &Rc<Cell<usize>>) {
+    fn reads(on: &LoopRef, ours: &Rc<LocalStream>, done: &Rc<Cell<usize>>) {
         let (inner, own, count) = (on.clone(), ours.clone(), done.clone());
         let callback = move || {
             let mut byte = [0];
@@ -334,7 +334,7 @@ fn readers_and_writers_that_come_and_go_in_every_turn_lose_nothing() {
         on.add_reader(ours.clone(), callback).unwrap();
     }
 
-    fn writes(on: &LoopRef, ours: &Rc<UnixStream>, byte: [u8; 1], done: &Rc<Cell<usize>>) {
+    fn writes(on: &LoopRef, ours: &Rc<LocalStream>, byte: [u8; 1], done: &Rc<Cell<usize>>) {
         let (inner, own, count) = (on.clone(), ours.clone(), done.clone());
         let callback = move || {
             (&*own).write_all(&byte).unwrap();
@@ -350,7 +350,7 @@ fn readers_and_writers_that_come_and_go_in_every_turn_lose_nothing() {
 
 #[test]
 fn a_source_that_asks_the_loop_when_it_is_dropped_gets_answers() {
-    struct Asks(UnixStream, RefCell<Option<Box<dyn FnOnce()>>>);
+    struct Asks(LocalStream, RefCell<Option<Box<dyn FnOnce()>>>);
     impl Drop for Asks {
         fn drop(&mut self) {
             if let Some(asks) = self.1.take() {
@@ -358,25 +358,26 @@ fn a_source_that_asks_the_loop_when_it_is_dropped_gets_answers() {
             }
         }
     }
+    #[cfg(unix)]
     impl std::os::fd::AsFd for Asks {
         fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
             self.0.as_fd()
+        }
+    }
+    #[cfg(windows)]
+    impl std::os::windows::io::AsSocket for Asks {
+        fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+            self.0.as_socket()
         }
     }
     // SAFETY: The stream owns its descriptor, and is dropped with the whole.
     #[allow(unsafe_code)]
     unsafe impl callsoon::Source for Asks {}
 
-    impl std::os::fd::AsRawFd for Asks {
-        fn as_raw_fd(&self) -> std::os::fd::RawFd {
-            self.0.as_raw_fd()
-        }
-    }
-
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let asks = |line: &'static str| {
         let (on, out) = (event_loop.clone(), trace.clone());
-        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, theirs) = local_pair().unwrap();
         let does: Box<dyn FnOnce()> = Box::new(move || {
             let other = Rc::new(theirs);
             let added = on.add_reader(other.clone(), || ());

@@ -3,10 +3,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::fs::File;
 use std::future::pending;
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,6 +14,7 @@ use callsoon::{
 
 use crate::support::log_lines::log_lines_with;
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 use crate::world::World;
 
 const SOON: Duration = Duration::ZERO;
@@ -47,7 +46,7 @@ fn callbacks_may() {
 fn readers_may_and_what_a_removed_one_captured() {
     let world = World::new();
     let on = &world.event_loop;
-    let (mut theirs, ours) = UnixStream::pair().unwrap();
+    let (mut theirs, ours) = local_pair().unwrap();
     let ours = Rc::new(ours);
     theirs.write_all(b"!").unwrap();
     let calls = RefCell::new(Some(world.calls_back("reader")));
@@ -319,11 +318,12 @@ fn what_a_removed_done_callback_or_a_pending_future_holds_may() {
 
 fn nothing(_: &dyn AnyFuture) {}
 
+#[cfg(unix)]
 #[test]
 fn what_a_refused_reader_captured_may() {
     let world = World::new();
     let captured = on_drop(world.calls_back("refused"));
-    let manifest = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+    let manifest = std::fs::File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
     let refused = world.event_loop.add_reader(manifest, move || _ = &captured);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Io);
     world.expect(&[], "refused", &[]);

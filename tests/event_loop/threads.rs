@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::poll_fn;
-use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::task::{Poll, Waker};
@@ -12,6 +11,7 @@ use std::time::Duration;
 use callsoon::{ErrorKind, EventLoop, Host, LoopHandle, Notify, Result};
 
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 
 /// Beyond any pause that a machine makes, so that what waits as long waits for ever.
 const FOR_EVER: Duration = Duration::from_secs(60);
@@ -200,7 +200,7 @@ fn one_turn_among_threads_that_never_pause() {
 fn a_sleeping_loop_misses_no_call() {
     for with_a_socket in [false, true] {
         let event_loop = EventLoop::new();
-        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let (ours, _theirs) = local_pair().unwrap();
         if with_a_socket {
             event_loop.add_reader(ours, || ()).unwrap();
         }

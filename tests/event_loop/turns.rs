@@ -1,13 +1,13 @@
 //! What a turn runs, and in which order.
 
 use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::thread;
 use std::time::Duration;
 
 use callsoon::EventLoop;
 
+use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
 #[test]
@@ -23,7 +23,7 @@ fn callbacks_run_in_the_order_in_which_they_were_scheduled() {
 #[test]
 fn behind_what_is_ready_come_other_threads_then_sockets_then_timers() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
-    let (mut theirs, ours) = UnixStream::pair().unwrap();
+    let (mut theirs, ours) = local_pair().unwrap();
     let ours = Rc::new(ours);
     // Made in another order than they are to run in; of the socket's two the writer is first.
     event_loop.call_later(Duration::ZERO, trace.says("timer")).unwrap();
@@ -65,7 +65,7 @@ fn a_callback_that_schedules_itself_for_ever_keeps_nobody_from_running() {
         on.call_soon(move || again(next, trace)).unwrap();
     }
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
-    let (mut theirs, ours) = UnixStream::pair().unwrap();
+    let (mut theirs, ours) = local_pair().unwrap();
     let pushes = trace.clone();
     event_loop.add_reader(ours, move || pushes.push("reader")).unwrap();
     let (on, says) = (event_loop.clone(), trace.clone());

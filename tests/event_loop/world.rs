@@ -1,7 +1,6 @@
 //! [`World`]: a loop, its trace, and code that calls back into the loop in every way there is.
 
 use std::future::pending;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -10,6 +9,7 @@ use callsoon::{
 };
 
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
 /// Clones are the same world.
@@ -91,7 +91,7 @@ impl World {
     }
 
     fn watches(&self) {
-        let (ours, _theirs) = UnixStream::pair().unwrap();
+        let (ours, _theirs) = local_pair().unwrap();
         let ours = Rc::new(ours);
         self.event_loop.add_reader(ours.clone(), || ()).unwrap();
         self.event_loop.add_reader(ours.clone(), || ()).unwrap();

@@ -7,8 +7,6 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::future::pending;
 use std::io::Write;
-use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::net::UnixStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::{Arc, Barrier, Mutex};
@@ -22,6 +20,7 @@ use callsoon::{
 };
 
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::{LocalStream, local_pair};
 use crate::support::trace::Trace;
 
 const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -315,18 +314,21 @@ fn hosts_may_use_the_loop_that_asks_them() {
 }
 
 /// A source that does something whenever it is asked for its descriptor.
-struct Asked(UnixStream, Rc<dyn Fn()>);
+struct Asked(LocalStream, Rc<dyn Fn()>);
 
-impl AsFd for Asked {
-    fn as_fd(&self) -> BorrowedFd<'_> {
+#[cfg(unix)]
+impl std::os::fd::AsFd for Asked {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
         (self.1)();
         self.0.as_fd()
     }
 }
 
-impl std::os::fd::AsRawFd for Asked {
-    fn as_raw_fd(&self) -> std::os::fd::RawFd {
-        self.0.as_raw_fd()
+#[cfg(windows)]
+impl std::os::windows::io::AsSocket for Asked {
+    fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+        (self.1)();
+        self.0.as_socket()
     }
 }
 
@@ -336,12 +338,12 @@ unsafe impl callsoon::Source for Asked {}
 #[test]
 fn sources_may_use_the_loop_that_asks_for_their_descriptor() {
     let event_loop = EventLoop::with_virtual_time();
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    let (ours, mut theirs) = local_pair().unwrap();
     let (on, calls) = (LoopRef::clone(&event_loop), Rc::new(Cell::new(0)));
     let counts = calls.clone();
     let asks = move || {
         counts.set(counts.get() + 1);
-        let other = Rc::new(UnixStream::pair().unwrap().0);
+        let other = Rc::new(local_pair().unwrap().0);
         on.add_reader(other.clone(), || ()).unwrap();
         on.add_writer(other.clone(), || ()).unwrap();
         assert!(on.remove_reader(&other).unwrap() && on.remove_writer(&other).unwrap());

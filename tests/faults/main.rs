@@ -1,6 +1,5 @@
 //! Broken on purpose: a machine that refuses, hosts that fail, clocks that lie, code that panics
 //! or swallows what it is told, and structures deeper than any stack.
-#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -209,6 +209,7 @@ fn errors_go_to_stderr_when_the_logger_panics() {
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn errors_disturb_nothing_when_stderr_is_closed_or_full() {
     let name = "errors_disturb_nothing_when_stderr_is_closed_or_full";

@@ -1,28 +1,35 @@
 //! `Async` itself: any source, its modes, its errors, what it gives back.
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{Error as IoError, ErrorKind as IoErrorKind, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
-use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use callsoon::io::Async;
 use callsoon::{ErrorKind, EventLoop, create_task};
 
-use crate::child::is_child;
-use crate::run::{assert_closed, on, run, settle};
+use crate::run::{on, run, settle};
+use crate::support::sockets::{LocalStream, assert_closed, local_pair};
 use crate::support::trace::Trace;
 
 #[test]
 fn new_sets_any_source_to_non_blocking_mode() {
     run(async {
-        let (stream, _peer) = UnixStream::pair()?;
+        let (stream, _peer) = local_pair()?;
         let stream = Async::new(stream)?;
         let refused = stream.get_ref().read(&mut [0]).unwrap_err();
         assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
-        // A pipe, which the standard library itself can't set.
+        Ok(())
+    });
+}
+
+/// Which the standard library itself can't do.
+#[cfg(unix)]
+#[test]
+fn new_sets_a_pipe_to_non_blocking_mode() {
+    use std::fs::File;
+    use std::os::fd::AsFd;
+    use std::process::{Command, Stdio};
+    run(async {
         let (input, output) = (Stdio::piped(), Stdio::piped());
         let mut cat = Command::new("cat").stdin(input).stdout(output).spawn()?;
         let pipe = Async::new(cat.stdout.take().unwrap())?;
@@ -43,12 +50,12 @@ fn new_sets_any_source_to_non_blocking_mode() {
 #[test]
 fn an_operation_is_tried_until_it_neither_would_block_nor_is_interrupted() {
     run(async {
-        let (stream, mut peer) = UnixStream::pair()?;
+        let (stream, mut peer) = local_pair()?;
         let stream = Async::new(stream)?;
         peer.write_all(b"!")?;
         let trace = Trace::new();
         let mut tries = [IoErrorKind::Interrupted, IoErrorKind::WouldBlock].into_iter();
-        let operation = |_: &UnixStream| match tries.next() {
+        let operation = |_: &LocalStream| match tries.next() {
             Some(kind) => {
                 trace.push(kind);
                 Err(IoError::from(kind))
@@ -68,7 +75,7 @@ fn an_operation_is_tried_until_it_neither_would_block_nor_is_interrupted() {
 #[test]
 fn who_waits_goes_on_in_the_turn_in_which_the_source_was_ready() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
-    let (stream, mut peer) = UnixStream::pair().unwrap();
+    let (stream, mut peer) = local_pair().unwrap();
     let says = trace.clone();
     let task = event_loop.create_task(async move {
         Async::new(stream)?.readable().await?;
@@ -88,7 +95,7 @@ fn who_waits_goes_on_in_the_turn_in_which_the_source_was_ready() {
 #[test]
 fn writable_waits_for_room() {
     run(async {
-        let (stream, mut peer) = UnixStream::pair()?;
+        let (stream, mut peer) = local_pair()?;
         let stream = Rc::new(Async::new(stream)?);
         let block = [0; 1 << 16];
         while stream.get_ref().write(&block).is_ok() {}
@@ -107,7 +114,7 @@ fn writable_waits_for_room() {
 #[test]
 fn readable_says_what_the_poller_says_again_and_again() {
     run(async {
-        let (stream, mut peer) = UnixStream::pair()?;
+        let (stream, mut peer) = local_pair()?;
         let stream = Rc::new(Async::new(stream)?);
         stream.writable().await?;
         let waits = stream.clone();
@@ -133,7 +140,7 @@ fn readable_says_what_the_poller_says_again_and_again() {
 #[test]
 fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
     run(async {
-        let (stream, mut peer) = UnixStream::pair()?;
+        let (stream, mut peer) = local_pair()?;
         let stream = Rc::new(Async::new(stream)?);
         let waits = stream.clone();
         let waiting = create_task(async move { waits.readable().await });
@@ -156,7 +163,7 @@ fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
 #[test]
 fn what_is_watched_already_is_refused_and_so_is_a_reader_for_what_is_awaited() {
     run(async {
-        let (stream, _peer) = UnixStream::pair()?;
+        let (stream, _peer) = local_pair()?;
         let stream = Rc::new(stream);
         on().add_reader(stream.clone(), || ())?;
         let refused = Async::new(stream.clone()).unwrap_err();
@@ -183,11 +190,12 @@ fn what_is_watched_already_is_refused_and_so_is_a_reader_for_what_is_awaited() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn a_regular_file_can_be_read_and_not_be_waited_for() {
     run(async {
         let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
-        let file = Async::new(File::open(manifest)?)?;
+        let file = Async::new(std::fs::File::open(manifest)?)?;
         assert_eq!(file.read_with(|mut file| file.read(&mut [0; 2])).await?, 2);
         let refused = file.readable().await.unwrap_err();
         assert_eq!(refused.io_error().unwrap().kind(), IoErrorKind::PermissionDenied);
@@ -197,7 +205,7 @@ fn a_regular_file_can_be_read_and_not_be_waited_for() {
 
 #[test]
 fn without_a_loop_that_runs_there_is_nothing_to_wait_on() {
-    let (one, two) = UnixStream::pair().unwrap();
+    let (one, two) = local_pair().unwrap();
     assert_eq!(Async::new(one).unwrap_err().kind(), ErrorKind::Runtime);
     let event_loop = EventLoop::with_virtual_time();
     let source = Async::new_on(&event_loop, two).unwrap();
@@ -209,7 +217,7 @@ fn without_a_loop_that_runs_there_is_nothing_to_wait_on() {
 #[test]
 fn after_64_operations_that_did_not_wait_the_loop_gets_its_turn() {
     run(async {
-        let (stream, _peer) = UnixStream::pair()?;
+        let (stream, _peer) = local_pair()?;
         let stream = Async::new(stream)?;
         let done = Rc::new(Cell::new(0));
         let (seen, so_far) = (Rc::new(Cell::new(0)), done.clone());
@@ -224,15 +232,17 @@ fn after_64_operations_that_did_not_wait_the_loop_gets_its_turn() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn making_one_takes_no_second_descriptor() {
     const NAME: &str = "async_source::making_one_takes_no_second_descriptor";
-    if !is_child(NAME, "ulimit -n 64") {
+    if !crate::child::is_child(NAME, "ulimit -n 64") {
         return;
     }
     let event_loop = EventLoop::with_virtual_time();
-    let (ours, _theirs) = UnixStream::pair().unwrap();
-    let all: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+    let (ours, _theirs) = local_pair().unwrap();
+    let null = || std::fs::File::open("/dev/null").ok();
+    let all: Vec<_> = std::iter::from_fn(null).collect();
     let source = Async::new_on(&event_loop, ours).unwrap();
     let blocked = (&mut source.get_ref()).read(&mut [0]).unwrap_err();
     assert_eq!(blocked.kind(), IoErrorKind::WouldBlock);

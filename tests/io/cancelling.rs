@@ -3,17 +3,18 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::io::{UdpSocket, UnixStream};
+use callsoon::io::UdpSocket;
 use callsoon::{ErrorKind, create_task, sleep, wait_for};
 
 use crate::run::{on, run, settle};
+use crate::support::sockets::async_local_pair;
 
 #[test]
 fn a_read_that_is_cancelled_loses_nothing_however_late() {
     run(async {
         // Cancelled before anything came; when it was there; when the reader was told.
         for late in 0..3 {
-            let (ours, theirs) = UnixStream::pair()?;
+            let (ours, theirs) = async_local_pair()?;
             let ours = Rc::new(ours);
             let reads = ours.clone();
             let reading = create_task(async move { reads.read(&mut [0; 8]).await });
@@ -43,7 +44,7 @@ fn a_read_that_is_cancelled_loses_nothing_however_late() {
 #[test]
 fn a_read_may_be_limited_in_time_and_tried_again() {
     run(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         for _ in 0..3 {
             let reads = ours.clone();
@@ -61,7 +62,7 @@ fn a_read_may_be_limited_in_time_and_tried_again() {
 #[test]
 fn cleaning_up_may_use_the_socket_at_which_the_task_was_cancelled() {
     run(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let session = create_task(async move {
             let outcome = ours.read(&mut [0; 8]).await;
             ours.write_all(b"goodbye").await?;
@@ -107,7 +108,7 @@ fn a_socket_with_the_number_of_one_that_was_registered_is_another_one() {
 fn a_registered_socket_for_which_nobody_waits_keeps_no_loop_from_stalling() {
     let event_loop = callsoon::EventLoop::with_virtual_time();
     let outcome = event_loop.run_until_complete(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         let reads = ours.clone();
         let reading = create_task(async move { reads.read(&mut [0; 8]).await });

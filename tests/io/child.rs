@@ -12,9 +12,20 @@ pub(crate) fn output_of_child(name: &str, first: &str) -> Option<Output> {
         return None;
     }
     let own = env::current_exe().expect("the test program");
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{first}; exec \"$0\" \"$1\" --exact --nocapture")]);
-    Some(shell.arg(own).arg(name).env(CHILD, "1").output().expect("a shell"))
+    let mut shell = if cfg!(unix) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{first}; exec \"$0\" \"$1\" --exact --nocapture")]).arg(own);
+        shell
+    } else {
+        let mut itself = Command::new(own);
+        match first.strip_prefix("export ").and_then(|set| set.split_once('=')) {
+            Some((name, value)) => _ = itself.env(name, value),
+            None => assert!(["true", ":"].contains(&first), "no shell here for {first}"),
+        }
+        itself.args(["--exact", "--nocapture"]);
+        itself
+    };
+    Some(shell.arg(name).env(CHILD, "1").output().expect("a process"))
 }
 
 /// Whether this is the child. The parent runs it, and sees it succeed.

@@ -2,7 +2,6 @@
 
 use std::io::ErrorKind as IoErrorKind;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::io::{TcpListener, TcpStream};
@@ -90,7 +89,7 @@ fn connect_takes_no_thread_and_leaves_no_descriptor() {
         yield_now().await?;
         let (threads, open) = (count("task"), count("fd"));
         let connect =
-            |_| create_task(async move { TcpStream::connect(address).await.map(Rc::new) });
+            |_| create_task(async move { TcpStream::connect(address).await.map(std::rc::Rc::new) });
         let pending: Vec<_> = (0..20).map(connect).collect();
         for _ in 0..20 {
             yield_now().await?;

@@ -1,6 +1,5 @@
 //! A runner whose main Ctrl-C cancels, each test in a process of its own: signals are the process's.
 
-use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +11,7 @@ use signal_hook::consts::SIGINT;
 use signal_hook::low_level::raise;
 
 use crate::child::{is_child, output_of_child};
+use crate::signals::assert_ended_by;
 use crate::support::trace::Trace;
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -126,7 +126,7 @@ fn a_cancellation_by_somebody_else_stays_one() {
 fn a_second_one_ends_the_process_as_it_would_without() {
     const NAME: &str = "interrupts::a_second_one_ends_the_process_as_it_would_without";
     if let Some(output) = output_of_child(NAME, "true") {
-        assert_eq!(output.status.signal(), Some(SIGINT), "{output:?}");
+        assert_ended_by(SIGINT, &output);
         assert!(String::from_utf8_lossy(&output.stdout).contains("once more"), "{output:?}");
         return;
     }
@@ -144,7 +144,7 @@ fn a_second_one_ends_the_process_as_it_would_without() {
 fn between_two_mains_it_ends_the_process_too() {
     const NAME: &str = "interrupts::between_two_mains_it_ends_the_process_too";
     if let Some(output) = output_of_child(NAME, "true") {
-        assert_eq!(output.status.signal(), Some(SIGINT), "{output:?}");
+        assert_ended_by(SIGINT, &output);
         return;
     }
     let runner = runner();
@@ -375,7 +375,7 @@ fn a_handler_that_main_adds_takes_over_and_stays() {
 fn a_handler_that_main_removes_leaves_the_default() {
     const NAME: &str = "interrupts::a_handler_that_main_removes_leaves_the_default";
     if let Some(output) = output_of_child(NAME, "true") {
-        assert_eq!(output.status.signal(), Some(SIGINT), "{output:?}");
+        assert_ended_by(SIGINT, &output);
         return;
     }
     let outcome: Result<()> = runner().run(async {

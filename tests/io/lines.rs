@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use callsoon::io::{TcpListener, UnixStream};
+use callsoon::io::TcpListener;
 use callsoon::{Task, create_task};
 
 use crate::run::{run, settle};
+use crate::support::sockets::{AsyncLocalStream, async_local_pair};
 use crate::support::trace::Trace;
 
-fn reader(trace: &Trace, stream: &Rc<UnixStream>, name: &'static str) -> Task<()> {
+fn reader(trace: &Trace, stream: &Rc<AsyncLocalStream>, name: &'static str) -> Task<()> {
     let (trace, stream) = (trace.clone(), stream.clone());
     create_task(async move {
         let mut byte = [0];
@@ -25,7 +26,7 @@ fn reader(trace: &Trace, stream: &Rc<UnixStream>, name: &'static str) -> Task<()
 fn readers_are_served_in_the_order_in_which_they_came() {
     run(async {
         let trace = Trace::new();
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         for name in ["first", "second", "third"] {
             reader(&trace, &ours, name);
@@ -48,7 +49,7 @@ fn readers_are_served_in_the_order_in_which_they_came() {
 fn a_reader_that_is_cancelled_leaves_the_line_and_the_data() {
     run(async {
         let trace = Trace::new();
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         let mut readers = Vec::new();
         for name in ["first", "second", "third"] {
@@ -72,7 +73,7 @@ fn a_reader_that_is_cancelled_leaves_the_line_and_the_data() {
 #[test]
 fn one_task_reads_while_another_writes() {
     run(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         let reads = ours.clone();
         let reading = create_task(async move {
@@ -95,7 +96,7 @@ fn one_task_reads_while_another_writes() {
 fn nobody_writes_into_the_middle_of_what_another_writes() {
     const SIZE: usize = 1 << 20;
     run(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let ours = Rc::new(ours);
         for letter in *b"ab" {
             let writes = ours.clone();

@@ -1,15 +1,15 @@
 //! Sockets and the end of their loop.
 
 use std::io::{Read, Write};
-use std::os::unix::net;
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::io::{Async, UnixStream};
+use callsoon::io::Async;
 use callsoon::{ErrorKind, EventLoop, create_task, sleep};
 
-use crate::run::{NOW, assert_closed, on, run};
+use crate::run::{NOW, on, run};
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::{AsyncLocalStream, assert_closed, async_local_pair, local_pair};
 use crate::support::trace::Trace;
 
 #[test]
@@ -17,12 +17,12 @@ fn a_loop_that_is_dropped_with_sockets_waiting_closes_them() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let mut peers = Vec::new();
     for _ in 0..3 {
-        let (ours, peer) = net::UnixStream::pair().unwrap();
+        let (ours, peer) = local_pair().unwrap();
         let gone = on_drop(trace.says("task goes"));
         peers.push(peer);
         let waits = async move {
             let _gone = gone;
-            UnixStream::from(ours)?.read(&mut [0]).await
+            AsyncLocalStream::from(ours)?.read(&mut [0]).await
         };
         event_loop.create_task(waits).unwrap();
     }
@@ -35,7 +35,7 @@ fn a_loop_that_is_dropped_with_sockets_waiting_closes_them() {
 #[test]
 fn a_socket_outlives_its_loop_and_says_so_when_it_would_have_to_wait() {
     let event_loop = EventLoop::with_virtual_time();
-    let (ours, mut peer) = net::UnixStream::pair().unwrap();
+    let (ours, mut peer) = local_pair().unwrap();
     let ours = Rc::new(Async::new_on(&event_loop, ours).unwrap());
     let waits = ours.clone();
     event_loop.create_task(async move { waits.readable().await }).unwrap();
@@ -58,7 +58,7 @@ fn a_socket_outlives_its_loop_and_says_so_when_it_would_have_to_wait() {
 fn a_closed_loop_takes_no_sockets() {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.close().unwrap();
-    let (ours, _peer) = net::UnixStream::pair().unwrap();
+    let (ours, _peer) = local_pair().unwrap();
     let refused = Async::new_on(&event_loop, ours).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Closed);
 }
@@ -66,7 +66,7 @@ fn a_closed_loop_takes_no_sockets() {
 #[test]
 fn a_socket_of_another_loop_can_not_be_waited_for() {
     let other = EventLoop::with_virtual_time();
-    let (ours, _peer) = net::UnixStream::pair().unwrap();
+    let (ours, _peer) = local_pair().unwrap();
     let ours = Async::new_on(&other, ours).unwrap();
     run(async move {
         let refused = ours.readable().await.unwrap_err();
@@ -78,7 +78,7 @@ fn a_socket_of_another_loop_can_not_be_waited_for() {
 #[test]
 fn sockets_take_no_virtual_time() {
     run(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = async_local_pair()?;
         let echo = create_task(async move {
             let mut byte = [0];
             while theirs.read(&mut byte).await? == 1 {

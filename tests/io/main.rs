@@ -3,11 +3,11 @@
 //!
 //! Time is virtual, and both ends of a connection mostly on one loop: what one end has written
 //! is there when the loop looks at the other.
-#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(unix)] // where descriptors have a limit
 mod accepting;
 mod async_source;
 mod cancelling;

@@ -3,28 +3,28 @@
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice, Read, Write};
-use std::os::unix::net;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use callsoon::io::{Async, UnixStream};
+use callsoon::io::Async;
 use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for};
 
 use crate::run::{run, settle};
+use crate::support::sockets::{AsyncLocalStream, LocalStream, local_pair};
 use crate::support::trace::Trace;
 
 /// Of virtual time: it passes when nothing happens any more.
 const LONG: Duration = Duration::from_secs(60);
 
 /// What the second side of a connection is to the tests: plain, and never blocking.
-fn pair() -> Result<(UnixStream, net::UnixStream)> {
-    let (ours, theirs) = net::UnixStream::pair()?;
+fn pair() -> Result<(AsyncLocalStream, LocalStream)> {
+    let (ours, theirs) = local_pair()?;
     theirs.set_nonblocking(true)?;
-    Ok((UnixStream::from(ours)?, theirs))
+    Ok((AsyncLocalStream::from(ours)?, theirs))
 }
 
-async fn read(stream: &mut UnixStream, buffer: &mut [u8]) -> Result<usize> {
+async fn read(stream: &mut AsyncLocalStream, buffer: &mut [u8]) -> Result<usize> {
     poll_fn(|cx| stream.poll_read(cx, buffer)).await
 }
 
@@ -112,7 +112,7 @@ fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
 #[test]
 fn a_wait_that_goes_on_asks_the_source_no_more_until_it_is_ready() {
     run(async {
-        let (ours, mut theirs) = net::UnixStream::pair()?;
+        let (ours, mut theirs) = local_pair()?;
         let mut ours = Async::new(ours)?;
         let tries = Rc::new(Cell::new(0));
         let counts = tries.clone();
@@ -234,11 +234,11 @@ fn a_wait_that_is_left_goes_with_its_source() {
 #[test]
 fn after_the_loop_has_closed_a_wait_is_refused() {
     let event_loop = EventLoop::with_virtual_time();
-    let (ours, _theirs) = net::UnixStream::pair().unwrap();
+    let (ours, _theirs) = local_pair().unwrap();
     let mut ours = Async::new_on(&event_loop, ours).unwrap();
     event_loop.close().unwrap();
     let mut cx = Context::from_waker(Waker::noop());
-    let blocks = |_: &net::UnixStream| Err::<(), _>(io::ErrorKind::WouldBlock.into());
+    let blocks = |_: &LocalStream| Err::<(), _>(io::ErrorKind::WouldBlock.into());
     let Poll::Ready(Err(refused)) = ours.poll_write_with(&mut cx, blocks) else {
         panic!("it waits on a loop that has closed");
     };

@@ -1,7 +1,5 @@
 //! How these tests run a loop.
 
-use std::io::Read;
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use callsoon::{EventLoop, LoopRef, Result, run_on, running_loop};
@@ -23,12 +21,4 @@ pub(crate) async fn settle() -> Result<()> {
 
 pub(crate) fn on() -> LoopRef {
     running_loop().unwrap()
-}
-
-/// The other end of `peer` is closed, or will be as soon as a child that another test has just
-/// forked, with a copy of every descriptor, has started its program.
-#[track_caller]
-pub(crate) fn assert_closed(mut peer: UnixStream) {
-    peer.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    assert_eq!(peer.read(&mut [0]).expect("the other end is open"), 0);
 }

@@ -1,14 +1,17 @@
 //! The servers of the examples, and clients that break off.
 
 use std::cell::Cell;
+#[cfg(target_os = "linux")]
 use std::fs::File;
 use std::net::SocketAddr;
 use std::rc::Rc;
+#[cfg(target_os = "linux")]
 use std::time::Duration;
 
 use callsoon::io::{TcpListener, TcpStream};
-use callsoon::{EventLoop, Result, create_task, run, run_on, sleep};
+use callsoon::{EventLoop, Result, create_task, run, run_on};
 
+#[cfg(target_os = "linux")]
 use crate::child::is_child;
 use crate::run::on;
 
@@ -79,8 +82,8 @@ fn the_tours_server_forgets_clients_that_reset() {
         on().remove_reader(&listener).map(drop)
     });
     served.unwrap();
-    // Once for the reset, and not in each turn.
-    assert_eq!(count.get(), 1);
+    // Once for the reset, and not in each turn. A close on Wine resets nothing.
+    assert_eq!(count.get(), usize::from(cfg!(unix)));
 }
 
 #[cfg(target_os = "linux")]
@@ -99,7 +102,7 @@ fn the_tours_server_rests_without_descriptors() {
         // At once, so that no descriptor is left when the server looks.
         let client = std::net::TcpStream::connect(address)?;
         let eaten: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
-        sleep(Duration::from_millis(2500)).await?;
+        callsoon::sleep(Duration::from_millis(2500)).await?;
         drop(eaten);
         let client = TcpStream::from(client)?;
         client.write_all(b"hi").await?;

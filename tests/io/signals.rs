@@ -1,12 +1,14 @@
 //! Signals that the loop handles, each test in a process of its own: signals are the process's.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::Command;
 use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{ErrorKind, EventLoop};
-use signal_hook::consts::{SIGCHLD, SIGFPE, SIGKILL, SIGSTOP, SIGTERM, SIGUSR1, SIGUSR2};
+#[cfg(windows)] // which has none for the program's own use
+use signal_hook::consts::{SIGABRT as SIGUSR2, SIGINT as SIGUSR1};
+use signal_hook::consts::{SIGFPE, SIGTERM};
+#[cfg(unix)]
+use signal_hook::consts::{SIGUSR1, SIGUSR2};
 use signal_hook::low_level::raise;
 
 use crate::child::{is_child, output_of_child};
@@ -17,6 +19,20 @@ use crate::support::trace::Trace;
 fn says(trace: &Trace, line: &'static str) -> impl FnMut() + 'static {
     let trace = trace.clone();
     move || trace.push(line)
+}
+
+/// The child has ended as its system ends a process that gets `signal`.
+#[track_caller]
+pub(crate) fn assert_ended_by(signal: i32, output: &std::process::Output) {
+    #[cfg(unix)]
+    assert_eq!(
+        std::os::unix::process::ExitStatusExt::signal(&output.status),
+        Some(signal),
+        "{output:?}"
+    );
+    // The number that the C library gives to what it ends.
+    #[cfg(windows)]
+    assert_eq!(output.status.code(), Some(3), "signal {signal}: {output:?}");
 }
 
 #[test]
@@ -98,7 +114,7 @@ fn a_signal_from_another_process_wakes_a_loop_that_is_asleep() {
     let thread = thread.display();
     let asleep = format!("grep -q ^State:.S /proc/{thread}/status");
     let script = format!("until {asleep}; do :; done; kill {own}");
-    let mut kill = Command::new("sh").args(["-c", &script]).spawn().unwrap();
+    let mut kill = std::process::Command::new("sh").args(["-c", &script]).spawn().unwrap();
     event_loop.run_forever().unwrap();
     assert!(kill.wait().unwrap().success());
 }
@@ -130,7 +146,7 @@ fn every_loop_that_handles_a_signal_is_told() {
 fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
     const NAME: &str = "signals::a_signal_whose_handler_was_removed_does_what_it_does_by_default";
     if let Some(output) = output_of_child(NAME, "true") {
-        assert_eq!(output.status.signal(), Some(SIGTERM), "{output:?}");
+        assert_ended_by(SIGTERM, &output);
         return;
     }
     let event_loop = EventLoop::with_virtual_time();
@@ -140,9 +156,13 @@ fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
     event_loop.add_signal_handler(SIGTERM, || ()).unwrap();
     raise(SIGTERM).unwrap();
     // What is ignored by default is ignored again.
-    event_loop.add_signal_handler(SIGCHLD, || ()).unwrap();
-    event_loop.remove_signal_handler(SIGCHLD).unwrap();
-    raise(SIGCHLD).unwrap();
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::SIGCHLD;
+        event_loop.add_signal_handler(SIGCHLD, || ()).unwrap();
+        event_loop.remove_signal_handler(SIGCHLD).unwrap();
+        raise(SIGCHLD).unwrap();
+    }
     drop(event_loop);
     raise(SIGTERM).unwrap();
 }
@@ -150,6 +170,10 @@ fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
 #[test]
 fn what_can_not_be_caught_and_what_is_no_signal_is_refused() {
     let event_loop = EventLoop::with_virtual_time();
+    #[cfg(windows)]
+    use signal_hook::consts::{SIGILL as SIGKILL, SIGSEGV as SIGSTOP};
+    #[cfg(unix)]
+    use signal_hook::consts::{SIGKILL, SIGSTOP};
     for signal in [SIGKILL, SIGSTOP, SIGFPE] {
         let message = format!("sig {signal} cannot be caught");
         for refused in [

@@ -4,7 +4,6 @@
 use std::future::poll_fn;
 use std::io::Write;
 use std::mem;
-use std::os::unix::net::UnixStream;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -12,8 +11,10 @@ use std::task::Poll;
 use callsoon::io::Async;
 use callsoon::{ErrorKind, Event, EventLoop, Result, create_task, yield_now};
 
+use crate::support::sockets::{LocalStream, local_pair};
+
 /// Begins to wait for `source`, and forgets the wait.
-async fn forget_wait(source: &Async<UnixStream>, reads: bool) {
+async fn forget_wait(source: &Async<LocalStream>, reads: bool) {
     let mut wait =
         Box::pin(
             async move { if reads { source.readable().await } else { source.writable().await } },
@@ -39,7 +40,7 @@ fn stalls_after(main: impl Future<Output = Result<()>> + 'static) {
 #[test]
 fn stalled_comes_back_when_the_source_of_a_forgotten_wait_is_dropped() {
     stalls_after(async {
-        let (ours, _theirs) = UnixStream::pair()?;
+        let (ours, _theirs) = local_pair()?;
         forget_wait(&Async::new(ours)?, true).await;
         Ok(())
     });
@@ -48,7 +49,7 @@ fn stalled_comes_back_when_the_source_of_a_forgotten_wait_is_dropped() {
 #[test]
 fn stalled_comes_back_when_a_forgotten_wait_is_over() {
     for reads in [true, false] {
-        let (ours, mut theirs) = UnixStream::pair().unwrap();
+        let (ours, mut theirs) = local_pair().unwrap();
         stalls_after(async move {
             let ours = Async::new(ours)?;
             forget_wait(&ours, reads).await;
@@ -65,7 +66,7 @@ fn stalled_comes_back_when_a_forgotten_wait_is_over() {
 #[test]
 fn stalled_comes_back_when_the_task_of_a_forgotten_wait_is_cancelled() {
     stalls_after(async {
-        let (ours, theirs) = UnixStream::pair()?;
+        let (ours, theirs) = local_pair()?;
         let ours = Rc::new(Async::new(ours)?);
         let source = ours.clone();
         let task = create_task(async move {

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -12,6 +11,7 @@ use callsoon::{
     wrap_future, yield_now,
 };
 
+use crate::support::sockets::local_pair;
 use crate::{in_use, leaves_nothing, run_dry};
 
 const BATCH: usize = 10_000;
@@ -183,14 +183,14 @@ fn a_hundred_thousand_calls_through_the_inbox_leave_nothing() {
 fn readers_that_come_and_go_leave_nothing() {
     let event_loop = EventLoop::with_virtual_time();
     // The table of descriptors is as long as the highest number, and other tests take numbers too.
-    let taken: Vec<_> = (0..100).map(|_| UnixStream::pair().unwrap()).collect();
+    let taken: Vec<_> = (0..100).map(|_| local_pair().unwrap()).collect();
     let highest = Rc::new(taken.into_iter().next_back().expect("a pair").0);
     event_loop.add_reader(highest.clone(), || ()).unwrap();
     assert!(event_loop.remove_reader(&highest).unwrap());
     drop(highest);
     leaves_nothing(50, || {
         for _ in 0..20 {
-            let (ours, theirs) = UnixStream::pair().unwrap();
+            let (ours, theirs) = local_pair().unwrap();
             let (ours, theirs) = (Rc::new(ours), Rc::new(theirs));
             let on = LoopRef::clone(&event_loop);
             event_loop.add_writer(ours.clone(), move || _ = &on).unwrap();

@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
-use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -14,6 +13,7 @@ use callsoon::{
 
 use crate::leaves_nothing;
 use crate::support::on_drop::on_drop;
+use crate::support::sockets::local_pair;
 
 /// Fills a loop that is then dropped, and asserts that nothing of it is left.
 #[track_caller]
@@ -205,7 +205,7 @@ fn wake_in_the_mail_leaves_nothing_of_a_closed_loop() {
 #[test]
 fn a_loop_goes_with_its_readers_and_writers() {
     a_loop_goes_with(|event_loop| {
-        let (ours, theirs) = UnixStream::pair().unwrap();
+        let (ours, theirs) = local_pair().unwrap();
         let (ours, on) = (Rc::new(ours), LoopRef::clone(event_loop));
         let own = ours.clone();
         event_loop.add_reader(ours.clone(), move || _ = (&own, &on)).unwrap();

@@ -3,7 +3,6 @@
 //!
 //! Counted is what each thread allocates and frees, so that the tests may run side by side.
 #![allow(unsafe_code)] // an allocator that counts can't be made without
-#![cfg(unix)]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,9 +1,8 @@
 //! Connections with options, and by protocol; the sockets of transports and servers.
 
-use std::os::fd::{AsFd, AsRawFd};
-use std::rc::Rc;
-
-use callsoon::io::{ConnectOptions, TcpListener, TcpStream, UdpSocket};
+use callsoon::io::{ConnectOptions, TcpStream};
+#[cfg(unix)]
+use callsoon::io::{TcpListener, UdpSocket};
 use callsoon::net::{
     DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, StreamReader, StreamWriter,
     Transport, open_connection, open_connection_with, start_server,
@@ -24,6 +23,7 @@ async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
     writer.drain().await
 }
 
+#[cfg(unix)]
 #[test]
 fn connection_is_made_from_a_local_address() {
     run(async {
@@ -91,11 +91,8 @@ fn connecting_task_says_so_in_the_task_tree() {
 
 /// A listener that answers nothing, for its queue is full.
 fn full_listener() -> (std::net::TcpListener, std::net::TcpStream) {
-    use rustix::net::{AddressFamily, SocketType, bind, listen, socket};
-    let listener = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
-    bind(&listener, &std::net::SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
-    listen(&listener, 0).unwrap();
-    let listener = std::net::TcpListener::from(listener);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    rustix::net::listen(&listener, 0).unwrap();
     let first = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     (listener, first)
 }
@@ -118,8 +115,10 @@ fn name_that_does_not_resolve_is_an_error() {
 }
 
 // CPython: test_transports.TransportTests.test_get_extra_info
+#[cfg(unix)]
 #[test]
 fn sockets_of_transports_and_servers_take_options() {
+    use std::os::fd::{AsFd, AsRawFd};
     run(async {
         use rustix::net::sockopt;
         let on = running_loop()?;
@@ -145,8 +144,10 @@ fn sockets_of_transports_and_servers_take_options() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn sockets_convert_from_those_of_std_and_lend_descriptors() {
+    use std::os::fd::{AsFd, AsRawFd};
     run(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         let (address, raw) = (listener.local_addr()?, listener.as_raw_fd());
@@ -165,6 +166,7 @@ fn sockets_convert_from_those_of_std_and_lend_descriptors() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn datagram_tells_whether_it_was_truncated() {
     run(async {
@@ -184,14 +186,17 @@ fn datagram_tells_whether_it_was_truncated() {
 }
 
 /// Keeps the last datagram.
+#[cfg(unix)]
 struct Keeping(callsoon::LoopFuture<Vec<u8>>);
 
+#[cfg(unix)]
 impl DatagramProtocol for Keeping {
     fn datagram_received(&self, data: &[u8], _from: &callsoon::net::Address) -> Result<()> {
         self.0.set_result(data.to_vec())
     }
 }
 
+#[cfg(unix)]
 #[test]
 fn datagram_endpoints_of_unix_paths() {
     run(async {
@@ -215,6 +220,7 @@ fn datagram_endpoints_of_unix_paths() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn datagram_endpoints_have_options() {
     run(async {
@@ -246,6 +252,7 @@ fn datagram_endpoints_have_options() {
 }
 
 // CPython: test_server.UnixServerCleanupTests.test_unix_server_addr_cleanup
+#[cfg(unix)]
 #[test]
 fn unix_server_is_in_the_way_of_no_other() {
     run(async {
@@ -257,7 +264,7 @@ fn unix_server_is_in_the_way_of_no_other() {
         std::fs::remove_file(&path)?;
         let server = on.create_unix_server(|| Nothing, &path).await?;
         let made = on.create_unix_connection(|| Nothing, &path).await?;
-        assert!(Rc::strong_count(&made.1) > 0);
+        assert!(std::rc::Rc::strong_count(&made.1) > 0);
         server.close();
         assert!(!path.exists());
         Ok(())

@@ -1,8 +1,8 @@
 //! asyncio's network: streams, transports and servers.
-#![cfg(unix)]
 
 #[cfg(target_os = "linux")]
 mod cancelling;
+#[cfg(target_os = "linux")]
 #[path = "../io/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]

@@ -4,10 +4,7 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use callsoon::net::{
-    IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter, open_unix_connection,
-    start_unix_server,
-};
+use callsoon::net::{IncompleteReadError, LimitOverrunError, StreamReader, StreamWriter};
 use callsoon::{
     Error, ErrorKind, EventLoop, Result, Task, create_task, run_on, running_loop, yield_now,
 };
@@ -16,6 +13,11 @@ const SCRIPTS: &str = include_str!("scripts.txt");
 const GOLDEN: &str = include_str!("golden.txt");
 
 type End = (StreamReader, StreamWriter);
+
+/// A close on Wine resets nothing.
+fn can_run(head: &str) -> bool {
+    cfg!(unix) || !head.starts_with("# reset_by_peer")
+}
 
 // CPython: test_streams.StreamTests.test_open_unix_connection
 // CPython: test_streams.StreamTests.test_feed_nonempty_data
@@ -57,34 +59,66 @@ fn streams_leave_the_traces_of_cpython() {
     for (number, script) in SCRIPTS.trim().split("\n\n").enumerate() {
         let mut lines = script.lines();
         let head = lines.next().unwrap();
+        if !can_run(head) {
+            continue;
+        }
         trace.push(head.to_owned());
         let limit = head.split(' ').nth(2).unwrap().parse().unwrap();
         let lines: Vec<&str> = lines.collect();
         let done =
             run_on(&EventLoop::new(), async move { script_trace(number, limit, &lines).await });
-        trace.extend(done.unwrap());
+        trace.extend(done.unwrap_or_else(|error| panic!("{head}: {error}")));
     }
-    let golden: Vec<&str> = GOLDEN.lines().collect();
+    let mut ran = true;
+    let of_those_that_ran = |line: &&str| {
+        if line.starts_with("# ") {
+            ran = can_run(line);
+        }
+        ran
+    };
+    let golden: Vec<&str> = GOLDEN.lines().filter(of_those_that_ran).collect();
     for (own, other) in trace.iter().zip(&golden) {
         assert_eq!(own, other);
     }
     assert_eq!(trace.len(), golden.len());
 }
 
-async fn script_trace(number: usize, limit: usize, lines: &[&'static str]) -> Result<Vec<String>> {
-    let name = format!("callsoon-script-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+/// The client's and the server's end of a connection.
+async fn connection(number: usize, limit: usize) -> Result<(Rc<End>, Rc<End>)> {
     let accepted = running_loop()?.create_future::<Rc<End>>();
     let promise = accepted.clone();
     let connected = move |reader, writer| {
         let accepted = promise.set_result(Rc::new((reader, writer)));
         async { accepted }
     };
-    let server = start_unix_server(connected, &path, limit).await?;
-    let client = Rc::new(open_unix_connection(&path, limit).await?);
-    let served = accepted.await?;
-    server.close();
-    assert!(!path.exists());
+    #[cfg(unix)]
+    let (client, served) = {
+        use callsoon::net::{open_unix_connection, start_unix_server};
+        let name = format!("callsoon-script-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let server = start_unix_server(connected, &path, limit).await?;
+        let client = open_unix_connection(&path, limit).await?;
+        let served = accepted.await?;
+        server.close();
+        assert!(!path.exists());
+        (client, served)
+    };
+    #[cfg(not(unix))]
+    let (client, served) = {
+        use callsoon::net::{open_connection, start_server};
+        let _ = number;
+        let server = start_server(connected, Some("127.0.0.1"), 0, limit).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let client = open_connection("127.0.0.1", port, limit).await?;
+        let served = accepted.await?;
+        server.close();
+        (client, served)
+    };
+    Ok((Rc::new(client), served))
+}
+
+async fn script_trace(number: usize, limit: usize, lines: &[&'static str]) -> Result<Vec<String>> {
+    let (client, served) = connection(number, limit).await?;
     let mut started: HashMap<&str, Task<Outcome>> = HashMap::new();
     let mut trace = Vec::new();
     for line in lines {

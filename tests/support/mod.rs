@@ -4,5 +4,6 @@
 pub(crate) mod log_lines;
 pub(crate) mod on_drop;
 pub(crate) mod panics;
+pub(crate) mod sockets;
 pub(crate) mod trace;
 pub(crate) mod traced;

@@ -177,6 +177,13 @@ pub(crate) struct InsteadOfDefault(i32);
 
 impl InsteadOfDefault {
     pub(crate) fn of(signal: i32) -> io::Result<InsteadOfDefault> {
+        // The C library of Windows refuses other numbers without an error of the system's.
+        #[cfg(windows)]
+        if low_level::signal_name(signal).is_none()
+            && ![consts::SIGABRT_COMPAT, consts::SIGBREAK].contains(&signal)
+        {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         let mut defaults = defaults();
         let default = match defaults.entry(signal) {
             Entry::Occupied(known) => known.into_mut(),

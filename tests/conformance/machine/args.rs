@@ -91,7 +91,7 @@ impl<'a> Args<'a> {
     }
 
     /// `default` where nothing more stands.
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     pub(crate) fn count_or(&mut self, default: usize) -> Result<usize, Malformed> {
         if self.rest.len() == 0 { Ok(default) } else { self.count() }
     }

@@ -5,7 +5,7 @@ use super::program::Malformed;
 use super::statement::{Statement, awaits, now};
 
 pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     if let Some(statement) = decode_interrupts(op, args)? {
         return Ok(Some(statement));
     }
@@ -26,7 +26,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
     })
 }
 
-#[cfg(all(unix, feature = "signals"))]
+#[cfg(feature = "signals")]
 fn decode_interrupts(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
     use callsoon::Error;
     use signal_hook::consts::SIGINT;

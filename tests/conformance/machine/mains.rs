@@ -27,7 +27,7 @@ pub(crate) fn run_mains(event_loop: EventLoop, machine: &Rc<Machine>) {
         .interruptible
         .then(|| SIGNALS.lock().unwrap_or_else(PoisonError::into_inner));
     let runner = Runner::with_loop_factory(move || event_loop);
-    #[cfg(all(unix, feature = "signals"))]
+    #[cfg(feature = "signals")]
     let runner = if machine.program.interruptible { runner.with_interrupts() } else { runner };
     let program = &machine.program;
     let mains = program.then.iter().flatten();
