@@ -65,7 +65,7 @@ fn links_of_samples() {
 fn guides(root: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let example = |name: &str| format!("examples/{name}");
-    let folders = ["fleet", "http", "sqlite", "tls", "minimal", "bare-metal"].map(example);
+    let folders = ["fleet", "http", "sqlite", "tls", "minimal", "bare-metal", "wasm"].map(example);
     for folder in ["", "docs"].map(str::to_owned).iter().chain(&folders) {
         for entry in fs::read_dir(root.join(folder)).expect("a folder") {
             let path = entry.expect("an entry").path();
