@@ -57,6 +57,7 @@
 //! | [order](guide::order) | the rules by which callbacks run, each with its test |
 //! | [cancellation](guide::cancellation) | cancelling and dropping, claim by claim, with programs |
 //! | [the network](guide::network) | streams and servers as asyncio has them, and sockets |
+//! | [many loops](guide::many_loops) | more than one core: loops on threads, and how they talk |
 //! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
 //! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
 //! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
@@ -170,6 +171,7 @@ pub mod guide {
         from_photons "../docs/from-photons.md"
         glossary "../docs/glossary.md"
         inside "../docs/inside.md"
+        many_loops "../docs/many-loops.md"
         network "../docs/network.md"
         order "../docs/order.md"
         tour "../docs/tour.md"

@@ -13,7 +13,7 @@ use callsoon::{
     wrap_future,
 };
 use http_body_util::{BodyExt, Full};
-use http_hyper::{GREETING, MOST_ECHOED, serve, serve_one};
+use http_hyper::{GRACE, GREETING, MOST_ECHOED, Stop, serve, serve_one, serve_until};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper::rt;
@@ -54,7 +54,7 @@ async fn ask(
 fn hypers_client_and_server_talk_on_one_loop() {
     run_virtually(async {
         let (one, two) = UnixStream::pair()?;
-        let server = create_task(serve_one(one, LoopTimer::new()));
+        let server = create_task(serve_one(one, LoopTimer::new(), Stop::default()));
         let mut sender = client(two).await?;
         let nothing = Bytes::new;
         let (status, body) = ask(&mut sender, "GET", "/", nothing()).await?;
@@ -76,7 +76,7 @@ fn hypers_client_and_server_talk_on_one_loop() {
 fn a_body_that_is_too_large_is_refused_before_it_is_read() {
     run_virtually(async {
         let (one, two) = UnixStream::pair()?;
-        create_task(serve_one(one, LoopTimer::new()));
+        create_task(serve_one(one, LoopTimer::new(), Stop::default()));
         let mut two = two.into_inner()?;
         write!(two, "POST /echo HTTP/1.1\r\ncontent-length: {}\r\n\r\n", MOST_ECHOED + 1)?;
         settle().await?;
@@ -115,6 +115,27 @@ fn many_clients_are_served_at_once_over_tcp() {
     .unwrap();
 }
 
+/// A request without the end of its body holds up an end for its grace.
+#[test]
+fn stopped_server_breaks_off_requests_after_their_grace() {
+    run_virtually(async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let stream = TcpStream::connect(listener.local_addr()?).await?;
+        let stop = Stop::default();
+        let serving = create_task({
+            let stop = stop.clone();
+            async move { serve_until(listener, &stop).await }
+        });
+        stream.write_all(b"POST /echo HTTP/1.1\r\ncontent-length: 4\r\n\r\nbod").await?;
+        settle().await?;
+        let before = running_loop()?.time();
+        stop.set();
+        assert_eq!(serving.await?, 1);
+        assert_eq!(running_loop()?.time() - before, GRACE);
+        Ok(())
+    });
+}
+
 #[test]
 fn clients_that_reset_leave_the_server_to_others() {
     run(async {
@@ -145,7 +166,8 @@ fn clients_that_reset_leave_the_server_to_others() {
 fn a_peer_that_never_ends_its_request_is_cut_off_after_half_a_minute() {
     run_virtually(async {
         let (one, two) = net::UnixStream::pair()?;
-        let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()));
+        let server =
+            create_task(serve_one(UnixStream::from(one)?, LoopTimer::new(), Stop::default()));
         let mut two = two;
         two.write_all(b"GET / HTTP/1.1\r\nhost:")?;
         server.await?;
@@ -167,7 +189,8 @@ fn a_connection_that_is_cancelled_at_work_says_so() {
     for sent in ["GET / HTTP/1.1\r\nhost:", "GET /later HTTP/1.1\r\n\r\n"] {
         run_virtually(async move {
             let (one, mut two) = net::UnixStream::pair()?;
-            let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()));
+            let server =
+                create_task(serve_one(UnixStream::from(one)?, LoopTimer::new(), Stop::default()));
             two.write_all(sent.as_bytes())?;
             settle().await?;
             assert!(server.cancel_with("enough"));
@@ -186,7 +209,8 @@ fn a_connection_that_is_cancelled_while_idle_just_ends() {
     for requests in [0, 1] {
         run_virtually(async move {
             let (one, mut two) = net::UnixStream::pair()?;
-            let server = create_task(serve_one(UnixStream::from(one)?, LoopTimer::new()));
+            let server =
+                create_task(serve_one(UnixStream::from(one)?, LoopTimer::new(), Stop::default()));
             for _ in 0..requests {
                 two.write_all(b"GET / HTTP/1.1\r\n\r\n")?;
             }
@@ -206,7 +230,7 @@ fn a_connection_that_is_cancelled_while_idle_just_ends() {
 fn a_request_that_is_cancelled_returns_at_its_await() {
     run_virtually(async {
         let (one, two) = UnixStream::pair()?;
-        create_task(serve_one(one, LoopTimer::new()));
+        create_task(serve_one(one, LoopTimer::new(), Stop::default()));
         let mut sender = client(two).await?;
         let asking = create_task(async move {
             let outcome = ask(&mut sender, "GET", "/later", Bytes::new()).await;

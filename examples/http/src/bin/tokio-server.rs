@@ -1,4 +1,5 @@
-//! The server's `GET /` on tokio's current-thread runtime, for `race`: `tokio-server [ADDRESS]`.
+//! The server's `GET /` on tokio, for `race`: `tokio-server [--threads N]`. On one thread it is tokio's
+//! current-thread runtime, and else the one that moves tasks from thread to thread.
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -12,6 +13,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
+use tokio::runtime::Builder;
 
 async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let (status, body) = match (request.method(), request.uri().path()) {
@@ -23,10 +25,24 @@ async fn answer(request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Inf
     Ok(response)
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:0".to_owned());
-    let listener = TcpListener::bind(address).await?;
+fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let threads = match std::env::args().nth(2) {
+        Some(number) => number.parse()?,
+        None => 1,
+    };
+    let mut builder = match threads {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    builder
+        .worker_threads(threads)
+        .enable_all()
+        .build()?
+        .block_on(async { tokio::spawn(serve()).await? })
+}
+
+async fn serve() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("http://{}", listener.local_addr()?);
     loop {
         let stream = match listener.accept().await {
