@@ -58,6 +58,7 @@
 //! | [cancellation](guide::cancellation) | cancelling and dropping, claim by claim, with programs |
 //! | [the network](guide::network) | streams and servers as asyncio has them, and sockets |
 //! | [many loops](guide::many_loops) | more than one core: loops on threads, and how they talk |
+//! | [embedded](guide::embedded) | without std: the host, interrupts, memory and its bounds |
 //! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
 //! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
 //! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
@@ -167,6 +168,7 @@ pub mod guide {
         architecture "../docs/architecture.md"
         cancellation "../docs/cancellation.md"
         deviations "../docs/deviations.md"
+        embedded "../docs/embedded.md"
         from_asyncio "../docs/from-asyncio.md"
         from_photons "../docs/from-photons.md"
         glossary "../docs/glossary.md"

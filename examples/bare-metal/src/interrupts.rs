@@ -11,7 +11,11 @@ use core::task::{Poll, Waker};
 use core::time::Duration;
 
 use callsoon::{EventLoop, LoopHandle, Result};
+use cortex_m::peripheral::SCB;
 use cortex_m_rt::exception;
+
+use crate::measures::handler_stack;
+use crate::serial;
 
 /// The least number of interrupts of each source.
 pub const INTERRUPTS: u32 = 50_000;
@@ -25,6 +29,7 @@ const TIMER_CYCLES: u32 = 127;
 const TIMER: *mut u32 = ptr::without_provenance_mut(0x4000_0000);
 const TIMER_INTERRUPT: u32 = 8;
 const INTERRUPT_ENABLE: *mut u32 = ptr::without_provenance_mut(0xE000_E100);
+const INTERRUPT_PEND: *mut u32 = ptr::without_provenance_mut(0xE000_E200);
 
 /// The work of an interrupt handler, or of the program in its place, with the loop.
 pub struct Source {
@@ -70,15 +75,40 @@ impl Source {
 }
 
 #[exception]
-unsafe fn DefaultHandler(_number: i16) {
+unsafe fn DefaultHandler(number: i16) {
+    if number == serial::INTERRUPT as i16 {
+        return serial::receive();
+    }
     // SAFETY: The timer's register that ends its interrupt.
     unsafe { TIMER.byte_add(0xC).write_volatile(1) };
     Source::ring(&TIMER_SOURCE);
 }
 
-/// Runs until each source has rung often enough. Returns how many interrupts there were, and how many of
-/// their calls were refused for want of room; an error says what was lost.
-pub fn run(event_loop: &EventLoop, start_ticks: impl FnOnce()) -> Result<(u32, u32), &'static str> {
+/// Has the handler of the serial line called from now on.
+pub fn enable_serial() {
+    // SAFETY: The controller's register: bits that are 0 change nothing.
+    unsafe { INTERRUPT_ENABLE.write_volatile(1 << serial::INTERRUPT) };
+}
+
+/// Makes the handler of the serial line pending.
+pub fn pend_serial() {
+    // SAFETY: As in `enable_serial`.
+    unsafe { INTERRUPT_PEND.write_volatile(1 << serial::INTERRUPT) };
+}
+
+/// The interrupts of a run.
+#[derive(Clone, Copy)]
+pub struct Rung {
+    pub all: u32,
+    /// Those with a call that was refused for want of room.
+    pub refused: u32,
+    /// Bytes of stack for an interrupt that wakes and calls.
+    pub stack: usize,
+}
+
+/// Runs until each source has rung often enough, between `set_ticks` of true and of false. An error says
+/// what was lost.
+pub fn run(event_loop: &EventLoop, mut set_ticks: impl FnMut(bool)) -> Result<Rung, &'static str> {
     let (steps, kept): (Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>) = Default::default();
     let (counted, keeps) = (steps.clone(), kept.clone());
     let task = event_loop.create_task(poll_fn(move |cx| {
@@ -97,7 +127,7 @@ pub fn run(event_loop: &EventLoop, start_ticks: impl FnOnce()) -> Result<(u32, u
     });
     TIMER_SOURCE.store(ptr::from_ref(sources[0]).cast_mut(), Ordering::Release);
     SYSTICK.store(ptr::from_ref(sources[1]).cast_mut(), Ordering::Release);
-    start_ticks();
+    set_ticks(true);
     // SAFETY: The registers of the timer and of its interrupt, as the board's manual has them.
     unsafe {
         TIMER.byte_add(8).write_volatile(TIMER_CYCLES);
@@ -108,6 +138,11 @@ pub fn run(event_loop: &EventLoop, start_ticks: impl FnOnce()) -> Result<(u32, u
         (0..4).for_each(|_| sources[2].rings());
         turn()?;
     }
+    set_ticks(false);
+    // SAFETY: The timer's control register.
+    unsafe { TIMER.write_volatile(0) };
+    turn()?;
+    let stack = handler_stack(SCB::set_pendst);
     SYSTICK.store(ptr::null_mut(), Ordering::Release);
     TIMER_SOURCE.store(ptr::null_mut(), Ordering::Release);
     turn()?;
@@ -128,5 +163,6 @@ pub fn run(event_loop: &EventLoop, start_ticks: impl FnOnce()) -> Result<(u32, u
         return Err("a wake was lost");
     }
     let all = sources[..2].iter().map(|source| source.interrupts()).sum();
-    Ok((all, sources[..2].iter().map(|source| source.refused.load(Ordering::Relaxed)).sum()))
+    let refused = sources[..2].iter().map(|source| source.refused.load(Ordering::Relaxed)).sum();
+    Ok(Rung { all, refused, stack })
 }

@@ -12,6 +12,12 @@ mod board;
 #[cfg(target_os = "none")]
 mod interrupts;
 
+#[cfg(target_os = "none")]
+mod measures;
+
+#[cfg(target_os = "none")]
+mod serial;
+
 /// The host runs it on a virtual clock: no time passes but what the program waits for.
 #[cfg(not(target_os = "none"))]
 fn main() -> callsoon::Result<()> {
