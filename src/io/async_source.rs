@@ -89,7 +89,8 @@ impl<T: Source + 'static> Async<T> {
     /// # Errors
     ///
     /// The error of `operation`, of kind [`Io`](crate::ErrorKind::Io); the cancellation;
-    /// [`Closed`](crate::ErrorKind::Closed) if it has to wait after the loop has closed.
+    /// [`Closed`](crate::ErrorKind::Closed) if it has to wait and the loop has closed, or closes meanwhile,
+    /// which wakes another executor that polls it.
     ///
     /// # Cancellation
     ///

@@ -1,6 +1,7 @@
 //! Foreign futures that keep the waker of their first poll and no later one.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -142,4 +143,20 @@ fn the_first_waker_of_one_task_never_wakes_another() {
         assert_eq!(event_loop.run_once(Some(secs(0))).unwrap(), 1, "one step");
         assert!(tasks[index].done());
     }
+}
+
+/// Its first waker is replaced by one that is counted, which takes no poll.
+#[test]
+fn foreign_future_is_polled_once_where_it_first_waits() {
+    let event_loop = EventLoop::with_virtual_time();
+    let (polls, mut kept) = (Rc::new(Cell::new(0)), None);
+    let counted = polls.clone();
+    let task = event_loop.create_task(poll_fn(move |cx| {
+        counted.set(counted.get() + 1);
+        kept.get_or_insert_with(|| cx.waker().clone());
+        Poll::<Result<()>>::Pending
+    }));
+    settle(&event_loop);
+    assert_eq!(polls.get(), 1);
+    drop(task);
 }

@@ -16,6 +16,7 @@ mod cancel_panics;
 mod cancelling;
 mod catching;
 mod chains;
+mod closed_loops;
 mod display;
 mod dropping;
 mod eager;

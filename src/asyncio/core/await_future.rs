@@ -30,6 +30,12 @@ use crate::event_loop::LoopRef;
 ///
 /// Cancelling a task that awaits it cancels what is awaited, and the await returns that
 /// cancellation. Dropping it leaves nothing behind: what it waited for goes on.
+///
+/// # Another executor
+///
+/// It may be polled without a task of its loop, by another executor on the loop's thread. Where the loop
+/// closes before the future is done, it wakes the executor, and returns
+/// [`Closed`](crate::ErrorKind::Closed).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Await<T: 'static> {
     future: TypedFuture<T>,
@@ -170,12 +176,16 @@ impl<T: 'static> Await<T> {
     }
 
     /// Registers behind the waker of another crate's future. There may be no next step of the task's
-    /// in which a mistake could be thrown: it is returned.
+    /// in which a mistake could be thrown: it is returned, and so is that the loop has closed.
     #[cold]
     fn register_waker(&self, registry: &TaskRegistry, waker: &Waker) -> Result<()> {
         let task = registry.current_task();
         if let Some(mistake) = task.as_ref().and_then(|task| self.mistake(task)) {
             return Err(mistake);
+        }
+        if self.event_loop().is_closed() {
+            self.unregister();
+            return Err(Error::closed());
         }
         if let Some(Places { task: own, waker: Some(before), .. }) = self.registered.places() {
             let same_task = match (own, &task) {

@@ -26,8 +26,16 @@ use crate::context::is_used;
 use crate::error::Error;
 use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
 
-/// Wakes a waker in its turn.
+/// Wakes a waker in its turn, or when its loop closes before that.
 struct Wake(Cell<Option<Waker>>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        if let Some(waker) = self.0.take() {
+            waker.wake();
+        }
+    }
+}
 
 impl Job for Wake {
     fn run(this: Rc<JobCell<Self>>, _event_loop: &LoopRef) {

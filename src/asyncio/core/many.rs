@@ -12,6 +12,7 @@
 use alloc::alloc::handle_alloc_error;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::mem;
 use core::ops::{Deref, DerefMut};
@@ -200,6 +201,24 @@ impl Many {
         };
         self.note_removed(&removed);
         removed
+    }
+
+    /// Takes the wakers out, each of which leaves one that does nothing in its place.
+    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
+        let wakers = self.iter().filter(|(_, own)| matches!(own, Waiter::Waker(_)));
+        let keys: Vec<Key> = wakers.map(|(key, _)| key).collect();
+        let mut take = |key| match self.get_mut(key) {
+            Some(Waiter::Waker(waker)) => Some(mem::replace(waker, Waker::noop().clone())),
+            _ => None,
+        };
+        keys.into_iter().filter_map(&mut take).collect()
+    }
+
+    fn get_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+        match usize::try_from(key) {
+            Ok(at) if at < FEW => self.first[at].as_mut(),
+            _ => self.rest.as_mut()?.get_mut(key - FEW as Key),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {

@@ -18,7 +18,7 @@ use crate::context::Context;
 use crate::error::Error;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
-use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly};
+use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly, run_callback};
 
 impl TaskRegistry {
     /// The tasks that are not done, oldest first.
@@ -72,6 +72,12 @@ impl TaskScheduler for TaskRegistry {
             extension.close(&self.event_loop);
             drop_quietly(&self.event_loop, extension);
         }
+        for future in awaited_by_wakers(&self.pages) {
+            for waker in future.header().waiters.take_wakers() {
+                run_callback(&self.event_loop, || "<wake of a waker>".into(), || waker.wake());
+            }
+            drop_quietly(&self.event_loop, future);
+        }
         self.hold();
     }
 
@@ -119,9 +125,27 @@ fn all_pending<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> Vec<
     let mut tasks = Vec::new();
     for_each_pending(pages, &mut |header| {
         // SAFETY: It is in use, and its count is not zero.
-        tasks.push(unsafe { ErasedFuture::from_header(header) });
+        if unsafe { header.as_ref() }.is_task() {
+            // SAFETY: As above.
+            tasks.push(unsafe { ErasedFuture::from_header(header) });
+        }
     });
     tasks
+}
+
+/// The futures in `pages` that are not done and that other code awaits by wakers.
+fn awaited_by_wakers<R: Send + Sync + 'static>(
+    pages: &Pages<TaskRegistry, R>,
+) -> Vec<ErasedFuture> {
+    let mut futures = Vec::new();
+    for_each_pending(pages, &mut |header| {
+        // SAFETY: It is in use, and its count is not zero.
+        if unsafe { header.as_ref() }.waiters.has_wakers() {
+            // SAFETY: As above.
+            futures.push(unsafe { ErasedFuture::from_header(header) });
+        }
+    });
+    futures
 }
 
 /// Whether a waker is kept of a task that is not done.
@@ -129,7 +153,8 @@ fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
     let mut kept = false;
     for_each_pending(pages, &mut |header| {
         // SAFETY: It is in use.
-        kept |= waker::is_kept(unsafe { header.as_ref() });
+        let header = unsafe { header.as_ref() };
+        kept |= header.is_task() && waker::is_kept(header);
     });
     kept
 }
@@ -142,7 +167,7 @@ fn for_each_pending<R: Send + Sync + 'static>(
         let header: NonNull<Header> = block.cast();
         // SAFETY: All blocks of these pages begin with a header, which stays while they are in use.
         let own = unsafe { header.as_ref() };
-        if own.is_task() && !own.done() && own.count() > 0 {
+        if !own.done() && own.count() > 0 {
             look(header);
         }
     };

@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
 use core::ptr::{NonNull, null_mut};
+use core::task::Waker;
 
 use super::any_future::{Callback, FutureId};
 use super::header::{Header, Waiters};
@@ -270,6 +271,28 @@ impl Waiters {
                 let callbacks = keys.into_iter().filter_map(|key| many.remove(key)).collect();
                 self.put_back(many);
                 callbacks
+            }
+        }
+    }
+
+    /// Returns whether wakers of other code wait.
+    pub(super) fn has_wakers(&self) -> bool {
+        let is_waker = |(_, own): (Key, &Waiter)| matches!(own, Waiter::Waker(_));
+        self.look_at_many(|many| many.iter().any(is_waker)).unwrap_or_default()
+    }
+
+    /// Takes the wakers, which leave their places behind, to be woken where nothing is borrowed.
+    pub(super) fn take_wakers(&self) -> Vec<Waker> {
+        match self.take() {
+            Taken::None => Vec::new(),
+            Taken::One(waiter) => {
+                self.0.set(pack(waiter));
+                Vec::new()
+            }
+            Taken::Many(mut many) => {
+                let wakers = many.take_wakers();
+                self.put_back(many);
+                wakers
             }
         }
     }
