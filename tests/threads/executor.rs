@@ -6,14 +6,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, Result, ThreadPoolExecutor, create_task, run_on, running_loop,
-    to_thread, yield_now,
+    Error, ErrorKind, EventLoop, Result, ThreadPoolExecutor, create_task, gather, run_on,
+    running_loop, to_thread, yield_now,
 };
 
 use crate::driver::{Reports, run};
 use crate::parts::{Bomb, Visitors, door, error_of};
 use crate::support::log_lines::{keep_log, logged_by};
 
+// CPython: test_threads.ToThreadTests.test_to_thread
+// CPython: test_threads.ToThreadTests.test_to_thread_exception
 #[test]
 fn a_function_runs_elsewhere_and_its_outcome_is_the_futures() -> Result<()> {
     run(async {
@@ -27,6 +29,25 @@ fn a_function_runs_elsewhere_and_its_outcome_is_the_futures() -> Result<()> {
         assert_eq!(to_thread(|| Ok(1)).await?, 1, "the pool goes on");
         let ended = to_thread(|| -> Result<()> { Err(Error::cancelled()) }).await;
         assert!(ended.unwrap_err().is_cancelled());
+        Ok(())
+    })
+}
+
+// CPython: test_threads.ToThreadTests.test_to_thread_once
+// CPython: test_threads.ToThreadTests.test_to_thread_concurrent
+#[test]
+fn functions_on_threads_are_called_once_each() -> Result<()> {
+    run(async {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let count = || {
+            let calls = calls.clone();
+            to_thread(move || Ok(drop(calls.fetch_add(1, SeqCst))))
+        };
+        count().await?;
+        assert_eq!(calls.load(SeqCst), 1);
+        let tasks: Vec<_> = (0..10).map(|_| create_task(count())).collect();
+        gather(&tasks).await?;
+        assert_eq!(calls.load(SeqCst), 11);
         Ok(())
     })
 }
