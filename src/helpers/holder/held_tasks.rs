@@ -53,6 +53,8 @@ struct Place {
     /// It may be in the list under another key too.
     again: bool,
     hidden: bool,
+    /// It was hidden, and a clean-up has put it back.
+    was_back: bool,
     noted_by: u32,
 }
 
@@ -101,10 +103,12 @@ impl Listed {
         if !place.tells {
             self.to_ask.remove(&key);
         }
-        let notes = |clean: &&mut Clean| clean.goes_on && key < clean.start && !clean.takes(key);
-        for clean in cleans.iter_mut().filter(notes) {
-            clean.taken.push(key);
-            place.noted_by += 1;
+        for clean in cleans.iter_mut().filter(|clean| clean.keeps(key)) {
+            // One that another clean-up has put back in between may be known already.
+            if !place.was_back || !clean.taken.contains(&key) {
+                clean.taken.push(key);
+                place.noted_by += 1;
+            }
         }
     }
 
@@ -147,11 +151,26 @@ struct Clean {
     gone: Vec<Key>,
     /// The other tasks that were taken out since.
     taken: Vec<Key>,
+    /// Tasks from before that were not there when it began, and that another clean-up has put back.
+    late: BTreeSet<Key>,
 }
 
 impl Clean {
     fn takes(&self, key: Key) -> bool {
         self.gone.binary_search(&key).is_ok()
+    }
+
+    /// Returns whether the task of `key`, which is listed, was so when it began, and is none that it
+    /// takes out.
+    fn keeps(&self, key: Key) -> bool {
+        self.goes_on && key < self.start && !self.takes(key) && !self.late.contains(&key)
+    }
+
+    /// Another clean-up puts the task of `key` back. The keys of `taken` are sorted.
+    fn note_back(&mut self, key: Key) {
+        if self.keeps(key) && self.taken.binary_search(&key).is_err() {
+            self.late.insert(key);
+        }
     }
 }
 
@@ -168,9 +187,9 @@ impl HeldTasks {
     /// Holds `task` as one that tells of its end, and returns its key.
     pub(crate) fn add(&mut self, task: Held) -> Key {
         let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
-        let (tells, again, hidden, noted_by) = (true, false, false, 0);
+        let (tells, again, hidden, was_back, noted_by) = (true, false, false, false, 0);
         self.listed.count += 1;
-        self.places.push(Place { task, rounds, tells, again, hidden, noted_by })
+        self.places.push(Place { task, rounds, tells, again, hidden, was_back, noted_by })
     }
 
     /// The task that was added with `key` may be there again.
@@ -344,6 +363,7 @@ impl HeldTasks {
         let mut removed = Removed::default();
         let clean = &mut self.cleans[number];
         clean.goes_on = false;
+        clean.late.clear();
         let start = clean.start;
         let (mut gone, mut taken) = (mem::take(&mut clean.gone), mem::take(&mut clean.taken));
         if finished && self.agains > 0 {
@@ -376,15 +396,17 @@ impl HeldTasks {
     /// Puts the tasks that were `taken` out during a clean-up back, or lets them go with it.
     fn end_taken(&mut self, taken: &mut [Key], finished: bool, removed: &mut Removed) {
         taken.sort_unstable();
+        self.cleans.iter_mut().for_each(|clean| clean.taken.sort_unstable());
         for &key in &*taken {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished && place.hidden {
-                place.hidden = false;
+                (place.hidden, place.was_back) = (false, true);
                 self.listed.count += 1;
-                // One that was asked was done, and one that tells would have told.
-                if place.ended() || !place.tells {
-                    place.rounds.ended = place.rounds.ended.min(self.round);
+                self.cleans.iter_mut().for_each(|clean| clean.note_back(key));
+                if !place.tells {
+                    self.listed.to_ask.insert(key);
+                } else if place.ended() {
                     self.listed.note_end(key);
                 }
             } else if place.is_over() {
@@ -407,86 +429,5 @@ impl HeldTasks {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{EventLoop, LoopFuture};
-
-    fn ids(tasks: &[Rc<dyn AnyFuture>]) -> Vec<FutureId> {
-        tasks.iter().map(AnyFuture::id).collect()
-    }
-
-    /// The original's clean-up: what was pending when it began, and what came since.
-    fn cleaned(
-        list: &[LoopFuture<()>],
-        gone: &[LoopFuture<()>],
-        stays: &[LoopFuture<()>],
-    ) -> Vec<LoopFuture<()>> {
-        let among = |these: &[LoopFuture<()>], id| these.iter().any(|task| task.id() == id);
-        let new = list.iter().filter(|task| !among(gone, task.id()) && !among(stays, task.id()));
-        stays.iter().chain(new).cloned().collect()
-    }
-
-    #[test]
-    fn it_is_the_list_of_the_original_whatever_comes_between() {
-        let event_loop = EventLoop::with_virtual_time();
-        let mut random = fastrand::Rng::with_seed(5);
-        for _ in 0..300 {
-            let mut held = HeldTasks::default();
-            let mut known: Vec<(Key, LoopFuture<()>)> = Vec::new();
-            let mut to_call: Vec<Key> = Vec::new();
-            let mut list: Vec<LoopFuture<()>> = Vec::new();
-            let mut clean = None;
-            for _ in 0..60 {
-                match random.u8(..9) {
-                    0..=2 => {
-                        let old = random.choice(&known).map(|(_, task)| task.clone());
-                        let again = old.filter(|_| random.u8(..4) == 0);
-                        let task = again.clone().unwrap_or_else(|| event_loop.create_future());
-                        let key = held.add(Held::new(&task));
-                        if again.is_some() {
-                            held.set_again(key);
-                        }
-                        if task.done() {
-                            held.note_end(key);
-                            to_call.push(key);
-                        }
-                        known.push((key, task.clone()));
-                        list.push(task);
-                    }
-                    3 | 4 => {
-                        let Some((_, task)) = random.choice(&known) else { continue };
-                        if task.set_result(()).is_ok() {
-                            let same = known.iter().filter(|(_, other)| other.id() == task.id());
-                            let ended: Vec<Key> = same.map(|(key, _)| *key).collect();
-                            ended.iter().for_each(|key| held.note_end(*key));
-                            to_call.extend(ended);
-                        }
-                    }
-                    8 => to_call.drain(..).for_each(|key| drop(held.note_called(key))),
-                    5 => {
-                        drop(held.remove_done(&[]));
-                        list.retain(|task| !task.done());
-                    }
-                    6 if clean.is_none() => {
-                        let (gone, stays): (Vec<_>, Vec<_>) =
-                            list.iter().cloned().partition(LoopFuture::done);
-                        clean = Some((held.begin_clean(&[]).0, gone, stays));
-                    }
-                    _ => {
-                        let Some((name, gone, stays)) = clean.take() else { continue };
-                        let finished = random.u8(..4) > 0;
-                        drop(held.end_clean(name, finished));
-                        if finished {
-                            list = cleaned(&list, &gone, &stays);
-                        }
-                    }
-                }
-                let listed: Vec<_> = list.iter().map(LoopFuture::id).collect();
-                assert_eq!(ids(&held.all()), listed);
-                assert_eq!(held.pending(0), list.iter().filter(|task| !task.done()).count());
-                let hidden = held.places.len() - listed.len();
-                assert!(hidden == 0 || clean.is_some() || !to_call.is_empty(), "no place is lost");
-            }
-        }
-    }
-}
+#[path = "held_tasks_model.rs"]
+mod model;
