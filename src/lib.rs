@@ -97,6 +97,7 @@
 //! | `process` | no | child processes, on Unix: module `process` |
 //! | `tls` | no | streams, servers and transports over TLS, and `start_tls`; with `rustls` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
+//! | `events` | no | `LoopRef::start_events`, module `testing`: traces to compare with CPython's |
 //! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |
 //! | `hyper` | no | hyper's `Read`, `Write`, `Timer` and `Executor` |
@@ -176,6 +177,7 @@ pub mod guide {
         many_loops "../docs/many-loops.md"
         network "../docs/network.md"
         order "../docs/order.md"
+        port_check "../docs/port-check.md"
         tour "../docs/tour.md"
         unsafe_code "../docs/unsafe.md"
     }

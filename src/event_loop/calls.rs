@@ -7,6 +7,8 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 use core::time::Duration;
 
+#[cfg(feature = "events")]
+use super::events::EventSwitch;
 use crate::blocks::Pages;
 use crate::collections::Wheel;
 
@@ -19,12 +21,21 @@ pub(super) struct Calls<E> {
     /// When the timers that are never due were to be due, by the addresses of their blocks.
     pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
     pub(super) pages: Pages<Calls<E>, ()>,
+    /// Here, where the handles of callbacks find it.
+    #[cfg(feature = "events")]
+    pub(super) events: EventSwitch,
 }
 
 impl<E: 'static> Calls<E> {
     pub(super) fn new() -> Rc<Calls<E>> {
         let timers = RefCell::new(Wheel::new(()));
-        let calls = Rc::new(Calls { timers, far: RefCell::default(), pages: Pages::new(()) });
+        let calls = Rc::new(Calls {
+            timers,
+            far: RefCell::default(),
+            pages: Pages::new(()),
+            #[cfg(feature = "events")]
+            events: EventSwitch::default(),
+        });
         calls.pages.set_owner(NonNull::from(&*calls));
         calls
     }

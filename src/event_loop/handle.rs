@@ -48,6 +48,8 @@ impl LoopRef {
     ) -> Result<Handle> {
         self.check_open()?;
         let (call, entry) = self.shared().calls.add(callback);
+        #[cfg(feature = "events")]
+        self.log_call(call.name(), &entry);
         self.schedule(entry);
         Ok(Handle::new(call))
     }
@@ -108,6 +110,8 @@ impl LoopRef {
     ) -> Result<TimerHandle> {
         self.check_open()?;
         let (call, entry) = self.shared().calls.add(callback);
+        #[cfg(feature = "events")]
+        self.log_timer(call.name(), &entry, when);
         call.set_timer(self.shared().calls.timers.borrow_mut().insert(when, entry));
         if when == NEVER {
             call.set_far(exactly());

@@ -14,6 +14,9 @@ use core::time::Duration;
 use super::calls::{Calls, TimerIndex};
 use super::clock::{self, Clock, Nanos, nanos};
 use super::entry;
+#[cfg(feature = "events")]
+use super::events::LoopEvent;
+use super::events::note_event;
 use super::exception_context::ExceptionContext;
 use super::host::Host;
 use super::inbox::Inbox;
@@ -200,14 +203,19 @@ impl LoopRef {
     #[inline]
     fn add_timer_when(&self, when: Nanos, job: impl Into<Entry>) -> Result<TimerIndex> {
         self.check_open()?;
-        Ok(self.0.calls.timers.borrow_mut().insert(when, job.into()))
+        let entry = job.into();
+        note_event!(self, LoopEvent::TimerMade(entry.address().addr(), when));
+        Ok(self.0.calls.timers.borrow_mut().insert(when, entry))
     }
 
     /// Takes the timer out that would run what is at `address`, if it is still in, for the caller to
     /// drop.
     #[inline]
     pub(crate) fn forget_timer(&self, timer: TimerIndex, address: *const ()) -> Option<Entry> {
-        self.0.calls.timers.borrow_mut().remove(timer, |entry| entry.address() == address)
+        let entry =
+            self.0.calls.timers.borrow_mut().remove(timer, |entry| entry.address() == address);
+        note_event!(self, LoopEvent::TimerCancelled(address.addr(), entry.is_none()));
+        entry
     }
 
     /// When the pending timers are due, by the address of what they run.

@@ -1,7 +1,7 @@
 //! The loop that runs callbacks. It knows nothing of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), `ring` and `ready` (the queue),
-//! `entry` (what it holds), `linked_mail`, `mail` and `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
+//! `entry` (what it holds), `events` (what is noted as it happens), `linked_mail`, `mail` and `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,
 //! `exception_context`; `loop_ref` (the loop as its callbacks see it), `running` (which loop is it),
 //! `exception_handler`, `job` (what an entry runs), `calls`, `scheduled_call` and `handle`
 //! (scheduled callbacks); `remote` (other
@@ -12,6 +12,7 @@ mod between_turns;
 mod calls;
 mod clock;
 mod entry;
+mod events;
 mod exception_context;
 mod exception_handler;
 mod handle;
@@ -47,6 +48,8 @@ pub use observe::Trace;
 pub(crate) use observe::use_contexts;
 #[cfg(feature = "contextvars")]
 pub use observe::{ContextVar, Token};
+#[cfg(feature = "events")]
+pub use observe::{Events, testing};
 #[cfg(feature = "std")]
 pub use poller::Source;
 pub use remote::{Answer, LoopHandle};
@@ -59,6 +62,9 @@ pub use crate::collections::{TimerKey, TimerWheel};
 pub(crate) use calls::TimerIndex;
 pub(crate) use clock::Seconds;
 pub(crate) use entry::{Describe, JobKind};
+pub(crate) use events::note_event;
+#[cfg(feature = "events")]
+pub(crate) use events::{LoopEvent, Outcome};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};

@@ -3,6 +3,9 @@
 
 use core::cell::RefCell;
 
+#[cfg(feature = "events")]
+use super::events::LoopEvent;
+use super::events::note_event;
 use super::loop_ref::LoopRef;
 #[cfg(feature = "contextvars")]
 use crate::context::{Outside, is_used_here};
@@ -236,6 +239,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.on.set_running(false);
+        note_event!(&self.on, LoopEvent::Outside);
         // Taken out first: what it drops in the end may ask which loop runs.
         let left = with_place(|running| running.take());
         drop(left);

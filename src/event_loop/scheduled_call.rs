@@ -30,6 +30,8 @@ use core::time::Duration;
 
 use super::calls::{self, TimerIndex};
 use super::entry::JobKind;
+#[cfg(feature = "events")]
+use super::events::LoopEvent;
 use super::exception_handler::{CallbackOutput, report_callback, run_callback};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
 use crate::blocks::owner_of;
@@ -230,6 +232,8 @@ impl ScheduledCall {
             return;
         }
         let timer = head.timer.get();
+        #[cfg(feature = "events")]
+        self.calls().events.note(LoopEvent::CallCancelled(self.address().addr()));
         // Its count keeps the block; where it was in no timer, another does.
         let entry = if timer == NO_TIMER { None } else { self.forget_timer(timer) };
         if head.table.owns {

@@ -47,7 +47,8 @@ pub fn shield<T: Clone + 'static>(inner: &(impl FutureLike<T> + ?Sized)) -> Loop
         }
     }
     let outer = LoopFuture::new(&inner.get_loop());
-    outer.set_reason(WaitReason::Shield);
+    // Of an inner future that is done asyncio makes no other.
+    outer.set_reason(if inner.done() { WaitReason::Wait } else { WaitReason::Shield });
     if inner.done() {
         if inner.cancelled() {
             // asyncio gives the inner future itself here: the message is for as many as there.

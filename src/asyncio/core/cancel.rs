@@ -29,8 +29,10 @@ use super::waker::{for_poll, task_of};
 use crate::blocks;
 use crate::error::Error;
 #[cfg(feature = "std")]
+#[cfg(feature = "events")]
+use crate::event_loop::LoopEvent;
 use crate::event_loop::running_here;
-use crate::event_loop::{Job, JobCell, LoopRef};
+use crate::event_loop::{Job, JobCell, LoopRef, note_event};
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
 
@@ -151,6 +153,7 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
     }
     if let Some(task) = future.task() {
         if counts {
+            note_event!(future.event_loop(), LoopEvent::CancelAsked(task.serial()));
             task.count_cancel();
         }
         if header.has(flag::ON_PATH) {

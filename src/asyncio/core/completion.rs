@@ -24,6 +24,8 @@ use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::Error;
+#[cfg(feature = "events")]
+use crate::event_loop::note_event;
 use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
 
 /// Wakes a waker in its turn, or when its loop closes before that.
@@ -93,6 +95,10 @@ impl ErasedFuture {
     /// Schedules an entry for a callback of a future that is done.
     #[inline(never)]
     fn schedule_callback(&self) {
+        #[cfg(feature = "events")]
+        if !self.header().is_task() {
+            note_event!(self.event_loop(), self.header().end_event());
+        }
         // SAFETY: This handle keeps the block.
         unsafe { schedule_callback(self.pointer()) }
     }
@@ -138,6 +144,11 @@ pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
     // SAFETY: By this function's contract.
     let own = unsafe { header.as_ref() };
     own.set(state);
+    #[cfg(feature = "events")]
+    if own.is_task() || !own.waiters.is_empty() {
+        // SAFETY: By this function's contract.
+        note_event!(unsafe { registry_of(header) }.event_loop(), own.end_event());
+    }
     if own.waiters.is_empty() {
         return;
     }

@@ -1,6 +1,7 @@
 //! The methods of [`AnyFuture`](super::AnyFuture) that a handle has by its [`ErasedFuture`].
 
 use alloc::rc::Rc;
+use alloc::string::String;
 
 use super::any_future::{Callback, Watcher};
 use super::cancel::cancel;
@@ -9,6 +10,8 @@ use super::many::{Waiter, Watch};
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
 use crate::error::{Error, Result};
+#[cfg(feature = "events")]
+use crate::event_loop::LoopEvent;
 use crate::event_loop::{ExceptionContext, LoopRef};
 
 impl ErasedFuture {
@@ -55,6 +58,16 @@ impl ErasedFuture {
     pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
         self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
         true
+    }
+
+    /// Gives a task a name.
+    pub(crate) fn set_name(&self, name: String) {
+        #[cfg(feature = "events")]
+        if let Some(task) = self.task().filter(|_| self.event_loop().records_events()) {
+            let serial = task.serial();
+            self.event_loop().log_text_event(name.clone(), |at| LoopEvent::TaskNamed(serial, at));
+        }
+        self.header().set_name(name);
     }
 
     pub(crate) fn get_loop(&self) -> LoopRef {

@@ -24,7 +24,9 @@ use super::node::{TypedFuture, drop_count, entry_head};
 use super::registry::TaskRegistry;
 use super::task_block::{Handle, lent_handle};
 use super::wait_reason::WaitReason;
-use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef};
+#[cfg(feature = "events")]
+use crate::event_loop::LoopEvent;
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef, note_event};
 
 #[repr(C)]
 struct FutureBlock<T> {
@@ -104,7 +106,12 @@ impl<T: 'static> FutureRef<T> {
         reason: WaitReason,
     ) -> FutureRef<T> {
         let table = const { &Functions::<T, H>::TABLE };
-        FutureRef(make::<T>(registry, table, reason))
+        let future = FutureRef(make::<T>(registry, table, reason));
+        note_event!(
+            registry.event_loop(),
+            LoopEvent::FutureMade(future.erased().pointer().as_ptr().addr())
+        );
+        future
     }
 
     /// The same future as a callback is called with it.

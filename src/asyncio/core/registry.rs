@@ -18,6 +18,8 @@ use core::ptr::{self, NonNull};
 use super::header::{ErasedFuture, Header};
 use crate::blocks::Pages;
 use crate::error::{Error, Result};
+#[cfg(feature = "events")]
+use crate::event_loop::LoopEvent;
 use crate::event_loop::{Inbox, LoopRef, Mail, TaskScheduler, thread_own};
 use crate::sync::Arc;
 
@@ -230,6 +232,12 @@ impl TaskRegistry {
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         serial
+    }
+
+    /// Returns the event of the making of the last task.
+    #[cfg(feature = "events")]
+    pub(super) fn task_made_event(&self) -> LoopEvent {
+        LoopEvent::TaskMade(self.serial.get())
     }
 
     // -- what a loop has besides tasks

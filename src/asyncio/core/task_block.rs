@@ -45,7 +45,9 @@ use super::{cancel, task_entry, waker};
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::{Error, Result};
-use crate::event_loop::{Entry, EntryHead, EntryTable, LoopRef, drop_quietly, run_callback};
+use crate::event_loop::{
+    Entry, EntryHead, EntryTable, LoopRef, drop_quietly, note_event, run_callback,
+};
 use crate::panics;
 
 #[repr(C)]
@@ -137,6 +139,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
                     return;
                 }
             } else {
+                note_event!(registry.event_loop(), TaskHeader::at(pointer).step_event(None));
                 begin(pointer, registry);
             }
             let waker = waker::for_poll(pointer);
@@ -265,6 +268,7 @@ where
     if is_used() {
         handle.erased().capture_context();
     }
+    note_event!(registry.event_loop(), registry.task_made_event());
     // SAFETY: By the Step Invariant: the task is `SCHEDULED`, and this is its entry.
     start(registry, unsafe { Entry::from_head(block.cast()) });
     Ok(handle)
@@ -299,6 +303,7 @@ unsafe fn begin_throwing(pointer: NonNull<Header>, registry: &TaskRegistry) -> b
     // SAFETY: As above.
     let task = unsafe { pointer.cast::<TaskHeader>().as_ref() };
     let (thrown, at) = (task.take_thrown(), task.take_throw_at());
+    note_event!(registry.event_loop(), task.step_event(thrown.as_ref()));
     if matches!(task.parked(), Parked::Unstarted | Parked::Foreign) {
         // Nothing of it has run, or it stands at no await of ours from which the error could come.
         // SAFETY: As above.
@@ -325,11 +330,13 @@ unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
         let flags = header.flags.get() & !flag::PARKED;
         let why = u32::from(step & (YIELDS | WOKE | THROWS)) | flags & flag::MUST_CANCEL;
         if why == 0 {
-            let awaits = pointer.cast::<TaskHeader>().as_ref().awaits();
-            let parked = if awaits { Parked::Waiting } else { Parked::Foreign };
+            let task = pointer.cast::<TaskHeader>().as_ref();
+            let parked = if task.awaits() { Parked::Waiting } else { Parked::Foreign };
             header.flags.set(flags | parked.bits());
+            note_event!(registry.event_loop(), task.park_event());
         } else if why & !u32::from(WOKE) == u32::from(YIELDS) {
             header.flags.set(flags | Parked::Yielding.bits() | flag::SCHEDULED);
+            note_event!(registry.event_loop(), TaskHeader::at(pointer).park_event());
             if flags & flag::SCHEDULED == 0 {
                 // By the Step Invariant: it was not scheduled, and is not done.
                 registry.event_loop().schedule(Entry::from_head(pointer.cast()));
@@ -366,6 +373,7 @@ unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u
         if header.has(flag::MUST_CANCEL) {
             park_cancelled(pointer, parked);
         }
+        note_event!(registry.event_loop(), TaskHeader::at(pointer).park_event());
     }
 }
 

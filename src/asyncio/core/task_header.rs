@@ -10,8 +10,12 @@ use core::mem;
 use core::panic::Location;
 use core::ptr::NonNull;
 
+#[cfg(feature = "events")]
+use super::header::State;
 use super::header::{ErasedFuture, Header, flag};
 use super::node::{entry_head, registry_of};
+#[cfg(feature = "events")]
+use super::wait_reason::WaitReason;
 use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, captured};
@@ -19,6 +23,8 @@ use crate::error::Error;
 use crate::event_loop::Entry;
 #[cfg(not(feature = "std"))]
 use crate::event_loop::Link;
+#[cfg(feature = "events")]
+use crate::event_loop::{LoopEvent, Outcome, note_event};
 
 /// Why a task doesn't run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -320,7 +326,92 @@ pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
         let flags = &(*task.as_ptr()).flags;
         if flags.get() & (flag::SCHEDULED | flag::STATE) == 0 {
             flags.set(flags.get() | flag::SCHEDULED);
+            #[cfg(feature = "events")]
+            TaskHeader::at(task).note_woken();
             registry_of(task).event_loop().schedule(Entry::from_head(entry_head(task)));
         }
+    }
+}
+
+/// The events of a task.
+#[cfg(feature = "events")]
+impl TaskHeader {
+    /// The header of a task that is kept by something else.
+    ///
+    /// # Safety
+    ///
+    /// The Block Invariant holds for `task`, which is a task, for as long as the header is used.
+    pub(super) unsafe fn at<'a>(task: NonNull<Header>) -> &'a TaskHeader {
+        // SAFETY: By this function's contract: the header of a task begins a `TaskHeader`.
+        unsafe { task.cast().as_ref() }
+    }
+
+    /// Returns the event of a step that throws `thrown`, or the error of what the task awaits.
+    pub(super) fn step_event(&self, thrown: Option<&Error>) -> LoopEvent {
+        let outcome = match thrown {
+            Some(error) if error.is_cancelled() => Some(Outcome::Cancelled),
+            Some(_) => Some(Outcome::Error),
+            None => {
+                // SAFETY: By the Await Invariant the await that has added the wait counts it.
+                let awaited = self.first_wait.get().map(|wait| unsafe { wait.as_ref() });
+                awaited.and_then(Header::ended).filter(|outcome| *outcome != Outcome::Result)
+            }
+        };
+        LoopEvent::Step(self.serial, outcome)
+    }
+
+    /// Returns the event of a park after a step.
+    pub(super) fn park_event(&self) -> LoopEvent {
+        let yields = self.parked() == Parked::Yielding;
+        let Some(wait) = self.first_wait.get().filter(|_| !yields) else {
+            return if yields {
+                LoopEvent::Yields(self.serial)
+            } else {
+                LoopEvent::Waits(self.serial, WaitReason::Foreign.static_words(), 0)
+            };
+        };
+        // SAFETY: As in `step_event`.
+        let awaited = unsafe { wait.as_ref() };
+        if awaited.is_task() {
+            // SAFETY: It is a task.
+            return LoopEvent::WaitsForTask(self.serial, unsafe { TaskHeader::at(wait) }.serial);
+        }
+        LoopEvent::Waits(self.serial, awaited.reason().static_words(), wait.as_ptr().addr())
+    }
+
+    /// Notes that its step was put on the ready queue, unless it has yielded.
+    fn note_woken(&self) {
+        if self.parked() != Parked::Yielding {
+            // SAFETY: The Block Invariant holds for a task that is not done.
+            let registry = unsafe { registry_of(NonNull::from(&self.header)) };
+            note_event!(registry.event_loop(), LoopEvent::Woken(self.serial));
+        }
+    }
+}
+
+#[cfg(feature = "events")]
+impl Header {
+    /// Returns the outcome, if it has ended.
+    pub(super) fn ended(&self) -> Option<Outcome> {
+        match self.state() {
+            State::Pending => None,
+            State::Cancelled => Some(Outcome::Cancelled),
+            State::Failed => Some(Outcome::Error),
+            State::Finished => Some(Outcome::Result),
+        }
+    }
+
+    /// Returns the event of its end, before anything that waits is scheduled.
+    pub(super) fn end_event(&self) -> LoopEvent {
+        let outcome = self.ended().unwrap_or(Outcome::Result);
+        if self.is_task() {
+            // SAFETY: It is a task.
+            return LoopEvent::TaskEnded(
+                unsafe { TaskHeader::at(NonNull::from(self)) }.serial,
+                outcome,
+            );
+        }
+        let address = (&raw const *self).addr();
+        LoopEvent::FutureEnded(address, self.reason().static_words(), outcome)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) enum WaitReason {
 }
 
 /// Each reason and its words, at the place of its number.
-const WORDS: [(WaitReason, &str); 17] = [
+static WORDS: [(WaitReason, &str); 17] = [
     (WaitReason::Future, "future"),
     (WaitReason::Sleep, "sleep"),
     (WaitReason::Lock, "Lock.acquire"),
@@ -54,6 +54,12 @@ const WORDS: [(WaitReason, &str); 17] = [
 impl WaitReason {
     pub(crate) fn words(self) -> &'static str {
         WORDS[self as usize].1
+    }
+
+    /// The same, as a pointer of one word.
+    #[cfg(feature = "events")]
+    pub(super) fn static_words(self) -> &'static &'static str {
+        &WORDS[self as usize].1
     }
 
     /// The reason of this number.

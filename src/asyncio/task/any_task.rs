@@ -46,7 +46,7 @@ impl AnyTask {
 
     /// Gives it a name.
     pub fn set_name(&self, name: impl Into<String>) {
-        self.0.header().set_name(name.into());
+        self.0.set_name(name.into());
     }
 
     /// Where in the source it was made.

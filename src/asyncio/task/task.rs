@@ -230,7 +230,7 @@ impl<T: 'static> Task<T> {
 
     /// Gives it a name.
     pub fn set_name(&self, name: impl Into<String>) {
-        self.0.header().set_name(name.into());
+        self.0.erased().set_name(name.into());
     }
 
     /// Gives it a name, and returns it: asyncio's `create_task(..., name=...)`.

@@ -16,8 +16,10 @@ use crate::asyncio::core::{ErasedFuture, TaskRegistry};
 use crate::asyncio::scope::await_body;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
+#[cfg(feature = "events")]
+use crate::event_loop::LoopEvent;
 use crate::event_loop::{
-    Job, JobCell, LoopRef, TimerIndex, expect_running_loop, running_loop, thread_own,
+    Job, JobCell, LoopRef, TimerIndex, expect_running_loop, note_event, running_loop, thread_own,
 };
 
 /// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
@@ -220,7 +222,10 @@ impl Scope {
     fn silence(this: &Rc<JobCell<Scope>>, on: &LoopRef) {
         let timer = match this.alarm.take() {
             Alarm::None => return,
-            Alarm::Soon => None,
+            Alarm::Soon => {
+                note_event!(on, LoopEvent::EntrySkipped(this.address().addr()));
+                None
+            }
             Alarm::At(timer) => on.forget_timer(timer, this.address()),
         };
         if timer.is_none() {

@@ -1,12 +1,20 @@
 //! What is looked at beside running a loop, on request: `observers` holds all of it, `schedule_hash`
-//! and `trace` tell what ran, `disorder` changes the order, and
-//! `context_var` has entries run in contexts of their own.
+//! and `trace` tell what ran, `event_text` what came of it, of the loops of `recorded_loops`, `disorder`
+//! changes the order, and `context_var` has entries run in contexts of their own.
 
 #[cfg(feature = "contextvars")]
 mod context_var;
 mod disorder;
+#[cfg(feature = "events")]
+mod event_text;
 mod observers;
+#[cfg(feature = "events")]
+mod recorded_loops;
+#[cfg(feature = "events")]
+mod recording;
 mod schedule_hash;
+#[cfg(feature = "events")]
+pub mod testing;
 #[cfg(feature = "trace")]
 mod trace;
 
@@ -15,5 +23,7 @@ pub(crate) use context_var::use_contexts;
 #[cfg(feature = "contextvars")]
 pub use context_var::{ContextVar, Token};
 pub use disorder::Disorder;
+#[cfg(feature = "events")]
+pub use event_text::Events;
 #[cfg(feature = "trace")]
 pub use trace::Trace;

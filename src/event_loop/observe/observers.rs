@@ -11,6 +11,8 @@ use core::cell::Cell;
 use core::cell::RefCell;
 
 use super::disorder::Disorder;
+#[cfg(feature = "events")]
+use super::recorded_loops::note_made;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
@@ -18,6 +20,9 @@ use crate::collections::Rng;
 #[cfg(feature = "contextvars")]
 use crate::context::{Entered, is_used_here};
 use crate::event_loop::clock::{Clock, Nanos, Seconds};
+#[cfg(feature = "events")]
+use crate::event_loop::events::LoopEvent;
+use crate::event_loop::events::note_event;
 use crate::event_loop::loop_ref::{Entry, LoopRef, Observer};
 #[cfg(feature = "signals")]
 use crate::event_loop::poller::Interrupt;
@@ -66,6 +71,7 @@ impl Observer for Observers {
             on.shared().ready.with_first(count, |entries| self.rng.shuffle(entries));
         }
         self.hash.begin_round(on.virtual_now(), count);
+        note_event!(on, LoopEvent::Round(on.now()));
     }
 
     fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]) {
@@ -83,6 +89,10 @@ impl Observer for Observers {
 
     fn run(&self, on: &LoopRef, entry: Entry) {
         self.hash.note_entry(&entry);
+        #[cfg(feature = "events")]
+        if on.records_events() {
+            on.log_entry(&entry);
+        }
         #[cfg(feature = "trace")]
         let _span = self.tracing.span_of(&entry);
         #[cfg(feature = "contextvars")]
@@ -104,6 +114,13 @@ impl Observer for Observers {
 }
 
 impl LoopRef {
+    /// Returns the loop, which is new. It records its events if those of this thread are to be.
+    pub(crate) fn noted(self) -> LoopRef {
+        #[cfg(feature = "events")]
+        note_made(&self);
+        self
+    }
+
     /// The loop's observers, made when first asked for.
     pub(super) fn observers(&self) -> Rc<Observers> {
         self.find_observers().unwrap_or_else(|| {
@@ -121,7 +138,10 @@ impl LoopRef {
     /// Notes that something was turned on or off.
     pub(super) fn update_observed(&self) {
         let observers = self.observers();
-        self.shared().observed.set(self.debug() || observers.are_on());
+        let are_on = self.debug() || observers.are_on();
+        #[cfg(feature = "events")]
+        let are_on = are_on || self.records_events();
+        self.shared().observed.set(are_on);
     }
 
     /// Has each entry run in a context of its own from now on.

@@ -1,0 +1,15 @@
+//! [`note_event`]: the line by which other files note what happens in the log of `event_log`.
+
+/// Notes an event of the loop `$on` if it keeps a log. Without the feature neither is evaluated.
+macro_rules! note_event {
+    ($on:expr, $event:expr) => {
+        #[cfg(feature = "events")]
+        {
+            let on = $on;
+            if on.records_events() {
+                on.log_event($event);
+            }
+        }
+    };
+}
+pub(crate) use note_event;

@@ -1,0 +1,72 @@
+//! Notes the events of a loop in its log.
+
+use alloc::string::String;
+
+use crate::event_loop::clock::Nanos;
+use crate::event_loop::entry::JobKind;
+use crate::event_loop::events::{EventLog, LoopEvent};
+use crate::event_loop::loop_ref::{Entry, LoopRef};
+
+/// Returns whether a callback with a type of this name belongs to the crate's asyncio. A callback of the
+/// helpers does not: it stands for a callback of a program.
+fn is_own(name: &str) -> bool {
+    let inner = name.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::"));
+    inner.is_some_and(|name| !name.starts_with("helpers::"))
+}
+
+impl LoopRef {
+    pub(super) fn start_event_log(&self) {
+        self.shared().calls.events.start();
+        self.update_observed();
+    }
+
+    /// Ends the log. Returns it, if it was begun.
+    pub(super) fn take_event_log(&self) -> Option<EventLog> {
+        let log = self.shared().calls.events.take();
+        self.update_observed();
+        log
+    }
+
+    #[inline(always)]
+    pub(crate) fn records_events(&self) -> bool {
+        self.shared().calls.events.is_on()
+    }
+
+    #[inline]
+    pub(crate) fn log_event(&self, event: LoopEvent) {
+        self.shared().calls.events.note(event);
+    }
+
+    /// Notes an event that has a text.
+    #[cold]
+    pub(crate) fn log_text_event(&self, text: String, event: impl FnOnce(usize) -> LoopEvent) {
+        self.shared().calls.events.note_text(text, event);
+    }
+
+    /// Notes that a callback was scheduled, unless it belongs to asyncio.
+    pub(crate) fn log_call(&self, name: &str, entry: &Entry) {
+        if self.records_events() && !is_own(name) {
+            self.log_event(LoopEvent::CallMade(entry.address().addr()));
+        }
+    }
+
+    /// Notes that a callback is to run at `when`, unless it belongs to asyncio: the limit of a wait.
+    pub(crate) fn log_timer(&self, name: &str, entry: &Entry, when: Nanos) {
+        if self.records_events() && !is_own(name) {
+            self.log_event(LoopEvent::TimerMade(entry.address().addr(), when));
+        }
+    }
+
+    /// Adds a line of the program.
+    pub(crate) fn log_line(&self, line: String) {
+        self.log_text_event(line, LoopEvent::Logged);
+    }
+
+    /// Notes that `entry` runs. A step is noted by its task.
+    pub(super) fn log_entry(&self, entry: &Entry) {
+        match entry.kind() {
+            JobKind::Step(_) => {}
+            _ => self.log_event(LoopEvent::Entry(entry.address().addr())),
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! The Rust halves of programs, held to the traces that CPython has left of the Python halves, in
+//! `golden`. `goldens` makes those anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use callsoon::{Result, testing};
+
+/// Adds a line to the trace: the programs below call it `println!`.
+macro_rules! println {
+    ($($word:tt)*) => { callsoon::testing::log(format!($($word)*)) };
+}
+
+#[path = "../../../ported"]
+mod ported {
+    pub(crate) mod cleanup;
+    pub(crate) mod crawler;
+    pub(crate) mod finally;
+    pub(crate) mod gather;
+    pub(crate) mod generator;
+    pub(crate) mod shield;
+    pub(crate) mod task_group;
+    pub(crate) mod threads;
+    pub(crate) mod timeout;
+    pub(crate) mod workers;
+}
+
+macro_rules! tests {
+    ($($folder:ident: $($program:ident),*;)*) => {
+        $($(
+            #[test]
+            fn $program() {
+                hold_to_golden(stringify!($program), $folder::$program::main);
+            }
+        )*)*
+    };
+}
+
+tests! {
+    ported: cleanup, crawler, finally, gather, generator, shield, task_group, threads, timeout, workers;
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(name).with_extension("trace")
+}
+
+/// Runs the Rust half of a program, and compares its trace with that of the Python half.
+fn hold_to_golden(name: &str, main: fn() -> Result<()>) {
+    let actual = testing::record(|| main().unwrap_or_else(|error| panic!("{name}: {error}")));
+    let expected = fs::read_to_string(golden(name)).expect("a golden trace");
+    testing::assert_trace(&actual, &expected);
+}
