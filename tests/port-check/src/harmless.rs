@@ -1,0 +1,115 @@
+//! Differences that mean nothing: what CPython leaves open, and what `docs/deviations.md` lists.
+
+use std::fmt;
+
+use crate::compare::Divergence;
+use crate::trace::{Line, Trace};
+
+/// A difference that means nothing, with the turn of the Python trace in which it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Harmless {
+    /// Timers that are due at one time: CPython's heap runs them in any order.
+    Tie { turn: usize, python: String, rust: String },
+    /// `ThreadPoolExecutor.shutdown` blocks in Python, and is awaited in Rust.
+    AwaitedShutdown { turn: usize, task: String },
+}
+
+impl fmt::Display for Harmless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Harmless::Tie { turn, python, rust } => write!(
+                f,
+                "turn {turn}: {python} (Python) and {rust} (Rust) are due at one time; CPython leaves open which runs first"
+            ),
+            Harmless::AwaitedShutdown { turn, task } => write!(
+                f,
+                "turn {turn}: {task} awaits the shutdown of an executor, where Python's blocks (docs/deviations.md, \"Loop\")"
+            ),
+        }
+    }
+}
+
+fn kinds(lines: &[Line]) -> Vec<&str> {
+    lines.iter().map(Line::kind).collect()
+}
+
+/// The port awaits a shutdown that blocks in Python: two turns of the task alone.
+pub(crate) fn awaited_shutdown(
+    python: &Trace,
+    rust: &Trace,
+    at: Divergence,
+) -> Option<(Harmless, Divergence)> {
+    let lines = rust.lines.get(at.rust..at.rust + 6)?;
+    let task = lines[0].subject();
+    let waits = lines[0].text == format!("wait {task} on run_in_executor");
+    let alone = kinds(lines) == ["wait", "turn", "callback", "wake", "turn", "step"];
+    let returns = lines[3].subject() == task && lines[5].text == format!("step {task}");
+    // Where Python awaits at this place, too, it is not the same thing.
+    let goes_on = python.lines.get(at.python).is_some_and(|line| line.kind() != "wait");
+    (waits && alone && returns && goes_on).then(|| {
+        let turn = python.lines[at.python].turn;
+        let found = Harmless::AwaitedShutdown { turn, task: task.to_owned() };
+        (found, Divergence { python: at.python, rust: at.rust + 6 })
+    })
+}
+
+/// When a timer is due, as its line says.
+fn due<'a>(trace: &'a Trace, timer: &str) -> Option<&'a str> {
+    let made = format!("make {timer} due ");
+    trace.lines.iter().find_map(|line| line.text.strip_prefix(&made))
+}
+
+/// Each runs another timer now, of those that are due at one time.
+pub(crate) fn tie(python: &Trace, rust: &Trace, at: Divergence) -> Option<Harmless> {
+    let (ours, theirs) = (python.lines.get(at.python)?, rust.lines.get(at.rust)?);
+    let are_timers =
+        [ours, theirs].iter().all(|line| line.is_entry() && line.kind().starts_with("timer"));
+    if !are_timers || ours.turn != theirs.turn {
+        return None;
+    }
+    let is_tie = due(python, ours.kind())? == due(python, theirs.kind())?;
+    let runs_later = python.lines[at.python..].iter().take_while(|line| line.turn == ours.turn);
+    let both_run = runs_later.into_iter().any(|line| line.text == theirs.text);
+    (is_tie && both_run).then(|| Harmless::Tie {
+        turn: ours.turn,
+        python: ours.text.clone(),
+        rust: theirs.text.clone(),
+    })
+}
+
+/// A line without the numbers that follow from an order.
+fn unnumbered(line: &Line) -> String {
+    let words = line.text.split(' ').map(|word| {
+        let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        if ["timer", "future", "call"].contains(&name) { name } else { word }
+    });
+    if line.is_turn() {
+        format!("turn at {}", line.time)
+    } else {
+        words.collect::<Vec<_>>().join(" ")
+    }
+}
+
+fn turn_of(trace: &Trace, turn: usize) -> Option<(usize, Vec<String>)> {
+    let first = trace.lines.iter().position(|line| line.turn == turn)?;
+    let lines = trace.lines[first..].iter().take_while(|line| line.turn == turn);
+    let mut lines: Vec<_> = lines.map(unnumbered).collect();
+    lines.sort();
+    Some((first, lines))
+}
+
+/// The first turn from that of `at` on in which not the same things happen, in whatever order.
+pub(crate) fn first_other_turn(python: &Trace, rust: &Trace, at: Divergence) -> Option<Divergence> {
+    for turn in python.lines[at.python].turn.. {
+        match (turn_of(python, turn), turn_of(rust, turn)) {
+            (None, None) => return None,
+            (Some((_, ours)), Some((_, theirs))) if ours == theirs => {}
+            (ours, theirs) => {
+                let place =
+                    |of: Option<(usize, _)>, trace: &Trace| of.map_or(trace.lines.len(), |of| of.0);
+                return Some(Divergence { python: place(ours, python), rust: place(theirs, rust) });
+            }
+        }
+    }
+    None
+}

@@ -1,0 +1,120 @@
+//! [`Trace`]: a trace as its lines, each with the turn and the entry in which it stands.
+
+use std::fmt;
+
+/// A trace, read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trace {
+    /// Whether the loop's time was virtual, so that times count.
+    pub is_virtual: bool,
+    pub lines: Vec<Line>,
+}
+
+/// A line of a trace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The number of the line in its file, from one.
+    pub number: usize,
+    pub text: String,
+    /// The number and the time of the turn; zero before the first.
+    pub turn: usize,
+    pub time: String,
+    /// The place of the line of the entry in which it stands: its own for the line of an entry.
+    pub entry: usize,
+}
+
+/// A file that is no trace.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Malformed(pub String);
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Malformed {}
+
+impl Trace {
+    /// Reads a trace. Lines whose first word is in `without` are left out.
+    pub fn read(text: &str, without: &[String]) -> Result<Trace, Malformed> {
+        let mut trace = Trace::default();
+        let (mut turn, mut time, mut entry) = (0, String::from("0"), 0);
+        let mut has_head = false;
+        for (place, text) in text.lines().enumerate() {
+            let mut words = text.split(' ');
+            match (words.next(), words.next()) {
+                (Some("callsoon-trace"), Some("1")) => {
+                    trace.is_virtual = words.next() == Some("virtual");
+                    has_head = true;
+                    continue;
+                }
+                (Some("callsoon-trace"), version) => {
+                    let version = version.unwrap_or("none");
+                    return Err(Malformed(format!(
+                        "version {version} of the language is not known"
+                    )));
+                }
+                (Some("turn"), Some(_)) => {
+                    turn += 1;
+                    time = words.nth(1).unwrap_or("0").to_owned();
+                    entry = trace.lines.len();
+                }
+                (Some(kind), _) if without.iter().any(|left_out| left_out == kind) => continue,
+                _ => {}
+            }
+            if !has_head {
+                return Err(Malformed(
+                    "the first line of a trace is `callsoon-trace 1 ...`".into(),
+                ));
+            }
+            let line =
+                Line { number: place + 1, text: text.to_owned(), turn, time: time.clone(), entry };
+            if line.is_entry() {
+                entry = trace.lines.len();
+            }
+            trace.lines.push(Line { entry, ..line });
+        }
+        if has_head { Ok(trace) } else { Err(Malformed("the file is empty".into())) }
+    }
+}
+
+impl Line {
+    pub fn kind(&self) -> &str {
+        self.text.split(' ').next().unwrap_or_default()
+    }
+
+    /// The task, timer, callback or future that the line is about.
+    pub fn subject(&self) -> &str {
+        match self.kind() {
+            "turn" | "log" => "",
+            kind if kind.starts_with("timer") || kind.starts_with("call") => kind,
+            _ => self.text.split(' ').nth(1).unwrap_or_default(),
+        }
+    }
+
+    /// Whether it begins an entry of the ready queue, or what happens outside of a run.
+    pub fn is_entry(&self) -> bool {
+        let kind = self.kind();
+        let is_numbered =
+            |name: &str| kind.strip_prefix(name).is_some_and(|rest| rest.parse::<usize>().is_ok());
+        matches!(kind, "step" | "callback" | "outside")
+            || is_numbered("timer")
+            || is_numbered("call")
+    }
+
+    pub fn is_turn(&self) -> bool {
+        self.kind() == "turn"
+    }
+
+    /// What two lines of equal traces have in common: the number of a turn is no part of it, nor its
+    /// time where clocks are real, nor when a timer is due then.
+    pub fn key(&self, is_virtual: bool) -> String {
+        match (self.kind(), is_virtual) {
+            ("turn", true) => format!("turn at {}", self.time),
+            ("turn", false) => "turn".into(),
+            ("make", false) => self.text.split(" due ").next().unwrap_or_default().to_owned(),
+            _ => self.text.clone(),
+        }
+    }
+}
