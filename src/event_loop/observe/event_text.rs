@@ -238,7 +238,10 @@ impl<'a, 'f> Lines<'a, 'f> {
             }
             LoopEvent::Logged(place) => {
                 let text = self.log.texts.get(place).map_or("", String::as_str);
-                self.line(format_args!("log {}", text.escape_debug()))
+                let ends = [("\\", "\\\\"), ("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")];
+                let text =
+                    ends.iter().fold(text.to_owned(), |text, (end, by)| text.replace(end, by));
+                self.line(format_args!("log {text}"))
             }
             event => self.write_task_event(event),
         }

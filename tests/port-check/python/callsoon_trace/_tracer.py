@@ -277,7 +277,7 @@ class Tracer:
             self.emit("make", name)
 
     def _note_timer(self, timer):
-        if is_limit(timer._callback) or self._running is not None and is_shutdown(self._running):
+        if is_limit(timer._callback):
             return
         self._timer_count += 1
         name = self._handles[id(timer)] = f"timer{self._timer_count}"
@@ -341,10 +341,6 @@ def is_limit(callback):
     """Whether it ends the time of `wait` or `as_completed`, which has no lines: when those take it back
     is left open."""
     return getattr(callback, "__module__", "") == "asyncio.tasks"
-
-
-def is_shutdown(task):
-    return getattr(task.get_coro(), "__qualname__", "") == "BaseEventLoop.shutdown_default_executor"
 
 
 _tracers = weakref.WeakKeyDictionary()

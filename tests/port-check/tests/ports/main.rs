@@ -26,6 +26,15 @@ mod ported {
     pub(crate) mod workers;
 }
 
+#[path = "../../programs"]
+mod programs {
+    pub(crate) mod broker;
+    pub(crate) mod rate_limiter;
+    pub(crate) mod retrying_client;
+    pub(crate) mod scheduler;
+    pub(crate) mod worker_pool;
+}
+
 macro_rules! tests {
     ($($folder:ident: $($program:ident),*;)*) => {
         $($(
@@ -39,6 +48,7 @@ macro_rules! tests {
 
 tests! {
     ported: cleanup, crawler, finally, gather, generator, shield, task_group, threads, timeout, workers;
+    programs: broker, rate_limiter, retrying_client, scheduler, worker_pool;
 }
 
 fn golden(name: &str) -> PathBuf {
