@@ -63,7 +63,7 @@ async def main():
     try:
         await late
     except asyncio.CancelledError:
-        print("late is cancelled, lock held:", limiter.lock.locked())
+        print("late is cancelled, the lock is", "held" if limiter.lock.locked() else "free")
 
 
 asyncio.run(main())

@@ -101,7 +101,8 @@ async fn program() -> Result<()> {
     late.cancel();
     match late.await {
         Err(error) if error.is_cancelled() => {
-            println!("late is cancelled, lock held: {}", limiter.lock.locked());
+            let state = if limiter.lock.locked() { "held" } else { "free" };
+            println!("late is cancelled, the lock is {state}");
             Ok(())
         }
         outcome => outcome.map(drop),
