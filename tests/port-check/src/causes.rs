@@ -53,7 +53,8 @@ fn cause(trace: &Trace, head: &Line, place: usize) -> Option<(String, usize)> {
 /// What a task does at `place`: the last that is said of it before.
 pub(crate) fn state(trace: &Trace, task: &str, place: usize) -> Option<String> {
     let is_of = |line: &&Line| {
-        line.subject() == task && matches!(line.kind(), "wait" | "yield" | "end" | "make" | "wake")
+        line.subject() == task
+            && matches!(line.kind(), "step" | "wait" | "yield" | "end" | "make" | "wake")
     };
     let line = trace.lines[..place.min(trace.lines.len())].iter().rev().find(is_of)?;
     let what = match line.kind() {
@@ -61,6 +62,7 @@ pub(crate) fn state(trace: &Trace, task: &str, place: usize) -> Option<String> {
         "yield" => "has yielded".into(),
         "end" => format!("has ended: `{}`", line.text),
         "wake" => "was woken".into(),
+        "step" => "runs".into(),
         _ => "was made".into(),
     };
     Some(format!("{task} {what}, since turn {} (line {})", line.turn, line.number))

@@ -48,20 +48,27 @@ fn write_divergence(text: &mut String, python: &Trace, rust: &Trace, at: Diverge
             let _ = writeln!(text, "    > {name:6}  {:>5}  {}", line.number, line.text);
         }
     }
+    let ours = causes(python, at.python);
+    if ours == causes(rust, at.rust) {
+        write_causes(text, "both", &ours);
+    } else {
+        write_causes(text, "python", &ours);
+        write_causes(text, "rust", &causes(rust, at.rust));
+    }
     for (name, trace, place, other, other_place) in sides {
-        let mut led = causes(trace, place);
         let task = trace.lines.get(place).map_or("", |line| line.subject());
-        let elsewhere = state(other, task, other_place);
-        if led.is_empty() && elsewhere.is_none() {
-            continue;
+        if let Some(state) = state(other, task, other_place) {
+            let elsewhere = if name == "rust" { "python" } else { "rust" };
+            let _ = writeln!(text, "\nmeanwhile in {elsewhere}, {state}");
         }
+    }
+}
+
+fn write_causes(text: &mut String, name: &str, causes: &[String]) {
+    if !causes.is_empty() {
         let _ = writeln!(text, "\nwhat led to it in {name}:");
-        if let Some(elsewhere) = elsewhere {
-            let other = if name == "rust" { "python" } else { "rust" };
-            led.push(format!("in {other}, {elsewhere}"));
-        }
-        for cause in led {
-            let _ = writeln!(text, "    {cause}");
-        }
+    }
+    for cause in causes {
+        let _ = writeln!(text, "    {cause}");
     }
 }
