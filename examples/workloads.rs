@@ -231,6 +231,11 @@ async fn stream<F: Future<Output = Result<u64>> + 'static>(
 
 fn run(workload: &str, n: u64) -> Option<Result<()>> {
     let event_loop = EventLoop::with_virtual_time();
+    // What it costs to record the events: EVENTS=1.
+    #[cfg(feature = "events")]
+    if std::env::var_os("EVENTS").is_some() {
+        event_loop.start_events();
+    }
     Some(match workload {
         "spawn_join" => run_on(&event_loop, spawn_join(n)),
         "yield_ring" => run_on(&event_loop, yield_ring(n)),

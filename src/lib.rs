@@ -60,6 +60,7 @@
 //! | [many loops](guide::many_loops) | more than one core: loops on threads, and how they talk |
 //! | [embedded](guide::embedded) | without std: the host, interrupts, memory and its bounds |
 //! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
+//! | [proving a port](guide::port_check) | traces of a Python program and of its port, and their comparison |
 //! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
 //! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
 //! | [tour](guide::tour), [unsafe code](guide::unsafe_code) | the source, for changing and for reviewing it |

@@ -98,7 +98,9 @@ class TaskRecord:
 
     def __str__(self):
         name = self.read_name()
-        return f"t{self.number}" if name is None else f"t{self.number}:{re.sub(r'\s', '_', name)}"
+        if name is None:
+            return f"t{self.number}"
+        return f"t{self.number}:" + re.sub(r"\s", "_", name)
 
 
 class Cancel:
