@@ -6,6 +6,8 @@ mod support;
 
 mod debug_sites;
 mod disorder;
+#[cfg(feature = "events")]
+mod events;
 mod schedule_hash;
 mod task_tree;
 #[cfg(feature = "trace")]

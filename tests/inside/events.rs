@@ -1,0 +1,137 @@
+//! The events of a loop as lines. `tests/port-check` compares them with CPython's.
+
+use std::time::Duration;
+
+use callsoon::{
+    AnyFuture, EventLoop, Result, Task, create_task, run_on, running_loop, sleep, testing,
+    yield_now,
+};
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// The lines of `main` up to its end.
+fn lines_of(main: impl Future<Output = Result<()>> + 'static) -> Vec<String> {
+    let trace = testing::record(|| run_on(&EventLoop::with_virtual_time(), main).unwrap());
+    let mut lines: Vec<String> = trace.lines().map(str::to_owned).collect();
+    let end = lines.iter().position(|line| line == "end t1 result").expect("main ends");
+    lines.truncate(end + 1);
+    lines
+}
+
+#[test]
+fn events_sleep_is_a_timer_and_a_wake() {
+    let lines = lines_of(async { sleep(secs(2)).await });
+    let expected = [
+        "callsoon-trace 1 virtual",
+        "outside",
+        "make t1",
+        "turn 1 at 0",
+        "step t1",
+        "make timer1 due 2",
+        "wait t1 on sleep",
+        "turn 2 at 2",
+        "timer1",
+        "wake t1",
+        "turn 3 at 2",
+        "step t1",
+        "end t1 result",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn events_cancel_is_asked_delivered_and_ends_the_task() {
+    let lines = lines_of(async {
+        let task: Task<()> = create_task(async { sleep(secs(5)).await }).with_name("the worker");
+        yield_now().await?;
+        task.cancel();
+        let outcome = task.await;
+        testing::log(format!("cancelled: {}\n", outcome.is_err_and(|error| error.is_cancelled())));
+        Ok(())
+    });
+    let expected = [
+        "step t1",
+        "make t2:the_worker",
+        "yield t1",
+        "turn 2 at 0",
+        "step t2:the_worker",
+        "make timer1 due 5",
+        "wait t2:the_worker on sleep",
+        "step t1",
+        "cancel t2:the_worker",
+        "wake t2:the_worker",
+        "wait t1 on t2:the_worker",
+        "turn 3 at 0",
+        "step t2:the_worker throws cancelled",
+        "cancel timer1",
+        "end t2:the_worker cancelled",
+        "wake t1",
+        "turn 4 at 0",
+        "step t1 throws cancelled",
+        "log cancelled: true\\n",
+        "end t1 result",
+    ];
+    assert_eq!(lines[4..], expected);
+}
+
+#[test]
+fn events_callbacks_timers_and_futures_have_numbers() {
+    let lines = lines_of(async {
+        let on = running_loop()?;
+        on.call_soon(|| ())?;
+        on.call_soon(|| ())?.cancel();
+        on.call_later(secs(3), || ())?.cancel();
+        let future = on.create_future::<()>();
+        let set = future.clone();
+        on.call_at(secs(1), move || set.set_result(()))?;
+        future.add_done_callback(|_: &dyn AnyFuture| testing::log("done"));
+        future.await
+    });
+    let expected = [
+        "step t1",
+        "make call1",
+        "make call2",
+        "cancel call2",
+        "make timer1 due 3",
+        "cancel timer1",
+        "make timer2 due 1",
+        "wait t1 on future1",
+        "turn 2 at 0",
+        "call1",
+        "turn 3 at 1",
+        "timer2",
+        "set future1 result",
+        "wake t1",
+        "turn 4 at 1",
+        "callback",
+        "log done",
+        "step t1",
+        "end t1 result",
+    ];
+    assert_eq!(lines[4..], expected);
+}
+
+#[test]
+fn events_are_recorded_between_start_and_stop_only() {
+    let event_loop = EventLoop::with_virtual_time();
+    assert!(event_loop.stop_events().is_none());
+    event_loop.run_until_complete(async { sleep(secs(1)).await }).unwrap();
+    event_loop.start_events();
+    event_loop.run_until_complete(async { Ok(testing::log("here")) }).unwrap();
+    let events = event_loop.stop_events().expect("it was started");
+    event_loop.run_until_complete(async { Ok(testing::log("not here")) }).unwrap();
+    assert!(!events.is_empty());
+    let text = events.to_string();
+    assert!(text.contains("log here\n") && !text.contains("sleep"), "{text}");
+    assert!(event_loop.stop_events().is_none());
+}
+
+#[test]
+#[should_panic(
+    expected = "the traces differ at line 2\n    both      a\n    expected  c\n    actual    b\n"
+)]
+fn events_assert_trace_names_the_first_difference() {
+    testing::assert_trace("a\nb\n", "a\nc\nd\n");
+}

@@ -1,0 +1,90 @@
+//! What the comparison says of traces by hand.
+
+use port_check::{Comparison, Divergence, Harmless, Malformed, Trace, compare, picture, report};
+
+fn read(lines: &[&str]) -> Trace {
+    Trace::read(&lines.join("\n"), &[]).unwrap()
+}
+
+fn virtual_trace(lines: &[&str]) -> Trace {
+    read(&[&["callsoon-trace 1 virtual"], lines].concat())
+}
+
+const TIMERS: [&str; 4] = ["outside", "make timer1 due 2", "make timer2 due 2", "turn 1 at 2"];
+
+#[test]
+fn compare_ties_of_timers_mean_nothing() {
+    let python = virtual_trace(
+        &[&TIMERS[..], &["timer2", "wake t2", "timer1", "turn 2 at 2", "step t2"]].concat(),
+    );
+    let rust = virtual_trace(
+        &[&TIMERS[..], &["timer1", "timer2", "wake t2", "turn 2 at 2", "step t2"]].concat(),
+    );
+    let tie = Harmless::Tie { turn: 1, python: "timer2".into(), rust: "timer1".into() };
+    assert_eq!(compare(&python, &rust), Comparison { harmless: vec![tie], divergence: None });
+}
+
+#[test]
+fn compare_goes_on_behind_a_tie() {
+    let python = virtual_trace(
+        &[&TIMERS[..], &["timer2", "wake t2", "timer1", "turn 2 at 2", "step t2"]].concat(),
+    );
+    let rust = virtual_trace(
+        &[&TIMERS[..], &["timer1", "timer2", "wake t2", "turn 2 at 2", "step t3"]].concat(),
+    );
+    let divergence = Some(Divergence { python: 7, rust: 7 });
+    assert_eq!(compare(&python, &rust).divergence, divergence);
+}
+
+#[test]
+fn compare_another_order_of_other_timers_is_a_divergence() {
+    let made = ["outside", "make timer1 due 1", "make timer2 due 2", "turn 1 at 2"];
+    let python = virtual_trace(&[&made[..], &["timer1", "timer2"]].concat());
+    let rust = virtual_trace(&[&made[..], &["timer2", "timer1"]].concat());
+    assert_eq!(compare(&python, &rust).divergence, Some(Divergence { python: 4, rust: 4 }));
+}
+
+#[test]
+fn compare_real_times_do_not_count() {
+    let python =
+        read(&["callsoon-trace 1 real", "make timer1 due 1.5", "turn 1 at 1.50001", "timer1"]);
+    let rust =
+        read(&["callsoon-trace 1 real", "make timer1 due 9.25", "turn 1 at 9.2502", "timer1"]);
+    assert_eq!(compare(&python, &rust), Comparison { harmless: vec![], divergence: None });
+    let earlier = virtual_trace(&["make timer1 due 1", "turn 1 at 1"]);
+    let later = virtual_trace(&["make timer1 due 1", "turn 1 at 2"]);
+    assert_eq!(compare(&earlier, &later).divergence, Some(Divergence { python: 1, rust: 1 }));
+}
+
+#[test]
+fn compare_end_of_one_trace_is_a_divergence() {
+    let python = virtual_trace(&["turn 1 at 0", "step t1", "end t1 result"]);
+    let rust = virtual_trace(&["turn 1 at 0", "step t1"]);
+    let comparison = compare(&python, &rust);
+    assert_eq!(comparison.divergence, Some(Divergence { python: 2, rust: 2 }));
+    assert!(report(&python, &rust, &comparison).contains("> rust           (nothing more)\n"));
+}
+
+#[test]
+fn read_leaves_kinds_out_and_refuses_other_files() {
+    let text = "callsoon-trace 1 virtual\nturn 1 at 0\nstep t1\nlog a\nend t1 result\n";
+    let trace = Trace::read(text, &["log".to_owned()]).unwrap();
+    assert_eq!(trace.lines.iter().map(|line| line.number).collect::<Vec<_>>(), [2, 3, 5]);
+    let refused = |text| Trace::read(text, &[]).unwrap_err();
+    assert_eq!(refused(""), Malformed("the file is empty".into()));
+    assert_eq!(
+        refused("callsoon-trace 2 real"),
+        Malformed("version 2 of the language is not known".into())
+    );
+    assert!(refused("step t1").0.starts_with("the first line"));
+}
+
+#[test]
+fn picture_marks_what_one_side_alone_has() {
+    let python = virtual_trace(&["turn 1 at 0", "step t1", "log a < b", "end t1 result"]);
+    let rust = virtual_trace(&["turn 1 at 0", "step t1", "end t1 result"]);
+    let page = picture(&python, &rust, &compare(&python, &rust));
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("<tr")).collect();
+    assert_eq!(rows[3], "<tr class=differs id=divergence><td class=effect>log a &lt; b<td>");
+    assert_eq!(rows[4], "<tr><td class=effect>end t1 result<td class=effect>end t1 result");
+}
