@@ -2,8 +2,9 @@
 //!
 //! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
-//! it `stream` (what all streams can do), `accept`, `bind`, `connect` and `race` (attempts at several
-//! addresses), `resolve` and `name_info` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
+//! it `stream` (what all streams can do), `system` (calls beside those of sockets), `accept`, `bind`,
+//! `connect` and `race` (attempts at several
+//! addresses), `resolve` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
 //! and written by another. These are asyncio's `sock_*` methods; its streams,
@@ -23,11 +24,10 @@ mod datagram;
 mod direction;
 mod half;
 mod listen;
-#[cfg(unix)]
-mod name_info;
 mod race;
 mod resolve;
 mod stream;
+mod system;
 mod tcp;
 mod udp;
 #[cfg(unix)]
@@ -44,6 +44,7 @@ pub(crate) use datagram::udp_socket;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;
 pub(crate) use listen::{bind_tcp, is_missing, listen};
+pub(crate) use system::{FilePart, not_available};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 #[cfg(unix)]

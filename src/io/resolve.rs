@@ -46,7 +46,7 @@ impl LoopRef {
     #[cfg(unix)]
     pub async fn getnameinfo(&self, address: SocketAddr, flags: i32) -> Result<(String, String)> {
         let look_up = move || {
-            let found = super::name_info::name_info(address, flags);
+            let found = super::system::name_info(address, flags);
             about(found, || format!("can't look up {address}"))
         };
         self.run_in_executor(None, look_up)?.await

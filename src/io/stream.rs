@@ -6,8 +6,9 @@ use std::io::{self, IoSlice, Read, Write};
 
 use super::async_source::Async;
 use super::half::Half;
-use crate::error::{Error, Result};
-use crate::event_loop::Source;
+use super::system::{FilePart, not_available};
+use crate::error::{Error, ErrorKind, Result};
+use crate::event_loop::{LoopRef, Source};
 
 /// Reads what there is into a buffer that isn't empty. A read that didn't fill the buffer has emptied
 /// the socket, so the next one asks the poller before the socket; what comes in between, the peer's end
@@ -39,6 +40,48 @@ where
 {
     let exhausts = move |count: &usize| (1..bytes.len()).contains(count);
     half.operate(move |mut source: &T| source.write(bytes), exhausts)
+}
+
+/// The bytes that are read at once: asyncio's `SENDFILE_FALLBACK_READBUFFER_SIZE`.
+const BLOCK: usize = 256 * 1024;
+
+/// Sends `part` by the system's own call, or by blocks that are read, where that can't be and
+/// `fallback` allows it. Returns how much was sent.
+pub(super) async fn send_file<T>(
+    half: Half<'_, T>,
+    on: &LoopRef,
+    mut part: FilePart,
+    fallback: bool,
+) -> Result<u64>
+where
+    T: Source + 'static,
+    for<'a> &'a T: Write,
+{
+    loop {
+        match half.operate(|socket: &T| part.send_to(socket), |_| false).await {
+            Ok(0) => return Ok(part.sent()),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Io && part.sent() == 0 => break,
+            Err(error) => return Err(error),
+        }
+    }
+    if !fallback {
+        return Err(not_available());
+    }
+    loop {
+        let block = part.read(on, BLOCK).await?;
+        let mut left = block.as_slice();
+        if left.is_empty() {
+            return Ok(part.sent());
+        }
+        while !left.is_empty() {
+            match write_in_turn(half, left).await? {
+                0 => return Err(io::Error::from(io::ErrorKind::WriteZero).into()),
+                count => left = &left[count..],
+            }
+        }
+        part.advance(block.len());
+    }
 }
 
 /// The error of a stream that its peer has closed after `read` of `wanted` bytes.
@@ -228,6 +271,33 @@ macro_rules! impl_stream {
                     }
                 }
                 Ok(())
+            }
+
+            /// Sends `file` from `offset` on, all of it or `count` bytes: `loop.sock_sendfile`.
+            /// Returns the number of bytes. On Linux the system sends it; elsewhere, and
+            /// where the file isn't one that it sends, blocks of it are read on the loop's own
+            /// executor, unless `fallback` forbids it.
+            ///
+            /// # Errors
+            ///
+            /// As [`write`](Self::write); [`Value`](crate::ErrorKind::Value) if `count` is 0;
+            /// [`Runtime`](crate::ErrorKind::Runtime) without the system's help if `fallback` is
+            /// false (asyncio's `SendfileNotAvailableError`).
+            ///
+            /// # Cancellation
+            ///
+            /// Cancelled or dropped, the file's position is behind what was sent.
+            pub async fn sendfile(
+                &self,
+                file: &std::fs::File,
+                offset: u64,
+                count: Option<u64>,
+                fallback: bool,
+            ) -> Result<u64> {
+                let part = super::system::FilePart::new(file, offset, count)?;
+                let half = self.0.half(Side::Writer);
+                let _turn = take_turn!(half);
+                stream::send_file(half, self.0.get_loop(), part, fallback).await
             }
 
             /// [`read`](Self::read) for a poll function written by hand.

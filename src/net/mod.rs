@@ -19,6 +19,7 @@ mod open;
 mod pipes;
 mod protocol;
 mod read_error;
+mod sendfile;
 mod server;
 mod settle;
 mod stream_protocol;

@@ -12,6 +12,7 @@ mod connecting;
 mod faults;
 mod protocols;
 mod scripts;
+mod sendfile;
 mod streams;
 #[cfg(target_os = "linux")]
 mod transports;

@@ -5,7 +5,7 @@ use callsoon::net::{
     DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_connection_tls, start_server,
     start_server_tls,
 };
-use callsoon::{ErrorKind, EventLoop, Result, run_on};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop};
 
 use crate::run::{client_side, port, server_side};
 
@@ -97,5 +97,40 @@ fn stream_is_upgraded_to_tls() {
         assert!(reader.read(1).await?.is_empty());
         server.close();
         server.wait_closed().await
+    });
+}
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile_ssl
+// CPython: test_sendfile.SendfileMixin.test_sendfile_ssl_pre_and_post_data
+// CPython: test_sendfile.SendfileMixin.test_sendfile_ssl_partial
+// CPython: test_sendfile.SendfileMixin.test_sendfile_no_fallback_for_fallback_transport
+#[test]
+fn file_is_sent_over_tls() {
+    run(async {
+        let on = running_loop()?;
+        let server =
+            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
+        let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
+        let (reader, writer) = opened.await?;
+        let own = std::env::current_exe()?;
+        let (file, length) = (std::fs::File::open(&own)?, 400_000);
+        let mut expected = b"before".to_vec();
+        expected.extend_from_slice(&std::fs::read(own)?[1000..1000 + length as usize]);
+        expected.extend_from_slice(b"after");
+        // The peer echoes, so that both directions are used at once.
+        let (transport, whole) = (writer.transport().clone(), expected.len());
+        writer.write(b"before")?;
+        let sending = create_task(async move {
+            let refused = on.sendfile(&transport, &file, 0, None, false).await.unwrap_err();
+            assert!(refused.message().starts_with("fallback is disabled"), "{refused}");
+            let sent = on.sendfile(&transport, &file, 1000, Some(length), true).await?;
+            transport.write(b"after").map(|()| sent)
+        });
+        assert!(reader.readexactly(whole).await? == expected);
+        assert_eq!(sending.await?, length);
+        writer.close();
+        server.close();
+        Ok(())
     });
 }

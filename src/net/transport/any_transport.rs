@@ -8,7 +8,9 @@ use core::fmt;
 #[cfg(unix)]
 use std::fs::File;
 
+use super::callbacks::Callbacks;
 use super::events::Events;
+use super::flow_control::FlowControl;
 use super::made::Close;
 #[cfg(unix)]
 use super::read_pipe::ReadPipe;
@@ -88,6 +90,26 @@ impl Transport {
             Kind::Socket(socket) => TlsTransport::upgrade(socket, options, protocol, waiter)
                 .map(|tls| Transport(Kind::Tls(tls))),
             _ => Err(Error::runtime(format!("transport {self:?} is not supported by start_tls()"))),
+        }
+    }
+
+    /// The plain connection that it is, if it is one.
+    pub(crate) fn connection(&self) -> Option<&SocketTransport> {
+        match &self.0 {
+            Kind::Socket(socket) => Some(socket),
+            #[cfg(any(unix, feature = "tls"))]
+            _ => None,
+        }
+    }
+
+    /// The protocol of a connection, with the marks of its write buffer.
+    pub(crate) fn callbacks(&self) -> Option<(&Callbacks<dyn Events>, &FlowControl)> {
+        match &self.0 {
+            Kind::Socket(socket) => Some(socket.callbacks()),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => Some(tls.callbacks()),
+            #[cfg(unix)]
+            _ => None,
         }
     }
 

@@ -34,7 +34,6 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
     }
 
     /// Calls `protocol` in the place of the one before, which is returned.
-    #[cfg(feature = "tls")]
     pub(crate) fn set_protocol(&self, protocol: Rc<P>) -> Option<Rc<P>> {
         self.protocol.replace(Some(protocol))
     }

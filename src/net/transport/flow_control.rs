@@ -28,7 +28,7 @@ impl FlowControl {
         FlowControl { low, high, default, paused: Cell::new(false) }
     }
 
-    #[cfg(feature = "tls")]
+    /// Returns whether the protocol is paused.
     pub(crate) fn is_paused(&self) -> bool {
         self.paused.get()
     }

@@ -45,7 +45,7 @@ pub(super) use made::made_by;
 pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
 pub(super) use socket::{Socket, is_passing};
-pub(super) use socket_transport::{Connection, LOST_WRITE};
+pub(super) use socket_transport::{Connection, LOST_WRITE, SocketTransport};
 #[cfg(feature = "tls")]
 pub use tls_options::TlsOptions;
 #[cfg(feature = "tls")]

@@ -15,7 +15,7 @@ use super::lost_writes::LostWrites;
 use super::read_buffer::ReadBuffer;
 use super::socket::{Address, Socket, is_passing};
 use super::transport_socket::TransportSocket;
-use crate::asyncio::LoopFuture;
+use crate::asyncio::{LoopFuture, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::panics::caught;
@@ -38,6 +38,8 @@ pub(crate) struct Connection {
     paused: Cell<bool>,
     eof: Cell<bool>,
     flow: FlowControl,
+    /// A file is being sent: the wait for that, or for the buffer before.
+    file: RefCell<Option<LoopFuture<()>>>,
     /// Called when the connection is gone.
     detach: Cell<Option<Box<dyn FnOnce()>>>,
 }
@@ -72,6 +74,7 @@ impl SocketTransport {
             paused: Cell::new(false),
             eof: Cell::new(false),
             flow: FlowControl::default(),
+            file: RefCell::default(),
             detach: Cell::default(),
         }));
         let begin = Some(SocketTransport::add_reader);
@@ -91,10 +94,40 @@ impl SocketTransport {
         weak.upgrade().map(SocketTransport)
     }
 
-    /// Calls `protocol` from now on, in the place of the one before.
-    #[cfg(feature = "tls")]
-    pub(crate) fn set_protocol(&self, protocol: Rc<dyn Events>) {
-        drop(self.0.callbacks.set_protocol(protocol));
+    pub(crate) fn callbacks(&self) -> (&Callbacks<dyn Events>, &FlowControl) {
+        (&self.0.callbacks, &self.0.flow)
+    }
+
+    /// The socket, for a file that is to be sent. Until [`end_file`](SocketTransport::end_file),
+    /// writes are refused, and the end of the connection fails `waits`. It is done once the buffer
+    /// is empty.
+    pub(crate) fn begin_file(&self, waits: &LoopFuture<()>) -> Result<Socket> {
+        if self.0.file.borrow().is_some() {
+            return Err(Error::runtime("Empty waiter is already set"));
+        }
+        let socket = self.socket().ok_or_else(|| Error::runtime("Transport is closing"))?;
+        self.0.file.replace(Some(waits.clone()));
+        if self.0.buffer.borrow().is_empty() {
+            self.end_wait(None);
+        }
+        Ok(socket)
+    }
+
+    /// Fails `waits` from now on, in the place of the future before.
+    pub(crate) fn go_on_with_file(&self, waits: &LoopFuture<()>) {
+        self.0.file.replace(Some(waits.clone()));
+    }
+
+    pub(crate) fn end_file(&self) {
+        drop(self.0.file.take());
+    }
+
+    fn end_wait(&self, error: Option<&Error>) {
+        let waits = self.0.file.borrow().clone();
+        if let Some(waits) = waits {
+            // One that is done stays so.
+            let _ = error.map_or_else(|| release(&waits), |e| waits.set_exception(e.clone()));
+        }
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {
@@ -171,6 +204,9 @@ impl SocketTransport {
     pub(crate) fn write(&self, data: &[u8]) -> Result<()> {
         if self.0.eof.get() {
             return Err(Error::runtime("Cannot call write() after write_eof()"));
+        }
+        if self.0.file.borrow().is_some() {
+            return Err(Error::runtime("unable to write; sendfile is in progress"));
         }
         if data.is_empty() || self.0.lost.refuses(|| self.report(LOST_WRITE, None)) {
             return Ok(());
@@ -308,9 +344,11 @@ impl SocketTransport {
             Ok(count) => self.0.buffer.borrow_mut().skip(count),
             Err(error) if is_passing(&error) => return Ok(()),
             Err(error) => {
+                let error = Error::from(error);
                 self.remove_writer();
                 self.0.buffer.take();
-                self.fatal_error(error.into(), "Fatal write error on socket transport");
+                self.fatal_error(error.clone(), "Fatal write error on socket transport");
+                self.end_wait(Some(&error));
                 return Ok(());
             }
         }
@@ -319,6 +357,7 @@ impl SocketTransport {
             return Ok(());
         }
         self.remove_writer();
+        self.end_wait(None);
         if self.0.closing.get() {
             self.call_connection_lost(None)
         } else if self.0.eof.get() {
@@ -365,6 +404,11 @@ impl SocketTransport {
         let outcome = self.0.callbacks.connection_lost(error);
         // A protocol that wrote amid its own end has the loop watch the socket again.
         self.remove_writer();
+        let closed =
+            || io::Error::new(io::ErrorKind::ConnectionReset, "Connection is closed by peer");
+        if self.0.file.borrow().is_some() {
+            self.end_wait(Some(&closed().into()));
+        }
         let gone = (self.0.callbacks.take(), self.0.socket.take(), self.0.detach.take());
         let (protocol, socket, detach) = gone;
         drop(socket);

@@ -132,7 +132,7 @@ impl TlsTransport {
         let tls = TlsTransport::new(on, options, protocol, None, waiter)?;
         lower.pause_reading();
         tls.stand_on(lower);
-        lower.set_protocol(Rc::new(tls.clone()));
+        drop(lower.callbacks().0.set_protocol(Rc::new(tls.clone())));
         let own = tls.clone();
         on.call_soon(move || own.begin())?;
         let lower = lower.clone();
@@ -186,6 +186,10 @@ impl TlsTransport {
     fn take_held(&self) -> impl Sized + use<> {
         let held = (self.0.lower.take(), self.0.callbacks.take(), self.0.made.take());
         (held, self.0.waiter.take(), self.0.timer.take())
+    }
+
+    pub(crate) fn callbacks(&self) -> (&Callbacks<dyn Events>, &FlowControl) {
+        (&self.0.callbacks, &self.0.flow)
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {

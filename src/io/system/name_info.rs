@@ -32,7 +32,7 @@ unsafe extern "C" {
 }
 
 /// The names of the host and of the service of `address`, or their numbers, as `flags` say. It blocks.
-pub(super) fn name_info(address: SocketAddr, flags: i32) -> io::Result<(String, String)> {
+pub(crate) fn name_info(address: SocketAddr, flags: i32) -> io::Result<(String, String)> {
     let (mut host, mut service) = ([0_u8; MOST_OF_HOST], [0_u8; MOST_OF_SERVICE]);
     let ask = |own: *const SocketAddrOpaque, length: SocketAddrLen| {
         let (host_room, service_room) = (MOST_OF_HOST as u32, MOST_OF_SERVICE as u32);

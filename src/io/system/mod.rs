@@ -1,0 +1,11 @@
+//! Calls of the system beside those of sockets.
+//!
+//! `name_info` (the names of an address) and `file_part` (a part of a file that is to be sent).
+
+mod file_part;
+#[cfg(unix)]
+mod name_info;
+
+pub(crate) use file_part::{FilePart, not_available};
+#[cfg(unix)]
+pub(super) use name_info::name_info;

@@ -1,0 +1,234 @@
+//! Files that are sent over awaited sockets and over transports.
+
+use std::cell::RefCell;
+use std::fs::{self, File};
+use std::io::{Read, Seek, Write};
+use std::os::unix::net::UnixStream as StdStream;
+use std::rc::Rc;
+
+use callsoon::io::UnixStream;
+use callsoon::net::{Protocol, Transport};
+use callsoon::{
+    Error, ErrorKind, EventLoop, LoopRef, Result, create_task, run_on, running_loop, yield_now,
+};
+
+/// More than a socket takes at once.
+const SIZE: usize = 1_000_000;
+
+fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::new(), main).unwrap();
+}
+
+/// A file without a name.
+fn file_of(bytes: &[u8]) -> File {
+    let path = std::env::temp_dir().join(format!(
+        "callsoon-sendfile-{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    let mut file =
+        File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+    fs::remove_file(path).unwrap();
+    file.write_all(bytes).unwrap();
+    file.rewind().unwrap();
+    file
+}
+
+fn bytes() -> Vec<u8> {
+    (0..SIZE as u32).map(|at| (at % 251) as u8).collect()
+}
+
+/// Reads all that comes.
+async fn read_all(stream: UnixStream) -> Result<Vec<u8>> {
+    let (mut all, mut buffer) = (Vec::new(), vec![0; 100_000]);
+    loop {
+        match stream.read(&mut buffer).await? {
+            0 => return Ok(all),
+            count => all.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+// CPython: test_sendfile.SockSendfileMixin.test_sock_sendfile_success
+// CPython: test_sendfile.SockSendfileMixin.test_sock_sendfile_with_offset_and_count
+// CPython: test_sendfile.SockSendfileMixin.test_sock_sendfile_zero_size
+// CPython: test_sendfile.SockSendfileMixin.test_sock_sendfile_mix_with_regular_send
+#[test]
+fn file_is_sent_over_an_awaited_socket() {
+    run(async {
+        let (ours, theirs) = StdStream::pair()?;
+        let (ours, theirs) = (UnixStream::from(ours)?, UnixStream::from(theirs)?);
+        let reading = create_task(read_all(theirs));
+        let (all, mut file) = (bytes(), file_of(&bytes()));
+        assert_eq!(ours.sendfile(&file_of(b""), 0, None, true).await?, 0);
+        ours.write_all(b"before").await?;
+        assert_eq!(ours.sendfile(&file, 0, None, true).await?, SIZE as u64);
+        assert_eq!(file.stream_position()?, SIZE as u64);
+        ours.write_all(b"between").await?;
+        assert_eq!(ours.sendfile(&file, 1000, Some(2000), true).await?, 2000);
+        assert_eq!(file.stream_position()?, 3000);
+        assert_eq!(ours.sendfile(&file, SIZE as u64 - 5, Some(100), true).await?, 5);
+        let refused = ours.sendfile(&file, 0, Some(0), true).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Value);
+        drop(ours);
+        let expected: [&[u8]; 5] =
+            [b"before", &all, b"between", &all[1000..3000], &all[SIZE - 5..]];
+        assert!(reading.await? == expected.concat());
+        Ok(())
+    });
+}
+
+/// The system has no call that sends it, so that it is read.
+#[cfg(target_os = "linux")]
+#[test]
+fn file_that_only_can_be_read_is_sent_by_blocks() {
+    run(async {
+        let environment = fs::read("/proc/self/environ")?;
+        let length = environment.len() as u64;
+        let file = File::open("/proc/self/environ")?;
+        let (ours, theirs) = StdStream::pair()?;
+        let (ours, theirs) = (UnixStream::from(ours)?, UnixStream::from(theirs)?);
+        let reading = create_task(read_all(theirs));
+        let native = ours.sendfile(&file, 0, Some(1), false).await;
+        // Kernels before 5.10 send any file.
+        assert!(native.as_ref().map_or_else(|error| error.kind() == ErrorKind::Runtime, |_| true));
+        let rest = u64::from(native.is_ok());
+        assert_eq!(ours.sendfile(&file, rest, Some(1 << 30), true).await?, length - rest);
+        drop(ours);
+        assert_eq!(reading.await?, environment);
+
+        let Sides { transport, peer, .. } = sides(&running_loop()?).await?;
+        let reading = create_task(read_all(UnixStream::from(peer)?));
+        let on = running_loop()?;
+        assert_eq!(on.sendfile(&transport, &file, 1, Some(length - 1), true).await?, length - 1);
+        assert!(transport.is_reading());
+        transport.close();
+        assert_eq!(reading.await?, environment[1..]);
+        Ok(())
+    });
+}
+
+#[derive(Default)]
+struct Noting(RefCell<Vec<String>>);
+
+impl Protocol for Noting {
+    fn data_received(&self, data: &[u8]) -> Result<()> {
+        self.0.borrow_mut().push(String::from_utf8_lossy(data).into_owned());
+        Ok(())
+    }
+
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        self.0.borrow_mut().push("lost".into());
+        Ok(())
+    }
+}
+
+struct Sides {
+    transport: Transport,
+    protocol: Rc<Noting>,
+    peer: StdStream,
+}
+
+async fn sides(on: &LoopRef) -> Result<Sides> {
+    let (ours, peer) = StdStream::pair()?;
+    let (transport, protocol) = on.connect_accepted_unix_socket(Noting::default, ours).await?;
+    Ok(Sides { transport, protocol, peer })
+}
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile
+// CPython: test_sendfile.SendfileMixin.test_sendfile_pre_and_post_data
+// CPython: test_sendfile.SendfileMixin.test_sendfile_partial
+// CPython: test_sendfile.SendfileMixin.test_sendfile_prevents_bare_write
+// CPython: test_sendfile.SendfileMixin.test_sendfile_for_closing_transp
+#[test]
+fn file_is_sent_over_a_transport() {
+    run(async {
+        let on = running_loop()?;
+        let Sides { transport, protocol, mut peer } = sides(&on).await?;
+        let (all, file) = (bytes(), Rc::new(file_of(&bytes())));
+        peer.write_all(b"read before")?;
+        while protocol.0.borrow().is_empty() {
+            yield_now().await?;
+        }
+        // More than the socket takes at once, so that the file waits behind it.
+        transport.write(&all)?;
+        let (own, sending, sent) = (on.clone(), transport.clone(), file.clone());
+        let task = create_task(async move { own.sendfile(&sending, &sent, 0, None, true).await });
+        yield_now().await?;
+        assert_eq!(transport.write(b"amid").unwrap_err().kind(), ErrorKind::Runtime);
+        assert!(!transport.is_reading());
+        peer.write_all(b"read after")?;
+        let again = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();
+        assert_eq!(again.kind(), ErrorKind::Runtime);
+        let reading = create_task(read_all(UnixStream::from(peer.try_clone()?)?));
+        assert_eq!(task.await?, SIZE as u64);
+        assert!(transport.is_reading());
+        assert_eq!(on.sendfile(&transport, &file, 10, Some(20), false).await?, 20);
+        transport.write(b"after")?;
+        while protocol.0.borrow().len() < 2 {
+            yield_now().await?;
+        }
+        transport.close();
+        let closing = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();
+        assert_eq!(
+            (closing.kind(), closing.message()),
+            (ErrorKind::Runtime, "Transport is closing".into())
+        );
+        let expected: [&[u8]; 4] = [&all, &all, &all[10..30], b"after"];
+        assert!(reading.await? == expected.concat());
+        assert_eq!(*protocol.0.borrow(), ["read before", "read after", "lost"]);
+        Ok(())
+    });
+}
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile_not_supported
+#[test]
+fn file_is_not_sent_over_a_pipe() {
+    run(async {
+        let on = running_loop()?;
+        let (ours, _peer) = StdStream::pair()?;
+        let (transport, _) = on.connect_write_pipe(Noting::default, ours).await?;
+        let error = on.sendfile(&transport, &file_of(b"x"), 0, None, true).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Runtime);
+        assert!(error.message().starts_with("sendfile is not supported for transport"), "{error}");
+        transport.close();
+        Ok(())
+    });
+}
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile_close_peer_in_the_middle_of_receiving
+#[test]
+fn file_whose_peer_goes_away_fails() {
+    run(async {
+        let on = running_loop()?;
+        for by in ["peer", "abort", "cancel"] {
+            let Sides { transport, protocol, mut peer } = sides(&on).await?;
+            let mut file = file_of(&bytes());
+            let (own, sending, sent) = (on.clone(), transport.clone(), file.try_clone()?);
+            let task =
+                create_task(async move { own.sendfile(&sending, &sent, 0, None, true).await });
+            let mut front = [0; 1000];
+            yield_now().await?;
+            peer.read_exact(&mut front)?;
+            match by {
+                "peer" => drop(peer),
+                "abort" => transport.abort(),
+                _ => _ = task.cancel(),
+            }
+            let error = task.await.unwrap_err();
+            let expected = if by == "cancel" { ErrorKind::Cancelled } else { ErrorKind::Io };
+            assert_eq!(error.kind(), expected, "{by}: {error:?}");
+            assert!((1..SIZE as u64).contains(&file.stream_position()?), "{by}");
+            if by == "cancel" {
+                assert!(transport.is_reading());
+                transport.write(b"after")?;
+                transport.abort();
+            }
+            transport.close();
+            while protocol.0.borrow().is_empty() {
+                yield_now().await?;
+            }
+        }
+        Ok(())
+    });
+}
