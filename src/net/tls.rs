@@ -133,7 +133,8 @@ impl LoopRef {
 
 impl StreamWriter {
     /// Talks TLS from now on: `start_tls`. What was written before is sent before. The reader of the
-    /// connection goes on with what is decrypted.
+    /// connection goes on with what is decrypted, behind what has come before and was not read: a
+    /// protocol in which nothing should have come has to see to that.
     ///
     /// # Errors
     ///

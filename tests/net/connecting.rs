@@ -271,6 +271,29 @@ fn unix_server_is_in_the_way_of_no_other() {
     });
 }
 
+// CPython: test_server.UnixServerCleanupTests.test_unix_server_cleanup_gone
+// CPython: test_server.UnixServerCleanupTests.test_unix_server_cleanup_replaced
+// CPython: test_streams.StreamTests.test_open_unix_connection_error
+#[test]
+fn unix_server_removes_its_own_path_only() {
+    run(async {
+        let on = running_loop()?;
+        let path = std::env::temp_dir().join(format!("callsoon-path-{}", std::process::id()));
+        let server = on.create_unix_server(|| Nothing, &path).await?;
+        std::fs::remove_file(&path)?;
+        server.close();
+        let gone = callsoon::net::open_unix_connection(&path, 100).await.unwrap_err();
+        assert_eq!(gone.io_error().unwrap().kind(), std::io::ErrorKind::NotFound);
+        let server = on.create_unix_server(|| Nothing, &path).await?;
+        std::fs::remove_file(&path)?;
+        let _other = std::os::unix::net::UnixListener::bind(&path)?;
+        server.close();
+        assert!(path.exists());
+        std::fs::remove_file(&path)?;
+        Ok(())
+    });
+}
+
 #[test]
 fn address_is_told_by_its_names() {
     // `NI_NUMERICHOST | NI_NUMERICSERV`

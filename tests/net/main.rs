@@ -11,6 +11,7 @@ mod connecting;
 #[cfg(target_os = "linux")]
 mod faults;
 mod protocols;
+mod readers;
 mod scripts;
 mod sendfile;
 mod streams;

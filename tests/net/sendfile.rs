@@ -232,3 +232,32 @@ fn file_whose_peer_goes_away_fails() {
         Ok(())
     });
 }
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile_close_peer_after_receiving
+#[test]
+fn file_whose_peer_goes_away_at_its_end_is_sent() {
+    run(async {
+        let on = running_loop()?;
+        let Sides { transport, protocol, mut peer } = sides(&on).await?;
+        let (own, sending) = (on.clone(), transport.clone());
+        let task = create_task(async move {
+            let mut file = file_of(&bytes());
+            let sent = own.sendfile(&sending, &file, 0, None, true).await?;
+            Ok((sent, file.stream_position()?))
+        });
+        peer.set_nonblocking(true)?;
+        let (mut left, mut buffer) = (SIZE, vec![0; 65_536]);
+        while left > 0 {
+            match peer.read(&mut buffer) {
+                Ok(count) => left -= count,
+                Err(_) => yield_now().await?,
+            }
+        }
+        drop(peer);
+        assert_eq!(task.await?, (SIZE as u64, SIZE as u64));
+        while protocol.0.borrow().is_empty() {
+            yield_now().await?;
+        }
+        Ok(())
+    });
+}

@@ -6,7 +6,9 @@ use std::rc::Rc;
 use callsoon::net::{
     DEFAULT_LIMIT, Server, StreamReader, StreamWriter, open_connection, start_server,
 };
-use callsoon::{Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
+use callsoon::{
+    AnyFuture, Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now,
+};
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
@@ -194,5 +196,64 @@ fn read_that_ends_leaves_the_wait_of_the_next_alone() {
         reader.feed_data(b"y");
         assert_eq!(next.await?, b"y");
         Ok(())
+    });
+}
+
+// CPython: test_streams.StreamTests.test_eof_feed_when_closing_writer
+// CPython: test_streams.StreamTests.test_unhandled_cancel
+#[test]
+fn server_task_that_is_cancelled_closes_its_connection() {
+    run(async {
+        let reports = reports();
+        let serve = async |_: StreamReader, writer: StreamWriter| {
+            callsoon::current_task().unwrap().cancel();
+            yield_now().await?;
+            writer.write(b"never")
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        assert_eq!(reader.read_to_end().await?, b"");
+        writer.close();
+        writer.wait_closed().await?;
+        assert!(reader.at_eof() && reader.read_to_end().await?.is_empty());
+        assert!(reports.borrow().is_empty());
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+// CPython: test_server.TestServer2.test_abort_clients
+#[test]
+fn aborted_clients_are_gone_in_two_turns() {
+    run(async {
+        let started = running_loop()?.create_future::<Rc<StreamWriter>>();
+        let promise = started.clone();
+        let serve = move |_: StreamReader, writer: StreamWriter| {
+            let promise = promise.clone();
+            async move {
+                let writer = Rc::new(writer);
+                promise.set_result(writer.clone())?;
+                writer.wait_closed().await
+            }
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (_reader, writer) = open_connection("127.0.0.1", port(&server), 4096).await?;
+        let served = started.await?;
+        // More than both sides and the system hold.
+        while served.transport().write_buffer_size() < 1_000_000 {
+            served.write(&[b'x'; 100_000])?;
+            yield_now().await?;
+        }
+        assert!(!writer.transport().is_reading());
+        let own = server.clone();
+        let waiting = create_task(async move { own.wait_closed().await });
+        yield_now().await?;
+        assert!(!waiting.done());
+        server.close();
+        server.abort_clients();
+        yield_now().await?;
+        yield_now().await?;
+        assert!(waiting.done());
+        waiting.await
     });
 }

@@ -296,3 +296,20 @@ fn pipes_of_a_process_stay_known_after_its_end() {
         Ok(())
     });
 }
+
+// CPython: test_subprocess.SubprocessMixin.test_devnull_input
+// CPython: test_subprocess.SubprocessMixin.test_devstdin_input
+#[test]
+fn standard_input_is_nothing_or_what_is_written() {
+    run(async {
+        let options = SubprocessOptions::new().stdin(Stdio::Null).stdout(Stdio::Pipe);
+        let counting = create_subprocess_shell("wc -c", options).await?;
+        let (output, _) = counting.communicate(None).await?;
+        assert_eq!(output.unwrap().trim_ascii(), b"0");
+        let counting = shell("wc -c /dev/stdin").await?;
+        let (output, _) = counting.communicate(Some(b"abc")).await?;
+        assert_eq!(output.unwrap().trim_ascii(), b"3 /dev/stdin");
+        assert_eq!(counting.returncode(), Some(0));
+        Ok(())
+    });
+}

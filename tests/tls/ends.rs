@@ -92,6 +92,26 @@ fn end_of_the_socket_is_the_end_of_tls() {
 }
 
 #[test]
+fn connection_that_is_not_read_to_its_end_is_closed() {
+    run(async {
+        let on = running_loop()?;
+        let Pair { server, transport, client, served } = pair(&on).await?;
+        let reading = served.transport.borrow().clone().unwrap();
+        reading.pause_reading();
+        transport.write(b"unread")?;
+        rustix::net::shutdown(transport.socket().unwrap(), rustix::net::Shutdown::Write)?;
+        while !reading.is_closing() {
+            yield_now().await?;
+        }
+        reading.close();
+        assert_eq!(served.until_lost().await?, ["eof", "lost None"]);
+        assert_eq!(client.until_lost().await?, ["eof", "lost None"]);
+        server.close();
+        Ok(())
+    });
+}
+
+#[test]
 fn silent_peer_is_given_up_after_its_time() {
     let event_loop = EventLoop::with_virtual_time();
     let clock = event_loop.clone();

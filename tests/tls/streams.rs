@@ -1,5 +1,9 @@
 //! Streams over TLS.
 
+use std::cell::Cell;
+use std::io::Seek;
+use std::rc::Rc;
+
 use callsoon::io::ConnectOptions;
 use callsoon::net::{
     DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_connection_tls, start_server,
@@ -130,6 +134,45 @@ fn file_is_sent_over_tls() {
         assert!(reader.readexactly(whole).await? == expected);
         assert_eq!(sending.await?, length);
         writer.close();
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+// CPython: test_sendfile.SendfileMixin.test_sendfile_fallback_close_peer_in_the_middle_of_receiving
+// CPython: test_sendfile.SendfileMixin.test_sendfile_ssl_close_peer_after_receiving
+#[test]
+fn file_over_tls_fails_when_the_peer_goes_away() {
+    run(async {
+        let on = running_loop()?;
+        let takes = Rc::new(Cell::new(1024));
+        let taken = takes.clone();
+        let serve = move |reader: StreamReader, writer: StreamWriter| {
+            let count = taken.get();
+            async move {
+                reader.readexactly(count).await?;
+                writer.close();
+                Ok(())
+            }
+        };
+        let server =
+            start_server_tls(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let own = std::env::current_exe()?;
+        let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
+        for (count, is_whole) in [(1024, false), (50_000, true)] {
+            takes.set(count);
+            let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
+            let (_reader, writer) = opened.await?;
+            let mut file = std::fs::File::open(&own)?;
+            let part = is_whole.then_some(count as u64);
+            let sent = on.sendfile(writer.transport(), &file, 0, part, true).await;
+            if is_whole {
+                assert_eq!((sent?, file.stream_position()?), (50_000, 50_000));
+            } else {
+                assert_eq!(sent.unwrap_err().kind(), ErrorKind::Io);
+                assert!(file.stream_position()? < file.metadata()?.len());
+            }
+        }
         server.close();
         Ok(())
     });

@@ -111,6 +111,8 @@ impl TlsTransport {
 
     pub(super) fn start_shutdown(&self) {
         match self.0.state.get() {
+            // The rest is not read any more.
+            State::Flushing if self.0.eof.get() && self.0.paused.get() => self.do_flush(),
             State::Flushing | State::Shutdown => {}
             State::Unwrapped => {
                 if let Some(lower) = self.lower() {
@@ -370,6 +372,8 @@ impl Events for TlsTransport {
             }
             State::Wrapped => {
                 self.0.state.set(State::Flushing);
+                // Nothing can be written any more, which asyncio's transport doesn't say.
+                self.0.closed.set(true);
                 if self.0.paused.get() {
                     return Ok(true);
                 }

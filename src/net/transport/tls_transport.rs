@@ -241,9 +241,8 @@ impl TlsTransport {
     }
 
     pub(crate) fn close(&self) {
-        if !self.0.closed.replace(true) {
-            self.start_shutdown();
-        }
+        self.0.closed.set(true);
+        self.start_shutdown();
     }
 
     pub(crate) fn abort(&self) {
