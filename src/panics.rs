@@ -6,7 +6,7 @@ use alloc::string::String;
 use crate::error::{Error, Result};
 
 /// Runs `body`; a panic in it is an error of kind [`Panic`](crate::ErrorKind::Panic) with the
-/// panic's message.
+/// panic's message and payload.
 ///
 /// Asserted to be unwind safe because nothing of this crate is borrowed while user code runs:
 /// what a panic leaves behind is the user's own.
@@ -24,26 +24,8 @@ pub(crate) fn caught_if<R>(is_meant: impl FnOnce() -> bool, body: impl FnOnce() 
         if !is_meant() {
             resume_unwind(payload);
         }
-        error_of(payload)
+        Error::from_panic(payload)
     })
-}
-
-#[cfg(feature = "std")]
-#[cold]
-fn error_of(payload: alloc::boxed::Box<dyn core::any::Any + Send>) -> Error {
-    use crate::error::ErrorKind;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
-    let message = payload
-        .downcast_ref::<&str>()
-        .map(|text| String::from(*text))
-        .or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| String::from("a panic without a message"));
-    // A payload may panic when it is dropped; that one is not worth another report.
-    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
-        core::mem::forget(another);
-    }
-    Error::new(ErrorKind::Panic, message)
 }
 
 #[cfg(not(feature = "std"))]

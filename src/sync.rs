@@ -42,6 +42,10 @@ pub(crate) use alloc::sync::Arc as PlainArc;
 #[cfg(not(target_has_atomic = "ptr"))]
 pub use portable_atomic_util::Arc as PlainArc;
 
+/// The plain mutex, also where a checker has one of its own: of values that are made outside of its models.
+#[cfg(feature = "std")]
+pub(crate) use std::sync::Mutex as PlainMutex;
+
 /// A cell whose uses loom checks: two at a time are a fault where one writes.
 #[cfg(not(loom))]
 #[derive(Debug)]

@@ -17,9 +17,11 @@ impl fmt::Display for Error {
                 Detail::Source(source) => fmt::Display::fmt(source, f),
                 #[cfg(feature = "std")]
                 Detail::About(what, error) => write!(f, "{what}: {error}"),
-                Detail::Message(message) if message.is_empty() => f.write_str(name),
-                Detail::Message(message) => write!(f, "{name}: {message}"),
                 Detail::Group(..) => show(self, f),
+                own => match own.text() {
+                    "" => f.write_str(name),
+                    message => write!(f, "{name}: {message}"),
+                },
             },
         }
     }
@@ -32,8 +34,8 @@ impl fmt::Debug for Error {
                 Detail::Source(source) => fmt::Debug::fmt(source, f),
                 #[cfg(feature = "std")]
                 Detail::About(what, error) => write!(f, "{what}: {error:?}"),
-                Detail::Message(message) => write!(f, "{}({message:?})", self.kind().name()),
                 Detail::Group(..) => debug(self, f),
+                own => write!(f, "{}({:?})", self.kind().name(), own.text()),
             },
             Repr::Cancelled => write!(f, "{}()", self.kind().name()),
         }

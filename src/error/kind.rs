@@ -30,7 +30,7 @@ pub enum ErrorKind {
     GeneratorExit,
     /// The program is to end, by Ctrl-C: `KeyboardInterrupt`.
     KeyboardInterrupt,
-    /// A task or callback panicked.
+    /// A task or callback panicked. With std the error has the payload: `Error::take_panic`.
     Panic,
     /// A bounded queue has no room: `asyncio.QueueFull`.
     QueueFull,

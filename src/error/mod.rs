@@ -1,10 +1,12 @@
-//! [`Error`], the one error type of the crate: `kind` and `repr`; `nested` (drops), `display`,
+//! [`Error`], the one error type of the crate: `kind` and `repr`; `nested` (drops), `panic` (payloads), `display`,
 //! `standard` (other crates' errors), and `catch` (`except Exception`).
 
 mod catch;
 mod display;
 mod kind;
 mod nested;
+#[cfg(feature = "std")]
+mod panic;
 mod repr;
 mod standard;
 

@@ -8,9 +8,13 @@
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use core::any::Any;
 use core::mem;
 
 use super::kind::ErrorKind;
+#[cfg(feature = "std")]
+use super::panic::Panicked;
 use crate::sync::PlainArc as Arc;
 
 /// What this crate's functions return, unless another error type is named.
@@ -56,9 +60,23 @@ pub(super) enum Detail {
     Message(Box<str>),
     Source(BoxedError),
     Group(Box<str>, Box<[Error]>),
+    #[cfg(feature = "std")]
+    Panic(Box<Panicked>),
     /// An error of the system, and what it is about.
     #[cfg(feature = "std")]
     About(Box<str>, Error),
+}
+
+impl Detail {
+    /// The message, where it has one of its own.
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Detail::Message(message) | Detail::Group(message, _) => message,
+            #[cfg(feature = "std")]
+            Detail::Panic(panicked) => &panicked.message,
+            _ => "",
+        }
+    }
 }
 
 impl Error {
@@ -97,6 +115,44 @@ impl Error {
 
     pub(super) fn shared(kind: ErrorKind, detail: Detail) -> Error {
         Error(Repr::Shared(Arc::new(Shared { kind, detail })))
+    }
+
+    /// An error of kind [`Panic`](ErrorKind::Panic).
+    #[cfg(feature = "std")]
+    pub(crate) fn from_panic(payload: Box<dyn Any + Send>) -> Error {
+        Error::shared(ErrorKind::Panic, Detail::Panic(Box::new(Panicked::new(payload))))
+    }
+
+    /// Takes the payload of the panic that this error was made of, to have the panic go on by
+    /// [`resume_unwind`](std::panic::resume_unwind), or to downcast it. The clones of an error have one
+    /// payload: the first call returns it, and later ones `None`, as for every error that is no panic.
+    ///
+    /// ```
+    /// use std::panic::{catch_unwind, panic_any, resume_unwind};
+    /// use callsoon::{create_task, run};
+    ///
+    /// let unwound = catch_unwind(|| {
+    ///     run(async {
+    ///         let task = create_task::<()>(async { panic_any(42) });
+    ///         match task.await.unwrap_err().take_panic() {
+    ///             Some(payload) => resume_unwind(payload),
+    ///             None => Ok(()),
+    ///         }
+    ///     })
+    ///     .map_err(|error| resume_unwind(error.take_panic().unwrap()))
+    /// });
+    /// assert_eq!(unwound.unwrap_err().downcast_ref(), Some(&42));
+    /// ```
+    #[cfg(feature = "std")]
+    #[must_use]
+    pub fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
+        match &self.0 {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Panic(panicked) => panicked.take(),
+                _ => None,
+            },
+            Repr::Cancelled => None,
+        }
     }
 
     /// What kind of error this is.
@@ -198,10 +254,10 @@ impl Error {
         match &self.0 {
             Repr::Cancelled => String::new(),
             Repr::Shared(shared) => match &shared.detail {
-                Detail::Message(message) | Detail::Group(message, _) => message.to_string(),
                 Detail::Source(source) => source.to_string(),
                 #[cfg(feature = "std")]
                 Detail::About(what, error) => alloc::format!("{what}: {error}"),
+                own => own.text().to_string(),
             },
         }
     }

@@ -118,6 +118,61 @@ fn a_panic_is_the_tasks_exception_with_its_message() {
 }
 
 #[test]
+fn payload_of_a_panic_is_taken_once() {
+    run(async {
+        let task: Task<()> = create_task(async { std::panic::panic_any(7_u8) });
+        let (error, again) = ((&task).await.unwrap_err(), (&task).await.unwrap_err());
+        assert!(error.ptr_eq(&again));
+        let payload = error.take_panic().unwrap();
+        assert_eq!(payload.downcast_ref::<u8>(), Some(&7));
+        assert!(again.take_panic().is_none());
+        assert_eq!(again.message(), "a panic without a message");
+        assert!(Error::cancelled().take_panic().is_none());
+        assert!(Error::new(ErrorKind::Panic, "no payload").take_panic().is_none());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn panic_goes_on_in_the_code_that_runs_the_loop() {
+    let outcome = std::panic::catch_unwind(|| {
+        let error = run::<()>(async { panic!("in main") }).unwrap_err();
+        std::panic::resume_unwind(error.take_panic().unwrap())
+    });
+    let payload: Box<dyn std::any::Any + Send> = outcome.map(|()| "unwound").unwrap_err();
+    assert_eq!(payload.downcast_ref(), Some(&"in main"));
+}
+
+#[test]
+fn payload_that_panics_when_dropped_is_not_reported() {
+    struct Odd;
+
+    impl Drop for Odd {
+        fn drop(&mut self) {
+            panic!("in the drop of a payload");
+        }
+    }
+
+    let error = run::<()>(async { std::panic::panic_any(Odd) }).unwrap_err();
+    drop(error);
+}
+
+/// Errors in payloads of errors, deeper than a stack has room for.
+#[test]
+fn payloads_that_hold_errors_are_dropped_flat() {
+    let event_loop = EventLoop::with_virtual_time();
+    let mut error = Error::cancelled();
+    for _ in 0..30_000 {
+        let task =
+            event_loop.create_task::<()>(async { std::panic::resume_unwind(Box::new(error)) });
+        event_loop.run_once(None).unwrap();
+        error = task.unwrap().exception().unwrap().unwrap();
+    }
+    std::thread::Builder::new().stack_size(64 << 10).spawn(|| drop(error)).unwrap().join().unwrap();
+}
+
+#[test]
 fn a_panic_after_an_await_drops_the_body_and_leaves_the_loop_sound() {
     run(async {
         let future = running_loop()?.create_future::<i32>();

@@ -61,6 +61,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "std",
         &[
+            "error/panic.rs",
             "error/repr.rs",
             "error/standard.rs",
             "flat_drops.rs",
