@@ -28,9 +28,9 @@ use super::waker::{for_poll, task_of};
 #[cfg(feature = "std")]
 use crate::blocks;
 use crate::error::Error;
-#[cfg(feature = "std")]
 #[cfg(feature = "events")]
 use crate::event_loop::LoopEvent;
+#[cfg(feature = "std")]
 use crate::event_loop::running_here;
 use crate::event_loop::{Job, JobCell, LoopRef, note_event};
 #[cfg(feature = "std")]
