@@ -231,7 +231,7 @@ async fn stream<F: Future<Output = Result<u64>> + 'static>(
 
 fn run(workload: &str, n: u64) -> Option<Result<()>> {
     let event_loop = EventLoop::with_virtual_time();
-    // What it costs to record the events: EVENTS=1.
+    // EVENTS=1 shows the cost of recording the events.
     #[cfg(feature = "events")]
     if std::env::var_os("EVENTS").is_some() {
         event_loop.start_events();

@@ -1,11 +1,11 @@
-//! What led to a line: which entry woke the task, and what woke that.
+//! The causes of a line: the entry that woke its task, and the one that woke the task of that.
 
 use crate::trace::{Line, Trace};
 
 /// Steps back that are shown.
 const DEPTH: usize = 5;
 
-/// What led to the line at `place`, the nearest first.
+/// Returns the causes of the line at `place`, the nearest first.
 pub(crate) fn causes(trace: &Trace, place: usize) -> Vec<String> {
     let mut said = Vec::new();
     let Some(line) = trace.lines.get(place) else { return said };
@@ -50,7 +50,7 @@ fn cause(trace: &Trace, head: &Line, place: usize) -> Option<(String, usize)> {
     ))
 }
 
-/// What a task does at `place`: the last that is said of it before.
+/// Describes the state of a task at `place`, by the last line about it before.
 pub(crate) fn state(trace: &Trace, task: &str, place: usize) -> Option<String> {
     let is_of = |line: &&Line| {
         line.subject() == task

@@ -3,7 +3,7 @@
 use crate::harmless::{self, Harmless};
 use crate::trace::Trace;
 
-/// What became of a comparison.
+/// The outcome of a comparison.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Comparison {
     /// The differences that mean nothing, in order.

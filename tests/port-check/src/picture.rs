@@ -83,7 +83,7 @@ fn aligned<'a>(
     pairs
 }
 
-/// How many lines each has before the next that both have.
+/// The numbers of lines of each before the next line that both have.
 fn next_common(python: &[Line], rust: &[Line], is_virtual: bool) -> (usize, usize) {
     for sum in 0..AHEAD {
         for a in 0..=sum {

@@ -5,7 +5,7 @@ use std::fmt;
 /// A trace, read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trace {
-    /// Whether the loop's time was virtual, so that times count.
+    /// Set where the loop's time was virtual, so that times count.
     pub is_virtual: bool,
     pub lines: Vec<Line>,
 }
@@ -36,7 +36,7 @@ impl fmt::Display for Malformed {
 impl std::error::Error for Malformed {}
 
 impl Trace {
-    /// Reads a trace. Lines whose first word is in `without` are left out.
+    /// Reads a trace without the lines of the kinds in `without`.
     pub fn read(text: &str, without: &[String]) -> Result<Trace, Malformed> {
         let mut trace = Trace::default();
         let (mut turn, mut time, mut entry) = (0, String::from("0"), 0);
@@ -93,7 +93,7 @@ impl Line {
         }
     }
 
-    /// Whether it begins an entry of the ready queue, or what happens outside of a run.
+    /// Returns whether it begins an entry of the ready queue, or what happens outside of a run.
     pub fn is_entry(&self) -> bool {
         let kind = self.kind();
         let is_numbered =
@@ -107,8 +107,8 @@ impl Line {
         self.kind() == "turn"
     }
 
-    /// What two lines of equal traces have in common: the number of a turn is no part of it, nor its
-    /// time where clocks are real, nor when a timer is due then.
+    /// The part that is the same in equal traces: without the number of a turn, and where clocks are
+    /// real without times.
     pub fn key(&self, is_virtual: bool) -> String {
         match (self.kind(), is_virtual) {
             ("turn", true) => format!("turn at {}", self.time),

@@ -1,4 +1,4 @@
-//! What the comparison says of traces by hand.
+//! Comparisons of traces that are written by hand.
 
 use port_check::{Comparison, Divergence, Harmless, Malformed, Trace, compare, picture, report};
 
