@@ -37,13 +37,18 @@ impl Broker {
     }
 
     async fn publish(&self, topic: &'static str, message: String) -> Result<()> {
-        self.idle.scope(async || Ok(self.in_flight.set(self.in_flight.get() + 1))).await?;
+        self.idle
+            .scope(async || {
+                self.in_flight.set(self.in_flight.get() + 1);
+                Ok(())
+            })
+            .await?;
         let find = async || Ok(self.topics.borrow().get(topic).cloned().unwrap_or_default());
         for queue in self.lock.scope(find).await? {
             match timeout(millis(1000), async |_| queue.put(message.clone()).await).await {
                 Err(error) if error.kind() == ErrorKind::Timeout => {
                     println!("drops a subscriber of {topic}");
-                    self.lock.scope(async || Ok(self.remove(topic, &queue))).await?;
+                    self.lock.scope(async || self.remove(topic, &queue)).await?;
                 }
                 outcome => outcome?,
             }
@@ -56,10 +61,11 @@ impl Broker {
             .await
     }
 
-    fn remove(&self, topic: &str, queue: &Messages) {
+    fn remove(&self, topic: &str, queue: &Messages) -> Result<()> {
         if let Some(queues) = self.topics.borrow_mut().get_mut(topic) {
             queues.retain(|other| !Rc::ptr_eq(other, queue));
         }
+        Ok(())
     }
 
     async fn drain(&self) -> Result<()> {

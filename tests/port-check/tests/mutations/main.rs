@@ -1,5 +1,5 @@
 //! Mutants of the ported programs (`mutations.txt`): the comparison names the place of each.
-#![allow(unused)]
+#![allow(unused, clippy::all)]
 
 use std::fs;
 use std::path::Path;
