@@ -1,6 +1,7 @@
 //! [`name_info`]: the names of an address, by the system's own lookup.
 //!
-//! **Lookup Invariant**: `getnameinfo` and `gai_strerror` are declared as POSIX has them. The first
+//! **Lookup Invariant**: `getnameinfo` and `gai_strerror` are declared as the system has them, which
+//! takes the lengths of buffers as POSIX does, or as a word ([`Room`]). The first
 //! reads the address only, and writes into either buffer at most as many bytes as it is told, a zero
 //! last; the second returns a text that lives as long as the program.
 #![allow(unsafe_code)]
@@ -18,14 +19,30 @@ const MOST_OF_HOST: usize = 1025;
 /// The most bytes of the name of a service: `NI_MAXSERV`.
 const MOST_OF_SERVICE: usize = 32;
 
+/// The type of a buffer's length.
+#[cfg(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "openbsd"
+))]
+type Room = usize;
+#[cfg(not(any(
+    target_os = "android",
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "openbsd"
+)))]
+type Room = SocketAddrLen;
+
 unsafe extern "C" {
     fn getnameinfo(
         address: *const SocketAddrOpaque,
         length: SocketAddrLen,
         host: *mut c_char,
-        host_length: SocketAddrLen,
+        host_room: Room,
         service: *mut c_char,
-        service_length: SocketAddrLen,
+        service_room: Room,
         flags: c_int,
     ) -> c_int;
     fn gai_strerror(code: c_int) -> *const c_char;
@@ -35,7 +52,7 @@ unsafe extern "C" {
 pub(crate) fn name_info(address: SocketAddr, flags: i32) -> io::Result<(String, String)> {
     let (mut host, mut service) = ([0_u8; MOST_OF_HOST], [0_u8; MOST_OF_SERVICE]);
     let ask = |own: *const SocketAddrOpaque, length: SocketAddrLen| {
-        let (host_room, service_room) = (MOST_OF_HOST as u32, MOST_OF_SERVICE as u32);
+        let (host_room, service_room) = (MOST_OF_HOST as Room, MOST_OF_SERVICE as Room);
         let (host, service) = (host.as_mut_ptr().cast(), service.as_mut_ptr().cast());
         // SAFETY: By the Lookup Invariant; the address is valid during the call, and the buffers have
         // the lengths that are told.
