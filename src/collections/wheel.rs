@@ -468,8 +468,7 @@ mod tests {
 
     #[test]
     fn beside_its_key_a_timer_is_16_bytes_and_its_payload() {
-        let payload = size_of::<Option<alloc::rc::Rc<dyn core::fmt::Debug>>>();
-        assert_eq!(payload + size_of::<Link>(), 32);
+        assert_eq!(size_of::<Link>(), 16);
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use std::io;
 use std::thread;
 
 use rustix::io::Errno;
@@ -26,7 +25,7 @@ pub(super) fn watch(
             Ok(descriptor) => return watch_descriptor(on, child, descriptor, exited),
             // An old kernel, or a security policy that forbids it.
             Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => {}
-            Err(error) => return about(Err(io::Error::from(error)), || "no pidfd".into()),
+            Err(error) => return about(Err(std::io::Error::from(error)), || "no pidfd".into()),
         }
     }
     watch_by_thread(on, child, exited)

@@ -33,7 +33,7 @@ fn little_room(test: &str, room: &str, stack: u64) -> bool {
 }
 
 /// No stack of this size fits into any process.
-const FAR_TOO_LARGE: u64 = 1 << 47;
+const FAR_TOO_LARGE: u64 = if cfg!(target_pointer_width = "64") { 1 << 47 } else { 0xf000_0000 };
 
 /// Three stacks of a gibibyte fit into this many KiB, and no more.
 const FOR_THREE: &str = "ulimit -v 3900000;";
