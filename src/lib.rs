@@ -61,6 +61,7 @@
 //! | [embedded](guide::embedded) | without std: the host, interrupts, memory and its bounds |
 //! | [looking inside](guide::inside) | task trees, timelines, hashes of a run, another order for tests |
 //! | [proving a port](guide::port_check) | traces of a Python program and of its port, and their comparison |
+//! | [platforms](guide::platforms) | what is tested where, and what differs |
 //! | [deviations](guide::deviations) | differences from CPython and Photons, each with its test |
 //! | [architecture](guide::architecture), [glossary](guide::glossary) | the parts, the decisions, the terms |
 //! | [tour](guide::tour), [unsafe code](guide::unsafe_code) | the source, for changing and for reviewing it |
@@ -178,6 +179,7 @@ pub mod guide {
         many_loops "../docs/many-loops.md"
         network "../docs/network.md"
         order "../docs/order.md"
+        platforms "../docs/platforms.md"
         port_check "../docs/port-check.md"
         tour "../docs/tour.md"
         unsafe_code "../docs/unsafe.md"
