@@ -1,7 +1,10 @@
 //! [`Child`]: a child process until it is reaped.
 
+#[cfg(target_os = "linux")]
 use alloc::rc::Rc;
-use core::cell::{Cell, OnceCell, RefCell};
+#[cfg(target_os = "linux")]
+use core::cell::OnceCell;
+use core::cell::{Cell, RefCell};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
@@ -33,6 +36,7 @@ impl Started {
         let stderr = child.stderr.take().map(OwnedFd::from);
         let child = Child {
             pid: Pid::from_child(&child),
+            #[cfg(target_os = "linux")]
             pidfd: OnceCell::new(),
             parent: process::id(),
             child: RefCell::new(child),
@@ -46,8 +50,9 @@ impl Started {
 #[derive(Debug)]
 pub(super) struct Child {
     pid: Pid,
-    /// The descriptor that stands for it, where the system has such: another process never has it,
-    /// even if this one is reaped elsewhere.
+    /// The descriptor that stands for it: another process never has it, even if this one is reaped
+    /// elsewhere.
+    #[cfg(target_os = "linux")]
     pidfd: OnceCell<Rc<OwnedFd>>,
     /// The process that has started it. One that was forked from that neither kills it nor reaps it.
     parent: u32,
