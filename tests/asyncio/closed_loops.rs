@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+#[cfg(unix)]
 use callsoon::io::UnixStream;
 use callsoon::{ErrorKind, EventLoop, Result, sleep};
 
@@ -101,6 +102,7 @@ fn panic_of_a_waker_at_the_close_is_reported() {
     assert_eq!(reports[0].exception.as_ref().unwrap().message(), "in a waker");
 }
 
+#[cfg(unix)]
 #[test]
 fn wait_for_a_socket_ends_with_its_loop() {
     let event_loop = EventLoop::new();
