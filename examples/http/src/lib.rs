@@ -16,7 +16,8 @@ use std::time::Duration;
 use callsoon::bridges::LoopTimer;
 use callsoon::io::{TcpListener, TcpStream};
 use callsoon::{
-    Error, ErrorKind, Result, TaskGroup, create_task, running_loop, sleep, timeout, wrap_future,
+    Error, ErrorKind, Result, ReturnWhen, TaskGroup, create_task, running_loop, sleep, timeout,
+    wait, wrap_future,
 };
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -124,6 +125,8 @@ pub async fn serve_until(listener: TcpListener, stop: &Stop) -> Result<usize> {
             let accepting = group.create_task(accept_all(listener, connections))?;
             stop.wait().await?;
             accepting.cancel();
+            wait([&accepting], None, ReturnWhen::AllCompleted).await?;
+            stop.wake();
             limit.reschedule(running_loop()?.time() + GRACE)
         })
         .await

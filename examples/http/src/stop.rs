@@ -24,6 +24,10 @@ struct State {
 impl Stop {
     pub fn set(&self) {
         self.0.event.set();
+    }
+
+    /// Wakes the connections, once nothing accepts others any more.
+    pub fn wake(&self) {
         let wakers = self.0.wakers.take();
         wakers.into_values().for_each(Waker::wake);
     }
