@@ -2,7 +2,6 @@
 //! nothing that was read or written is lost. Descriptors are counted, in a process of its own.
 
 use std::cell::Cell;
-use std::fs;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -16,10 +15,7 @@ use callsoon::{
 };
 
 use crate::child::is_child;
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
+use crate::descriptors::descriptors;
 
 async fn until_descriptors_are(count: usize) -> Result<()> {
     while descriptors() != count {

@@ -10,13 +10,10 @@ use callsoon::net::{
 use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, yield_now};
 
 use crate::child::is_child;
+use crate::descriptors::descriptors;
 
 /// The most turns of a step that are tried: the number of all depends on the machine.
 const MOST_TURNS: usize = 40;
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
 
 /// Sends back a line of half a megabyte, by parts, and waits for the end.
 async fn answer(reader: StreamReader, writer: StreamWriter) -> Result<()> {

@@ -9,6 +9,9 @@ mod child;
 mod closing;
 mod connecting;
 #[cfg(target_os = "linux")]
+#[path = "../support/descriptors.rs"]
+mod descriptors;
+#[cfg(target_os = "linux")]
 mod faults;
 mod protocols;
 mod readers;

@@ -16,6 +16,7 @@ use callsoon::process::{
 use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, yield_now};
 
 use crate::child::is_child;
+use crate::descriptors::descriptors;
 
 /// The children of this process, ended or not.
 fn children() -> Vec<String> {
@@ -26,10 +27,6 @@ fn children() -> Vec<String> {
     };
     let all: Vec<String> = threads.map(of_thread).collect();
     all.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned).collect()
-}
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
 }
 
 async fn cat() -> Result<Process> {

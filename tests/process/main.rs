@@ -4,6 +4,9 @@
 #[path = "../io/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]
+#[path = "../support/descriptors.rs"]
+mod descriptors;
+#[cfg(target_os = "linux")]
 mod leaks;
 mod processes;
 mod scripts;

@@ -1,21 +1,14 @@
 //! Nothing is left of a connection over TLS, whatever is cancelled. Descriptors are counted, in a
 //! process of its own.
 
-use std::fs;
 use std::rc::Rc;
 
-use callsoon::io::ConnectOptions;
-use callsoon::net::{
-    DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection_tls, start_server_tls,
-};
+use callsoon::net::{StreamReader, StreamWriter};
 use callsoon::{EventLoop, Result, create_task, yield_now};
 
 use crate::child::is_child;
-use crate::run::{client_side, port, server_side};
-
-fn descriptors() -> usize {
-    fs::read_dir("/proc/self/fd").unwrap().count()
-}
+use crate::descriptors::descriptors;
+use crate::run::{client_side, connect_tls, port, serve_tls};
 
 async fn echo_line(reader: StreamReader, writer: StreamWriter) -> Result<()> {
     writer.write(&reader.readline().await?)?;
@@ -30,17 +23,13 @@ fn tls_client_cancelled_in_any_turn_leaves_nothing() {
     let event_loop = EventLoop::new();
     event_loop.set_exception_handler(Some(Rc::new(|_, _| {})));
     let cancelling = async {
-        let server =
-            start_server_tls(echo_line, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side())
-                .await?;
+        let server = serve_tls(echo_line).await?;
         let port = port(&server);
         let tls = client_side("localhost");
         let step = move || {
             let tls = tls.clone();
             async move {
-                let options = ConnectOptions::new();
-                let opened = open_connection_tls("127.0.0.1", port, 100, &options, &tls);
-                let (reader, writer) = opened.await?;
+                let (reader, writer) = connect_tls(port, 100, &tls).await?;
                 writer.write(b"line\n")?;
                 assert_eq!(reader.readline().await?, b"line\n");
                 writer.close();
@@ -78,12 +67,9 @@ fn tls_connections_end_with_their_loop() {
     for paused in [false, true] {
         let event_loop = EventLoop::new();
         let opening = async move {
-            let server =
-                start_server_tls(echo_line, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side())
-                    .await?;
-            let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
-            let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
-            let (reader, writer) = opened.await?;
+            let server = serve_tls(echo_line).await?;
+            let tls = client_side("localhost");
+            let (reader, writer) = connect_tls(port(&server), 100, &tls).await?;
             if paused {
                 writer.transport().pause_reading();
             }

@@ -4,6 +4,9 @@
 #[cfg(target_os = "linux")]
 #[path = "../io/child.rs"]
 mod child;
+#[cfg(target_os = "linux")]
+#[path = "../support/descriptors.rs"]
+mod descriptors;
 mod ends;
 #[cfg(target_os = "linux")]
 mod leaks;

@@ -6,10 +6,14 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use callsoon::io::ConnectOptions;
 use callsoon::net::rustls::crypto::ring;
 use callsoon::net::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use callsoon::net::rustls::{ClientConfig, RootCertStore, ServerConfig};
-use callsoon::net::{Protocol, Server, TlsOptions, Transport};
+use callsoon::net::{
+    DEFAULT_LIMIT, Protocol, Server, StreamReader, StreamWriter, TlsOptions, Transport,
+    open_connection_tls, start_server_tls,
+};
 use callsoon::{Error, Result, yield_now};
 
 fn certificate() -> CertificateDer<'static> {
@@ -44,6 +48,22 @@ pub(crate) fn client_side(name: &str) -> TlsOptions {
 
 pub(crate) fn port(server: &Server) -> u16 {
     server.addresses()[0].ip().unwrap().port()
+}
+
+/// Serves streams over TLS, each by `serve`.
+pub(crate) async fn serve_tls<F: Future<Output = Result<()>> + 'static>(
+    serve: impl Fn(StreamReader, StreamWriter) -> F + 'static,
+) -> Result<Server> {
+    start_server_tls(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await
+}
+
+/// Connects to `port`.
+pub(crate) async fn connect_tls(
+    port: u16,
+    limit: usize,
+    tls: &TlsOptions,
+) -> Result<(StreamReader, StreamWriter)> {
+    open_connection_tls("127.0.0.1", port, limit, &ConnectOptions::new(), tls).await
 }
 
 /// Notes its calls.

@@ -4,14 +4,10 @@ use std::cell::Cell;
 use std::io::Seek;
 use std::rc::Rc;
 
-use callsoon::io::ConnectOptions;
-use callsoon::net::{
-    DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_connection_tls, start_server,
-    start_server_tls,
-};
+use callsoon::net::{DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, start_server};
 use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop};
 
-use crate::run::{client_side, port, server_side};
+use crate::run::{client_side, connect_tls, port, serve_tls, server_side};
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
@@ -34,14 +30,11 @@ async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
 #[test]
 fn streams_talk_tls() {
     run(async {
-        let server =
-            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
-        let options = ConnectOptions::new();
+        let server = serve_tls(echo).await?;
         let tls = client_side("localhost");
         // With the small limit, reading is paused and resumed.
         for limit in [DEFAULT_LIMIT, 100] {
-            let opened = open_connection_tls("127.0.0.1", port(&server), limit, &options, &tls);
-            let (reader, writer) = opened.await?;
+            let (reader, writer) = connect_tls(port(&server), limit, &tls).await?;
             assert!(!writer.can_write_eof());
             assert_eq!(writer.write_eof().unwrap_err().kind(), ErrorKind::Runtime);
             let much = vec![b'x'; 1_000_000];
@@ -62,11 +55,9 @@ fn streams_talk_tls() {
 #[test]
 fn handshake_with_another_name_fails() {
     run(async {
-        let server =
-            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let server = serve_tls(echo).await?;
         let tls = client_side("example.org");
-        let options = ConnectOptions::new();
-        let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
+        let opened = connect_tls(port(&server), 100, &tls);
         let error = opened.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains("certificate"), "{error:?}");
@@ -112,11 +103,9 @@ fn stream_is_upgraded_to_tls() {
 fn file_is_sent_over_tls() {
     run(async {
         let on = running_loop()?;
-        let server =
-            start_server_tls(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
-        let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
-        let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
-        let (reader, writer) = opened.await?;
+        let server = serve_tls(echo).await?;
+        let tls = client_side("localhost");
+        let (reader, writer) = connect_tls(port(&server), 100, &tls).await?;
         let own = std::env::current_exe()?;
         let (file, length) = (std::fs::File::open(&own)?, 400_000);
         let mut expected = b"before".to_vec();
@@ -155,14 +144,12 @@ fn file_over_tls_fails_when_the_peer_goes_away() {
                 Ok(())
             }
         };
-        let server =
-            start_server_tls(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT, &server_side()).await?;
+        let server = serve_tls(serve).await?;
         let own = std::env::current_exe()?;
-        let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
+        let tls = client_side("localhost");
         for (count, is_whole) in [(1024, false), (50_000, true)] {
             takes.set(count);
-            let opened = open_connection_tls("127.0.0.1", port(&server), 100, &options, &tls);
-            let (_reader, writer) = opened.await?;
+            let (_reader, writer) = connect_tls(port(&server), 100, &tls).await?;
             let mut file = std::fs::File::open(&own)?;
             let part = is_whole.then_some(count as u64);
             let sent = on.sendfile(writer.transport(), &file, 0, part, true).await;
