@@ -242,23 +242,6 @@ impl Drop for Entered {
     }
 }
 
-/// The context of the code that runs a loop, which is put back when this is dropped: none of the
-/// loop's entries runs in it.
-pub(crate) struct Outside(Option<Context>);
-
-impl Outside {
-    pub(crate) fn leave() -> Outside {
-        Outside(replace_current(None))
-    }
-}
-
-impl Drop for Outside {
-    fn drop(&mut self) {
-        let inside = replace_current(self.0.take());
-        drop(inside);
-    }
-}
-
 /// Notes that contexts are used on this thread.
 pub(crate) fn note_used() {
     let _ = USED.try_with(|used| used.set(true));

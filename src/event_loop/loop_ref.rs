@@ -26,7 +26,7 @@ use super::owed_answers::OwedAnswers;
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
 #[cfg(feature = "contextvars")]
-use crate::context::{Context, Entered, is_used};
+use crate::context::{Context, Entered, is_used_here};
 use crate::error::{Error, Result};
 use crate::flat_drops::FlatDrops;
 use crate::panics;
@@ -170,7 +170,7 @@ impl Shared {
 
 impl LoopRef {
     pub(super) fn new(shared: Shared) -> LoopRef {
-        LoopRef(Rc::new(shared))
+        LoopRef(Rc::new(shared)).noted()
     }
 
     pub(super) fn shared(&self) -> &Shared {
@@ -328,15 +328,21 @@ impl LoopRef {
     /// of the outer entry again behind it.
     pub(crate) fn run_inside(&self, entry: Entry) {
         #[cfg(feature = "contextvars")]
-        let _entered = {
-            let context = || self.with_tasks(|tasks| tasks.context_of(&entry)).flatten();
-            Entered::new(if is_used() { context() } else { None })
-        };
+        let _entered = Entered::new(self.context_of(&entry));
         let called = self.0.called.take();
         if let Err(panic) = panics::caught(|| entry.run(self)) {
             self.report_panic(panic);
         }
         self.0.called.set(called);
+    }
+
+    /// The context in which `entry` runs, if it is the step of a task and contexts are used here.
+    #[cfg(feature = "contextvars")]
+    pub(super) fn context_of(&self, entry: &Entry) -> Option<Context> {
+        if !is_used_here() {
+            return None;
+        }
+        self.with_tasks(|tasks| tasks.context_of(entry)).flatten()
     }
 
     /// Moves what other threads have left to the ready queue.

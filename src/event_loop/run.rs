@@ -73,7 +73,7 @@ impl EventLoop {
         let reactor = Rc::clone(system.reactor());
         let shared = Shared::new(Rc::new(system), clock);
         let _ = shared.reactor.set(reactor);
-        EventLoop(LoopRef::new(shared).noted())
+        EventLoop(LoopRef::new(shared))
     }
 
     /// A loop on a clock and a sleep that the host supplies: bare metal, or another event
@@ -83,14 +83,14 @@ impl EventLoop {
     /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Host)).noted())
+        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Host)))
     }
 
     /// As [`with_host`](EventLoop::with_host), but on a virtual clock: the host's own is
     /// never asked.
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(Cell::new(0)))).noted())
+        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(Cell::new(0)))))
     }
 
     /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the

@@ -8,7 +8,7 @@ use super::events::LoopEvent;
 use super::events::note_event;
 use super::loop_ref::LoopRef;
 #[cfg(feature = "contextvars")]
-use crate::context::{Outside, is_used_here};
+use crate::context::{Entered, is_used_here};
 use crate::error::{Error, Result};
 
 #[cfg(feature = "std")]
@@ -215,8 +215,9 @@ impl LoopRef {
 /// While it lives, its loop runs on this thread.
 pub(crate) struct Running {
     on: LoopRef,
+    /// None of the loop's entries runs in the context of the code that runs the loop.
     #[cfg(feature = "contextvars")]
-    _outside: Outside,
+    _entered: Entered,
 }
 
 impl Running {
@@ -231,7 +232,7 @@ impl Running {
         Ok(Running {
             on: on.clone(),
             #[cfg(feature = "contextvars")]
-            _outside: Outside::leave(),
+            _entered: Entered::new(None),
         })
     }
 }

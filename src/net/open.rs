@@ -73,10 +73,21 @@ pub async fn open_connection_with(
     limit: usize,
     options: &ConnectOptions,
 ) -> Result<(StreamReader, StreamWriter)> {
+    open_tcp(host, port, limit, options, None).await
+}
+
+/// The streams of a connection by name, over TLS if `tls` is given.
+pub(super) async fn open_tcp(
+    host: &str,
+    port: u16,
+    limit: usize,
+    options: &ConnectOptions,
+    tls: Option<&Tls>,
+) -> Result<(StreamReader, StreamWriter)> {
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
     let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
-    open(&on, Socket::Tcp(Rc::new(stream)), None, reader).await
+    open(&on, Socket::Tcp(Rc::new(stream)), tls, reader).await
 }
 
 /// Connects to the listener at `path`: `asyncio.open_unix_connection`. For the rest see
@@ -101,7 +112,7 @@ pub async fn open_unix_connection(
 }
 
 /// The streams of a connection.
-pub(super) async fn open(
+async fn open(
     on: &LoopRef,
     socket: Socket,
     tls: Option<&Tls>,
@@ -141,10 +152,24 @@ pub async fn start_server<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
+    serve_tcp(connected, host, port, limit, None).await
+}
+
+/// Serves streams at `port` of `host`, over TLS if `tls` is given.
+pub(super) async fn serve_tcp<F>(
+    connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
+    host: Option<&str>,
+    port: u16,
+    limit: usize,
+    tls: Option<Tls>,
+) -> Result<Server>
+where
+    F: Future<Output = Result<()>> + 'static,
+{
     let on = running_loop()?;
     drop(StreamReader::on(&on, limit)?);
     let sockets = listening_at(&on, host, port).await?;
-    serve(&on, sockets, None, connected, limit).await
+    serve(&on, sockets, tls, connected, limit).await
 }
 
 /// Serves streams at `path`: `asyncio.start_unix_server`. A socket that is left there is removed, and
@@ -172,7 +197,7 @@ where
 }
 
 /// Serves streams.
-pub(super) async fn serve<F>(
+async fn serve<F>(
     on: &LoopRef,
     sockets: Vec<Listening>,
     tls: Option<Tls>,

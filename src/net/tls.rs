@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::future::Future;
 
 use super::listening::listening_at;
-use super::open::{open, serve};
+use super::open::{open_tcp, serve_tcp};
 use super::protocol::{Protocol, callbacks_of};
 use super::server::Server;
 use super::stream_protocol::StreamProtocol;
@@ -13,7 +13,7 @@ use super::stream_writer::StreamWriter;
 use super::transport::{Events, Socket, TlsOptions, Transport, made};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::LoopRef;
 use crate::io::{ConnectOptions, TcpStream};
 
 /// Connects like [`open_connection_with`](super::open_connection_with), over TLS:
@@ -34,10 +34,7 @@ pub async fn open_connection_tls(
     options: &ConnectOptions,
     tls: &TlsOptions,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let on = running_loop()?;
-    let reader = StreamReader::on(&on, limit)?;
-    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
-    open(&on, Socket::Tcp(Rc::new(stream)), Some(tls), reader).await
+    open_tcp(host, port, limit, options, Some(tls)).await
 }
 
 /// Serves like [`start_server`](super::start_server), over TLS: `asyncio.start_server` with `ssl`.
@@ -60,10 +57,7 @@ pub async fn start_server_tls<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    let on = running_loop()?;
-    drop(StreamReader::on(&on, limit)?);
-    let sockets = listening_at(&on, host, port).await?;
-    serve(&on, sockets, Some(tls.clone()), connected, limit).await
+    serve_tcp(connected, host, port, limit, Some(tls.clone())).await
 }
 
 impl LoopRef {

@@ -96,9 +96,7 @@ impl Observer for Observers {
         #[cfg(feature = "trace")]
         let _span = self.tracing.span_of(&entry);
         #[cfg(feature = "contextvars")]
-        let context = on.with_tasks(|tasks| tasks.context_of(&entry)).flatten();
-        #[cfg(feature = "contextvars")]
-        let _entered = Entered::of_entry(context);
+        let _entered = Entered::of_entry(on.context_of(&entry));
         if on.debug() {
             on.run_timed(entry)
         } else {

@@ -48,8 +48,8 @@ impl FilePart {
     pub(crate) fn send_to(&mut self, socket: impl std::os::fd::AsFd) -> io::Result<usize> {
         // One call takes no more.
         const MOST: u64 = 0x7fff_f000;
-        let whole = self.file.metadata()?.len();
-        let next = self.next(if self.count.is_some() { MOST } else { MOST.min(whole) });
+        let most = if self.count.is_some() { MOST } else { MOST.min(self.file.metadata()?.len()) };
+        let next = self.next(most);
         if next == 0 {
             return Ok(0);
         }

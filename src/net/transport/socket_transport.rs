@@ -15,9 +15,10 @@ use super::lost_writes::LostWrites;
 use super::read_buffer::ReadBuffer;
 use super::socket::{Address, Socket, is_passing};
 use super::transport_socket::TransportSocket;
-use crate::asyncio::{LoopFuture, release};
+use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
+use crate::net::settle::settle;
 use crate::panics::caught;
 
 /// asyncio's `_SelectorSocketTransport`. Clones are the same connection.
@@ -125,8 +126,7 @@ impl SocketTransport {
     fn end_wait(&self, error: Option<&Error>) {
         let waits = self.0.file.borrow().clone();
         if let Some(waits) = waits {
-            // One that is done stays so.
-            let _ = error.map_or_else(|| release(&waits), |e| waits.set_exception(e.clone()));
+            settle(&waits, error);
         }
     }
 

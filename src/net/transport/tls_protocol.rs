@@ -7,9 +7,9 @@ use std::io;
 
 use super::events::{BaseEvents, Events};
 use super::tls_transport::{Called, State, TlsTransport};
-use crate::asyncio::release;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logging::say;
+use crate::net::settle::settle;
 use crate::panics::caught;
 
 /// The marks between which reading is paused: asyncio's `FLOW_CONTROL_HIGH_WATER_SSL_READ`.
@@ -26,12 +26,9 @@ impl TlsTransport {
     }
 
     pub(super) fn wake(&self, error: Option<Error>) {
-        let Some(waiter) = self.0.waiter.take() else { return };
-        // One that is done was cancelled.
-        let _ = match error {
-            None => release(&waiter),
-            Some(error) => waiter.set_exception(error),
-        };
+        if let Some(waiter) = self.0.waiter.take() {
+            settle(&waiter, error.as_ref());
+        }
     }
 
     pub(super) fn set_timer(&self, delay: Duration, expired: impl FnOnce(&TlsTransport) + 'static) {
