@@ -5,10 +5,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
-use callsoon::{
-    AnyFuture, Await, Callback, Error, EventLoop, FutureId, FutureLike, LoopFuture, LoopRef,
-    Result, Task, WeakFuture, gather,
-};
+use callsoon::{AnyFuture, Await, EventLoop, FutureLike, LoopFuture, Result, Task, gather};
 
 use crate::driver::settle;
 
@@ -24,52 +21,16 @@ struct Cancels {
 }
 
 impl AnyFuture for Cancels {
-    fn done(&self) -> bool {
-        self.own.done()
-    }
-    fn cancelled(&self) -> bool {
-        self.own.cancelled()
+    fn base(&self) -> &dyn AnyFuture {
+        &self.own
     }
     fn cancel(&self) -> bool {
         let accepted = self.task.cancel();
         assert!(!self.panics, "on purpose");
         accepted
     }
-    fn exception(&self) -> Result<Option<Error>> {
-        self.own.exception()
-    }
-    fn outcome(&self) -> Result<()> {
-        AnyFuture::outcome(&self.own)
-    }
-    fn set_exception(&self, error: Error) -> Result<()> {
-        self.own.set_exception(error)
-    }
-    fn check_settable(&self) -> Result<()> {
-        AnyFuture::check_settable(&self.own)
-    }
-    fn add_callback(&self, callback: Callback) {
-        AnyFuture::add_callback(&self.own, callback);
-    }
-    fn remove_done_callback(&self, callback: &Callback) -> usize {
-        self.own.remove_done_callback(callback)
-    }
-    fn has_callback(&self, callback: &Callback) -> bool {
-        self.own.has_callback(callback)
-    }
-    fn get_loop(&self) -> LoopRef {
-        self.own.get_loop()
-    }
-    fn id(&self) -> FutureId {
-        self.own.id()
-    }
-    fn name(&self) -> String {
-        String::new()
-    }
     fn to_any(&self) -> Rc<dyn AnyFuture> {
         Rc::new(self.clone())
-    }
-    fn downgrade(&self) -> WeakFuture {
-        AnyFuture::downgrade(&self.own)
     }
     fn as_any(&self) -> &dyn Any {
         self

@@ -14,9 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Callback, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture,
-    LoopRef, Notify, Queue, Result, Watcher, WeakFuture, create_task, helpers as hp, run_on,
-    running_loop, sleep, yield_now,
+    AnyFuture, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture, LoopRef, Notify,
+    Queue, Result, Watcher, create_task, helpers as hp, run_on, running_loop, sleep, yield_now,
 };
 
 use crate::support::on_drop::on_drop;
@@ -501,44 +500,10 @@ impl Wrapped {
 }
 
 impl AnyFuture for Wrapped {
-    fn done(&self) -> bool {
-        self.0.done()
-    }
-    fn cancelled(&self) -> bool {
-        self.0.cancelled()
-    }
-    fn cancel(&self) -> bool {
+    fn base(&self) -> &dyn AnyFuture {
+        // Each of the other methods comes by here.
         self.ask();
-        self.0.cancel()
-    }
-    fn exception(&self) -> Result<Option<callsoon::Error>> {
-        self.ask();
-        self.0.exception()
-    }
-    fn outcome(&self) -> Result<()> {
-        self.ask();
-        AnyFuture::outcome(&self.0)
-    }
-    fn set_exception(&self, error: callsoon::Error) -> Result<()> {
-        self.0.set_exception(error)
-    }
-    fn check_settable(&self) -> Result<()> {
-        AnyFuture::check_settable(&self.0)
-    }
-    fn add_callback(&self, callback: Callback) {
-        self.ask();
-        AnyFuture::add_callback(&self.0, callback);
-    }
-    fn remove_done_callback(&self, callback: &Callback) -> usize {
-        self.ask();
-        AnyFuture::remove_done_callback(&self.0, callback)
-    }
-    fn has_callback(&self, callback: &Callback) -> bool {
-        self.ask();
-        AnyFuture::has_callback(&self.0, callback)
-    }
-    fn get_loop(&self) -> LoopRef {
-        self.0.get_loop()
+        &self.0
     }
     fn id(&self) -> FutureId {
         // Changes what holds it: a task is added, and ends.
@@ -551,16 +516,9 @@ impl AnyFuture for Wrapped {
         self.ask();
         AnyFuture::id(&self.0)
     }
-    fn name(&self) -> String {
-        self.ask();
-        String::new()
-    }
     fn to_any(&self) -> Rc<dyn AnyFuture> {
         self.ask();
         Rc::new(Wrapped(self.0.clone(), self.1.clone()))
-    }
-    fn downgrade(&self) -> WeakFuture {
-        AnyFuture::downgrade(&self.0)
     }
     fn as_any(&self) -> &dyn std::any::Any {
         self

@@ -41,52 +41,98 @@ impl FutureId {
 
 /// A future-like thing of any value type: what callbacks are given, and what can be mixed in
 /// one call that waits for many.
+///
+/// A program's own type implements it by three methods: it stands on another future, its
+/// [`base`](AnyFuture::base), and each other method does what the base does unless it is written anew.
+///
+/// ```
+/// use std::{any::Any, rc::Rc};
+/// use callsoon::{AnyFuture, LoopFuture, run, running_loop, wait, ReturnWhen};
+///
+/// #[derive(Clone, Debug)]
+/// struct Download {
+///     finished: LoopFuture<()>,
+/// }
+///
+/// impl AnyFuture for Download {
+///     fn base(&self) -> &dyn AnyFuture { &self.finished }
+///     fn to_any(&self) -> Rc<dyn AnyFuture> { Rc::new(self.clone()) }
+///     fn as_any(&self) -> &dyn Any { self }
+/// }
+///
+/// run(async {
+///     let download = Download { finished: running_loop()?.create_future() };
+///     download.finished.set_result(())?;
+///     wait([&download], None, ReturnWhen::AllCompleted).await?;
+///     assert!(download.done());
+///     Ok(())
+/// }).unwrap();
+/// ```
 pub trait AnyFuture: fmt::Debug {
-    /// Whether it has a result or an exception, or was cancelled.
-    fn done(&self) -> bool;
+    /// Returns the future that it stands on. A type that stands on none returns itself, and writes every
+    /// other method.
+    fn base(&self) -> &dyn AnyFuture;
 
-    /// Whether it was cancelled.
-    fn cancelled(&self) -> bool;
+    /// Returns true if it has a result or an exception, or was cancelled.
+    fn done(&self) -> bool {
+        self.base().done()
+    }
 
-    /// Cancels it, and says whether that was accepted; a future that is done refuses. A task
+    /// Returns true if it was cancelled.
+    fn cancelled(&self) -> bool {
+        self.base().cancelled()
+    }
+
+    /// Cancels it, and returns true if that was accepted; a future that is done refuses. A task
     /// that accepts is not cancelled yet: see [`Task::cancel`](crate::Task::cancel).
-    fn cancel(&self) -> bool;
+    fn cancel(&self) -> bool {
+        self.base().cancel()
+    }
 
-    /// Its exception, or `None` if it has a result. Reading it keeps it from being reported
+    /// Returns its exception, or `None` if it has a result. Reading it keeps it from being reported
     /// as never retrieved.
     ///
     /// # Errors
     ///
     /// [`InvalidState`](crate::ErrorKind::InvalidState) while it is pending, and the
     /// cancellation error if it was cancelled: those are raised, not returned, in Python too.
-    fn exception(&self) -> Result<Option<Error>>;
+    fn exception(&self) -> Result<Option<Error>> {
+        self.base().exception()
+    }
 
-    /// Its result without the value: what [`FutureLike::result`](crate::FutureLike::result) would be an error for.
+    /// Returns its result without the value: an error where
+    /// [`FutureLike::result`](crate::FutureLike::result) would be one.
     ///
     /// # Errors
     ///
     /// Its exception, or the cancellation error; while it is pending
     /// [`InvalidState`](crate::ErrorKind::InvalidState).
-    fn outcome(&self) -> Result<()>;
+    fn outcome(&self) -> Result<()> {
+        self.base().outcome()
+    }
 
     /// Makes `error` its exception.
     ///
     /// # Errors
     ///
     /// [`InvalidState`](crate::ErrorKind::InvalidState) if it is done;
-    /// [`Runtime`](crate::ErrorKind::Runtime) for a task, which is nobody's to set.
-    fn set_exception(&self, error: Error) -> Result<()>;
+    /// [`Runtime`](crate::ErrorKind::Runtime) for a task: its future alone ends it.
+    fn set_exception(&self, error: Error) -> Result<()> {
+        self.base().set_exception(error)
+    }
 
-    /// Whether a result or an exception could be set now.
+    /// Checks that a result or an exception could be set now.
     ///
     /// # Errors
     ///
-    /// What setting one would return.
-    fn check_settable(&self) -> Result<()>;
+    /// Those that setting one would return.
+    fn check_settable(&self) -> Result<()> {
+        self.base().check_settable()
+    }
 
-    /// Cancels what this is a child of, as
+    /// Cancels the future that this is a child of, as
     /// [`ChildOfFuture::cancel_parent`](crate::helpers::ChildOfFuture::cancel_parent) does; a
-    /// future that is nobody's child cancels itself.
+    /// future without a parent cancels itself.
     fn cancel_parent(&self) {
         self.cancel();
     }
@@ -94,24 +140,32 @@ pub trait AnyFuture: fmt::Debug {
     /// Has `callback` called when it is done, by way of the ready queue, in the order of
     /// adding; when it is done already, in the next turn. See
     /// [`LoopFuture::add_done_callback`](crate::LoopFuture::add_done_callback).
-    fn add_callback(&self, callback: Callback);
+    fn add_callback(&self, callback: Callback) {
+        self.base().add_callback(callback);
+    }
 
-    /// Takes out every callback that equals `callback`, and says how many there were. Once it
+    /// Takes out every callback that equals `callback`, and returns how many there were. Once it
     /// is done its callbacks are on their way, and none is left to take out.
-    fn remove_done_callback(&self, callback: &Callback) -> usize;
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.base().remove_done_callback(callback)
+    }
 
-    /// Whether a callback that equals `callback` waits for its end.
-    fn has_callback(&self, callback: &Callback) -> bool;
+    /// Returns true if a callback that equals `callback` waits for its end.
+    fn has_callback(&self, callback: &Callback) -> bool {
+        self.base().has_callback(callback)
+    }
 
-    /// Has `watcher` told of its end, and of those who wait for it, with `token`. False where
-    /// that can't be: a future-like thing that stands on others may be done and pending again.
-    /// One that is done already tells nothing.
+    /// Has `watcher` called at its end, and when something begins to wait for it, with `token`. Returns
+    /// false where that can't be: a future-like thing that stands on others may be done and pending
+    /// again. One that is done already calls nothing.
     fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
         false
     }
 
-    /// The loop that it belongs to: asyncio's `get_loop`.
-    fn get_loop(&self) -> LoopRef;
+    /// Returns the loop that it belongs to: asyncio's `get_loop`.
+    fn get_loop(&self) -> LoopRef {
+        self.base().get_loop()
+    }
 
     /// The future or task itself, where this is a handle of one. What stands on others has none.
     #[doc(hidden)]
@@ -125,20 +179,27 @@ pub trait AnyFuture: fmt::Debug {
         None
     }
 
-    /// Its identity, the same for all handles of one future.
-    fn id(&self) -> FutureId;
+    /// Returns its identity, the same for all handles of one future.
+    fn id(&self) -> FutureId {
+        self.base().id()
+    }
 
-    /// What it is called; empty if it has no name.
-    fn name(&self) -> String;
+    /// Returns its name, empty if it has none.
+    fn name(&self) -> String {
+        self.base().name()
+    }
 
-    /// The same future, erased and owned.
+    /// Returns the same future, erased and owned.
     fn to_any(&self) -> Rc<dyn AnyFuture>;
 
-    /// The same future, as long as somebody else holds it: for callbacks that must not keep
-    /// alive what keeps them.
-    fn downgrade(&self) -> WeakFuture;
+    /// Returns the same future without keeping it alive: for a callback that the future itself keeps. One
+    /// that stands on another comes back as its base, unless this method is written anew.
+    fn downgrade(&self) -> WeakFuture {
+        self.base().downgrade()
+    }
 
-    /// For a callback that knows what it was added to: `as_any().downcast_ref::<LoopFuture<i32>>()`.
+    /// Returns itself, for a callback that knows to what it was added:
+    /// `as_any().downcast_ref::<LoopFuture<i32>>()`.
     fn as_any(&self) -> &dyn Any;
 }
 
@@ -324,6 +385,7 @@ macro_rules! any_future_behind {
             any_future_by!(self => (**self));
 
             forward! { self => (**self);
+                fn base() -> &dyn AnyFuture;
                 fn set_exception(error: Error) -> Result<()>;
                 fn check_settable() -> Result<()>;
                 fn cancel_parent() -> ();

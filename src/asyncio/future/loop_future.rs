@@ -226,6 +226,10 @@ macro_rules! impl_handle {
         impl<T: 'static> AnyFuture for $handle<T> {
             any_future_by!(self => self.0.erased());
 
+            fn base(&self) -> &dyn AnyFuture {
+                self
+            }
+
             fn set_exception(&self, error: Error) -> Result<()> {
                 self.set_exception(error)
             }

@@ -59,6 +59,10 @@ impl AnyTask {
 impl AnyFuture for AnyTask {
     any_future_by!(self => self.0);
 
+    fn base(&self) -> &dyn AnyFuture {
+        self
+    }
+
     fn set_exception(&self, _error: Error) -> Result<()> {
         self.check_settable()
     }

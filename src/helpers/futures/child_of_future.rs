@@ -29,7 +29,7 @@ use super::resettable_future::ResettableFuture;
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Child, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
-    WeakFuture, drop_flat,
+    drop_flat,
 };
 
 /// A future that is done when its own end comes or its parent's: `hp.ChildOfFuture`.
@@ -257,6 +257,11 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
 stands_on_a_future! {
     ChildOfFuture
 
+    /// Its callbacks are those of its own future.
+    fn base(&self) -> &dyn AnyFuture {
+        self.fut()
+    }
+
     fn outcome(&self) -> Result<()> {
         ancestry::answer(self)?.outcome()
     }
@@ -271,11 +276,6 @@ stands_on_a_future! {
 
     fn cancel_parent(&self) {
         self.cancel_parent();
-    }
-
-    /// What keeps a child's callbacks is its own future.
-    fn downgrade(&self) -> WeakFuture {
-        self.fut().downgrade()
     }
 }
 

@@ -162,6 +162,11 @@ impl<T: 'static> ResettableFuture<T> {
 stands_on_a_future! {
     ResettableFuture
 
+    /// The future under it changes, so that each method finds it anew.
+    fn base(&self) -> &dyn AnyFuture {
+        self
+    }
+
     fn outcome(&self) -> Result<()> {
         self.fut().outcome()
     }
