@@ -8,14 +8,13 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::fmt;
+use core::fmt::{self, Write as _};
+use core::mem::take;
 use core::time::Duration;
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Instant;
-
-use serde_json::{Value, json};
 
 use crate::error::Result;
 use crate::event_loop::clock::{self, Nanos};
@@ -45,14 +44,14 @@ impl Trace {
     ///
     /// # Errors
     ///
-    /// What `to` says.
+    /// Those of `to`.
     pub fn write(&self, to: impl Write) -> Result<()> {
         let mut to = io::BufWriter::new(to);
-        serde_json::to_writer(&mut to, &self.0.to_json()).map_err(io::Error::from)?;
+        self.0.write(&mut to)?;
         Ok(to.flush()?)
     }
 
-    /// How many events were not kept, because there was no room for more.
+    /// Returns how many events were not kept, because there was no room for more.
     #[must_use]
     pub fn missed(&self) -> usize {
         self.0.lock().missed
@@ -93,15 +92,14 @@ impl LoopRef {
         let tracing = &observers.tracing;
         let recorder = tracing.recorder()?;
         tracing.turns.set(tracing.turns.get() + 1);
-        let details =
-            json!({ "turn": tracing.turns.get(), "loop time": self.time().as_secs_f64() });
+        let details = Details::Turn { turn: tracing.turns.get(), loop_time: self.time() };
         Some(Span::begin(recorder, "turn", "turn".to_owned(), details))
     }
 
     /// The wait that begins, until this is dropped.
     pub(crate) fn wait_span(&self) -> Option<Span> {
         let recorder = self.find_observers()?.tracing.recorder()?;
-        Some(Span::begin(recorder, "wait", "wait".to_owned(), Value::Null))
+        Some(Span::begin(recorder, "wait", "wait".to_owned(), Details::None))
     }
 
     /// What tells the trace that is going on now when `function` runs, on whatever thread.
@@ -121,7 +119,7 @@ impl ThreadTrace {
     /// It runs until what this gives is dropped.
     pub(crate) fn begin(self) -> Option<Span> {
         let name = (self.name)().to_owned();
-        self.recorder.map(|to| Span::begin(to, "thread", name, Value::Null))
+        self.recorder.map(|to| Span::begin(to, "thread", name, Details::None))
     }
 }
 
@@ -150,31 +148,45 @@ impl Tracing {
             _ => ("callback", None),
         };
         let name = entry.title();
-        let details = task.map_or(Value::Null, |task| json!({ "task": task }));
+        let details = task.map_or(Details::None, Details::Task);
         Some(Span::begin(recorder, kind, name, details))
     }
 
     pub(super) fn note_due(&self, when: Nanos, entry: &Entry) {
         if let Some(recorder) = self.recorder() {
-            let when = clock::duration(when).as_secs_f64();
             let name = "due: ".to_owned() + &entry.title();
-            let details = json!({ "when": when });
+            let details = Details::Timer { when: clock::duration(when) };
             recorder.note("timer", name, details, recorder.now(), None);
         }
     }
 }
 
-/// What goes on until it is dropped.
+/// The arguments of an event, for a viewer to show.
+#[derive(Default)]
+enum Details {
+    #[default]
+    None,
+    Turn {
+        turn: u64,
+        loop_time: Duration,
+    },
+    Task(u64),
+    Timer {
+        when: Duration,
+    },
+}
+
+/// An event that goes on until this is dropped.
 pub(crate) struct Span {
     recorder: Arc<Recorder>,
     kind: &'static str,
     name: String,
-    details: Value,
+    details: Details,
     begun: Duration,
 }
 
 impl Span {
-    fn begin(recorder: Arc<Recorder>, kind: &'static str, name: String, details: Value) -> Span {
+    fn begin(recorder: Arc<Recorder>, kind: &'static str, name: String, details: Details) -> Span {
         let begun = recorder.now();
         Span { recorder, kind, name, details, begun }
     }
@@ -183,7 +195,7 @@ impl Span {
 impl Drop for Span {
     fn drop(&mut self) {
         let took = self.recorder.now().saturating_sub(self.begun);
-        let (name, details) = (core::mem::take(&mut self.name), self.details.take());
+        let (name, details) = (take(&mut self.name), take(&mut self.details));
         self.recorder.note(self.kind, name, details, self.begun, Some(took));
     }
 }
@@ -206,7 +218,7 @@ struct Kept {
 struct Event {
     kind: &'static str,
     name: String,
-    details: Value,
+    details: Details,
     thread: usize,
     begun: Duration,
     /// None for what takes no time.
@@ -233,7 +245,7 @@ impl Recorder {
         &self,
         kind: &'static str,
         name: String,
-        details: Value,
+        details: Details,
         begun: Duration,
         took: Option<Duration>,
     ) {
@@ -246,17 +258,25 @@ impl Recorder {
         kept.events.push(Event { kind, name, details, thread, begun, took });
     }
 
-    fn to_json(&self) -> Value {
+    fn write(&self, to: &mut impl Write) -> io::Result<()> {
         let kept = self.lock();
         let pid = std::process::id();
-        let named = |(tid, (_, name)): (usize, &(ThreadId, String))| json!({ "ph": "M", "name": "thread_name", "pid": pid, "tid": tid, "args": { "name": name } });
-        let threads = kept.threads.iter().enumerate().map(named);
+        to.write_all(br#"{"traceEvents":["#)?;
+        for (tid, (_, name)) in kept.threads.iter().enumerate() {
+            let comma = if tid == 0 { "" } else { "," };
+            let name = Json(name);
+            write!(
+                to,
+                r#"{comma}{{"ph":"M","name":"thread_name","pid":{pid},"tid":{tid},"args":{{"name":{name}}}}}"#
+            )?;
+        }
         let mut events: Vec<&Event> = kept.events.iter().collect();
-        // What holds others stands before them.
+        // An event that holds others stands before them.
         events.sort_by_key(|event| (event.begun, core::cmp::Reverse(event.took)));
-        let events = events.into_iter().map(|event| event.to_json(pid));
-        let all: Vec<Value> = threads.chain(events).collect();
-        json!({ "traceEvents": all, "displayTimeUnit": "ns", "missed": kept.missed })
+        for event in events {
+            event.write(to, pid)?;
+        }
+        write!(to, r#"],"displayTimeUnit":"ns","missed":{}}}"#, kept.missed)
     }
 }
 
@@ -272,28 +292,50 @@ impl Kept {
 }
 
 impl Event {
-    fn to_json(&self, pid: u32) -> Value {
-        let micros = |time: Duration| time.as_nanos() as f64 / 1000.0;
-        let mut event = json!({
-            "name": self.name,
-            "cat": self.kind,
-            "pid": pid,
-            "tid": self.thread,
-            "ts": micros(self.begun),
-        });
+    fn write(&self, to: &mut impl Write, pid: u32) -> io::Result<()> {
+        let (name, kind, tid, ts) = (Json(&self.name), self.kind, self.thread, Micros(self.begun));
+        write!(to, r#",{{"name":{name},"cat":"{kind}","pid":{pid},"tid":{tid},"ts":{ts}"#)?;
         match self.took {
-            Some(took) => {
-                event["ph"] = json!("X");
-                event["dur"] = json!(micros(took));
+            Some(took) => write!(to, r#","ph":"X","dur":{}"#, Micros(took))?,
+            None => to.write_all(br#","ph":"i","s":"t""#)?,
+        }
+        match &self.details {
+            Details::None => {}
+            Details::Turn { turn, loop_time } => {
+                let loop_time = loop_time.as_secs_f64();
+                write!(to, r#","args":{{"turn":{turn},"loop time":{loop_time}}}"#)?;
             }
-            None => {
-                event["ph"] = json!("i");
-                event["s"] = json!("t");
+            Details::Task(task) => write!(to, r#","args":{{"task":{task}}}"#)?,
+            Details::Timer { when } => {
+                write!(to, r#","args":{{"when":{}}}"#, when.as_secs_f64())?;
             }
         }
-        if !self.details.is_null() {
-            event["args"] = self.details.clone();
+        to.write_all(b"}")
+    }
+}
+
+/// A duration in microseconds, to the nanosecond.
+struct Micros(Duration);
+
+impl fmt::Display for Micros {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:03}", self.0.as_micros(), self.0.subsec_nanos() % 1000)
+    }
+}
+
+/// A text as a string of JSON.
+struct Json<'a>(&'a str);
+
+impl fmt::Display for Json<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars() {
+            match char {
+                '"' | '\\' => write!(f, "\\{char}")?,
+                '\0'..='\u{1f}' => write!(f, "\\u{:04x}", u32::from(char))?,
+                _ => f.write_char(char)?,
+            }
         }
-        event
+        f.write_char('"')
     }
 }
