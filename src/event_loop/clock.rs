@@ -49,8 +49,35 @@ pub(crate) fn whole_millis(duration: Duration) -> Duration {
 pub(crate) enum Clock {
     /// The host's clock.
     Host,
-    /// A clock of our own, which the loop moves to the next timer when nothing is ready.
-    Virtual(Cell<Nanos>),
+    Virtual(VirtualClock),
+}
+
+/// A clock that starts at zero, and that the loop moves to the next timer when nothing is ready, unless
+/// it is paused.
+#[derive(Default)]
+pub(crate) struct VirtualClock {
+    now: Cell<Nanos>,
+    paused: Cell<bool>,
+}
+
+impl VirtualClock {
+    #[inline]
+    pub(crate) fn now(&self) -> Nanos {
+        self.now.get()
+    }
+
+    /// Moves it to `when`; never back.
+    pub(crate) fn move_to(&self, when: Nanos) {
+        self.now.set(self.now().max(when));
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.get()
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.set(paused);
+    }
 }
 
 impl Clock {
@@ -58,7 +85,7 @@ impl Clock {
     pub(crate) fn now(&self, host: &dyn Host) -> Nanos {
         match self {
             Clock::Host => nanos(host.now()),
-            Clock::Virtual(now) => now.get(),
+            Clock::Virtual(clock) => clock.now(),
         }
     }
 }

@@ -12,7 +12,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::calls::{Calls, TimerIndex};
-use super::clock::{self, Clock, Nanos, nanos};
+use super::clock::{self, Clock, NEVER, Nanos, VirtualClock, nanos};
 use super::entry;
 #[cfg(feature = "events")]
 use super::events::LoopEvent;
@@ -27,7 +27,7 @@ use super::poller::Reactor;
 use super::ready::ReadyQueue;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, Entered, is_used_here};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::FlatDrops;
 use crate::panics;
 use crate::sync::Arc;
@@ -182,6 +182,68 @@ impl LoopRef {
     #[must_use]
     pub fn time(&self) -> Duration {
         clock::duration(self.now())
+    }
+
+    /// Stops the virtual clock: from now on no timer becomes due by itself, and only
+    /// [`advance_time`](LoopRef::advance_time) moves the clock, until
+    /// [`resume_time`](LoopRef::resume_time). Where nothing but timers is left meanwhile, running the loop
+    /// returns [`Stalled`](crate::ErrorKind::Stalled).
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the loop's time isn't virtual.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use callsoon::{EventLoop, create_task, run_on, running_loop, sleep, yield_now};
+    ///
+    /// run_on(&EventLoop::with_virtual_time(), async {
+    ///     let event_loop = running_loop()?;
+    ///     event_loop.pause_time()?;
+    ///     let task = create_task(sleep(Duration::from_secs(10)));
+    ///     yield_now().await?;
+    ///     event_loop.advance_time(Duration::from_secs(9))?;
+    ///     yield_now().await?;
+    ///     assert!(!task.done());
+    ///     event_loop.advance_time(Duration::from_secs(1))?;
+    ///     task.await
+    /// }).unwrap();
+    /// ```
+    pub fn pause_time(&self) -> Result<()> {
+        self.virtual_clock().map(|clock| clock.set_paused(true))
+    }
+
+    /// Ends what [`pause_time`](LoopRef::pause_time) began: the clock goes on where it stands.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the loop's time isn't virtual.
+    pub fn resume_time(&self) -> Result<()> {
+        self.virtual_clock().map(|clock| clock.set_paused(false))
+    }
+
+    /// Moves the virtual clock on by `by`, paused or not. The timers that are due by then run in the next
+    /// turn, in the order of (time due, made), and each of them finds the clock at its new time.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the loop's time isn't virtual;
+    /// [`Value`](crate::ErrorKind::Value) if the clock can't go so far: it counts 584 years.
+    pub fn advance_time(&self, by: Duration) -> Result<()> {
+        let clock = self.virtual_clock()?;
+        let when = clock.now().saturating_add(nanos(by));
+        if when == NEVER {
+            return Err(Error::new(ErrorKind::Value, "the virtual clock can't go so far"));
+        }
+        clock.move_to(when);
+        Ok(())
+    }
+
+    fn virtual_clock(&self) -> Result<&VirtualClock> {
+        match &self.0.clock {
+            Clock::Virtual(clock) => Ok(clock),
+            Clock::Host => Err(Error::runtime("the time of this loop isn't virtual")),
+        }
     }
 
     #[inline]

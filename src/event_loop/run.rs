@@ -8,7 +8,7 @@ use core::fmt;
 use core::ops::Deref;
 use core::time::Duration;
 
-use super::clock::{Clock, NEVER, Nanos, duration, nanos};
+use super::clock::{Clock, NEVER, Nanos, VirtualClock, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
@@ -64,7 +64,7 @@ impl EventLoop {
     #[cfg(feature = "std")]
     #[must_use]
     pub fn with_virtual_time() -> EventLoop {
-        EventLoop::on_system(Clock::Virtual(Cell::new(0)))
+        EventLoop::on_system(Clock::Virtual(VirtualClock::default()))
     }
 
     #[cfg(feature = "std")]
@@ -90,7 +90,7 @@ impl EventLoop {
     /// never asked.
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(Cell::new(0)))))
+        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(VirtualClock::default()))))
     }
 
     /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
@@ -192,7 +192,7 @@ impl fmt::Debug for EventLoop {
 }
 
 impl LoopRef {
-    /// What is dropped may call back into the loop, which is closed by then.
+    /// A value that is dropped may call back into the loop, which is closed by then.
     fn shut(&self) {
         let shared = self.shared();
         if shared.closed.replace(true) {
@@ -286,7 +286,7 @@ impl LoopRef {
         Ok(())
     }
 
-    /// Freezes what is ready for the turn's round, and says how much it is.
+    /// Freezes what is ready for the turn's round, and returns how much it is.
     #[inline]
     fn begin_round(&self) -> usize {
         let ready = &self.shared().ready;
@@ -344,7 +344,7 @@ impl LoopRef {
         self.with_tasks(|tasks| tasks.idle());
         match &shared.clock {
             Clock::Host => self.wait_in_real_time(max_wait),
-            Clock::Virtual(now) => self.wait_in_virtual_time(now, max_wait),
+            Clock::Virtual(clock) => self.wait_in_virtual_time(clock, max_wait),
         }
     }
 
@@ -362,7 +362,7 @@ impl LoopRef {
     }
 
     /// Time moves on by itself only when nothing real is left to do, and then at once.
-    fn wait_in_virtual_time(&self, now: &Cell<Nanos>, max_wait: Option<Nanos>) -> Result<bool> {
+    fn wait_in_virtual_time(&self, clock: &VirtualClock, max_wait: Option<Nanos>) -> Result<bool> {
         let has_events = self.poll()?;
         self.drain_inbox();
         if has_events {
@@ -377,13 +377,18 @@ impl LoopRef {
             return if max_wait == Some(0) { Ok(false) } else { self.sleep(None) };
         }
         let comes = |when: &Nanos| *when != NEVER;
-        let max_wait = max_wait.filter(comes);
-        let latest = max_wait.map(|max_wait| now.get().saturating_add(max_wait).min(NEVER - 1));
         let due = shared.calls.timers.borrow_mut().next_deadline().filter(comes);
+        if clock.is_paused() {
+            let is_due = due.is_some_and(|due| due <= clock.now());
+            return if is_due || max_wait.is_some() { Ok(false) } else { self.sleep(None) };
+        }
+        let latest = max_wait
+            .filter(comes)
+            .map(|max_wait| clock.now().saturating_add(max_wait).min(NEVER - 1));
         match (due, latest) {
-            (Some(due), Some(latest)) => now.set(now.get().max(due.min(latest))),
-            (Some(due), None) => now.set(now.get().max(due)),
-            (None, Some(latest)) => now.set(latest),
+            (Some(due), Some(latest)) => clock.move_to(due.min(latest)),
+            (Some(due), None) => clock.move_to(due),
+            (None, Some(latest)) => clock.move_to(latest),
             (None, None) => return self.sleep(None),
         }
         Ok(false)
@@ -403,15 +408,12 @@ impl LoopRef {
     /// Waits for as long as `timeout`. Returns whether it has waited: there may be socket events.
     fn sleep(&self, timeout: Option<Nanos>) -> Result<bool> {
         if timeout.is_none() && !self.could_be_woken() {
-            // Whoever wrote as the last thing it did is seen by now, and so is what it wrote.
-            if !self.inbox().is_empty() {
-                return Ok(false);
-            }
-            return Err(self.stalled());
+            // A thread that wrote as the last thing it did is seen by now, and so is its mail.
+            return if self.inbox().is_empty() { Err(self.stalled()) } else { Ok(false) };
         }
         let shared = self.shared();
         if shared.inbox.begin_sleep() {
-            // Whoever goes from here on rings; whoever went before is seen now.
+            // A writer that goes from here on notifies; one that went before is seen now.
             if timeout.is_none() && !self.could_be_woken() {
                 shared.inbox.end_sleep();
                 return Ok(false);
@@ -423,13 +425,13 @@ impl LoopRef {
         Ok(false)
     }
 
-    /// Who waits for what will never come is in the log, where that was asked for.
+    /// The waits that nothing will end are in the log, where that was asked for.
     #[cold]
     fn stalled(&self) -> Error {
         let message = "nothing is left that could ever happen on this loop";
         let show = self.shared().show_waits.get().filter(|_| log::log_enabled!(log::Level::Debug));
         if let Some(waits) = show.and_then(|show| show(self)) {
-            // A logger that panics has nobody left to be told.
+            // A panic of the logger has no place to be reported.
             let _ = panics::caught(|| log::debug!("{message}\n{waits}"));
         }
         Error::new(ErrorKind::Stalled, message)
@@ -440,9 +442,8 @@ impl LoopRef {
         if self.shared().reactor.get().is_some_and(|reactor| reactor.could_wake()) {
             return true;
         }
-        let shared = self.shared();
-        !shared.owed.is_empty()
-            || shared.inbox.has_writers()
+        !self.shared().owed.is_empty()
+            || self.inbox().has_writers()
             || self.with_tasks(|up| up.could_be_woken()) == Some(true)
     }
 

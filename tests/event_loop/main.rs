@@ -14,6 +14,7 @@ mod handles;
 mod hosted;
 mod machine;
 mod panics;
+mod paused_time;
 mod reactor;
 mod reentrancy;
 mod reentrant_wakers;

@@ -194,7 +194,7 @@ impl LoopRef {
     fn virtual_now(&self) -> Option<Nanos> {
         match &self.shared().clock {
             Clock::Host => None,
-            Clock::Virtual(now) => Some(now.get()),
+            Clock::Virtual(clock) => Some(clock.now()),
         }
     }
 }
