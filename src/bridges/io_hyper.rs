@@ -50,7 +50,7 @@ macro_rules! impl_socket {
             ) -> Poll<io::Result<()>> {
                 let room = buffer.remaining().min(AT_ONCE);
                 let read = |source: &_| read(source, &mut buffer, room);
-                let polled = self.get_mut().as_async().poll_read_by(cx, room, read);
+                let polled = self.as_async().poll_read_by(cx, room, read);
                 polled.map_ok(drop).map_err(Into::into)
             }
         }
@@ -86,7 +86,7 @@ macro_rules! impl_socket {
                 cx: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<io::Result<usize>> {
-                $stream::poll_write(self.get_mut(), cx, buffers).map_err(Into::into)
+                $stream::poll_write(&self, cx, buffers).map_err(Into::into)
             }
         }
     };

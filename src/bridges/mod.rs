@@ -2,7 +2,7 @@
 //!
 //! | feature | brings |
 //! | --- | --- |
-//! | `futures-core` | `stream`: what is iterated here as a `Stream` |
+//! | `futures-core` | `stream`: queues, tickers and generators as a `Stream`; `FusedFuture` for [`Sleep`](crate::Sleep) |
 //! | `futures-io` | `AsyncRead` and `AsyncWrite` for `io`'s streams |
 //! | `hyper` | hyper's `Read` and `Write` for the same, `LoopExecutor`, `LoopTimer` |
 //!
@@ -22,6 +22,8 @@
 
 #[cfg(feature = "hyper")]
 mod executor;
+#[cfg(feature = "futures-core")]
+mod fused;
 #[cfg(feature = "futures-io")]
 mod io_futures;
 #[cfg(feature = "hyper")]

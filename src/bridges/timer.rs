@@ -1,15 +1,16 @@
 //! [`LoopTimer`]: the loop's clock and timers, for hyper.
 //!
-//! hyper wants both a timer and a sleep that can go to other threads, and a loop's timers can't.
-//! So what hyper holds is a ticket, and what that stands for stays with the thread, in [`SLEEPS`].
+//! hyper wants a timer and a sleep that can both go to other threads, and a loop's timers can't. So
+//! hyper holds a ticket, and the timer behind it stays with the thread, in [`SLEEPS`].
 //!
-//! A server makes a sleep for each request and drops it when that has come, so that being made,
-//! polled once and dropped is what is to be cheap.
+//! A server makes a sleep for each request and drops it when the request has come: making, one poll and
+//! dropping are to be cheap.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::{Cell, RefCell};
+use core::any::Any;
+use core::cell::{Cell, OnceCell, RefCell};
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -20,14 +21,13 @@ use std::time::Instant;
 
 use hyper::rt::{Sleep, Timer};
 
+use crate::asyncio::{LoopExtension, TaskRegistry};
 use crate::collections::{SerialKey, SerialSlab};
 use crate::error::Result;
-use crate::event_loop::{
-    Job, JobCell, LoopRef, TimerIndex, expect_running_loop, run_callback, running_loop,
-};
+use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, run_callback, running_loop};
 use crate::sync::thread_own;
 
-/// A timer that is pending, and whom it wakes.
+/// A timer that is pending, and the waker of the task that waits for it.
 struct Asleep {
     on: LoopRef,
     timer: TimerIndex,
@@ -36,7 +36,7 @@ struct Asleep {
 }
 
 struct Sleeps {
-    /// What isn't there any more is over.
+    /// A sleep without an entry is over.
     asleep: SerialSlab<Asleep>,
     /// One that was taken back, for the next.
     spare: Option<Rc<JobCell<Alarm>>>,
@@ -76,7 +76,7 @@ impl Sleeps {
     }
 }
 
-/// What is asleep by `ticket`, which is over by that: to be dropped where nothing is borrowed.
+/// Takes out the sleep of `ticket`, which is over by that: to be dropped where nothing is borrowed.
 fn take(ticket: SerialKey) -> Option<Asleep> {
     with_sleeps(|sleeps| sleeps.asleep.remove(ticket)).flatten()
 }
@@ -86,7 +86,7 @@ fn with_sleeps<R>(look: impl FnOnce(&mut Sleeps) -> R) -> Option<R> {
     SLEEPS.try_with(|sleeps| look(&mut sleeps.borrow_mut())).ok()
 }
 
-/// What the timer runs.
+/// The job of the timer.
 struct Alarm(Cell<SerialKey>);
 
 impl Job for Alarm {
@@ -101,13 +101,14 @@ impl Job for Alarm {
     }
 }
 
-/// The clock and the timers of one loop, as hyper's `Timer`: what a connection's time limits are
-/// measured with. On a loop with virtual time they are, too.
+/// The clock and the timers of the loop that runs, as hyper's `Timer`: a connection's time limits are
+/// measured with it. On a loop with virtual time they are virtual, too. It may be made before the loop
+/// runs.
 ///
 /// # Panics
 ///
-/// Its methods, and a [`LoopSleep`] that is polled, do so on another thread than that of its
-/// loop, or where no loop runs: they can return no error, and nobody would ever wake who waits.
+/// Its methods panic where no loop runs, and a [`LoopSleep`] that is polled on another thread than that
+/// on which it was made: they can return no error, and nothing would ever wake the task that waits.
 ///
 /// ```
 /// use std::time::Duration;
@@ -115,8 +116,8 @@ impl Job for Alarm {
 /// use callsoon::{EventLoop, run_on, running_loop};
 /// use hyper::rt::Timer;
 ///
-/// run_on(&EventLoop::with_virtual_time(), async {
-///     let timer = LoopTimer::new();
+/// let timer = LoopTimer::new();
+/// run_on(&EventLoop::with_virtual_time(), async move {
 ///     let began = timer.now();
 ///     timer.sleep(Duration::from_secs(3600)).await;
 ///     assert_eq!(timer.now() - began, Duration::from_secs(3600));
@@ -124,66 +125,69 @@ impl Job for Alarm {
 ///     Ok(())
 /// }).unwrap();
 /// ```
-#[derive(Clone, Copy, Debug)]
-pub struct LoopTimer {
-    thread: ThreadId,
-    /// When it was made, by the clock of hyper's deadlines and by the loop's. The two go apart
-    /// where time is virtual, so that deadlines of two timers can't be compared.
-    made: (Instant, Duration),
+#[derive(Clone, Copy, Default, Debug)]
+pub struct LoopTimer(());
+
+/// What stands for hyper's `Instant`s on a loop: an instant, and the loop's time at it. The two clocks go
+/// apart where time is virtual.
+#[derive(Default)]
+struct Epoch(OnceCell<(Instant, Duration)>);
+
+impl Epoch {
+    fn of(on: &LoopRef) -> (Instant, Duration) {
+        let epoch = TaskRegistry::of(on).extension::<Epoch>();
+        *epoch.0.get_or_init(|| (Instant::now(), on.time()))
+    }
+}
+
+impl LoopExtension for Epoch {
+    fn close(&self, _event_loop: &LoopRef) {}
+
+    fn into_any(self: Rc<Self>) -> Rc<dyn Any> {
+        self
+    }
 }
 
 impl LoopTimer {
-    /// The timer of the loop that runs.
-    ///
-    /// # Panics
-    ///
-    /// Where no loop runs.
+    /// The timer of the loop that runs where its methods are called.
     #[must_use]
-    #[track_caller]
-    #[expect(clippy::new_without_default, reason = "a default must not panic")]
-    pub fn new() -> LoopTimer {
-        let made = (Instant::now(), expect_running_loop().time());
-        LoopTimer { thread: here(), made }
+    pub const fn new() -> LoopTimer {
+        LoopTimer(())
     }
+}
 
-    fn running(&self) -> LoopRef {
-        match running_loop() {
-            Ok(on) if here() == self.thread => on,
-            _ => panic!("a LoopTimer is used away from its loop"),
-        }
+/// Returns when `deadline` is, by the clock of `on`.
+fn loop_time(on: &LoopRef, deadline: Instant) -> Duration {
+    let (epoch, epoch_time) = Epoch::of(on);
+    match deadline.checked_duration_since(epoch) {
+        Some(after) => epoch_time.saturating_add(after),
+        None => epoch_time.saturating_sub(epoch - deadline),
     }
+}
 
-    fn sleep_at(&self, at: Duration) -> LoopSleep {
-        LoopSleep { timer: *self, at, ticket: None }
-    }
-
-    /// When `deadline` is, by the loop's clock.
-    fn at(&self, deadline: Instant) -> Duration {
-        let (made, made_at) = self.made;
-        match deadline.checked_duration_since(made) {
-            Some(after) => made_at.saturating_add(after),
-            None => made_at.saturating_sub(made - deadline),
-        }
-    }
+#[track_caller]
+fn running() -> LoopRef {
+    running_loop().unwrap_or_else(|_| panic!("a LoopTimer is used where no loop runs"))
 }
 
 impl Timer for LoopTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
-        Box::pin(self.sleep_at(self.running().time().saturating_add(duration)))
+        Box::pin(LoopSleep::until(running().time().saturating_add(duration)))
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(self.sleep_at(self.at(deadline)))
+        Box::pin(LoopSleep::until(loop_time(&running(), deadline)))
     }
 
     fn now(&self) -> Instant {
-        let (made, made_at) = self.made;
-        made + self.running().time().saturating_sub(made_at)
+        let on = running();
+        let (epoch, epoch_time) = Epoch::of(&on);
+        epoch + on.time().saturating_sub(epoch_time)
     }
 
     fn reset(&self, sleep: &mut Pin<Box<dyn Sleep>>, new_deadline: Instant) {
         match sleep.as_mut().downcast_mut_pin::<LoopSleep>() {
-            Some(own) => *own.get_mut() = self.sleep_at(self.at(new_deadline)),
+            Some(own) => *own.get_mut() = LoopSleep::until(loop_time(&running(), new_deadline)),
             None => *sleep = self.sleep_until(new_deadline),
         }
     }
@@ -197,26 +201,34 @@ impl Timer for LoopTimer {
 /// It can return no error, so it doesn't count as something that the task waits on: a task that
 /// is parked on it alone is dropped when it is cancelled, as on any foreign future; through
 /// [`wrap_future`](crate::wrap_future) it isn't. Dropped, it takes its timer back; dropped on
-/// another thread, the timer goes when it is due, and wakes somebody for nothing.
+/// another thread, the timer goes when it is due, and wakes a task for nothing.
 #[derive(Debug)]
 #[must_use = "futures do nothing unless awaited"]
 pub struct LoopSleep {
-    timer: LoopTimer,
+    /// The thread of its loop.
+    thread: ThreadId,
     at: Duration,
-    /// What it has among the thread's [`SLEEPS`].
+    /// Its key among the thread's [`SLEEPS`].
     ticket: Option<SerialKey>,
+}
+
+impl LoopSleep {
+    fn until(at: Duration) -> LoopSleep {
+        LoopSleep { thread: here(), at, ticket: None }
+    }
 }
 
 impl Future for LoopSleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let on = self.timer.running();
-        // Cloned, and dropped, where nothing is borrowed: a waker is somebody else's code.
+        assert!(self.thread == here(), "a LoopSleep is polled away from its loop");
+        let on = running();
+        // Cloned, and dropped, where nothing is borrowed: a waker is the code of others.
         let waker = cx.waker().clone();
         let Some(ticket) = self.ticket else {
             let started = SLEEPS.with(|sleeps| sleeps.borrow_mut().start(on, self.at, waker));
-            // A loop that has closed polls nobody, so that there is nobody here to be told.
+            // A loop that has closed polls no task, so that no task here could be told.
             self.ticket = started.ok();
             return Poll::Pending;
         };
@@ -233,7 +245,7 @@ impl Sleep for LoopSleep {}
 impl Drop for LoopSleep {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        if here() != self.timer.thread {
+        if here() != self.thread {
             return;
         }
         if let Some(Asleep { on, timer, alarm, .. }) = take(ticket) {

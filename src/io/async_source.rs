@@ -1,6 +1,9 @@
 //! [`Async`]: a source whose reads and writes wait for their loop.
 
+use core::cell::Cell;
 use core::fmt;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
 use core::task::{Context, Poll};
 use std::io;
 
@@ -9,6 +12,27 @@ use super::watched::Watched;
 use crate::asyncio::WaitReason;
 use crate::error::{Result, about};
 use crate::event_loop::{LoopRef, Side, Source, running_loop, set_nonblocking};
+
+/// The direction or directions that a task waits for: see [`Async::ready`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Interest {
+    /// That there is something to read.
+    Readable,
+    /// That something can be written.
+    Writable,
+    /// Either of the two.
+    Either,
+}
+
+/// The directions that were reported ready: see [`Async::ready`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Readiness {
+    /// There is something to read, the peer has closed, or reading would fail.
+    pub readable: bool,
+    /// Something can be written, or writing would fail.
+    pub writable: bool,
+}
 
 /// Something with a file descriptor, in non-blocking mode, whose operations wait on a loop
 /// until they can be done.
@@ -44,8 +68,8 @@ use crate::event_loop::{LoopRef, Side, Source, running_loop, set_nonblocking};
 pub struct Async<T: Source + 'static> {
     /// What the poll functions leave behind from one call to the next. A wait that they have begun ends
     /// with the source.
-    reader: Between,
-    writer: Between,
+    reader: Cell<Between>,
+    writer: Cell<Between>,
     watched: Watched<T>,
 }
 
@@ -75,7 +99,7 @@ impl<T: Source + 'static> Async<T> {
     /// As [`new_on`](Async::new_on), for a source that is in non-blocking mode already.
     pub(super) fn of_nonblocking(event_loop: &LoopRef, source: T) -> Result<Async<T>> {
         let watched = Watched::new(event_loop, source)?;
-        Ok(Async { reader: Between::default(), writer: Between::default(), watched })
+        Ok(Async { reader: Cell::default(), writer: Cell::default(), watched })
     }
 
     #[inline]
@@ -122,11 +146,12 @@ impl<T: Source + 'static> Async<T> {
         half.operate(operation, |_| false).await
     }
 
-    /// [`read_with`](Async::read_with) for a poll function written by hand: has the task woken
+    /// Does as [`read_with`](Async::read_with) for a poll function written by hand: has the task woken
     /// when it is worth another call.
     ///
-    /// No other task can read meanwhile, so that there is no queue to wait in. What is left between
-    /// two calls is the wait and nothing else; other methods may be called in between.
+    /// It doesn't wait in the queue of the tasks that read. Between two calls the wait is left and nothing
+    /// else; other methods may be called meanwhile. There is one such wait for each direction: where two
+    /// tasks poll one direction, only the last is woken.
     ///
     /// # Errors
     ///
@@ -138,7 +163,7 @@ impl<T: Source + 'static> Async<T> {
     /// read, and the call after that goes on as if nothing had been. A wait that was begun and
     /// isn't polled any more stays one of those that a cancellation of the task ends.
     pub fn poll_read_with<R>(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<Result<R>> {
@@ -155,7 +180,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// As [`poll_read_with`](Async::poll_read_with).
     pub fn poll_write_with<R>(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         operation: impl FnMut(&T) -> io::Result<R>,
     ) -> Poll<Result<R>> {
@@ -163,23 +188,23 @@ impl<T: Source + 'static> Async<T> {
     }
 
     pub(super) fn poll_reader<R>(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         mut operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
         let half = Half::new(&self.watched, Side::Reader);
-        half.poll_again(&mut self.reader, cx, &mut operation, &exhausts)
+        half.poll_again(&self.reader, cx, &mut operation, &exhausts)
     }
 
     pub(super) fn poll_writer<R>(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         mut operation: impl FnMut(&T) -> io::Result<R>,
         exhausts: impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
         let half = Half::new(&self.watched, Side::Writer);
-        half.poll_again(&mut self.writer, cx, &mut operation, &exhausts)
+        half.poll_again(&self.writer, cx, &mut operation, &exhausts)
     }
 
     /// Waits until there is something to read, the peer has closed, or reading would fail. It
@@ -194,7 +219,7 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn readable(&self) -> Result<()> {
-        self.ready(Side::Reader).await
+        self.side_ready(Side::Reader).await
     }
 
     /// Waits until something can be written, or writing would fail. For the rest see
@@ -208,10 +233,48 @@ impl<T: Source + 'static> Async<T> {
     ///
     /// See [`Async`].
     pub async fn writable(&self) -> Result<()> {
-        self.ready(Side::Writer).await
+        self.side_ready(Side::Writer).await
     }
 
-    async fn ready(&self, side: Side) -> Result<()> {
+    /// Waits until the source is ready for `interest`. With [`Interest::Either`] it waits for both
+    /// directions at once, and returns which of them was reported.
+    ///
+    /// # Errors
+    ///
+    /// As [`readable`](Async::readable).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`Async`].
+    pub async fn ready(&self, interest: Interest) -> Result<Readiness> {
+        match interest {
+            Interest::Readable => self.readable().await?,
+            Interest::Writable => self.writable().await?,
+            Interest::Either => return self.either_ready().await,
+        }
+        let readable = interest == Interest::Readable;
+        Ok(Readiness { readable, writable: !readable })
+    }
+
+    async fn either_ready(&self) -> Result<Readiness> {
+        let (mut reads, mut writes) = (pin!(self.readable()), pin!(self.writable()));
+        poll_fn(|cx| {
+            let (reads, writes) = (reads.as_mut().poll(cx), writes.as_mut().poll(cx));
+            if reads.is_pending() && writes.is_pending() {
+                return Poll::Pending;
+            }
+            let was_reported = |polled: Poll<Result<()>>| match polled {
+                Poll::Ready(outcome) => outcome.map(|()| true),
+                Poll::Pending => Ok(false),
+            };
+            let readiness = was_reported(reads)
+                .and_then(|readable| Ok(Readiness { readable, writable: was_reported(writes)? }));
+            Poll::Ready(readiness)
+        })
+        .await
+    }
+
+    async fn side_ready(&self, side: Side) -> Result<()> {
         let half = self.half(side);
         let _turn = take_turn!(half);
         half.ready(WaitReason::Source).await

@@ -11,9 +11,10 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use rustix::io::Errno;
-use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType, sockopt};
+use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
 use super::async_source::Async;
+use super::system::system_address;
 use crate::asyncio::{WaitReason, sleep};
 use crate::error::{Error, Result, about};
 use crate::event_loop::{Side, Source, running_loop};
@@ -63,7 +64,7 @@ fn bind_first(
 /// Connects to the listener at `path`.
 pub(super) async fn connect_unix(path: &Path) -> Result<Async<UnixStream>> {
     let connecting = async {
-        let address = SocketAddrUnix::new(path).map_err(system)?;
+        let address = system_address(path).map_err(system)?;
         let (mut pause, longest) = PAUSES;
         loop {
             let socket = socket(AddressFamily::UNIX, SocketType::STREAM).map_err(system)?;

@@ -1,5 +1,6 @@
 //! [`Half`]: one direction of a source as its operations use it, from a try to the wait for the next.
 
+use core::cell::Cell;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
@@ -94,6 +95,20 @@ impl<'a, T: Source + 'static> Half<'a, T> {
     /// Polls `operation` as [`operate`](Half::operate) does, for a poll function: other methods may have
     /// been called since its last call.
     pub(super) fn poll_again<R>(
+        self,
+        between: &Cell<Between>,
+        cx: &mut Context<'_>,
+        operation: &mut impl FnMut(&T) -> io::Result<R>,
+        exhausts: &impl Fn(&R) -> bool,
+    ) -> Poll<Result<R>> {
+        // The operation is the program's code, and may poll this direction, too: nothing is borrowed.
+        let mut own = between.take();
+        let polled = self.poll_between(&mut own, cx, operation, exhausts);
+        between.set(own);
+        polled
+    }
+
+    fn poll_between<R>(
         self,
         between: &mut Between,
         cx: &mut Context<'_>,

@@ -24,9 +24,9 @@ pub(crate) fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
 /// A Unix socket bound to `path`.
 #[cfg(unix)]
 pub(crate) fn bind_unix(path: &Path) -> io::Result<UnixListener> {
-    use rustix::net::{self, AddressFamily, SocketAddrUnix, SocketType};
+    use rustix::net::{self, AddressFamily, SocketType};
     let socket = super::connect::socket(AddressFamily::UNIX, SocketType::STREAM)?;
-    net::bind(&socket, &SocketAddrUnix::new(path)?)?;
+    net::bind(&socket, &super::system::system_address(path)?)?;
     Ok(socket.into())
 }
 

@@ -6,8 +6,9 @@
 //! `connect` and `race` (attempts at several
 //! addresses), `resolve` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
 //!
-//! Everything is done by methods of `&self`, so that a socket in an `Rc` can be read by one task
-//! and written by another. These are asyncio's `sock_*` methods; its streams,
+//! Everything is done by methods of `&self`: a socket in an `Rc` can be read by one task and written by
+//! another, and no splitting into halves is needed. With the feature `futures-io` a `&TcpStream` is an
+//! `AsyncRead` and an `AsyncWrite`, too. These are asyncio's `sock_*` methods; its streams,
 //! transports and protocols are in [`net`](crate::net).
 
 mod accept;
@@ -35,7 +36,7 @@ mod unix;
 mod watched;
 
 pub(crate) use accept::{REST, is_out_of_resources, report_out_of_resources};
-pub use async_source::Async;
+pub use async_source::{Async, Interest, Readiness};
 pub use connect_options::ConnectOptions;
 pub use connect_to::ConnectTo;
 #[cfg(unix)]
@@ -45,6 +46,8 @@ pub(crate) use datagram::udp_socket;
 pub(crate) use listen::bind_unix;
 pub(crate) use listen::{bind_tcp, is_missing, listen};
 pub(crate) use system::{FilePart, not_available};
+#[cfg(unix)]
+pub(crate) use system::{abstract_name, unix_address};
 pub use tcp::{TcpListener, TcpStream};
 pub use udp::UdpSocket;
 #[cfg(unix)]

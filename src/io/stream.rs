@@ -103,7 +103,7 @@ impl<T: Source + 'static> Async<T> {
     /// # Cancellation
     ///
     /// As [`poll_read_with`](Async::poll_read_with).
-    pub fn poll_read(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize>>
+    pub fn poll_read(&self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize>>
     where
         for<'a> &'a T: Read,
     {
@@ -113,7 +113,7 @@ impl<T: Source + 'static> Async<T> {
     /// [`poll_read`](Async::poll_read) into what only `read` can reach, where there is `room`: it
     /// is called when there should be something to read.
     pub(crate) fn poll_read_by(
-        &mut self,
+        &self,
         cx: &mut Context<'_>,
         room: usize,
         read: impl FnMut(&T) -> io::Result<usize>,
@@ -134,11 +134,7 @@ impl<T: Source + 'static> Async<T> {
     /// # Cancellation
     ///
     /// As [`poll_read_with`](Async::poll_read_with).
-    pub fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        buffers: &[IoSlice<'_>],
-    ) -> Poll<Result<usize>>
+    pub fn poll_write(&self, cx: &mut Context<'_>, buffers: &[IoSlice<'_>]) -> Poll<Result<usize>>
     where
         for<'a> &'a T: Write,
     {
@@ -190,7 +186,7 @@ macro_rules! impl_stream {
             ///
             /// # Errors
             ///
-            /// What the system says; the cancellation; see
+            /// The system's; the cancellation; see
             /// [`Async::read_with`](super::Async::read_with).
             ///
             /// # Cancellation
@@ -206,7 +202,7 @@ macro_rules! impl_stream {
                 stream::read_in_turn(half, buffer).await
             }
 
-            /// Fills `buffer`, waiting as often as it takes. Nobody else reads in between.
+            /// Fills `buffer`, waiting as often as it takes. No other task reads in between.
             ///
             /// # Errors
             ///
@@ -234,7 +230,7 @@ macro_rules! impl_stream {
             ///
             /// # Errors
             ///
-            /// What the system says; the cancellation; see
+            /// The system's; the cancellation; see
             /// [`Async::write_with`](super::Async::write_with).
             ///
             /// # Cancellation
@@ -249,7 +245,7 @@ macro_rules! impl_stream {
                 stream::write_in_turn(half, bytes).await
             }
 
-            /// Writes all of `bytes`, waiting for room as often as it takes. Nobody else
+            /// Writes all of `bytes`, waiting for room as often as it takes. No other task
             /// writes in between.
             ///
             /// # Errors
@@ -310,7 +306,7 @@ macro_rules! impl_stream {
             ///
             /// See [`Async::poll_read_with`](super::Async::poll_read_with).
             pub fn poll_read(
-                &mut self,
+                &self,
                 cx: &mut Context<'_>,
                 buffer: &mut [u8],
             ) -> Poll<Result<usize>> {
@@ -328,11 +324,30 @@ macro_rules! impl_stream {
             ///
             /// See [`Async::poll_read_with`](super::Async::poll_read_with).
             pub fn poll_write(
-                &mut self,
+                &self,
                 cx: &mut Context<'_>,
                 buffers: &[IoSlice<'_>],
             ) -> Poll<Result<usize>> {
                 self.0.poll_write(cx, buffers)
+            }
+
+            /// Reads what there is into `buffer` without waiting, and returns how many bytes; 0 if the
+            /// peer has closed.
+            ///
+            /// # Errors
+            ///
+            /// The system's: `WouldBlock` where there is nothing to read.
+            pub fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                io::Read::read(&mut self.get_ref(), buffer)
+            }
+
+            /// Writes as much of `bytes` as there is room for without waiting, and returns how many.
+            ///
+            /// # Errors
+            ///
+            /// The system's: `WouldBlock` where there is no room.
+            pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
+                io::Write::write(&mut self.get_ref(), bytes)
             }
 
             /// Ends one direction, or both. The peer reads the end once it has read what was
@@ -340,14 +355,14 @@ macro_rules! impl_stream {
             ///
             /// # Errors
             ///
-            /// What the system says.
+            /// The system's.
             pub fn shutdown(&self, how: Shutdown) -> Result<()> {
                 Ok(self.get_ref().shutdown(how)?)
             }
 
             #[cfg(feature = "hyper")]
-            pub(crate) fn as_async(&mut self) -> &mut $crate::io::Async<$std> {
-                &mut self.0
+            pub(crate) fn as_async(&self) -> &$crate::io::Async<$std> {
+                &self.0
             }
 
             /// Ends the direction of writing, which a peer that is gone has ended already.
@@ -367,16 +382,16 @@ pub(super) use impl_stream;
 macro_rules! impl_socket {
     ($socket:ident, $std:ty, $address:ty) => {
         impl $socket {
-            /// The address of this end.
+            /// Returns the address of this end.
             ///
             /// # Errors
             ///
-            /// What the system says.
+            /// The system's.
             pub fn local_addr(&self) -> Result<$address> {
                 Ok(self.get_ref().local_addr()?)
             }
 
-            /// The standard library's socket, for what is set and asked there.
+            /// Returns the standard library's socket, for its own getters and setters.
             #[must_use]
             pub fn get_ref(&self) -> &$std {
                 self.0.get_ref()

@@ -47,7 +47,7 @@ impl TcpListener {
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<TcpListener> {
         TcpListener::from(bind("can't listen at", address, |all| net::TcpListener::bind(all))?)
     }
@@ -115,7 +115,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says of the attempt: refused, unreachable, timed out.
+    /// The system's for the attempt: refused, unreachable, timed out.
     /// [`Value`](crate::ErrorKind::Value) for text without a port. The cancellation;
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     ///
@@ -138,7 +138,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says of the name; the error of the only attempt, or of all if they say the
+    /// The system's for the name; the error of the only attempt, or of all if they say the
     /// same; otherwise one that begins with `Multiple exceptions: `. The cancellation;
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     ///
@@ -168,20 +168,33 @@ impl TcpStream {
         Ok(TcpStream(connect_to_host(host, port, options).await?))
     }
 
-    /// The address of the other end.
+    /// Reads what there is into `buffer` as [`read`](TcpStream::read) does, and leaves it to be read again.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// As [`read`](TcpStream::read).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`read`](TcpStream::read).
+    pub async fn peek(&self, buffer: &mut [u8]) -> Result<usize> {
+        self.0.read_with(|stream| stream.peek(buffer)).await
+    }
+
+    /// Returns the address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
     pub fn peer_addr(&self) -> Result<SocketAddr> {
         Ok(self.get_ref().peer_addr()?)
     }
 
-    /// Whether small writes go out at once, in place of waiting for more to send with them.
+    /// Returns true if small writes go out at once, in place of waiting for more to send with them.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's.
     pub fn nodelay(&self) -> Result<bool> {
         Ok(self.get_ref().nodelay()?)
     }
@@ -190,7 +203,7 @@ impl TcpStream {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's.
     pub fn set_nodelay(&self, nodelay: bool) -> Result<()> {
         Ok(self.get_ref().set_nodelay(nodelay)?)
     }

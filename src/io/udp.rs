@@ -1,5 +1,6 @@
 //! [`UdpSocket`]: datagrams over IP.
 
+use std::io;
 use std::net::{self, SocketAddr, ToSocketAddrs};
 
 use super::async_source::Async;
@@ -41,7 +42,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<UdpSocket> {
         UdpSocket::from(bind("can't bind to", address, |all| net::UdpSocket::bind(all))?)
     }
@@ -59,7 +60,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation; see [`Async::write_with`].
+    /// The system's; the cancellation; see [`Async::write_with`].
     ///
     /// # Cancellation
     ///
@@ -75,7 +76,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation; see [`Async::read_with`].
+    /// The system's; the cancellation; see [`Async::read_with`].
     ///
     /// # Cancellation
     ///
@@ -99,12 +100,43 @@ impl UdpSocket {
         self.0.read_with(|socket| receive(socket, buffer)).await
     }
 
+    /// Waits for a datagram as [`recv_from`](UdpSocket::recv_from) does, and leaves it to be received.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv_from`](UdpSocket::recv_from).
+    ///
+    /// # Cancellation
+    ///
+    /// See [`UdpSocket`].
+    pub async fn peek_from(&self, buffer: &mut [u8]) -> Result<(usize, SocketAddr)> {
+        self.0.read_with(|socket| socket.peek_from(buffer)).await
+    }
+
+    /// Receives a datagram without waiting; for the rest see [`recv_from`](UdpSocket::recv_from).
+    ///
+    /// # Errors
+    ///
+    /// The system's: `WouldBlock` where none has come.
+    pub fn try_recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.get_ref().recv_from(buffer)
+    }
+
+    /// Sends a datagram to `address` without waiting, and returns how many bytes went.
+    ///
+    /// # Errors
+    ///
+    /// The system's: `WouldBlock` where there is no room.
+    pub fn try_send_to(&self, datagram: &[u8], address: SocketAddr) -> io::Result<usize> {
+        self.get_ref().send_to(datagram, address)
+    }
+
     /// Has [`send`](UdpSocket::send) go to `address`, and [`recv`](UdpSocket::recv) take from
     /// there only. Nothing is sent.
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<()> {
         bind("can't connect to", address, |all| self.get_ref().connect(all))
     }
@@ -127,7 +159,7 @@ impl UdpSocket {
     ///
     /// # Errors
     ///
-    /// As [`recv_from`](UdpSocket::recv_from). A datagram that nobody took there may come
+    /// As [`recv_from`](UdpSocket::recv_from). A datagram for which there is no receiver may come
     /// back as `ConnectionRefused`.
     ///
     /// # Cancellation

@@ -11,6 +11,7 @@ use super::async_source::Async;
 use super::connect::connect_unix;
 use super::half::take_turn;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
+use super::system::unix_address;
 use crate::error::{Result, about};
 use crate::event_loop::Side;
 
@@ -20,13 +21,15 @@ use crate::event_loop::Side;
 pub struct UnixListener(Async<net::UnixListener>);
 
 impl UnixListener {
-    /// Listens at `path`, which must not exist, on the loop that runs.
+    /// Listens at `path`, which must not exist, on the loop that runs. On Linux and Android a `path` that
+    /// begins with a zero byte is an abstract name, for which there is no file: `"\0name"`, as in Python.
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(path: impl AsRef<Path>) -> Result<UnixListener> {
-        let listener = net::UnixListener::bind(&path);
+        let address = unix_address(path.as_ref());
+        let listener = address.and_then(|address| net::UnixListener::bind_addr(&address));
         UnixListener::from(about(listener, || format!("can't listen at {:?}", path.as_ref()))?)
     }
 
@@ -81,19 +84,20 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn pair() -> Result<(UnixStream, UnixStream)> {
         let (one, two) = about(net::UnixStream::pair(), || "no pair of sockets".into())?;
         Ok((UnixStream::from(one)?, UnixStream::from(two)?))
     }
 
-    /// Connects to the listener at `path`, on the loop that runs: asyncio's `sock_connect`. Where
+    /// Connects to the listener at `path`, which may be an abstract name as for
+    /// [`UnixListener::bind`], on the loop that runs: asyncio's `sock_connect`. Where
     /// the listener's queue is full, it tries again after a pause, of at most 64 ms of the loop's
     /// time.
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation; [`Runtime`](crate::ErrorKind::Runtime) where no
+    /// The system's; the cancellation; [`Runtime`](crate::ErrorKind::Runtime) where no
     /// loop runs.
     ///
     /// # Cancellation
@@ -107,7 +111,7 @@ impl UnixStream {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's.
     pub fn peer_addr(&self) -> Result<SocketAddr> {
         Ok(self.get_ref().peer_addr()?)
     }
@@ -126,13 +130,15 @@ impl_socket!(UnixStream, net::UnixStream, SocketAddr);
 pub struct UnixDatagram(Async<net::UnixDatagram>);
 
 impl UnixDatagram {
-    /// A socket at `path`, which must not exist, on the loop that runs.
+    /// Makes a socket at `path`, which must not exist or be an abstract name as for
+    /// [`UnixListener::bind`], on the loop that runs.
     ///
     /// # Errors
     ///
-    /// What the system says; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
+    /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(path: impl AsRef<Path>) -> Result<UnixDatagram> {
-        let socket = net::UnixDatagram::bind(&path);
+        let address = unix_address(path.as_ref());
+        let socket = address.and_then(|address| net::UnixDatagram::bind_addr(&address));
         UnixDatagram::from(about(socket, || format!("can't bind to {:?}", path.as_ref()))?)
     }
 
@@ -168,9 +174,10 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the system says.
+    /// The system's.
     pub fn connect(&self, path: impl AsRef<Path>) -> Result<()> {
-        let connected = self.get_ref().connect(&path);
+        let address = unix_address(path.as_ref());
+        let connected = address.and_then(|address| self.get_ref().connect_addr(&address));
         about(connected, || format!("can't connect to {:?}", path.as_ref()))
     }
 
@@ -178,7 +185,7 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation; see [`Async::write_with`].
+    /// The system's; the cancellation; see [`Async::write_with`].
     ///
     /// # Cancellation
     ///
@@ -197,15 +204,18 @@ impl UnixDatagram {
     ///
     /// See [`UnixDatagram`].
     pub async fn send_to(&self, datagram: &[u8], path: impl AsRef<Path>) -> Result<usize> {
-        let sent = self.0.write_with(|socket| socket.send_to(datagram, &path)).await;
-        about(sent, || format!("can't send to {:?}", path.as_ref()))
+        let sending = async {
+            let address = unix_address(path.as_ref())?;
+            self.0.write_with(|socket| socket.send_to_addr(datagram, &address)).await
+        };
+        about(sending.await, || format!("can't send to {:?}", path.as_ref()))
     }
 
     /// Waits for a datagram, and says how long it is. What does not fit into `buffer` is lost.
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation; see [`Async::read_with`].
+    /// The system's; the cancellation; see [`Async::read_with`].
     ///
     /// # Cancellation
     ///

@@ -22,9 +22,9 @@ use crate::io::{bind_tcp, is_missing, listen};
 #[derive(Debug)]
 pub(super) enum Listening {
     Tcp(Rc<TcpListener>),
-    /// With its path and the number of its file, which is removed at the end.
+    /// With its path and the number of its file, which is removed at the end; an abstract name has none.
     #[cfg(unix)]
-    Unix(Rc<UnixListener>, PathBuf, u64),
+    Unix(Rc<UnixListener>, Option<(PathBuf, u64)>),
 }
 
 impl Listening {
@@ -41,10 +41,12 @@ impl Listening {
                 fs::remove_file(path)?;
             }
             let socket = crate::io::bind_unix(path)?;
-            Ok::<_, io::Error>((socket, fs::metadata(path)?.ino()))
+            let has_file = crate::io::abstract_name(path).is_none();
+            let number = if has_file { Some(fs::metadata(path)?.ino()) } else { None };
+            Ok::<_, io::Error>((socket, number))
         };
         let (socket, number) = about(bind(), || format!("can't listen at {path:?}"))?;
-        Ok(Listening::Unix(Rc::new(socket), path.to_owned(), number))
+        Ok(Listening::Unix(Rc::new(socket), number.map(|number| (path.to_owned(), number))))
     }
 
     pub(super) fn listen(&self, backlog: i32) -> Result<()> {
@@ -115,7 +117,7 @@ impl Listening {
     pub(super) fn stop(&self, on: &LoopRef) {
         self.remove_reader(on);
         #[cfg(unix)]
-        if let Listening::Unix(_, path, number) = self {
+        if let Listening::Unix(_, Some((path, number))) = self {
             if fs::metadata(path).is_ok_and(|found| found.ino() == *number) {
                 let _ = fs::remove_file(path);
             }

@@ -68,6 +68,17 @@ fn what_one_end_writes_the_other_reads_and_closing_ends_one_direction() {
 }
 
 #[test]
+fn shared_references_read_and_write_as_their_sources_do() {
+    run(async {
+        let (one, two) = tcp_pair().await?;
+        converse(&one, &two).await?;
+        let (one, two) = local_pair()?;
+        let (one, two) = (Async::new(one)?, Async::new(two)?);
+        converse(&one, &two).await
+    });
+}
+
+#[test]
 fn any_source_that_reads_and_writes_will_do_and_closing_it_is_no_more_than_a_flush() {
     run(async {
         let (one, two) = local_pair()?;

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -14,7 +14,7 @@ use callsoon::{EventLoop, create_task, run_on, running_loop, wrap_future};
 use hyper::rt::{Sleep, Timer};
 
 use crate::run::{run, settle};
-use crate::support::panics::{assert_needs_a_loop, panic_of};
+use crate::support::panics::panic_of;
 use crate::support::trace::Trace;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -111,7 +111,7 @@ fn a_reset_moves_the_deadline_either_way_and_leaves_no_timer() {
     });
 }
 
-/// A sleep of somebody else's, whom a reset has to replace.
+/// A sleep of another crate, which a reset has to replace.
 struct Never;
 
 impl Future for Never {
@@ -255,25 +255,45 @@ fn a_cancel_reaches_a_wrapped_sleep_and_drops_a_bare_one() {
 }
 
 #[test]
-fn away_from_its_loop_it_panics_and_says_why() {
-    let timer = run_on(&EventLoop::with_virtual_time(), async { Ok(LoopTimer::new()) }).unwrap();
-    assert_needs_a_loop(LoopTimer::new);
-    let away = |what: &dyn Fn(LoopTimer)| {
-        assert_eq!(panic_of(|| what(timer)), "a LoopTimer is used away from its loop");
+fn timer_without_a_running_loop_panics_with_a_reason() {
+    let timer = LoopTimer::new();
+    let message = "a LoopTimer is used where no loop runs";
+    assert_eq!(panic_of(|| assert!(timer.now() < Instant::now())), message);
+    assert_eq!(panic_of(|| drop(timer.sleep(SECOND))), message);
+    assert_eq!(panic_of(|| drop(timer.sleep_until(Instant::now()))), message);
+    let mut sleep = run_on(&EventLoop::with_virtual_time(), async move {
+        Ok(Rc::new(RefCell::new(timer.sleep(SECOND))))
+    })
+    .unwrap();
+    let polls = || {
+        let mut context = Context::from_waker(Waker::noop());
+        let _ = sleep.borrow_mut().as_mut().poll(&mut context);
     };
-    away(&|timer| assert!(timer.now() < Instant::now()));
-    away(&|timer| drop(timer.sleep(SECOND)));
-    let polls = |timer: LoopTimer| {
-        let mut sleep = pin!(timer.sleep_until(Instant::now()));
-        let _ = sleep.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    };
-    away(&polls);
-    // A loop that runs on another thread is not its own.
-    let elsewhere = thread::spawn(move || {
+    assert_eq!(panic_of(polls), message);
+    let sleep = Rc::get_mut(&mut sleep).unwrap().replace(Box::pin(Never));
+    assert!(
+        thread::spawn(move || run(async {
+            let _: () = sleep.await;
+            Ok(())
+        }))
+        .join()
+        .is_err()
+    );
+}
+
+#[test]
+fn timer_made_before_the_loop_is_the_timer_of_each_loop() {
+    let timer = LoopTimer::new();
+    let measures = move || {
         run(async move {
-            let _ = timer.now();
+            let before = timer.now();
+            timer.sleep(5 * SECOND).await;
+            assert_eq!((seconds(), timer.now() - before), (5, 5 * SECOND));
+            LoopTimer::new().sleep_until(before + 6 * SECOND).await;
+            assert_eq!(seconds(), 6);
             Ok(())
         });
-    });
-    assert!(elsewhere.join().is_err());
+    };
+    measures();
+    thread::spawn(measures).join().unwrap();
 }

@@ -250,3 +250,34 @@ fn making_one_takes_no_second_descriptor() {
     // The descriptor was borrowed, and is open still.
     source.into_inner().unwrap().set_nonblocking(false).unwrap();
 }
+
+#[test]
+fn ready_for_either_reports_what_has_come() {
+    use callsoon::io::{Interest, Readiness};
+    run(async {
+        let (ours, theirs) = local_pair()?;
+        theirs.set_nonblocking(true)?;
+        let ours = Async::new(ours)?;
+        let says = |readiness: Readiness| (readiness.readable, readiness.writable);
+        assert_eq!(says(ours.ready(Interest::Writable).await?), (false, true));
+        assert_eq!(says(ours.ready(Interest::Either).await?), (false, true));
+        while ours.get_ref().write(&[0; 65536]).is_ok() {}
+        let ours = Rc::new(ours);
+        let waits = ours.clone();
+        let either = create_task(async move { waits.ready(Interest::Either).await.map(says) });
+        settle().await?;
+        assert!(!either.done());
+        (&theirs).write_all(b"!")?;
+        assert_eq!(either.await?, (true, false));
+        assert_eq!(says(ours.ready(Interest::Readable).await?), (true, false));
+        let waits = ours.clone();
+        let cancelled = create_task(async move {
+            assert_eq!(waits.get_ref().read(&mut [0; 8])?, 1);
+            waits.ready(Interest::Either).await.map(says)
+        });
+        settle().await?;
+        assert!(cancelled.cancel());
+        assert!(cancelled.await.unwrap_err().is_cancelled());
+        Ok(())
+    });
+}

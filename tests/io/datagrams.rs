@@ -169,3 +169,19 @@ fn unix_datagrams_go_to_paths() {
         Ok(())
     });
 }
+
+#[test]
+fn datagram_can_be_peeked_and_tried_without_waiting() {
+    run(async {
+        let (ours, theirs) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+        let mut buffer = [0; 8];
+        let empty = theirs.try_recv_from(&mut buffer).unwrap_err();
+        assert_eq!(empty.kind(), std::io::ErrorKind::WouldBlock);
+        let ours_at = ours.local_addr()?;
+        assert_eq!(ours.try_send_to(b"hello", theirs.local_addr()?)?, 5);
+        assert_eq!(theirs.peek_from(&mut buffer).await?, (5, ours_at));
+        assert_eq!(theirs.try_recv_from(&mut buffer)?, (5, ours_at));
+        assert_eq!(&buffer[..5], b"hello");
+        Ok(())
+    });
+}

@@ -7,10 +7,11 @@ use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net;
 use std::os::fd::AsRawFd;
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::rc::Rc;
 
-use callsoon::io::{Async, UnixStream};
+use callsoon::io::{Async, UnixDatagram, UnixListener, UnixStream};
 use callsoon::{ErrorKind, EventLoop, Result, Task, create_task};
 
 use crate::child::is_child;
@@ -217,4 +218,30 @@ fn a_forked_child_leaves_the_parents_poller_alone() {
     });
     assert_eq!(event_loop.run_until_complete(task).unwrap(), 8);
     thread.join().unwrap().unwrap();
+}
+
+#[test]
+fn abstract_unix_names_connect_without_a_file() {
+    let event_loop = EventLoop::new();
+    let talks = async {
+        let name = format!("\0callsoon-io-{}", std::process::id());
+        let listener = UnixListener::bind(&name)?;
+        let client = UnixStream::connect(&name).await?;
+        let (server, _) = listener.accept().await?;
+        assert_eq!(client.peer_addr()?.as_abstract_name(), Some(&name.as_bytes()[1..]));
+        client.write_all(b"hello").await?;
+        let mut buffer = [0; 8];
+        assert_eq!(server.read(&mut buffer).await?, 5);
+        assert!(UnixListener::bind(&name).is_err());
+        let name = name + "-datagrams";
+        let receiver = UnixDatagram::bind(&name)?;
+        UnixDatagram::unbound()?.send_to(b"one", &name).await?;
+        let sender = UnixDatagram::unbound()?;
+        sender.connect(&name)?;
+        sender.send(b"two").await?;
+        assert_eq!(receiver.recv(&mut buffer).await?, 3);
+        assert_eq!(receiver.recv(&mut buffer).await?, 3);
+        Ok(())
+    };
+    event_loop.run_until_complete(talks).unwrap();
 }

@@ -58,7 +58,7 @@ fn bytes_come_through_up_to_the_end_in_both_directions() {
 #[test]
 fn a_list_is_written_in_its_order_however_long_it_is() {
     run(async {
-        let (mut ours, mut theirs) = pair()?;
+        let (ours, mut theirs) = pair()?;
         let bytes: Vec<u8> = (0..5000).map(|at| (at % 251) as u8).collect();
         for lengths in [&[1][..], &[3, 0, 4], &[600, 424], &[600, 425], &[1, 4000, 999]] {
             let mut rest = &bytes[..];
@@ -113,7 +113,7 @@ fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
 fn a_wait_that_goes_on_asks_the_source_no_more_until_it_is_ready() {
     run(async {
         let (ours, mut theirs) = local_pair()?;
-        let mut ours = Async::new(ours)?;
+        let ours = Async::new(ours)?;
         let tries = Rc::new(Cell::new(0));
         let counts = tries.clone();
         let mut poll = move |cx: &mut Context<'_>| {
@@ -218,10 +218,10 @@ fn a_cancel_reaches_a_reader_that_gives_way() {
 fn a_wait_that_is_left_goes_with_its_source() {
     let event_loop = EventLoop::with_virtual_time();
     let stalled = run_on(&event_loop, async {
-        let (mut ours, theirs) = pair()?;
+        let (ours, theirs) = pair()?;
         assert!(poll_once(|cx| ours.poll_read(cx, &mut [0])).await.is_pending());
         drop(ours);
-        let (mut ours, _theirs) = pair()?;
+        let (ours, _theirs) = pair()?;
         assert!(poll_once(|cx| ours.poll_read(cx, &mut [0])).await.is_pending());
         assert!(ours.into_inner().is_ok());
         drop(theirs);
@@ -235,7 +235,7 @@ fn a_wait_that_is_left_goes_with_its_source() {
 fn after_the_loop_has_closed_a_wait_is_refused() {
     let event_loop = EventLoop::with_virtual_time();
     let (ours, _theirs) = local_pair().unwrap();
-    let mut ours = Async::new_on(&event_loop, ours).unwrap();
+    let ours = Async::new_on(&event_loop, ours).unwrap();
     event_loop.close().unwrap();
     let mut cx = Context::from_waker(Waker::noop());
     let blocks = |_: &LocalStream| Err::<(), _>(io::ErrorKind::WouldBlock.into());
@@ -243,4 +243,46 @@ fn after_the_loop_has_closed_a_wait_is_refused() {
         panic!("it waits on a loop that has closed");
     };
     assert_eq!(refused.kind(), ErrorKind::Closed);
+}
+
+#[test]
+fn both_directions_can_be_polled_by_a_shared_reference() {
+    run(async {
+        let (ours, mut theirs) = pair()?;
+        let ours = Rc::new(ours);
+        let reader = ours.clone();
+        let reads = create_task(async move {
+            let mut buffer = [0; 4];
+            let count = poll_fn(|cx| reader.poll_read(cx, &mut buffer)).await?;
+            Ok(buffer[..count].to_vec())
+        });
+        settle().await?;
+        assert_eq!(poll_fn(|cx| ours.poll_write(cx, &[IoSlice::new(b"out")])).await?, 3);
+        let mut answer = [0; 4];
+        assert_eq!(theirs.read(&mut answer)?, 3);
+        theirs.write_all(b"in")?;
+        assert_eq!(reads.await?, b"in");
+        Ok(())
+    });
+}
+
+#[test]
+fn operation_that_polls_its_own_direction_disturbs_nothing() {
+    run(async {
+        let (ours, mut theirs) = local_pair()?;
+        let ours = Async::new(ours)?;
+        let poll = |cx: &mut Context<'_>| {
+            let waker = cx.waker().clone();
+            ours.poll_read_with(cx, |mut source| {
+                let mut cx = Context::from_waker(&waker);
+                let inner = ours.poll_read_with(&mut cx, |mut source| source.read(&mut [0; 1]));
+                assert!(inner.is_pending());
+                source.read(&mut [0; 8])
+            })
+        };
+        assert!(poll_once(poll).await.is_pending());
+        theirs.write_all(b"now")?;
+        assert_eq!(poll_fn(|cx| ours.poll_read(cx, &mut [0; 8])).await?, 3);
+        Ok(())
+    });
 }

@@ -219,3 +219,35 @@ fn unix_sockets_have_paths() {
         Ok(())
     });
 }
+
+#[test]
+fn try_read_and_try_write_never_wait() {
+    run(async {
+        let (ours, theirs) = tcp_pair().await?;
+        let mut buffer = [0; 8];
+        assert_eq!(ours.try_read(&mut buffer).unwrap_err().kind(), IoErrorKind::WouldBlock);
+        assert_eq!(theirs.try_write(b"hello")?, 5);
+        ours.peek(&mut [0]).await?;
+        assert_eq!(ours.try_read(&mut buffer)?, 5);
+        assert_eq!(&buffer[..5], b"hello");
+        while theirs.try_write(&[0; 65536]).is_ok() {}
+        assert_eq!(theirs.try_write(b"!").unwrap_err().kind(), IoErrorKind::WouldBlock);
+        Ok(())
+    });
+}
+
+#[test]
+fn peek_leaves_the_bytes_to_be_read() {
+    run(async {
+        let (client, server) = tcp_pair().await?;
+        let peeking = create_task(async move {
+            let mut buffer = [0; 8];
+            assert_eq!(server.peek(&mut buffer).await?, 5);
+            assert_eq!(server.read(&mut buffer).await?, 5);
+            Ok(buffer[..5].to_vec())
+        });
+        client.write_all(b"hello").await?;
+        assert_eq!(peeking.await?, b"hello");
+        Ok(())
+    });
+}

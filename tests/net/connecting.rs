@@ -344,3 +344,35 @@ fn sockets_accepted_elsewhere_call_a_protocol() {
         Ok(())
     });
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn abstract_unix_names_serve_streams_and_datagrams() {
+    use callsoon::net::{open_unix_connection, start_unix_server};
+    run(async {
+        let on = running_loop()?;
+        let name = format!("\0callsoon-net-{}", std::process::id());
+        let echo = |reader: callsoon::net::StreamReader, writer: callsoon::net::StreamWriter| async move {
+            writer.write(&reader.read(16).await?)?;
+            writer.close();
+            writer.wait_closed().await
+        };
+        let server = start_unix_server(echo, &name, 100).await?;
+        let (reader, writer) = open_unix_connection(&name, 100).await?;
+        writer.write(b"hello")?;
+        assert_eq!(reader.read_to_end().await?, b"hello");
+        writer.close();
+        server.close();
+        server.wait_closed().await?;
+        assert!(open_unix_connection(&name, 100).await.is_err());
+        let name = std::path::PathBuf::from(name + "-datagrams");
+        let keeping = || Keeping(on.create_future());
+        let (bound, kept) = on.create_unix_datagram_endpoint(keeping, Some(&name), None).await?;
+        let (other, _) = on.create_unix_datagram_endpoint(|| Nothing, None, Some(&name)).await?;
+        other.sendto(b"hello", None)?;
+        assert_eq!((&kept.0).await?, b"hello");
+        bound.close();
+        other.close();
+        Ok(())
+    });
+}

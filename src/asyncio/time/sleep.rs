@@ -83,6 +83,13 @@ impl Drop for Asleep {
     }
 }
 
+#[cfg(feature = "futures-core")]
+impl Sleep {
+    pub(crate) fn is_over(&self) -> bool {
+        matches!(self.0, Stage::Over)
+    }
+}
+
 impl Future for Sleep {
     type Output = Result<()>;
 

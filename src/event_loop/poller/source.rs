@@ -5,24 +5,27 @@ use alloc::rc::Rc;
 use core::mem::ManuallyDrop;
 use std::io;
 
-use polling::AsSource;
+#[cfg(unix)]
+use std::os::fd::AsFd;
+#[cfg(windows)]
+use std::os::windows::io::AsSocket as AsFd;
 
 use super::fd_table::RawKey;
 
-pub(crate) fn raw_key<T: AsSource + ?Sized>(source: &T) -> RawKey {
+pub(crate) fn raw_key<T: AsFd + ?Sized>(source: &T) -> RawKey {
     #[cfg(unix)]
     return std::os::fd::AsRawFd::as_raw_fd(&source.as_fd());
     #[cfg(windows)]
     return std::os::windows::io::AsRawSocket::as_raw_socket(&source.as_socket());
 }
 
-/// Something with a file descriptor (on Windows a socket) that the loop may watch.
+/// Something with a file descriptor (on Windows with a socket: `AsSocket`) that the loop may watch.
 ///
 /// # Safety
 ///
 /// The descriptor must stay open, and the same, for as long as the value lives, whichever code has
 /// a shared reference to it. Every standard type with a descriptor is like that.
-pub unsafe trait Source: AsSource {}
+pub unsafe trait Source: AsFd {}
 
 macro_rules! sources {
     ($($source:ty),* $(,)?) => {$(

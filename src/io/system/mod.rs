@@ -1,11 +1,16 @@
 //! Calls of the system beside those of sockets.
 //!
-//! `name_info` (the names of an address) and `file_part` (a part of a file that is to be sent).
+//! `name_info` (the names of an address), `unix_address` and `file_part` (a part of a file that is to be
+//! sent).
 
 mod file_part;
 #[cfg(unix)]
 mod name_info;
+#[cfg(unix)]
+mod unix_address;
 
 pub(crate) use file_part::{FilePart, not_available};
 #[cfg(unix)]
 pub(super) use name_info::name_info;
+#[cfg(unix)]
+pub(crate) use unix_address::{abstract_name, system_address, unix_address};

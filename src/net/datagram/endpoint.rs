@@ -17,6 +17,8 @@ use super::transport::DatagramTransport;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::io::udp_socket;
+#[cfg(unix)]
+use crate::io::unix_address;
 use crate::net::transport::{Address, made_by};
 
 /// The addresses of one family: the local and the remote one.
@@ -170,13 +172,13 @@ fn open_unix(local: Option<&Path>, remote: Option<&Path>) -> std::io::Result<Uni
             if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket()) {
                 std::fs::remove_file(path)?;
             }
-            UnixDatagram::bind(path)?
+            UnixDatagram::bind_addr(&unix_address(path)?)?
         }
         None => UnixDatagram::unbound()?,
     };
     socket.set_nonblocking(true)?;
     if let Some(path) = remote {
-        socket.connect(path)?;
+        socket.connect_addr(&unix_address(path)?)?;
     }
     Ok(socket)
 }
