@@ -110,7 +110,7 @@
 
 extern crate alloc;
 
-pub mod asyncio;
+mod asyncio;
 mod blocks;
 #[cfg(any(feature = "futures-core", feature = "futures-io", feature = "hyper"))]
 pub mod bridges;
@@ -118,7 +118,7 @@ mod collections;
 #[cfg(feature = "contextvars")]
 mod context;
 mod error;
-pub mod event_loop;
+mod event_loop;
 mod flat_drops;
 pub mod helpers;
 #[cfg(feature = "std")]
@@ -137,6 +137,12 @@ mod threads;
 #[cfg(all(test, any(loom, shuttle)))]
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
+
+/// Parts that the crate's own tests try by themselves. They may change with any version.
+#[doc(hidden)]
+pub mod __parts {
+    pub use crate::collections::{TimerKey, TimerWheel};
+}
 
 pub use asyncio::*;
 pub(crate) use asyncio::{ReusableSignal, await_body};

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::rc::Rc;
 
-use callsoon::event_loop::{TimerKey, TimerWheel};
+use callsoon::__parts::{TimerKey, TimerWheel};
 use wheel::{Asked, DAYS_795, Ends, Payload, expired, next_edge, uptimes, wheel_at};
 
 /// The width of a slot on each level.

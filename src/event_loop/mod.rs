@@ -57,8 +57,6 @@ pub use run::EventLoop;
 pub(crate) use running::{expect_possible, expect_running_loop};
 pub use running::{running_loop, set_loop_thread};
 
-pub use crate::collections::{TimerKey, TimerWheel};
-
 pub(crate) use calls::TimerIndex;
 pub(crate) use clock::Seconds;
 pub(crate) use entry::{Describe, JobKind};

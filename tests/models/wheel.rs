@@ -5,7 +5,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use callsoon::event_loop::{TimerKey, TimerWheel};
+use callsoon::__parts::{TimerKey, TimerWheel};
 
 /// 2^36 milliseconds in nanoseconds: where wheels of six levels and 1 ms ticks end.
 pub(crate) const DAYS_795: u64 = (1 << 36) * 1_000_000;
