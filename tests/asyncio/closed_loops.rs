@@ -1,8 +1,10 @@
 //! Awaits that outlive their loop: another executor that polls them is woken, and gets `Closed`.
 
+#[cfg(unix)]
 use std::cell::Cell;
 use std::future::{IntoFuture, pending};
 use std::pin::pin;
+#[cfg(unix)]
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -274,6 +274,7 @@ fn unix_server_is_in_the_way_of_no_other() {
 // CPython: test_server.UnixServerCleanupTests.test_unix_server_cleanup_gone
 // CPython: test_server.UnixServerCleanupTests.test_unix_server_cleanup_replaced
 // CPython: test_streams.StreamTests.test_open_unix_connection_error
+#[cfg(unix)]
 #[test]
 fn unix_server_removes_its_own_path_only() {
     run(async {
@@ -294,6 +295,7 @@ fn unix_server_removes_its_own_path_only() {
     });
 }
 
+#[cfg(unix)]
 #[test]
 fn address_is_told_by_its_names() {
     // `NI_NUMERICHOST | NI_NUMERICSERV`
@@ -333,7 +335,15 @@ fn sockets_accepted_elsewhere_call_a_protocol() {
         assert_eq!(reader.readline().await?, b"made\n");
         transport.close();
         assert!(reader.readline().await?.is_empty());
+        Ok(())
+    });
+}
 
+#[cfg(unix)]
+#[test]
+fn unix_sockets_accepted_elsewhere_call_a_protocol() {
+    run(async {
+        let on = running_loop()?;
         let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
         let (transport, _) = on.connect_accepted_unix_socket(|| Answers, ours).await?;
         let theirs = callsoon::io::UnixStream::try_from(theirs)?;

@@ -16,6 +16,7 @@ mod faults;
 mod protocols;
 mod readers;
 mod scripts;
+#[cfg(unix)]
 mod sendfile;
 mod streams;
 #[cfg(target_os = "linux")]
