@@ -40,7 +40,7 @@
 //! | locks and queues | [`Lock`], [`Event`], [`Condition`], [`Semaphore`], [`BoundedSemaphore`], [`Barrier`], [`Queue`]; their guards [`LockGuard`], [`Permit`] |
 //! | threads | [`to_thread`], [`ThreadPoolExecutor`], [`ConcurrentFuture`], [`LoopHandle`], [`Answer`] |
 //! | network (`std`) | module [`net`]: streams, servers, transports, protocols |
-//! | child processes | module `process`, with the feature `process`, on Unix |
+//! | child processes | module `process`, with the feature `process` |
 //! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
 //! | errors | [`Error`], [`ErrorKind`], [`Result`], [`Catch`], [`ExceptionContext`], [`ExceptionHandler`] |
 //! | Photons' helpers | module [`helpers`], imported as `hp` |
@@ -96,7 +96,7 @@
 //! | `std` | yes | the system's clock and sockets, `run`, a loop for each thread, caught panics |
 //! | `signals` | no | `LoopRef::add_signal_handler`, Ctrl-C |
 //! | `contextvars` | no | context variables: `ContextVar`, `Context`, `copy_context` |
-//! | `process` | no | child processes, on Unix: module `process` |
+//! | `process` | no | child processes: module `process` |
 //! | `tls` | no | streams, servers and transports over TLS, and `start_tls`; with `rustls` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
 //! | `events` | no | `LoopRef::start_events`, module `testing`: traces to compare with CPython's |
@@ -127,7 +127,7 @@ mod logging;
 #[cfg(feature = "std")]
 pub mod net;
 mod panics;
-#[cfg(all(unix, feature = "process"))]
+#[cfg(feature = "process")]
 pub mod process;
 mod sync;
 #[cfg(feature = "std")]

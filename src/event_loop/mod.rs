@@ -72,6 +72,8 @@ pub(crate) use linked_mail::Link;
 pub(crate) use linked_mail::{Linked, LinkedMail};
 pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
 pub(crate) use mail::Woken;
+#[cfg(all(windows, feature = "process"))]
+pub(crate) use poller::tcp_pair;
 #[cfg(feature = "std")]
 pub(crate) use poller::{Listener, Listening, Side, set_nonblocking};
 #[cfg(feature = "std")]

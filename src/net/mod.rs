@@ -41,10 +41,12 @@ pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
 #[cfg(feature = "tls")]
 pub use tls::{open_connection_tls, start_server_tls};
+#[cfg(all(windows, feature = "process"))]
+pub(crate) use transport::Socket;
 pub use transport::{Address, Transport, TransportSocket};
 #[cfg(feature = "tls")]
 pub use transport::{TlsInfo, TlsOptions};
-#[cfg(all(unix, feature = "process"))]
+#[cfg(feature = "process")]
 pub(crate) use {
     stream_writer::WritingEnd,
     transport::{BaseEvents, Callbacks, Close, Events, made},

@@ -91,18 +91,18 @@ impl StreamReader {
     }
 
     /// The same reader again.
-    #[cfg(all(unix, feature = "process"))]
+    #[cfg(feature = "process")]
     pub(crate) fn share(&self) -> StreamReader {
         StreamReader(Rc::clone(&self.0))
     }
 
-    #[cfg(all(unix, feature = "process"))]
+    #[cfg(feature = "process")]
     pub(crate) fn set_transport(&self, transport: &Transport) {
         self.0.set_transport(transport);
     }
 
     /// Puts `bytes` back to where they were read from.
-    #[cfg(all(unix, feature = "process"))]
+    #[cfg(feature = "process")]
     pub(crate) fn unread(&self, bytes: Vec<u8>) {
         self.0.buffer.borrow_mut().put_back(bytes);
     }

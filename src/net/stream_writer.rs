@@ -71,7 +71,7 @@ impl StreamWriter {
         }))
     }
 
-    #[cfg(all(unix, feature = "process"))]
+    #[cfg(feature = "process")]
     pub(crate) fn end(&self) -> Rc<WritingEnd> {
         Rc::clone(&self.0)
     }

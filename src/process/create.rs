@@ -1,22 +1,20 @@
 //! Starting child processes.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
+use std::process::Command;
 
-use super::child::Started;
 use super::events::SubprocessEvents;
 use super::options::SubprocessOptions;
 use super::protocol::{SubprocessProtocol, transport_of};
 use super::streams::ProcessStreams;
 use super::subprocess::Process;
+use super::system;
 use super::transport::SubprocessTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{LoopRef, running_loop};
 use crate::net::{StreamReader, made};
-
-const SHELL: &str = if cfg!(target_os = "android") { "/system/bin/sh" } else { "/bin/sh" };
 
 /// Starts `program` with `args`: `asyncio.create_subprocess_exec`.
 ///
@@ -45,11 +43,15 @@ pub async fn create_subprocess_exec<A: AsRef<OsStr>>(
     args: impl IntoIterator<Item = A>,
     options: SubprocessOptions,
 ) -> Result<Process> {
+    process(command(program, args), options).await
+}
+
+async fn process(command: Command, options: SubprocessOptions) -> Result<Process> {
     let on = running_loop()?;
     let limit = options.limit;
     drop(StreamReader::on(&on, limit)?);
     let streams = ProcessStreams::new(&on, limit);
-    let started = options.start(program.as_ref(), &owned(args))?;
+    let started = options.start(command)?;
     let waiter = LoopFuture::new(&on);
     let own = Rc::clone(&streams);
     let made = move |transport: &SubprocessTransport| own.made(transport);
@@ -72,7 +74,7 @@ pub async fn create_subprocess_shell(
     command: impl AsRef<OsStr>,
     options: SubprocessOptions,
 ) -> Result<Process> {
-    create_subprocess_exec(SHELL, [OsStr::new("-c"), command.as_ref()], options).await
+    process(system::shell(command.as_ref()), options).await
 }
 
 impl LoopRef {
@@ -93,8 +95,17 @@ impl LoopRef {
         args: impl IntoIterator<Item = A>,
         options: SubprocessOptions,
     ) -> Result<(SubprocessTransport, Rc<P>)> {
+        self.subprocess(factory, command(program, args), options).await
+    }
+
+    async fn subprocess<P: SubprocessProtocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        command: Command,
+        options: SubprocessOptions,
+    ) -> Result<(SubprocessTransport, Rc<P>)> {
         let protocol = Rc::new(factory());
-        let started: Started = options.start(program.as_ref(), &owned(args))?;
+        let started = options.start(command)?;
         let waiter = LoopFuture::new(self);
         let called = Rc::<P>::clone(&protocol);
         let transport = transport_of(self, started, called, waiter.clone())?;
@@ -117,13 +128,17 @@ impl LoopRef {
         command: impl AsRef<OsStr>,
         options: SubprocessOptions,
     ) -> Result<(SubprocessTransport, Rc<P>)> {
-        let args = [OsStr::new("-c"), command.as_ref()];
-        self.subprocess_exec(factory, SHELL, args, options).await
+        self.subprocess(factory, system::shell(command.as_ref()), options).await
     }
 }
 
-fn owned<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Vec<OsString> {
-    args.into_iter().map(|arg| arg.as_ref().to_owned()).collect()
+fn command<A: AsRef<OsStr>>(
+    program: impl AsRef<OsStr>,
+    args: impl IntoIterator<Item = A>,
+) -> Command {
+    let mut command = Command::new(program);
+    command.args(args);
+    command
 }
 
 /// Waits until the pipes are connected. If that fails, the process is killed and waited for.

@@ -2,14 +2,17 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use std::ffi::{OsStr, OsString};
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::ffi::OsString;
+#[cfg(unix)]
+use std::os::fd::OwnedFd;
+#[cfg(unix)]
 use std::os::unix::process::CommandExt;
+#[cfg(windows)]
+use std::os::windows::io::OwnedHandle;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use super::child::Started;
+use super::system::{Descriptor, Started, own_stdout, pipe};
 use crate::error::{Error, ErrorKind, Result, about};
 use crate::net::DEFAULT_LIMIT;
 
@@ -24,8 +27,8 @@ pub enum Stdio {
     Pipe,
     /// Nothing: `DEVNULL`.
     Null,
-    /// A descriptor of the program's own.
-    Fd(OwnedFd),
+    /// A descriptor, or on Windows a handle, of the program's own.
+    Fd(#[cfg(unix)] OwnedFd, #[cfg(windows)] OwnedHandle),
     /// Only for the standard error: where the standard output goes, in one pipe: `STDOUT`.
     Stdout,
 }
@@ -42,6 +45,7 @@ pub struct SubprocessOptions {
     stderr: Stdio,
     env: Option<Vec<(OsString, OsString)>>,
     cwd: Option<PathBuf>,
+    #[cfg(unix)]
     process_group: Option<i32>,
     pub(super) limit: usize,
 }
@@ -49,9 +53,16 @@ pub struct SubprocessOptions {
 impl Default for SubprocessOptions {
     fn default() -> SubprocessOptions {
         let [stdin, stdout, stderr] = [Stdio::Inherit, Stdio::Inherit, Stdio::Inherit];
-        let (env, cwd, process_group) = (None, None, None);
-        let limit = DEFAULT_LIMIT;
-        SubprocessOptions { stdin, stdout, stderr, env, cwd, process_group, limit }
+        SubprocessOptions {
+            stdin,
+            stdout,
+            stderr,
+            env: None,
+            cwd: None,
+            #[cfg(unix)]
+            process_group: None,
+            limit: DEFAULT_LIMIT,
+        }
     }
 }
 
@@ -108,6 +119,7 @@ impl SubprocessOptions {
     }
 
     /// Puts the child into a process group, its own if `group` is 0: `process_group`.
+    #[cfg(unix)]
     #[must_use]
     pub fn process_group(mut self, group: i32) -> SubprocessOptions {
         self.process_group = Some(group);
@@ -121,27 +133,23 @@ impl SubprocessOptions {
         self
     }
 
-    /// Starts `program` with `args`.
-    pub(super) fn start(self, program: &OsStr, args: &[OsString]) -> Result<Started> {
-        let started = self.spawn(program, args);
+    /// Starts the program of `command`.
+    pub(super) fn start(self, mut command: Command) -> Result<Started> {
+        let started = self.spawn(&mut command);
+        let program = command.get_program();
         let (child, shared) = about(started, || format!("can't start {program:?}"))?;
         Ok(Started::new(child, shared))
     }
 
     /// Starts the process, and returns the pipe of both outputs, if they share one.
-    fn spawn(
-        self,
-        program: &OsStr,
-        args: &[OsString],
-    ) -> Result<(process::Child, Option<OwnedFd>)> {
-        let mut command = Command::new(program);
-        command.args(args);
+    fn spawn(self, command: &mut Command) -> Result<(process::Child, Option<Descriptor>)> {
         if let Some(variables) = self.env {
             command.env_clear().envs(variables);
         }
         if let Some(folder) = self.cwd {
             command.current_dir(folder);
         }
+        #[cfg(unix)]
         if let Some(group) = self.process_group {
             command.process_group(group);
         }
@@ -155,7 +163,7 @@ impl SubprocessOptions {
             }
             (Stdio::Stdout, Stdio::Fd(descriptor)) => descriptor.try_clone()?.into(),
             (Stdio::Stdout, Stdio::Null) => process::Stdio::null(),
-            (Stdio::Stdout, _) => io::stdout().as_fd().try_clone_to_owned()?.into(),
+            (Stdio::Stdout, _) => own_stdout()?.into(),
             (stderr, _) => plain(stderr)?,
         };
         command.stdin(plain(self.stdin)?).stderr(stderr);
@@ -178,21 +186,4 @@ fn plain(stdio: Stdio) -> Result<process::Stdio> {
             return Err(Error::new(ErrorKind::Value, message));
         }
     })
-}
-
-/// The reading and the writing end of a pipe, which child processes don't inherit.
-#[cfg(not(target_vendor = "apple"))]
-fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    use rustix::pipe::{PipeFlags, pipe_with};
-    Ok(pipe_with(PipeFlags::CLOEXEC).map_err(io::Error::from)?)
-}
-
-/// The reading and the writing end of a pipe, which child processes don't inherit.
-#[cfg(target_vendor = "apple")]
-fn pipe() -> Result<(OwnedFd, OwnedFd)> {
-    let (reading, writing) = rustix::pipe::pipe().map_err(io::Error::from)?;
-    for end in [&reading, &writing] {
-        rustix::io::ioctl_fioclex(end).map_err(io::Error::from)?;
-    }
-    Ok((reading, writing))
 }

@@ -2,8 +2,8 @@
 
 use alloc::rc::Rc;
 
-use super::child::Started;
 use super::events::SubprocessEvents;
+use super::system::Started;
 use super::transport::SubprocessTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};

@@ -1,26 +1,19 @@
 //! [`SubprocessTransport`]: a child process with its pipes, which calls its protocol.
 
-use alloc::boxed::Box;
-use alloc::rc::{Rc, Weak};
-use alloc::vec::Vec;
-use core::any::Any;
-use core::cell::{Cell, RefCell};
-use core::fmt;
-use std::fs::File;
-use std::io;
-use std::os::fd::OwnedFd;
-
-use rustix::io::Errno;
-use rustix::process::Signal;
-
-use super::child::{Child, Started};
 use super::events::SubprocessEvents;
+use super::system::{Child, Descriptor, SIGKILL, SIGTERM, Started, connect, no_such_process};
 use super::watch::watch;
 use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
 use crate::net::{BaseEvents, Callbacks, Close, Events, Transport, made};
+use alloc::boxed::Box;
+use alloc::rc::{Rc, Weak};
+use alloc::vec::Vec;
+use core::any::Any;
+use core::cell::{Cell, RefCell};
+use core::fmt;
 
 /// A child process that calls its [`SubprocessProtocol`](super::SubprocessProtocol):
 /// `asyncio.SubprocessTransport`.
@@ -116,7 +109,7 @@ impl SubprocessTransport {
 
     fn begin(
         &self,
-        ends: [Option<OwnedFd>; 3],
+        ends: [Option<Descriptor>; 3],
         connection_made: impl FnOnce(&SubprocessTransport) -> Result<()> + 'static,
         waiter: LoopFuture<()>,
     ) -> Result<()> {
@@ -139,19 +132,15 @@ impl SubprocessTransport {
     /// asyncio's `_connect_pipes`.
     async fn connect_pipes(
         &self,
-        ends: [Option<OwnedFd>; 3],
+        ends: [Option<Descriptor>; 3],
         connection_made: impl FnOnce(&SubprocessTransport) -> Result<()> + 'static,
     ) -> Result<()> {
         for (fd, end) in ends.into_iter().enumerate() {
             let Some(end) = end else { continue };
             let events = Rc::new(PipeEvents { child: Rc::downgrade(&self.0), fd });
             let waiter = LoopFuture::new(self.get_loop());
-            let (on, end, told) = (self.get_loop(), File::from(end), waiter.clone());
-            let transport = if fd == 0 {
-                Transport::of_write_pipe(on, end, events, |_| Ok(()), told)?
-            } else {
-                Transport::of_read_pipe(on, end, events, |_| Ok(()), told)?
-            };
+            let (on, child) = (self.get_loop(), &self.0.child);
+            let transport = connect(on, child, fd, end, events, waiter.clone())?;
             let transport = made(transport, waiter).await?;
             if self.is_closing() {
                 transport.close();
@@ -176,7 +165,7 @@ impl SubprocessTransport {
     /// The number of the process: `get_pid`.
     #[must_use]
     pub fn pid(&self) -> u32 {
-        self.0.child.pid().as_raw_nonzero().get().unsigned_abs()
+        self.0.child.pid()
     }
 
     /// The return code once the process has ended: `get_returncode`. A negative one is the signal
@@ -195,15 +184,17 @@ impl SubprocessTransport {
     }
 
     /// Sends a signal to the process: `send_signal`. One that has ended gets none. Signal 0 is none
-    /// either.
+    /// either. On Windows `SIGTERM` (15) and `SIGKILL` (9) end the process, and there are no others.
     ///
     /// # Errors
     ///
     /// The system's `ESRCH` once it has ended and its pipes are closed (Python's
-    /// `ProcessLookupError`), and its `EINVAL` for a number that is no signal's; what else it says.
+    /// `ProcessLookupError`; on Windows an error of the kind [`NotFound`](std::io::ErrorKind::NotFound)), and
+    /// its `EINVAL` for a number that is no signal's; what else it says. On Windows
+    /// [`Value`](crate::ErrorKind::Value) for other signals.
     pub fn send_signal(&self, signal: i32) -> Result<()> {
         if self.0.callbacks.protocol().is_none() {
-            return Err(io::Error::from(Errno::SRCH).into());
+            return Err(no_such_process().into());
         }
         self.0.child.send_signal(signal)
     }
@@ -214,7 +205,7 @@ impl SubprocessTransport {
     ///
     /// As [`send_signal`](SubprocessTransport::send_signal).
     pub fn terminate(&self) -> Result<()> {
-        self.send_signal(Signal::TERM.as_raw())
+        self.send_signal(SIGTERM)
     }
 
     /// Sends `SIGKILL`: `kill`.
@@ -223,7 +214,7 @@ impl SubprocessTransport {
     ///
     /// As [`send_signal`](SubprocessTransport::send_signal).
     pub fn kill(&self) -> Result<()> {
-        self.send_signal(Signal::KILL.as_raw())
+        self.send_signal(SIGKILL)
     }
 
     /// Returns whether it is closed: `is_closing`.

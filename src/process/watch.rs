@@ -4,10 +4,7 @@ use alloc::format;
 use alloc::rc::Rc;
 use std::thread;
 
-use rustix::io::Errno;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
-
-use super::child::Child;
+use super::system::Child;
 use crate::error::{Result, about};
 use crate::event_loop::LoopRef;
 
@@ -20,12 +17,12 @@ pub(super) fn watch(
 ) -> Result<()> {
     #[cfg(target_os = "linux")]
     {
-        use rustix::process::{PidfdFlags, pidfd_open};
-        match pidfd_open(child.pid(), PidfdFlags::empty()) {
+        use std::io::ErrorKind::{PermissionDenied, Unsupported};
+        match child.open_pidfd() {
             Ok(descriptor) => return watch_descriptor(on, child, descriptor, exited),
             // An old kernel, or a security policy that forbids it.
-            Err(Errno::NOSYS | Errno::PERM | Errno::ACCESS) => {}
-            Err(error) => return about(Err(std::io::Error::from(error)), || "no pidfd".into()),
+            Err(error) if matches!(error.kind(), PermissionDenied | Unsupported) => {}
+            Err(error) => return about(Err(error), || "no pidfd".into()),
         }
     }
     watch_by_thread(on, child, exited)
@@ -36,11 +33,9 @@ pub(super) fn watch(
 fn watch_descriptor(
     on: &LoopRef,
     child: &Rc<Child>,
-    descriptor: std::os::fd::OwnedFd,
+    descriptor: Rc<std::os::fd::OwnedFd>,
     exited: impl FnOnce(i32) -> Result<()> + 'static,
 ) -> Result<()> {
-    let descriptor = Rc::new(descriptor);
-    child.set_pidfd(&descriptor);
     let (event_loop, child, source) = (on.clone(), Rc::clone(child), Rc::clone(&descriptor));
     let mut exited = Some(exited);
     on.add_reader(descriptor, move || {
@@ -54,41 +49,38 @@ fn watch_descriptor(
     })
 }
 
-/// asyncio's `ThreadedChildWatcher`. The thread doesn't reap, so that the child's number stays its
-/// own until the loop has heard of its end.
+/// asyncio's `ThreadedChildWatcher`, but that the loop reaps.
 fn watch_by_thread(
     on: &LoopRef,
     child: &Rc<Child>,
     exited: impl FnOnce(i32) -> Result<()> + 'static,
 ) -> Result<()> {
-    let (event_loop, own, pid) = (on.clone(), Rc::clone(child), child.pid());
+    let (event_loop, own) = (on.clone(), Rc::clone(child));
+    let ending = about(child.ending(), || "no handle of a process".into())?;
     let answer = on.expect_answer(move |_: Result<()>| {
         let code = own.reap();
         // A loop that has closed calls nothing.
         let _ = event_loop.call_soon(move || exited(code));
     })?;
     let waits = move || {
-        wait_for_end(pid);
+        ending.wait();
         // A loop that has closed has reaped the child.
         let _ = answer.give(Ok(()));
     };
-    let thread = thread::Builder::new().name(format!("wait for process {}", pid.as_raw_nonzero()));
+    let thread = thread::Builder::new().name(format!("wait for process {}", child.pid()));
     about(thread.spawn(waits), || "no thread to wait for a process".into())?;
     Ok(())
 }
 
-/// Waits until the child of this number has ended, or was reaped.
-fn wait_for_end(pid: Pid) {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-    while let Err(Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
-}
-
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use core::cell::Cell;
     use std::process::{Command, Stdio};
 
-    use super::super::child::Started;
+    use rustix::io::Errno;
+    use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+
+    use super::super::system::Started;
     use super::*;
     use crate::event_loop::EventLoop;
 
@@ -97,7 +89,9 @@ mod tests {
         let event_loop = EventLoop::with_virtual_time();
         let mut command = Command::new("sh");
         command.args(["-c", "read line; exit 7"]).stdin(Stdio::piped());
-        let started = Started::new(command.spawn().expect("a shell"), None);
+        let shell = command.spawn().expect("a shell");
+        let pid = Pid::from_child(&shell);
+        let started = Started::new(shell, None);
         let child = Rc::new(started.child);
         let code = Rc::new(Cell::new(None));
         let (noted, on) = (Rc::clone(&code), event_loop.clone());
@@ -113,6 +107,6 @@ mod tests {
         event_loop.run_forever().unwrap();
         assert_eq!(code.get(), Some(7));
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
-        assert_eq!(waitid(WaitId::Pid(child.pid()), options).err(), Some(Errno::CHILD));
+        assert_eq!(waitid(WaitId::Pid(pid), options).err(), Some(Errno::CHILD));
     }
 }

@@ -1,6 +1,6 @@
 //! Child processes. None of them sleeps: a pipe tells each when to go on.
-#![cfg(unix)]
 
+#[cfg(target_os = "linux")]
 #[path = "../io/child.rs"]
 mod child;
 #[cfg(target_os = "linux")]
@@ -8,5 +8,8 @@ mod child;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod leaks;
+mod portable;
+#[cfg(unix)]
 mod processes;
+#[cfg(unix)]
 mod scripts;

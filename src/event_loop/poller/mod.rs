@@ -1,7 +1,8 @@
 //! File descriptors to listeners, and the sleep of a loop: knows no loop.
 //!
 //! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `process`, `reactor`,
-//! which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal does.
+//! which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal does;
+//! `tcp_pair`.
 
 mod fd_table;
 #[cfg(feature = "signals")]
@@ -13,6 +14,8 @@ mod reactor;
 mod signal_hooks;
 mod source;
 mod system_host;
+#[cfg(all(windows, any(feature = "signals", feature = "process")))]
+mod tcp_pair;
 mod waits;
 #[cfg(feature = "signals")]
 mod wake_stream;
@@ -28,6 +31,8 @@ pub(crate) use reactor::{Reactor, Watch};
 pub(crate) use signal_hooks::{Handled, INTERRUPT, Schedule, Wakeup, refused, signals_in};
 pub(crate) use source::{Listening, raw_key, set_nonblocking};
 pub(crate) use system_host::SystemHost;
+#[cfg(all(windows, any(feature = "signals", feature = "process")))]
+pub(crate) use tcp_pair::tcp_pair;
 pub(crate) use waits::Watching;
 #[cfg(feature = "signals")]
 pub(crate) use wake_stream::{WakeStream, wake_pair};

@@ -23,18 +23,8 @@ pub(crate) fn wake_pair() -> io::Result<(WakeStream, WakeStream)> {
 /// Two ends, in non-blocking mode, the first to be read by the loop.
 #[cfg(windows)]
 pub(crate) fn wake_pair() -> io::Result<(WakeStream, WakeStream)> {
-    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))?;
-    let writes = WakeStream::connect(listener.local_addr()?)?;
-    let reads = loop {
-        // Another process may have connected before.
-        let (reads, peer) = listener.accept()?;
-        if peer == writes.local_addr()? {
-            break reads;
-        }
-    };
-    reads.set_nonblocking(true)?;
+    let (reads, writes) = super::tcp_pair()?;
     writes.set_nonblocking(true)?;
-    writes.set_nodelay(true)?;
     Ok((reads, writes))
 }
 

@@ -33,7 +33,7 @@ impl ByteBuffer {
     }
 
     /// Puts `bytes` before the others.
-    #[cfg(all(unix, feature = "process"))]
+    #[cfg(feature = "process")]
     pub(crate) fn put_back(&mut self, mut bytes: Vec<u8>) {
         bytes.extend_from_slice(self.as_slice());
         *self = ByteBuffer { bytes, start: 0 };

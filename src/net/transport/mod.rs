@@ -44,7 +44,8 @@ pub(crate) use made::made;
 pub(super) use made::made_by;
 pub(super) use read_buffer::ReadBuffer;
 pub use socket::Address;
-pub(super) use socket::{Socket, is_passing};
+pub(crate) use socket::Socket;
+pub(super) use socket::is_passing;
 pub(super) use socket_transport::{Connection, LOST_WRITE, SocketTransport};
 #[cfg(feature = "tls")]
 pub use tls_options::TlsOptions;

@@ -11,26 +11,31 @@ use std::os::unix::process::ExitStatusExt;
 use std::process;
 
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, waitid};
+#[cfg(target_os = "linux")]
+use rustix::process::{PidfdFlags, pidfd_open};
 
 use super::kill::kill;
 use crate::error::Result;
 use crate::logging::say;
 
+pub(crate) const SIGKILL: i32 = Signal::KILL.as_raw();
+pub(crate) const SIGTERM: i32 = Signal::TERM.as_raw();
+
 /// The return code of a child that was reaped elsewhere, as asyncio has it.
 const UNKNOWN: i32 = 255;
 
 /// A child that was started, with this process's ends of its pipes.
-pub(super) struct Started {
-    pub(super) child: Child,
-    pub(super) stdin: Option<OwnedFd>,
-    pub(super) stdout: Option<OwnedFd>,
-    pub(super) stderr: Option<OwnedFd>,
+pub(crate) struct Started {
+    pub(crate) child: Child,
+    pub(crate) stdin: Option<OwnedFd>,
+    pub(crate) stdout: Option<OwnedFd>,
+    pub(crate) stderr: Option<OwnedFd>,
 }
 
 impl Started {
     /// `shared` is the pipe of both outputs, if they share one.
-    pub(super) fn new(mut child: process::Child, shared: Option<OwnedFd>) -> Started {
+    pub(crate) fn new(mut child: process::Child, shared: Option<OwnedFd>) -> Started {
         let stdin = child.stdin.take().map(OwnedFd::from);
         let stdout = shared.or(child.stdout.take().map(OwnedFd::from));
         let stderr = child.stderr.take().map(OwnedFd::from);
@@ -48,7 +53,7 @@ impl Started {
 
 /// A child process. Its number is its own until it is reaped, which only this does.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(crate) struct Child {
     pid: Pid,
     /// The descriptor that stands for it: another process never has it, even if this one is reaped
     /// elsewhere.
@@ -62,18 +67,25 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn pid(&self) -> Pid {
-        self.pid
+    pub(crate) fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Sends signals by `pidfd` from now on.
+    /// A descriptor that is readable when it has ended, by which it gets its signals from now on.
     #[cfg(target_os = "linux")]
-    pub(super) fn set_pidfd(&self, pidfd: &Rc<OwnedFd>) {
-        self.pidfd.get_or_init(|| Rc::clone(pidfd));
+    pub(crate) fn open_pidfd(&self) -> io::Result<Rc<OwnedFd>> {
+        let opened = pidfd_open(self.pid, PidfdFlags::empty())?;
+        Ok(Rc::clone(self.pidfd.get_or_init(|| Rc::new(opened))))
+    }
+
+    /// Returns the wait for the end, for another thread.
+    #[expect(clippy::unnecessary_wraps)] // on Windows it may fail
+    pub(crate) fn ending(&self) -> io::Result<Ending> {
+        Ok(Ending(self.pid))
     }
 
     /// Sends a signal. One that has ended gets none.
-    pub(super) fn send_signal(&self, signal: i32) -> Result<()> {
+    pub(crate) fn send_signal(&self, signal: i32) -> Result<()> {
         if self.returncode.get().is_some() {
             return Ok(());
         }
@@ -102,14 +114,14 @@ impl Child {
     }
 
     /// Kills the child, unless it has ended or is another user's. Returns whether it ends.
-    pub(super) fn kill(&self) -> bool {
+    pub(crate) fn kill(&self) -> bool {
         self.returncode.get().is_some()
             || self.is_own() && self.signal(Signal::KILL.as_raw()).is_ok()
     }
 
     /// Waits for the child, which has ended, and returns its return code: negative, the signal that
     /// has ended it.
-    pub(super) fn reap(&self) -> i32 {
+    pub(crate) fn reap(&self) -> i32 {
         if let Some(code) = self.returncode.get() {
             return code;
         }
@@ -130,7 +142,7 @@ impl Child {
 
     /// Reaps the child, which is killed if it goes on. Returns its return code, unless it may not be
     /// killed.
-    pub(super) fn end(&self) -> Option<i32> {
+    pub(crate) fn end(&self) -> Option<i32> {
         if !self.is_own() {
             return self.returncode.get();
         }
@@ -140,11 +152,26 @@ impl Child {
     }
 }
 
+/// Waits for the end of a child. It doesn't reap it, so that the child's number stays its own until the
+/// loop has heard of its end.
+pub(crate) struct Ending(Pid);
+
+impl Ending {
+    /// Waits until the child has ended, or was reaped.
+    pub(crate) fn wait(self) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+        while let Err(Errno::INTR) = waitid(WaitId::Pid(self.0), options) {}
+    }
+}
+
+/// Python's `ProcessLookupError`.
+pub(crate) fn no_such_process() -> io::Error {
+    Errno::SRCH.into()
+}
+
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use std::process::{Command, Stdio};
-
-    use rustix::process::{PidfdFlags, pidfd_open};
 
     use super::*;
 
@@ -162,7 +189,7 @@ mod tests {
     fn child_gets_its_signals_by_its_descriptor() {
         let (mut meant, numbered) = (cat(), cat());
         let started = Started::new(numbered, None);
-        started.child.set_pidfd(&pidfd_of(&meant));
+        started.child.pidfd.set(pidfd_of(&meant)).unwrap();
         started.child.send_signal(Signal::TERM.as_raw()).unwrap();
         assert_eq!(meant.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
         started.child.send_signal(Signal::TERM.as_raw()).unwrap();
@@ -177,7 +204,7 @@ mod tests {
         drop(other.stdin.take());
         other.wait().unwrap();
         let started = Started::new(cat(), None);
-        started.child.set_pidfd(&unreachable);
+        started.child.pidfd.set(unreachable).unwrap();
         assert_eq!(started.child.end(), None);
         drop(started.stdin);
         let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;

@@ -1,0 +1,8 @@
+//! Child processes on Unix: `child` (one until it is reaped, which `kill` sends signals), `pipes`.
+
+mod child;
+mod kill;
+mod pipes;
+
+pub(super) use child::{Child, SIGKILL, SIGTERM, Started, no_such_process};
+pub(super) use pipes::{Descriptor, connect, own_stdout, pipe, shell};
