@@ -1,9 +1,10 @@
-//! `executor::LocalPool` as a loop; the rest is the crate futures itself.
+//! `executor::LocalPool` and `block_on` as loops; the rest is the crate futures itself.
 
-pub use futures_own::{channel, future, task};
+pub use futures_own::*;
 
 pub mod executor {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
+    use std::ops::{Deref, DerefMut};
     use std::panic::resume_unwind;
     use std::pin::pin;
     use std::rc::Rc;
@@ -12,8 +13,11 @@ pub mod executor {
     use std::task::{Context, Poll, Wake, Waker};
     use std::time::Duration;
 
+    pub use futures_own::executor::ThreadPool;
+
     use callsoon::{AnyFuture, Error, EventLoop, LoopRef};
     use futures_own::future::{FutureObj, LocalFutureObj};
+    use futures_own::stream::{Stream, StreamExt};
     use futures_own::task::{LocalSpawn, Spawn, SpawnError};
 
     #[derive(Default)]
@@ -135,6 +139,50 @@ pub mod executor {
     }
 
     pub fn block_on<F: Future>(future: F) -> F::Output {
-        LocalPool::new().run_until(future)
+        thread_local! {
+            static IDLE: Cell<Option<LocalPool>> = const { Cell::new(None) };
+        }
+        let mut pool = IDLE.take().unwrap_or_else(LocalPool::new);
+        let output = pool.run_until(future);
+        IDLE.set(Some(pool));
+        output
+    }
+
+    pub struct BlockingStream<S>(S);
+
+    pub fn block_on_stream<S: Stream + Unpin>(stream: S) -> BlockingStream<S> {
+        BlockingStream(stream)
+    }
+
+    impl<S> BlockingStream<S> {
+        pub fn into_inner(self) -> S {
+            self.0
+        }
+    }
+
+    impl<S> Deref for BlockingStream<S> {
+        type Target = S;
+
+        fn deref(&self) -> &S {
+            &self.0
+        }
+    }
+
+    impl<S> DerefMut for BlockingStream<S> {
+        fn deref_mut(&mut self) -> &mut S {
+            &mut self.0
+        }
+    }
+
+    impl<S: Stream + Unpin> Iterator for BlockingStream<S> {
+        type Item = S::Item;
+
+        fn next(&mut self) -> Option<S::Item> {
+            block_on(self.0.next())
+        }
+
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            self.0.size_hint()
+        }
     }
 }
