@@ -1,7 +1,7 @@
 //! The calls of a protocol over TLS, and the ends of a connection.
 
 use std::io::{self, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -165,20 +165,19 @@ fn handshake_fails_with_what_the_peer_sends() {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let port = listener.local_addr()?.port();
         for bytes in [&b""[..], b"this is no TLS at all, and that is said at once"] {
-            let own = on.clone();
-            let connecting =
-                create_task(async move { connect(&own, port, &client_side("localhost")).await });
-            for _ in 0..20 {
-                yield_now().await?;
-            }
-            let (mut peer, _) = listener.accept()?;
-            peer.write_all(bytes)?;
-            if bytes.is_empty() {
-                // Unread bytes would reset the connection.
-                assert!(peer.read(&mut [0; 4096])? > 0);
-            }
-            drop(peer);
-            let error = connecting.await.map(drop).unwrap_err();
+            let listener = listener.try_clone()?;
+            let answering = on.run_in_executor(None, move || {
+                let (mut peer, _) = listener.accept()?;
+                peer.write_all(bytes)?;
+                if bytes.is_empty() {
+                    // Unread bytes would reset the connection.
+                    assert!(peer.read(&mut [0; 4096])? > 0);
+                }
+                Ok(())
+            })?;
+            let connected = connect(&on, port, &client_side("localhost")).await;
+            let error = connected.map(drop).unwrap_err();
+            answering.await?;
             let kind = error.io_error().unwrap().kind();
             let expected = if bytes.is_empty() {
                 io::ErrorKind::ConnectionReset
@@ -222,10 +221,12 @@ impl BufferedProtocol for Small {
 fn connection_is_upgraded_by_its_loop() {
     run(async {
         let on = running_loop()?;
-        let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let ours = TcpStream::connect(listener.local_addr()?)?;
+        let theirs = listener.accept()?.0;
         let [one, two] = [(); 2].map(|()| Rc::new(Noting::default()));
-        let (plain, _) = on.connect_accepted_unix_socket(Noting::default, ours).await?;
-        let (other, _) = on.connect_accepted_unix_socket(Noting::default, theirs).await?;
+        let (plain, _) = on.connect_accepted_socket(Noting::default, ours).await?;
+        let (other, _) = on.connect_accepted_socket(Noting::default, theirs).await?;
         let (own, second) = (on.clone(), two.clone());
         let serving = create_task(async move {
             own.start_tls(&other, Rc::new(Small(second)), &server_side()).await

@@ -1,5 +1,4 @@
 //! Streams and protocols over TLS.
-#![cfg(unix)]
 
 #[cfg(target_os = "linux")]
 #[path = "../io/child.rs"]
