@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use signal_hook::{SigId, flag, low_level};
 
-use super::signal_hooks::{INTERRUPT, InsteadOfDefault};
+use super::signal_hooks::{INTERRUPT, InsteadOfDefault, hook_default};
 use super::wake_stream::{WakeStream, write_byte_on};
 
 pub(crate) struct Interrupt {
@@ -25,8 +25,8 @@ pub(crate) struct Interrupt {
     callback: Box<dyn Fn()>,
 }
 
-/// While it lives, the signal sets the flag in place of what it does by default. The default comes
-/// back before the hooks are taken out: no signal is lost in between.
+/// While it lives, the signal sets the flag in place of what it does by default. The default goes
+/// after the hooks are registered and comes back before they are taken out: no signal is lost in between.
 struct Armed {
     _instead: InsteadOfDefault,
     _hooks: Hooks,
@@ -61,8 +61,9 @@ impl Interrupt {
         callback: Box<dyn Fn()>,
     ) -> io::Result<Interrupt> {
         let arrived = Arc::new(AtomicBool::new(false));
-        let _instead = InsteadOfDefault::of(INTERRUPT)?;
-        let armed = Armed { _instead, _hooks: Hooks::new(&arrived, wakes)? };
+        hook_default(INTERRUPT)?;
+        let _hooks = Hooks::new(&arrived, wakes)?;
+        let armed = Armed { _instead: InsteadOfDefault::of(INTERRUPT), _hooks };
         Ok(Interrupt { arrived, woken, armed: Cell::new(Some(armed)), callback })
     }
 

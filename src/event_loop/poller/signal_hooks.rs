@@ -80,7 +80,8 @@ impl Signals {
     /// and is unread counts on.
     pub(crate) fn remove(&self, signal: i32) -> bool {
         let removed = self.handled.borrow_mut().remove(&signal);
-        let Some(Handled { hooks, arrived, .. }) = removed else { return false };
+        let Some(Handled { instead, hooks, arrived, .. }) = removed else { return false };
+        drop(instead);
         drop(hooks);
         let unread = signals_in(&arrived);
         if unread > 0 {
@@ -113,14 +114,15 @@ impl Signals {
 
 pub(crate) type Schedule = Rc<dyn Fn() -> Result<()>>;
 
-/// While it lives, a signal is written to two sockets in place of what it does by default.
+/// While it lives, a signal is written to two sockets in place of what it does by default. The default
+/// comes back before the hooks are taken out: no signal is lost in between.
 pub(crate) struct Handled {
+    instead: InsteadOfDefault,
     hooks: [Hook; 2],
     /// Has a byte for each signal that is unread.
     arrived: WakeStream,
     /// Has the handler run in the next turn.
     schedule: Schedule,
-    _instead: InsteadOfDefault,
 }
 
 impl Handled {
@@ -136,9 +138,10 @@ impl Handled {
         // The hooks come after the default, which they may bring back: a signal that another thread
         // is given must have passed the default by then. The byte that counts is written before the
         // one that wakes: hooks run in the order of their registration.
-        let _instead = InsteadOfDefault::of(signal).map_err(|error| refused(signal, error))?;
+        hook_default(signal).map_err(|error| refused(signal, error))?;
         let hooks = [Hook::new(signal, counts)?, Hook::new(signal, wakes)?];
-        Ok(Handled { hooks, arrived, schedule, _instead })
+        let instead = InsteadOfDefault::of(signal);
+        Ok(Handled { instead, hooks, arrived, schedule })
     }
 }
 
@@ -172,33 +175,44 @@ fn defaults() -> MutexGuard<'static, BTreeMap<i32, DefaultAction>> {
     DEFAULTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Has `signal` take its default action by a hook, before all hooks that are registered later.
+///
+/// # Errors
+///
+/// What the system says, as of a number that is no signal's.
+pub(crate) fn hook_default(signal: i32) -> io::Result<()> {
+    // The C library of Windows refuses other numbers without an error of the system's.
+    #[cfg(windows)]
+    if low_level::signal_name(signal).is_none()
+        && ![consts::SIGABRT_COMPAT, consts::SIGBREAK].contains(&signal)
+    {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut defaults = defaults();
+    if let Entry::Vacant(new) = defaults.entry(signal) {
+        let does_default = Arc::new(AtomicBool::new(true));
+        // The default action of a signal without a name is unknown: it will do nothing.
+        if low_level::signal_name(signal).is_some() {
+            flag::register_conditional_default(signal, Arc::clone(&does_default))?;
+        }
+        new.insert(DefaultAction { holders: 0, does_default });
+    }
+    Ok(())
+}
+
 /// While one lives anywhere, its signal doesn't do what it does by default.
 pub(crate) struct InsteadOfDefault(i32);
 
 impl InsteadOfDefault {
-    pub(crate) fn of(signal: i32) -> io::Result<InsteadOfDefault> {
-        // The C library of Windows refuses other numbers without an error of the system's.
-        #[cfg(windows)]
-        if low_level::signal_name(signal).is_none()
-            && ![consts::SIGABRT_COMPAT, consts::SIGBREAK].contains(&signal)
-        {
-            return Err(io::ErrorKind::InvalidInput.into());
+    /// Keeps the default from being taken from now on. It is made after the hooks that stand for the
+    /// default, and dropped before they are: a signal that arrives in between does both, and isn't lost.
+    /// [`hook_default`] was called before.
+    pub(crate) fn of(signal: i32) -> InsteadOfDefault {
+        if let Some(default) = defaults().get_mut(&signal) {
+            default.holders += 1;
+            default.does_default.store(false, Ordering::SeqCst);
         }
-        let mut defaults = defaults();
-        let default = match defaults.entry(signal) {
-            Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(new) => {
-                let does_default = Arc::new(AtomicBool::new(false));
-                // The default action of a signal without a name is unknown: it will do nothing.
-                if low_level::signal_name(signal).is_some() {
-                    flag::register_conditional_default(signal, Arc::clone(&does_default))?;
-                }
-                new.insert(DefaultAction { holders: 0, does_default })
-            }
-        };
-        default.holders += 1;
-        default.does_default.store(false, Ordering::SeqCst);
-        Ok(InsteadOfDefault(signal))
+        InsteadOfDefault(signal)
     }
 }
 
