@@ -103,6 +103,7 @@
 //! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |
 //! | `hyper` | no | hyper's `Read`, `Write`, `Timer` and `Executor` |
+//! | `loom` | no | with `--cfg loom`, a program on the loop as a model of loom's |
 #![cfg_attr(not(feature = "std"), no_std)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![deny(unsafe_code)]
@@ -134,7 +135,7 @@ mod sync;
 mod threads;
 
 /// What threads may do to each other: see `loom-tests`.
-#[cfg(all(test, any(loom, shuttle)))]
+#[cfg(all(test, any(all(loom, feature = "loom"), shuttle)))]
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
 

@@ -2,10 +2,10 @@
 //! same code through other interleavings: loom's under `--cfg loom`, shuttle's under
 //! `--cfg shuttle`. No other file knows of either.
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(all(loom, feature = "loom"), shuttle)))]
 pub(crate) use plain::*;
 
-#[cfg(not(any(loom, shuttle)))]
+#[cfg(not(any(all(loom, feature = "loom"), shuttle)))]
 mod plain {
     pub(crate) use super::PlainArc as Arc;
     #[cfg(feature = "std")]
@@ -20,9 +20,20 @@ mod plain {
     };
 
     #[cfg(feature = "std")]
-    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+    pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+    #[cfg(feature = "trace")]
+    pub(crate) use std::thread::ThreadId;
     #[cfg(feature = "std")]
-    pub(crate) use std::thread::{Builder, JoinHandle};
+    pub(crate) use std::thread::{Builder, JoinHandle, Thread, current as current_thread};
+
+    /// Parks this thread until it is unparked or `timeout` is over.
+    #[cfg(feature = "std")]
+    pub(crate) fn park(timeout: Option<core::time::Duration>) {
+        match timeout {
+            Some(timeout) => std::thread::park_timeout(timeout),
+            None => std::thread::park(),
+        }
+    }
 
     /// A thread's own value, which costs nothing to make.
     #[cfg(feature = "std")]
@@ -47,11 +58,11 @@ pub use portable_atomic_util::Arc as PlainArc;
 pub(crate) use std::sync::Mutex as PlainMutex;
 
 /// A cell whose uses loom checks: two at a time are a fault where one writes.
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
 
-#[cfg(not(loom))]
+#[cfg(not(all(loom, feature = "loom")))]
 impl<T> UnsafeCell<T> {
     pub(crate) const fn new(value: T) -> UnsafeCell<T> {
         UnsafeCell(core::cell::UnsafeCell::new(value))
@@ -64,10 +75,43 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-#[cfg(loom)]
+/// Stands for std's, which a checker doesn't see: a write of the flag publishes the value.
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+pub(crate) struct OnceLock<T> {
+    is_set: AtomicBool,
+    value: std::sync::OnceLock<T>,
+}
+
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+impl<T> OnceLock<T> {
+    pub(crate) fn new() -> OnceLock<T> {
+        OnceLock { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
+    }
+
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+    }
+
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        self.value.set(value)?;
+        self.is_set.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+/// Parks this thread until it is unparked. No time passes under a checker: with a `timeout` it doesn't
+/// park.
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+pub(crate) fn park(timeout: Option<core::time::Duration>) {
+    if timeout.is_none() {
+        park_unlimited();
+    }
+}
+
+#[cfg(all(loom, feature = "loom"))]
 pub(crate) use checked::*;
 
-#[cfg(loom)]
+#[cfg(all(loom, feature = "loom"))]
 mod checked {
     pub(crate) use concurrent_queue::ConcurrentQueue;
     pub(crate) use loom::cell::UnsafeCell;
@@ -75,7 +119,11 @@ mod checked {
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
     };
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
-    pub(crate) use loom::thread::{Builder, JoinHandle};
+    #[cfg(feature = "trace")]
+    pub(crate) use loom::thread::ThreadId;
+    pub(crate) use loom::thread::{
+        Builder, JoinHandle, Thread, current as current_thread, park as park_unlimited,
+    };
     pub(crate) use std::sync::PoisonError;
 
     macro_rules! thread_own {
@@ -95,7 +143,9 @@ mod shuffled {
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
     };
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-    pub(crate) use shuttle::thread::{Builder, JoinHandle};
+    pub(crate) use shuttle::thread::{
+        Builder, JoinHandle, Thread, current as current_thread, park as park_unlimited,
+    };
 
     macro_rules! thread_own {
         (static $name:ident: $kind:ty = $value:expr;) => {

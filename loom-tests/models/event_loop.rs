@@ -185,3 +185,30 @@ fn calls_against_a_running_loop() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
     });
 }
+
+/// A thread clones its handle and drops the first, and the clone's call comes from another thread, while
+/// the loop falls asleep: the loop isn't stalled before the last handle is gone, and the call runs.
+#[test]
+fn clone_of_a_handle_against_the_last_drop() {
+    check("clone_of_a_handle_against_the_last_drop", Search::Preemptions(3), || {
+        let event_loop = event_loop();
+        let handle = event_loop.handle();
+        let seen = Arc::new(AtomicUsize::new(0));
+        let (theirs, clones) = (Arc::clone(&seen), size(1, 4));
+        let thread = thread::spawn(move || {
+            let call = |clone: crate::LoopHandle| {
+                let seen = Arc::clone(&theirs);
+                thread::spawn(move || {
+                    let call = move || _ = seen.fetch_add(1, Ordering::Relaxed);
+                    clone.call_soon_threadsafe(call).unwrap();
+                })
+            };
+            let threads: Vec<_> = (0..clones).map(|_| call(handle.clone())).collect();
+            drop(handle);
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        });
+        assert_eq!(event_loop.run_forever().unwrap_err().kind(), ErrorKind::Stalled);
+        assert_eq!(seen.load(Ordering::Relaxed), clones);
+        thread.join().unwrap();
+    });
+}

@@ -51,3 +51,58 @@ fn submit_against_sleep() {
             .unwrap();
     });
 }
+
+/// A pool is shut down, and what no thread has begun is cancelled, while a thread begins: each function
+/// has run and answered, or its future is cancelled.
+#[test]
+fn shutdown_cancelling_against_begin() {
+    check("shutdown_cancelling_against_begin", Search::Preemptions(3), || {
+        let event_loop = event_loop();
+        let ran = Arc::new(AtomicUsize::new(0));
+        event_loop
+            .run_until_complete(async move {
+                let pool = ThreadPoolExecutor::new(1)?;
+                let on = crate::running_loop()?;
+                let submit = |_| {
+                    let ran = Arc::clone(&ran);
+                    let count = move || Ok(ran.fetch_add(1, Ordering::Relaxed));
+                    on.run_in_executor(Some(&pool), count).unwrap()
+                };
+                let futures: Vec<_> = (0..size(2, 9)).map(submit).collect();
+                pool.shutdown_cancelling().await?;
+                let mut answered = 0;
+                for future in &futures {
+                    match future.await {
+                        Ok(_) => answered += 1,
+                        Err(error) => assert!(error.is_cancelled()),
+                    }
+                }
+                assert_eq!(ran.load(Ordering::Relaxed), answered);
+                Ok(())
+            })
+            .unwrap();
+    });
+}
+
+/// A pool is dropped, not shut down, while its thread takes a function and falls asleep: each function
+/// is answered, and the thread exits (a model ends when all its threads have).
+#[test]
+fn drop_against_a_thread() {
+    check("executor::drop_against_a_thread", Search::Preemptions(3), || {
+        let event_loop = event_loop();
+        event_loop
+            .run_until_complete(async move {
+                let pool = ThreadPoolExecutor::new(size(1, 3))?;
+                let on = crate::running_loop()?;
+                let futures: Vec<_> = (0..size(2, 9))
+                    .map(|number| on.run_in_executor(Some(&pool), move || Ok(number)).unwrap())
+                    .collect();
+                drop(pool);
+                for (number, future) in futures.iter().enumerate() {
+                    assert_eq!(future.await?, number);
+                }
+                Ok(())
+            })
+            .unwrap();
+    });
+}

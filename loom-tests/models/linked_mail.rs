@@ -3,7 +3,7 @@
 
 use super::check::{Search, check, size, thread};
 use crate::event_loop::{Link, Linked, LinkedMail};
-use crate::sync::{Arc, UnsafeCell};
+use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 
 /// A message of a sender, which loom sees written and read.
 struct Letter {
@@ -83,30 +83,30 @@ fn pushes_against_each_other() {
     });
 }
 
-/// The count of what there is, against a push: what is counted can be taken, and what comes later
-/// stands behind it.
+/// The count of what there is, against pushes: what is counted can be taken, what was counted before and
+/// not taken is counted again, and what comes later stands behind it.
 #[test]
 fn push_against_len() {
     check("linked_mail::push_against_len", Search::All, || {
         let mail = Mail::new(LinkedMail::unbounded());
-        send(&mail, 0, 0..1);
+        send(&mail, 0, 0..2);
         let sender = {
             let mail = Arc::clone(&mail);
-            thread::spawn(move || send(&mail, 0, 1..3))
+            thread::spawn(move || send(&mail, 0, 2..4))
         };
-        let mut got = 0;
-        for _ in 0..2 {
-            for _ in 0..mail.len() {
-                assert_eq!(mail.pop().ok().map(Message::read), Some((0, got)));
-                got += 1;
-            }
+        assert!(mail.len() >= 2);
+        assert_eq!(mail.pop().ok().map(Message::read), Some((0, 0)));
+        let mut got = 1;
+        for _ in 0..mail.len() {
+            assert_eq!(mail.pop().ok().map(Message::read), Some((0, got)));
+            got += 1;
         }
         sender.join().unwrap();
         while let Ok(message) = mail.pop() {
             assert_eq!(message.read(), (0, got));
             got += 1;
         }
-        assert_eq!(got, 3);
+        assert_eq!(got, 4);
     });
 }
 
@@ -134,5 +134,44 @@ fn push_against_close() {
             found -= 1;
         }
         assert_eq!(found, 0);
+    });
+}
+
+/// Pushes amid a drain, as of handlers that interrupt each other and the reader: what was pushed before
+/// the reader looks isn't overlooked, whether it stands on the stack or has been taken off it.
+#[test]
+fn pushes_amid_a_drain() {
+    check("linked_mail::pushes_amid_a_drain", Search::Preemptions(2), || {
+        let mail = Mail::new(LinkedMail::unbounded());
+        let pushed = Arc::new(AtomicUsize::new(0));
+        let posts = size(2, 9);
+        let senders: Vec<_> = (0..2)
+            .map(|sender| {
+                let (mail, pushed) = (Arc::clone(&mail), Arc::clone(&pushed));
+                // One of the two is a handler that interrupts the other once.
+                let numbers = 0..if sender == 0 { posts } else { 1 };
+                thread::spawn(move || {
+                    for number in numbers {
+                        send(&mail, sender, number..number + 1);
+                        pushed.fetch_add(1, Ordering::Release);
+                    }
+                })
+            })
+            .collect();
+        let (mut got, mut expected) = (0, [0, 0]);
+        while got < posts + 1 {
+            let before = pushed.load(Ordering::Acquire);
+            if mail.is_empty() {
+                assert!(before <= got, "{before} pushed, {got} taken");
+                thread::yield_now();
+                continue;
+            }
+            let (sender, number) = mail.pop().ok().unwrap().read();
+            assert_eq!(number, expected[sender]);
+            expected[sender] += 1;
+            got += 1;
+        }
+        assert!(mail.pop().is_err());
+        senders.into_iter().for_each(|sender| sender.join().unwrap());
     });
 }

@@ -11,13 +11,18 @@ mod check;
 mod host;
 
 mod answers;
+mod bell;
 mod blocks;
 mod event_loop;
 mod executor;
 mod inbox;
 mod linked_mail;
+#[cfg(feature = "signals")]
+mod signals;
 mod thread_to_async_queue;
 mod threadsafe;
+#[cfg(feature = "trace")]
+mod trace;
 mod wakers;
 mod work_queue;
 mod worker_group;

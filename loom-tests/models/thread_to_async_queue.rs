@@ -90,3 +90,63 @@ fn drop_against_a_thread() {
         });
     });
 }
+
+/// Threads with arguments that the loop has to make.
+struct AsksTheLoop(crate::LoopHandle);
+
+impl hp::ThreadHooks for AsksTheLoop {
+    type Args = usize;
+
+    fn create_args(&self, _number: usize, _existing: Option<usize>) -> Result<usize> {
+        self.0.run_coroutine_threadsafe(|| async { Ok(7) })?.result(None)
+    }
+}
+
+/// A queue is started while it finishes, and its threads wait for the loop: the finish waits for them,
+/// and doesn't stop the loop for that.
+#[test]
+fn start_amid_a_finish() {
+    check("start_amid_a_finish", Search::Preemptions(2), || {
+        let event_loop = event_loop();
+        event_loop
+            .run_until_complete(async {
+                let stop = hp::create_future::<()>();
+                let hooks = AsksTheLoop(crate::running_loop()?.handle());
+                let queue = hp::ThreadToAsyncQueue::builder(hooks).build(&stop)?;
+                let queue = std::rc::Rc::new(queue);
+                let finishes = std::rc::Rc::clone(&queue);
+                let finish = crate::create_task(async move { finishes.finish().await });
+                // The finish has seen by then that there is no thread.
+                crate::sleep(core::time::Duration::ZERO).await?;
+                queue.start().await?;
+                finish.await
+            })
+            .unwrap();
+    });
+}
+
+/// The loop closes while a thread works at a request, and the queue is dropped later: the answer is
+/// refused, and the thread leaves.
+#[test]
+fn request_against_close() {
+    check("request_against_close", Search::Preemptions(3), || {
+        let event_loop = event_loop();
+        let stop = crate::LoopFuture::<()>::new(&event_loop);
+        let future = stop.clone();
+        let queue = event_loop
+            .run_until_complete(async move {
+                let queue = hp::ThreadToAsyncQueue::builder(()).build(&future)?;
+                queue.start().await?;
+                let requests: Vec<_> =
+                    (0..size(1, 9)).map(|n| queue.request(move |()| Ok(n))).collect();
+                Ok(std::rc::Rc::new((queue, requests)))
+            })
+            .unwrap();
+        event_loop.close().unwrap();
+        for (number, request) in queue.1.iter().enumerate() {
+            assert!(!request.done() || request.result().is_ok_and(|answer| answer == number));
+        }
+        let late = queue.0.request(|()| Ok(()));
+        assert!(late.cancelled());
+    });
+}

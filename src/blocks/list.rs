@@ -76,7 +76,7 @@ impl<T: Linked> List<T> {
     /// # Safety
     ///
     /// `before` is on this list. The node is valid, on no list, and stays valid until it is removed.
-    #[cfg(not(any(callsoon_plain, loom)))]
+    #[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
     pub(super) unsafe fn insert_behind(&self, before: *const T, node: *const T) {
         // SAFETY: the caller's node is valid, and so are those on the list, by the List Invariant.
         unsafe {

@@ -60,7 +60,7 @@ pub(super) struct Memory {
     idle_pages: Cell<usize>,
     /// How often idle chunks were given back.
     rounds: Cell<u32>,
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) refuses: Cell<bool>,
 }
 
@@ -177,7 +177,7 @@ impl Memory {
         if self.limit.get().is_some_and(|limit| bytes > limit) {
             return None;
         }
-        #[cfg(all(test, not(any(loom, shuttle))))]
+        #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
         if self.refuses.get() {
             return None;
         }

@@ -17,26 +17,26 @@
 //! This folder knows nothing of tasks and futures.
 
 mod block;
-#[cfg(not(any(callsoon_plain, loom)))]
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod chunk;
 mod list;
 mod pages;
 mod remote;
 
-#[cfg(not(any(callsoon_plain, loom)))]
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod memory;
-#[cfg(not(any(callsoon_plain, loom)))]
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod page;
-#[cfg(not(any(callsoon_plain, loom)))]
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod store;
-#[cfg(not(any(callsoon_plain, loom)))]
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod words;
 
-#[cfg(any(callsoon_plain, loom))]
+#[cfg(any(callsoon_plain, all(loom, feature = "loom")))]
 #[path = "plain.rs"]
 mod store;
 
-#[cfg(all(test, feature = "std", not(any(loom, shuttle))))]
+#[cfg(all(test, feature = "std", not(any(all(loom, feature = "loom"), shuttle))))]
 mod tests;
 
 pub(crate) use pages::{Pages, owner_of};

@@ -75,7 +75,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     }
 
     /// Returns what other threads get by [`remote_of`](super::remote_of).
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(crate) fn remote(&self) -> &R {
         self.shared().remote()
     }
@@ -208,7 +208,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     }
 
     /// Has the allocator fail, or work again.
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) fn refuse(&self, refuses: bool) {
         self.store.memory().refuses.set(refuses);
     }

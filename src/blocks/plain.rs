@@ -94,7 +94,7 @@ pub(super) struct Memory {
     bytes: Cell<usize>,
     /// Bytes that may not be passed; `None` where there is no limit.
     limit: Cell<Option<usize>>,
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) refuses: Cell<bool>,
 }
 
@@ -109,7 +109,7 @@ impl Memory {
 
     /// Returns how many bytes there will be with so many more, if there may be.
     fn with_more(&self, size: usize) -> Option<usize> {
-        #[cfg(all(test, not(any(loom, shuttle))))]
+        #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
         if self.refuses.get() {
             return None;
         }

@@ -43,7 +43,7 @@ impl<R> Shared<R> {
         })))
     }
 
-    #[cfg(all(test, not(any(loom, shuttle))))]
+    #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) fn remote(&self) -> &R {
         &self.remote
     }

@@ -5,21 +5,19 @@
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt::{self, Write as _};
 use core::mem::take;
 use core::time::Duration;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread::{self, ThreadId};
 use std::time::Instant;
 
 use crate::error::Result;
 use crate::event_loop::clock::{self, Nanos};
 use crate::event_loop::entry::JobKind;
 use crate::event_loop::loop_ref::{Entry, LoopRef};
+use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, ThreadId, current_thread};
 
 /// What a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
 /// timers, and what threads did for it. From [`stop_trace`](LoopRef::stop_trace).
@@ -227,7 +225,7 @@ struct Event {
 
 impl Recorder {
     fn new(most: usize) -> Recorder {
-        let threads = Vec::from([(thread::current().id(), "event loop".to_owned())]);
+        let threads = Vec::from([(current_thread().id(), "event loop".to_owned())]);
         let kept = Mutex::new(Kept { threads, ..Kept::default() });
         Recorder { start: Instant::now(), most, kept }
     }
@@ -282,7 +280,7 @@ impl Recorder {
 
 impl Kept {
     fn thread(&mut self) -> usize {
-        let current = thread::current();
+        let current = current_thread();
         let known = self.threads.iter().position(|(id, _)| *id == current.id());
         known.unwrap_or_else(|| {
             self.threads.push((current.id(), current.name().unwrap_or("thread").to_owned()));

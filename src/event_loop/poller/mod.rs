@@ -1,9 +1,10 @@
 //! File descriptors to listeners, and the sleep of a loop: knows no loop.
 //!
-//! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `process`, `reactor`,
-//! which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal does;
-//! `tcp_pair`.
+//! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `process`, `bell`,
+//! `reactor`, which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal
+//! does; `tcp_pair`.
 
+mod bell;
 mod fd_table;
 #[cfg(feature = "signals")]
 mod interrupt;
@@ -22,6 +23,8 @@ mod wake_stream;
 
 pub use source::Source;
 
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+pub(crate) use bell::{Bell, EndWait};
 pub(crate) use fd_table::RawKey;
 #[cfg(feature = "signals")]
 pub(crate) use interrupt::Interrupt;

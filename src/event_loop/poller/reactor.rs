@@ -20,12 +20,11 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::mem;
 use core::time::Duration;
-use std::sync::OnceLock;
-use std::thread::{self, Thread};
 
 use polling::{Event, Poller};
 use slab::Slab;
 
+use super::bell::{Bell, EndWait};
 use super::fd_table::{FdTable, RawKey};
 use super::listener::{Interest, Listener, Side};
 use super::process::Process;
@@ -124,28 +123,17 @@ impl Drop for OwnPoller {
     }
 }
 
-/// Ends the reactor's wait from any thread.
-struct Bell {
-    sleeper: Thread,
-    poller: OnceLock<OwnPoller>,
-}
-
-impl Notify for Bell {
-    fn notify(&self) {
-        // A loop that makes its poller meanwhile isn't asleep, and has read its mail before
-        // it sleeps again: that its thread is still unparked for it does no harm.
-        match self.poller.get() {
-            // It fails only when the poller does, or in a forked child, which the next wait reports.
-            Some(own) => drop(own.get().map(Poller::notify)),
-            None => self.sleeper.unpark(),
-        }
+impl EndWait for OwnPoller {
+    fn end_wait(&self) {
+        // It fails only when the poller does, or in a forked child, which the next wait reports.
+        drop(self.get().map(Poller::notify));
     }
 }
 
 type CollectAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
 
 pub(crate) struct Reactor {
-    bell: Arc<Bell>,
+    bell: Arc<Bell<OwnPoller>>,
     waits: RefCell<Waits>,
     pub(crate) watches: RefCell<Slab<Watch>>,
     pub(crate) keys: RefCell<FdTable>,
@@ -168,8 +156,7 @@ pub(crate) struct Reactor {
 impl Reactor {
     pub(crate) fn new() -> Reactor {
         Reactor {
-            // A loop stays on the thread on which it is made.
-            bell: Arc::new(Bell { sleeper: thread::current(), poller: OnceLock::new() }),
+            bell: Arc::new(Bell::new()),
             waits: RefCell::default(),
             watches: RefCell::new(Slab::new()),
             keys: RefCell::default(),
@@ -228,11 +215,8 @@ impl Reactor {
     /// Waits for events, the bell, or the end of `timeout`, to the next millisecond.
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout.map(whole_millis);
-        let Some(own) = self.bell.poller.get() else {
-            match timeout {
-                Some(timeout) => thread::park_timeout(timeout),
-                None => thread::park(),
-            }
+        let Some(own) = self.bell.poller() else {
+            self.bell.park(timeout);
             return Ok(());
         };
         let poller = own.get()?;
@@ -325,12 +309,10 @@ impl Reactor {
     }
 
     pub(crate) fn poller(&self) -> Result<&Poller> {
-        if self.bell.poller.get().is_none() {
-            // Only the loop's thread makes it, so it is not made twice.
-            let _ =
-                self.bell.poller.set(about(OwnPoller::new(), || "no poller for the loop".into())?);
+        if self.bell.poller().is_none() {
+            self.bell.set_poller(about(OwnPoller::new(), || "no poller for the loop".into())?);
         }
-        self.bell.poller.get().map_or_else(|| Err(Error::closed()), OwnPoller::get)
+        self.bell.poller().map_or_else(|| Err(Error::closed()), OwnPoller::get)
     }
 
     /// Counts listeners that wait from now on, and others that don't any more. After the close there

@@ -1,0 +1,54 @@
+//! [`Bell`]: ends a loop's sleep from any thread.
+//!
+//! A loop parks its thread as long as it has no poller, and waits in the poller from then on. Only the
+//! loop's thread makes the poller, so the loop is awake while one is made: a notification that finds no
+//! poller at that time unparks a thread that isn't parked, and the loop reads its mail before it sleeps
+//! again.
+
+use core::time::Duration;
+
+use crate::event_loop::host::Notify;
+use crate::sync::{OnceLock, Thread, current_thread, park};
+
+/// A wait that other threads can end.
+pub(crate) trait EndWait {
+    /// Ends the wait of the moment, or the next one.
+    fn end_wait(&self);
+}
+
+pub(crate) struct Bell<P> {
+    sleeper: Thread,
+    poller: OnceLock<P>,
+}
+
+impl<P> Bell<P> {
+    /// Returns the bell of a loop of this thread, on which the loop stays.
+    pub(crate) fn new() -> Bell<P> {
+        Bell { sleeper: current_thread(), poller: OnceLock::new() }
+    }
+
+    /// Returns the poller, if there is one.
+    #[inline]
+    pub(crate) fn poller(&self) -> Option<&P> {
+        self.poller.get()
+    }
+
+    /// Has the loop wait in `poller` from now on. Called by the loop's thread, once.
+    pub(crate) fn set_poller(&self, poller: P) {
+        let _ = self.poller.set(poller);
+    }
+
+    /// Parks the loop's thread until the bell rings or `timeout` is over. For a loop without a poller.
+    pub(crate) fn park(&self, timeout: Option<Duration>) {
+        park(timeout);
+    }
+}
+
+impl<P: EndWait + Send + Sync> Notify for Bell<P> {
+    fn notify(&self) {
+        match self.poller.get() {
+            Some(poller) => poller.end_wait(),
+            None => self.sleeper.unpark(),
+        }
+    }
+}
