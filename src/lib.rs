@@ -135,7 +135,7 @@ mod sync;
 mod threads;
 
 /// What threads may do to each other: see `loom-tests`.
-#[cfg(all(test, any(all(loom, feature = "loom"), shuttle)))]
+#[cfg(all(test, any(loom, shuttle)))]
 #[path = "../loom-tests/models/mod.rs"]
 mod models;
 

@@ -19,7 +19,7 @@ mod handle;
 mod host;
 mod inbox;
 mod job;
-#[cfg(any(not(feature = "std"), all(loom, feature = "loom"), shuttle))]
+#[cfg(any(not(feature = "std"), all(test, any(loom, shuttle))))]
 mod linked_mail;
 mod loop_ref;
 mod mail;
@@ -66,15 +66,15 @@ pub(crate) use events::{LoopEvent, Outcome};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};
-#[cfg(any(not(feature = "std"), all(loom, feature = "loom"), shuttle))]
+#[cfg(any(not(feature = "std"), all(test, any(loom, shuttle))))]
 pub(crate) use linked_mail::Link;
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use linked_mail::{Linked, LinkedMail};
 pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
 pub(crate) use mail::Woken;
 #[cfg(all(windows, feature = "process"))]
 pub(crate) use poller::tcp_pair;
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use poller::{Bell, EndWait};
 #[cfg(feature = "std")]
 pub(crate) use poller::{Listener, Listening, Side, set_nonblocking};

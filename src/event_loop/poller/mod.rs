@@ -23,7 +23,7 @@ mod wake_stream;
 
 pub use source::Source;
 
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
+#[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use bell::{Bell, EndWait};
 pub(crate) use fd_table::RawKey;
 #[cfg(feature = "signals")]

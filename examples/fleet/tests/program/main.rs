@@ -2,6 +2,7 @@
 
 mod arguments;
 mod interrupt;
+mod killed;
 mod one_port;
 mod question;
 #[cfg(unix)]

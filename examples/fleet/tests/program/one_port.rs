@@ -98,6 +98,80 @@ fn every_device_answers_at_the_one_port() {
     assert_eq!(client.answer(serial, 10), Message::StateUnhandled { kind: 4242 });
 }
 
+/// Random bytes, true packets that are cut off, and packets with one byte changed.
+#[test]
+fn garbage_leaves_the_devices_to_others() {
+    let (mut running, address) = simulate("5");
+    let client = Client::new(address);
+    let mut rng = fastrand::Rng::with_seed(7);
+    let garbage = |rng: &mut fastrand::Rng| {
+        let header = Header::new(SOURCE ^ 1, Serial::simulated(rng.u32(0..6)), rng.u8(..));
+        let mut bytes = Packet { header, message: Message::GetLabel }.encode();
+        match rng.u8(0..3) {
+            0 => bytes = (0..rng.usize(0..1500)).map(|_| rng.u8(..)).collect(),
+            1 => bytes.truncate(rng.usize(0..bytes.len())),
+            _ => {
+                let at = rng.usize(0..bytes.len());
+                bytes[at] ^= 1 << rng.u8(0..8);
+            }
+        }
+        bytes
+    };
+    // From a socket of its own: some of it is answered.
+    let noise = UdpSocket::bind("127.0.0.1:0").unwrap();
+    for round in 0..20 {
+        for _ in 0..100 {
+            noise.send_to(&garbage(&mut rng), address).unwrap();
+        }
+        // The kernel drops what the devices have no time for: a question is asked until it is answered.
+        let serial = Serial::simulated(round % 5 + 1);
+        client.socket.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        let mut bytes = [0; LARGEST];
+        let answered = (0..100).any(|_| {
+            client.send(Header::new(SOURCE, serial, round as u8), Message::GetLabel);
+            client.socket.recv_from(&mut bytes).is_ok_and(|(len, _)| {
+                let packet = Packet::decode(&bytes[..len]).unwrap();
+                packet.header.source == SOURCE
+            })
+        });
+        assert!(answered, "{round}");
+    }
+    assert!(running.child.try_wait().unwrap().is_none());
+    running.interrupt();
+    assert_eq!(running.end().0, 130);
+}
+
+/// A network on which each packet is answered with bytes of no protocol.
+#[test]
+fn garbage_for_an_answer_is_none() {
+    let liar = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = liar.local_addr().unwrap().to_string();
+    let theirs = liar.try_clone().unwrap();
+    let thread = std::thread::spawn(move || {
+        let mut rng = fastrand::Rng::with_seed(8);
+        let mut bytes = [0; LARGEST];
+        while let Ok((len @ 1.., from)) = theirs.recv_from(&mut bytes) {
+            let mut answer = bytes[..len].to_vec();
+            for _ in 0..rng.usize(1..9) {
+                let at = rng.usize(0..len);
+                // The length, the protocol or the kind of packet among others.
+                answer[at] = rng.u8(..);
+            }
+            answer.extend((0..rng.usize(1..64)).map(|_| rng.u8(..)));
+            let _ = theirs.send_to(&answer, from);
+        }
+    });
+    let database = fresh("garbage.sqlite");
+    let (code, output, errors) =
+        run(&["--target", &target, "--database", database.to_str().unwrap()]);
+    assert_eq!(code, 3, "{errors}");
+    assert!(output.starts_with("0 of 0 lights answered"), "{output}");
+    assert_eq!(crate::running::ending(&database, 1).as_deref(), Some("complete"));
+    // An empty packet ends the thread.
+    liar.send_to(&[], liar.local_addr().unwrap()).unwrap();
+    thread.join().unwrap();
+}
+
 #[test]
 fn the_program_finds_them_as_it_finds_real_ones() {
     let (_running, address) = simulate("30");

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::running::{fresh, rows};
+use crate::running::{Running, ending, fresh, rows};
 
 /// Runs the program by a shell that does `first` before: its exit code, and both outputs.
 fn fleet_after(first: &str, arguments: &str) -> (i32, String, String) {
@@ -90,4 +90,19 @@ fn without_a_descriptor_left_it_says_for_what() {
             "{most}: {errors}"
         );
     }
+}
+
+#[test]
+fn output_that_is_read_no_more_is_an_error() {
+    let database = fresh("broken-pipe.sqlite");
+    let path = database.to_str().unwrap();
+    let mut running = Running::new(&["--devices", "2", "--loss", "0", "--database", path]);
+    // Closes the reading end.
+    drop(running.child.stdout.take());
+    let (code, errors) = running.end_without_output();
+    assert_eq!(code, 1, "{errors}");
+    let last = errors.lines().last().unwrap();
+    assert!(last.starts_with("fleet: the outcome can't be printed: Broken pipe"), "{errors}");
+    assert_eq!(rows(&database, "answered", 1).as_array().unwrap().len(), 2);
+    assert_eq!(ending(&database, 1).as_deref(), Some("complete"));
 }

@@ -55,10 +55,17 @@ impl Running {
 
     /// Its exit code, and what else it wrote to both outputs.
     pub(crate) fn end(&mut self) -> (i32, String, String) {
-        let (mut output, mut errors) = (String::new(), String::new());
+        let mut output = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        let (code, errors) = self.end_without_output();
+        (code, output, errors)
+    }
+
+    /// Its exit code, and what else it wrote to its error output.
+    pub(crate) fn end_without_output(&mut self) -> (i32, String) {
+        let mut errors = String::new();
         self.errors.read_to_string(&mut errors).unwrap();
-        (self.child.wait().unwrap().code().unwrap(), output, errors)
+        (self.child.wait().unwrap().code().unwrap(), errors)
     }
 }
 
