@@ -27,7 +27,12 @@ pub(super) async fn accept<T: Source + Debug + 'static, C, W>(
     let half = listener.half(Side::Reader);
     let _turn = take_turn!(half);
     loop {
-        let outcome = half.operate(&mut accept, |_| false).await;
+        // Connections that wait already must not take the descriptors without which the loop can't watch
+        // them.
+        let outcome = match listener.make_poller() {
+            Ok(()) => half.operate(&mut accept, |_| false).await,
+            Err(error) => Err(error),
+        };
         let error = match outcome.and_then(&wrap) {
             Err(error) => error,
             accepted => return accepted,

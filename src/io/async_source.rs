@@ -102,6 +102,11 @@ impl<T: Source + 'static> Async<T> {
         Ok(Async { reader: Cell::default(), writer: Cell::default(), watched })
     }
 
+    /// Makes the loop's poller, if there is none.
+    pub(super) fn make_poller(&self) -> Result<()> {
+        self.watched.registration().make_poller()
+    }
+
     #[inline]
     pub(super) fn half(&self, side: Side) -> Half<'_, T> {
         Half::new(&self.watched, side)

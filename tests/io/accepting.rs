@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
+use std::io::Write;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -75,4 +76,35 @@ fn out_of_descriptors_the_listener_rests_for_a_second_and_goes_on() {
         "3s: Ok(())",
         "3s: socket.accept() out of system resource",
     ]);
+}
+
+const POLLER: &str = "accepting::connections_leave_room_for_the_poller";
+
+/// Connections are waiting when a loop that has no poller yet begins to accept: they don't take the last
+/// descriptors, without which none of them could be read from.
+#[test]
+fn connections_leave_room_for_the_poller() {
+    if !is_child(POLLER, "ulimit -n 64") {
+        return;
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    event_loop.set_exception_handler(Some(Rc::new(|_: &_, _: &_| ())));
+    let main = async move {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let address = listener.local_addr()?;
+        let clients = [0; 3].map(|_| std::net::TcpStream::connect(address).unwrap());
+        let mut eaten: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
+        eaten.truncate(eaten.len() - 4);
+        let mut serving = Vec::new();
+        for mut client in clients {
+            let (stream, _peer) = listener.accept().await?;
+            serving.push(create_task(async move { stream.read(&mut [0]).await }));
+            on().call_later(Duration::from_secs(1), move || client.write_all(b"x").unwrap())?;
+        }
+        for task in serving {
+            assert_eq!(task.await?, 1);
+        }
+        Ok(())
+    };
+    event_loop.run_until_complete(main).unwrap();
 }

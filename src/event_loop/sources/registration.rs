@@ -56,6 +56,11 @@ impl Registration {
         Ok(Registration { reactor: Rc::clone(&reactor), raw, key, waits: Cell::new(0) })
     }
 
+    /// Makes the loop's poller, if there is none.
+    pub(crate) fn make_poller(&self) -> Result<()> {
+        self.reactor.poller().map(drop)
+    }
+
     /// Begins a wait for one side, which is watched from then on.
     #[inline]
     pub(crate) fn begin_wait(&self, side: Side, after: After) -> Result<()> {
