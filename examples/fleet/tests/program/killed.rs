@@ -66,7 +66,7 @@ fn kill_amid_writes_leaves_whole_rows() {
     }
 }
 
-/// What it waits for may be over by the time it goes on: answers that have come meanwhile count first.
+/// Limits may be over by the time it goes on: answers that have come meanwhile count first.
 #[test]
 fn stop_for_seconds_loses_no_answer() {
     let database = fresh("stopped.sqlite");
