@@ -114,12 +114,17 @@ families! {
     locks, channels, groups, mixed, tangle, endings,
     #[cfg_attr(not(feature = "signals"), ignore = "needs the feature signals")]
     interrupts,
+    #[cfg_attr(not(unix), ignore = "needs Unix sockets")]
+    streams,
+    #[cfg_attr(not(unix), ignore = "needs Unix sockets")]
+    transports,
 }
 
-/// The families whose turns depend on the program alone: a signal comes by the poller, too.
-fn without_interrupts() -> Vec<String> {
+/// The families whose turns depend on the program alone, and not on what the poller reports.
+fn without_poller() -> Vec<String> {
     let families = read("families");
-    families.lines().filter(|family| *family != "interrupts").map(str::to_owned).collect()
+    let polled = ["interrupts", "streams", "transports"];
+    families.lines().filter(|family| !polled.contains(family)).map(str::to_owned).collect()
 }
 
 #[test]
@@ -151,7 +156,7 @@ fn hashed(golden: &Golden, disorder: Option<Disorder>) -> (Vec<String>, Option<u
 fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
     let mut rng = fastrand::Rng::with_seed(1);
     let (mut hashes, mut count) = (BTreeSet::new(), 0);
-    let families = without_interrupts();
+    let families = without_poller();
     let names = families.iter().map(String::as_str).chain(["hand-written"]);
     for golden in names.flat_map(goldens) {
         let (trace, hash) = hashed(&golden, None);
@@ -173,7 +178,7 @@ fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
 #[test]
 fn what_is_ready_in_another_order_is_another_run_that_its_seed_gives_again() {
     let (mut runs, mut others) = (0, 0);
-    let families = without_interrupts();
+    let families = without_poller();
     for golden in families.iter().flat_map(|family| goldens(family).into_iter().take(12)) {
         for seed in 0..3 {
             let disorder = Some(Disorder::ready(seed));
@@ -289,7 +294,7 @@ fn tasks_that_await_each_other_stall_and_can_be_cancelled() {
 fn damaged_programs_neither_panic_nor_hang() {
     let mut rng = fastrand::Rng::with_seed(1);
     let mut ran = 0;
-    for golden in without_interrupts().iter().flat_map(|family| goldens(family)) {
+    for golden in without_poller().iter().flat_map(|family| goldens(family)) {
         let mut program = golden.program;
         for _ in 0..4 {
             damage(&mut program, &mut rng);

@@ -102,14 +102,23 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation.
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the server is closed; what the system says; the
+    /// cancellation.
     ///
     /// # Cancellation
     ///
     /// It serves all the same.
     pub async fn start_serving(&self) -> Result<()> {
+        self.check_open()?;
         self.begin_serving()?;
         sleep(Duration::ZERO).await
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match *self.0.sockets.borrow() {
+            Some(_) => Ok(()),
+            None => Err(Error::runtime(format!("server {self:?} is closed"))),
+        }
     }
 
     fn begin_serving(&self) -> Result<()> {
@@ -180,6 +189,7 @@ impl Server {
     }
 
     async fn connected(&self, socket: Socket) -> Result<()> {
+        self.check_open()?;
         let waiter = LoopFuture::new(&self.0.on);
         let transport = (self.0.connect)(socket, waiter.clone())?;
         self.attach(&transport);
@@ -243,9 +253,7 @@ impl Server {
             let message = format!("server {self:?} is already being awaited on serve_forever()");
             return Err(Error::runtime(message));
         }
-        if self.0.sockets.borrow().is_none() {
-            return Err(Error::runtime(format!("server {self:?} is closed")));
-        }
+        self.check_open()?;
         self.begin_serving()?;
         let forever = LoopFuture::<()>::new(&self.0.on);
         *self.0.forever.borrow_mut() = Some(forever.clone());

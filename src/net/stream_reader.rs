@@ -283,7 +283,8 @@ impl StreamReader {
         let mut offset = 0;
         let (begin, end) = loop {
             let length = self.0.buffer.borrow().len();
-            if length - offset >= shortest.len() {
+            // Another task may have read meanwhile: less is there than was looked at.
+            if length >= offset + shortest.len() {
                 if let Some(found) = self.0.find(&separators, offset) {
                     break found;
                 }

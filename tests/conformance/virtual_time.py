@@ -9,6 +9,7 @@ import inspect
 import selectors
 import weakref
 
+NEVER = 1_000_000  # seconds, after which a program with sockets stalls
 MAX_TURNS = 20_000  # loop iterations before a program is called a livelock
 
 
@@ -41,7 +42,8 @@ class Handle(asyncio.Handle):
 
 
 class OrderedWeakSet:
-    """The generators of a loop in the order of their first step: asyncio leaves it open."""
+    """The generators of a loop in the order of their first step, the connections of a server in that
+    of accepting: asyncio leaves it open."""
 
     def __init__(self):
         self._items = {}
@@ -62,8 +64,11 @@ class OrderedWeakSet:
     def clear(self):
         self._items.clear()
 
+    def copy(self):
+        return list(self)
 
-class VirtualSelector(selectors.SelectSelector):
+
+class VirtualSelector(selectors.DefaultSelector):
     """Never blocks: waiting for a timer moves the clock to it."""
 
     loop = None
@@ -73,6 +78,7 @@ class VirtualSelector(selectors.SelectSelector):
         if ready or timeout == 0:
             return ready
         if timeout is None:
+            self.loop.now += NEVER if self.loop.has_sockets else 0
             self.loop.stalled = True
             self.loop.stop()
         else:
@@ -87,6 +93,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         selector.loop = self
         self.now = 0.0
         self.stalled = False
+        self.has_sockets = False
         self.turns = 0
         self.tasks = []
         self.made = []  # every task, weakly

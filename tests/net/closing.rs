@@ -3,15 +3,21 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 use std::{env, fs, process};
 
-use callsoon::net::{Address, DatagramProtocol, Protocol, Transport};
+use callsoon::net::{
+    Address, DEFAULT_LIMIT, DatagramProtocol, Protocol, Transport, start_unix_server,
+};
 use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 /// More than a pipe takes, and than the high-water mark.
 static MUCH: [u8; 300_000] = [0; 300_000];
+
+struct Nothing;
+
+impl Protocol for Nothing {}
 
 #[derive(Default)]
 struct WritesAtResume {
@@ -144,4 +150,51 @@ fn datagram_endpoint_closed_and_sent_to_in_one_turn_ends() {
     let outcome = run_on(&EventLoop::with_virtual_time(), body);
     fs::remove_dir_all(&folder).unwrap();
     outcome.unwrap();
+}
+
+/// CPython fails with an assertion, and closes the connection when it is collected.
+#[test]
+fn server_drops_what_it_accepted_before_its_close() {
+    let body = async {
+        let path = env::temp_dir().join(format!("callsoon-accepted-{}", process::id()));
+        let connected = |_, _| async { unreachable!("the server is closed") };
+        let server = start_unix_server(connected, &path, DEFAULT_LIMIT).await?;
+        let mut client = UnixStream::connect(&path)?;
+        // The connection is accepted in the next turn, and made in the turn after.
+        yield_now().await?;
+        yield_now().await?;
+        server.close();
+        assert!(server.start_serving().await.unwrap_err().message().ends_with("is closed"));
+        server.wait_closed().await?;
+        yield_now().await?;
+        assert_eq!(client.read(&mut [0])?, 0);
+        assert!(!server.is_serving());
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
+
+#[test]
+fn writelines_sends_at_once_what_waits() {
+    let body = async {
+        let (own, mut peer) = UnixStream::pair()?;
+        peer.set_nonblocking(true)?;
+        let on = running_loop()?;
+        let (transport, _) = on.connect_accepted_unix_socket(|| Nothing, own).await?;
+        transport.write(&MUCH)?;
+        assert!(transport.write_buffer_size() > 0);
+        let mut received = Vec::new();
+        let full = peer.read_to_end(&mut received).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
+        transport.writelines(["one", "two"])?;
+        assert_eq!(transport.write_buffer_size(), 0);
+        transport.write_eof()?;
+        let refused = transport.writelines(["three"]).unwrap_err();
+        assert_eq!(refused.message(), "Cannot call writelines() after write_eof()");
+        peer.read_to_end(&mut received)?;
+        assert_eq!(received, [&MUCH[..], b"onetwo"].concat());
+        transport.abort();
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
 }

@@ -131,3 +131,22 @@ fn separators_may_be_longer_than_what_has_come() {
         Ok(())
     });
 }
+
+/// As in CPython, what comes after the other read is looked at from where this one left off.
+#[test]
+fn readuntil_goes_on_after_another_read_took_its_data() {
+    run(async {
+        let reader = Rc::new(StreamReader::new()?);
+        let own = reader.clone();
+        let reading = create_task(async move { own.readuntil(b";").await });
+        yield_now().await?;
+        reader.feed_data(b"abc");
+        yield_now().await?;
+        reader.feed_data(b"d");
+        assert_eq!(reader.read(4).await?, b"abcd");
+        yield_now().await?;
+        reader.feed_data(b"xyz;");
+        assert_eq!(reading.await?, b"xyz;");
+        Ok(())
+    });
+}

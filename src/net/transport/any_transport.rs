@@ -388,7 +388,8 @@ impl Transport {
         }
     }
 
-    /// Sends all of `parts`, as one [`write`](Transport::write): `writelines`.
+    /// Sends all of `parts`, as one [`write`](Transport::write): `writelines`. A socket is tried at
+    /// once, also while earlier data waits.
     ///
     /// # Errors
     ///
@@ -396,7 +397,11 @@ impl Transport {
     pub fn writelines<T: AsRef<[u8]>>(&self, parts: impl IntoIterator<Item = T>) -> Result<()> {
         let mut all = Vec::new();
         parts.into_iter().for_each(|part| all.extend_from_slice(part.as_ref()));
-        self.write(&all)
+        match &self.0 {
+            Kind::Socket(socket) => socket.writelines(&all),
+            #[cfg(any(unix, feature = "tls"))]
+            _ => self.write(&all),
+        }
     }
 
     /// Ends the direction of writing once what was written is sent: `write_eof`. For a pipe this is

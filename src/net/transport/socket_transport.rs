@@ -1,6 +1,7 @@
 //! [`SocketTransport`]: a connected socket that calls its protocol.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -201,13 +202,31 @@ impl SocketTransport {
         Ok(())
     }
 
-    pub(crate) fn write(&self, data: &[u8]) -> Result<()> {
+    /// Refuses what can't be written any more, or not now.
+    fn check_write(&self, what: &str) -> Result<()> {
         if self.0.eof.get() {
-            return Err(Error::runtime("Cannot call write() after write_eof()"));
+            return Err(Error::runtime(format!("Cannot call {what}() after write_eof()")));
         }
         if self.0.file.borrow().is_some() {
-            return Err(Error::runtime("unable to write; sendfile is in progress"));
+            return Err(Error::runtime(format!("unable to {what}; sendfile is in progress")));
         }
+        Ok(())
+    }
+
+    /// Writes, and also tries to send what waits already.
+    pub(crate) fn writelines(&self, data: &[u8]) -> Result<()> {
+        self.check_write("writelines")?;
+        if data.is_empty() || self.0.closing.get() || self.0.buffer.borrow().is_empty() {
+            return self.write(data);
+        }
+        self.0.buffer.borrow_mut().extend(data);
+        self.write_ready()?;
+        self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
+        Ok(())
+    }
+
+    pub(crate) fn write(&self, data: &[u8]) -> Result<()> {
+        self.check_write("write")?;
         if data.is_empty() || self.0.lost.refuses(|| self.report(LOST_WRITE, None)) {
             return Ok(());
         }

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::{AnyFuture, Callback, Error, ErrorKind, EventLoop, ExceptionContext, LoopRef, Task};
 use serde_json::Value as Json;
@@ -17,6 +18,9 @@ use super::value::{Value, state};
 
 /// Turns of the loop before a program is called a livelock.
 const MAX_TURNS: usize = 20_000;
+
+/// After so long a program with sockets stalls: nothing is ready, and a socket might be.
+const NEVER: Duration = Duration::from_secs(1_000_000);
 
 /// Runs a program in virtual time and gives its trace. A program with a statement whose op is
 /// not known here isn't run: its trace says so.
@@ -87,11 +91,15 @@ fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
         ("future", &context.future),
         ("handle", &context.handle),
         ("task", &context.task),
+        ("transport", &context.socket),
     ];
     let known: Vec<&str> =
         parts.into_iter().filter(|(_, shown)| shown.is_some()).map(|(part, _)| part).collect();
     let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-    trace.say("loop", format_args!("{name} of {known}"));
+    match &context.socket {
+        Some(_) => trace.say("loop", format_args!("{name} of {known}: {message}")),
+        None => trace.say("loop", format_args!("{name} of {known}")),
+    }
 }
 
 /// Runs main, and reports.
@@ -106,7 +114,7 @@ fn run_all(event_loop: &EventLoop, machine: &Rc<Machine>) -> Result<(), Error> {
         move |_| stopping.set(true)
     }));
     let trace = &machine.trace;
-    match run_until(event_loop, &stopping)? {
+    match run_until(event_loop, machine, &stopping)? {
         Ending::Livelock => {
             trace.say("end", "livelock");
             return Ok(());
@@ -116,14 +124,21 @@ fn run_all(event_loop: &EventLoop, machine: &Rc<Machine>) -> Result<(), Error> {
     }
     report_futures(machine);
     main.remove_done_callback(&stop);
-    wind_down(event_loop, trace)
+    wind_down(event_loop, machine)
 }
 
 /// Turns the loop until `stopping`, and that turn to its end.
-fn run_until(event_loop: &EventLoop, stopping: &Cell<bool>) -> Result<Ending, Error> {
+fn run_until(
+    event_loop: &EventLoop,
+    machine: &Machine,
+    stopping: &Cell<bool>,
+) -> Result<Ending, Error> {
     for _ in 0..MAX_TURNS {
-        match event_loop.run_once(None) {
+        let bound = machine.sockets.are_used().then_some(NEVER);
+        let began = event_loop.time();
+        match event_loop.run_once(bound) {
             Ok(_) if stopping.get() => return Ok(Ending::Over),
+            Ok(0) if event_loop.time() - began == NEVER => return Ok(Ending::Stalled),
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::Stalled => return Ok(Ending::Stalled),
             Err(error) => return Err(error),
@@ -136,7 +151,7 @@ fn run_until(event_loop: &EventLoop, stopping: &Cell<bool>) -> Result<Ending, Er
 ///
 /// The oracle gathers the tasks: a done callback of each, the last of which makes the
 /// gathering's own callback ready for the turn after. So the loop stops at the end of that.
-fn wind_down(event_loop: &EventLoop, trace: &Trace) -> Result<(), Error> {
+fn wind_down(event_loop: &EventLoop, machine: &Machine) -> Result<(), Error> {
     let mut left = event_loop.all_tasks();
     left.retain(|task| !task.done());
     if left.is_empty() {
@@ -159,9 +174,9 @@ fn wind_down(event_loop: &EventLoop, trace: &Trace) -> Result<(), Error> {
             on.call_soon(move || stopping.set(true)).map(drop)
         }));
     }
-    trace.say(
+    machine.trace.say(
         "end",
-        match run_until(event_loop, &stopping)? {
+        match run_until(event_loop, machine, &stopping)? {
             Ending::Over => "over",
             Ending::Stalled => "stalled",
             Ending::Livelock => "livelock",

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use callsoon::net::{IncompleteReadError, LimitOverrunError};
 use callsoon::{Error, ErrorKind};
 
 use super::value::Value;
@@ -70,11 +71,32 @@ pub(crate) fn error_name(error: &Error) -> String {
     if let Some(ProgramError(name)) = error.downcast_ref() {
         return name.clone();
     }
+    if let Some(name) = network_name(error) {
+        return name.to_owned();
+    }
     if error.kind() == ErrorKind::Group {
         let names: Vec<String> = error.group().iter().map(error_name).collect();
         return format!("group[{}]", names.join(","));
     }
     error.kind().name().to_owned()
+}
+
+/// The name of the system's errors, and of a reader's.
+fn network_name(error: &Error) -> Option<&'static str> {
+    use std::io::ErrorKind as Kind;
+    if error.downcast_ref::<IncompleteReadError>().is_some() {
+        return Some("IncompleteReadError");
+    }
+    if error.downcast_ref::<LimitOverrunError>().is_some() {
+        return Some("LimitOverrunError");
+    }
+    Some(match error.io_error()?.kind() {
+        Kind::ConnectionReset => "ConnectionResetError",
+        Kind::BrokenPipe => "BrokenPipeError",
+        Kind::NotFound => "FileNotFoundError",
+        Kind::ConnectionRefused => "ConnectionRefusedError",
+        _ => "OSError",
+    })
 }
 
 /// Whether an error is an `Exception` in Python, which an `except Exception` catches.

@@ -10,6 +10,7 @@ use callsoon::{
 
 use super::failure::named;
 use super::program::Program;
+use super::sockets::Sockets;
 use super::speaker::Speaker;
 use super::statement::Block;
 use super::trace::Trace;
@@ -37,6 +38,7 @@ pub(crate) struct Machine {
     pub(crate) trace: Rc<Trace>,
     pub(crate) vars: Vars,
     pub(crate) armed: Cell<Armed>,
+    pub(crate) sockets: Sockets,
     /// Each program's callback is made once, so that it is equal to itself.
     callbacks: RefCell<HashMap<Name, Callback>>,
     /// Those that hold a future, on which future each: it may be the same.
@@ -54,6 +56,7 @@ impl Machine {
             trace,
             vars: Vars::default(),
             armed: Cell::new(Armed::No),
+            sockets: Sockets::default(),
             callbacks: RefCell::default(),
             transfers: RefCell::default(),
             instances: RefCell::default(),
@@ -67,12 +70,17 @@ impl Machine {
         if self.statements.get() > MAX_STATEMENTS { Err(named("FUEL")) } else { Ok(()) }
     }
 
-    /// The label of one more instance.
-    fn label(&self, name: &Name) -> Name {
+    /// Counts one more instance.
+    pub(crate) fn count(&self, name: &Name) -> usize {
         let mut instances = self.instances.borrow_mut();
         let count = instances.entry(name.clone()).or_default();
         *count += 1;
-        format!("{name}#{count}").into()
+        *count
+    }
+
+    /// The label of one more instance.
+    fn label(&self, name: &Name) -> Name {
+        format!("{name}#{}", self.count(name)).into()
     }
 
     /// A done callback by its name; one that the program doesn't define has no statements.
@@ -126,6 +134,7 @@ impl Machine {
                 from.remove_done_callback(&callback);
             }
         }
+        self.sockets.clear();
         self.vars.clear();
         drop(self.callbacks.take());
     }

@@ -12,7 +12,8 @@
 //! - `execute`: a whole run, from main's start to the end's report; `mains`: the same by a runner
 //! - the families of statements: `control`, `futures`, `tasks`, `generators`,
 //!   `wrappers`, `waiting`, `queue`, `ticker`, `holder`, `streamer`, `locks`,
-//!   `channels`, `groups`, `timeouts`, `endings`
+//!   `channels`, `groups`, `timeouts`, `endings`, `network`, `protocols`
+//! - `sockets`: the ends of connections that a program has, and the paths of its servers
 //!
 //! A new family is a new file with a `decode`, and its line in `statement::FAMILIES`.
 
@@ -31,8 +32,14 @@ pub(crate) mod logged;
 #[expect(clippy::module_inception, reason = "the machine itself, in the folder that is about it")]
 mod machine;
 mod mains;
+#[cfg(unix)]
+mod network;
 mod program;
+#[cfg(unix)]
+mod protocols;
 mod queue;
+#[cfg_attr(not(unix), expect(dead_code, reason = "programs with sockets are not run"))]
+mod sockets;
 mod speaker;
 mod statement;
 mod streamer;

@@ -16,6 +16,8 @@ use super::{
     channels, control, endings, futures, generators, groups, holder, locks, queue, streamer, tasks,
     ticker, timeouts, waiting, wrappers,
 };
+#[cfg(unix)]
+use super::{network, protocols};
 
 /// Statements that run one after the other.
 pub(crate) type Block = Rc<[Statement]>;
@@ -60,6 +62,10 @@ const FAMILIES: &[Decode] = &[
     groups::decode,
     timeouts::decode,
     endings::decode,
+    #[cfg(unix)]
+    network::decode,
+    #[cfg(unix)]
+    protocols::decode,
 ];
 
 pub(crate) fn decode(json: &Json) -> Result<Statement, Malformed> {
