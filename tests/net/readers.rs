@@ -132,7 +132,7 @@ fn separators_may_be_longer_than_what_has_come() {
     });
 }
 
-/// As in CPython, what comes after the other read is looked at from where this one left off.
+/// The search goes on where it left off, as in CPython.
 #[test]
 fn readuntil_goes_on_after_another_read_took_its_data() {
     run(async {

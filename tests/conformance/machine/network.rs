@@ -134,7 +134,7 @@ fn decode_reader(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
     })
 }
 
-/// What awaits an end.
+/// The statements that await an end.
 fn decode_reading(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {
     Ok(match op {
         "read" => {

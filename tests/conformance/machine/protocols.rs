@@ -15,12 +15,12 @@ use super::speaker::Speaker;
 use super::statement::{Statement, awaits};
 use super::vars::Name;
 
-/// How a protocol behaves.
+/// The options of a protocol.
 #[derive(Clone)]
 struct Behaviour {
     /// The size of its own buffers, if it is a buffered one.
     size: Option<usize>,
-    /// What `eof_received` returns.
+    /// The answer of `eof_received`.
     keep: bool,
     /// The callbacks of the program, by event.
     callbacks: Rc<[(&'static str, Name)]>,

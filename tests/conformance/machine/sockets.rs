@@ -160,7 +160,7 @@ fn described(error: &Error) -> Option<String> {
     (tells && !message.starts_with("server ")).then(|| format!("{name} {message}"))
 }
 
-/// What a statement awaits, for the trace.
+/// The result of a statement that awaits, for the trace.
 pub(crate) trait Shown {
     fn shown(&self) -> String;
 }
