@@ -130,7 +130,8 @@ class Buffered(Proto, asyncio.BufferedProtocol):
 
 
 def writelines(self, parts):
-    """As later CPython mended it: it pauses the protocol; after a loss it is dropped, after `close` added."""
+    """As later CPython mended it: it pauses the protocol, and after a loss it is dropped. After `close` it
+    does as `write`."""
     if self._eof:
         raise RuntimeError("Cannot call writelines() after write_eof()")
     if not parts:
@@ -140,12 +141,12 @@ def writelines(self, parts):
             logging.getLogger("asyncio").warning("socket.send() raised exception.")
         self._conn_lost += 1
         return
+    if self._closing:
+        return self.write(b"".join(parts))
     self._buffer.extend([memoryview(part) for part in parts])
-    if self._write_ready is not None:
-        self._write_ready()
-        if self._buffer:
-            self._loop._add_writer(self._sock_fd, self._write_ready)
+    self._write_ready()
     if self._buffer:
+        self._loop._add_writer(self._sock_fd, self._write_ready)
         self._maybe_pause_protocol()
 
 
