@@ -33,7 +33,7 @@ pub(crate) async fn timers(mut rng: Rng) -> Result<u64> {
         .map(|more| on.call_later(Duration::from_secs(3600 + more), called))
         .collect::<Result<_>>()?;
     sleep(millis(&mut rng, 2)).await?;
-    cancelled.iter().for_each(|timer| _ = timer.cancel());
+    cancelled.iter().for_each(|timer| timer.cancel());
     Ok(gather(&sleepers).await?.len() as u64)
 }
 
