@@ -198,3 +198,29 @@ fn writelines_sends_at_once_what_waits() {
     };
     run_on(&EventLoop::new(), body).unwrap();
 }
+
+/// As in asyncio, the writer that it adds takes the place of the one that is ready.
+#[test]
+fn writelines_puts_off_a_writer_that_is_ready() {
+    let body = async {
+        let (own, mut peer) = UnixStream::pair()?;
+        peer.set_nonblocking(true)?;
+        let on = running_loop()?;
+        let (transport, _) = on.connect_accepted_unix_socket(|| Nothing, own).await?;
+        let mut drain = || peer.read_to_end(&mut Vec::new()).unwrap_err();
+        transport.write(&[MUCH, MUCH].concat())?;
+        drain();
+        yield_now().await?;
+        transport.writelines(["more"])?;
+        let left = transport.write_buffer_size();
+        assert!(left > 0);
+        drain();
+        yield_now().await?;
+        assert_eq!(transport.write_buffer_size(), left);
+        yield_now().await?;
+        assert_eq!(transport.write_buffer_size(), 0);
+        transport.abort();
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
