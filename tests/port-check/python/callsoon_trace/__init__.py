@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 
 from ._tracer import Tracer, format_time, tracer_of
-from ._virtual import Stalled, virtualize
+from ._virtual import Stalled, begun_later, virtualize
 
 __all__ = ["Stalled", "Traced", "attach", "log", "trace"]
 __version__ = "0.1.0"
@@ -44,7 +44,8 @@ def attach(loop, *, virtual_time=False):
         make_call = loop.run_in_executor
 
         def run_in_executor(executor, func, *args):
-            future = make_call(executor, func, *args)
+            with begun_later(executor, func) as func:
+                future = make_call(executor, func, *args)
             clock.owe(future)
             return future
 

@@ -176,8 +176,23 @@ class Tracer:
                 self._has_turn = False
                 self._head = "outside"
 
+        def call_soon_threadsafe(callback, *args, context=None):
+            loop._check_closed()
+            if loop.get_debug():
+                loop._check_callback(callback, "call_soon_threadsafe")
+            # Another thread must not see the class change: the loop may run the handle at once.
+            handle = _traced_class(events._ThreadSafeHandle)(callback, args, loop, context)
+            if threading.get_ident() == self._thread:
+                self._note_scheduled(handle)
+            loop._ready.append(handle)
+            loop._write_to_self()
+            return handle
+
         loop._call_soon, loop.call_at = _call_soon, call_at
         loop.create_future, loop._run_once = create_future, _run_once
+        # From CPython 3.14 on these do not come by `_call_soon`.
+        if hasattr(events, "_ThreadSafeHandle"):
+            loop.call_soon_threadsafe = call_soon_threadsafe
         # In selector loops readers and writers come by this.
         add_callback = getattr(loop, "_add_callback", None)
         if add_callback is not None:

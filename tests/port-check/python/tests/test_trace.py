@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 from pathlib import Path
 
@@ -121,6 +122,26 @@ class Lines(unittest.TestCase):
             self.assertEqual(asyncio.get_running_loop().time(), 0)
 
         self.assertIn("wait t1 on run_in_executor", trace_of(main))
+
+    def test_callbacks_from_threads(self):
+        async def main():
+            loop = asyncio.get_running_loop()
+            event = asyncio.Event()
+            thread = threading.Thread(target=loop.call_soon_threadsafe, args=(event.set,))
+            thread.start()
+            thread.join()
+            loop.call_soon_threadsafe(lambda: None)
+            await event.wait()
+            await asyncio.to_thread(lambda: None)
+
+        lines = until_end_of(trace_of(main), "t1")
+        self.assertEqual(lines[3:], [
+            "turn 1 at 0", "step t1", "make call1", "wait t1 on Event.wait",
+            "turn 2 at 0", "callback", "wake t1", "call1",
+            "turn 3 at 0", "step t1", "wait t1 on run_in_executor",
+            "turn 4 at 0", "callback", "wake t1",
+            "turn 5 at 0", "step t1", "end t1 result",
+        ])
 
     def test_far_times(self):
         async def main():
