@@ -14,9 +14,9 @@ use core::time::Duration;
 use super::calls::{Calls, TimerIndex};
 use super::clock::{self, Clock, NEVER, Nanos, VirtualClock, nanos};
 use super::entry;
-#[cfg(feature = "events")]
-use super::events::LoopEvent;
 use super::events::note_event;
+#[cfg(feature = "events")]
+use super::events::{LoopEvent, ReasonWords};
 use super::exception_context::ExceptionContext;
 use super::host::Host;
 use super::inbox::Inbox;
@@ -46,6 +46,10 @@ pub(crate) trait TaskScheduler {
 
     /// Whether something up there could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
+
+    /// What gives the words of a reason for which a task awaits a future.
+    #[cfg(feature = "events")]
+    fn reason_words(&self) -> ReasonWords;
 
     /// The loop is about to wait: unused memory may go back.
     fn idle(&self);
@@ -135,6 +139,9 @@ pub(super) struct Shared {
     pub(super) observer: RefCell<Option<Rc<dyn Observer>>>,
     /// Set while the observer looks at each entry, round and wait.
     pub(super) observed: Cell<bool>,
+    /// Set while it does, or the loop records its events.
+    #[cfg(feature = "events")]
+    pub(super) watched: Cell<bool>,
     pub(super) slow_callback_duration: Cell<Duration>,
 }
 
@@ -163,6 +170,8 @@ impl Shared {
             show_waits: Cell::new(None),
             observer: RefCell::new(None),
             observed: Cell::new(false),
+            #[cfg(feature = "events")]
+            watched: Cell::new(false),
             slow_callback_duration: Cell::new(Duration::from_millis(100)),
         }
     }
@@ -441,6 +450,15 @@ impl LoopRef {
         self.0.observed.get()
     }
 
+    /// Whether the observer looks at each entry and round, or they are recorded.
+    #[inline]
+    pub(super) fn is_watched(&self) -> bool {
+        #[cfg(feature = "events")]
+        return self.0.watched.get();
+        #[cfg(not(feature = "events"))]
+        self.is_observed()
+    }
+
     pub(super) fn observer(&self) -> Option<Rc<dyn Observer>> {
         self.0.observer.borrow().clone()
     }
@@ -451,6 +469,8 @@ impl LoopRef {
     }
 
     pub(crate) fn set_tasks(&self, tasks: Rc<dyn TaskScheduler>) {
+        #[cfg(feature = "events")]
+        self.0.calls.events.set_reason_words(tasks.reason_words());
         let before = self.0.tasks.replace(Some(tasks));
         drop(before);
     }

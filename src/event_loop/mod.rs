@@ -62,7 +62,7 @@ pub(crate) use clock::Seconds;
 pub(crate) use entry::{Describe, JobKind};
 pub(crate) use events::note_event;
 #[cfg(feature = "events")]
-pub(crate) use events::{LoopEvent, Outcome};
+pub(crate) use events::{LoopEvent, Outcome, ReasonWords};
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};

@@ -251,7 +251,7 @@ impl LoopRef {
                     round.set(Some(self.begin_round()));
                 }
                 while let Some(entry) = ready.pop_in_round() {
-                    if self.is_observed() { self.run_observed(entry) } else { entry.run(self) }
+                    if self.is_watched() { self.run_watched(entry) } else { entry.run(self) }
                 }
                 let ran = round.take();
                 #[cfg(feature = "trace")]
@@ -290,8 +290,8 @@ impl LoopRef {
     #[inline]
     fn begin_round(&self) -> usize {
         let ready = &self.shared().ready;
-        if self.is_observed() {
-            self.begin_observed_round(ready.len());
+        if self.is_watched() {
+            self.begin_watched_round(ready.len());
         }
         ready.begin_round()
     }
@@ -309,13 +309,6 @@ impl LoopRef {
     }
 
     #[cold]
-    fn begin_observed_round(&self, count: usize) {
-        if let Some(observer) = self.observer() {
-            observer.begin_round(self, count);
-        }
-    }
-
-    #[cold]
     fn note_due(&self, due: &[(Nanos, Entry)]) {
         if let Some(observer) = self.observer() {
             observer.note_due(self, due);
@@ -323,7 +316,9 @@ impl LoopRef {
     }
 
     #[cold]
-    fn run_observed(&self, entry: Entry) {
+    fn run_watched(&self, entry: Entry) {
+        #[cfg(feature = "events")]
+        let Some(entry) = self.run_recorded(entry) else { return };
         match self.observer() {
             Some(observer) => observer.run(self, entry),
             None => entry.run(self),

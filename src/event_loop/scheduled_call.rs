@@ -233,7 +233,9 @@ impl ScheduledCall {
         }
         let timer = head.timer.get();
         #[cfg(feature = "events")]
-        self.calls().events.note(LoopEvent::CallCancelled(self.address().addr()));
+        if self.calls().events.is_on() {
+            self.calls().events.note(LoopEvent::CallCancelled(self.address().addr()));
+        }
         // Its count keeps the block; where it was in no timer, another does.
         let entry = if timer == NO_TIMER { None } else { self.forget_timer(timer) };
         if head.table.owns {

@@ -24,8 +24,6 @@ use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::Error;
-#[cfg(feature = "events")]
-use crate::event_loop::note_event;
 use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
 
 /// Wakes a waker in its turn, or when its loop closes before that.
@@ -97,7 +95,7 @@ impl ErasedFuture {
     fn schedule_callback(&self) {
         #[cfg(feature = "events")]
         if !self.header().is_task() {
-            note_event!(self.event_loop(), self.header().end_event());
+            self.header().note_end(self.event_loop());
         }
         // SAFETY: This handle keeps the block.
         unsafe { schedule_callback(self.pointer()) }
@@ -147,7 +145,7 @@ pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
     #[cfg(feature = "events")]
     if own.is_task() || !own.waiters.is_empty() {
         // SAFETY: By this function's contract.
-        note_event!(unsafe { registry_of(header) }.event_loop(), own.end_event());
+        own.note_end(unsafe { registry_of(header) }.event_loop());
     }
     if own.waiters.is_empty() {
         return;

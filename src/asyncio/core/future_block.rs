@@ -24,9 +24,9 @@ use super::node::{TypedFuture, drop_count, entry_head};
 use super::registry::TaskRegistry;
 use super::task_block::{Handle, lent_handle};
 use super::wait_reason::WaitReason;
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef};
 #[cfg(feature = "events")]
-use crate::event_loop::LoopEvent;
-use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef, note_event};
+use crate::event_loop::{LoopEvent, note_event};
 
 #[repr(C)]
 struct FutureBlock<T> {
@@ -107,10 +107,11 @@ impl<T: 'static> FutureRef<T> {
     ) -> FutureRef<T> {
         let table = const { &Functions::<T, H>::TABLE };
         let future = FutureRef(make::<T>(registry, table, reason));
-        note_event!(
-            registry.event_loop(),
-            LoopEvent::FutureMade(future.erased().pointer().as_ptr().addr())
-        );
+        #[cfg(feature = "events")]
+        if reason.is_seen() {
+            let address = future.erased().pointer().as_ptr().addr();
+            note_event!(registry.event_loop(), LoopEvent::FutureMade(address));
+        }
         future
     }
 

@@ -11,6 +11,8 @@ use super::registry::{TaskRegistry, set_cached};
 use super::task_block::drop_future_of;
 #[cfg(feature = "contextvars")]
 use super::task_entry;
+#[cfg(feature = "events")]
+use super::wait_reason::WaitReason;
 use super::{task_block, waker};
 use crate::blocks::Pages;
 #[cfg(feature = "contextvars")]
@@ -18,6 +20,8 @@ use crate::context::Context;
 use crate::error::Error;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
+#[cfg(feature = "events")]
+use crate::event_loop::ReasonWords;
 use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly, run_callback};
 
 impl TaskRegistry {
@@ -42,6 +46,11 @@ impl TaskScheduler for TaskRegistry {
     fn forget_wake(&self, woken: Woken) {
         // SAFETY: As for `wake`.
         drop(unsafe { waker::of_message(woken) });
+    }
+
+    #[cfg(feature = "events")]
+    fn reason_words(&self) -> ReasonWords {
+        WaitReason::words_of_number
     }
 
     fn idle(&self) {

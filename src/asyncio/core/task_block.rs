@@ -333,10 +333,10 @@ unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
             let task = pointer.cast::<TaskHeader>().as_ref();
             let parked = if task.awaits() { Parked::Waiting } else { Parked::Foreign };
             header.flags.set(flags | parked.bits());
-            note_event!(registry.event_loop(), task.park_event());
+            note_event!(registry.event_loop(), task.wait_event());
         } else if why & !u32::from(WOKE) == u32::from(YIELDS) {
             header.flags.set(flags | Parked::Yielding.bits() | flag::SCHEDULED);
-            note_event!(registry.event_loop(), TaskHeader::at(pointer).park_event());
+            note_event!(registry.event_loop(), TaskHeader::at(pointer).yield_event());
             if flags & flag::SCHEDULED == 0 {
                 // By the Step Invariant: it was not scheduled, and is not done.
                 registry.event_loop().schedule(Entry::from_head(pointer.cast()));

@@ -24,7 +24,7 @@ use crate::event_loop::Entry;
 #[cfg(not(feature = "std"))]
 use crate::event_loop::Link;
 #[cfg(feature = "events")]
-use crate::event_loop::{LoopEvent, Outcome, note_event};
+use crate::event_loop::{LoopEvent, LoopRef, Outcome, note_event};
 
 /// Why a task doesn't run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -347,6 +347,7 @@ impl TaskHeader {
     }
 
     /// Returns the event of a step that throws `thrown`, or the error of what the task awaits.
+    #[inline(always)]
     pub(super) fn step_event(&self, thrown: Option<&Error>) -> LoopEvent {
         let outcome = match thrown {
             Some(error) if error.is_cancelled() => Some(Outcome::Cancelled),
@@ -362,13 +363,19 @@ impl TaskHeader {
 
     /// Returns the event of a park after a step.
     pub(super) fn park_event(&self) -> LoopEvent {
-        let yields = self.parked() == Parked::Yielding;
-        let Some(wait) = self.first_wait.get().filter(|_| !yields) else {
-            return if yields {
-                LoopEvent::Yields(self.serial)
-            } else {
-                LoopEvent::Waits(self.serial, WaitReason::Foreign.static_words(), 0)
-            };
+        if self.parked() == Parked::Yielding { self.yield_event() } else { self.wait_event() }
+    }
+
+    #[inline(always)]
+    pub(super) fn yield_event(&self) -> LoopEvent {
+        LoopEvent::Yields(self.serial)
+    }
+
+    /// Returns the event of a park that is no yield.
+    #[inline]
+    pub(super) fn wait_event(&self) -> LoopEvent {
+        let Some(wait) = self.first_wait.get() else {
+            return LoopEvent::Waits(self.serial, WaitReason::Foreign as u8);
         };
         // SAFETY: As in `step_event`.
         let awaited = unsafe { wait.as_ref() };
@@ -376,7 +383,10 @@ impl TaskHeader {
             // SAFETY: It is a task.
             return LoopEvent::WaitsForTask(self.serial, unsafe { TaskHeader::at(wait) }.serial);
         }
-        LoopEvent::Waits(self.serial, awaited.reason().static_words(), wait.as_ptr().addr())
+        match awaited.reason() {
+            WaitReason::Future => LoopEvent::WaitsForFuture(self.serial, wait.as_ptr().addr()),
+            reason => LoopEvent::Waits(self.serial, reason as u8),
+        }
     }
 
     /// Notes that its step was put on the ready queue, unless it has yielded.
@@ -392,6 +402,7 @@ impl TaskHeader {
 #[cfg(feature = "events")]
 impl Header {
     /// Returns the outcome, if it has ended.
+    #[inline(always)]
     pub(super) fn ended(&self) -> Option<Outcome> {
         match self.state() {
             State::Pending => None,
@@ -401,17 +412,25 @@ impl Header {
         }
     }
 
-    /// Returns the event of its end, before anything that waits is scheduled.
-    pub(super) fn end_event(&self) -> LoopEvent {
+    /// Notes its end on its loop `on`, before anything that waits is scheduled.
+    #[inline(always)]
+    pub(super) fn note_end(&self, on: &LoopRef) {
+        if on.records_events() {
+            self.log_end(on);
+        }
+    }
+
+    #[inline(never)]
+    fn log_end(&self, on: &LoopRef) {
         let outcome = self.ended().unwrap_or(Outcome::Result);
+        let reason = self.reason();
         if self.is_task() {
             // SAFETY: It is a task.
-            return LoopEvent::TaskEnded(
-                unsafe { TaskHeader::at(NonNull::from(self)) }.serial,
-                outcome,
-            );
+            let task = unsafe { TaskHeader::at(NonNull::from(self)) };
+            on.log_event(LoopEvent::TaskEnded(task.serial, outcome));
+        } else if reason.is_seen() {
+            let address = (&raw const *self).addr();
+            on.log_event(LoopEvent::FutureEnded(address, reason as u8, outcome));
         }
-        let address = (&raw const *self).addr();
-        LoopEvent::FutureEnded(address, self.reason().static_words(), outcome)
     }
 }

@@ -56,10 +56,17 @@ impl WaitReason {
         WORDS[self as usize].1
     }
 
-    /// The same, as a pointer of one word.
+    /// The words of the reason with this number.
     #[cfg(feature = "events")]
-    pub(super) fn static_words(self) -> &'static &'static str {
-        &WORDS[self as usize].1
+    pub(super) fn words_of_number(number: u8) -> &'static str {
+        WaitReason::of_number(number.into()).words()
+    }
+
+    /// Whether it is that of a future which a program sees.
+    #[cfg(feature = "events")]
+    #[inline(always)]
+    pub(super) fn is_seen(self) -> bool {
+        matches!(self, WaitReason::Future | WaitReason::Gather | WaitReason::Shield)
     }
 
     /// The reason of this number.

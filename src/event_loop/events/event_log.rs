@@ -1,78 +1,57 @@
 //! [`EventLog`]: the events of a loop's tasks, callbacks and timers, noted as they happen. `observe` writes
 //! them as lines.
 //!
-//! An event is a few words, and nothing is looked up to note it: the meaning of an address or a number
-//! follows from the events before it.
+//! Nothing is looked up to note an event: the meaning of an address or a number follows from the events
+//! before it. Events are written to one page, which stays in the processor's cache, and a full page is
+//! copied to the log.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 
-use crate::event_loop::clock::Nanos;
+use super::event_page::{EventPage, EventReader};
+use super::loop_event::{LoopEvent, Reason};
 
-/// The end of a future or task.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Outcome {
-    Result,
-    Cancelled,
-    Error,
-}
-
-/// Something that happened. Tasks are known by their serial numbers, and what else there is by its
-/// address, until something else is made there.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum LoopEvent {
-    /// A turn's round begins.
-    Round(Nanos),
-    /// The loop has stopped running.
-    Outside,
-    /// An entry runs that is no step.
-    Entry(usize),
-    /// A step begins, which throws what the task awaits has ended with, or what was asked for.
-    Step(u64, Option<Outcome>),
-    TaskMade(u64),
-    /// The task has the name at this place of the log.
-    TaskNamed(u64, usize),
-    /// A task was parked: the reason, and the address of the future.
-    Waits(u64, &'static &'static str, usize),
-    WaitsForTask(u64, u64),
-    Yields(u64),
-    Woken(u64),
-    CancelAsked(u64),
-    TaskEnded(u64, Outcome),
-    FutureMade(usize),
-    /// A future that something waits for has ended.
-    FutureEnded(usize, &'static &'static str, Outcome),
-    TimerMade(usize, Nanos),
-    CallMade(usize),
-    /// A callback was cancelled.
-    CallCancelled(usize),
-    /// A timer was cancelled, and whether it was due before: if its entry has not run, it is on the
-    /// ready queue, and will run for nothing.
-    TimerCancelled(usize, bool),
-    /// An entry that is on the ready queue will run for nothing.
-    EntrySkipped(usize),
-    /// The program has logged the text at this place of the log.
-    Logged(usize),
-}
+/// Gives the words of a reason.
+pub(crate) type ReasonWords = fn(Reason) -> &'static str;
 
 #[derive(Default)]
 pub(crate) struct EventLog {
-    pub(crate) events: Vec<LoopEvent>,
+    pages: Vec<Box<[u8]>>,
     pub(crate) texts: Vec<String>,
+    reason_words: Option<ReasonWords>,
+}
+
+impl EventLog {
+    pub(crate) fn events(&self) -> impl Iterator<Item = LoopEvent> {
+        EventReader::new(self.pages.iter().flat_map(|page| page.iter().copied()))
+    }
+
+    pub(crate) fn reason_words(&self, reason: Reason) -> &'static str {
+        self.reason_words.map_or("", |words| words(reason))
+    }
 }
 
 /// The log of a loop, and whether it is kept.
 #[derive(Default)]
 pub(crate) struct EventSwitch {
     on: Cell<bool>,
+    page: OnceCell<Box<EventPage>>,
     log: RefCell<Option<EventLog>>,
+    /// That of the floor above, which may be closed when the log is read.
+    reason_words: Cell<Option<ReasonWords>>,
 }
 
 impl EventSwitch {
     pub(crate) fn start(&self) {
         self.log.borrow_mut().get_or_insert_default();
+        self.page.get_or_init(|| Box::new(EventPage::new()));
         self.on.set(true);
+    }
+
+    pub(crate) fn set_reason_words(&self, words: ReasonWords) {
+        self.reason_words.set(Some(words));
     }
 
     /// Ends the recording, and keeps the log.
@@ -83,7 +62,11 @@ impl EventSwitch {
     /// Ends the recording. Returns the log, if one was begun.
     pub(crate) fn take(&self) -> Option<EventLog> {
         self.turn_off();
-        self.log.take()
+        let mut log = self.log.take()?;
+        let bytes = self.page.get().map(|page| page.end_bytes());
+        log.pages.extend(bytes);
+        log.reason_words = self.reason_words.get();
+        Some(log)
     }
 
     #[inline(always)]
@@ -91,20 +74,35 @@ impl EventSwitch {
         self.on.get()
     }
 
-    #[inline]
+    /// Notes an event. Called while it is on.
+    #[inline(always)]
     pub(crate) fn note(&self, event: LoopEvent) {
-        if self.is_on() {
-            if let Some(log) = &mut *self.log.borrow_mut() {
-                log.events.push(event);
+        if let Some(page) = self.page.get() {
+            page.write(event);
+            if page.is_full() {
+                self.empty(page);
             }
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn empty(&self, page: &EventPage) {
+        let bytes = page.take_bytes();
+        if let Some(log) = &mut *self.log.borrow_mut() {
+            log.pages.push(bytes);
         }
     }
 
     /// Notes an event that has a text, by the place of that.
     pub(crate) fn note_text(&self, text: String, event: impl FnOnce(usize) -> LoopEvent) {
-        if let Some(log) = &mut *self.log.borrow_mut() {
-            log.events.push(event(log.texts.len()));
-            log.texts.push(text);
-        }
+        let place = match &mut *self.log.borrow_mut() {
+            Some(log) => {
+                log.texts.push(text);
+                log.texts.len() - 1
+            }
+            None => return,
+        };
+        self.note(event(place));
     }
 }

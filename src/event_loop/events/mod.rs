@@ -1,12 +1,19 @@
-//! The events of a loop as they are noted: `event_log` keeps them, and `note_event` is the line by which
-//! other files note one. `observe` writes them as text.
+//! The events of a loop as they are noted: `loop_event` is one of them, `event_page` has their bytes,
+//! `event_log` keeps those, and `note_event` is the line by which other files note one. `observe` writes
+//! them as text.
 
 #[cfg(feature = "events")]
 mod event_log;
+#[cfg(feature = "events")]
+mod event_page;
+#[cfg(feature = "events")]
+mod loop_event;
 mod note_event;
 
 #[cfg(feature = "events")]
+pub(crate) use event_log::ReasonWords;
+#[cfg(feature = "events")]
 pub(super) use event_log::{EventLog, EventSwitch};
 #[cfg(feature = "events")]
-pub(crate) use event_log::{LoopEvent, Outcome};
+pub(crate) use loop_event::{LoopEvent, Outcome};
 pub(crate) use note_event::note_event;

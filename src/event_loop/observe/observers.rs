@@ -20,9 +20,6 @@ use crate::collections::Rng;
 #[cfg(feature = "contextvars")]
 use crate::context::{Entered, is_used_here};
 use crate::event_loop::clock::{Clock, Nanos, Seconds};
-#[cfg(feature = "events")]
-use crate::event_loop::events::LoopEvent;
-use crate::event_loop::events::note_event;
 use crate::event_loop::loop_ref::{Entry, LoopRef, Observer};
 #[cfg(feature = "signals")]
 use crate::event_loop::poller::Interrupt;
@@ -71,7 +68,6 @@ impl Observer for Observers {
             on.shared().ready.with_first(count, |entries| self.rng.shuffle(entries));
         }
         self.hash.begin_round(on.virtual_now(), count);
-        note_event!(on, LoopEvent::Round(on.now()));
     }
 
     fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]) {
@@ -89,10 +85,6 @@ impl Observer for Observers {
 
     fn run(&self, on: &LoopRef, entry: Entry) {
         self.hash.note_entry(&entry);
-        #[cfg(feature = "events")]
-        if on.records_events() {
-            on.log_entry(&entry);
-        }
         #[cfg(feature = "trace")]
         let _span = self.tracing.span_of(&entry);
         #[cfg(feature = "contextvars")]
@@ -137,9 +129,19 @@ impl LoopRef {
     pub(super) fn update_observed(&self) {
         let observers = self.observers();
         let are_on = self.debug() || observers.are_on();
-        #[cfg(feature = "events")]
-        let are_on = are_on || self.records_events();
         self.shared().observed.set(are_on);
+        #[cfg(feature = "events")]
+        self.shared().watched.set(are_on || self.records_events());
+    }
+
+    /// Tells the observer that a round of `count` entries begins, or notes it, or both.
+    #[cold]
+    pub(crate) fn begin_watched_round(&self, count: usize) {
+        if let Some(observer) = self.observer().filter(|_| self.is_observed()) {
+            observer.begin_round(self, count);
+        }
+        #[cfg(feature = "events")]
+        self.log_round(count);
     }
 
     /// Has each entry run in a context of its own from now on.

@@ -32,7 +32,8 @@ impl LoopRef {
         self.shared().calls.events.is_on()
     }
 
-    #[inline]
+    /// Notes an event. Called while the loop records.
+    #[inline(always)]
     pub(crate) fn log_event(&self, event: LoopEvent) {
         self.shared().calls.events.note(event);
     }
@@ -62,8 +63,29 @@ impl LoopRef {
         self.log_text_event(line, LoopEvent::Logged);
     }
 
+    /// Notes that a round of `count` entries begins.
+    pub(crate) fn log_round(&self, count: usize) {
+        if count > 0 && self.records_events() {
+            self.log_event(LoopEvent::Round(self.now()));
+        }
+    }
+
+    /// Notes `entry` if the loop records, and runs it. Returns it for the observer to run if that is on.
+    #[inline]
+    pub(crate) fn run_recorded(&self, entry: Entry) -> Option<Entry> {
+        if self.records_events() {
+            self.log_entry(&entry);
+            if !self.is_observed() {
+                entry.run(self);
+                return None;
+            }
+        }
+        Some(entry)
+    }
+
     /// Notes that `entry` runs. A step is noted by its task.
-    pub(super) fn log_entry(&self, entry: &Entry) {
+    #[inline]
+    fn log_entry(&self, entry: &Entry) {
         match entry.kind() {
             JobKind::Step(_) => {}
             _ => self.log_event(LoopEvent::Entry(entry.address().addr())),
