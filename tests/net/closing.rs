@@ -199,7 +199,7 @@ fn writelines_sends_at_once_what_waits() {
     run_on(&EventLoop::new(), body).unwrap();
 }
 
-/// As in asyncio, the writer that it adds takes the place of the one that is ready.
+/// The writer that it adds takes the place of the one that is ready, as in asyncio.
 #[test]
 fn writelines_puts_off_a_writer_that_is_ready() {
     let body = async {

@@ -21,11 +21,17 @@ macro_rules! println {
     ($($word:tt)*) => { crate::print_with_time(&format!($($word)*)) };
 }
 
+#[cfg(unix)]
+mod cache;
 mod cleanup;
+#[cfg(feature = "process")]
+mod commands;
+#[cfg(unix)]
 mod crawler;
 mod finally;
 mod gather;
 mod generator;
+mod lifx;
 mod shield;
 mod task_group;
 mod threads;
@@ -53,10 +59,11 @@ fn hold_to_the_trace(name: &str, main: fn() -> Result<()>) {
 }
 
 macro_rules! programs {
-    ($($program:ident),* $(,)?) => {
+    ($($(#[$only:meta])* $program:ident),* $(,)?) => {
         const PROGRAMS: &[&str] = &[$(stringify!($program)),*];
 
         $(
+            $(#[$only])*
             #[test]
             fn $program() {
                 hold_to_the_trace(stringify!($program), $program::main);
@@ -66,7 +73,14 @@ macro_rules! programs {
 }
 
 programs! {
-    cleanup, crawler, finally, gather, generator, shield, task_group, threads, timeout, workers,
+    #[cfg(unix)]
+    cache,
+    cleanup,
+    #[cfg(feature = "process")]
+    commands,
+    #[cfg(unix)]
+    crawler,
+    finally, gather, generator, lifx, shield, task_group, threads, timeout, workers,
 }
 
 #[test]

@@ -23,10 +23,11 @@ from virtual_time import VirtualLoop, VirtualSelector  # noqa: E402
 
 
 class Selector(VirtualSelector):
-    """The clock stands still while a thread works for the loop: that is waited for."""
+    """The clock stands still while a thread works for the loop, and while nothing but a descriptor can
+    be waited for, as of a process: that is waited for."""
 
     def select(self, timeout=None):
-        if self.loop.owed and timeout != 0:
+        if timeout is None or self.loop.owed and timeout != 0:
             return super(VirtualSelector, self).select(None)
         return super().select(timeout)
 

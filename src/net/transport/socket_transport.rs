@@ -222,7 +222,7 @@ impl SocketTransport {
         self.0.buffer.borrow_mut().extend(data);
         self.write_ready()?;
         if let Some(socket) = self.socket().filter(|_| !self.0.buffer.borrow().is_empty()) {
-            // As in asyncio it takes the place of the one before, which is not run if it is ready.
+            // It takes the place of the one before, which is not run if it is ready: so it is in asyncio.
             self.add_writer(&socket)?;
         }
         self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
