@@ -52,7 +52,7 @@
 //!
 //! | guide | contents |
 //! | --- | --- |
-//! | [from asyncio](guide::from_asyncio) | every name of asyncio, and thirteen programs in both languages |
+//! | [from asyncio](guide::from_asyncio) | every name of asyncio, and fourteen programs in both languages |
 //! | [from Photons](guide::from_photons) | every name of `photons_app.helpers` |
 //! | [order](guide::order) | the rules by which callbacks run, each with its test |
 //! | [cancellation](guide::cancellation) | cancelling and dropping, claim by claim, with programs |

@@ -26,12 +26,13 @@ mod cache;
 mod cleanup;
 #[cfg(feature = "process")]
 mod commands;
-#[cfg(unix)]
 mod crawler;
 mod finally;
 mod gather;
 mod generator;
 mod lifx;
+#[cfg(unix)]
+mod pages;
 mod shield;
 mod task_group;
 mod threads;
@@ -78,9 +79,10 @@ programs! {
     cleanup,
     #[cfg(feature = "process")]
     commands,
+    crawler, finally, gather, generator, lifx,
     #[cfg(unix)]
-    crawler,
-    finally, gather, generator, lifx, shield, task_group, threads, timeout, workers,
+    pages,
+    shield, task_group, threads, timeout, workers,
 }
 
 #[test]
