@@ -148,7 +148,7 @@ impl<T: 'static> Drop for Flat<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::rc::Rc;
     use alloc::vec::Vec;

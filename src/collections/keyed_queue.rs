@@ -130,7 +130,7 @@ impl<T> KeyedQueue<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::collections::BTreeMap;
     use alloc::vec::Vec;

@@ -64,7 +64,7 @@ impl<T> SerialSlab<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::vec::Vec;
 

@@ -126,7 +126,7 @@ impl<T> fmt::Debug for TimerWheel<T> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

@@ -395,7 +395,7 @@ fn new_level() -> Box<[Slot; SLOTS]> {
     Box::new([Slot::EMPTY; SLOTS])
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

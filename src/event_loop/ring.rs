@@ -121,6 +121,7 @@ impl<L> Drop for Ring<L> {
     }
 }
 
+#[cfg(not(any(loom, shuttle)))]
 #[cfg(test)]
 mod tests {
     use alloc::collections::VecDeque;

@@ -91,7 +91,7 @@ pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(EMFILE | ENFILE | ENOBUFS | ENOMEM))
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::collections::VecDeque;
     use alloc::rc::Rc;

@@ -64,7 +64,7 @@ const NO_SUCH_FAMILY: i32 = rustix::io::Errno::AFNOSUPPORT.raw_os_error();
 #[cfg(not(unix))]
 const NO_SUCH_FAMILY: i32 = 10047;
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

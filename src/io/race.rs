@@ -160,7 +160,7 @@ impl Drop for CancelOnDrop {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
     #[cfg(unix)]

@@ -334,7 +334,7 @@ impl<B: Iterator<Item = u8>> Iterator for EventReader<B> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::vec::Vec;
 

@@ -428,6 +428,6 @@ impl HeldTasks {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(any(loom, shuttle))))]
 #[path = "held_tasks_model.rs"]
 mod model;
