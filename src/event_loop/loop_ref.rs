@@ -1,4 +1,4 @@
-//! [`LoopRef`]: the loop as its callbacks, futures and tasks see it. Who runs it is in `run`.
+//! [`LoopRef`]: the loop as its callbacks, futures and tasks see it. Its owner runs it by `run`.
 
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
@@ -44,10 +44,10 @@ pub(crate) trait TaskScheduler {
     /// A job has panicked. It is given back unless it was up there that it belongs to.
     fn take_panic(&self, panic: Error) -> Option<Error>;
 
-    /// Whether something up there could be woken from outside of the loop.
+    /// Returns whether a task or thread above could be woken from outside of the loop.
     fn could_be_woken(&self) -> bool;
 
-    /// What gives the words of a reason for which a task awaits a future.
+    /// Gives the words of a reason for which a task awaits a future.
     #[cfg(feature = "events")]
     fn reason_words(&self) -> ReasonWords;
 
@@ -68,7 +68,7 @@ pub(crate) trait TaskScheduler {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// What looks on while a loop runs, where a program has asked for it: see `observe`.
+/// Looks on while a loop runs, where a program has asked for it: see `observe`.
 pub(super) trait Observer {
     /// A round of `count` entries begins.
     fn begin_round(&self, on: &LoopRef, count: usize);
@@ -76,7 +76,7 @@ pub(super) trait Observer {
     /// Timers are due, in the order in which they will run.
     fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]);
 
-    /// Whether what may come now or later, by the machine's will, is to come later.
+    /// Returns whether events that may come now or later are to come later.
     fn defers(&self) -> bool;
 
     /// Runs `entry`.
@@ -94,10 +94,10 @@ pub(crate) type EntryTable = entry::EntryTable<LoopRef>;
 pub(crate) type RemoteCall = entry::RemoteEntry<LoopRef>;
 pub(crate) type RemoteHead = entry::RemoteHead<LoopRef>;
 
-/// What threads leave for the loop.
+/// A message of a thread to the loop.
 pub(crate) type Mail = mail::Mail<LoopRef>;
 
-/// What [`set_exception_handler`](LoopRef::set_exception_handler) takes.
+/// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 
 /// The waits of the floor above as text, or `None` where there are none.
@@ -128,13 +128,13 @@ pub(super) struct Shared {
     pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
     pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
-    /// What the mail wakes is scheduled, and scheduling looks into the mail first.
+    /// Tasks that the mail wakes are scheduled, and scheduling looks into the mail first.
     pub(super) draining: Cell<bool>,
     /// Set by `stop`, until the turn that is going on has ended.
     pub(super) stopping: Cell<bool>,
     pub(super) closed: Cell<bool>,
     pub(super) debug: Cell<bool>,
-    /// What a stall logs, where that is wanted.
+    /// The text that a stall logs, where that is wanted.
     pub(super) show_waits: Cell<Option<ShowWaits>>,
     pub(super) observer: RefCell<Option<Rc<dyn Observer>>>,
     /// Set while the observer looks at each entry, round and wait.
@@ -266,7 +266,7 @@ impl LoopRef {
         self.add_timer_when(self.now().saturating_add(nanos(delay)), job)
     }
 
-    /// As [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
+    /// Adds a timer like [`add_timer`](LoopRef::add_timer), at `when` on the clock of [`time`](LoopRef::time).
     pub(crate) fn add_timer_at(&self, when: Duration, job: impl Into<Entry>) -> Result<TimerIndex> {
         self.add_timer_when(nanos(when), job)
     }
@@ -304,7 +304,7 @@ impl LoopRef {
         self.0.stopping.set(true);
     }
 
-    /// Whether the loop is being run.
+    /// Returns true while the loop is being run.
     #[must_use]
     #[inline]
     pub fn is_running(&self) -> bool {
@@ -321,13 +321,13 @@ impl LoopRef {
         self.0.running.set(running);
     }
 
-    /// Whether the loop was closed.
+    /// Returns true if the loop was closed.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.closed.get()
     }
 
-    /// How many timers are pending. Cancelled ones don't count.
+    /// Returns the number of pending timers. Cancelled ones don't count.
     #[must_use]
     pub fn pending_timers(&self) -> usize {
         self.0.calls.timers.borrow().len()
@@ -343,7 +343,7 @@ impl LoopRef {
         self.0.show_waits.set(Some(show_waits));
     }
 
-    /// Whether the loop is in debug mode.
+    /// Returns true if the loop is in debug mode.
     #[must_use]
     pub fn debug(&self) -> bool {
         self.0.debug.get()
@@ -428,7 +428,7 @@ impl LoopRef {
         if self.0.draining.replace(true) {
             return;
         }
-        // What comes meanwhile waits: senders that never pause must not keep the turn from its end.
+        // Mail that comes meanwhile waits: senders that never pause must not keep the turn from its end.
         for _ in 0..self.0.inbox.len() {
             let Some(mail) = self.0.inbox.take() else { break };
             match mail {
@@ -439,18 +439,18 @@ impl LoopRef {
         self.0.draining.set(false);
     }
 
-    /// What `look` says of the floor above. `look` runs no code but the crate's own.
+    /// Returns what `look` says of the layer above. `look` runs no code but the crate's own.
     pub(crate) fn with_tasks<R>(&self, look: impl FnOnce(&dyn TaskScheduler) -> R) -> Option<R> {
         self.0.tasks.borrow().as_deref().map(look)
     }
 
-    /// Whether the observer looks at each entry, round and wait.
+    /// Returns whether the observer looks at each entry, round and wait.
     #[inline]
     pub(super) fn is_observed(&self) -> bool {
         self.0.observed.get()
     }
 
-    /// Whether the observer looks at each entry and round, or they are recorded.
+    /// Returns whether the observer looks at each entry and round, or they are recorded.
     #[inline]
     pub(super) fn is_watched(&self) -> bool {
         #[cfg(feature = "events")]
@@ -475,7 +475,7 @@ impl LoopRef {
         drop(before);
     }
 
-    /// Whether both are the same loop.
+    /// Returns true if both are the same loop.
     #[must_use]
     pub fn ptr_eq(&self, other: &LoopRef) -> bool {
         Rc::ptr_eq(&self.0, &other.0)

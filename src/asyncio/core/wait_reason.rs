@@ -62,7 +62,7 @@ impl WaitReason {
         WaitReason::of_number(number.into()).words()
     }
 
-    /// Whether it is that of a future which a program sees.
+    /// Returns whether it is the reason of a future that a program sees.
     #[cfg(feature = "events")]
     #[inline(always)]
     pub(super) fn is_seen(self) -> bool {

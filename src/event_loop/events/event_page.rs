@@ -5,7 +5,7 @@
 //! the same sort: of tasks by their serial numbers, of addresses, and of times. A difference that is too
 //! large for that byte follows it, and so do an outcome, a reason, and a second subject. Numbers of more than
 //! a byte have seven bits in each, the lowest first. So most events take a byte or two, and what is recorded
-//! costs little memory, whose first use costs more than the writing.
+//! costs little memory: the first use of more would cost more than the writing.
 
 use alloc::boxed::Box;
 use core::cell::Cell;
@@ -78,7 +78,7 @@ impl EventPage {
         }
     }
 
-    /// Whether the page must be emptied before the next event.
+    /// Returns whether the page must be emptied before the next event.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
         self.used.get() > SIZE - LONGEST
