@@ -3,9 +3,9 @@
 //!
 //! An event begins with a byte of its kind, and of the difference between its subject and the one before of
 //! the same sort: of tasks by their serial numbers, of addresses, and of times. A difference that is too
-//! large for that byte follows it, and so do an outcome, a reason, and a second subject. Numbers of more than
-//! a byte have seven bits in each, the lowest first. So most events take a byte or two, and what is recorded
-//! costs little memory: the first use of more would cost more than the writing.
+//! large for that byte follows it in 2, 4 or 8 bytes, the lowest first, and so do an outcome, a reason, and a
+//! second subject. So most events take a byte or two, and what is recorded costs little memory: the first
+//! use of more would cost more than the writing.
 
 use alloc::boxed::Box;
 use core::cell::Cell;
@@ -15,15 +15,17 @@ use super::loop_event::{LoopEvent, Outcome};
 /// Bytes of a page: a power of two.
 const SIZE: usize = 4096;
 
-/// The most bytes that an event takes, and more: a byte, two numbers, and two bytes.
+/// More than the most bytes that an event takes: two differences of 9 bytes, and two bytes.
 const LONGEST: usize = 32;
 
 /// Bits of the first byte that name the kind.
 const KIND_BITS: u32 = 5;
 /// Differences from `-NEAR` to `NEAR` stand in the first byte.
-const NEAR: u64 = 3;
-/// Stands there for a difference that follows.
-const FAR: u8 = 7;
+const NEAR: u64 = 2;
+/// These stand there for a difference that follows in 2, 4 or 8 bytes.
+const FAR_2: u8 = 5;
+const FAR_4: u8 = 6;
+const FAR_8: u8 = 7;
 
 /// Bits of an address that are zero: blocks stand at multiples of four at least.
 const ALIGNMENT_BITS: u32 = 2;
@@ -53,6 +55,7 @@ mod kind {
     pub(super) const EXPIRED_CANCELLED: u8 = 21;
     pub(super) const ENTRY_SKIPPED: u8 = 22;
     pub(super) const LOGGED: u8 = 23;
+    pub(super) const CALLBACK: u8 = 24;
 }
 
 /// The subjects that were named last.
@@ -115,6 +118,8 @@ impl EventPage {
                 self.put_task(kind::WAITS_FOR_TASK, task);
                 self.put_task(0, on);
             }
+            LoopEvent::Round(now) => self.put(kind::ROUND, self.last.time.replace(now), now),
+            LoopEvent::Callback => self.put_byte(kind::CALLBACK),
             LoopEvent::Entry(address) => self.put_address(kind::ENTRY, address),
             LoopEvent::FutureMade(address) => self.put_address(kind::FUTURE_MADE, address),
             LoopEvent::CallMade(address) => self.put_address(kind::CALL_MADE, address),
@@ -126,7 +131,6 @@ impl EventPage {
     #[inline(never)]
     fn write_rare(&self, event: LoopEvent) {
         match event {
-            LoopEvent::Round(now) => self.put(kind::ROUND, &self.last.time, now),
             LoopEvent::Outside => self.put_byte(kind::OUTSIDE),
             LoopEvent::Step(task, throws) => {
                 self.put_task(kind::STEP_THROWS, task);
@@ -134,7 +138,7 @@ impl EventPage {
             }
             LoopEvent::TaskNamed(task, place) => {
                 self.put_task(kind::TASK_NAMED, task);
-                self.put_number(place as u64);
+                self.put(0, 0, place as u64);
             }
             LoopEvent::WaitsForFuture(task, address) => {
                 self.put_task(kind::WAITS_FOR_FUTURE, task);
@@ -151,17 +155,14 @@ impl EventPage {
             }
             LoopEvent::TimerMade(address, when) => {
                 self.put_address(kind::TIMER_MADE, address);
-                self.put(0, &self.last.time, when);
+                self.put(0, self.last.time.get(), when);
             }
             LoopEvent::TimerCancelled(address, is_due) => {
                 let kind = if is_due { kind::EXPIRED_CANCELLED } else { kind::TIMER_CANCELLED };
                 self.put_address(kind, address);
             }
             LoopEvent::EntrySkipped(address) => self.put_address(kind::ENTRY_SKIPPED, address),
-            LoopEvent::Logged(place) => {
-                self.put_byte(kind::LOGGED);
-                self.put_number(place as u64);
-            }
+            LoopEvent::Logged(place) => self.put(kind::LOGGED, 0, place as u64),
             // `write` has the others.
             _ => {}
         }
@@ -176,23 +177,18 @@ impl EventPage {
 
     #[inline(always)]
     fn put_task(&self, kind: u8, task: u64) {
-        let difference = task.wrapping_sub(self.last.task.replace(task));
-        let near = difference.wrapping_add(NEAR);
-        if near <= 2 * NEAR {
-            self.put_byte(kind | (near as u8) << KIND_BITS);
-        } else {
-            self.put_far(kind, difference);
-        }
+        self.put(kind, self.last.task.replace(task), task);
     }
 
     #[inline(never)]
     fn put_address(&self, kind: u8, address: usize) {
-        self.put(kind, &self.last.address, address as u64 >> ALIGNMENT_BITS);
+        let address = address as u64 >> ALIGNMENT_BITS;
+        self.put(kind, self.last.address.replace(address), address);
     }
 
     #[inline(always)]
-    fn put(&self, kind: u8, last: &Cell<u64>, subject: u64) {
-        let difference = subject.wrapping_sub(last.replace(subject));
+    fn put(&self, kind: u8, last: u64, subject: u64) {
+        let difference = subject.wrapping_sub(last);
         let near = difference.wrapping_add(NEAR);
         if near <= 2 * NEAR {
             self.put_byte(kind | (near as u8) << KIND_BITS);
@@ -201,19 +197,27 @@ impl EventPage {
         }
     }
 
+    /// Writes a difference in 2, 4 or 8 bytes.
     #[inline(never)]
     fn put_far(&self, kind: u8, difference: u64) {
-        self.put_byte(kind | FAR << KIND_BITS);
-        // Small in either direction.
-        self.put_number(difference << 1 ^ ((difference as i64) >> 63) as u64);
+        let signed = difference as i64;
+        if let Ok(short) = i16::try_from(signed) {
+            self.put_bytes(kind | FAR_2 << KIND_BITS, short.to_le_bytes());
+        } else if let Ok(middle) = i32::try_from(signed) {
+            self.put_bytes(kind | FAR_4 << KIND_BITS, middle.to_le_bytes());
+        } else {
+            self.put_bytes(kind | FAR_8 << KIND_BITS, signed.to_le_bytes());
+        }
     }
 
-    fn put_number(&self, mut number: u64) {
-        while number >= 0x80 {
-            self.put_byte(number as u8 | 0x80);
-            number >>= 7;
+    #[inline(always)]
+    fn put_bytes<const N: usize>(&self, first: u8, bytes: [u8; N]) {
+        let used = self.used.get();
+        if let Some([cell, room @ ..]) = self.bytes.get(used..used + 1 + N) {
+            cell.set(first);
+            room.iter().zip(bytes).for_each(|(cell, byte)| cell.set(byte));
+            self.used.set(used + 1 + N);
         }
-        self.put_byte(number as u8);
     }
 }
 
@@ -228,26 +232,25 @@ impl<B: Iterator<Item = u8>> EventReader<B> {
         EventReader { bytes, last: Last::default() }
     }
 
-    fn number(&mut self) -> Option<u64> {
-        let mut number = 0;
-        for place in 0.. {
-            let byte = self.bytes.next()?;
-            number |= u64::from(byte & 0x7f) << (7 * place);
-            if byte < 0x80 {
-                break;
-            }
-        }
-        Some(number)
+    fn place(&mut self, first: u8) -> Option<usize> {
+        Some(self.difference(first)? as usize)
     }
 
     /// The difference that begins with the byte `first`.
     fn difference(&mut self, first: u8) -> Option<u64> {
-        let near = first >> KIND_BITS;
-        if near != FAR {
-            return Some(u64::from(near).wrapping_sub(NEAR));
+        let size = match first >> KIND_BITS {
+            FAR_2 => 2,
+            FAR_4 => 4,
+            FAR_8 => 8,
+            near => return Some(u64::from(near).wrapping_sub(NEAR)),
+        };
+        let mut number = 0i64;
+        for place in 0..size {
+            number |= i64::from(self.bytes.next()?) << (8 * place);
         }
-        let number = self.number()?;
-        Some(number >> 1 ^ 0u64.wrapping_sub(number & 1))
+        // As far as it was written; the sign's bits follow.
+        let unused = 64 - 8 * size;
+        Some((number << unused >> unused) as u64)
     }
 
     fn task(&mut self, first: u8) -> Option<u64> {
@@ -262,10 +265,9 @@ impl<B: Iterator<Item = u8>> EventReader<B> {
         Some((address << ALIGNMENT_BITS) as usize)
     }
 
+    /// A time, by its difference from that of the turn.
     fn time(&mut self, first: u8) -> Option<u64> {
-        let time = self.last.time.get().wrapping_add(self.difference(first)?);
-        self.last.time.set(time);
-        Some(time)
+        Some(self.last.time.get().wrapping_add(self.difference(first)?))
     }
 
     fn outcome(&mut self) -> Option<Outcome> {
@@ -288,8 +290,13 @@ impl<B: Iterator<Item = u8>> Iterator for EventReader<B> {
     fn next(&mut self) -> Option<LoopEvent> {
         let first = self.bytes.next()?;
         Some(match first & ((1 << KIND_BITS) - 1) {
-            kind::ROUND => LoopEvent::Round(self.time(first)?),
+            kind::ROUND => {
+                let now = self.time(first)?;
+                self.last.time.set(now);
+                LoopEvent::Round(now)
+            }
             kind::OUTSIDE => LoopEvent::Outside,
+            kind::CALLBACK => LoopEvent::Callback,
             kind::ENTRY => LoopEvent::Entry(self.address(first)?),
             kind::STEP => LoopEvent::Step(self.task(first)?, None),
             kind::STEP_THROWS => {
@@ -297,7 +304,11 @@ impl<B: Iterator<Item = u8>> Iterator for EventReader<B> {
                 LoopEvent::Step(task, self.bytes.next()?.checked_sub(1).map(outcome_of))
             }
             kind::TASK_MADE => LoopEvent::TaskMade(self.task(first)?),
-            kind::TASK_NAMED => LoopEvent::TaskNamed(self.task(first)?, self.number()? as usize),
+            kind::TASK_NAMED => {
+                let task = self.task(first)?;
+                let second = self.bytes.next()?;
+                LoopEvent::TaskNamed(task, self.place(second)?)
+            }
             kind::WAITS => LoopEvent::Waits(self.task(first)?, self.bytes.next()?),
             kind::WAITS_FOR_FUTURE => {
                 let task = self.task(first)?;
@@ -329,7 +340,7 @@ impl<B: Iterator<Item = u8>> Iterator for EventReader<B> {
             kind::TIMER_CANCELLED => LoopEvent::TimerCancelled(self.address(first)?, false),
             kind::EXPIRED_CANCELLED => LoopEvent::TimerCancelled(self.address(first)?, true),
             kind::ENTRY_SKIPPED => LoopEvent::EntrySkipped(self.address(first)?),
-            _ => LoopEvent::Logged(self.number()? as usize),
+            _ => LoopEvent::Logged(self.place(first)?),
         })
     }
 }
@@ -340,11 +351,12 @@ mod tests {
 
     use super::*;
 
-    fn examples() -> [LoopEvent; 24] {
+    fn examples() -> [LoopEvent; 25] {
         let (task, at, when) = (1 << 40 | 5, 0x7fff_1234_5678, 1 << 63 | 3);
         [
             LoopEvent::Round(when),
             LoopEvent::Outside,
+            LoopEvent::Callback,
             LoopEvent::Entry(at),
             LoopEvent::Step(task, None),
             LoopEvent::Step(task + 4, None),
@@ -377,8 +389,8 @@ mod tests {
         examples().into_iter().chain([logged]).for_each(|event| page.write(event));
         let bytes = page.take_bytes();
         let read: Vec<_> = EventReader::new(bytes.iter().copied()).collect();
-        assert_eq!(read[..24], examples());
-        assert_eq!(read[24..], [logged]);
+        assert_eq!(read[..25], examples());
+        assert_eq!(read[25..], [logged]);
     }
 
     #[test]

@@ -22,7 +22,9 @@ pub(crate) enum LoopEvent {
     Round(Nanos),
     /// The loop has stopped running.
     Outside,
-    /// An entry runs that is no step.
+    /// A callback of a future or task runs.
+    Callback,
+    /// Another entry runs that is no step.
     Entry(usize),
     /// A step begins, which throws what the task awaits has ended with, or what was asked for.
     Step(u64, Option<Outcome>),

@@ -190,6 +190,10 @@ impl<'a, 'f> Lines<'a, 'f> {
                 self.head = Some(OUTSIDE);
                 Ok(())
             }
+            LoopEvent::Callback => {
+                self.head = Some(CALLBACK);
+                Ok(())
+            }
             LoopEvent::Entry(address) => self.write_entry(address),
             LoopEvent::FutureMade(address) => {
                 self.futures.at.remove(&address);

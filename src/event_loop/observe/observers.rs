@@ -134,11 +134,17 @@ impl LoopRef {
         self.shared().watched.set(are_on || self.records_events());
     }
 
+    fn begin_observed_round(&self, count: usize) {
+        if let Some(observer) = self.observer() {
+            observer.begin_round(self, count);
+        }
+    }
+
     /// Tells the observer that a round of `count` entries begins, or notes it, or both.
     #[cold]
     pub(crate) fn begin_watched_round(&self, count: usize) {
-        if let Some(observer) = self.observer().filter(|_| self.is_observed()) {
-            observer.begin_round(self, count);
+        if self.is_observed() {
+            self.begin_observed_round(count);
         }
         #[cfg(feature = "events")]
         self.log_round(count);

@@ -88,6 +88,7 @@ impl LoopRef {
     fn log_entry(&self, entry: &Entry) {
         match entry.kind() {
             JobKind::Step(_) => {}
+            JobKind::TaskDone(_) | JobKind::FutureDone => self.log_event(LoopEvent::Callback),
             _ => self.log_event(LoopEvent::Entry(entry.address().addr())),
         }
     }
