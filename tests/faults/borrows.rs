@@ -14,7 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture, LoopRef, Notify,
+    AnyFuture, Callback, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture, LoopRef, Notify,
     Queue, Result, Watcher, create_task, helpers as hp, run_on, running_loop, sleep, yield_now,
 };
 
@@ -501,9 +501,35 @@ impl Wrapped {
 
 impl AnyFuture for Wrapped {
     fn base(&self) -> &dyn AnyFuture {
-        // Each of the other methods comes by here.
-        self.ask();
         &self.0
+    }
+    fn cancel(&self) -> bool {
+        self.ask();
+        self.0.cancel()
+    }
+    fn exception(&self) -> Result<Option<callsoon::Error>> {
+        self.ask();
+        self.0.exception()
+    }
+    fn outcome(&self) -> Result<()> {
+        self.ask();
+        self.base().outcome()
+    }
+    fn add_callback(&self, callback: Callback) {
+        self.ask();
+        self.base().add_callback(callback);
+    }
+    fn remove_done_callback(&self, callback: &Callback) -> usize {
+        self.ask();
+        self.0.remove_done_callback(callback)
+    }
+    fn has_callback(&self, callback: &Callback) -> bool {
+        self.ask();
+        self.0.has_callback(callback)
+    }
+    fn name(&self) -> String {
+        self.ask();
+        String::new()
     }
     fn id(&self) -> FutureId {
         // Changes what holds it: a task is added, and ends.
