@@ -14,8 +14,9 @@ use std::thread;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Callback, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture, LoopRef, Notify,
-    Queue, Result, Watcher, create_task, helpers as hp, run_on, running_loop, sleep, yield_now,
+    AnyFuture, Callback, ConcurrentFuture, ErrorKind, EventLoop, FutureId, Host, LoopFuture,
+    LoopRef, Notify, Queue, Result, Watcher, create_task, helpers as hp, run_on, running_loop,
+    sleep, yield_now,
 };
 
 use crate::support::on_drop::on_drop;

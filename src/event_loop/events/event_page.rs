@@ -248,7 +248,7 @@ impl<B: Iterator<Item = u8>> EventReader<B> {
         for place in 0..size {
             number |= i64::from(self.bytes.next()?) << (8 * place);
         }
-        // As far as it was written; the sign's bits follow.
+        // The bytes that were written; the sign's bits follow.
         let unused = 64 - 8 * size;
         Some((number << unused >> unused) as u64)
     }
