@@ -386,3 +386,26 @@ fn abstract_unix_names_serve_streams_and_datagrams() {
         Ok(())
     });
 }
+
+#[test]
+fn write_buffer_limits_follow_from_each_other() {
+    run(async {
+        let on = running_loop()?;
+        let server = start_server(echo, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let (transport, _) = on.create_connection(|| Nothing, "127.0.0.1", port).await?;
+        assert_eq!(transport.write_buffer_limits(), (16_384, 65_536));
+        for (high, low, limits) in [
+            (Some(100), Some(10), (10, 100)),
+            (Some(100), None, (25, 100)),
+            (None, Some(100), (100, 400)),
+            (None, None, (16_384, 65_536)),
+        ] {
+            transport.set_write_buffer_limits(high, low)?;
+            assert_eq!(transport.write_buffer_limits(), limits);
+        }
+        transport.abort();
+        server.close();
+        server.wait_closed().await
+    });
+}

@@ -9,6 +9,8 @@ mod child;
 mod closing;
 mod connecting;
 #[cfg(target_os = "linux")]
+mod datagrams;
+#[cfg(target_os = "linux")]
 #[path = "../support/descriptors.rs"]
 mod descriptors;
 #[cfg(target_os = "linux")]

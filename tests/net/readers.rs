@@ -150,3 +150,20 @@ fn readuntil_goes_on_after_another_read_took_its_data() {
         Ok(())
     });
 }
+
+#[test]
+fn reader_is_at_its_end_when_all_is_read() {
+    run(async {
+        let reader = fed(&[b"xy"])?;
+        assert!(!reader.at_eof());
+        reader.feed_eof();
+        assert!(!reader.at_eof());
+        assert_eq!(reader.read(1).await?, b"x");
+        assert!(!reader.at_eof());
+        assert_eq!(reader.read(1).await?, b"y");
+        assert!(reader.at_eof());
+        let empty = fed(&[])?;
+        assert!(!empty.at_eof());
+        Ok(())
+    });
+}

@@ -12,6 +12,7 @@ LIFETIME = "4"
 RUST = [
     "epoll", "callsoon", "tokio-localset", "tokio-localrt", "smol-local", "smol-static",
     "localpool", "monoio", "monoio-epoll", "compio", "glommio",
+    "callsoon-streams", "callsoon-protocol", "tokio-buffered",
 ]
 PYTHON = ["asyncio-protocol", "asyncio-streams", "uvloop-protocol", "uvloop-streams"]
 

@@ -1,0 +1,76 @@
+//! Datagram endpoints whose peer is slow, and addresses.
+
+use std::cell::RefCell;
+use std::os::unix::net::UnixDatagram;
+use std::rc::Rc;
+use std::{env, fs, process};
+
+use callsoon::net::{Address, DatagramProtocol};
+use callsoon::{EventLoop, Result, run_on, running_loop, yield_now};
+
+#[derive(Default)]
+struct Says(Rc<RefCell<Vec<&'static str>>>);
+
+impl DatagramProtocol for Says {
+    fn pause_writing(&self) -> Result<()> {
+        self.0.borrow_mut().push("pause");
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.0.borrow_mut().push("resume");
+        Ok(())
+    }
+}
+
+#[test]
+fn datagrams_that_had_to_wait_go_out_in_order() {
+    let folder = env::temp_dir().join(format!("callsoon-slow-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("receiver");
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    receiver.set_nonblocking(true).unwrap();
+    let body = async move {
+        let on = running_loop()?;
+        let endpoint = on.create_unix_datagram_endpoint(Says::default, None, Some(&path)).await?;
+        let (transport, protocol) = endpoint;
+        transport.set_write_buffer_limits(Some(4000), Some(1000))?;
+        assert_eq!(transport.write_buffer_limits(), (1000, 4000));
+        let mut sent = 0u32;
+        while protocol.0.borrow().is_empty() {
+            transport.sendto(&sent.to_le_bytes(), None)?;
+            sent += 1;
+        }
+        let mut received = 0;
+        while received < sent {
+            let mut number = [0; 4];
+            if receiver.recv(&mut number).is_ok() {
+                assert_eq!(u32::from_le_bytes(number), received);
+                received += 1;
+            } else {
+                yield_now().await?;
+            }
+        }
+        assert_eq!(*protocol.0.borrow(), ["pause", "resume"]);
+        assert_eq!(transport.write_buffer_size(), 0);
+        transport.close();
+        yield_now().await
+    };
+    let outcome = run_on(&EventLoop::with_virtual_time(), body);
+    fs::remove_dir_all(&folder).unwrap();
+    outcome.unwrap();
+}
+
+#[test]
+fn unix_addresses_are_equal_by_their_paths() {
+    let folder = env::temp_dir().join(format!("callsoon-addresses-{}", process::id()));
+    fs::create_dir_all(&folder).unwrap();
+    let address = |name: &str| {
+        let socket = UnixDatagram::bind(folder.join(name)).unwrap();
+        Address::Unix(socket.local_addr().unwrap())
+    };
+    let (one, other) = (address("one"), address("other"));
+    let unnamed = || Address::Unix(UnixDatagram::unbound().unwrap().local_addr().unwrap());
+    assert!(one == one.clone() && one != other && one != unnamed() && unnamed() == unnamed());
+    fs::remove_dir_all(&folder).unwrap();
+}
