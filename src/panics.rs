@@ -14,7 +14,7 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R> {
     caught_if(|| true, body)
 }
 
-/// As [`caught`], if `is_meant` says so after a panic; otherwise that goes on.
+/// Does as [`caught`], if `is_meant` returns true after a panic; otherwise the panic goes on.
 #[cfg(feature = "std")]
 #[inline]
 pub(crate) fn caught_if<R>(is_meant: impl FnOnce() -> bool, body: impl FnOnce() -> R) -> Result<R> {

@@ -5,9 +5,9 @@
 //! value in the channel and returns `Pending` once; the step finds the value there and hands
 //! it on. What the consumer sends or throws waits in the channel when the body is polled next.
 //!
-//! Four flags say where it is, as in CPython: `started`; `running`, while somebody's step is
-//! under way; `closed`, from `aclose` on or when the exit went through; and finished, when
-//! there is no body any more.
+//! Four flags hold its state, as in CPython: `started`; `running`, while a consumer's step is under
+//! way; `closed`, from `aclose` on or when the exit went through; and finished, when there is no
+//! body any more.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -26,10 +26,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
 use crate::flat_drops::drop_on_thread;
 
-/// What the body and its consumer hand each other.
+/// The slots by which the body and its consumer hand each other values.
 struct Channel<Y, S> {
     given: Cell<Option<Y>>,
-    /// What the body's `give` is to return.
+    /// The return value of the body's `give`, set before the body is polled again.
     resume: Cell<Option<Result<Option<S>>>>,
 }
 
@@ -73,7 +73,7 @@ impl<Y, S> fmt::Debug for Yielder<Y, S> {
 
 type Body = Pin<Box<dyn Future<Output = Result<()>>>>;
 
-/// How far a step of the body came.
+/// The outcome of a step of the body.
 enum Step<Y> {
     Gave(Y),
     Returned,
@@ -155,8 +155,8 @@ impl<Y: 'static, S: 'static> State<Y, S> {
 
     /// Resumes the body with what its `give` is to return, until it gives a value or ends.
     ///
-    /// A body whose last step was dropped half way is not at a `give`: it goes on from where it
-    /// is, and an error is thrown at what it awaits there.
+    /// If the last step of the body was dropped half way, the body is not at a `give`: it resumes
+    /// where it is, and an error is thrown at what it awaits there.
     async fn advance(&self, resume: Result<Option<S>>) -> Step<Y> {
         let started = self.started.replace(true);
         match resume {
@@ -195,7 +195,7 @@ impl<Y, S> Drop for Running<Y, S> {
 }
 
 impl<Y: 'static, S: 'static> Running<Y, S> {
-    /// One step to its end, as whoever asked for a value sees it.
+    /// Runs one step to its end, and returns its outcome as the consumer sees it.
     async fn step(self, resume: Result<Option<S>>) -> Result<Y> {
         match self.0.advance(resume).await {
             Step::Gave(value) => Ok(value),
@@ -213,8 +213,7 @@ impl<Y: 'static, S: 'static> Running<Y, S> {
     }
 }
 
-/// An async generator: values from a body that may await between them, in step with whoever
-/// asks for them.
+/// An async generator: values from a body that may await between them, in step with the consumer.
 ///
 /// Clones are the same generator. One that was started and is dropped unfinished is closed by
 /// the loop, in a task of its own, so that its clean-up may await.
@@ -240,10 +239,11 @@ impl<Y: 'static, S: 'static> Running<Y, S> {
 /// ```
 pub struct AsyncGenerator<Y: 'static, S: 'static = ()>(Rc<Owner<Y, S>>);
 
-/// What the handles share: when the last one goes, the generator is closed.
+/// The part that the handles share: when the last one is dropped, the generator is closed.
 struct Owner<Y: 'static, S: 'static>(Rc<State<Y, S>>);
 
-/// An async generator whose body is sent nothing: the usual one. See [`AsyncGenerator`].
+/// Makes an async generator with a body that is sent nothing: the usual one. See
+/// [`AsyncGenerator`].
 pub fn generator<Y: 'static>(
     body: impl AsyncFnOnce(Yielder<Y>) -> Result<()> + 'static,
 ) -> AsyncGenerator<Y> {
@@ -277,8 +277,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
     ///
     /// # Errors
     ///
-    /// What the body fails with; [`Runtime`](crate::ErrorKind::Runtime) while somebody else's
-    /// step is under way.
+    /// The body's error; [`Runtime`](crate::ErrorKind::Runtime) while another step is under way.
     ///
     /// # Cancellation
     ///
@@ -291,7 +290,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
         }
     }
 
-    /// As [`next`](AsyncGenerator::next), with the end as an error: `__anext__`.
+    /// Does as [`next`](AsyncGenerator::next), but returns the end as an error: `__anext__`.
     ///
     /// # Errors
     ///
@@ -341,10 +340,9 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
     ///
     /// # Errors
     ///
-    /// What the body fails with; [`Runtime`](crate::ErrorKind::Runtime) if it gives another
-    /// value, or while somebody's step is under way;
-    /// [`StopAsyncIteration`](crate::ErrorKind::StopAsyncIteration) if it was closed before
-    /// and went on all the same.
+    /// The body's error; [`Runtime`](crate::ErrorKind::Runtime) if it gives another value, or while
+    /// another step is under way; [`StopAsyncIteration`](crate::ErrorKind::StopAsyncIteration) if
+    /// it was closed before and went on all the same.
     pub async fn aclose(&self) -> Result<()> {
         aclose(self.state()).await
     }

@@ -31,7 +31,7 @@ pub(crate) struct Generators {
     /// In the order of their first iteration.
     iterated: RefCell<BTreeMap<u64, Iterated>>,
     count: Cell<u64>,
-    /// How many were dropped half way and are not closed yet.
+    /// The number of generators that were dropped half way and are not closed yet.
     closing: Cell<usize>,
     /// Completed when the last of those is closed, if a task waits for that.
     all_closed: Cell<Option<LoopFuture<()>>>,
@@ -72,7 +72,7 @@ impl Generators {
         open.collect()
     }
 
-    /// Whether generators that were dropped half way are still being closed.
+    /// Returns true if generators that were dropped half way are still being closed.
     fn are_closing(&self) -> bool {
         self.closing.get() > 0
     }

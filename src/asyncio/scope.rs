@@ -1,11 +1,12 @@
 //! [`ScopedBody`]: the body of a scope, polled so that a cancellation at a foreign future ends the
 //! body and not the scope; and [`Stop`], by which the cancellation finds it.
 //!
-//! **Stop Invariant**: between two steps, a task whose innermost scope has a pending body without
-//! any await of ours in it waits for the [`Signal`] of that scope's [`Stop`]. So a cancellation of the
-//! task cancels that signal as it would any other future that the task awaits, and is not left to end
-//! the whole task. A scope with a wait of ours in its body, be it that of an inner scope's `Stop`,
-//! has no signal of its own: the cancellation is for that inner await to return.
+//! **Stop Invariant**: between two steps, a task waits for the [`Signal`] of the [`Stop`] of its
+//! innermost scope if that scope has a pending body without any await of ours in it. So a
+//! cancellation of the task cancels that signal as it would any other future that the task awaits,
+//! and is not left to end the whole task. A scope with a wait of ours in its body, be it that of an
+//! inner scope's `Stop`, has no signal of its own: the cancellation is for that inner await to
+//! return.
 
 use core::future::Future;
 use core::pin::Pin;

@@ -25,8 +25,8 @@ const NOTHING_HELD: usize = 1 << (usize::BITS - 1);
 
 /// The memory for the tasks and futures of one loop.
 ///
-/// `O` is the owner, which a block in use leads to ([`owner_of`]); `R` is what other threads get of
-/// the loop by a block whose memory they hold ([`remote_of`](super::remote_of)).
+/// `O` is the owner, which a block in use leads to ([`owner_of`]); `R` is the part of the loop that
+/// other threads get by a block if they hold its memory ([`remote_of`](super::remote_of)).
 ///
 /// A block goes through these states:
 ///
@@ -50,7 +50,7 @@ pub(crate) struct Pages<O, R> {
 }
 
 impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
-    /// Returns pages without memory, whose blocks lead other threads to `remote`.
+    /// Returns pages without memory. Their blocks lead other threads to `remote`.
     pub(crate) fn new(remote: R) -> Pages<O, R> {
         Pages {
             store: Store::new(Shared::new(remote).as_ptr().cast_const().cast()),
@@ -88,8 +88,8 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     /// Makes a block of at least `layout`'s size and alignment, and of two words. `None` where the
     /// [limit](Pages::set_limit) is reached or the allocator has no memory.
     ///
-    /// The caller writes the first word before it uses these pages again: an aligned pointer, whose
-    /// lowest bit is 0, which stays there until the block is freed or left.
+    /// The caller writes the first word before it uses these pages again: an aligned pointer with 0
+    /// as its lowest bit, which stays there until the block is freed or left.
     #[inline]
     pub(crate) fn alloc(&self, layout: Layout) -> Option<NonNull<u8>> {
         let layout = block::padded(layout)?;

@@ -87,7 +87,7 @@ pub(super) unsafe fn returned_link(block: *const u8) -> *mut u8 {
     unsafe { (*head_of(block)).returned.with_mut(|link| *link) }
 }
 
-/// What a loop has of the allocator; freed as a whole when it is dropped.
+/// The memory that a loop has of the allocator; freed as a whole when it is dropped.
 #[derive(Default)]
 pub(super) struct Memory {
     heads: List<Head>,
@@ -117,7 +117,7 @@ impl Memory {
         self.limit.get().is_none_or(|limit| bytes <= limit).then_some(bytes)
     }
 
-    /// Calls `look` with each block whose contents live.
+    /// Calls `look` with each block in use: its contents live.
     ///
     /// # Safety
     ///
@@ -153,7 +153,7 @@ impl Memory {
 impl Drop for Memory {
     fn drop(&mut self) {
         while let Some(head) = NonNull::new(self.heads.first().cast_mut()) {
-            // SAFETY: on the list; whoever drops the memory has no use for blocks any more, by the
+            // SAFETY: on the list; when the memory is dropped, no block is used any more, by the
             // Count Invariant of the shared part.
             unsafe { self.deallocate(head.as_ptr()) }
         }
@@ -167,7 +167,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Returns a store without memory, whose blocks will lead to `shared`.
+    /// Returns a store without memory. Its blocks will lead to `shared`.
     pub(super) fn new(shared: *const ()) -> Store {
         Store {
             memory: Memory::default(),

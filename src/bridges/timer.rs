@@ -128,8 +128,8 @@ impl Job for Alarm {
 #[derive(Clone, Copy, Default, Debug)]
 pub struct LoopTimer(());
 
-/// What stands for hyper's `Instant`s on a loop: an instant, and the loop's time at it. The two clocks go
-/// apart where time is virtual.
+/// The origin of hyper's `Instant`s on a loop: an instant, and the loop's time at it. The two
+/// clocks go apart where time is virtual.
 #[derive(Default)]
 struct Epoch(OnceCell<(Instant, Duration)>);
 

@@ -1,4 +1,4 @@
-//! [`SerialSlab`]: a slab whose keys find what they were made for, or nothing.
+//! [`SerialSlab`]: a slab with keys that find the entry that they were made for, or nothing.
 //!
 //! A slab uses a place again at once, and a key may outlive its entry. So a key has the entry's serial
 //! number beside its place.

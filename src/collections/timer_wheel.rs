@@ -21,7 +21,7 @@ use super::wheel::Wheel;
 pub struct TimerWheel<T>(Wheel<T, Generations>);
 
 impl<T> TimerWheel<T> {
-    /// An empty wheel, whose present is 0.
+    /// Makes an empty wheel with 0 as its present.
     #[must_use]
     pub fn new() -> Self {
         TimerWheel(Wheel::new(Generations::new()))
@@ -88,13 +88,13 @@ impl<T> TimerWheel<T> {
         self.0.iter()
     }
 
-    /// How many timers are pending.
+    /// Returns the number of pending timers.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether no timer is pending.
+    /// Returns true if no timer is pending.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

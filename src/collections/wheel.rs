@@ -103,8 +103,8 @@ struct Slot {
     low_is: Low,
 }
 
-/// What a slot's `low` is. It is worth a state of its own that a slot is sorted: requests that
-/// have one timeout come in order and go in about the same order, each of them the earliest.
+/// The meaning of a slot's `low`. It is worth a state of its own that a slot is sorted: requests
+/// that have one timeout come in order and go in about the same order, each of them the earliest.
 #[derive(Clone, Copy, PartialEq)]
 enum Low {
     /// The head's deadline, and the list is sorted by deadline.
@@ -162,9 +162,9 @@ impl<T, K: Keys> Wheel<T, K> {
     /// `now` the present, unless it is earlier.
     pub(crate) fn expire(&mut self, now: u64, due: &mut Vec<(u64, T)>) {
         let present = now.max(self.present);
-        // What is below `reached` is earlier than the new present. What is above it is later, and
-        // keeps its place: down to the digit that sets it apart, the old present and the new one
-        // agree. This restores the Place Invariant.
+        // Timers below `reached` are earlier than the new present. Those above it are later, and
+        // keep their places: down to the digit that sets them apart, the old present and the new
+        // one agree. This restores the Place Invariant.
         let reached = place(self.present, present);
         while let Some(first) = self.first().filter(|&first| first < reached) {
             self.take(first, now, due);
@@ -214,13 +214,13 @@ impl<T, K: Keys> Wheel<T, K> {
         all.filter_map(|(payload, link)| Some((link.when, payload.as_ref()?)))
     }
 
-    /// How many timers are pending.
+    /// Returns the number of pending timers.
     #[inline]
     pub(crate) fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether no timer is pending.
+    /// Returns true if no timer is pending.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0

@@ -17,7 +17,7 @@ use super::kind::ErrorKind;
 use super::panic::Panicked;
 use crate::sync::PlainArc as Arc;
 
-/// What this crate's functions return, unless another error type is named.
+/// The result of this crate's functions, unless another error type is named.
 pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 pub(super) type BoxedError = Box<dyn core::error::Error + Send + Sync + 'static>;
@@ -155,7 +155,7 @@ impl Error {
         }
     }
 
-    /// What kind of error this is.
+    /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match &self.0 {
@@ -164,13 +164,14 @@ impl Error {
         }
     }
 
-    /// Whether this is a cancellation: what `except asyncio.CancelledError` asks.
+    /// Returns true if this is a cancellation: an error that `except asyncio.CancelledError`
+    /// catches.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.kind() == ErrorKind::Cancelled
     }
 
-    /// Whether both are one and the same error: Python's `is`. Cancellations without a
+    /// Returns true if both are one and the same error: Python's `is`. Cancellations without a
     /// message are all one.
     #[must_use]
     pub fn ptr_eq(&self, other: &Error) -> bool {
@@ -241,14 +242,14 @@ impl Error {
         self.made_of()?.downcast_ref()
     }
 
-    /// What the operating system said, if that is what the error is made of.
+    /// Returns the operating system's error, if this error is made of one.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn io_error(&self) -> Option<&std::io::Error> {
         self.downcast_ref()
     }
 
-    /// What the error says; empty for a cancellation without a message.
+    /// Returns the error's text; empty for a cancellation without a message.
     #[must_use]
     pub fn message(&self) -> String {
         match &self.0 {
@@ -298,8 +299,8 @@ impl Error {
     }
 }
 
-/// `outcome`, whose error says what it is about: "Too many open files" alone helps little where a
-/// program has sockets, threads and databases.
+/// Adds `what` it is about to the error of `outcome`, if it is the system's: "Too many open files"
+/// alone helps little where a program has sockets, threads and databases.
 #[cfg(feature = "std")]
 pub(crate) fn about<T, E: Into<Error>>(
     outcome: Result<T, E>,

@@ -81,7 +81,7 @@ impl LoopRef {
     }
 }
 
-/// What a callback may return: nothing, or a `Result<(), Error>` whose error goes to the
+/// A type that a callback may return: nothing, or a `Result<(), Error>`. An error in it goes to the
 /// loop's exception handler, as an exception out of a Python callback does.
 pub trait CallbackOutput {
     /// The outcome as a result.

@@ -1,4 +1,4 @@
-//! What a loop needs from the machine: a clock, and a way to sleep until it is called.
+//! The loop's interface to the machine: a clock, and a way to sleep until it is called.
 //!
 //! With std the machine's own is built in. A bare-metal program, or a host that has an event
 //! loop of its own, supplies these two small traits instead.
@@ -53,16 +53,16 @@ pub trait Host {
     /// The time since a start of the host's choosing. It never goes back.
     fn now(&self) -> Duration;
 
-    /// Sleeps until `timeout` is over (`None`: without a limit), or somebody calls
-    /// [`Notify::notify`], whichever is first. To return early is always allowed: the loop looks again.
-    /// A `timeout` of zero doesn't sleep.
+    /// Sleeps until `timeout` is over (`None`: without a limit), or [`Notify::notify`] is called,
+    /// whichever is first. To return early is always allowed: the loop looks again. A `timeout` of
+    /// zero doesn't sleep.
     ///
     /// # Errors
     ///
-    /// Where waiting itself fails; the loop hands the error to whoever runs it.
+    /// Where waiting itself fails; the method that runs the loop returns the error.
     fn wait(&self, timeout: Option<Duration>) -> Result<()>;
 
-    /// What other threads (or interrupts) call to end a [`wait`](Host::wait).
+    /// Returns the notifier that other threads (or interrupts) call to end a [`wait`](Host::wait).
     fn notifier(&self) -> Arc<dyn Notify>;
 }
 

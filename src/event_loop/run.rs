@@ -59,8 +59,8 @@ impl EventLoop {
         EventLoop::on_system(Clock::Host)
     }
 
-    /// A loop whose clock starts at zero, stands still while callbacks run, and jumps to the
-    /// next timer when nothing is ready. Sockets work, and take no time.
+    /// Makes a loop with a clock that starts at zero, stands still while callbacks run, and jumps
+    /// to the next timer when nothing is ready. Sockets work, and take no time.
     #[cfg(feature = "std")]
     #[must_use]
     pub fn with_virtual_time() -> EventLoop {
@@ -86,8 +86,8 @@ impl EventLoop {
         EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Host)))
     }
 
-    /// As [`with_host`](EventLoop::with_host), but on a virtual clock: the host's own is
-    /// never asked.
+    /// Makes a loop as [`with_host`](EventLoop::with_host) does, but on a virtual clock: the host's
+    /// own is never asked.
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
         EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(VirtualClock::default()))))
@@ -111,11 +111,10 @@ impl EventLoop {
     ///
     /// # Errors
     ///
-    /// [`Stalled`](crate::ErrorKind::Stalled) if no bound is set and nothing could ever
-    /// happen: nothing ready, no timer, no socket, nobody outside who could call.
+    /// [`Stalled`](crate::ErrorKind::Stalled) if no bound is set and nothing could ever happen:
+    /// nothing ready, no timer, no socket, and nothing outside that could call.
     /// [`Closed`](crate::ErrorKind::Closed) after `close`, [`Runtime`](crate::ErrorKind::Runtime)
-    /// if a loop is already running on this thread, and whatever the machine says if waiting
-    /// fails.
+    /// if a loop is already running on this thread, and the machine's error if waiting fails.
     pub fn run_once(&self, max_wait: Option<Duration>) -> Result<usize> {
         self.check_open()?;
         let _running = Running::enter(self)?;
@@ -160,7 +159,7 @@ impl EventLoop {
 }
 
 impl Drop for EventLoop {
-    /// What the loop drops may hold another loop, and so on.
+    /// Closes the loop. The things that it drops may hold another loop, and so on.
     fn drop(&mut self) {
         drop_on_thread(Shut(self.0.clone()));
     }
@@ -270,7 +269,7 @@ impl LoopRef {
     /// Makes ready what has come: a turn, up to its round.
     #[inline]
     fn begin_turn(&self, max_wait: Option<Nanos>) -> Result<()> {
-        // What is ready comes before the mail in any case: then one look after the wait will do.
+        // Ready entries come before the mail in any case: then one look after the wait will do.
         let is_busy = !self.shared().ready.is_empty() && !self.is_observed();
         let has_events = if is_busy {
             self.poll()?
@@ -303,7 +302,7 @@ impl LoopRef {
         }
     }
 
-    /// Whether the observer puts off what may come now or later.
+    /// Returns true if the observer puts off what may come now or later.
     fn defers(&self) -> bool {
         self.is_observed() && self.observer().is_some_and(|observer| observer.defers())
     }

@@ -10,7 +10,7 @@ use crate::asyncio::sleep;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, Side, Source};
 
-/// How long a listener rests when the system has run out of something: asyncio's
+/// The time for which a listener rests when the system has run out of something: asyncio's
 /// `ACCEPT_RETRY_DELAY`.
 pub(crate) const REST: Duration = Duration::from_secs(1);
 
@@ -56,8 +56,8 @@ pub(crate) fn report_out_of_resources(event_loop: &LoopRef, listener: &impl Debu
     event_loop.call_exception_handler(&context);
 }
 
-/// What has become of a connection before it was accepted. Others are waiting behind it. Linux gives
-/// a connection's pending network errors to the one that accepts it.
+/// Returns true if the error is of one connection, before it was accepted. Others are waiting
+/// behind it. Linux returns a connection's pending network errors from the call that accepts it.
 fn is_of_one_connection(error: &io::Error) -> bool {
     const EPROTO: i32 = 71;
     const ENOPROTOOPT: i32 = 92;
@@ -75,8 +75,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     ) || on_linux && matches!(error.raw_os_error(), Some(EPROTO | ENOPROTOOPT | EHOSTDOWN | ENONET))
 }
 
-/// What passes when others close something: too many open files, here or in the whole system,
-/// no buffers, no memory.
+/// Returns true if the error passes when other things are closed: too many open files, here or in
+/// the whole system, no buffers, no memory.
 pub(crate) fn is_out_of_resources(error: &io::Error) -> bool {
     const EMFILE: i32 = if cfg!(windows) { 10024 } else { 24 };
     const ENFILE: i32 = 23;
@@ -102,9 +102,9 @@ mod tests {
     use crate::asyncio::run_on;
     use crate::event_loop::EventLoop;
 
-    /// What `accept` gives where the system says `codes` before a connection is there, where each
-    /// positive code is said of the listener and each negative one of what watches the connection;
-    /// and how often, and how long, the listener has rested.
+    /// Returns the outcome of `accept` where the system returns `codes` before a connection is
+    /// there, each positive code for the listener and each negative one for the watch of the
+    /// connection; and how often, and how long, the listener has rested.
     fn accepted(codes: &[i32]) -> (Result<u8>, usize, u64) {
         let event_loop = EventLoop::with_virtual_time();
         let rests = Rc::new(Cell::new(0));

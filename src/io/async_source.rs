@@ -1,4 +1,4 @@
-//! [`Async`]: a source whose reads and writes wait for their loop.
+//! [`Async`]: a source with reads and writes that wait for their loop.
 
 use core::cell::Cell;
 use core::fmt;
@@ -34,7 +34,7 @@ pub struct Readiness {
     pub writable: bool,
 }
 
-/// Something with a file descriptor, in non-blocking mode, whose operations wait on a loop
+/// A source with a file descriptor, in non-blocking mode, and with operations that wait on a loop
 /// until they can be done.
 ///
 /// An operation is tried first, and waits only where it would block, unless the operation before it
@@ -42,8 +42,9 @@ pub struct Readiness {
 /// serves one task at a time, first come, first served. One task reads while another writes.
 /// After 64 operations in a row that did not wait, the loop gets its turn.
 ///
-/// The poller is told of the source by the first wait, and once more when the source is dropped. In
-/// between, waiting costs nothing but the poll, as long as a task waits whenever something comes.
+/// The poller is notified of the source by the first wait, and once more when the source is
+/// dropped. In between, waiting costs nothing but the poll, as long as a task waits whenever
+/// something comes.
 ///
 /// ```
 /// use std::io::{Read, Write};
@@ -66,8 +67,8 @@ pub struct Readiness {
 /// Cancelling a task that waits makes the await return `Err(Cancelled)`. It was waiting, so
 /// nothing had been read or written, and nothing is lost. Dropping the await does the same.
 pub struct Async<T: Source + 'static> {
-    /// What the poll functions leave behind from one call to the next. A wait that they have begun ends
-    /// with the source.
+    /// The state that the poll functions keep from one call to the next. A wait that they have
+    /// begun ends with the source.
     reader: Cell<Between>,
     writer: Cell<Between>,
     watched: Watched<T>,
@@ -96,7 +97,8 @@ impl<T: Source + 'static> Async<T> {
         Async::of_nonblocking(event_loop, source)
     }
 
-    /// As [`new_on`](Async::new_on), for a source that is in non-blocking mode already.
+    /// Makes one as [`new_on`](Async::new_on) does, of a source that is in non-blocking mode
+    /// already.
     pub(super) fn of_nonblocking(event_loop: &LoopRef, source: T) -> Result<Async<T>> {
         let watched = Watched::new(event_loop, source)?;
         Ok(Async { reader: Cell::default(), writer: Cell::default(), watched })
@@ -128,7 +130,7 @@ impl<T: Source + 'static> Async<T> {
         self.operate(Side::Reader, operation).await
     }
 
-    /// As [`read_with`](Async::read_with), in the direction of writing.
+    /// Waits for `operation` as [`read_with`](Async::read_with) does, in the direction of writing.
     ///
     /// # Errors
     ///
@@ -175,7 +177,7 @@ impl<T: Source + 'static> Async<T> {
         self.poll_reader(cx, operation, |_| false)
     }
 
-    /// As [`poll_read_with`](Async::poll_read_with), in the direction of writing.
+    /// Does as [`poll_read_with`](Async::poll_read_with), in the direction of writing.
     ///
     /// # Errors
     ///

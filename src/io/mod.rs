@@ -1,4 +1,4 @@
-//! Sockets and pipes whose operations are awaited, on the loop's reactor.
+//! Sockets and pipes with operations that are awaited, on the loop's reactor.
 //!
 //! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on

@@ -1,4 +1,4 @@
-//! What all streams of bytes have in common.
+//! The common part of all streams of bytes.
 
 use core::future::Future;
 use core::task::{Context, Poll};
@@ -378,7 +378,8 @@ macro_rules! impl_stream {
 }
 pub(super) use impl_stream;
 
-/// What all sockets have, from the standard library's. Their `Async` is in field 0.
+/// Implements the methods and traits that all sockets have, from the standard library's. Their
+/// `Async` is in field 0.
 macro_rules! impl_socket {
     ($socket:ident, $std:ty, $address:ty) => {
         impl $socket {

@@ -10,7 +10,7 @@ use super::datagram::{Datagram, receive};
 use super::stream::{impl_socket, nonblocking};
 use crate::error::{Error, ErrorKind, Result, about};
 
-/// A UDP socket whose sends and receives wait for the loop: the place of asyncio's
+/// A UDP socket with sends and receives that wait for the loop: the place of asyncio's
 /// `sock_sendto` and `sock_recvfrom`.
 ///
 /// Addresses are anything that resolves to one, as in the standard library. A *name* is looked

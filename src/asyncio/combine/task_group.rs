@@ -56,9 +56,10 @@ struct Group {
     aborting: Cell<bool>,
     /// The group has cancelled its parent, and owes an `uncancel`.
     cancelled_parent: Cell<bool>,
-    /// The scope is gone: nobody is told of errors any more.
+    /// Set when the scope is left. From then on the exception handler is called with the errors of
+    /// tasks.
     left: Cell<bool>,
-    /// What the parent awaits while it waits for the tasks.
+    /// The future that the parent awaits while it waits for the tasks.
     completed: RefCell<Option<LoopFuture<()>>>,
 }
 
@@ -251,7 +252,7 @@ impl Group {
     }
 }
 
-/// A group whose scope was not left yet.
+/// A guard for the scope of a group: its drop leaves the scope.
 struct Inside(Rc<Group>);
 
 impl Drop for Inside {

@@ -11,7 +11,7 @@ use crate::asyncio::future::{Timer, release};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::running_loop;
 
-/// What [`wait`] waits for.
+/// The condition that ends a [`wait`].
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum ReturnWhen {
     /// One of them is done, however it ended.
@@ -113,8 +113,7 @@ pub(crate) fn unique<F: AnyFuture>(futures: impl IntoIterator<Item = F>) -> Vec<
     futures
 }
 
-/// Whether the identities ascend in runs without great gaps, each of which lies wholly before or behind
-/// each other.
+/// Returns true if the identities ascend in runs without great gaps, and no two runs overlap.
 fn in_separate_runs<F: AnyFuture>(futures: &[F]) -> bool {
     let runs = futures.chunk_by(|before, after| before.id().is_just_before(after.id()));
     let ends = |run: &[F]| Some((run.first()?.id(), run.last()?.id()));

@@ -42,8 +42,9 @@ pub struct Await<T: 'static> {
     registered: Registered,
 }
 
-/// Where an await is registered, in a word: null for nowhere; the task that polled it, whose only wait
-/// it is, as the only waiter of the future; or, with the lowest bit set, a box with [`Places`].
+/// The place where an await is registered, in a word: null for nowhere; the task that polled it, if
+/// it was registered as the task's only wait, and the task as the future's only waiter; or, with
+/// the lowest bit set, a box with [`Places`].
 ///
 /// **Word Invariant**: the word is one of these three, and owns what it points to: a count of the
 /// task, or the box.
@@ -68,7 +69,7 @@ impl Registered {
         self.0.get()
     }
 
-    /// Whether it is registered with `task`, which polled it itself.
+    /// Returns true if it is registered with `task`, and no other crate's future stands between.
     #[inline(always)]
     fn is_with(&self, task: NonNull<Header>) -> bool {
         let word = self.word();
@@ -109,18 +110,18 @@ impl<T: 'static> Await<T> {
         self.future.header()
     }
 
-    /// Whether what it waits for has a result.
+    /// Returns true if the future that it waits for has a result.
     pub(crate) fn is_complete(&self) -> bool {
         self.header().state() == State::Finished
     }
 
-    /// Whether the future that it waits for is done.
+    /// Returns true if the future that it waits for is done.
     #[cfg(feature = "std")]
     pub(crate) fn is_done(&self) -> bool {
         self.header().done()
     }
 
-    /// Whether it waits for `future`.
+    /// Returns true if it waits for `future`.
     #[cfg(feature = "std")]
     pub(crate) fn is_for(&self, future: &ErasedFuture) -> bool {
         self.future.erased().ptr_eq(future)
@@ -135,7 +136,7 @@ impl<T: 'static> Await<T> {
         self.future.erased().event_loop()
     }
 
-    /// Registers with `task`, whose step this is, and which polls it itself.
+    /// Registers with `task`, which polls it itself, in this step.
     #[inline(always)]
     fn register(&self, task: NonNull<Header>) {
         // SAFETY: The step's task is counted by the loop, and is a task.
@@ -211,7 +212,8 @@ impl<T: 'static> Await<T> {
         Ok(())
     }
 
-    /// What asyncio throws at an await that could never end well.
+    /// Returns the error that asyncio throws at an await of the task itself, or of another loop's
+    /// future: neither could end well.
     fn mistake(&self, task: &ErasedFuture) -> Option<Error> {
         if task.ptr_eq(self.future.erased()) {
             return Some(Error::runtime("Task cannot await on itself"));
@@ -282,7 +284,7 @@ impl<T: 'static> Await<T> {
         drop(waiter);
     }
 
-    /// What `poll` does, for waits that are made of this one.
+    /// Does what `poll` does, for waits that are made of this one.
     #[inline(always)]
     pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<Result<T>>
     where
@@ -367,7 +369,7 @@ impl<T: 'static> Await<T> {
         if task == own.pointer() || !core::ptr::eq(own.registry(), registry) {
             if let Some(task) = registry.current_task() {
                 if let (Some(mistake), Some(own)) = (self.mistake(&task), task.task()) {
-                    // As asyncio does: it is thrown in the task's next step.
+                    // The task's next step throws it, as in asyncio.
                     own.throw_next(mistake);
                     return registry.request_yield();
                 }

@@ -34,7 +34,7 @@ pub(super) const WOKE: u8 = 4;
 /// A future of ours has returned `Pending` in this step without a new wait of the task: see `scope`.
 const HOLDS: u8 = 8;
 
-/// The registry whose step goes on on this thread, if one does.
+/// Returns the registry of the step that runs on this thread, if one does.
 ///
 /// # Safety
 ///
@@ -46,8 +46,8 @@ pub(super) unsafe fn here<'a>() -> Option<&'a TaskRegistry> {
     (!registry.is_null()).then(|| unsafe { &*registry })
 }
 
-/// What `look` says of the registry whose step goes on on this thread, if one does. `look` runs no
-/// code but the crate's own.
+/// Calls `look` with the registry of the step that runs on this thread, and returns its value;
+/// `None` if no step runs. `look` runs no code but the crate's own.
 #[inline(always)]
 pub(crate) fn in_step<R>(look: impl FnOnce(&TaskRegistry) -> R) -> Option<R> {
     // SAFETY: `look` returns within the step.
@@ -97,7 +97,7 @@ impl TaskRegistry {
         }
     }
 
-    /// The task whose step goes on on this thread.
+    /// Returns the task that is polled on this thread, if one is.
     pub(crate) fn current_here() -> Option<ErasedFuture> {
         in_step(TaskRegistry::current_task).flatten()
     }
@@ -106,7 +106,7 @@ impl TaskRegistry {
     #[inline(always)]
     pub(super) fn begin_step(&self, task: NonNull<Header>) {
         self.step.current.set(Some(task));
-        // What was thrown where no step went on, and met nothing, is thrown at nothing else.
+        // An error that was thrown while no step ran, and met no await, is not thrown any more.
         self.step.flags.set(0);
         self.step.number.set(self.step.number.get() + 1);
         // Without this thread's locals the step runs all the same: its futures look elsewhere.
@@ -167,13 +167,13 @@ impl TaskRegistry {
         }
     }
 
-    /// Notes the task whose future is dropped after its last step, or that it was.
+    /// Notes the task that drops its future after its last step; `None` once the drop is over.
     #[inline(always)]
     pub(super) fn set_ending(&self, task: Option<NonNull<Header>>) {
         self.step.ending.set(task);
     }
 
-    /// Takes the task whose future was being dropped after its last step, if one was.
+    /// Takes the task that was dropping its future after its last step, if one was.
     pub(super) fn take_ending(&self) -> Option<NonNull<Header>> {
         self.step.ending.take()
     }
@@ -191,7 +191,7 @@ impl TaskRegistry {
         self.current().map(|task| unsafe { ErasedFuture::from_header(task) })
     }
 
-    /// Whether a step of a task of this loop goes on on this thread.
+    /// Returns true if a step of a task of this loop runs on this thread.
     #[inline(always)]
     pub(crate) fn in_step(&self) -> bool {
         self.current().is_some()
@@ -203,7 +203,7 @@ impl TaskRegistry {
         self.step.number.get()
     }
 
-    /// Whether an error is there to be thrown.
+    /// Returns true if there is an error to be thrown.
     #[inline(always)]
     pub(crate) fn throws(&self) -> bool {
         self.step.flags.get() & THROWS != 0
@@ -250,7 +250,7 @@ impl TaskRegistry {
         drop(before);
     }
 
-    /// What was thrown and met no await of ours in the step that has ended.
+    /// Takes the error that was thrown in the step that has ended and has met no await of ours.
     pub(super) fn take_untaken(&self) -> Option<Error> {
         drop(self.step.throw_at.take());
         self.step.thrown.take()
@@ -276,15 +276,15 @@ pub(crate) fn note_held() {
     in_step(|registry| registry.set_holds(true));
 }
 
-/// What a pending part of the current task waits for, by what its poll has left.
+/// The waits of a pending part of the current task, by what its poll has left.
 #[derive(Clone, Copy)]
 pub(crate) struct PartWaits {
     /// The serial number of the task.
     pub(crate) task: u64,
-    /// How many futures of ours the task awaited before the poll, and awaits after it.
+    /// The numbers of futures of ours that the task awaited before the poll, and awaits after it.
     pub(crate) before: usize,
     pub(crate) after: usize,
-    /// Whether a future of ours was pending in the poll without being a new wait of the task.
+    /// True if a future of ours was pending in the poll without being a new wait of the task.
     pub(crate) holds: bool,
 }
 
@@ -329,9 +329,9 @@ pub(super) fn note_woken(task: NonNull<Header>) -> bool {
     noted == Some(true)
 }
 
-/// Whether a step of the loop whose blocks have this [remote address](crate::blocks::remote_address)
-/// goes on on this thread. Without std always false: wakers ask this, which an interrupt handler may
-/// wake in the middle of a step.
+/// Returns true if this thread runs a step of the loop with blocks of this
+/// [remote address](crate::blocks::remote_address). Always false without std: wakers call this, and
+/// an interrupt handler may wake one in the middle of a step.
 pub(super) fn is_here(address: *const ()) -> bool {
     cfg!(feature = "std")
         && in_step(|registry| registry.pages().remote_address() == address) == Some(true)

@@ -48,15 +48,15 @@ impl Parked {
     }
 }
 
-/// What stands behind the header of a task.
+/// The header of a task, with the state behind it that only tasks have.
 ///
 /// **Wait Invariant**: the first wait is one that was added when there was no other, so that those of
 /// `Rare` all came after it.
 #[repr(C)]
 pub(crate) struct TaskHeader {
     pub(super) header: Header,
-    /// What it awaits of ours: the first wait, most often the only one. Uncounted: the await that
-    /// added it counts it.
+    /// The first wait: a future of ours that it awaits, most often the only one. Uncounted: the
+    /// await that added it counts it.
     pub(super) first_wait: Cell<Option<NonNull<Header>>>,
     created_at: &'static Location<'static>,
     serial: u64,
@@ -84,7 +84,7 @@ impl TaskHeader {
 }
 
 impl ErasedFuture {
-    /// What it is more, if it is a task.
+    /// Returns the header of the task, if it is one.
     #[inline]
     pub(crate) fn task(&self) -> Option<&TaskHeader> {
         if !self.header().is_task() {
@@ -110,7 +110,8 @@ impl ErasedFuture {
         unsafe { schedule_step(self.pointer()) }
     }
 
-    /// What a task awaits, if that is one future, which is no task and has no hook.
+    /// Returns the future that a task awaits, if it awaits only this one, which is no task and has
+    /// no hook.
     #[inline]
     pub(super) fn sole_plain_wait(&self) -> Option<ErasedFuture> {
         let task = self.task().filter(|task| !task.header.has(flag::MORE_WAITS))?;
@@ -119,7 +120,7 @@ impl ErasedFuture {
         (!wait.header().has(flag::TASK | flag::HOOK)).then_some(wait)
     }
 
-    /// What a task awaits, in the order of adding.
+    /// Returns the futures that a task awaits, in the order of adding.
     pub(crate) fn waits(&self) -> Vec<ErasedFuture> {
         let Some(task) = self.task() else { return Vec::new() };
         let mut waits: Vec<_> = task.first_wait.get().into_iter().collect();
@@ -183,18 +184,18 @@ impl TaskHeader {
         self.header.set(flag::NO_DESTROY_REPORT);
     }
 
-    /// Whether its step is on the ready queue.
+    /// Returns true if its step is on the ready queue.
     pub(crate) fn scheduled(&self) -> bool {
         self.header.has(flag::SCHEDULED)
     }
 
-    /// Whether it awaits futures of ours.
+    /// Returns true if it awaits futures of ours.
     #[inline(always)]
     pub(super) fn awaits(&self) -> bool {
         self.first_wait.get().is_some() || self.header.has(flag::MORE_WAITS)
     }
 
-    /// How many futures of ours it awaits.
+    /// Counts the futures of ours that it awaits.
     #[inline]
     pub(super) fn wait_count(&self) -> usize {
         let more = if self.header.has(flag::MORE_WAITS) { self.more_wait_count() } else { 0 };
@@ -206,7 +207,7 @@ impl TaskHeader {
         self.header.with_rare_if_any(|rare| rare.waits.len()).unwrap_or_default()
     }
 
-    /// Whether a wait that is added now is the only one.
+    /// Returns true if a wait that is added now is the only one.
     #[inline(always)]
     pub(super) fn awaits_nothing(&self) -> bool {
         !self.awaits()
@@ -245,7 +246,7 @@ impl TaskHeader {
         }
     }
 
-    /// What the step that begins is to throw.
+    /// Takes the error that the step that begins is to throw.
     pub(super) fn take_thrown(&self) -> Option<Error> {
         let thrown = if self.header.take(flag::THROWS) {
             self.header.with_rare_if_any(|rare| rare.throw_next.take()).flatten()
@@ -296,13 +297,13 @@ impl TaskHeader {
         self.header.cancels.set(self.header.cancels.get().saturating_add(1));
     }
 
-    /// How often it was asked to cancel, less the `uncancel`s.
+    /// The number of requests to cancel it, less the `uncancel`s.
     pub(crate) fn cancelling(&self) -> usize {
         self.header.cancels.get() as usize
     }
 
-    /// Takes a request back, and says how many are left: with the last one, a cancellation that was
-    /// not thrown yet is off.
+    /// Takes a request back, and returns how many are left: with the last one, a cancellation that
+    /// was not thrown yet is off.
     pub(crate) fn uncancel(&self) -> usize {
         let left = self.header.cancels.get().saturating_sub(1);
         if self.header.cancels.replace(left) == 1 {
@@ -321,7 +322,7 @@ impl TaskHeader {
 #[inline(always)]
 pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
     // SAFETY: By this function's contract, and the Step Invariant. No reference to the whole header
-    // is made: the first word of one whose contents are dropped is no table.
+    // is made: once the contents of a block are dropped, the first word of its header is no table.
     unsafe {
         let flags = &(*task.as_ptr()).flags;
         if flags.get() & (flag::SCHEDULED | flag::STATE) == 0 {

@@ -3,7 +3,7 @@
 //! Most futures have one waiter, a task or a callback, which stands in the word itself. Several, a
 //! waker, or a watch stand in a block of [`Many`].
 //!
-//! **Word Invariant**: the word is null, or a pointer whose lowest two bits are its tag: a task's
+//! **Word Invariant**: the word is null, or a pointer with a tag in its lowest two bits: a task's
 //! header (`TASK`, no bit set), a callback that the word owns (`SHARED`, `PLAIN`), or that of a
 //! [`ManyBox`] that the word owns (`MANY`).
 //!
@@ -114,7 +114,7 @@ impl Waiters {
         self.0.set(pack_callback(callback));
     }
 
-    /// Whether a callback is all that the word holds.
+    /// Returns true if a callback is all that the word holds.
     #[inline(always)]
     pub(super) fn is_sole_callback(&self) -> bool {
         matches!(self.0.get().addr() & TAG, SHARED | PLAIN)
@@ -158,12 +158,13 @@ impl Waiters {
         Some(key)
     }
 
-    /// How many watches there are, and a key before which there is none.
+    /// Returns the number of watches, and a key before which there is no watch.
     pub(super) fn watches(&self) -> (usize, Key) {
         self.look_at_many(Many::watches).unwrap_or_default()
     }
 
-    /// The first watch whose key is `key` or comes after it, to be called where nothing is borrowed.
+    /// Returns the first watch with the key `key` or a later one, to be called where nothing is
+    /// borrowed.
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
         self.look_at_many(|many| many.watch_from(key)).flatten()
     }

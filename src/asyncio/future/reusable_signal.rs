@@ -12,8 +12,8 @@ use crate::error::Result;
 pub(crate) struct ReusableSignal(Cell<Option<Signal>>);
 
 impl ReusableSignal {
-    /// Begins the next wait, and forgets the one before. The task whose step this is awaits what is
-    /// returned, at once or after it has seen to its completion.
+    /// Begins the next wait, and forgets the one before. The current task awaits what is returned,
+    /// at once or after it has arranged for its completion.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! [`Queue`]: items on their way from task to task:
 //! asyncio's of the same names.
 //!
-//! Who waits is woken, and not handed an item or room: somebody quicker may take it, and then
-//! the woken one waits again, behind all others.
+//! A waiter is woken, and not handed an item or room: a quicker task may take it, and then the
+//! woken one waits again, behind all others.
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -18,7 +18,7 @@ use crate::asyncio::core::WaitReason;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::Flat;
 
-/// What is in a queue, in the order that makes it the queue that it is.
+/// The items of a queue, in the order of its kind.
 enum Items<T> {
     /// First in, first out: asked without a detour, as it is the commonest.
     Fifo(RefCell<VecDeque<T>>),
@@ -90,13 +90,13 @@ impl<T: Ord> Ordered<T> for Heap<T> {
     }
 }
 
-/// Items on their way from those who put to those who get, first in, first out: asyncio's
-/// `Queue`. Clones are the same queue.
+/// A queue of items on their way from tasks that put to tasks that get, first in, first out:
+/// asyncio's `Queue`. Clones are the same queue.
 ///
 /// It counts the items that were put and not reported done with
 /// [`task_done`](Queue::task_done), and [`join`](Queue::join) waits until there are none.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on only the loop of that task will do.
 ///
 /// ```
 /// use callsoon::{Queue, create_task, run};
@@ -210,7 +210,7 @@ impl<T: 'static> Queue<T> {
         }))
     }
 
-    /// How many items are in it.
+    /// Returns the number of items in it.
     #[must_use]
     pub fn qsize(&self) -> usize {
         self.0.items.len()
@@ -228,19 +228,19 @@ impl<T: 'static> Queue<T> {
         self.empty()
     }
 
-    /// How many it may hold; 0 for any number.
+    /// Returns the number of items that it may hold; 0 for any number.
     #[must_use]
     pub fn maxsize(&self) -> usize {
         self.0.maxsize
     }
 
-    /// Whether nothing is in it.
+    /// Returns true if nothing is in it.
     #[must_use]
     pub fn empty(&self) -> bool {
         self.qsize() == 0
     }
 
-    /// Whether it has no room; one without a limit always has.
+    /// Returns true if it has no room; a queue without a limit always has room.
     #[must_use]
     pub fn full(&self) -> bool {
         self.0.full()

@@ -2,12 +2,13 @@
 //! signal of its own; and [`LoopBinding`], the loop on which they wait.
 //!
 //! **Queue Invariant**: a waiter is in the queue from its first poll until it has seen that it was
-//! woken, or has left. A signal in the queue that is done is one whose waiter was woken or cancelled
-//! and has not run since. A waiter that leaves after it was woken must pass the wakeup on: `on_exit`.
+//! woken, or has left. A signal in the queue that is done belongs to a waiter that was woken or
+//! cancelled and has not run since. A waiter that leaves after it was woken must pass the wakeup
+//! on: `on_exit`.
 //!
-//! **Sole Invariant**: a waiter that came while there was no other is the sole one, whose signal is in
-//! `own`. When another comes, that signal is moved to the front of `others`, where it stays until its
-//! waiter leaves. `others` is empty unless `line` says otherwise.
+//! **Sole Invariant**: a waiter that came while there was no other is the sole one, and its signal
+//! is in `own`. When another comes, that signal is moved to the front of `others`, where it stays
+//! until its waiter leaves. `others` is empty unless `line` says otherwise.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -28,7 +29,7 @@ use crate::event_loop::running_loop;
 enum Line {
     #[default]
     Empty,
-    /// There is one, whose signal is in `own`.
+    /// There is one, and its signal is in `own`.
     Sole,
     /// All are in `others`.
     Others,
@@ -130,7 +131,8 @@ impl WaitQueue {
         while self.wake_next() {}
     }
 
-    /// Whether any waiter was not cancelled. One that was woken counts: it has yet to run.
+    /// Returns true if any waiter was not cancelled. A waiter that was woken counts: it has yet to
+    /// run.
     #[inline]
     pub(crate) fn any_alive(&self) -> bool {
         match self.line.get() {
@@ -146,7 +148,7 @@ impl WaitQueue {
         self.first_after(&self.cancelled_before, |signal| !signal.is_cancelled()).is_some()
     }
 
-    /// How many waiters there are.
+    /// Returns the number of waiters.
     pub(crate) fn len(&self) -> usize {
         match self.line.get() {
             Line::Empty => 0,
@@ -240,7 +242,7 @@ impl LoopBinding {
     #[inline]
     pub(crate) fn running(&self, what: &str) -> Result<&Rc<TaskRegistry>> {
         match self.0.get() {
-            // One loop runs at a time, and it is this one whose step it is.
+            // One loop runs at a time: if a step of `home` runs, it is that one.
             Some(home) if home.in_step() => Ok(home),
             _ => self.bind(what),
         }

@@ -14,7 +14,7 @@ use crate::asyncio::core::{
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, expect_running_loop};
 
-/// A task whose value type is not known: what [`all_tasks`] and [`current_task`] give.
+/// A task of an unknown value type, as [`all_tasks`] and [`current_task`] return it.
 #[derive(Clone)]
 pub struct AnyTask(ErasedFuture);
 
@@ -28,18 +28,18 @@ impl AnyTask {
         self.0.task().expect("an AnyTask is made of tasks only")
     }
 
-    /// As [`Task::cancelling`](crate::Task::cancelling).
+    /// Returns the number of requests to cancel it: see [`Task::cancelling`](crate::Task::cancelling).
     #[must_use]
     pub fn cancelling(&self) -> usize {
         self.task().cancelling()
     }
 
-    /// As [`Task::uncancel`](crate::Task::uncancel).
+    /// Takes one request to cancel back, as [`Task::uncancel`](crate::Task::uncancel) does.
     pub fn uncancel(&self) -> usize {
         self.task().uncancel()
     }
 
-    /// As [`Task::cancel_with`](crate::Task::cancel_with).
+    /// Cancels the task with a message, as [`Task::cancel_with`](crate::Task::cancel_with) does.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         cancel(&self.0, &Error::cancelled_with(message))
     }
@@ -108,7 +108,7 @@ impl LoopRef {
         TaskRegistry::of(self).all().into_iter().map(AnyTask).collect()
     }
 
-    /// The task whose step is going on; none inside of a callback: asyncio's `current_task`.
+    /// Returns the task that runs; `None` inside of a callback: asyncio's `current_task`.
     #[must_use]
     pub fn current_task(&self) -> Option<AnyTask> {
         TaskRegistry::of(self).current_task().map(AnyTask)

@@ -185,20 +185,20 @@ impl<T: 'static> Task<T> {
         self.erased().cancel()
     }
 
-    /// As [`cancel`](Task::cancel), with a message that the error will carry: the one that the
-    /// coroutine is given, and, if it lets that through, the one that the first is given who
-    /// awaits the task or asks for its result or exception. Who asks later is given a
-    /// cancellation without a message, as in asyncio.
+    /// Cancels the task as [`cancel`](Task::cancel) does, with a message in the error. The
+    /// coroutine receives this error. If the coroutine lets it through, so does the first await of
+    /// the task, or the first call for its result or exception; later ones return a cancellation
+    /// without a message, as in asyncio.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         cancel(self.erased(), &Error::cancelled_with(message))
     }
 
-    /// Whether it was cancelled with a message that is delivered to its first reader only.
+    /// Returns true if it was cancelled with a message that is delivered to its first reader only.
     pub(crate) fn delivers_to_first(&self) -> bool {
         self.cancelled() && !self.0.header().delivers_to_all()
     }
 
-    /// What it is beside its value.
+    /// Returns the part of the task that doesn't depend on the type of its value.
     pub(crate) fn header(&self) -> &TaskHeader {
         self.erased().task().expect("a task's block is one of a task")
     }
@@ -209,20 +209,20 @@ impl<T: 'static> Task<T> {
         self.erased().get_loop()
     }
 
-    /// How often it was asked to cancel, less the [`uncancel`](Task::uncancel)s.
+    /// Returns the number of requests to cancel it, less the [`uncancel`](Task::uncancel)s.
     #[must_use]
     pub fn cancelling(&self) -> usize {
         self.header().cancelling()
     }
 
-    /// Takes one request to cancel back, and says how many are left. When none is left, a
-    /// cancellation that was not delivered yet is off. For those who asked for it: a scope
-    /// with a timeout, say.
+    /// Takes one request to cancel back, and returns how many are left. When none is left, a
+    /// cancellation that was not delivered yet is off. Meant for the code that made the request: a
+    /// scope with a timeout, say.
     pub fn uncancel(&self) -> usize {
         self.header().uncancel()
     }
 
-    /// What it is called: `Task-7`, unless it was given a name.
+    /// Returns its name: `Task-7`, unless it was given another.
     #[must_use]
     pub fn name(&self) -> String {
         self.header().name()
@@ -330,7 +330,7 @@ impl<T: 'static> Task<T> {
 impl_handle!(Task);
 
 impl dyn AnyFuture + '_ {
-    /// What a callback was called with, as the future of `T` that it is: a
+    /// Returns the argument of a callback as the future of `T` that it is: a
     /// [`LoopFuture`](crate::LoopFuture) or [`Task`](crate::Task). `None` if its results are of
     /// another type.
     #[must_use]

@@ -1,4 +1,5 @@
-//! [`TaskInfo`] and the task tree: which tasks there are, what each waits on, and who waits for it.
+//! [`TaskInfo`] and the task tree: the tasks that there are, what each waits on, and which wait
+//! for it.
 //!
 //! Everything is read from what the tasks and futures know anyway. No coroutine is looked into and
 //! none is polled, so it may be asked at any moment, also inside of a task's step.
@@ -22,22 +23,22 @@ use crate::event_loop::{LoopRef, Seconds, expect_running_loop};
 pub struct TaskInfo {
     /// Which task it is.
     pub id: FutureId,
-    /// What it is called.
+    /// Its name.
     pub name: String,
     /// Where it was made, if that is known.
     pub spawned_at: Option<&'static Location<'static>>,
-    /// What it was doing.
+    /// Its state at the time of the call.
     pub state: TaskState,
-    /// How often it was asked to cancel, less what was taken back.
+    /// The number of requests to cancel it, less those that were taken back.
     pub cancelling: usize,
-    /// What it waits on: nothing, unless its state is [`Waiting`](TaskState::Waiting), but for
-    /// the tasks of its groups.
+    /// The things that it waits on: none, unless its state is [`Waiting`](TaskState::Waiting), but
+    /// for the tasks of its groups.
     pub waits_on: Vec<Awaited>,
     /// The tasks that wait for it, be it by way of a future such as `gather`'s, oldest first.
     pub awaited_by: Vec<FutureId>,
 }
 
-/// What a task does.
+/// The state of a task.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum TaskState {
@@ -49,7 +50,7 @@ pub enum TaskState {
     Waiting,
 }
 
-/// What a task waits on.
+/// A thing that a task waits on.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Awaited {
@@ -64,14 +65,14 @@ pub enum Awaited {
     Future {
         /// Which future it is.
         id: FutureId,
-        /// What it is there for, as `Queue.get` or `gather`; `future` where the loop doesn't know.
+        /// Its purpose, as `Queue.get` or `gather`; `future` where the loop doesn't know.
         what: &'static str,
-        /// What it is called; empty if it has no name.
+        /// Its name; empty if it has none.
         name: String,
         /// Where it was made, if the loop was in debug mode then and it was the program that
         /// made it.
         made_at: Option<&'static Location<'static>>,
-        /// The tasks by whose ends it is to end, as far as that is known.
+        /// The tasks with callbacks that are to complete it, as far as they are known.
         tasks: Vec<FutureId>,
     },
     /// Another crate's future, which has a waker of the task.
@@ -79,8 +80,8 @@ pub enum Awaited {
 }
 
 impl LoopRef {
-    /// What each task that is not over is doing, oldest first: what it waits on, and who waits for
-    /// it. asyncio's `capture_call_graph`, for all tasks at once.
+    /// Returns the state of each task that is not over, oldest first: what it waits on, and which
+    /// tasks wait for it. asyncio's `capture_call_graph`, for all tasks at once.
     ///
     /// It may be asked at any moment: nothing is polled for it. It takes a time in proportion to
     /// the number of tasks and pending timers.
@@ -157,7 +158,7 @@ impl LoopRef {
         self.turn_debug(debug);
     }
 
-    /// Who waits for what, if anybody does.
+    /// Returns the task tree, if there are tasks.
     pub(crate) fn waits(&self) -> Option<String> {
         TaskRegistry::of(self).has_tasks().then(|| self.task_tree())
     }
@@ -174,7 +175,8 @@ pub fn task_tree() -> String {
     expect_running_loop().task_tree()
 }
 
-/// The tasks whose callbacks tell a future, or a group's parent, of their ends.
+/// The tasks that notify a future, or a group's parent, of their ends by callbacks, under its
+/// identity.
 type Told = BTreeMap<FutureId, Vec<FutureId>>;
 
 fn info(
@@ -208,7 +210,8 @@ fn info(
     }
 }
 
-/// What `node` is to the task that awaits it. A group's parent is told of the group itself.
+/// Returns `node` as a wait of the task that awaits it. `None` for the future of a group: the
+/// parent waits on the group itself.
 fn awaited(
     node: &ErasedFuture,
     told: &Told,
@@ -253,7 +256,8 @@ struct Tree<'a> {
     debug: bool,
 }
 
-/// What is to be done next, so that no depth of tasks is one of the stack.
+/// A part of the walk that is still to be done. There is no recursion, so that deep trees need no
+/// deep stack.
 enum Step {
     Enter { at: usize, depth: usize },
     Leave { at: usize },
@@ -262,7 +266,7 @@ enum Step {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Shown {
     NotYet,
-    /// What is below it is being shown.
+    /// The tasks below it are being shown.
     Above,
     Done,
 }
@@ -274,7 +278,7 @@ impl Tree<'_> {
         let places: BTreeMap<_, _> =
             self.infos.iter().enumerate().map(|(at, info)| (info.id, at)).collect();
         let mut shown: Vec<_> = self.infos.iter().map(|_| Shown::NotYet).collect();
-        // Who is in a circle has no beginning, and stands after the others.
+        // Tasks that wait in a circle have no root, and stand after the others.
         let roots = (0..count).filter(|at| self.infos[*at].awaited_by.is_empty());
         for root in roots.chain(0..count) {
             if shown[root] != Shown::NotYet {

@@ -148,8 +148,8 @@ enum Yielded {
     NotYet,
     /// The task is scheduled again, by the step of this number.
     InStep(u64),
-    /// Another crate's future stands between, whose waker was woken. It may poll again in the same
-    /// step, and must find something to do then.
+    /// Another crate's future stands between, and its waker was woken. It may poll again in the
+    /// same step, and must find something to do then.
     Behind,
 }
 

@@ -1,4 +1,4 @@
-//! What outlives what on the loop's thread.
+//! Lifetimes on the loop's thread: which parts outlive which.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -63,7 +63,7 @@ fn a_second_hold_takes_the_place_of_the_first() {
     assert_eq!(dropped.get(), 1);
 }
 
-/// A hold whose drop makes and frees blocks of the same pages.
+/// The drop of a hold makes and frees blocks of the same pages.
 #[test]
 fn a_hold_may_use_the_pages_as_it_is_dropped() {
     struct Late(Rc<Whole>);

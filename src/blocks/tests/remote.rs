@@ -106,7 +106,7 @@ fn pages_end_while_threads_return_blocks() {
     }
 }
 
-/// What may still be used is never freed.
+/// Memory that may still be used is never freed.
 #[test]
 fn pages_that_end_with_blocks_in_use_keep_them() {
     let pages = Loop::new();

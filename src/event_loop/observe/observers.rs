@@ -163,7 +163,7 @@ impl LoopRef {
         self.update_observed();
     }
 
-    /// What Ctrl-C does while a main task runs.
+    /// Returns the interrupt that Ctrl-C sets off, if one is engaged: while a main task runs.
     #[cfg(feature = "signals")]
     pub(crate) fn interrupt(&self) -> Option<Rc<Interrupt>> {
         self.find_observers()?.interrupt.borrow().clone()

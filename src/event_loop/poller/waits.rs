@@ -15,7 +15,7 @@ use polling::{Event, Poller};
 use super::fd_table::RawKey;
 use super::listener::Interest;
 
-/// How one descriptor is watched.
+/// The way in which one descriptor is watched.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Watching {
     pub(crate) interest: Interest,
@@ -105,7 +105,7 @@ mod epoll {
 
     use super::*;
 
-    /// How much one wait reports at most. The rest comes with the next.
+    /// The number of events that one wait reports at most. The rest comes with the next.
     const ROOM: c_int = 1024;
     /// The key of the poller's own bell, and of no source.
     const BELL: usize = usize::MAX;
@@ -142,9 +142,9 @@ mod epoll {
         /// Of fixed length from the first wait on, so that there is room for all that a wait and a
         /// look after the bell report.
         room: Vec<Report>,
-        /// How many of them the last wait has filled.
+        /// The number of reports in `room` that the last wait has filled.
         filled: usize,
-        /// What `polling` sees while it takes its bell back.
+        /// The events that `polling` reports while it takes its bell back.
         seen_again: Events,
     }
 

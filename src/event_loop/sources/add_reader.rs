@@ -61,9 +61,9 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; what the system says
-    /// where it can't watch the descriptor (a regular file, say, or no descriptor left); and
-    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop whose host has no reactor.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; the system's error where it
+    /// can't watch the descriptor (a regular file, say, or no descriptor left); and
+    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop with a host that has no reactor.
     ///
     /// ```
     /// use std::{io::{Read, Write}, os::unix::net::UnixStream, rc::Rc};

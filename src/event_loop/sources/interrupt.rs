@@ -16,8 +16,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop whose host has no reactor;
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; and what the system says.
+    /// [`Runtime`](crate::ErrorKind::Runtime) on a loop with a host that has no reactor;
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; and the system's error.
     pub(crate) fn engage_interrupt(
         &self,
         callback: impl Fn() + 'static,
@@ -66,7 +66,8 @@ impl LoopRef {
         }
     }
 
-    /// As [`release_interrupt`](LoopRef::release_interrupt), whichever is engaged.
+    /// Does as [`release_interrupt`](LoopRef::release_interrupt), for whichever interrupt is
+    /// engaged.
     pub(super) fn displace_interrupt(&self) -> Result<()> {
         let Some(interrupt) = self.interrupt() else { return Ok(()) };
         self.set_interrupt(None);

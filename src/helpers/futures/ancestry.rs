@@ -31,7 +31,7 @@ pub(super) fn done(first: &dyn Child) -> bool {
     }
 }
 
-/// Whether a future-like thing counts as cancelled.
+/// The answer of `look`: `cancelled` is true if a future-like thing counts as cancelled.
 #[derive(Clone, Copy)]
 pub(super) struct Look {
     pub(super) cancelled: bool,
@@ -112,7 +112,7 @@ pub(super) fn exception(first: &dyn Child) -> Result<Option<Error>> {
     }
 }
 
-/// Returns the future whose result or outcome is that of `first`.
+/// Returns the future that has the result or outcome of `first`.
 ///
 /// # Errors
 ///
@@ -120,7 +120,7 @@ pub(super) fn exception(first: &dyn Child) -> Result<Option<Error>> {
 pub(super) fn answer(first: &dyn Child) -> Result<&dyn AnyFuture> {
     // Those that can't have their parent's result, and answer where it has one.
     let mut left: Vec<&dyn Child> = Vec::new();
-    // How many parents, from the next one upwards, count as cancelled.
+    // The number of parents, from the next one upwards, that count as cancelled.
     let mut cancelled = 0;
     let mut child = first;
     let mut answer = loop {

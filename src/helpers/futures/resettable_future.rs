@@ -17,8 +17,8 @@ use crate::{
 /// A future that stands on another, and takes a new one when it is [reset](Self::reset):
 /// `hp.ResettableFuture`.
 ///
-/// Everything it is asked it asks the future of the moment. Callbacks, and those who await,
-/// stay with the future that was there when they came. Clones are the same.
+/// Its methods delegate to the future of the moment. Callbacks and awaits stay with the future that
+/// was there when they came. Clones are the same.
 ///
 /// ```
 /// use callsoon::{helpers as hp, run};
@@ -60,7 +60,7 @@ impl<T: 'static> ResettableFuture<T> {
         ResettableFuture::made(on, None)
     }
 
-    /// As [`new`](ResettableFuture::new), with a name to be shown by.
+    /// Makes a future as [`new`](ResettableFuture::new) does, with a name to be shown by.
     ///
     /// # Panics
     ///
@@ -97,19 +97,19 @@ impl<T: 'static> ResettableFuture<T> {
         self.reset();
     }
 
-    /// Whether the future of the moment is done.
+    /// Returns true if the future of the moment is done.
     #[must_use]
     pub fn done(&self) -> bool {
         self.fut().done()
     }
 
-    /// Whether the future of the moment was cancelled.
+    /// Returns true if the future of the moment was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.fut().cancelled()
     }
 
-    /// Cancels the future of the moment, and says whether it was pending.
+    /// Cancels the future of the moment, and returns true if it was pending.
     pub fn cancel(&self) -> bool {
         self.fut().cancel()
     }

@@ -93,8 +93,8 @@ pub(crate) fn unique<F: AnyFuture>(futs: impl IntoIterator<Item = F>) -> Vec<F> 
 
 /// Waits until `wanted` of `futs` have called back.
 ///
-/// It counts calls, not futures that are done: who waits is to go on after the callbacks that
-/// the futures had before, not together with them.
+/// It counts calls, not futures that are done: the task that waits is to resume after the callbacks
+/// that the futures had before, not together with them.
 async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> {
     if futs.is_empty() {
         return Ok(());
@@ -110,8 +110,8 @@ async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> 
     waiter.await
 }
 
-/// As [`wait_for_all_futures`] for tasks and plain futures that are all done: they call back in the
-/// next turn, and the wait is over in the one after.
+/// Waits as [`wait_for_all_futures`] does, for tasks and plain futures that are all done: they call
+/// back in the next turn, and the wait is over in the one after.
 pub(crate) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
     naps.begin_completed()?.await
 }

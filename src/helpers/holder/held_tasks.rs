@@ -174,7 +174,7 @@ impl Clean {
     }
 }
 
-/// The tasks whose callbacks a clean-up waits for.
+/// The tasks that a clean-up waits for, by their callbacks.
 pub(crate) enum Gone {
     None,
     /// Tasks and plain futures: whatever happens, they are done.

@@ -52,7 +52,7 @@ impl<V: Clone, C: Clone> Catcher<V, C> {
 /// An entry of the queue, for the iteration.
 enum Entry<V, C> {
     Result(StreamResult<V, C>),
-    /// A generator was stopped. It is nobody's result, and nothing follows from it.
+    /// A generator was stopped. This is no result: the iteration skips it.
     Stopped,
     FinishedTask,
 }
@@ -94,7 +94,7 @@ struct Inner<V: 'static, C: 'static> {
     queue: Queue<Entry<V, C>>,
     ts: TaskHolder,
     catcher: Flat<Catcher<V, C>>,
-    /// How many tasks were added whose end nobody has come across while iterating.
+    /// The number of tasks that were added, less those that the iteration has seen end.
     registered: Cell<i64>,
     stop_on_completion: Cell<bool>,
 }
@@ -111,8 +111,8 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         Self::made(final_future, Catcher::Nobody)
     }
 
-    /// As [`new`](ResultStreamer::new); the results of tasks that fail or are cancelled also
-    /// go to `catcher`: `error_catcher=...`. Exceptions are logged unless it
+    /// Makes a streamer as [`new`](ResultStreamer::new) does. The results of tasks that fail or are
+    /// cancelled also go to `catcher`: `error_catcher=...`. Exceptions are logged unless it
     /// [counts as true](ErrorCatcher::is_truthy) when the task is added.
     ///
     /// # Panics
@@ -127,8 +127,9 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         Self::made(final_future, Catcher::Results(Box::new(catcher)))
     }
 
-    /// As [`with_error_catcher`](ResultStreamer::with_error_catcher), but `catcher` gets the
-    /// exceptions alone, and no cancellations: `exceptions_only_to_error_catcher=True`.
+    /// Makes a streamer as [`with_error_catcher`](ResultStreamer::with_error_catcher) does, but
+    /// `catcher` gets the exceptions alone, and no cancellations:
+    /// `exceptions_only_to_error_catcher=True`.
     ///
     /// # Panics
     ///
@@ -178,8 +179,8 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         self.add_generator_as(generator, adding, GeneratorComplete).await
     }
 
-    /// As [`add_generator`](ResultStreamer::add_generator), with a task that ends with
-    /// `complete`: for those who keep the tasks of generators and others in one place.
+    /// Adds a generator as [`add_generator`](ResultStreamer::add_generator) does, with a task that
+    /// ends with `complete`: for code that keeps the tasks of generators and others in one place.
     ///
     /// # Errors
     ///

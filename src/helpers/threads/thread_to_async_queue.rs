@@ -43,12 +43,12 @@ where
     }
 }
 
-/// A request that came when there was no thread to send it to: it is told of the queue once it
-/// may be sent, or of nobody when no thread will come. A thread would owe its answer by now
+/// A request that came when there was no thread to send it to: it is called with the queue once it
+/// may be sent, or with `None` when no thread will come. A thread would owe its answer by now
 /// otherwise, and a virtual clock wait for it.
 type Early<H> = Box<dyn FnOnce(Option<&ThreadToAsyncQueue<H>>)>;
 
-/// What is told of errors.
+/// The function that is called with each error.
 type OnError = dyn Fn(&Error) + Send + Sync;
 
 /// Runs functions on threads, each of which has arguments of its own, and gives futures for
@@ -59,8 +59,8 @@ type OnError = dyn Fn(&Error) + Send + Sync;
 /// threads leave when nothing is left; [`finish`](ThreadToAsyncQueue::finish) waits for that.
 /// [`scope`](ThreadToAsyncQueue::scope) starts and finishes it around a body.
 ///
-/// Dropped without `finish` it takes no more requests, and its threads leave in the same way,
-/// waited for by nobody; of a queue that was never started the requests are cancelled. If the
+/// Dropped without `finish` it takes no more requests, and its threads leave in the same way, but
+/// nothing waits for them; of a queue that was never started the requests are cancelled. If the
 /// loop closes first, what threads still answer is logged as an error and lost.
 ///
 /// A loop on virtual time stands still while a request is at a thread.
@@ -93,7 +93,7 @@ pub struct ThreadToAsyncQueue<H: ThreadHooks> {
     started: Cell<bool>,
 }
 
-/// What a [`ThreadToAsyncQueue`] is to be like: [`ThreadToAsyncQueue::builder`] begins one.
+/// The settings of a new [`ThreadToAsyncQueue`]: see [`ThreadToAsyncQueue::builder`].
 pub struct ThreadToAsyncQueueBuilder<H> {
     hooks: H,
     num_threads: usize,
@@ -102,14 +102,14 @@ pub struct ThreadToAsyncQueueBuilder<H> {
 }
 
 impl<H: ThreadHooks> ThreadToAsyncQueueBuilder<H> {
-    /// How many threads there are to be; one, if this isn't called.
+    /// Sets the number of threads; one, if this isn't called.
     #[must_use]
     pub fn num_threads(mut self, num_threads: usize) -> Self {
         self.num_threads = num_threads;
         self
     }
 
-    /// What the queue is called; its threads are called that and their number.
+    /// Sets the name of the queue; its threads are called that and their number.
     #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.name = name.to_owned();
@@ -165,7 +165,7 @@ impl<H> fmt::Debug for ThreadToAsyncQueueBuilder<H> {
 }
 
 impl<H: ThreadHooks> ThreadToAsyncQueue<H> {
-    /// Begins a queue whose threads work as `hooks` say; `()` gives them nothing to work with.
+    /// Begins a queue with threads that work by `hooks`; `()` gives them nothing to work with.
     #[must_use]
     pub fn builder(hooks: H) -> ThreadToAsyncQueueBuilder<H> {
         let name = "ThreadToAsyncQueue".to_owned();
@@ -341,8 +341,8 @@ const DROPPED: &str = "a panic in a drop of a request";
 
 impl<H: ThreadHooks> Drop for ThreadToAsyncQueue<H> {
     fn drop(&mut self) {
-        // What no thread takes goes with the last hold on the queue, and to drop a request
-        // answers it.
+        // A request that no thread takes is dropped with the last hold on the queue, and dropping
+        // it answers it.
         self.stop();
         self.cancel_unsent();
     }
@@ -374,7 +374,7 @@ impl<H: ThreadHooks> Listener<H> {
         };
         log_if_closed(ready.give(Ok(())));
         for request in self.requests.iter() {
-            // What is left to panic is the drop of something that a request brought along.
+            // The only thing left to panic is the drop of something that a request brought along.
             logged("a panic after a request", || self.serve(request, &mut args));
         }
     }
