@@ -18,8 +18,8 @@ use mio::{Events, Interest, Poll, Token, Waker, net::UdpSocket};
 const SOCKET: Token = Token(0);
 const BELL: Token = Token(1);
 
-/// What callsoon's loop has of the other. Where nothing is ready it waits here, and no longer than
-/// until its next timer.
+/// The other loop as the host of callsoon's. Where nothing is ready callsoon's loop waits here, and
+/// no longer than until its next timer.
 struct Outer {
     start: Instant,
     poll: RefCell<Poll>,

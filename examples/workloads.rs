@@ -1,4 +1,4 @@
-//! What callers do most, N times each: `benches/instructions` counts what one of them costs, and
+//! The most common operations, N times each: `benches/instructions` counts what one of them costs, and
 //! `benches/growth` whether that depends on how many there are.
 //!
 //! Usage: `workloads WORKLOAD N`

@@ -1,6 +1,6 @@
-//! What other threads do to a loop: calls, wakes and answers from two of them, in the middle of
-//! which the loop may close. Nothing is lost or run twice, each thread's calls keep their order,
-//! and who is refused is told.
+//! Other threads act on a loop: calls, wakes and answers from two of them, in the middle of which
+//! the loop may close. Nothing is lost or run twice, each thread's calls keep their order, and a
+//! call that is refused returns an error.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -33,20 +33,20 @@ enum Op {
 #[derive(Arbitrary, Debug)]
 struct Input {
     threads: [Vec<Op>; 2],
-    /// How many turns the loop makes before it closes; `None`: until all is done.
+    /// The number of turns that the loop makes before it closes; `None`: it runs until all is done.
     turns: Option<u8>,
     virtual_time: bool,
 }
 
-/// What the threads know to have been taken, and what was seen on the loop.
+/// Counts of the calls that the threads know to have been taken, and of those that were dropped.
 struct Counts {
-    /// Threads that are not over.
+    /// Threads that have not ended.
     threads: AtomicUsize,
     taken: [AtomicUsize; 2],
     dropped: AtomicUsize,
 }
 
-/// A call that says on which of the two sides it ended: run, or dropped with the loop.
+/// A call that records on which of the two sides it ended: run, or dropped with the loop.
 struct Call {
     thread: usize,
     number: usize,
@@ -63,7 +63,7 @@ impl Drop for Call {
 }
 
 thread_local! {
-    /// What ran on the loop's thread: of which thread, and its number there.
+    /// The calls that ran on the loop's thread: the thread that each is from, and its number there.
     static RAN: RefCell<Vec<(usize, usize)>> = const { RefCell::new(Vec::new()) };
     static ANSWERED: Cell<usize> = const { Cell::new(0) };
 }
@@ -172,7 +172,7 @@ pub(crate) fn bytes(data: &[u8]) {
     drop(event_loop);
 }
 
-/// Runs as many turns, or until nobody is left who could call; says whether it came to that.
+/// Runs `turns` turns, or until no thread is left that could call; returns true in the latter case.
 fn turns(event_loop: &EventLoop, turns: Option<u8>) -> bool {
     let wait = turns.map(|_| Duration::ZERO);
     for _ in 0..turns.map_or(usize::MAX, |turns| usize::from(turns % 16)) {

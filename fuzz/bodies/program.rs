@@ -9,12 +9,12 @@ use super::common::below;
 #[path = "../../tests/conformance/machine/mod.rs"]
 pub(super) mod machine;
 
-/// How many statements a program has at most, and how deep they stand in each other.
+/// The most statements that a program has, and the greatest depth to which they are nested.
 const STATEMENTS: usize = 120;
 const DEPTH: usize = 4;
 
-/// What stands after a statement's op, a letter for each argument: see [`Maker::argument`]. Those
-/// that await come last, from `sleep` on: a callback has none of them.
+/// Each op with its arguments, a letter for each: see [`Maker::argument`]. Statements that await
+/// come last, from `sleep` on: a callback has none of them.
 const FORMS: &str = "\
     log:t raise:e fail:e number:n1 add:n1 future:f resettable:f child:ff set_result:f1 \
     set_exception:fe cancel:f cancel_returns:f cancel_with:ft cancel_parent:f reset:f reset:fB \

@@ -67,11 +67,11 @@ struct Input {
     cancelled_after: Option<u8>,
 }
 
-/// How often a result with a context came out, and how often it should have.
+/// The number of results with a context that came out, and of those that should have.
 struct Came {
     times: usize,
     most: usize,
-    /// What has to have come once all is over. Of a generator it is not known.
+    /// The number that must have come by the end. For a generator it is not known.
     least: usize,
 }
 
@@ -81,7 +81,7 @@ type Streamer = ResultStreamer<Rc<Counted>, usize>;
 struct World {
     census: Census,
     made: Cell<usize>,
-    /// How often each context came out, by the number that it is.
+    /// The counts of each context's results. A context is an index of this list.
     came: RefCell<Vec<Came>>,
     tasks: RefCell<Vec<Task<Rc<Counted>>>>,
     finished: Cell<bool>,
@@ -270,7 +270,7 @@ pub(crate) fn bytes(data: &[u8]) {
     assert!(watched.settles(TURNS), "the streamer never rests");
     if !main.done() {
         assert!(!world.emptying.get(), "no more work was said, and the iteration never ends");
-        // Who asks a streamer to which nobody adds anything waits, until it is told to stop.
+        // An iteration of a streamer to which nothing is added waits until it is cancelled.
         main.cancel();
         assert!(watched.settles(TURNS), "the streamer never rests when it is cancelled");
     }

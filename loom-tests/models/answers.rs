@@ -1,4 +1,4 @@
-//! What a thread owes the loop.
+//! Answers that a thread owes the loop.
 
 use core::cell::RefCell;
 use std::rc::Rc;
@@ -21,7 +21,7 @@ fn answer_against_sleep() {
     });
 }
 
-/// An answer dropped on its thread, as by a panic: whoever waits is told.
+/// An answer dropped on its thread, as by a panic: the future that waits for it is cancelled.
 #[test]
 fn dropped_answer_against_sleep() {
     check("dropped_answer_against_sleep", Search::All, || {
@@ -34,8 +34,8 @@ fn dropped_answer_against_sleep() {
     });
 }
 
-/// An answer against a future that nobody wants any more: cancelled, and let go. The loop
-/// still waits for what it is owed, and then has nothing left.
+/// An answer against a future that is no longer wanted: it was cancelled and dropped. The loop
+/// still waits for the answer that it is owed, and then has nothing left.
 #[test]
 fn answer_against_a_dropped_future() {
     check("answer_against_a_dropped_future", Search::Preemptions(4), || {

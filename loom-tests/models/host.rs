@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex};
 use crate::{EventLoop, Host, Notify, Result};
 
-/// What a loop sleeps on.
+/// A bell, which ends a loop's sleep.
 pub(crate) struct Bell {
     rung: Mutex<bool>,
     changed: Condvar,
@@ -20,7 +20,7 @@ impl Bell {
         std::sync::Arc::new(Bell { rung, changed, count: AtomicUsize::new(0) })
     }
 
-    /// How many times it was rung.
+    /// Returns the number of times that it was rung.
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::SeqCst)
     }

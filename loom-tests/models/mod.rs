@@ -1,4 +1,4 @@
-//! What threads may do to each other, tried in every order.
+//! Effects of threads on each other, tried in every order.
 //!
 //! Each model is a small program of several threads on the very code that ships. Under loom it
 //! is run through all its interleavings, or all with so many preemptions; under shuttle with

@@ -1,4 +1,4 @@
-//! What the program needs of the board: a clock that ticks by interrupt, a sleep until the next
+//! The board's services for the program: a clock that ticks by interrupt, a sleep until the next
 //! one, a heap, and a line to the debugger.
 
 use alloc::sync::Arc;

@@ -19,19 +19,19 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS[:PORT]", value_parser = target, conflicts_with_all = ["devices", "loss", "seed"])]
     pub target: Option<SocketAddr>,
 
-    /// How many lights to simulate
+    /// Number of lights to simulate
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub devices: u32,
 
-    /// How many packets the simulated network loses in each direction
+    /// Share of packets that the simulated network loses in each direction
     #[arg(long, hide_short_help = true, value_name = "PERCENT", default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=100))]
     pub loss: u32,
 
-    /// How long to look, and no longer
+    /// Longest time to look for lights
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     pub seconds: Duration,
 
-    /// What the simulated network's chance follows from
+    /// Seed of the simulated network's chance
     #[arg(long, hide_short_help = true, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
@@ -70,7 +70,7 @@ const EXIT_CODES: &str = "Exit codes:
   3    a light didn't answer, none was found, or the time was over
   130  interrupted; what was known by then was written and shown";
 
-/// What a light is told to be.
+/// The power that a light is set to.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub enum Power {
     /// It shines.
@@ -80,7 +80,7 @@ pub enum Power {
 }
 
 impl Arguments {
-    /// What each light is told before it is asked.
+    /// Returns the messages that each light is sent before it is asked.
     #[must_use]
     pub fn orders(&self) -> Vec<Message> {
         let power = self.set_power.map(|power| {

@@ -11,7 +11,7 @@ use callsoon::helpers::{self as hp, ThreadHooks, ThreadToAsyncQueue};
 use callsoon::{LoopFuture, Result, gather};
 use rusqlite::{Connection, OptionalExtension, params};
 
-/// How long a connection waits while another writes.
+/// The longest wait of a connection while another writes.
 const BUSY: Duration = Duration::from_secs(30);
 
 /// Opens connections to one file, one a thread, and anew after a
@@ -43,7 +43,7 @@ impl Refresher {
         self.0.generation.fetch_add(1, Relaxed);
     }
 
-    /// How many connections were opened so far.
+    /// Returns the number of connections opened so far.
     pub fn opened(&self) -> usize {
         self.0.opened.load(Relaxed)
     }
@@ -52,7 +52,7 @@ impl Refresher {
 impl ThreadHooks for Connections {
     type Args = Opened;
 
-    /// What is the file's own and not a connection's is set here, before any thread is there:
+    /// Sets what belongs to the file and not to a connection, before any thread is there:
     /// SQLite doesn't wait its busy timeout where two connections change the journal at once.
     fn setup(&mut self) -> Result<()> {
         let connection = open(&self.file)?;
@@ -137,7 +137,7 @@ impl Lamps {
         })
     }
 
-    /// How many lamps there are.
+    /// Counts the lamps.
     pub fn count(&self) -> LoopFuture<u32> {
         self.queue.request(|opened| {
             Ok(opened.connection.query_row("select count(*) from lamp", (), |row| row.get(0))?)

@@ -87,7 +87,7 @@ impl<const URING: bool> Rt for Monoio<URING> {
     }
 
     async fn echo(_: (), listener: net::TcpListener) {
-        // What its driver for epoll needs, and doesn't see to.
+        // Its driver for epoll needs a nonblocking listener, and doesn't make it one.
         listener.set_nonblocking(!URING).unwrap();
         let listener = TcpListener::from_std(listener).unwrap();
         loop {

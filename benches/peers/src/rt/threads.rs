@@ -1,4 +1,4 @@
-//! What those write who have no offload of their own: a channel to threads, a oneshot back.
+//! An offload for runtimes that have none: a channel to threads, a oneshot back.
 
 use std::{cell::OnceCell, env, future::Future, thread};
 
@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// How many threads there are to be.
+/// Returns the number of threads to start.
 pub(super) fn number() -> usize {
     env::var("PEERS_THREADS").map_or(1, |number| number.parse().unwrap())
 }

@@ -1,10 +1,10 @@
-//! [`Header`]: who says it, to whom, and what they want to hear.
+//! [`Header`]: a packet's sender, its receivers, and the answers that the sender wants.
 
 use super::refused::Refused;
 use super::serial::Serial;
 use super::wire::{Reader, Writer};
 
-/// How many bytes a header has.
+/// The size of a header in bytes.
 pub const SIZE: usize = 36;
 
 const PROTOCOL: u16 = 1024;
@@ -24,17 +24,17 @@ pub struct Header {
     pub target: Serial,
     /// The asker's number of this packet. Answers carry it, too.
     pub sequence: u8,
-    /// Whether it is said to more than one device.
+    /// It is meant for more than one device.
     pub tagged: bool,
-    /// Whether the device should say that it has heard it.
+    /// The device should acknowledge it.
     pub ack_required: bool,
-    /// Whether the device should say what its state is after it was set. What is asked for is
+    /// The device should report its state after it was set. A question for its state is
     /// answered either way.
     pub res_required: bool,
 }
 
 impl Header {
-    /// A header that says nothing but where it is from and where it goes.
+    /// A header with nothing but a sender, a receiver and a number.
     #[must_use]
     pub fn new(source: u32, target: Serial, sequence: u8) -> Header {
         Header { source, target, sequence, tagged: false, ack_required: false, res_required: false }

@@ -1,4 +1,4 @@
-//! [`Label`]: what somebody called a device or a group.
+//! [`Label`]: the name that a device or a group was given.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use std::fmt;
 pub struct Label([u8; Label::SIZE]);
 
 impl Label {
-    /// How many bytes a label takes in a packet.
+    /// The size of a label in a packet, in bytes.
     pub const SIZE: usize = 32;
 
-    /// As much of `text` as fits, in whole characters.
+    /// Takes as much of `text` as fits, in whole characters.
     #[must_use]
     pub fn new(text: &str) -> Label {
         let ends = text.char_indices().map(|(at, char)| at + char.len_utf8());

@@ -5,8 +5,8 @@ use super::label::Label;
 use super::refused::Refused;
 use super::wire::{Reader, Writer};
 
-/// What follows a header. Names and numbers are those of the protocol; what it reserves is zero
-/// when written and passed over when read.
+/// The part of a packet after its header. Names and numbers are those of the protocol; reserved
+/// bytes are zero when written and passed over when read.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the fields are those of the protocol's own description")]
 pub enum Message {
@@ -147,7 +147,7 @@ impl Message {
         to.done()
     }
 
-    /// How many bytes a message of `kind` has, where the kind is known.
+    /// Returns the size in bytes of a message of `kind`, or `None` if the kind is not known.
     fn size(kind: u16) -> Option<usize> {
         Some(match kind {
             2 | 14 | 20 | 23 | 32 | 45 | 51 | 101 | 116 => 0,

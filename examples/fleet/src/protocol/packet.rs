@@ -12,9 +12,9 @@ pub const LARGEST: usize = 2048;
 /// A header and a message.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Packet {
-    /// Who says it, and to whom.
+    /// The sender and the receivers.
     pub header: Header,
-    /// What is said.
+    /// The content.
     pub message: Message,
 }
 

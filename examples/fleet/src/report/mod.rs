@@ -1,4 +1,4 @@
-//! What the program shows.
+//! The program's output.
 //!
 //! In reading order: `latencies` (how long answers took), `board` (what is known so far),
 //! `outcome` (what is known in the end), `summary` (that in words), `screen` (where it is shown

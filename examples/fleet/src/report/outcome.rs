@@ -24,7 +24,7 @@ pub enum Ending {
 }
 
 impl Ending {
-    /// As the database has it.
+    /// Returns its name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -43,33 +43,33 @@ pub struct Unanswered {
     pub serial: String,
     /// Where it said that it was.
     pub address: Option<SocketAddr>,
-    /// What is known about it.
+    /// The reason, as far as it is known.
     pub reason: String,
-    /// Whether it was simulated as one that doesn't answer.
+    /// It was simulated as a device that doesn't answer.
     pub dead: bool,
 }
 
-/// What came of a search: what is shown, and, under `answered` and `unanswered`, what the
+/// The outcome of a search: all of it is shown, and `answered` and `unanswered` are also what the
 /// database holds, unless something is `unwritten`.
 #[derive(Clone, Serialize, Debug)]
 pub struct Outcome {
     /// Why it ended.
     pub ending: Ending,
-    /// How long it took.
+    /// The time that it took.
     pub seconds: f64,
-    /// How many devices there should be, where that is known.
+    /// The number of devices that there should be, where that is known.
     pub expected: Option<usize>,
-    /// How many said that they are there.
+    /// The number of devices that reported themselves.
     pub seen: usize,
-    /// How often everyone was asked whether they are there.
+    /// The number of times that all devices were asked to report themselves.
     pub rounds: u32,
-    /// What devices told, by serial.
+    /// The answers of devices, by serial.
     pub answered: Vec<Told>,
     /// Which devices didn't answer, by serial.
     pub unanswered: Vec<Unanswered>,
-    /// How long answers took, in milliseconds.
+    /// The latencies of answers, in milliseconds.
     pub latency_ms: Option<Latencies>,
-    /// How many packets there were.
+    /// The counts of packets.
     pub packets: Tally,
     /// Where all this was written.
     pub database: PathBuf,
@@ -77,15 +77,15 @@ pub struct Outcome {
     pub run: Option<i64>,
     /// Why not all of it was written, if that is so.
     pub unwritten: Option<String>,
-    /// What went wrong with the search itself, if something did.
+    /// The error of the search itself, if there was one.
     pub failure: Option<String>,
-    /// What is known of each group.
+    /// The state of each group, as far as it is known.
     #[serde(skip)]
     pub groups: Vec<GroupLine>,
 }
 
 impl Outcome {
-    /// What went wrong, in the order in which it matters.
+    /// Iterates over the errors, the most important one first.
     pub fn errors(&self) -> impl Iterator<Item = &str> {
         [&self.failure, &self.unwritten].into_iter().flatten().map(String::as_str)
     }

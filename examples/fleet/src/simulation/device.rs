@@ -2,21 +2,21 @@
 
 use crate::protocol::{Color, Header, Label, Message, Packet, Serial, UDP};
 
-/// What devices are sorted by.
+/// A group, to which several devices may belong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Group {
-    /// What the group is known by.
+    /// The group's identity.
     pub id: [u8; 16],
-    /// What it is called.
+    /// Its name.
     pub label: Label,
 }
 
 /// One light. It changes at once: how long a change should take, it passes over.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Device {
-    /// What it is known by.
+    /// Its identity.
     pub serial: Serial,
-    /// What it is called.
+    /// Its name.
     pub label: Label,
     /// Where it belongs.
     pub group: Group,

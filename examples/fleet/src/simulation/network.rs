@@ -14,15 +14,15 @@ use super::population::Population;
 use crate::explained::explained;
 use crate::protocol::{LARGEST, Packet, Serial};
 
-/// How many file descriptors are left for others where they run out.
+/// The number of file descriptors that are left for others where they run out.
 const SPARE: usize = 32;
 
-/// What the operating systems call "too many open files": of the process (Linux, macOS, the
+/// The operating systems' codes for "too many open files": of the process (Linux, macOS, the
 /// BSDs; Windows), and of the machine.
 const TOO_MANY_OPEN: [i32; 3] = [24, 10_024, 23];
 
-/// How many packets are sent before others have their turn, among them who receives: a socket
-/// holds no more than a few hundred packets that nobody has read.
+/// The number of packets sent before other tasks have their turn, among them the receivers: a
+/// socket holds no more than a few hundred unread packets.
 const SENT_IN_A_ROW: usize = 32;
 
 /// Simulated devices on loopback sockets. Clones are the same network.
@@ -37,9 +37,9 @@ struct Inner {
     door: Rc<UdpSocket>,
     /// The device with number `n` lives on the socket with number `n` modulo how many there are.
     sockets: Vec<Rc<UdpSocket>>,
-    /// What has been on its way for as long as it should, and is to be sent.
+    /// Packets that have been on their way for as long as they should, and are to be sent.
     due: Queue<Parcel>,
-    /// Its exception is what went wrong.
+    /// Its exception is the error by which the network fails.
     failed: LoopFuture<()>,
 }
 
@@ -104,7 +104,7 @@ impl Network {
         self.0.door.local_addr()
     }
 
-    /// How many sockets the devices live on.
+    /// Returns the number of sockets that the devices live on.
     #[must_use]
     pub fn sockets(&self) -> usize {
         self.0.sockets.len()
@@ -148,7 +148,7 @@ impl Network {
         }
     }
 
-    /// `outcome`; if that is an error, whoever runs the network is told, too.
+    /// Returns `outcome`. If it is an error and no cancellation, `run` fails by it, too.
     fn or_fail<T>(&self, outcome: Result<T>) -> Result<T> {
         if let Err(error) = &outcome {
             if !error.is_cancelled() && !self.0.failed.done() {
@@ -159,7 +159,7 @@ impl Network {
     }
 
     fn hear(&self, bytes: &[u8], from: SocketAddr, range: Range<usize>, step: usize) -> Result<()> {
-        // As real devices do, they pass over what they don't understand.
+        // Devices pass over packets that they don't understand, as real ones do.
         let Ok(packet) = Packet::decode(bytes) else { return Ok(()) };
         if packet.header.target == Serial::EVERYONE {
             for number in range.step_by(step) {

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
-/// How likely it is that a packet arrives twice, in percent.
+/// The chance that a packet arrives twice, in percent.
 const DOUBLED: u32 = 5;
 
-/// How long a packet may be on its way, in microseconds.
+/// The time that a packet may be on its way, in microseconds.
 const DELAYS: std::ops::RangeInclusive<u64> = 2_000..=40_000;
 
 /// Loses packets, delays them and doubles them, each as the seed has it.
@@ -24,12 +24,12 @@ impl Weather {
         Weather { random: Rng::with_seed(seed), loss }
     }
 
-    /// Whether a packet arrives at all.
+    /// Returns true if the next packet arrives at all.
     pub fn carries(&mut self) -> bool {
         self.random.u32(..100) >= self.loss
     }
 
-    /// After what times a packet arrives: none where it is lost, two where it is doubled.
+    /// Returns the delays after which a packet arrives: none where it is lost, two where it is doubled.
     pub fn arrivals(&mut self) -> Vec<Duration> {
         if !self.carries() {
             return Vec::new();

@@ -1,4 +1,4 @@
-//! What the program says to arguments that make no sense, and to what it can't use.
+//! The program's complaints about arguments that make no sense, and about things it can't use.
 
 use std::net::UdpSocket;
 
@@ -48,7 +48,7 @@ fn a_port_that_is_taken_is_an_error() {
     assert!(errors.starts_with(&format!("fleet: 127.0.0.1:{port} can't be used: ")), "{errors}");
 }
 
-/// What was learnt is shown all the same.
+/// The lights' answers are shown all the same.
 #[test]
 fn a_database_that_cannot_be_used_is_an_error() {
     let folder = env!("CARGO_TARGET_TMPDIR");
@@ -62,7 +62,7 @@ fn a_database_that_cannot_be_used_is_an_error() {
         let last = errors.lines().last().unwrap();
         let expected = format!("the database {path} can't be used: ");
         assert!(last.starts_with(&format!("fleet: {expected}")), "{errors}");
-        // It is said before the search, too, which may take a while.
+        // The error is shown before the search, too, which may take a while.
         assert!(errors.lines().any(|line| line.starts_with(&expected)), "{errors}");
     }
 }

@@ -14,7 +14,7 @@ fn asked_in_the_middle_it_names_every_task_with_what_it_waits_on_and_where_it_wa
     let path = database.to_str().unwrap();
     let mut running = Running::new(&["--loss", LOSS, "--seed", "5", "--database", path]);
     assert!(running.line().starts_with("looking for 200"));
-    // Until a light was seen there is nobody to be asked.
+    // Before a light was seen there is no inquiry.
     let tree = loop {
         let tree = ask(&mut running);
         if tree.iter().any(|line| line.trim_start().starts_with("inquiry of ")) {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::running::{ending, fresh, rows, run};
 
-/// What the program has to say of a device, but for what chance has a hand in.
+/// Returns what the program must report of a device, without the fields that depend on chance.
 pub(crate) fn state(resident: &Resident) -> Value {
     let device = &resident.device;
     json!({
@@ -24,7 +24,7 @@ pub(crate) fn state(resident: &Resident) -> Value {
     })
 }
 
-/// A row of `answered` without what chance has a hand in.
+/// Returns a row of `answered` without the fields that depend on chance.
 pub(crate) fn told(row: &Value) -> Value {
     let mut row = row.clone();
     for name in ["address", "attempts", "latency_us"] {
