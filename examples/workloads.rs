@@ -1,4 +1,4 @@
-//! The most common operations, N times each: `benches/instructions` counts what one of them costs, and
+//! The common operations, N times each: `benches/instructions` counts what one of them costs, and
 //! `benches/growth` whether that depends on how many there are.
 //!
 //! Usage: `workloads WORKLOAD N`

@@ -27,7 +27,7 @@ const TASKS: u64 = 64;
 const ROUNDS: u64 = 8;
 const IN_A_ROUND: u64 = if cfg!(debug_assertions) { 2_000 } else { 125_000 };
 
-/// What the loop has seen.
+/// Counts that the loop keeps: requests made and refused, and their outcomes.
 #[derive(Default)]
 struct Seen {
     made: Cell<u64>,
@@ -37,7 +37,7 @@ struct Seen {
     cancelled: Cell<u64>,
 }
 
-/// What the threads have.
+/// Counts of the functions that the threads ran, and of those that were dropped.
 #[derive(Default)]
 struct Done {
     ran: AtomicU64,
@@ -81,7 +81,7 @@ impl Seen {
     }
 }
 
-/// What is asked of a thread: most often its own number.
+/// Returns the work for a thread: most often it returns its own number.
 fn work(number: u64, done: &Arc<Done>) -> impl FnOnce() -> Result<u64> + Send + 'static {
     let (done, kept) = (done.clone(), done.clone());
     let guard = on_drop(move || {

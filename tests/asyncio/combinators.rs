@@ -115,7 +115,7 @@ impl<T> OneShot<T> {
         OneShot(Rc::new(RefCell::new(Slot { value: None, waker: None, polls: 0 })))
     }
 
-    /// Puts the value there and wakes who waits.
+    /// Puts the value there and wakes the task that waits.
     pub(crate) fn send(&self, value: T) {
         self.put(value);
         if let Some(waker) = self.take_waker() {
@@ -131,12 +131,12 @@ impl<T> OneShot<T> {
         self.0.borrow_mut().waker.take()
     }
 
-    /// How often it was polled.
+    /// Returns the number of polls so far.
     pub(crate) fn polls(&self) -> usize {
         self.0.borrow().polls
     }
 
-    /// How many hold it, the future in a task among them.
+    /// Returns the number of holders, the future in a task among them.
     pub(crate) fn holders(&self) -> usize {
         Rc::strong_count(&self.0)
     }

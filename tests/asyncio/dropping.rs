@@ -1,4 +1,4 @@
-//! What is dropped leaves nothing behind: awaits, tasks, loops, and drops that call back.
+//! Drops that leave nothing behind: of awaits, tasks and loops, and drops that call back.
 
 use std::cell::{Cell, RefCell};
 use std::future::{IntoFuture, pending, poll_fn};

@@ -1,4 +1,4 @@
-//! A future by itself: who may set it, and what it says afterwards.
+//! A future by itself: when it may be set, and what it returns afterwards.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! Async generators whose bodies handle errors, await what fails, or ask for their own values.
+//! Async generators with bodies that handle errors, await what fails, or ask for their own values.
 
 use std::cell::OnceCell;
 use std::future::Future;
@@ -145,7 +145,7 @@ async fn fails() -> Result<()> {
     Err(value("awaited"))
 }
 
-/// Awaits a future that somebody cancels meanwhile.
+/// Awaits a future that is cancelled meanwhile.
 async fn is_cancelled() -> Result<()> {
     let future = running_loop()?.create_future::<()>();
     let cancelled = future.clone();

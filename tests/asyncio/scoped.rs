@@ -21,7 +21,7 @@ pub(crate) async fn stuck(trace: Trace) -> Result<()> {
     pending().await
 }
 
-/// What a scope returned, in a word.
+/// Returns a word for the outcome of a scope.
 pub(crate) fn word<T>(outcome: &Result<T>) -> &'static str {
     match outcome {
         Ok(_) => "ok",

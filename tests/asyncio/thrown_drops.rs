@@ -1,4 +1,4 @@
-//! An error whose drop panics while it is on its way into a task: the task ends all the same.
+//! An error that panics when it is dropped on its way into a task: the task ends all the same.
 
 use std::fmt;
 use std::future::poll_fn;
@@ -10,7 +10,7 @@ use callsoon::{AsyncGenerator, Error, EventLoop, generator};
 
 use crate::driver::{Reports, settle};
 
-/// An error whose drop panics.
+/// An error that panics when it is dropped.
 #[derive(Debug)]
 struct Bomb;
 

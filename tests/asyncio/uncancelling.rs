@@ -234,8 +234,8 @@ fn a_body_that_takes_its_request_back_can_be_cancelled_anew() {
     assert!(task.done() && task.cancelled(), "that comes too late");
 }
 
-/// What a timeout scope does, done by hand: the request is taken back by who made it, and only a
-/// cancellation that was nobody else's is turned into something else.
+/// Does by hand what a timeout scope does: the code that made the request takes it back, and turns
+/// a cancellation into another result only if there was no other request.
 // CPython: test_tasks.BaseTaskTests.test_uncancel_structured_blocks
 #[test]
 fn a_scope_of_ones_own_tells_its_own_request_from_others() {
@@ -252,7 +252,7 @@ fn a_scope_of_ones_own_tells_its_own_request_from_others() {
             Err(error) if timed_out.get() && me.uncancel() == 0 && error.is_cancelled() => "late",
             slept => slept.map(|()| "in time")?,
         };
-        // What comes after the scope isn't cancelled.
+        // Code after the scope isn't cancelled.
         yield_now().await?;
         Ok(ended)
     }

@@ -1,4 +1,4 @@
-//! What is iterated, as a stream.
+//! Iterated sources, as streams.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -30,7 +30,7 @@ async fn collect<S: Next + 'static>(mut items: Items<S>) -> Result<Vec<S::Item>>
     Ok(all)
 }
 
-/// Each of the sources, with nothing to give as long as nobody interferes.
+/// Checks each of the sources while it waits and has no item.
 async fn with_each_that_waits(check: impl AsyncFn(&str, Box<dyn Erased>)) -> Result<()> {
     let stop = hp::create_future::<()>();
     check("Queue", Box::new(stream(Queue::<u8>::new(0)))).await;
@@ -219,7 +219,7 @@ fn an_item_that_comes_between_two_polls_is_there_at_the_next() {
     });
 }
 
-/// What the module's documentation warns of.
+/// The module's documentation warns of this.
 #[test]
 fn a_stream_that_is_kept_and_not_polled_hears_of_a_cancel_later() {
     run(async {
@@ -275,7 +275,7 @@ fn what_is_over_lets_go_of_its_source_and_a_drop_closes_a_generator() {
     });
 }
 
-/// A waker of somebody's own between a stream and the task, as combinators have them.
+/// A waker of its own between a stream and the task, as combinators have them.
 struct Between(Waker);
 
 impl Wake for Between {
@@ -314,7 +314,7 @@ fn behind_a_combinators_own_waker_items_come_and_a_cancel_does_too() {
     });
 }
 
-/// Whoever has a `next` of their own.
+/// A source with a `next` of its own.
 struct Countdown(Rc<str>, u8);
 
 impl Next for Countdown {

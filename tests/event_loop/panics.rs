@@ -17,7 +17,7 @@ use crate::support::on_drop::on_drop;
 use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
-/// A loop in virtual time whose exception handler writes down the errors it is told of.
+/// A loop in virtual time with an exception handler that writes down the errors reported to it.
 fn told() -> (Trace, EventLoop) {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let says = trace.clone();
@@ -157,7 +157,7 @@ fn a_panic_in_the_drop_of_what_a_callback_captured_is_told() {
 fn a_panic_in_the_drop_of_a_tasks_body_or_result_is_told_and_the_task_is_done() {
     let (trace, event_loop) = told();
     let captured = on_drop(|| panic!("in the body's drop"));
-    // What lives as long as the body's own frame is dropped while it is polled; what it
+    // A local of the body's own frame is dropped while the body is polled; a value that it
     // captured and never touched, with the body.
     let body = Holding(Some(captured));
     let task = event_loop.create_task(body).unwrap();

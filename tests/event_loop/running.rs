@@ -45,7 +45,7 @@ fn a_loop_that_runs_can_be_run_by_nobody_else() {
     trace.expect([refused, refused, refused, "0", "the turn goes on"]);
 }
 
-/// Unlike in CPython 3.13.0, whose loop forgets that it runs when a second one is refused.
+/// CPython 3.13.0 differs: there a loop forgets that it runs when a second one is refused.
 #[test]
 fn a_second_loop_is_refused_and_the_first_one_goes_on() {
     let trace = Trace::new();

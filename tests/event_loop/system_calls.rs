@@ -1,4 +1,4 @@
-//! What a busy loop asks of the machine: nothing.
+//! A busy loop asks nothing of the machine.
 
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ mod traced {
         assert!(calls_between(&calls, "watching").len() >= TURNS, "strace shows no polls");
     }
 
-    /// What the marking thread called between the first and the second mark of this name.
+    /// Returns the marking thread's calls between the first and the second mark of this name.
     fn calls_between<'a>(log: &'a str, name: &str) -> Vec<&'a str> {
         let mark = format!("/callsoon-mark/{name}\"");
         let of_thread = |line: &'a str| line.split_whitespace().next();
@@ -128,7 +128,7 @@ mod traced {
         let calls = traced(SLEEPS);
         for name in ["parker", "poller"] {
             let calls = calls_between(&calls, name);
-            // On a machine that is late a timer is due before anybody sleeps: a look, without.
+            // On a late machine a timer is due before the loop sleeps: that poll doesn't wait.
             let sleeps = calls.iter().filter(|call| !call.contains(", 0)"));
             assert!(sleeps.count() <= 2, "{name}: {calls:#?}");
         }

@@ -1,4 +1,4 @@
-//! How long the loop asks the machine to sleep, and when it doesn't.
+//! The sleeps that the loop asks of the machine: how long they are, and when there is none.
 
 use std::time::Duration;
 

@@ -95,7 +95,7 @@ fn a_clock_that_jumps_by_years_runs_what_is_due_once_and_in_its_order() {
     clock.now.set(YEAR);
     event_loop.run_once(Some(Duration::ZERO)).unwrap();
     trace.expect(["day 1", "day 30", "day 300"]);
-    // As far as there is time at all, and further than the loop counts.
+    // The latest time that there is, which is further than the loop counts.
     clock.now.set(Duration::MAX);
     event_loop.call_later(Duration::MAX, trace.says("never")).unwrap();
     event_loop.run_once(Some(Duration::ZERO)).unwrap();

@@ -18,7 +18,7 @@ use crate::child::is_child;
 
 const DEEP: usize = 100_000;
 
-/// What a thread has by default.
+/// The size of the stack that a thread has by default.
 const STACK: usize = 2 << 20;
 
 /// Runs `body` with a small stack, in a process of its own.
@@ -129,7 +129,7 @@ fn mixed_chains_are_dropped_flat() {
     });
 }
 
-/// A future or a task whose result holds the one before.
+/// A future or a task that holds the one before in its result.
 #[derive(Clone)]
 enum Held {
     Nothing,

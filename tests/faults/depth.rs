@@ -1,4 +1,4 @@
-//! What stands in each other deeper than a stack is.
+//! Nesting that is deeper than a stack.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -44,7 +44,7 @@ fn gatherings(event_loop: &EventLoop, first: &LoopFuture<()>, count: usize) -> V
 fn gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_deep_stack() {
     const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_\
                         deep_stack";
-    // What overflows its stack ends the process.
+    // An overflow of its stack ends the process.
     if !is_child(NAME, ":") {
         return;
     }
@@ -74,7 +74,7 @@ fn gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_deep_stack() {
     drop((event_loop, first));
 }
 
-/// As deep as that the order is still that of the children, level by level.
+/// At such a depth the order is still that of the children, level by level.
 #[test]
 fn wide_and_deep_gatherings_are_cancelled_once_each_and_in_the_order_of_the_children() {
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
@@ -136,7 +136,7 @@ fn shields_of_shields_are_cancelled_from_both_ends() {
     });
 }
 
-/// A child of a child and so on, whose results are of two types in turns.
+/// Makes a child of a child and so on, with results of two types in turns.
 fn child_of_children(event_loop: &EventLoop, top: &LoopFuture<u8>) -> Rc<dyn AnyFuture> {
     let parent: Rc<dyn AnyFuture> = Rc::new(top.clone());
     let made = event_loop.run_until_complete(async move {
@@ -150,7 +150,7 @@ fn child_of_children(event_loop: &EventLoop, top: &LoopFuture<u8>) -> Rc<dyn Any
     made.unwrap()
 }
 
-/// What a child answers: `done`, `cancelled`, whether `exception` is one, `outcome` and
+/// Returns a child's answers: `done`, `cancelled`, whether `exception` is one, `outcome` and
 /// `check_settable`.
 fn answers(child: &dyn AnyFuture) -> String {
     let kind = |error: Error| error.kind();

@@ -1,4 +1,4 @@
-//! What the system refuses: its error says of what.
+//! Requests that the system refuses: the error names the thing that it is about.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -13,7 +13,7 @@ use crate::child::is_child;
 
 const EMFILE: i32 = 24;
 
-/// That `outcome` is the system's error, and begins with what it is about, in each form.
+/// Asserts that `outcome` is the system's error, and begins with what it is about, in each form.
 #[track_caller]
 fn assert_about<T>(outcome: Result<T>, code: i32, about: &str) {
     let Err(error) = outcome else { panic!("not refused: {about}") };

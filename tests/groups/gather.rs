@@ -150,7 +150,7 @@ fn gather_outcomes_hold_the_very_errors_of_the_children() {
     .unwrap();
 }
 
-/// As CPython does: the outer future ends with the first child.
+/// The outer future ends with the first child, as in CPython.
 // CPython: test_tasks.CoroutineGatherTests.test_cancellation_broadcast
 #[test]
 fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
@@ -179,7 +179,8 @@ fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
     .unwrap();
 }
 
-/// As in CPython: it is its exception, of a gathering that is cancelled and of one with a child that is.
+/// The cancellation is the exception of a gathering that is cancelled, and of one with a cancelled
+/// child, as in CPython.
 #[test]
 fn unread_cancellation_of_a_gathering_is_reported() {
     run(async {

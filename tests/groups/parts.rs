@@ -1,4 +1,4 @@
-//! What these tests wait for.
+//! Coroutines and tasks that these tests wait for.
 
 use callsoon::{
     AnyFuture, Error, ErrorKind, LoopFuture, Result, Task, create_task, running_loop, sleep,
@@ -39,7 +39,7 @@ pub(crate) async fn fails<T>(seconds: u64, message: &'static str) -> Result<T> {
     Err(oops(message))
 }
 
-/// What is cancelled before its first step.
+/// A body that is cancelled before its first step.
 pub(crate) async fn never_started() -> Result<()> {
     panic!("it was started")
 }
@@ -82,7 +82,7 @@ pub(crate) fn now() -> Result<u64> {
     Ok(running_loop()?.time().as_secs())
 }
 
-/// How something ended, on a line.
+/// Returns an outcome as a line of text.
 pub(crate) fn shown<T: std::fmt::Debug>(outcome: Result<T>) -> String {
     match outcome {
         Ok(value) => format!("{value:?}"),

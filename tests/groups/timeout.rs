@@ -1,4 +1,4 @@
-//! `timeout`: whose cancellation it is, and what is left of it.
+//! `timeout`: which cancellations are its own, and what is left of them.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! `Queue`: values from anywhere to those who iterate it.
+//! `Queue`: values from anywhere to the tasks that iterate it.
 
 use callsoon::helpers::{self as hp, Queue, QueueEntry};
 use callsoon::{ErrorKind, Result, Task, create_task, running_loop, sleep};
@@ -237,7 +237,7 @@ fn a_reader_beside_one_that_took_the_end_goes_on_with_what_comes_later() -> Resu
         let readers = [reader(&queue, &trace, "one"), reader(&queue, &trace, "two")];
         rest().await?;
         queue.append_done();
-        // Time passes, which it can't where somebody spins.
+        // Time passes, which it can't while a task spins.
         sleep(secs(5)).await?;
         queue.append(1);
         sleep(secs(5)).await?;

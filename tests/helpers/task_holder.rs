@@ -104,7 +104,7 @@ fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -
     })
 }
 
-/// What the original had to mend.
+/// The original had to mend this.
 #[test]
 fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Result<()> {
     let trace = Trace::new();

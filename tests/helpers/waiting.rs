@@ -64,7 +64,7 @@ fn the_first_to_be_done_ends_the_wait_and_the_others_are_left_alone() -> Result<
             running_loop()?.call_later(secs(1), move || end(&later))?;
             hp::wait_for_first_future([&one, &two]).await?;
             assert!(two.done() && !one.done());
-            // Who was waited for and is not done has no callback left of it.
+            // A future that was waited for and is not done has no callback left of the wait.
             assert_eq!(callbacks(&one), 1);
         }
         Ok(())

@@ -60,7 +60,7 @@ fn every_event_of_the_loop_stands_in_its_turn_and_turns_follow_each_other() {
         let ts = span_or_instant(event);
         let holds = |turn: &&&Value| span(turn).0 <= ts.0 && ts.1 <= span(turn).1;
         assert_eq!(turns.iter().filter(holds).count(), 1, "{event}");
-        // What runs in a turn runs one after the other.
+        // Events of a turn don't overlap.
         assert!(ts.0 >= last_end, "{event}");
         last_end = ts.1;
     }
@@ -107,7 +107,7 @@ fn each_thread_of_a_queue_has_what_it_was_asked() {
         let stop = hp::create_future::<()>();
         let queue = hp::ThreadToAsyncQueue::builder(()).name("asked").num_threads(2);
         let queue = queue.build(&stop)?;
-        // What comes before the threads do is theirs, too.
+        // A request made before the threads start is theirs, too.
         let early = queue.request(|()| Ok(()));
         queue
             .scope(async |queue| {

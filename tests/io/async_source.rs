@@ -35,7 +35,7 @@ fn new_sets_a_pipe_to_non_blocking_mode() {
         let pipe = Async::new(cat.stdout.take().unwrap())?;
         let mut byte = [0];
         let reads = |byte: &mut [u8]| {
-            // What reads a pipe takes it mutably, unless it is a file.
+            // A read takes a pipe mutably, unless it is a file.
             File::from(pipe.get_ref().as_fd().try_clone_to_owned()?).read(byte)
         };
         assert_eq!(reads(&mut byte).unwrap_err().kind(), IoErrorKind::WouldBlock);

@@ -103,7 +103,7 @@ fn a_datagram_to_no_address_is_a_mistake() {
     });
 }
 
-/// What waits is a burst, larger than what is done without a pause, and in order.
+/// The burst waits at the socket, is larger than what is received without a pause, and in order.
 #[test]
 fn a_burst_of_datagrams_is_received_in_order() {
     run(async {

@@ -1,4 +1,4 @@
-//! A runner whose main Ctrl-C cancels, each test in a process of its own: signals are the process's.
+//! Ctrl-C cancels a runner's main. Each test has a process of its own: signals are the process's.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -81,7 +81,7 @@ fn a_main_that_goes_on_returns_what_it_returns() {
         Ok("went on")
     });
     assert_eq!(outcome.unwrap(), "went on");
-    // And one that fails fails, whoever else has cancelled it.
+    // A main that fails returns its own error, though the interrupt has cancelled it.
     let outcome: Result<()> = runner.run(async {
         raise(SIGINT)?;
         let slept = sleep(LONG).await;
@@ -182,7 +182,7 @@ fn where_signals_can_not_be_handled_main_never_runs() {
     runner.close().unwrap();
 }
 
-/// As in CPython: the task is cancelled before it can return, and the next main knows nothing of it.
+/// The task is cancelled before it can return, and the next main isn't affected, as in CPython.
 #[test]
 fn an_interrupt_in_mains_last_step_is_of_that_main() {
     if !is_child("interrupts::an_interrupt_in_mains_last_step_is_of_that_main", "true") {

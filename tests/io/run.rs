@@ -1,4 +1,4 @@
-//! How these tests run a loop.
+//! Runs loops for these tests.
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use super::tokens::{Token, text_at, tokens};
 
 type Path = Vec<String>;
 
-/// What a name of a module stands for.
+/// The meaning of a name in a module.
 enum Named {
     /// An item of the file.
     Item(String),
@@ -272,7 +272,7 @@ fn is_test_attribute(tokens: &[Token], at: usize) -> bool {
         .all(|(t, at)| text_at(tokens, at) == *t)
 }
 
-/// What comes behind the item at `at`: behind its block, or its semicolon.
+/// Returns the position behind the item at `at`: behind its block, or its semicolon.
 fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
     let mut depth = 0;
     while at < tokens.len() {

@@ -1,4 +1,4 @@
-//! Operations on futures and tasks that somebody chooses, a random number generator or a fuzzer,
+//! Operations on futures and tasks, chosen by a random number generator or a fuzzer and checked
 //! against a model of asyncio's turn: a queue of pending calls. Callbacks, wakes and reports must
 //! come in exactly the model's order.
 
@@ -21,10 +21,10 @@ use crate::support::trace::Trace;
 /// Chooses a number below the one that it is given.
 type Choose<'a> = &'a mut dyn FnMut(u64) -> u64;
 
-/// How many different callbacks a future has. The last of them ends the future in the next slot.
+/// The number of different callbacks of a future. The last one ends the future in the next slot.
 const CALLBACKS: usize = 3;
 
-/// How many futures are at hand. One that is let go makes room for a new one.
+/// The number of futures at hand. One that is dropped makes room for a new one.
 const SLOTS: usize = 6;
 
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -57,13 +57,13 @@ struct FutureModel {
     state: State,
     waiters: Vec<Waiter>,
     slot: usize,
-    /// An exception that nobody has read.
+    /// It has an exception that was not read.
     unread: bool,
-    /// Who keeps it: its slot, tasks that are not over, callbacks that are on their way.
+    /// The number of its holders: its slot, tasks that are not done, callbacks that are scheduled.
     holders: usize,
 }
 
-/// What a task does with the future that it was made for.
+/// The use that a task makes of the future that it was made for.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Body {
     Awaits,
@@ -318,7 +318,7 @@ impl Real {
                 trace.push(format!("task {index} {:?}", state_of(&outcome)));
             }
             if body == Body::Panics {
-                // As a panic does, but without a word on stderr.
+                // Unwinds like a panic, but without a word on stderr.
                 resume_unwind(Box::new("on purpose"));
             }
             outcome.map(drop)
@@ -425,7 +425,7 @@ fn compare(model: &mut Model, real: &Real) {
     }
 }
 
-/// As many operations as `goes_on` says, compared with the model after each.
+/// Runs operations as long as `goes_on` returns true, and compares with the model after each.
 pub(crate) fn live(choose: Choose<'_>, mut goes_on: impl FnMut() -> bool) {
     let (mut model, mut real) = start();
     let mut number = 0;
@@ -434,6 +434,6 @@ pub(crate) fn live(choose: Choose<'_>, mut goes_on: impl FnMut() -> bool) {
         compare(&mut model, &real);
         number += 1;
     }
-    // What the loop takes with it is not the model's business.
+    // The model doesn't cover futures and tasks that are dropped with the loop.
     real.event_loop.set_exception_handler(None);
 }

@@ -1,5 +1,5 @@
-//! A timer wheel and what it should be, a map sorted by (deadline, made), through operations that
-//! somebody chooses: a random number generator, or a fuzzer.
+//! A timer wheel and what it should be, a map sorted by (deadline, made), through operations that a
+//! random number generator or a fuzzer chooses.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ struct Twins<'a> {
     model: BTreeMap<(u64, u64), TimerKey>,
     dead: Vec<TimerKey>,
     now: u64,
-    /// How far time goes at once. Unlimited, it would be near its end within a few steps.
+    /// The longest step of time. Unlimited, time would be near its end within a few steps.
     reach: u64,
     made: u64,
     drops: Rc<Cell<u64>>,
@@ -180,22 +180,22 @@ impl Twins<'_> {
     }
 }
 
-/// How often a wheel is asked for its exact deadline, which refreshes what it knows: what a
-/// cancelled timer leaves behind is found both at once and much later.
+/// The frequency of calls for a wheel's exact deadline, which refresh what it knows: remains of
+/// cancelled timers are found both at once and much later.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Asked {
     Always,
     Seldom,
 }
 
-/// How a wheel ends.
+/// The way in which a wheel ends.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Ends {
     Expired,
     Drained,
 }
 
-/// A wheel of as many steps as `goes_on` says, compared with its model after each.
+/// Steps a wheel as long as `goes_on` returns true, and compares it with its model after each step.
 pub(crate) fn live(
     choose: &mut dyn FnMut(u64) -> u64,
     mut goes_on: impl FnMut() -> bool,

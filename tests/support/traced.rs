@@ -5,7 +5,7 @@ use std::{env, fs};
 
 const CHILD: &str = "CALLSOON_TEST_IS_TRACED";
 
-/// Whether this is the process that is looked at.
+/// Returns true in the process that is traced.
 pub(crate) fn is_traced() -> bool {
     env::var_os(CHILD).is_some()
 }

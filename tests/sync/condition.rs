@@ -1,5 +1,5 @@
-//! `Condition`: who waits has let go of the lock, who goes on has it, and a notification that
-//! its owner doesn't live to see is somebody else's.
+//! `Condition`: a task has released the lock while it waits, and holds it when it goes on. If it
+//! ends before it receives its notification, another waiter receives it.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -72,7 +72,7 @@ fn so_many_are_notified_in_the_order_in_which_they_came() {
         trace.expect_nothing();
         condition
             .scope(async || {
-                // Who was notified is passed over by the next.
+                // The second call passes over the waiter that the first has notified.
                 condition.notify(1)?;
                 condition.notify(1)
             })

@@ -44,7 +44,7 @@ fn setting_wakes_all_in_the_order_in_which_they_came_and_clearing_does_not_take_
     });
 }
 
-/// Who came between two sets is woken by the second, though the others are still in line.
+/// The second of two sets wakes a waiter that came between them, though the first is still queued.
 // CPython: test_locks.EventTests.test_repr
 // CPython: test_locks.EventTests.test_clear_with_waiters
 #[test]

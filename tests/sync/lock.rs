@@ -51,7 +51,7 @@ fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
         }
         turns(1).await?;
         lock.release()?;
-        // Not handed over: it is free, but not for those who come now.
+        // Not handed over: it is free, but not for tasks that come now.
         assert!(!lock.locked());
         assert!(!lock.try_acquire());
         a_turn_with(lock.clone(), trace.clone(), "late").await?;

@@ -1,6 +1,6 @@
 //! Thousands of random schedules: tasks that come, wait, are served, cancelled and dropped at
-//! random times. Whatever happens, nothing is held twice, nothing is lost, and nobody is served
-//! before who came earlier.
+//! random times. Whatever happens, nothing is held twice, nothing is lost, and no task is served
+//! before one that came earlier.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -32,7 +32,7 @@ fn with_many_schedules<F: Future<Output = Result<u64>> + 'static>(body: impl Fn(
 #[derive(Clone)]
 struct Dice {
     rng: Rc<RefCell<Rng>>,
-    /// Nobody loses it.
+    /// True if `patience` never drops a wait.
     patient: bool,
 }
 
@@ -47,8 +47,8 @@ impl Dice {
 
     /// A short time, often none: what happens at once is where the trouble is.
     ///
-    /// It ends who was cancelled. A race may have lost that: where one side had ended already,
-    /// or is dropped while it cleans up.
+    /// Ends a task that was cancelled. A race may have lost the cancellation: where one side had
+    /// ended already, or is dropped while it cleans up.
     async fn pause(&self) -> Result<()> {
         if current_task().is_some_and(|task| task.cancelling() > 0) {
             return Err(Error::cancelled());
@@ -91,18 +91,18 @@ async fn ends_of(tasks: Vec<Task<()>>) -> Result<()> {
     Ok(())
 }
 
-/// A time after which nobody moves any more unless something else happens.
+/// Sleeps until no task moves any more unless something else happens.
 async fn rest() -> Result<()> {
     sleep(Duration::from_secs(1)).await
 }
 
-/// Who is inside.
+/// The tasks that are inside, in number and order.
 #[derive(Clone)]
 struct Room(Rc<RoomState>);
 
 struct RoomState {
     limit: usize,
-    /// Whether they come in in the order in which they came.
+    /// True if tasks must enter in the order in which they came.
     in_order: bool,
     inside: Cell<usize>,
     came: Cell<u64>,
@@ -110,7 +110,7 @@ struct RoomState {
     served: Cell<u64>,
 }
 
-/// Somebody inside, until it is dropped.
+/// The stay of a task inside, until it is dropped.
 struct Inside(Room);
 
 impl Room {
@@ -119,7 +119,7 @@ impl Room {
         Room(Rc::new(RoomState { limit, in_order, inside, came, last_in, served }))
     }
 
-    /// Somebody stands at the door.
+    /// Counts a task that comes to the door, and returns its number.
     fn come(&self) -> u64 {
         self.0.came.set(self.0.came.get() + 1);
         self.0.came.get()
@@ -188,8 +188,8 @@ fn a_lock_is_never_held_twice_and_taken_in_order() {
 fn a_semaphore_lets_no_more_in_than_it_should_and_in_order() {
     with_many_schedules(async |mut dice| {
         let permits = 1 + dice.below(3);
-        // Permits are given in order, but who waits for something else, too, may run earlier
-        // than others who were given theirs in the same turn.
+        // Permits are given in order, but a task that waits for something else, too, may run
+        // earlier than others that were given theirs in the same turn.
         dice.patient = dice.below(2) == 0;
         let room = Room::for_at_most(permits, dice.patient);
         let semaphore = Semaphore::new(permits);

@@ -191,7 +191,7 @@ fn a_loop_may_close_while_its_threads_start() -> Result<()> {
     Ok(())
 }
 
-/// A request whose future nobody holds is run, and the loop doesn't keep it.
+/// A request is run though its future was dropped, and the loop doesn't keep it.
 #[test]
 fn a_future_that_is_dropped_doesnt_take_its_request_back() -> Result<()> {
     run_on(&EventLoop::with_virtual_time(), async {

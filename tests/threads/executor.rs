@@ -141,7 +141,7 @@ fn a_cancel_keeps_a_function_from_being_called_if_no_thread_has_begun_with_it() 
         let (kept, waits) = (kept?, waits?);
         keeper.somebody_is_there();
         assert!(kept.cancel());
-        // As in asyncio the pool learns of it by a done callback.
+        // The pool learns of the cancel by a done callback, as in asyncio.
         yield_now().await?;
         keeper.open();
         assert_eq!(waits.await?, 0);

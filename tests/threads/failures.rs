@@ -1,4 +1,4 @@
-//! What goes wrong on a thread is somebody's error or a line in the log, and ends nothing else.
+//! A failure on a thread is reported to a caller or in the log, and ends nothing else.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
@@ -217,7 +217,7 @@ impl ThreadHooks for LeavingBadly {
     }
 }
 
-/// The last who holds them is a thread, as its queue is gone.
+/// Their last holder is a thread, as its queue is gone.
 #[test]
 fn hooks_whose_drop_panics_on_a_thread_end_it_with_a_line_in_the_log() -> Result<()> {
     keep_log();

@@ -13,7 +13,7 @@ use crate::driver::run;
 use crate::parts::{Bomb, Visitors, door};
 use crate::support::log_lines::{keep_log, logged_here};
 
-/// A pool of one whose thread stands at a door, and a count of what it was given besides.
+/// Holds the one thread of a pool at a door, and counts it as a visitor.
 macro_rules! held_up {
     ($on:expr, $pool:expr, $visitors:expr) => {{
         let (at_it, keeper) = door();

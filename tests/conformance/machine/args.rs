@@ -126,7 +126,7 @@ impl<'a> Args<'a> {
     }
 }
 
-/// What stands in the braces at a statement's end, where anything does.
+/// The options in the braces at a statement's end, if there are any.
 pub(crate) struct Options<'a> {
     op: &'a str,
     map: Option<&'a Map<String, Json>>,

@@ -80,7 +80,7 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
     })
 }
 
-/// What a value is to `asend`, which sends nothing for Python's `None`.
+/// Returns the argument of `asend` for a value: nothing is sent for Python's `None`.
 fn sent(value: &Value) -> Option<Value> {
     match value {
         Value::None => None,

@@ -48,7 +48,7 @@ fn name_in(text: &str) -> String {
     text.split_once(": ").map_or(text, |(name, _)| name).to_owned()
 }
 
-/// The parts of a list, whose commas inside of brackets are not its own.
+/// Splits a list into its parts. Commas inside of brackets don't separate them.
 fn split_outside(list: &str) -> Vec<&str> {
     let (mut parts, mut start, mut depth) = (Vec::new(), 0, 0_usize);
     for (at, byte) in list.bytes().enumerate() {

@@ -1,4 +1,4 @@
-//! [`Machine`]: what everybody in a run shares.
+//! [`Machine`]: the state that all parts of a run share.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -20,7 +20,7 @@ use super::vars::{Name, Vars};
 /// From then on every statement raises `FUEL`.
 const MAX_STATEMENTS: usize = 1_000;
 
-/// What an interrupt meets.
+/// The handling that an interrupt meets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Armed {
     /// Its default action.
@@ -43,7 +43,7 @@ pub(crate) struct Machine {
     callbacks: RefCell<HashMap<Name, Callback>>,
     /// Those that hold a future, on which future each: it may be the same.
     transfers: RefCell<Vec<(WeakFuture, WeakCallback)>>,
-    /// How many there were of each coroutine and generator.
+    /// The number of instances so far of each coroutine and generator.
     instances: RefCell<HashMap<Name, usize>>,
     statements: Cell<usize>,
 }
@@ -103,7 +103,7 @@ impl Machine {
         callback
     }
 
-    /// What `call_soon` and `call_later` take.
+    /// Returns the function that `call_soon` and `call_later` take.
     pub(crate) fn scheduled(
         self: &Rc<Machine>,
         name: &Name,

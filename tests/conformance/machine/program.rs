@@ -16,7 +16,7 @@ pub(crate) struct Program {
     pub(crate) main: Block,
     /// The mains after it, where a runner runs them.
     pub(crate) then: Option<Vec<Block>>,
-    /// Whether there are statements about interrupts.
+    /// True if there are statements about interrupts.
     pub(crate) interruptible: bool,
     pub(crate) coros: Bodies,
     pub(crate) gens: Bodies,
@@ -28,7 +28,7 @@ pub(crate) struct Program {
 pub(crate) enum Malformed {
     /// It is not of the language's shape.
     Shape(String),
-    /// It has a statement whose op is not known here.
+    /// It has a statement with an op that is not known here.
     Op(String),
 }
 

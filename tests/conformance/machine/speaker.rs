@@ -1,4 +1,4 @@
-//! [`Speaker`]: who runs statements and says lines: main, a coroutine, a generator, a callback.
+//! [`Speaker`]: main, a coroutine, a generator or a callback, which runs statements and logs lines.
 
 use std::fmt;
 use std::ops::Deref;
@@ -12,15 +12,15 @@ use super::statement::{Block, Boxed, Statement};
 use super::value::Value;
 use super::vars::Name;
 
-/// How deep coroutines may await coroutines. Python raises `RecursionError` sooner or later;
-/// here the stack would run out.
+/// The greatest depth to which coroutines may await coroutines. Python raises `RecursionError`
+/// sooner or later; here the stack would run out.
 const MAX_DEPTH: usize = 100;
 
 #[derive(Clone)]
 pub(crate) struct Speaker {
     machine: Rc<Machine>,
     who: Name,
-    /// How many coroutines and generators await this one.
+    /// The number of coroutines and generators that await this one.
     depth: usize,
     /// Where a generator's own steps give their values; none in all that is not one.
     yielder: Option<Rc<Yielder<Value, Value>>>,

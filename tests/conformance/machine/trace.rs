@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use callsoon::LoopRef;
 
-/// Lines of `MS WHO: TEXT`, stamped with the loop's clock.
+/// The lines of a run: the loop's clock in milliseconds, a speaker and a text.
 pub(crate) struct Trace {
     event_loop: LoopRef,
     lines: RefCell<Vec<String>>,

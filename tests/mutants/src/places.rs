@@ -10,7 +10,7 @@ use syn::visit::{self, Visit};
 /// A place in bytes.
 pub type Bytes = Range<usize>;
 
-/// What a list of breaks names by its first byte.
+/// Places, by the first byte, by which a list of breaks names them.
 #[derive(Default)]
 pub struct Places {
     /// A binary operator: its whole expression.

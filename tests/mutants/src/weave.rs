@@ -45,11 +45,11 @@ impl Mutant {
 /// A file with its breaks in it.
 pub struct Woven {
     pub text: String,
-    /// From, to, whose, and how tight: 0 is the break itself, more what it stands in.
+    /// Start, end, the break's number, and tightness: 0 is the break itself, more the code around.
     pub regions: Vec<[usize; 4]>,
 }
 
-/// What is put before and after a stretch of text.
+/// The text that is put before and after a stretch of the file.
 struct Wrap {
     around: Bytes,
     before: Vec<(String, usize)>,

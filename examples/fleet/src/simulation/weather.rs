@@ -29,7 +29,7 @@ impl Weather {
         self.random.u32(..100) >= self.loss
     }
 
-    /// Returns the delays after which a packet arrives: none where it is lost, two where it is doubled.
+    /// Returns the delays of a packet's arrivals: none where it is lost, two where it is doubled.
     pub fn arrivals(&mut self) -> Vec<Duration> {
         if !self.carries() {
             return Vec::new();
