@@ -26,7 +26,7 @@ async fn spawn_join(n: u64) -> Result<()> {
     Ok(())
 }
 
-/// A hundred tasks that give way in turns, `n` times in all.
+/// A hundred tasks that yield in turns, `n` times in all.
 async fn yield_ring(n: u64) -> Result<()> {
     TaskGroup::scope(async |group| {
         for _ in 0..100 {

@@ -22,10 +22,10 @@ enum Op {
     /// A call that fails, for the exception handler.
     Fail,
     Wake,
-    /// Another handle of the loop, let go at once.
+    /// Another handle of the loop, dropped at once.
     Clone,
     Answer,
-    /// Lets go of the debt without an answer.
+    /// Drops the debt without an answer.
     Default,
     Yield,
 }
@@ -136,7 +136,7 @@ pub(crate) fn bytes(data: &[u8]) {
     let event_loop =
         if input.virtual_time { EventLoop::with_virtual_time() } else { EventLoop::new() };
     event_loop.set_exception_handler(Some(Rc::new(|_, context| {
-        // A loop that is closed tells of its task; the rest are calls that fail.
+        // A loop that is closed reports its task; the rest are calls that fail.
         if let Some(error) = &context.exception {
             assert_eq!(error.kind(), ErrorKind::Value);
         }

@@ -1,5 +1,5 @@
 //! Conformance programs that a fuzzer makes up: whatever one does, its run neither panics nor
-//! hangs, time never goes back in its trace, and in the end every task is over.
+//! hangs, time never goes back in its trace, and in the end every task is done.
 
 use arbitrary::Unstructured;
 use serde_json::{Value, json};

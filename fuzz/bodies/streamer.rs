@@ -1,5 +1,5 @@
 //! A streamer with tasks, coroutines, generators and values that end in every way there is, and
-//! consumers that give up: each result comes once, and all that was added is over when it is.
+//! consumers that give up: each result comes once, and all that was added has ended when it has.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

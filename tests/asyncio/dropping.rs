@@ -276,7 +276,7 @@ fn drops_may_call_back_into_the_loop_wherever_they_happen() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let reports = Reports::of(&event_loop);
-    // Whatever is let go makes a task, ends a future and cancels a task.
+    // Each guard, when dropped, makes a task, ends a future and cancels a task.
     let meddle = |name: &'static str| {
         let (on, trace) = (event_loop.clone(), trace.clone());
         let (future, victim) = (on.create_future::<i32>(), on.create_task(sleep(secs(1))).unwrap());
@@ -336,7 +336,7 @@ fn a_circle_of_a_task_and_what_it_awaits_is_broken_with_the_loop() {
     assert_eq!(Rc::strong_count(&kept), 1);
 }
 
-/// The await was the task's only waiter when the loop let go of both.
+/// The await was the task's only waiter when the loop dropped both.
 #[test]
 fn await_that_is_dropped_after_the_close_removes_no_later_waiter() {
     for others in [0, 1] {

@@ -15,7 +15,7 @@ use crate::driver::{run, secs, settle, turn};
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
-/// A bare foreign future that never ends, and says when it is dropped.
+/// A bare foreign future that never ends, and traces its drop.
 pub(crate) async fn stuck(trace: Trace) -> Result<()> {
     let _guard = on_drop(trace.says("body dropped"));
     pending().await

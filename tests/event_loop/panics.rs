@@ -1,4 +1,4 @@
-//! A panic in anything that the loop calls is told to the exception handler, or is its task's
+//! A panic in anything that the loop calls is reported to the exception handler, or is its task's
 //! exception; the loop goes on, and nothing that was scheduled is lost.
 
 use std::cell::Cell;
@@ -283,7 +283,7 @@ fn debug_mode_shows_nothing_that_is_not_slow() {
     let says = trace.clone();
     fut.add_done_callback(move |_: &dyn AnyFuture| says.push("called"));
     fut.set_exception(Error::other(Unspeakable)).unwrap();
-    // Read, so that nothing is told when the future goes.
+    // Read, so that nothing is reported when the future is dropped.
     assert!(fut.exception().unwrap().is_some());
     assert_eq!(event_loop.run_once(None).unwrap(), 1);
     trace.expect(["called"]);

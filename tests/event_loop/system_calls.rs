@@ -57,7 +57,7 @@ mod traced {
     /// The proof is a system call tracer's: the test runs itself again under `strace`, and looks
     /// at what the loop's thread called between two marks, which are system calls themselves
     /// (questions after files that aren't there). Nothing that the program could count about
-    /// itself says as much: a poll that doesn't wait leaves no trace in it.
+    /// itself shows as much: a poll that doesn't wait leaves no trace in it.
     ///
     /// The last stretch, with a socket, shows that calls would be seen.
     #[test]

@@ -11,7 +11,7 @@ use crate::support::trace::Trace;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A clock that is set by hand. Its sleep is over at once.
+/// A clock that is set by hand. Its sleep ends at once.
 #[derive(Clone, Default)]
 struct Lying {
     now: Rc<Cell<Duration>>,

@@ -276,7 +276,7 @@ fn children_that_refuse_are_not_cancelled_for_it() {
         let (first, second) = (done(1)?, pending::<i32>()?);
         let outer = gather([&first, &second]);
         second.set_result(2)?;
-        // Both are done, and the outer future isn't told yet.
+        // Both are done, and the outer future isn't notified yet.
         assert!(!outer.done() && !outer.cancel());
         assert_eq!(outer.await?, [1, 2]);
         Ok(())

@@ -44,7 +44,7 @@ pub(crate) async fn never_started() -> Result<()> {
     panic!("it was started")
 }
 
-/// A task that sleeps for an hour; cancelled, it cleans up for a second and says so.
+/// A task that sleeps for an hour; cancelled, it cleans up for a second and traces that.
 pub(crate) fn cleans_up(trace: &Trace, name: &'static str) -> Task<&'static str> {
     create_task(cleaning_up(trace.clone(), name))
 }
@@ -58,7 +58,7 @@ pub(crate) async fn cleaning_up(trace: Trace, name: &'static str) -> Result<&'st
     slept.map(|()| name)
 }
 
-/// A task that gives its value however often it is cancelled.
+/// A task that returns its value however often it is cancelled.
 pub(crate) fn stubborn<T: 'static>(value: T) -> Task<T> {
     create_task(async move {
         while sleep(secs(3600)).await.is_ok() {}

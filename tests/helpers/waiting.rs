@@ -1,4 +1,4 @@
-//! Waiting for all, for the first, and until what was cancelled is over.
+//! Waiting for all, for the first, and until cancelled futures are done.
 
 use callsoon::helpers as hp;
 use callsoon::{AnyFuture, ErrorKind, LoopFuture, Result, create_task, running_loop, sleep};

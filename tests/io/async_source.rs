@@ -1,4 +1,4 @@
-//! `Async` itself: any source, its modes, its errors, what it gives back.
+//! `Async` itself: any source, its modes, its errors, what it returns.
 
 use std::cell::Cell;
 use std::io::{Error as IoError, ErrorKind as IoErrorKind, Read, Write};

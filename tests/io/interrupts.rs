@@ -310,7 +310,7 @@ fn an_interrupt_wakes_a_loop_that_sleeps() {
     assert_eq!(outcome.unwrap_err().kind(), ErrorKind::KeyboardInterrupt);
 }
 
-/// A handler that says `text`.
+/// A handler that traces `text`.
 fn says(trace: &Trace, text: &'static str) -> impl FnMut() + 'static {
     let trace = trace.clone();
     move || trace.push(text)

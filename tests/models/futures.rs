@@ -81,7 +81,7 @@ impl Body {
     }
 }
 
-/// A task that does what its body does with a future, and is over.
+/// A task that does what its body does with a future, and ends.
 struct TaskModel {
     future: usize,
     body: Body,

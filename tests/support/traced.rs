@@ -29,8 +29,8 @@ pub(crate) fn traced(name: &str) -> String {
     // It may never have been made.
     let _ = fs::remove_file(&log);
     assert!(ran.success() && calls.contains("callsoon-mark"), "under strace: {ran}");
-    // A call amid which another thread made one stands in two lines. The second says that it
-    // has come back.
+    // A call amid which another thread made one stands in two lines. The second shows that it
+    // has returned.
     let began = calls.lines().filter(|line| !line.contains(" <... "));
     began.flat_map(|line| [line, "\n"]).collect()
 }

@@ -167,7 +167,7 @@ fn a_cancelled_head_passes_the_release_on_when_it_runs() {
         turns(1).await?;
         first.cancel();
         lock.release()?;
-        // One turn for the first to say so, one more for the second.
+        // One turn for the first to report that, one more for the second.
         turns(1).await?;
         trace.expect(["first: Err(CancelledError())"]);
         assert!(!lock.locked());

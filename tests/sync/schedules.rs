@@ -16,7 +16,7 @@ use crate::by_hand::unless;
 
 const SCHEDULES: u64 = 2_000;
 
-/// Runs `body` with many seeds, each on a loop of its own. It says how many were served.
+/// Runs `body` with many seeds, each on a loop of its own. `body` returns how many were served.
 fn with_many_schedules<F: Future<Output = Result<u64>> + 'static>(body: impl Fn(Dice) -> F) {
     let mut served = 0;
     for seed in 0..SCHEDULES {

@@ -151,7 +151,7 @@ fn a_queue_outlives_its_loop() -> Result<()> {
         .map(|all| Rc::try_unwrap(all).ok().expect("nobody else has it"))?;
     drop(event_loop);
     assert!(queue.request(|_| Ok(())).cancelled());
-    // Elsewhere it can only say so.
+    // On another loop `finish` can only return an error.
     run(async move {
         assert_eq!(queue.finish().await.unwrap_err().kind(), ErrorKind::Closed);
         visitors.wait_until_left(2);

@@ -69,7 +69,7 @@ impl Host for Board {
     }
 }
 
-/// Whatever an interrupt has to say; it has ended the sleep by coming.
+/// Notes that there was a notification; the interrupt itself has ended the sleep.
 struct Interrupts;
 
 impl Notify for Interrupts {

@@ -1,4 +1,4 @@
-//! [`Arguments`]: what the program was told.
+//! [`Arguments`]: the command line's arguments.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;

@@ -95,7 +95,7 @@ impl Vars {
 }
 
 impl Speaker {
-    /// Awaits a step of a generator and says how it went; that it stopped is no error.
+    /// Awaits a step of a generator and logs its outcome; that it stopped is no error.
     async fn stepped<V: Into<Value>>(
         &self,
         what: impl fmt::Display,

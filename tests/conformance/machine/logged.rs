@@ -34,7 +34,7 @@ impl log::Log for Logger {
     fn flush(&self) {}
 }
 
-/// The error's name in its text, which is `NAME` for a program's own, `NAME: MESSAGE` for one
+/// Finds the error's name in its text, which is `NAME` for a program's own, `NAME: MESSAGE` for one
 /// that the runtime made, and `ExceptionGroup: MESSAGE [TEXT, TEXT]` for several; with `: ` before
 /// it where a message might stand that a program doesn't give.
 fn name_in(text: &str) -> String {

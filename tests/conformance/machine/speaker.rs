@@ -22,7 +22,7 @@ pub(crate) struct Speaker {
     who: Name,
     /// The number of coroutines and generators that await this one.
     depth: usize,
-    /// Where a generator's own steps give their values; none in all that is not one.
+    /// Takes the values that a generator's own steps yield; `None` unless this is a generator.
     yielder: Option<Rc<Yielder<Value, Value>>>,
 }
 
@@ -63,7 +63,7 @@ impl Speaker {
         self.trace.say(&self.who, text);
     }
 
-    /// Runs statements, and says how they ended as a coroutine's.
+    /// Runs statements, and logs how they ended as a coroutine's.
     pub(crate) async fn run_coroutine(self, body: Option<Block>) -> callsoon::Result<Value> {
         let ended = match body {
             _ if self.depth > MAX_DEPTH => Err(named("RecursionError").into()),
@@ -86,7 +86,7 @@ impl Speaker {
         }
     }
 
-    /// Runs statements, and says how they ended as a generator's.
+    /// Runs statements, and logs how they ended as a generator's.
     pub(crate) async fn run_generator(self, body: Block) -> callsoon::Result<()> {
         let ended = match self.depth {
             0..=MAX_DEPTH => self.run(&body).await,
@@ -182,7 +182,7 @@ impl Speaker {
         }
     }
 
-    /// Awaits, says how it went, and lets an error go on.
+    /// Awaits, logs the outcome, and returns an error.
     pub(crate) async fn outcome<V: Into<Value>>(
         &self,
         what: impl fmt::Display,
@@ -197,13 +197,13 @@ impl Speaker {
         }
     }
 
-    /// Says that an error ended `what`, and lets it go on.
+    /// Logs that an error ended `what`, and returns the error.
     pub(crate) fn failed(&self, what: impl fmt::Display, error: Error) -> Done {
         self.say(format_args!("{what} -> {}", outcome_of(&error)));
         Err(Flow::Error(error))
     }
 
-    /// Runs the body for each line that `next` has to say, after saying it.
+    /// Runs the body for each line that `next` returns, after logging it.
     pub(crate) async fn for_each(
         &self,
         body: &Block,

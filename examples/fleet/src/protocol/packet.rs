@@ -6,7 +6,7 @@ use super::refused::Refused;
 use super::wire::Writer;
 
 /// More bytes than any packet of the protocol has: room for what is received. A longer datagram
-/// is cut off there, and refused, as its header says another size.
+/// is cut off there, and refused, as its header states another size.
 pub const LARGEST: usize = 2048;
 
 /// A header and a message.

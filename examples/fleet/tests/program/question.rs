@@ -64,7 +64,7 @@ fn ask(running: &mut Running) -> Vec<String> {
     lines
 }
 
-/// Each task is named once, says where it was made, and what it does.
+/// Checks that a task is named, with the place where it was made and what it does.
 fn check(line: &str) {
     let (task, does) = line.split_once(": ").unwrap_or_else(|| panic!("{line}"));
     if does == "as above" {
