@@ -180,7 +180,7 @@ pub struct Runner {
     state: RefCell<State>,
     /// Turns debug mode on or off, if that was asked for.
     debug: Option<fn(&LoopRef)>,
-    /// Whether Ctrl-C cancels the main task.
+    /// True if Ctrl-C cancels the main task.
     #[cfg(feature = "signals")]
     interruptible: bool,
     /// The context of all main tasks, a copy of the one in which the loop was made.
@@ -204,7 +204,7 @@ impl Runner {
         Runner::with_loop_factory(EventLoop::new)
     }
 
-    /// One whose loop `factory` makes when it is needed: asyncio's `loop_factory`.
+    /// Returns a runner that calls `factory` for a loop when it needs one: asyncio's `loop_factory`.
     #[must_use]
     pub fn with_loop_factory(factory: impl FnOnce() -> EventLoop + 'static) -> Runner {
         let factory = Flat::new(factory);
@@ -386,8 +386,8 @@ pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) 
     run_on(&EventLoop::new(), main)
 }
 
-/// As [`run`](crate::run), on a loop that the caller has made: one with virtual time, or on a
-/// host of its own. The loop is closed at the end.
+/// Does as [`run`](crate::run), on a loop that the caller has made: one with virtual time, or on
+/// a host of its own. The loop is closed at the end.
 ///
 /// # Errors
 ///
@@ -401,7 +401,8 @@ pub fn run_on<T: Clone + 'static>(
     main_first(event_loop.run_until_complete(main), event_loop.wind_down())
 }
 
-/// What main says comes first; that something stalled after it follows from it.
+/// Returns main's outcome, or where that is no error, the error of the loop's end. That something
+/// stalled after main follows from main's outcome, and doesn't replace it.
 fn main_first<T>(outcome: Result<T>, ended: Result<()>) -> Result<T> {
     match (&outcome, ended) {
         (Ok(_), Err(error)) if error.kind() != ErrorKind::Stalled => Err(error),

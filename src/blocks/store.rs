@@ -25,7 +25,7 @@ pub(super) use super::words::{returned_link, set_returned_link};
 /// The sizes of blocks are multiples of this.
 const GRAIN: usize = size_of::<usize>();
 
-/// Bytes of the largest block whose size is a class of its own. Up to half a page, there is a class
+/// Bytes of the largest block that has a class for its size alone. Up to half a page, there is a class
 /// for each number of blocks that a page has room for; what is larger shares no page.
 const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
 
@@ -55,12 +55,12 @@ pub(super) struct Store {
     shared: Cell<*const ()>,
     /// Current pages that were noticed to have become empty.
     quiet: Cell<usize>,
-    /// How often the loop came to rest.
+    /// The number of times that the loop came to rest.
     rests: Cell<u32>,
 }
 
 impl Store {
-    /// Returns a store without memory, whose blocks will lead to `shared`.
+    /// Returns a store without memory. Its blocks will lead to `shared`.
     pub(super) fn new(shared: *const ()) -> Store {
         Store {
             classes: [const { List::new() }; CLASSES],
@@ -143,7 +143,7 @@ impl Store {
             None => self.make_large(layout),
         };
         made().or_else(|| {
-            // What is kept for blocks to come may be what is missing.
+            // The memory kept for blocks to come may be just what is missing.
             self.empty_classes();
             self.memory.give_idle(Idle::Any);
             made()

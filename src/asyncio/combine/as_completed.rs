@@ -92,7 +92,7 @@ fn watch<F: AnyFuture>(futures: Vec<F>, limit: Option<Duration>, on: &LoopRef) -
     AsCompleted { watched, callback, own_callbacks, left, places, arrivals, refused: None }
 }
 
-/// What [`as_completed`] returns. Dropped, it leaves no callback and no timer behind.
+/// The iteration of [`as_completed`]. Dropped, it leaves no callback and no timer behind.
 pub struct AsCompleted<F: AnyFuture> {
     /// The futures in the order given; none in the place of one that was returned.
     watched: Vec<Option<F>>,
@@ -100,7 +100,7 @@ pub struct AsCompleted<F: AnyFuture> {
     callback: Callback,
     /// The callbacks on future-like things, each with its place in `watched`.
     own_callbacks: Vec<(usize, Callback)>,
-    /// How many calls of [`next`](AsCompleted::next) have something to return.
+    /// The number of calls of [`next`](AsCompleted::next) that have something to return.
     left: usize,
     places: Places,
     arrivals: Rc<Arrivals>,
@@ -111,13 +111,13 @@ pub struct AsCompleted<F: AnyFuture> {
 /// The futures that have ended, as their callbacks and the timer leave them for the task that waits.
 #[derive(Default)]
 struct Arrivals {
-    /// How many futures have not ended, and are still waited for.
+    /// The number of futures that have not ended, and are still waited for.
     missing: Cell<usize>,
     /// The futures that have ended, in that order.
     arrived: RefCell<Vec<FutureId>>,
-    /// How many of these were returned.
+    /// The number of these that were returned.
     returned: Cell<usize>,
-    /// How many futures were missing when the time was up. None arrives after that.
+    /// The number of futures that were missing when the time was up. None arrives after that.
     given_up: Cell<usize>,
     waiter: ReusableSignal,
     timer: Cell<Timer>,

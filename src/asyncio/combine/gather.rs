@@ -1,8 +1,8 @@
-//! [`gather`]: many futures as one, whose result is the list of theirs.
+//! [`gather`]: many futures as one, with the list of their results as its result.
 //!
 //! The outer future and the children know each other: its cancellation goes down to all of
 //! them, and each of their ends comes up by a callback. So while a child is pending, it and the
-//! outer future stay, as in asyncio; the last child's end lets go of them. It is the loop that
+//! outer future stay, as in asyncio; the last child's end drops them. It is the loop that
 //! keeps them meanwhile, not their callbacks: a circle of pending futures would outlive it.
 
 use alloc::rc::Rc;
@@ -39,7 +39,7 @@ use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 /// The first child that fails ends the outer future with its exception, and a child that is
 /// cancelled does so with the cancellation, which is then the outer future's
 /// [exception](LoopFuture::exception): it doesn't count as cancelled itself. The other
-/// children go on, and nobody is told of their exceptions. To have all of them waited for, see
+/// children go on, and their exceptions are not reported. To have all of them waited for, see
 /// [`gather_outcomes`].
 ///
 /// Children of different loops make it fail at once with [`Value`](crate::ErrorKind::Value).
@@ -52,7 +52,7 @@ use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 ///
 /// Cancelling the outer future, or a task that awaits it, cancels every child that is not
 /// done. The outer future itself ends when the first of them does, with the cancellation, also
-/// where a child makes nothing of being cancelled. Once it is done, it cancels nobody.
+/// where a child ignores its cancellation. Once it is done, it cancels no child.
 ///
 /// ```
 /// use callsoon::{create_task, gather, run};
@@ -76,10 +76,10 @@ pub fn gather<Kind, G: Gather<Kind>>(
     gather_into(children.into_children(), Ends::WithTheFirstError, G::Children::results)
 }
 
-/// As [`gather`], with each child's outcome in the list, exceptions and cancellations too:
+/// Does as [`gather`], with each child's outcome in the list, exceptions and cancellations too:
 /// `asyncio.gather(..., return_exceptions=True)`. So the outer future waits for all children,
-/// and their exceptions count as read. A task that was cancelled stands there without its message,
-/// which is for who awaits the task itself.
+/// and their exceptions count as read. The outcome of a task that was cancelled lacks its message,
+/// which is for code that awaits the task itself.
 ///
 /// Children of different loops make it fail at once with [`Value`](crate::ErrorKind::Value).
 ///
@@ -108,7 +108,7 @@ enum Ends {
     WithTheLastChild,
 }
 
-/// What the outer future cancels, and reads at the end.
+/// The children, for the outer future to cancel, and to read at the end.
 struct Gathered<C> {
     children: C,
     /// A cancellation was accepted: that comes before results.
@@ -145,13 +145,13 @@ fn last_message(last: &dyn AnyFuture) -> Error {
     task.map_or(Error::cancelled(), TaskHeader::cancellation)
 }
 
-/// What the children's callback knows.
+/// The state of the children's callback.
 struct Gathering<C, R: 'static> {
     gathered: Rc<Gathered<C>>,
     outer: LoopFuture<R>,
     /// Where the loop keeps it.
     key: usize,
-    /// How many are not done.
+    /// The number of children that are not done.
     left: Cell<usize>,
     ends: Ends,
     collect: fn(&C) -> Result<R>,
@@ -256,7 +256,7 @@ impl<C: Children, R> Gathering<C, R> {
         }
         if self.outer.done() {
             if !child.cancelled() {
-                // Nobody will ask for this child's exception: it counts as read.
+                // The outer future has no place for this child's exception: it counts as read.
                 let _ = child.exception();
             }
             return Ok(());

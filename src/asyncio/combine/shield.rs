@@ -6,16 +6,16 @@ use crate::asyncio::future::LoopFuture;
 use crate::asyncio::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 
-/// A future that ends as `inner` does, and whose cancellation `inner` doesn't feel:
+/// Returns a future that ends as `inner` does, but doesn't pass its cancellation on to `inner`:
 /// `asyncio.shield`.
 ///
-/// Who awaits it is cancelled all the same; it is `inner` that goes on. Where `inner` itself is
+/// A task that awaits it is cancelled all the same; only `inner` goes on. Where `inner` itself is
 /// cancelled, so is the shield. A coroutine is made into a task first. A future that is
-/// done is given back as it is, and of anything else that is done the shield is done at once, with
+/// done is returned as it is, and of anything else that is done the shield is done at once, with
 /// the same outcome.
 ///
 /// An exception of `inner` counts as read once the shield has it. After the shield was
-/// cancelled it is somebody else's to read.
+/// cancelled it is left for other code to read.
 ///
 /// # Cancellation
 ///

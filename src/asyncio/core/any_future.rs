@@ -26,8 +26,8 @@ impl FutureId {
         FutureId::at(Rc::as_ptr(shared).cast())
     }
 
-    /// Whether it is less than `other`, and their futures are so near to each other that they are likely
-    /// to stand in one piece of memory.
+    /// Returns true if it is less than `other`, and their futures are so near to each other that they
+    /// are likely to stand in one piece of memory.
     pub(crate) fn is_just_before(self, other: FutureId) -> bool {
         const NEAR: usize = 128 * 1024;
         other.0.get().wrapping_sub(self.0.get()).wrapping_sub(1) < NEAR
@@ -209,14 +209,14 @@ pub trait Child: AnyFuture {
     /// The future of its own.
     fn own(&self) -> &dyn AnyFuture;
 
-    /// What it ends with.
+    /// The future that it ends with.
     fn parent(&self) -> &dyn AnyFuture;
 
-    /// Whether results of `parent` are of its own type.
+    /// Returns true if results of `parent` are of its own type.
     fn reads(&self, parent: &dyn AnyFuture) -> bool;
 }
 
-/// What a future calls when it is done: a closure that is given the future.
+/// A closure that a future calls when it is done, with itself as the argument.
 ///
 /// Python compares callbacks when it removes them, and so does Rust here, as far as that can
 /// be: a function, or a closure that captures nothing, equals itself wherever it is made into
@@ -258,13 +258,13 @@ pub(super) struct CallbackHead {
     pub(super) base: Cell<Option<Function>>,
 }
 
-/// What is known of a function by its type. A shared function is called by its block, a plain one
-/// by a dangling pointer, which it doesn't read.
+/// The facts of a function that its type determines. A shared function is called by its block, a
+/// plain one by a dangling pointer, which it doesn't read.
 pub(super) struct CallbackTable {
     pub(super) call: unsafe fn(NonNull<CallbackHead>, &dyn AnyFuture) -> Result<()>,
     pub(super) drop_function: unsafe fn(NonNull<CallbackHead>),
     pub(super) free: unsafe fn(NonNull<CallbackHead>),
-    /// Whether the function has anything to drop.
+    /// True if the function has anything to drop.
     pub(super) owns: bool,
     /// The type, where it says all.
     pub(super) identity: fn() -> Option<TypeId>,

@@ -5,8 +5,8 @@
 //! needs no block, and its callback points to its table. A callback that is added to many futures is
 //! one block with many handles.
 //!
-//! **Callback Table Invariant**: a shared callback's pointer is that of a `CallbackCell<F>`, whose table
-//! is one of `F`: `PAGED` in a block of the `waiter_pages` of a registry, `BOXED` in a box.
+//! **Callback Table Invariant**: a shared callback's pointer is that of a `CallbackCell<F>`, and its
+//! table is one of `F`: `PAGED` in a block of the `waiter_pages` of a registry, `BOXED` in a box.
 //!
 //! **Callback Page Invariant**: a block is made while its registry's loop is open. So the registry is
 //! there until the block is freed: when the loop closes, the pages begin to hold it.
@@ -44,7 +44,7 @@ struct CallbackCell<F> {
 }
 
 impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {
-    /// Whether there is nothing to keep of the function, nor to drop.
+    /// True if there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
 
     /// The table of a function in a box; also that of a plain one.
@@ -121,7 +121,7 @@ fn add(count: &Cell<u32>) {
 ///
 /// # Safety
 ///
-/// `head` is that of a shared callback, whose `strong` has fallen to zero.
+/// `head` is that of a shared callback, and its `strong` has fallen to zero.
 #[cold]
 unsafe fn drop_function(head: NonNull<CallbackHead>) {
     let unused = Unused(head);
@@ -215,9 +215,10 @@ impl Callback {
         CallbackCell::share(function, None)
     }
 
-    /// As [`new`](Callback::new), for a callback by which the future or task `whom` waits for what
-    /// it is added to: [`task_infos`](crate::LoopRef::task_infos) knows of it then. Nothing of
-    /// `whom` is held. asyncio's `future_add_to_awaited_by`.
+    /// Does as [`new`](Callback::new), for a callback by which a future or task, of the given
+    /// identity, waits for the future that the callback is added to:
+    /// [`task_infos`](crate::LoopRef::task_infos) shows that then. Nothing of the waiting future is
+    /// held. asyncio's `future_add_to_awaited_by`.
     pub fn telling<R: CallbackOutput + 'static>(
         whom: FutureId,
         function: impl Fn(&dyn AnyFuture) -> R + 'static,

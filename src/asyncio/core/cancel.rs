@@ -134,11 +134,11 @@ fn again(error: &Error) -> Error {
     if message.is_empty() { Error::cancelled() } else { Error::cancelled_with(message) }
 }
 
-/// What comes of a request to cancel.
+/// The outcome of a request to cancel.
 enum Answer {
     Refuses,
     Accepts,
-    /// What is on the way already: a task has counted the request.
+    /// It came to a task or future that is on the way already: a task has counted the request.
     Circle,
     /// The request goes on to others first.
     Enter(Frame),
@@ -229,19 +229,19 @@ struct Frame {
     accepted: bool,
 }
 
-/// What a request goes on to.
+/// The futures that a request goes on to.
 enum Below {
-    /// What a task awaits, the next one last.
+    /// The futures that a task awaits, the next one last.
     Waits {
         waits: Vec<ErasedFuture>,
-        /// What was asked last.
+        /// The future that was asked last.
         asked: Option<ErasedFuture>,
         parked: Parked,
         was_scheduled: bool,
         /// Those that lead back to the task, or to what it is on the way of.
         circles: Vec<ErasedFuture>,
     },
-    /// What a future stands for.
+    /// The children that a future stands for.
     Children {
         children: Rc<dyn CancelledChildren>,
         next: usize,
@@ -289,7 +289,7 @@ impl Frame {
         }
     }
 
-    /// What was asked last leads back to what is on the way.
+    /// Notes that the future that was asked last leads back to one that is on the way.
     fn note_circle(&mut self) {
         self.accepted = true;
         match &mut self.below {
@@ -372,7 +372,7 @@ impl RemoteTask {
     pub(crate) fn cancel(&self) {
         let task = task_of(self.0.data());
         // SAFETY: By the Memory Invariant the block's memory is held. The count is read on the loop's
-        // thread, without a reference to the whole header, whose contents may be dropped.
+        // thread, without a reference to the whole header: its contents may be dropped.
         let count = unsafe {
             if running_here(blocks::remote_of(task.cast())).is_none() {
                 return;

@@ -279,7 +279,7 @@ pub(super) unsafe fn drop_callback_entry(header: NonNull<Header>) {
     unsafe { drop_count(header) }
 }
 
-/// What a timeline calls an entry that runs a callback.
+/// Returns the name that a timeline shows for an entry that runs a callback.
 pub(super) fn describe_callback(future: &ErasedFuture) -> String {
     format!("<callback of {}>", future.describe())
 }

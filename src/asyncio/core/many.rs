@@ -1,7 +1,7 @@
 //! [`Many`]: the waiters of a future that has several, and [`ManyBox`], which owns them.
 //!
 //! **Order Invariant**: keys ascend in the order of adding. The waiters with the keys below [`FEW`]
-//! stand in the block itself, those with later keys in a queue behind it, whose own keys are less by
+//! stand in the block itself, those with later keys in a queue behind it, where each key is less by
 //! `FEW`.
 //!
 //! **Box Invariant**: a box points to a block of the `waiter_pages` of a registry, in which a `Many`
@@ -25,16 +25,16 @@ use super::registry::TaskRegistry;
 use crate::blocks::owner_of;
 use crate::collections::{Key, KeyedQueue};
 
-/// How many waiters need no memory but the block's. A background task in a streamer has so many: its
-/// reporter, the streamer's callback and the holder's watch.
+/// The number of waiters that need no memory but the block's. A background task in a streamer has as
+/// many: its reporter, the streamer's callback and the holder's watch.
 const FEW: usize = 3;
 
 /// The key of the first waiter.
 pub(super) const FIRST: Key = 0;
 
-/// What waits for the end of a future or task.
+/// A waiter for the end of a future or task.
 pub(super) enum Waiter {
-    /// A task, whose step is scheduled. It isn't counted here: the await that added it counts it.
+    /// A task: its step is scheduled. It isn't counted here: the await that added it counts it.
     Task(NonNull<Header>),
     /// The waker of another crate's future around an await.
     Waker(Waker),
@@ -60,11 +60,11 @@ pub(super) struct Many {
     /// The first word: an aligned pointer or null, as pages ask for.
     rest: Option<Box<KeyedQueue<Waiter>>>,
     first: [Option<Waiter>; FEW],
-    /// How many of the first places were used.
+    /// The number of the first places that were used.
     used: usize,
-    /// How many waiters there are.
+    /// The number of waiters.
     len: usize,
-    /// How many waiters are watches, and the key of the one that was added first.
+    /// The number of watches among the waiters, and the key of the one that was added first.
     watches: usize,
     first_watch: Key,
 }
@@ -233,12 +233,12 @@ impl Many {
         first.chain(rest.map(|(key, waiter)| (key + FEW as Key, waiter)))
     }
 
-    /// How many watches there are, and a key before which there is none.
+    /// Returns the number of watches, and a key before which there is none.
     pub(super) fn watches(&self) -> (usize, Key) {
         (self.watches, self.first_watch)
     }
 
-    /// The first watch whose key is `key` or comes after it.
+    /// Returns the first watch at `key` or after it.
     #[inline]
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
         if let Some(Some(Waiter::Watch(watch))) = self.first.get(usize::try_from(key).ok()?) {

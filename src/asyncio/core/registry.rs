@@ -1,6 +1,6 @@
 //! [`TaskRegistry`]: what a loop knows of its futures and tasks.
 //!
-//! **Owner Invariant**: a registry is made in its `Rc`, whose place never changes, and its pages name
+//! **Owner Invariant**: a registry is made in its `Rc`, where it stays in place, and its pages name
 //! it as their owner. Once its loop has closed, the pages hold the `Rc` until their last block is
 //! freed; before, the loop does.
 
@@ -49,16 +49,16 @@ pub(super) struct StepState {
     /// The task that is polled.
     pub(super) current: Cell<Option<NonNull<Header>>>,
     pub(super) flags: Cell<u8>,
-    /// The task whose future is dropped, after its last step.
+    /// The task that has its future dropped, after its last step.
     pub(super) ending: Cell<Option<NonNull<Header>>>,
     /// The steps of the loop are counted from one.
     pub(super) number: Cell<u64>,
     /// The number of steps that were begun inside of others.
     pub(super) eager: Cell<u64>,
-    /// What the first of our futures that is polled in this step returns: Python's
+    /// The error that the first of our futures that is polled in this step returns: Python's
     /// `coro.throw(error)`. It is there if the flags say so.
     pub(super) thrown: Cell<Option<Error>>,
-    /// The futures whose awaits return it; none for the first await that is polled.
+    /// The futures with the awaits that return it; none for the first await that is polled.
     pub(super) throw_at: Cell<Vec<NonNull<Header>>>,
 }
 
@@ -69,18 +69,18 @@ pub(super) const EXACT: u32 = 10_000;
 /// The cancellations of a loop that go on.
 #[derive(Default)]
 pub(crate) struct CancelWalk {
-    /// How many go on inside of each other.
+    /// The number of those that go on inside of each other.
     pub(super) depth: Cell<u32>,
-    /// How many futures and tasks were entered.
+    /// The number of futures and tasks that were entered.
     pub(super) entered: Cell<u32>,
     /// Those that were entered when there were many.
     pub(super) visited: RefCell<BTreeSet<*const ()>>,
-    /// What is to be entered when the others are through; it counts as asked.
+    /// The futures to be entered when the others are through; each counts as asked.
     pub(super) put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
 }
 
 impl CancelWalk {
-    /// Whether a future is to be entered, again or for the first time.
+    /// Returns true if a future is to be entered, again or for the first time.
     pub(super) fn may_enter(&self, future: &ErasedFuture) -> bool {
         let entered = self.entered.get();
         if entered < EXACT {
@@ -104,18 +104,18 @@ pub(crate) enum Stage {
     DroppedGenerators,
 }
 
-/// What a stage waits for.
+/// The work that a stage waits for.
 pub(crate) type Ending = Pin<Box<dyn Future<Output = Result<()>>>>;
 
 /// Something besides tasks that a loop has, once for each loop. A program that has none does without
 /// the code that ends it.
 pub(crate) trait LoopExtension: Any {
-    /// What `stage` has to wait for; `None` if that is not this extension's stage.
+    /// Returns the work that `stage` has to wait for; `None` if that is not this extension's stage.
     fn end(self: Rc<Self>, _event_loop: &LoopRef, _stage: Stage) -> Option<Ending> {
         None
     }
 
-    /// Whether anything of it is left for `stage`, one that is not run without need.
+    /// Returns true if anything of it is left for `stage`, one that is not run without need.
     fn needs(&self, _stage: Stage) -> bool {
         false
     }
@@ -188,7 +188,7 @@ impl TaskRegistry {
         &self.event_loop
     }
 
-    /// Whether both are the registry of one loop.
+    /// Returns true if both are the registry of one loop.
     pub(super) fn is(&self, other: &TaskRegistry) -> bool {
         ptr::eq(self, other) || self.event_loop.ptr_eq(&other.event_loop)
     }
@@ -262,13 +262,13 @@ impl TaskRegistry {
         extensions.into_iter().find_map(|extension| extension.end(&self.event_loop, stage))
     }
 
-    /// Whether the loop's end has come to `stage`.
+    /// Returns true if the loop's end has come to `stage`.
     #[cfg(feature = "std")]
     pub(crate) fn has_begun(&self, stage: Stage) -> bool {
         self.stage.get() >= Some(stage)
     }
 
-    /// Whether anything is left for `stage`.
+    /// Returns true if an extension has anything left for `stage`.
     pub(crate) fn needs(&self, stage: Stage) -> bool {
         self.extensions.borrow().iter().any(|extension| extension.needs(stage))
     }

@@ -157,7 +157,7 @@ fn awaited_by_wakers<R: Send + Sync + 'static>(
     futures
 }
 
-/// Whether a waker is kept of a task that is not done.
+/// Returns true if a waker is kept of a task that is not done.
 fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
     let mut kept = false;
     for_each_pending(pages, &mut |header| {

@@ -6,7 +6,7 @@ use crate::asyncio::core::{AnyFuture, Await};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 
-/// A future-like thing whose result is a `T`.
+/// A future-like thing with a result of type `T`.
 pub trait FutureLike<T: Clone + 'static>: AnyFuture {
     /// Its result.
     ///
@@ -24,15 +24,15 @@ pub trait FutureLike<T: Clone + 'static>: AnyFuture {
     /// [`Runtime`](crate::ErrorKind::Runtime) for a task.
     fn set_result(&self, value: T) -> Result<()>;
 
-    /// What `.await` awaits: its result, once it is done. Where it stands on another future,
-    /// that is chosen now.
+    /// Returns the wait of its `.await`: for its result, once it is done. Where it stands on another
+    /// future, that is chosen now.
     fn wait(&self) -> Await<T>;
 
     /// The same future, owned, as a future of `T`.
     fn to_future_like(&self) -> Rc<dyn FutureLike<T>>;
 }
 
-/// Whether `future` belongs to `on`.
+/// Checks that `future` belongs to `on`.
 ///
 /// # Errors
 ///

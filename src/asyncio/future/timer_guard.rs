@@ -6,7 +6,7 @@ use super::loop_future::LoopFuture;
 use crate::error::Result;
 use crate::event_loop::{LoopRef, TimerHandle};
 
-/// A timer, if there is to be one, that goes when nobody waits any more.
+/// A timer, if there is to be one, that is cancelled when it is dropped with the wait.
 #[derive(Default)]
 pub(crate) struct Timer(Option<TimerHandle>);
 

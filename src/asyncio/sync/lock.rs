@@ -12,10 +12,10 @@ use crate::error::{Error, Result};
 
 /// A lock for tasks: asyncio's `Lock`. Clones are the same lock.
 ///
-/// It belongs to nobody: any task may release it. A release hands it to no one, but wakes who
-/// is first in line; a task that comes after that still queues behind.
+/// It belongs to no task: any may release it. A release hands it to no task, but wakes the first
+/// waiter; a task that comes after that still queues behind.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///
 /// ```
 /// use std::cell::RefCell;
@@ -50,7 +50,7 @@ pub struct Lock(Rc<LockState>);
 #[derive(Default)]
 struct LockState {
     holding: Cell<Option<Holding>>,
-    /// What the next holding is told by.
+    /// The number of the next holding.
     next_holding: Cell<u64>,
     /// The holdings of guards that ended with a wait that was dropped half way, as long as the guard
     /// lives.
@@ -63,7 +63,7 @@ struct LockState {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Holding {
     number: u64,
-    /// Whether there is a guard of it, be it a scope's.
+    /// True if there is a guard of it, be it a scope's.
     guarded: bool,
 }
 
@@ -74,20 +74,20 @@ struct Lost {
 }
 
 impl Lock {
-    /// A lock that nobody holds.
+    /// Returns a lock that is free.
     #[must_use]
     pub fn new() -> Lock {
         Lock::default()
     }
 
-    /// Whether somebody holds it.
+    /// Returns true if the lock is held.
     #[must_use]
     pub fn locked(&self) -> bool {
         self.0.holding.get().is_some()
     }
 
-    /// Waits until it is free and one's own turn, and takes it. Free, with nobody in line, it
-    /// is taken at once, without giving way.
+    /// Waits until the lock is free and the caller's turn has come, and takes it. A free lock without
+    /// waiters is taken at once, without yielding.
     ///
     /// To have it released whatever happens, use [`lock`](Lock::lock) or [`scope`](Lock::scope).
     ///
@@ -116,11 +116,11 @@ impl Lock {
         free
     }
 
-    /// Frees it, and wakes who is first in line. Whoever holds it: see [`Lock`].
+    /// Frees the lock, whichever task holds it, and wakes the first waiter: see [`Lock`].
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) if nobody holds it.
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the lock is not held.
     pub fn release(&self) -> Result<()> {
         if self.0.holding.take().is_none() {
             return Err(Error::runtime("Lock is not acquired."));
@@ -161,7 +161,7 @@ impl Lock {
         let guard = self.lock().await?;
         let outcome = await_body!(body());
         if !guard.has_lost() {
-            // As Python does it, whatever holds it. The guard has nothing left to release then.
+            // Released as in Python, whatever holds it. The guard has nothing left to release then.
             self.release()?;
         }
         outcome
@@ -183,8 +183,8 @@ impl Lock {
         LockGuard { lock: self.clone(), holding: self.take(true) }
     }
 
-    /// Takes it for a task that has no guard; or whose guard has lost the lock, which is then that
-    /// guard's again.
+    /// Takes it for a task that has no guard, or for one with a guard that has lost the lock, which is
+    /// then that guard's again.
     fn take_by_hand(&self) {
         match self.find_own_lost() {
             Some(holding) => self.0.holding.set(Some(holding)),
@@ -215,7 +215,7 @@ impl Lock {
             return Ok(());
         }
         let home = self.0.bound.running("Lock")?;
-        // A lock that is held will be released, which wakes whoever is first then.
+        // A lock that is held will be released, which wakes the waiter that is first then.
         let gone = |_woken| {
             if !self.locked() {
                 self.0.waiters.wake_head();
@@ -224,7 +224,7 @@ impl Lock {
         self.0.waiters.wait(home, WaitReason::Lock, gone).await
     }
 
-    /// By whom it is held now: what [`resume`](Lock::resume) takes.
+    /// Returns the holding of the moment, for [`resume`](Lock::resume).
     pub(crate) fn holding(&self) -> Option<Holding> {
         self.0.holding.get()
     }
@@ -252,7 +252,7 @@ fn current_serial() -> Option<u64> {
 /// Holds a [`Lock`], or the lock of a [`Condition`](crate::Condition), until it is dropped.
 ///
 /// If the lock was released by hand meanwhile, dropping the guard does nothing, also where
-/// somebody else holds the lock by then.
+/// another task holds the lock by then.
 #[must_use = "the lock is released when the guard is dropped"]
 pub struct LockGuard {
     lock: Lock,
@@ -260,7 +260,7 @@ pub struct LockGuard {
 }
 
 impl LockGuard {
-    /// Whether a wait that was dropped has left it without the lock.
+    /// Returns true if a wait that was dropped has left it without the lock.
     fn has_lost(&self) -> bool {
         self.lock.0.lost.borrow().iter().any(|lost| lost.holding == self.holding)
     }
@@ -270,7 +270,7 @@ impl Drop for LockGuard {
     fn drop(&mut self) {
         self.lock.0.lost.borrow_mut().retain(|lost| lost.holding != self.holding);
         if self.lock.holding() == Some(self.holding) {
-            // Refused only where nobody holds it.
+            // Refused only where the lock is not held.
             let _ = self.lock.release();
         }
     }

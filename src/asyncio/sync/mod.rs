@@ -1,5 +1,5 @@
-//! What tasks share: `wait_queue`, on it `lock`, `event`, `condition`, `semaphore`, `barrier` and
-//! `queue`; `heap` holds what a priority queue does.
+//! Primitives that tasks share: `wait_queue`, on it `lock`, `event`, `condition`, `semaphore`,
+//! `barrier` and `queue`; `heap` holds what a priority queue does.
 
 mod barrier;
 mod condition;

@@ -1,8 +1,8 @@
 //! [`Semaphore`] and [`BoundedSemaphore`]: so many at a time: asyncio's of the same names.
 //!
-//! **Permit Invariant**: `value` counts the permits that nobody has. Who is woken was given
-//! one: it is taken off `value` then, and not when the woken one runs; who goes all the same
-//! puts it back.
+//! **Permit Invariant**: `value` counts the permits that are free. A waiter that is woken was given
+//! one: it is taken off `value` then, and not when the waiter runs; a woken waiter that ends without
+//! its permit puts it back.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// A number of permits for tasks to take: asyncio's `Semaphore`. Clones are the same
 /// semaphore. Releases need no acquire before them: each is one permit more.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on it belongs to that task's loop.
 ///
 /// ```
 /// use std::time::Duration;
@@ -62,7 +62,7 @@ impl SemaphoreState {
         self.value.set(self.value.get() - 1);
     }
 
-    /// Gives a permit that is there to the next in line, and says whether somebody took it.
+    /// Gives a permit that is free to the next waiter. Returns false if there is no waiter.
     fn give_next(&self) -> bool {
         let given = self.waiters.wake_next();
         if given {
@@ -71,7 +71,7 @@ impl SemaphoreState {
         given
     }
 
-    /// Gives away what is there, as long as somebody waits for it.
+    /// Gives the free permits to waiters, as long as there are both.
     fn give_all(&self) {
         while self.value.get() > 0 && self.give_next() {}
     }
@@ -88,21 +88,21 @@ impl Semaphore {
         }))
     }
 
-    /// Whether an [`acquire`](Semaphore::acquire) would have to wait: no permit is left, or
-    /// others stand in line.
+    /// Returns true if an [`acquire`](Semaphore::acquire) would have to wait: no permit is left, or
+    /// others wait already.
     #[must_use]
     pub fn locked(&self) -> bool {
         self.0.value.get() == 0 || self.0.waiters.any_alive()
     }
 
-    /// How many permits nobody has. One on its way to who was woken doesn't count.
+    /// Returns the number of free permits. One on its way to a waiter that was woken doesn't count.
     #[must_use]
     pub fn value(&self) -> usize {
         self.0.value.get()
     }
 
-    /// Waits for a permit and one's own turn, and takes it. With a permit there and nobody in
-    /// line, it is taken at once, without giving way.
+    /// Waits for its turn and a permit, and takes that. A free permit that no task waits for is taken
+    /// at once, without yielding.
     ///
     /// To have it released whatever happens, use [`permit`](Semaphore::permit) or
     /// [`scope`](Semaphore::scope).
@@ -224,19 +224,19 @@ impl BoundedSemaphore {
         BoundedSemaphore { semaphore: Semaphore::new(value), bound: value }
     }
 
-    /// As [`Semaphore::locked`].
+    /// Returns true if an `acquire` would have to wait: see [`Semaphore::locked`].
     #[must_use]
     pub fn locked(&self) -> bool {
         self.semaphore.locked()
     }
 
-    /// As [`Semaphore::value`].
+    /// Returns the number of free permits: see [`Semaphore::value`].
     #[must_use]
     pub fn value(&self) -> usize {
         self.semaphore.value()
     }
 
-    /// As [`Semaphore::acquire`].
+    /// Waits for a permit, and takes it: see [`Semaphore::acquire`].
     ///
     /// # Errors
     ///
@@ -249,7 +249,7 @@ impl BoundedSemaphore {
         self.semaphore.acquire().await
     }
 
-    /// As [`Semaphore::try_acquire`].
+    /// Takes a permit if that needs no waiting: see [`Semaphore::try_acquire`].
     #[must_use]
     pub fn try_acquire(&self) -> bool {
         self.semaphore.try_acquire()
@@ -321,7 +321,7 @@ impl fmt::Debug for BoundedSemaphore {
 #[must_use = "the permit is released when this is dropped"]
 pub struct Permit {
     semaphore: Semaphore,
-    /// As many as the semaphore may have.
+    /// The most permits that the semaphore may have.
     at_most: usize,
 }
 

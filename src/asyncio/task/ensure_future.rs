@@ -7,10 +7,10 @@ use crate::asyncio::future::{FutureLike, LoopFuture, check_loop};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 
-/// What can be run until it is done: a Rust future, which becomes a task, or a future or task
-/// of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
+/// Something that can be run until it is done: a Rust future, which becomes a task, or a future or
+/// task of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
 pub trait EnsureFuture<T: Clone + 'static> {
-    /// What stands for it.
+    /// The future or task that stands for it.
     type Future: FutureLike<T>;
 
     /// The future that stands for it on `on`.

@@ -173,7 +173,7 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
             return self.cancelled();
         }
         state.outcome = Outcome::Ended(Err(Error::cancelled()));
-        // Without one yet, whoever makes it sees the outcome.
+        // Without a task yet, the call that makes it sees the outcome.
         let task = state.task.clone();
         drop(state);
         self.shared.ended.notify_all();
@@ -184,13 +184,13 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
         true
     }
 
-    /// Whether the task has ended, or was cancelled.
+    /// Returns true if the task has ended, or was cancelled.
     #[must_use]
     pub fn done(&self) -> bool {
         self.shared.is_done()
     }
 
-    /// Whether it was cancelled.
+    /// Returns true if it was cancelled.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.shared.is_cancelled()
@@ -260,7 +260,7 @@ impl LoopHandle {
     }
 }
 
-/// Makes the task, whose end is `ending`'s.
+/// Makes the task, and ends `ending` with the outcome of the task.
 fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
     on: &LoopRef,
     make: impl FnOnce() -> F,
@@ -275,7 +275,7 @@ fn start<T: Clone + Send + 'static, F: Future<Output = Result<T>> + 'static>(
     drop(state);
     let ended = task.clone();
     task.add_done_callback(move |_: &dyn AnyFuture| {
-        // Nobody would read what a cancelled future's task says; it reports that itself.
+        // A cancelled future's task has no reader for its outcome; it reports that itself.
         if !ending.0.is_done() {
             ending.0.end(ended.result());
         }
