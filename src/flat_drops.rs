@@ -17,8 +17,8 @@ use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::ops::Deref;
 
-/// How many drops may nest before the next one is put off. Each that is put off costs an allocation,
-/// so that chains of ordinary length cost none.
+/// The number of drops that may nest before the next one is put off. Each that is put off costs an
+/// allocation, so that chains of ordinary length cost none.
 const DEEPEST: usize = 32;
 
 /// The drops of one loop or one thread that are under way: see the Depth Invariant.
@@ -64,7 +64,7 @@ impl FlatDrops {
 /// Ends a call of [`FlatDrops::drop`], also when the drop has panicked.
 struct Leave<'a, D: Fn(Box<dyn Any>)> {
     drops: &'a FlatDrops,
-    /// How many calls are around this one.
+    /// The number of calls around this one.
     depth: usize,
     drop_later: D,
 }

@@ -19,7 +19,7 @@ impl<T> Links<T> {
     }
 }
 
-/// A node that can stand on a list.
+/// A node that can be on a list.
 pub(super) trait Linked: Sized {
     /// Returns the links of a node, by a pointer rather than a reference: other fields of the node
     /// may be in use elsewhere.

@@ -1,4 +1,4 @@
-//! What the words of a block in a page say while it is not in use.
+//! The words of a block in a page, and their meaning while it is not in use.
 //!
 //! **Link Invariant**: the first word of a free block leads to the free block behind it in its page.
 //! The second word of a left block belongs to the thread that returns it, and from its push on the

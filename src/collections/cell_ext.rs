@@ -4,7 +4,7 @@ use core::cell::Cell;
 use core::mem;
 
 pub(crate) trait CellExt<T> {
-    /// Calls `body` with the value, in whose place the default stands meanwhile. `body` must not
+    /// Calls `body` with the value, and leaves the default in its place meanwhile. `body` must not
     /// reach the cell by another way: it runs no code but the crate's own.
     fn with<R>(&self, body: impl FnOnce(&mut T) -> R) -> R;
 }

@@ -20,7 +20,7 @@ pub struct TimerKey {
     generation: NonZeroU32,
 }
 
-/// What tells the timers apart that an index serves one after the other.
+/// The keys that tell the timers apart that an index serves one after the other.
 pub(crate) trait Keys {
     type Key;
 
@@ -67,7 +67,7 @@ impl Generations {
         Generations { last: Vec::new(), first: NonZeroU32::MIN, newest: NonZeroU32::MIN }
     }
 
-    /// Whether `key` is the last that its index was given.
+    /// Returns true if `key` is the last that its index was given.
     #[inline]
     pub(super) fn is_last(&self, key: TimerKey) -> bool {
         self.last.get(key.index as usize) == Some(&key.generation)

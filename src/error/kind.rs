@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// What kind of error an [`Error`](crate::Error) is: the classes that asyncio's own errors have.
+/// The kind of an [`Error`](crate::Error): the classes that asyncio's own errors have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[non_exhaustive]
 pub enum ErrorKind {

@@ -138,7 +138,7 @@ impl Handle {
         self.0.cancel();
     }
 
-    /// Whether [`cancel`](Handle::cancel) was called.
+    /// Returns true if [`cancel`](Handle::cancel) was called.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.0.cancelled()
@@ -174,7 +174,7 @@ impl TimerHandle {
         self.call.cancel();
     }
 
-    /// Whether [`cancel`](TimerHandle::cancel) was called.
+    /// Returns true if [`cancel`](TimerHandle::cancel) was called.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         self.call.cancelled()

@@ -13,12 +13,12 @@ use super::host::Notify;
 use super::mail::{MailQueue, Message};
 use crate::sync::{AtomicBool, AtomicUsize, Ordering, PlainArc, fence};
 
-/// Mail of sort `M` from any thread to one reader, who sleeps when there is none.
+/// Mail of sort `M` from any thread to one reader, which sleeps when there is none.
 pub(crate) struct Inbox<M: Message> {
     queue: MailQueue<M>,
-    /// True from when the reader decides to sleep until somebody wakes it or it wakes itself.
+    /// True from when the reader decides to sleep until it is woken or wakes itself.
     sleeping: AtomicBool,
-    /// How many outsiders could still write: a loop without work waits only while there are some.
+    /// The number of outsiders that could still write: a loop without work waits only while there are some.
     writers: AtomicUsize,
     notifier: PlainArc<dyn Notify>,
 }

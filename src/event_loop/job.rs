@@ -17,19 +17,19 @@ use crate::error::Result;
 /// The description of a call from another thread.
 const REMOTE: &str = "<Handle from another thread>";
 
-/// What stands in the ready queue, or in a timer, in a block of its own.
+/// An entry of the ready queue, or of a timer, in a block of its own.
 pub(crate) trait Job: Sized + 'static {
     fn run(this: Rc<JobCell<Self>>, event_loop: &LoopRef);
 
     /// The loop closes: drops what will not run.
     fn discard(&self) {}
 
-    /// What it does next, for a hash of the schedule.
+    /// Returns the kind of its next run, for a hash of the schedule.
     fn kind(&self) -> JobKind {
         JobKind::Call
     }
 
-    /// What debug mode calls it.
+    /// Returns the name that debug mode shows for it.
     fn describe(&self) -> String;
 }
 
@@ -43,8 +43,8 @@ pub(crate) struct JobCell<J> {
 impl<J: Job> JobCell<J> {
     const TABLE: EntryTable = EntryTable {
         run: |head, event_loop| {
-            // SAFETY: By the Table Invariant `head` is that of a `JobCell<J>`, whose count the
-            // entry gives up.
+            // SAFETY: By the Table Invariant `head` is that of a `JobCell<J>`, and the entry gives
+            // up its count.
             J::run(unsafe { Self::from_head(head) }, event_loop);
         },
         discard: |head, event_loop| {
@@ -154,7 +154,7 @@ impl<C: Call> CallCell<C> {
 
     /// # Safety
     ///
-    /// `head` is that of a `CallCell<C>`, whose box comes with it.
+    /// `head` is that of a `CallCell<C>`, and the box comes with it.
     unsafe fn from_head(head: NonNull<EntryHead>) -> Box<CallCell<C>> {
         // SAFETY: By this function's contract; the head is the cell's first field.
         unsafe { Box::from_raw(head.as_ptr().cast()) }

@@ -6,9 +6,9 @@ use core::pin::Pin;
 
 use crate::{Lock, Result, Semaphore};
 
-/// What holds a ticker up while it is locked: Photons' `pauser`.
+/// A lock that holds a ticker up while it is locked: Photons' `pauser`.
 pub trait Pauser {
-    /// Whether the ticker has to wait.
+    /// Returns true if the ticker has to wait.
     fn locked(&self) -> bool;
 
     /// Waits for the lock, and leaves it again.

@@ -25,7 +25,7 @@ use crate::{
 /// Seconds of the loop's clock; they may lie before its start.
 type Seconds = f64;
 
-/// What is not on the clock is as far away as it goes.
+/// Returns the `Duration`, or the longest one where the seconds are too many for it.
 fn duration(seconds: Seconds) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX)
 }
@@ -35,17 +35,17 @@ fn rounded(seconds: Seconds) -> Seconds {
     format!("{seconds:.3}").parse().unwrap_or(seconds)
 }
 
-/// How long a ticker waits at least before the next tick: Photons' `min_wait`, a number or
+/// The shortest wait of a ticker before the next tick: Photons' `min_wait`, a number or
 /// `False`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MinWait {
     /// Ticks that would come sooner are left out.
     AtLeast(Duration),
-    /// `False`: no tick is moved, but one whose time is over when it is asked for is left out.
+    /// `False`: no tick is moved, but one that is asked for after its time is left out.
     None,
 }
 
-/// What an [`ATicker`] can be told: Photons' keyword arguments.
+/// The options of an [`ATicker`]: Photons' keyword arguments.
 pub struct TickerOptions {
     /// The ticker ends when this future is done; unless said, one of its own.
     pub final_future: Option<Rc<dyn AnyFuture>>,
@@ -86,7 +86,7 @@ impl fmt::Debug for TickerOptions {
     }
 }
 
-/// What a ticker that is finished throws into its iteration.
+/// The error that a finished ticker throws into its iteration.
 #[derive(Debug)]
 struct Stop;
 
@@ -103,8 +103,8 @@ pub type Tick = (usize, Duration);
 
 /// Ticks every so often, however long the work between takes: `hp.ATicker`.
 ///
-/// The first tick comes at once, the next when `every` has passed since *that*, and so on; a
-/// tick whose time is over before it is asked for is left out. Clones are the same ticker.
+/// The first tick comes at once, the next when `every` has passed since *that*, and so on. A
+/// tick is left out if its time is over before it is asked for. Clones are the same ticker.
 ///
 /// ```
 /// use std::time::Duration;
@@ -207,7 +207,7 @@ impl ATicker {
     }
 
     /// The ticks since the last [`start`](ATicker::start), as `async for` takes them: a loop over
-    /// these keeps to them where somebody starts the ticker anew.
+    /// these keeps to them where the ticker is started anew.
     ///
     /// # Errors
     ///
@@ -317,7 +317,7 @@ impl ATicker {
     }
 }
 
-/// What ends with an iteration of the ticks, however that ends.
+/// The guard of an iteration of the ticks, which ends the ticker with it, however it ends.
 struct Iteration<'a> {
     ticker: &'a Inner,
     end: Option<TimerHandle>,

@@ -86,7 +86,7 @@ impl TcpListener {
 
 impl_socket!(TcpListener, net::TcpListener, SocketAddr);
 
-/// A connection whose reads and writes wait for the loop: the place of asyncio's
+/// A connection with reads and writes that wait for the loop: the place of asyncio's
 /// `sock_connect`, `sock_recv` and `sock_sendall`.
 ///
 /// All methods take `&self`: in an `Rc`, one task may read while another writes. Several that

@@ -60,7 +60,7 @@ impl UnixListener {
 
 impl_socket!(UnixListener, net::UnixListener, SocketAddr);
 
-/// A connection on this machine whose reads and writes wait for the loop. For the rest see
+/// A connection on this machine. Its reads and writes wait for the loop. For the rest see
 /// [`TcpStream`](super::TcpStream).
 ///
 /// ```
@@ -120,7 +120,7 @@ impl UnixStream {
 impl_stream!(UnixStream, net::UnixStream);
 impl_socket!(UnixStream, net::UnixStream, SocketAddr);
 
-/// A socket for datagrams on this machine, whose sends and receives wait for the loop. Nothing
+/// A socket for datagrams on this machine. Its sends and receives wait for the loop. Nothing
 /// is lost on the way: where the receiver's queue is full, the sender waits.
 ///
 /// # Cancellation
@@ -224,7 +224,7 @@ impl UnixDatagram {
         self.0.read_with(|socket| socket.recv(buffer)).await
     }
 
-    /// As [`recv`](UnixDatagram::recv), and says from where.
+    /// Receives as [`recv`](UnixDatagram::recv) does, and returns the sender's address, too.
     ///
     /// # Errors
     ///

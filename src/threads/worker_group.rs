@@ -97,7 +97,7 @@ impl WorkerGroup {
             return;
         }
         drop(alive);
-        // As in `AliveGuard`.
+        // On a loop that has closed nothing waits, as in `AliveGuard`.
         let _ = answer.give(Ok(()));
     }
 

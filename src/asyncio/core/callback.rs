@@ -1,7 +1,7 @@
 //! [`Callback`]: a done callback with an identity that can be compared.
 //!
-//! A callback is one word, so that a future has room for it in the word that says what waits. It
-//! points to a [`CallbackHead`], behind which stands the function; a function that captures nothing
+//! A callback is one word, so that a future has room for it in the word that holds its waiters. It
+//! points to a [`CallbackHead`], with the function behind it; a function that captures nothing
 //! needs no block, and its callback points to its table. A callback that is added to many futures is
 //! one block with many handles.
 //!

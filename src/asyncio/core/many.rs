@@ -1,11 +1,11 @@
 //! [`Many`]: the waiters of a future that has several, and [`ManyBox`], which owns them.
 //!
 //! **Order Invariant**: keys ascend in the order of adding. The waiters with the keys below [`FEW`]
-//! stand in the block itself, those with later keys in a queue behind it, where each key is less by
+//! are in the block itself, those with later keys in a queue behind it, where each key is less by
 //! `FEW`.
 //!
 //! **Box Invariant**: a box points to a block of the `waiter_pages` of a registry, in which a `Many`
-//! stands that nothing else points to. The future that has, or had, these waiters is in a block of
+//! is that nothing else points to. The future that has, or had, these waiters is in a block of
 //! the same registry, and that block outlives the box. So the registry does.
 #![allow(unsafe_code)]
 

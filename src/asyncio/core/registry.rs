@@ -56,7 +56,7 @@ pub(super) struct StepState {
     /// The number of steps that were begun inside of others.
     pub(super) eager: Cell<u64>,
     /// The error that the first of our futures that is polled in this step returns: Python's
-    /// `coro.throw(error)`. It is there if the flags say so.
+    /// `coro.throw(error)`. It is there if its flag is set.
     pub(super) thrown: Cell<Option<Error>>,
     /// The futures with the awaits that return it; none for the first await that is polled.
     pub(super) throw_at: Cell<Vec<NonNull<Header>>>,

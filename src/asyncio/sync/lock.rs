@@ -98,7 +98,7 @@ impl Lock {
     ///
     /// # Cancellation
     ///
-    /// Cancelled or dropped, it holds nothing, and if its turn had come, the next in line is
+    /// Cancelled or dropped, it holds nothing, and if its turn had come, the next waiter is
     /// woken.
     pub async fn acquire(&self) -> Result<()> {
         self.wait_for_turn().await?;

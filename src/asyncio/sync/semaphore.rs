@@ -62,7 +62,7 @@ impl SemaphoreState {
         self.value.set(self.value.get() - 1);
     }
 
-    /// Gives a permit that is free to the next waiter. Returns false if there is no waiter.
+    /// Gives a free permit to the next waiter that has none. Returns false if there is no such waiter.
     fn give_next(&self) -> bool {
         let given = self.waiters.wake_next();
         if given {
@@ -114,8 +114,8 @@ impl Semaphore {
     ///
     /// # Cancellation
     ///
-    /// Cancelled or dropped, it has no permit; one that was on its way to it goes to the next
-    /// in line.
+    /// Cancelled or dropped, it has no permit; one that was on its way to it is given to
+    /// the next waiter.
     pub async fn acquire(&self) -> Result<()> {
         if self.try_acquire() {
             return Ok(());

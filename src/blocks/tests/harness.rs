@@ -1,6 +1,6 @@
 //! Blocks that know what they should contain: the `unsafe` of these tests.
 //!
-//! **Harness Invariant**: a [`Block`] is the one handle of a block in use, whose contents are plain
+//! **Harness Invariant**: a [`Block`] is the one handle of a block in use, which contains plain
 //! bytes; freeing it takes the handle. A [`Left`] is the one holder of a left block's memory.
 #![allow(unsafe_code)]
 
@@ -16,10 +16,10 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 use crate::blocks::block::set_left;
 use crate::blocks::{Pages, free_remote, owner_of, remote_address, remote_of};
 
-/// What an owner is to a block: a place with something to compare.
+/// The owner of blocks, as they see it: a place with something to compare.
 pub(super) struct Owner([usize; 2]);
 
-/// What other threads find: counts its drops.
+/// The shared part that other threads find: counts its drops.
 pub(super) struct Far(pub(super) Arc<AtomicUsize>);
 
 impl Drop for Far {

@@ -19,7 +19,7 @@ use crate::event_loop::entry::JobKind;
 use crate::event_loop::loop_ref::{Entry, LoopRef};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, ThreadId, current_thread};
 
-/// What a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
+/// The record of what a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
 /// timers, and what threads did for it. From [`stop_trace`](LoopRef::stop_trace).
 ///
 /// ```
@@ -100,7 +100,7 @@ impl LoopRef {
         Some(Span::begin(recorder, "wait", "wait".to_owned(), Details::None))
     }
 
-    /// What tells the trace that is going on now when `function` runs, on whatever thread.
+    /// Returns the part of the trace that is on now, if any, for the thread that will run `function`.
     pub(crate) fn trace_of<F>(&self, _function: &F) -> ThreadTrace {
         let recorder = self.find_observers().and_then(|observers| observers.tracing.recorder());
         ThreadTrace { recorder, name: core::any::type_name::<F> }
@@ -121,7 +121,7 @@ impl ThreadTrace {
     }
 }
 
-/// None while nobody has asked for it.
+/// The trace of a loop, if one is on.
 #[derive(Default)]
 pub(super) struct Tracing {
     recorder: RefCell<Option<Arc<Recorder>>>,
@@ -198,7 +198,7 @@ impl Drop for Span {
     }
 }
 
-/// What was recorded, from the loop's thread and others.
+/// The events that were recorded, from the loop's thread and others.
 struct Recorder {
     start: Instant,
     most: usize,

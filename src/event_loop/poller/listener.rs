@@ -24,7 +24,7 @@ pub(crate) enum Side {
     Writer,
 }
 
-/// What is wanted of a descriptor: to read, to write.
+/// The readiness that is wanted of a descriptor: to read, to write.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Interest {
     pub(crate) reader: bool,

@@ -37,7 +37,7 @@ use crate::error::{Error, Result, about};
 use crate::event_loop::clock::whole_millis;
 use crate::event_loop::host::Notify;
 
-/// What is watched of one descriptor.
+/// The watch on one descriptor.
 pub(crate) struct Watch {
     /// Keeps the descriptor open.
     _source: Rc<dyn Source>,
@@ -46,7 +46,7 @@ pub(crate) struct Watch {
     raw: RawKey,
     pub(crate) reader: Option<Rc<dyn Listener>>,
     pub(crate) writer: Option<Rc<dyn Listener>>,
-    /// What the poller knows of it; `None` while it doesn't know the descriptor.
+    /// The mode in which the poller watches it; `None` while the poller doesn't know the descriptor.
     pub(crate) known: Option<Watching>,
     /// It belongs to a [`Registration`], and takes no callbacks.
     registered: bool,
@@ -137,8 +137,7 @@ pub(crate) struct Reactor {
     waits: RefCell<Waits>,
     pub(crate) watches: RefCell<Slab<Watch>>,
     pub(crate) keys: RefCell<FdTable>,
-    /// How many listeners there are that something may come for, and some more where a wait was
-    /// forgotten.
+    /// The number of listeners that something may come for, and some more where a wait was forgotten.
     waiting: Cell<usize>,
     /// The watch that was the first to be wanted when the loop last slept: most often it still is.
     wanted: Cell<usize>,
@@ -146,7 +145,7 @@ pub(crate) struct Reactor {
     ready: RefCell<Vec<(Rc<dyn Listener>, Side)>>,
     /// Orders the events of a wait, where they are left to chance.
     rng: Rng,
-    /// How events are noted, if not in their order.
+    /// The function that notes the events of a wait, if not in their order.
     collect_all: Cell<Option<CollectAll>>,
     closed: Cell<bool>,
     #[cfg(feature = "signals")]
@@ -180,13 +179,13 @@ impl Reactor {
         self.bell.clone()
     }
 
-    /// Whether anybody wants to hear of any source.
+    /// Returns true if a listener waits for any source, or such a wait was forgotten.
     #[inline]
     pub(crate) fn has_sources(&self) -> bool {
         self.waiting.get() > 0
     }
 
-    /// Whether anything that a source may report is wanted. A wait that was forgotten wants nothing
+    /// Returns true if anything that a source may report is wanted. A wait that was forgotten wants nothing
     /// once it is over.
     pub(crate) fn could_wake(&self) -> bool {
         if !self.has_sources() {
@@ -284,7 +283,7 @@ impl Reactor {
         watch.update(poller, event.key, watching)
     }
 
-    /// Whether sockets were ready whose listeners were not told.
+    /// Returns true if sockets were ready and their listeners were not called yet.
     #[inline]
     fn has_fired(&self) -> bool {
         !self.ready.borrow().is_empty()
@@ -341,7 +340,7 @@ impl Reactor {
         }
         let before = watch.side(side).replace(listener);
         if let Err(refused) = watch.update(poller, key, Watching::by_level(watch.wanted())) {
-            // What they hold may call back as it is dropped.
+            // The listener or the watch may call back as it is dropped.
             let listener = mem::replace(watch.side(side), before);
             let unused = watch.known.is_none().then(|| watches.remove(key));
             drop(watches);
@@ -385,7 +384,7 @@ impl Reactor {
         key
     }
 
-    /// Whether the loop has closed, and [`close`](Reactor::close) was called.
+    /// Returns true if the loop has closed, and [`close`](Reactor::close) was called.
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.get()
     }
@@ -410,7 +409,7 @@ impl Reactor {
     }
 }
 
-/// What [`Reactor::unwatch`](Reactor::unwatch) took out.
+/// The listener and the watch that [`Reactor::unwatch`](Reactor::unwatch) took out.
 #[derive(Default)]
 pub(crate) struct Unwatched {
     pub(crate) listener: Option<Rc<dyn Listener>>,

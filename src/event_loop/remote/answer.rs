@@ -12,27 +12,27 @@ use crate::event_loop::job::{Call, CallCell};
 use crate::event_loop::loop_ref::{LoopRef, Mail};
 use crate::sync::Arc;
 
-/// Who waits for an answer.
+/// The receiver of an answer.
 pub(crate) trait Receiver<T>: Any {
     fn receive(self: Rc<Self>, outcome: Result<T>);
 }
 
-/// A function that is called with it.
+/// A function that is called with the answer.
 struct Function<F>(F);
 
 impl<T, F: FnOnce(Result<T>) + 'static> Receiver<T> for Function<F> {
     fn receive(self: Rc<Self>, outcome: Result<T>) {
-        // Nobody else has it.
+        // This is the last handle of it.
         if let Some(Function(receive)) = Rc::into_inner(self) {
             receive(outcome);
         }
     }
 }
 
-/// The one answer that somebody, most often another thread, owes a loop:
+/// The one answer that code outside of a loop, most often another thread, owes the loop:
 /// [`LoopRef::expect_answer`] makes it, [`give`](Answer::give) settles it.
 ///
-/// One that is dropped instead answers with a cancellation: nobody waits for ever.
+/// One that is dropped instead answers with a cancellation: no receiver waits for ever.
 pub struct Answer<T: Send + 'static> {
     /// Gone once it was given.
     pub(super) debt: Option<Debt<T>>,
@@ -112,7 +112,7 @@ impl<T: Send + 'static> Answer<T> {
 
 impl<T: Send + 'static> Drop for Answer<T> {
     fn drop(&mut self) {
-        // A loop that has closed has nobody left who waits.
+        // A loop that has closed has no receiver left that waits.
         let _ = self.settle(Err(Error::cancelled()));
     }
 }
@@ -124,8 +124,8 @@ impl<T: Send + 'static> fmt::Debug for Answer<T> {
 }
 
 impl LoopRef {
-    /// Says that somebody outside, most often another thread, owes this loop an answer, and
-    /// what to do with it: `receive` is called with it on the loop's thread, in a turn.
+    /// Expects an answer from outside the loop, most often from another thread: `receive` is called
+    /// with it on the loop's thread, in a turn.
     ///
     /// Until the answer is in, a loop with nothing to do waits for it and isn't
     /// [`Stalled`](crate::ErrorKind::Stalled), and a virtual clock stands still. If the loop
@@ -157,7 +157,7 @@ impl LoopRef {
         self.owe_to(Rc::new(Function(receive)))
     }
 
-    /// Says that somebody outside owes `receiver` an answer: see
+    /// Expects an answer from outside the loop for `receiver`: see
     /// [`expect_answer`](LoopRef::expect_answer).
     pub(crate) fn owe_to<T: Send + 'static, R: Receiver<T>>(
         &self,

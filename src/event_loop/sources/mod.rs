@@ -1,4 +1,4 @@
-//! What a program watches by a loop: `add_reader` for callbacks, `registration` for what is awaited,
+//! Sources that a program watches by a loop: `add_reader` for callbacks, `registration` for what is awaited,
 //! `signals`, and `interrupt`, which is Ctrl-C.
 
 mod add_reader;

@@ -1,13 +1,13 @@
-//! [`async_as_background`]: a task whose exception is taken care of.
+//! [`async_as_background`]: a task with its exception taken care of.
 
 use core::future::Future;
 
 use super::reporter::{reporter, silent_reporter};
 use crate::{Callback, Result, Task, expect_possible, try_create_task};
 
-/// A task of the running loop for `coroutine`, whose exception is logged, or, if it is
-/// `silent`, only read: `hp.async_as_background`. So nobody complains of an exception that
-/// nobody asked for, and the task may be left to itself.
+/// Makes a task of the running loop for `coroutine`, and has its exception logged, or with
+/// [`async_as_background_silent`] only read: `hp.async_as_background`. So the exception isn't
+/// reported as one that was never retrieved, and the task may be left to itself.
 ///
 /// ```
 /// use std::time::Duration;

@@ -9,8 +9,8 @@
 //! | exception F | exception F | cancelled | exception F | exception F |
 //! | result | result | cancelled | result | cancelled |
 //!
-//! This is what it counts as. Who awaits a child that came to an end of its own gets that end,
-//! whatever became of the parent later.
+//! This is what it counts as. The await of a child that came to an end of its own returns that
+//! end, whatever became of the parent later.
 //!
 //! The child's own future follows its parent by a callback, so a turn later; the questions
 //! ([`done`](ChildOfFuture::done), ...) look at the parent at once. `cancelled` and `result`
@@ -75,7 +75,7 @@ impl<T: 'static> Drop for Inner<T> {
     }
 }
 
-/// What the parent's end does to the child's own future.
+/// Ends the child's own future by the parent's end.
 fn follow_parent<T: 'static>(fut: &LoopFuture<T>, parent: &dyn AnyFuture) -> Result<()> {
     if fut.done() {
         return Ok(());
@@ -112,7 +112,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         ChildOfFuture::made(parent, None)
     }
 
-    /// As [`new`](ChildOfFuture::new), with a name to be shown by.
+    /// Makes a child as [`new`](ChildOfFuture::new) does, with a name to be shown by.
     ///
     /// # Panics
     ///
@@ -161,7 +161,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         &self.0.fut
     }
 
-    /// Whether its own future is done, which is where callbacks are: see the module's words on that.
+    /// Returns true if its own future is done, which is where callbacks are: see the module's docs.
     pub(crate) fn own_is_done(&self) -> bool {
         self.fut().done()
     }
@@ -170,14 +170,14 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         self.0.parent.as_deref().expect("a child has its parent until it is dropped")
     }
 
-    /// Whether it or its parent is done.
+    /// Returns true if it or its parent is done.
     #[must_use]
     pub fn done(&self) -> bool {
         ancestry::done(self)
     }
 
-    /// Whether it or its parent was cancelled, or its parent has a result, in which case this
-    /// question cancels the child.
+    /// Returns true if it or its parent was cancelled, or its parent has a result, in which case
+    /// this call cancels the child.
     #[must_use]
     pub fn cancelled(&self) -> bool {
         if self.fut().cancelled() || ancestry::look(self.parent()).cancelled {

@@ -20,7 +20,7 @@ pub(crate) struct HolderWait {
     ends: ReusableSignal,
     /// The round that goes on.
     round: Cell<Round>,
-    /// When the task ended whose callbacks are called.
+    /// The round in which the task ended that has its callbacks called now.
     ended: Cell<Round>,
     /// The tasks to which waiters were added since the round began.
     joined: RefCell<Vec<Key>>,

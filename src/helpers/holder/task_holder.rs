@@ -53,11 +53,11 @@ struct Inner {
     to_clean: ToClean,
     /// The `finish`es that wait for a task to end, in the order in which their rounds began.
     waits: RefCell<Vec<Rc<HolderWait>>>,
-    /// How often a waiter was added behind a watch.
+    /// The number of times that a waiter was added behind a watch.
     joins: Cell<u64>,
 }
 
-/// What the cleaner waits for.
+/// The cleaner's wait for tasks to end.
 #[derive(Default)]
 struct ToClean {
     /// A task has ended since the cleaner looked.
@@ -118,7 +118,7 @@ impl Watcher for Inner {
 }
 
 impl TaskHolder {
-    /// A holder whose tasks are cancelled at the latest when `final_future` is done and the
+    /// Makes a holder. Its tasks are cancelled at the latest when `final_future` is done and the
     /// holder finishes.
     ///
     /// # Panics
@@ -151,7 +151,7 @@ impl TaskHolder {
         self.add_background(coroutine, reporter())
     }
 
-    /// As [`add`](TaskHolder::add), and the exception isn't logged: `silent=True`.
+    /// Adds a task as [`add`](TaskHolder::add) does, but its exception isn't logged: `silent=True`.
     ///
     /// # Panics
     ///
@@ -249,21 +249,21 @@ impl TaskHolder {
         drop(removed);
     }
 
-    /// How many of its tasks are not done.
+    /// Returns the number of its tasks that are not done.
     #[must_use]
     pub fn pending(&self) -> usize {
         let asked_done = self.asked_done().len();
         self.0.ts.borrow().pending(asked_done)
     }
 
-    /// Whether it holds `task`. A task that is done is let go a little later.
+    /// Returns true if it holds `task`. A task that is done is dropped a little later.
     #[must_use]
     pub fn contains(&self, task: &dyn AnyFuture) -> bool {
         let id = task.id();
         self.0.ts.borrow().contains(id)
     }
 
-    /// What it holds at the moment.
+    /// Returns the tasks that it holds at the moment.
     pub fn iter(&self) -> impl Iterator<Item = Rc<dyn AnyFuture>> + use<> {
         self.tasks().into_iter()
     }
@@ -390,7 +390,7 @@ impl Waiting<'_> {
         end.await
     }
 
-    /// Moves the wait behind those whose rounds began before.
+    /// Moves the wait behind those that began their rounds before.
     fn begin_last(&self) {
         let mut waits = self.holder.0.waits.borrow_mut();
         let is_own = |wait: &Rc<HolderWait>| Rc::ptr_eq(wait, &self.wait);

@@ -1,4 +1,4 @@
-//! [`Readers`]: those who read a queue, and wait to be called.
+//! [`Readers`]: the readers of a queue, which wait to be called.
 //!
 //! In the original each wait is for the first of two futures, the queue's final one and one that
 //! is done when there may be something to look at, and each leaves callbacks there and takes them
@@ -6,9 +6,9 @@
 //!
 //! - A call goes by the ready queue, as a callback does, and counts only for the wait for which
 //!   it was made.
-//! - The reader whose wait began last stands last at the final future.
-//! - Who begins to wait when the final future is done already is called for that, and not by what
-//!   was on its way from an earlier wait.
+//! - The reader that began its wait last is the last one at the final future.
+//! - A reader that begins to wait when the final future is done already is called for that, and not
+//!   by a call that was on its way from an earlier wait.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -23,7 +23,7 @@ pub(crate) struct Readers {
     called: Cell<bool>,
     /// The readers that wait to be called; none, while they are.
     line: RefCell<VecDeque<Rc<State>>>,
-    /// How many readers there were.
+    /// The number of readers that were made.
     made: Cell<u64>,
     /// The number of the reader whose callback stands last at the final future.
     last: Cell<u64>,
@@ -64,7 +64,7 @@ impl Readers {
         Reader { state, follow }
     }
 
-    /// There may be something to look at: calls those who wait.
+    /// Calls the readers that wait: there may be something to look at.
     pub(crate) fn call(&self) {
         if self.called.replace(true) {
             return;

@@ -3,7 +3,7 @@
 
 use crate::Result;
 
-/// What the threads of a [`ThreadToAsyncQueue`](super::ThreadToAsyncQueue) work with: the
+/// The hooks of a [`ThreadToAsyncQueue`](super::ThreadToAsyncQueue) and its threads: the
 /// methods that a subclass of `hp.ThreadToAsyncQueue` would have.
 ///
 /// One value of it is shared by all the threads. A panic in any of its methods is caught and
@@ -24,12 +24,12 @@ use crate::Result;
 /// }
 /// ```
 pub trait ThreadHooks: Send + Sync + 'static {
-    /// What a request is given, beside what it brought along: a connection, a cache. It is
+    /// The arguments of a request, beside what it brought along: a connection, a cache. It is
     /// made, used and dropped on its thread, and needn't be `Send`.
     type Args: 'static;
 
     /// Called once on each thread when it starts, without `existing`, and before each request
-    /// with what it returned last: to go on with that, return it; else let go of it and return
+    /// with what it returned last: to go on with that, return it; else drop it and return
     /// another. `thread_number` counts from zero.
     ///
     /// # Errors
@@ -39,7 +39,7 @@ pub trait ThreadHooks: Send + Sync + 'static {
     fn create_args(&self, thread_number: usize, existing: Option<Self::Args>)
     -> Result<Self::Args>;
 
-    /// Runs `request` on its thread; whoever asked is given what this returns.
+    /// Runs `request` on its thread, and returns its outcome for the code that made the request.
     ///
     /// # Errors
     ///
