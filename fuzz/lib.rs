@@ -1,4 +1,5 @@
-//! What the fuzz targets run. `tests/fuzz_corpus.rs` runs the same on what was kept of them.
+//! The bodies that the fuzz targets run. `tests/fuzz_corpus.rs` runs the same on the inputs that were
+//! kept.
 
 mod bodies;
 #[path = "../tests/support/mod.rs"]

@@ -1,5 +1,5 @@
-//! What the targets share: numbers out of bytes, panics on purpose, loops that may only report
-//! what they are allowed to, and values that are counted.
+//! The parts that the targets share: numbers out of bytes, panics on purpose, loops that may only
+//! report what they are allowed to, and values that are counted.
 
 use std::cell::{Cell, RefCell};
 use std::panic::resume_unwind;
@@ -74,7 +74,7 @@ impl Watched {
     }
 }
 
-/// How many values of a kind there are.
+/// The number of values of a kind that are alive.
 #[derive(Clone, Default)]
 pub(super) struct Census(Rc<Cell<usize>>);
 

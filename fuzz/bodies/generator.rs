@@ -1,4 +1,4 @@
-//! Async generators whose consumers ask, send, throw, close, give up and forget, several at once:
+//! Async generators with several consumers at once that ask, send, throw, close, give up and forget:
 //! values come in order and once, steps never overlap, and no body outlives its loop.
 
 use std::cell::{Cell, RefCell};
@@ -27,7 +27,7 @@ enum Step {
     Return,
 }
 
-/// What a consumer does.
+/// One operation of a consumer.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Ask {
     Next,
@@ -55,20 +55,20 @@ struct Input {
     ops: Vec<Op>,
 }
 
-/// What everybody shares.
+/// The state that the body and its consumers share.
 #[derive(Default)]
 struct World {
     census: Census,
-    /// The numbers that the body gave, and those that came out.
+    /// The numbers that the body yielded, and those that came out.
     given: Cell<usize>,
     came: RefCell<Vec<usize>>,
     began: Cell<bool>,
-    /// How many asks are under way.
+    /// The number of asks under way.
     asking: Cell<usize>,
     over: Cell<bool>,
 }
 
-/// While it lives, somebody asks.
+/// Counts an ask as under way while it lives.
 struct Asking(Rc<World>);
 
 impl Asking {
@@ -133,7 +133,7 @@ async fn consume(world: Rc<World>, generator: Generator, asks: Vec<Ask>) -> Resu
             }
             Ok(None) if matches!(ask, Ask::Next) => world.over.set(true),
             Ok(None) => {}
-            // Whoever is cancelled ends, half of the time.
+            // A cancelled consumer ends if it asked for the next value, and goes on otherwise.
             Err(error) if error.is_cancelled() && matches!(ask, Ask::Next) => return Err(error),
             Err(error) => assert!(allowed(error.kind()), "{ask:?}: {error}"),
         }
@@ -141,7 +141,7 @@ async fn consume(world: Rc<World>, generator: Generator, asks: Vec<Ask>) -> Resu
     Ok(())
 }
 
-/// What a generator may answer, besides values.
+/// Returns true for the kinds of error that a generator may answer with.
 fn allowed(kind: ErrorKind) -> bool {
     use ErrorKind::*;
     matches!(kind, Cancelled | Value | Panic | Runtime | Type | StopAsyncIteration | GeneratorExit)
@@ -182,19 +182,19 @@ pub(crate) fn bytes(data: &[u8]) {
     }
     drop(generator);
     assert!(watched.settles(TURNS), "the generator never rests");
-    // Every ask comes to its end by itself: nobody waits for a generator that has nothing to do.
+    // Every ask ends by itself: no consumer waits for a generator that has nothing to do.
     assert!(tasks.iter().all(Task::done), "a consumer is stuck");
     assert_eq!(watched.event_loop.all_tasks().len(), 0, "a closing is stuck");
     check(&world);
-    // What a task failed with is told when it goes.
+    // An unread exception of a task is reported when the task is dropped.
     drop(tasks);
     watched.check();
     drop(watched);
     assert_eq!(world.census.alive(), 0, "the body outlived its loop");
 }
 
-/// What came was given, in order, and each value came once. One may be on its way, or lost with
-/// whoever asked for it and gave up.
+/// Asserts that all values that came were yielded, in order, and came once. One may be on its way,
+/// or lost with the consumer that asked for it and gave up.
 fn check(world: &World) {
     let came = world.came.borrow();
     assert!(came.is_sorted_by(|a, b| a < b), "{came:?}");

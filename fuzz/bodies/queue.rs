@@ -1,5 +1,5 @@
 //! Queues between tasks that come, wait, give up and are cancelled: no value is lost, doubled or
-//! out of order, nobody waits for what is there, and all ends when the queue does.
+//! out of order, no task waits for what is there, and all ends when the queue does.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -59,7 +59,7 @@ enum Either {
     Photons(hp::Queue<Counted>, LoopFuture<()>),
 }
 
-/// What everybody shares.
+/// The queue, and the record of its values, which all tasks share.
 struct World {
     queue: Either,
     census: Census,
@@ -201,7 +201,7 @@ pub(crate) fn bytes(data: &[u8]) {
     assert!(watched.settles(TURNS), "the queue's users never rest at its end");
     assert!(tasks.iter().all(|(_, task)| task.done()), "somebody waits on a queue that is over");
     world.check();
-    // What a task failed with is told when it goes.
+    // Dropping a task reports the exception that was not read.
     drop(tasks);
     watched.check();
     let census = world.census.clone();
@@ -209,7 +209,8 @@ pub(crate) fn bytes(data: &[u8]) {
     assert_eq!(census.alive(), 0, "values are left");
 }
 
-/// Who still waits does so for a reason: to put into what is full, to take from what is empty.
+/// Asserts that each task that still waits has a reason: it puts into a full queue, or takes from an
+/// empty one.
 fn nobody_waits_in_vain(world: &World, tasks: &[(Does, Task<()>)]) {
     let waits = |who| tasks.iter().any(|(does, task)| *does == who && !task.done());
     match &world.queue {

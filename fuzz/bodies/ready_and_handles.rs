@@ -11,8 +11,8 @@ use callsoon::{ErrorKind, Handle, LoopRef, Result, TimerHandle};
 
 use super::common::{Watched, eighths, failure, panic_on_purpose};
 
-/// How many operations are carried out, nested ones with them. As each call costs one, this bounds
-/// the turns, too.
+/// The number of operations that are carried out, nested ones included. As each call costs one, this
+/// bounds the turns, too.
 const FUEL: usize = 600;
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -37,7 +37,7 @@ struct Input {
     main: Vec<Op>,
 }
 
-/// How a script ends.
+/// The end of a script.
 #[derive(Clone, Copy, PartialEq)]
 enum End {
     Well,

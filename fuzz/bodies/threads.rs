@@ -48,7 +48,7 @@ enum Op {
     Shutdown {
         cancel_futures: bool,
     },
-    /// Cancels who starts, finishes or shuts down.
+    /// Cancels the task that starts, finishes or shuts down.
     CancelTask(u8),
 }
 
@@ -66,19 +66,19 @@ struct Input {
     turns: Option<u8>,
 }
 
-/// What the threads share.
+/// The state that the threads share.
 #[derive(Default)]
 struct Floor {
-    /// How often each function was run.
+    /// The number of runs of each function.
     runs: [AtomicUsize; OPERATIONS],
-    /// In which order they were begun.
+    /// Their numbers in the order in which they were begun.
     begun: Mutex<Vec<usize>>,
-    /// How often the door was opened.
+    /// The number of times that the door was opened.
     opened: Mutex<usize>,
     door: Condvar,
     args_calls: AtomicUsize,
     args_failed: AtomicUsize,
-    /// How often `onerror` was called.
+    /// The number of calls of `onerror`.
     told: AtomicUsize,
     tokens: Mutex<usize>,
     gone: Condvar,
@@ -99,7 +99,7 @@ impl Floor {
     }
 }
 
-/// What a function or the hooks bring along. All of them are gone at the end.
+/// A value owned by each function and by the hooks. All of them are gone at the end.
 struct Token(Arc<Floor>);
 
 impl Token {
@@ -139,7 +139,7 @@ impl ThreadHooks for Hooks {
     }
 }
 
-/// What a thread does for number `number`.
+/// Does the work of function `number`, on a thread.
 fn work(token: &Token, number: usize, work: Work, made_at: usize) -> Result<usize> {
     let floor = &token.0;
     floor.begun.lock().unwrap().push(number);
@@ -318,7 +318,7 @@ impl Hall {
     /// A turn has passed. What was cancelled behind a door that is still closed, in a pool of one
     /// thread, is never run.
     fn cancellations_went_through(&self) {
-        // Who cancels all that was not begun may begin with who stands at the door.
+        // A shutdown that cancels all that was not begun may begin with the function at the door.
         if self.input.two_workers || self.shut_cancels.get() {
             return;
         }
@@ -449,7 +449,7 @@ pub(crate) fn bytes(data: &[u8]) {
     }
     for it in main.asked.borrow().iter() {
         assert!(it.ended.get() <= 1 && floor.runs(it.number) <= 1);
-        // Nobody else will read what it failed with.
+        // Reads the exception, so that it isn't reported.
         let _ = it.future.exception();
     }
     watched.check();

@@ -4,7 +4,8 @@ use super::check::{Search, check, size, thread};
 use crate::sync::Arc;
 use crate::threads::WorkQueue;
 
-/// A queue whose first block is there already: making it is a spin that tells nothing.
+/// Returns a queue that has its first block already: a model learns nothing from the spin that makes
+/// one.
 fn queue<T: Default>() -> Arc<WorkQueue<T>> {
     let queue = WorkQueue::new(true);
     queue.push(T::default());
@@ -25,8 +26,8 @@ fn join(workers: Vec<thread::JoinHandle<Vec<usize>>>) -> Vec<usize> {
     workers.into_iter().flat_map(|worker| worker.join().unwrap()).collect()
 }
 
-/// As many pushes as workers that fall asleep. No end is said before the work is done, which
-/// would wake them in any case.
+/// Pushes once for each worker that falls asleep. The end, which would wake them in any case, isn't
+/// announced before the work is done.
 fn pushes_against_sleeps(workers: usize) {
     let queue = queue();
     let take_one = |queue: Arc<WorkQueue<usize>>| thread::spawn(move || queue.next());
@@ -40,7 +41,7 @@ fn pushes_against_sleeps(workers: usize) {
 }
 
 /// A push between a worker's last look into the queue and its sleep: the worker sees the work,
-/// or whoever pushed sees the sleeper.
+/// or the push sees the sleeper.
 #[test]
 fn push_against_sleep() {
     check("push_against_sleep", Search::All, || pushes_against_sleeps(size(1, 4)));
@@ -54,8 +55,8 @@ fn two_pushes_against_two_sleeps() {
     });
 }
 
-/// The end said right behind the last push, while workers look, take and fall asleep: all that
-/// was pushed before it is taken by somebody, once.
+/// The end announced right after the last push, while workers look, take and fall asleep: all that
+/// was pushed before it is taken by one of them, once.
 #[test]
 fn finish_against_the_last_push() {
     check("finish_against_the_last_push", Search::Preemptions(5), || {

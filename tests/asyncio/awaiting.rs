@@ -1,4 +1,4 @@
-//! How many turns an await takes, who wakes first, and what can't be awaited.
+//! Awaiting: the turns that it takes, the order of the wakes, and what can't be awaited.
 
 use std::time::Duration;
 
@@ -325,7 +325,7 @@ fn a_future_is_awaited_by_several_tasks_of_one_loop_one_after_the_other_run() {
 
 #[test]
 fn a_future_begun_by_one_task_may_be_ended_by_another() {
-    // Any Rust future may move between tasks; it waits for whoever polled it last.
+    // Any Rust future may move between tasks; it wakes the task that polled it last.
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let mut wait = Box::pin(std::future::IntoFuture::into_future(&future));

@@ -1,4 +1,4 @@
-//! Cancelling one task: when it is told, what it may do about it, and who counts.
+//! Cancelling one task: when it is notified, what it may do about it, and how requests are counted.
 
 use std::cell::OnceCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! How these tests run a loop: on virtual time, with the turns counted and the reports kept.
+//! Runs a loop for these tests: on virtual time, with the turns counted and the reports kept.
 
 use std::cell::{Cell, RefCell};
 use std::future::IntoFuture;
@@ -64,7 +64,7 @@ fn count(on: &LoopRef, turns: Rc<Cell<usize>>, counting: Rc<Cell<bool>>) -> Resu
     on.call_soon(tick).map(drop)
 }
 
-/// What a loop's exception handler is told.
+/// The contexts that a loop's exception handler is called with.
 #[derive(Clone)]
 pub(crate) struct Reports(Rc<RefCell<Vec<ExceptionContext>>>);
 

@@ -1,4 +1,4 @@
-//! Errors on their way through tasks: which error it is, whose, and what it says.
+//! Errors on their way through tasks: which error arrives, from which task, and its message.
 
 use std::{fmt, io};
 

@@ -1,4 +1,4 @@
-//! How async generators are closed: by hand, by being dropped, and with their loop.
+//! The closing of async generators: by hand, by being dropped, and with their loop.
 
 use callsoon::{
     AsyncGenerator, Error, ErrorKind, EventLoop, Result, create_task, generator, run_on,

@@ -1,5 +1,5 @@
-//! What the loop's exception handler hears of futures and tasks: exceptions that nobody read,
-//! and tasks that were destroyed while they were pending.
+//! The reports on futures and tasks to the loop's exception handler: exceptions that were never
+//! read, and tasks that were destroyed while they were pending.
 
 use callsoon::{
     AnyFuture, Error, ErrorKind, EventLoop, LoopFuture, Task, create_task, running_loop, yield_now,

@@ -1,4 +1,4 @@
-//! How these tests run a loop, and poll.
+//! Runs a loop for these tests, and polls.
 
 use std::future::poll_fn;
 use std::pin::Pin;

@@ -10,7 +10,7 @@ use fleet::report::summary;
 use fleet::search::search;
 use fleet::simulate::simulate;
 
-/// What a shell makes of a program that ends by an interrupt.
+/// The exit code that a shell reports of a program that an interrupt ended.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {

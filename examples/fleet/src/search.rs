@@ -20,11 +20,11 @@ use crate::simulation::{Health, Network, Population};
 use crate::stop::Stop;
 use crate::store::Store;
 
-/// How many devices are asked at a time. The answers of all of them must fit into what the
+/// The number of devices that are asked at a time. The answers of all of them must fit into what the
 /// system keeps for a socket until they are read.
 const AT_A_TIME: usize = 500;
 
-/// What is looked for, and where.
+/// The devices to search for, and where to search.
 struct Target {
     everyone: SocketAddr,
     /// The devices there should be; empty where that isn't known.
@@ -166,7 +166,7 @@ impl Search {
 
     /// Asks each device as it is seen, until there are no more.
     async fn ask(&self, store: &Store, writes: &hp::TaskHolder) -> Result<()> {
-        // What fails is in the results, too, and is looked at there.
+        // The errors are in the results, too, and are handled there.
         let seen_in_results = |_: hp::StreamResult<News, Sighting>| {};
         let streamer = hp::ResultStreamer::with_error_catcher(self.stop.future(), seen_in_results);
         streamer

@@ -1,4 +1,4 @@
-//! What is shown: latencies, the table, the summary, the exit code.
+//! The output: latencies, the table, the summary, the exit code.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

@@ -29,7 +29,7 @@ async fn settle() -> Result<()> {
     sleep(Duration::from_nanos(1)).await
 }
 
-/// hyper's client on `stream`, whose connection is a task of its own.
+/// Opens hyper's client on `stream`. Its connection runs in a task of its own.
 async fn client(
     stream: impl rt::Read + rt::Write + Unpin + 'static,
 ) -> Result<SendRequest<Full<Bytes>>> {
@@ -176,7 +176,7 @@ fn a_peer_that_never_ends_its_request_is_cut_off_after_half_a_minute() {
         let mut rest = String::new();
         match two.read_to_string(&mut rest) {
             Ok(_) => {}
-            // What it hadn't read when it closed.
+            // The server closed with bytes that it hadn't read.
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
         Ok(())
@@ -244,7 +244,7 @@ fn a_request_that_is_cancelled_returns_at_its_await() {
     });
 }
 
-/// What curl prints, run on a thread; `None` where there is no curl.
+/// Runs curl on a thread and returns its output; `None` where there is no curl.
 async fn curl(arguments: Vec<String>, input: Vec<u8>) -> Result<Option<Vec<u8>>> {
     to_thread(move || {
         let started = Command::new("curl")

@@ -41,7 +41,7 @@ fn main() -> Result<()> {
         outcome
     });
     let removed = std::fs::remove_dir_all(&folder).map_err(|error| about(&folder, &error));
-    // What went wrong first is the one to tell.
+    // The first error is the one to report.
     outcome.and(removed)
 }
 

@@ -1,4 +1,4 @@
-//! What must work without std, each a check by name.
+//! The features that must work without std, each a check by name.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -19,7 +19,7 @@ use callsoon::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// A board whose clock moves only while it sleeps.
+/// A board with a clock that moves only while it sleeps.
 struct Board(Cell<Duration>);
 
 struct NoInterrupts;

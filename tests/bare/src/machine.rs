@@ -1,4 +1,4 @@
-//! What an operating system and a C library would have done: start, memory, output, exit.
+//! The work of an operating system and a C library: start, memory, output, exit.
 
 use core::alloc::{GlobalAlloc, Layout};
 use core::cell::UnsafeCell;
@@ -89,7 +89,7 @@ mod arch {
         }
     }
 
-    // What compiled code calls by these names, and a C library would bring.
+    // Functions that compiled code calls by these names, and that a C library would bring.
 
     /// # Safety
     ///
@@ -167,7 +167,7 @@ mod arch {
         unsafe { memcmp(left, right, count) }
     }
 
-    // What `core` and `alloc`, which come compiled to unwind, refer to. Nothing ever unwinds.
+    // Symbols that `core` and `alloc`, which come compiled to unwind, refer to. Nothing ever unwinds.
 
     #[unsafe(no_mangle)]
     extern "C" fn rust_eh_personality() {}

@@ -1,9 +1,9 @@
 //! A hand-rolled lower bound, and no product: no reactor, no timers, no wakes from other threads,
 //! no cancellation, no names. One block with a plain reference count for each task. It keeps
-//! asyncio's rules: the ready queue runs in rounds, and who awaits a task is woken by a callback
-//! on that queue.
+//! asyncio's rules: the ready queue runs in rounds, and the task that awaits another is woken
+//! by a callback on that queue.
 //!
-//! Its wakers are not `Sync`: whoever would wake from another thread breaks it.
+//! Its wakers are not `Sync`: a wake from another thread is undefined behaviour.
 
 use std::{
     cell::{Cell, RefCell},
@@ -135,7 +135,7 @@ impl<T> Future for Join<T> {
     }
 }
 
-/// What a single-threaded program needs of a channel.
+/// The parts of a channel that a single-threaded program needs.
 pub struct Channel<T> {
     values: RefCell<VecDeque<T>>,
     waiter: Cell<Option<Waker>>,

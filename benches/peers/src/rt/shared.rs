@@ -1,4 +1,4 @@
-//! What several runtimes have in common.
+//! Code that several runtimes share.
 
 use futures_util::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 

@@ -1,4 +1,4 @@
-//! [`Session`]: one socket, and which answer is for whom.
+//! [`Session`]: one socket, and the questions that its answers belong to.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap};
@@ -22,7 +22,7 @@ pub struct Sighting {
     pub address: SocketAddr,
 }
 
-/// What came back, and when, by the loop's clock.
+/// An answer, and the time at which it arrived, by the loop's clock.
 #[derive(Clone, Debug)]
 pub(super) struct Reply {
     pub(super) message: Message,
@@ -30,7 +30,7 @@ pub(super) struct Reply {
     pub(super) at: Duration,
 }
 
-/// What somebody waits for: a message of this kind.
+/// A message of this kind, for which a caller waits.
 struct Expected {
     kind: u16,
     reply: LoopFuture<Reply>,
@@ -158,7 +158,7 @@ impl Session {
         self.0.expected.borrow_mut().insert((serial, sequence), expected);
     }
 
-    /// Nobody waits any more for the answer to the packet `sequence` to `serial`.
+    /// Stops waiting for the answer to the packet `sequence` to `serial`.
     pub(super) fn forget(&self, serial: Serial, sequence: u8) {
         self.0.expected.borrow_mut().remove(&(serial, sequence));
     }
@@ -169,7 +169,7 @@ impl Session {
         self.0.tally.set(tally);
     }
 
-    /// How many packets there were so far.
+    /// Returns the numbers of packets so far.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.0.tally.get()

@@ -3,24 +3,24 @@
 use std::error::Error;
 use std::fmt;
 
-/// What is wrong with bytes that are no packet of the protocol.
+/// The fault of bytes that are no packet of the protocol.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Refused {
     /// They end before the header does.
     Truncated {
-        /// How many bytes there are.
+        /// The number of bytes there are.
         len: usize,
     },
-    /// There are not as many as the header says.
+    /// There are not as many as the header states.
     Size {
-        /// What the header says.
+        /// The size that the header states.
         said: usize,
-        /// How many bytes there are.
+        /// The number of bytes there are.
         len: usize,
     },
     /// The header's protocol number is not 1024.
     Protocol {
-        /// What it is.
+        /// The number in the header.
         number: u16,
     },
     /// The header says that it names no target.
@@ -29,9 +29,9 @@ pub enum Refused {
     Payload {
         /// The kind of message.
         kind: u16,
-        /// How many bytes such a message has.
+        /// The number of bytes that such a message has.
         expected: usize,
-        /// How many there are.
+        /// The number of bytes after the header.
         len: usize,
     },
 }

@@ -33,7 +33,7 @@ impl Screen {
         Screen(Kind::Terminal(ProgressBar::new(0).with_style(style)))
     }
 
-    /// How often it is worth showing what has changed.
+    /// The interval at which changes are worth showing.
     #[must_use]
     pub fn pace(&self) -> Duration {
         match self.0 {
@@ -46,7 +46,7 @@ impl Screen {
     pub fn say(&mut self, words: &str) {
         match &self.0 {
             Kind::Terminal(bar) => bar.println(words),
-            // That nobody reads it is no reason to stop.
+            // A failed write, as to a closed pipe, is no reason to stop.
             Kind::Lines(_) => drop(writeln!(stderr(), "{words}")),
         }
     }

@@ -35,7 +35,7 @@ fn shortened(name: &str) -> String {
     kept + "…"
 }
 
-/// What came of a search, as it is shown at its end.
+/// Returns the outcome of a search as it is shown at its end.
 #[must_use]
 pub fn summary(outcome: &Outcome) -> String {
     let mut text = String::new();

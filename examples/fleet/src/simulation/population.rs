@@ -18,12 +18,12 @@ const GROUPS: [&str; 8] =
 /// Products that are plain lights with colours.
 const PRODUCTS: [u32; 4] = [22, 27, 36, 59];
 
-/// Whether a device answers.
+/// A device's readiness to answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Health {
     /// It does.
     Well,
-    /// It says that it is there, and then nothing.
+    /// It answers that it is there, and then nothing.
     Frozen,
     /// It never says anything.
     Unplugged,
@@ -34,14 +34,14 @@ pub enum Health {
 pub struct Resident {
     /// The device.
     pub device: Device,
-    /// Whether it answers.
+    /// Its readiness to answer.
     pub health: Health,
-    /// What becomes of packets to it and from it.
+    /// The faults of the network for packets to it and from it.
     pub weather: Weather,
 }
 
 impl Resident {
-    /// What comes of `packet`: answers, each with the time after which it is to be sent.
+    /// Returns the answers to `packet`, each with the delay after which it is to be sent.
     pub fn answers(&mut self, packet: &Packet, port: u16) -> Vec<(Duration, Packet)> {
         let heard = match self.health {
             Health::Well => true,

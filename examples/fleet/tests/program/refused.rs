@@ -30,7 +30,7 @@ fn a_full_disk_leaves_all_answers_shown() {
     assert!(outcome["unwritten"].as_str().unwrap().starts_with(&expected), "{errors}");
     let last = errors.lines().last().unwrap();
     assert!(last.starts_with(&format!("fleet: {expected}")), "{errors}");
-    // What there was room for is there.
+    // The answers that there was room for are in the database.
     let written = rows(&database, "answered", outcome["run"].as_i64().unwrap());
     assert!((1..195).contains(&written.as_array().unwrap().len()), "{written}");
     let (code, output, _) = fleet_after(full, &format!("--loss 0 --database {path}"));
