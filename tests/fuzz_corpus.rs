@@ -1,5 +1,5 @@
-//! What the fuzzers found worth keeping, and whatever they ever broke, run again on the plain
-//! toolchain: `fuzz/seeds/TARGET` holds an input a file. See `docs/reliability.md`.
+//! The inputs that the fuzzers found worth keeping, and all that ever broke a target, run again on
+//! the plain toolchain: `fuzz/seeds/TARGET` holds an input a file. See `docs/reliability.md`.
 
 #[path = "../fuzz/bodies/mod.rs"]
 mod bodies;

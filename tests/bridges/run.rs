@@ -13,7 +13,7 @@ pub(crate) fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 's
     run_on(&EventLoop::with_virtual_time(), main).unwrap()
 }
 
-/// Lets everything happen that is ready, or becomes so by what is ready.
+/// Yields until all that is ready, or becomes ready by that, has run.
 pub(crate) async fn settle() -> Result<()> {
     callsoon::sleep(std::time::Duration::from_nanos(1)).await
 }

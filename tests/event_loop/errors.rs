@@ -1,4 +1,4 @@
-//! Who hears of errors that nobody caught, and what they are told.
+//! Uncaught errors: the handlers that are called with them, and the contexts that they get.
 
 use std::rc::Rc;
 

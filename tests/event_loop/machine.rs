@@ -42,7 +42,7 @@ impl Machine {
         self.0.arrivals.borrow_mut().push_back(Box::new(arrival));
     }
 
-    /// How long the loop asked to sleep, each time since this was asked last.
+    /// Returns the duration of each sleep that the loop asked for since the last call of this method.
     pub(crate) fn take_waits(&self) -> Vec<Option<Duration>> {
         self.0.waits.take()
     }

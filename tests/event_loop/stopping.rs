@@ -125,7 +125,7 @@ fn a_main_task_that_was_stopped_goes_on_in_the_next_run() {
     trace.expect(["went on"]);
 }
 
-/// Whoever ran it was told by the error already.
+/// The caller that ran it has the error already.
 #[test]
 fn a_main_task_that_was_stopped_is_not_reported_as_destroyed() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());

@@ -82,7 +82,7 @@ fn wakes_and_calls_between_two_runs_keep_their_order() {
     trace.expect(["step 1", "call 1", "step 2", "call 2", "step 3", "last"]);
 }
 
-/// As many as would not fit the stack if each of them stood on the one before.
+/// The second count is too large for the stack if each wake took a frame on top of the one before.
 #[test]
 fn any_number_of_wakes_may_come_between_two_runs() {
     // A few first: where their order is wrong already, many would end the whole test program.
@@ -186,7 +186,7 @@ fn a_waker_of_another_loop_may_be_woken_inside_a_turn() {
     trace.expect(["step of two"]);
 }
 
-/// What they kept or woke was the waker that all tasks are first polled with.
+/// The waker that they kept or woke was the one that all tasks are first polled with.
 #[test]
 fn tasks_that_panic_with_a_waker_kept_or_woken_disturb_nobody_else() {
     for keeps_it in [true, false] {

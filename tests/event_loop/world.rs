@@ -27,7 +27,7 @@ impl World {
         World { event_loop: Rc::new(event_loop), trace }
     }
 
-    /// What calls back into the loop: it schedules in every way, cancels what it scheduled,
+    /// Returns a callback that calls back into the loop: it schedules in every way, cancels what it scheduled,
     /// sets futures, adds and removes callbacks, readers and handlers, tells the handler, and,
     /// inside a turn, tries to run and close the loop. [`World::expect`] knows the trace of it.
     pub(crate) fn calls_back(&self, name: &str) -> impl FnOnce() + 'static + use<> {

@@ -26,7 +26,7 @@ const STACK: usize = 384 << 10;
 /// A loop takes some kilobytes, and its drop more of the stack than other drops.
 const LOOPS: usize = 1_000;
 
-/// What owns the rest of a chain; at its end nothing.
+/// An owner of the rest of a chain; the last one owns nothing.
 type Link = Rc<dyn Any>;
 
 /// The same, for what crosses threads.

@@ -1,6 +1,6 @@
 //! A system without a descriptor left, a descriptor that is closed behind the loop's back, a sleep
 //! that a signal interrupts. Each in a process of its own.
-#![allow(unsafe_code)] // closing what somebody else owns can't be done without
+#![allow(unsafe_code)] // closing a descriptor that other code owns can't be done without
 
 use std::cell::Cell;
 use std::fs::File;
@@ -111,7 +111,7 @@ fn trace_reads(
     }
 }
 
-/// Stopped and continued, a process whose thread sleeps in the poller sees an interruption.
+/// A stop and a continuation of the process interrupt a thread that sleeps in the poller.
 #[test]
 fn a_sleep_that_a_signal_interrupts_goes_on() {
     const NAME: &str = "descriptors::a_sleep_that_a_signal_interrupts_goes_on";

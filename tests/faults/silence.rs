@@ -1,5 +1,5 @@
 //! Errors that nothing reads: the logger takes them, or standard error. Each test runs itself again
-//! in a process whose logger, or the lack of one, is its own.
+//! in a process that has its own logger, or none.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -103,7 +103,7 @@ async fn fail_on_threads() -> Result<()> {
     Ok(())
 }
 
-/// What [`fail_everywhere`] has to say, each by its first words.
+/// The messages of [`fail_everywhere`], each by its first words.
 const ERRORS: [&str; 8] = [
     "Task exception was never retrieved\nexception: ValueError(\"task\")\ntask: <Task ",
     "Exception in callback <Handle ",
@@ -125,7 +125,7 @@ fn outputs_of(name: &str, first: &str) -> Option<(String, String)> {
     Some((said, failed))
 }
 
-/// How many of the texts stand at the beginning of a line of `output`, after `before`.
+/// Returns how many of the texts stand at the beginning of a line of `output`, after `before`.
 fn count(output: &str, before: &str, texts: &[&str]) -> usize {
     let lines = format!("\n{output}");
     texts.iter().filter(|text| lines.contains(&format!("\n{before}{text}"))).count()

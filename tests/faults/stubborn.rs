@@ -8,7 +8,7 @@ use callsoon::{ErrorKind, EventLoop, LoopFuture, Result, Runner, create_task, ru
 
 use crate::support::trace::Trace;
 
-/// Awaits a future that nobody sets, and makes another when it is cancelled: for ever.
+/// Awaits a future that is never set, and makes another when it is cancelled: for ever.
 async fn swallows(count: Rc<Cell<usize>>) -> Result<()> {
     loop {
         let nobody: LoopFuture<()> = callsoon::running_loop()?.create_future();
@@ -50,7 +50,7 @@ fn run_reports_it_and_a_runner_says_so() {
         drop(create_task(swallows(own)));
         sleep(Duration::from_secs(1)).await
     };
-    // What main says comes first. That the end stalled is told by the report of the task.
+    // The result of main takes precedence. The stall at the end shows in the report of the task.
     run_on(&event_loop, main).unwrap();
     assert!(event_loop.is_closed());
     trace.expect(["Task was destroyed but it is pending!"]);
@@ -74,7 +74,7 @@ fn run_reports_it_and_a_runner_says_so() {
     assert_eq!(count.get(), 2);
 }
 
-/// What sleeps again and again is never stalled: who winds it down waits as long as it takes.
+/// A task that sleeps again and again is never stalled: `wind_down` waits as long as it takes.
 #[test]
 fn one_that_swallows_some_and_cleans_up_is_waited_for() {
     let event_loop = EventLoop::with_virtual_time();

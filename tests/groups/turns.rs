@@ -1,4 +1,4 @@
-//! How many turns of the loop each of them takes.
+//! The number of turns of the loop that each of them takes.
 
 use callsoon::{
     ReturnWhen, TaskGroup, create_task, gather, gather_outcomes, shield, timeout, wait, wait_for,

@@ -1,4 +1,4 @@
-//! `wait`: who is done, who isn't, and that nothing else happens to them.
+//! `wait`: the tasks that are done, those that aren't, and that nothing else happens to them.
 
 use callsoon::{AnyFuture, ErrorKind, ReturnWhen, Task, create_task, running_loop, sleep, wait};
 

@@ -1,5 +1,5 @@
 //! Scopes that are dropped midway, after which nothing can be awaited and nothing hangs; and scopes
-//! whose body is dropped at a foreign future, which clean up as ever.
+//! that clean up as ever after their body was dropped at a foreign future.
 
 use std::future::pending;
 
@@ -102,7 +102,7 @@ fn tasks_of_a_holder_that_nobody_finishes_are_ended_with_their_loop() {
     trace.expect(["0 it cleans up", "1000 it is clean"]);
 }
 
-/// A task in a scope whose body is at a foreign future that never ends, cancelled there.
+/// Cancels a task in `scope`, with the scope's body at a foreign future that never ends.
 async fn cancel_in(trace: &Trace, scope: impl Future<Output = Result<()>> + 'static) -> Result<()> {
     let own = trace.clone();
     let task = create_task(async move {

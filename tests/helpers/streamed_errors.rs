@@ -1,4 +1,4 @@
-//! What a streamer makes of errors: results that failed, and those who catch or log them.
+//! Errors in a streamer: results that failed, and the catchers and the log that they reach.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -165,7 +165,7 @@ fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen(
 }
 
 /// The original stops such a generator there and then; a panic ends the task that drives it, and
-/// the loop closes what nobody holds any more.
+/// the loop closes a generator that nothing holds any more.
 #[test]
 fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result<()> {
     run(async {

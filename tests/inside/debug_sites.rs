@@ -12,7 +12,8 @@ fn failure() -> Error {
     Error::new(ErrorKind::Value, "seven")
 }
 
-/// What the exception handler is told by what `body` does, as a future or task shows itself.
+/// Returns the reports to the exception handler that `body` causes, each as a future or task shows
+/// itself.
 fn told_of(debug: bool, body: impl FnOnce(&EventLoop)) -> Vec<String> {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.set_debug(debug);

@@ -109,7 +109,7 @@ fn free_disorder_changes_the_turn_of_another_threads_call_and_loses_none() {
     assert_eq!(turns.into_iter().collect::<Vec<_>>(), [0, 1]);
 }
 
-/// Who leans on the order: the second task takes for granted that the first has run.
+/// Runs a program that relies on the order: the second task takes for granted that the first has run.
 fn leaning(disorder: Option<Disorder>) -> Result<&'static str> {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.set_disorder(disorder);

@@ -1,4 +1,4 @@
-//! What a wait leaves behind that was cancelled, timed out or dropped: nothing.
+//! Waits that are cancelled, time out or are dropped leave nothing behind.
 
 use std::rc::Rc;
 use std::time::Duration;

@@ -36,7 +36,7 @@ fn readers_are_served_in_the_order_in_which_they_came() {
         theirs.write_all(b"ab").await?;
         settle().await?;
         trace.expect(["first reads a", "second reads b"]);
-        // Who comes now stands behind the third.
+        // A reader that arrives now is served after the third.
         reader(&trace, &ours, "fourth");
         theirs.write_all(b"cd").await?;
         settle().await?;

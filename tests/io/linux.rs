@@ -1,5 +1,5 @@
-//! What Linux reports of a descriptor beside what can be read and written there, and a poller that a
-//! forked child shares.
+//! Linux's reports on a descriptor besides readable and writable, and a poller that a forked child
+//! shares.
 #![allow(unsafe_code)] // the standard library has neither these calls nor a fork
 
 use core::ffi::{c_int, c_void};

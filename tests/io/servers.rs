@@ -60,7 +60,7 @@ fn echo_serves_on_after_clients_reset() {
     served.unwrap();
 }
 
-/// A loop whose exception handler counts.
+/// Returns a loop with an exception handler that counts its calls.
 fn counting_loop() -> (EventLoop, Rc<Cell<usize>>) {
     let (event_loop, count) = (EventLoop::with_virtual_time(), Rc::new(Cell::new(0)));
     let counts = count.clone();

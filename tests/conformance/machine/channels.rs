@@ -10,7 +10,7 @@ use super::statement::{Statement, awaits, now};
 use super::value::Value;
 use super::vars::{Name, Vars};
 
-/// What a channel holds.
+/// An item of a channel.
 #[derive(Clone)]
 struct Item(Value);
 

@@ -22,17 +22,17 @@ const MAX_TURNS: usize = 20_000;
 /// After so long a program with sockets stalls: nothing is ready, and a socket might be.
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
-/// Runs a program in virtual time and gives its trace. A program with a statement whose op is
+/// Runs a program in virtual time and returns its trace. A program with a statement whose op is
 /// not known here isn't run: its trace says so.
 ///
 /// # Errors
 ///
-/// What is wrong with a program that is none.
+/// The fault of a program that can't be decoded.
 pub(crate) fn run(program: &Json) -> Result<Vec<String>, Malformed> {
     run_with(program, |_| ())
 }
 
-/// As [`run`], on a loop that `prepare` has seen before.
+/// Runs a program as [`run`] does, on a loop that is passed to `prepare` first.
 pub(crate) fn run_with(
     program: &Json,
     prepare: impl FnOnce(&EventLoop),
@@ -44,10 +44,10 @@ pub(crate) fn run_with(
     }
 }
 
-/// How the running of a loop ended.
+/// The outcome of running a loop.
 #[derive(PartialEq, Eq)]
 enum Ending {
-    /// What it was run for has happened.
+    /// The event that it was run for has happened.
     Over,
     /// Nothing can ever happen again.
     Stalled,

@@ -91,7 +91,7 @@ fn return_when(options: &Options<'_>) -> Result<ReturnWhen, Malformed> {
     })
 }
 
-/// What `gather` gives: its results are lists, and values of the language once they are read.
+/// A future that `gather` made. Its results are lists, and values of the language once they are read.
 pub(crate) trait Gathered {
     fn to_any(&self) -> Rc<dyn AnyFuture>;
     fn wait(&self) -> Pin<Box<dyn Future<Output = callsoon::Result<Value>>>>;

@@ -9,7 +9,7 @@ use super::value::Value;
 
 type Queue = hp::Queue<Value>;
 
-/// How Python shows the class that stands for a queue's end.
+/// Python's `repr` of the class that stands for a queue's end.
 const DONE: &str = "<class 'photons_app.helpers.Queue.Done'>";
 
 pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Malformed> {

@@ -18,7 +18,7 @@ type Streamer = hp::ResultStreamer<Value, Name>;
 type StreamResult = hp::StreamResult<Value, Name>;
 type Adding = hp::Adding<Value, Name>;
 
-/// How Python shows the class that stands for the stopping of a generator.
+/// Python's `repr` of the class that stands for the stopping of a generator.
 const STOPPER: &str = "<class 'photons_app.helpers.ResultStreamer.GeneratorStopper'>";
 
 /// A streamer, and the list that it may leave its errors in.
@@ -138,7 +138,7 @@ fn decode_adding(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Mal
     })
 }
 
-/// How something is added.
+/// The options with which a source is added.
 struct How {
     context: Option<Name>,
     on_each: Option<Name>,

@@ -15,10 +15,10 @@ use super::value::Value;
 /// A name in a program.
 pub(crate) type Name = Rc<str>;
 
-/// What awaits whatever a name stands for.
+/// A future that awaits the object a name stands for.
 pub(crate) type Waited = Pin<Box<dyn Future<Output = Result<Value, Error>>>>;
 
-/// What a name stands for.
+/// The object that a name stands for.
 #[derive(Clone)]
 enum Thing {
     Future(Rc<dyn FutureLike<Value>>),
@@ -31,7 +31,7 @@ enum Thing {
 #[derive(Default)]
 pub(crate) struct Vars {
     table: RefCell<Table>,
-    /// What a statement asked for that types don't allow here, and Python does.
+    /// The op of a statement that Python allows, and that types don't allow here.
     unsupported: RefCell<Option<String>>,
 }
 
@@ -40,8 +40,8 @@ struct Table {
     /// In the order in which the names first came up, which is the order of the end's report.
     things: Vec<(Name, Thing)>,
     places: HashMap<Name, usize>,
-    /// What was under a name before: nothing is dropped while a program runs, for what a drop
-    /// does (an exception nobody read, a generator left half way) is not the language's matter.
+    /// The former objects of names. Nothing is dropped while a program runs: the effects of a drop
+    /// (a report of an unread exception, a generator left half way) are no part of the language.
     kept: Vec<Thing>,
 }
 
@@ -113,7 +113,7 @@ impl Vars {
         }
     }
 
-    /// What awaits anything that can be awaited.
+    /// Returns a future that awaits the named object, if that can be awaited.
     pub(crate) fn wait(&self, name: &str) -> Result<Waited, Error> {
         match self.thing(name)? {
             Thing::Future(future) => Ok(Box::pin(future.wait())),
