@@ -176,7 +176,7 @@ fn cancel_gives_the_payload_back_once() {
 
 #[test]
 fn cancel_leaves_the_others_as_they_were() {
-    // The first, one between, and the last of one deadline; then whoever is left.
+    // The first, one between, and the last of one deadline; then one is added to those that are left.
     let mut wheel = TimerWheel::new();
     let keys: Vec<_> = (0..6).map(|made| wheel.insert(1 << 40, made)).collect();
     for gone in [0, 3, 5] {

@@ -82,7 +82,7 @@ fn wakes_and_calls_between_two_runs_keep_their_order() {
     trace.expect(["step 1", "call 1", "step 2", "call 2", "step 3", "last"]);
 }
 
-/// The second count is too large for the stack if each wake took a frame on top of the one before.
+/// The second count would be too large for the stack if each wake took a frame on top of the one before.
 #[test]
 fn any_number_of_wakes_may_come_between_two_runs() {
     // A few first: where their order is wrong already, many would end the whole test program.

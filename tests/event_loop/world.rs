@@ -27,9 +27,9 @@ impl World {
         World { event_loop: Rc::new(event_loop), trace }
     }
 
-    /// Returns a callback that calls back into the loop: it schedules in every way, cancels what it scheduled,
-    /// sets futures, adds and removes callbacks, readers and handlers, tells the handler, and,
-    /// inside a turn, tries to run and close the loop. [`World::expect`] knows the trace of it.
+    /// Returns a callback that calls back into the loop: it schedules in every way, cancels what it
+    /// scheduled, sets futures, adds and removes callbacks, readers and handlers, calls the handler,
+    /// and, inside a turn, tries to run and close the loop. [`World::expect`] knows the trace of it.
     pub(crate) fn calls_back(&self, name: &str) -> impl FnOnce() + 'static + use<> {
         let (world, name) = (self.clone(), name.to_owned());
         move || {

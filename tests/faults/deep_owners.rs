@@ -29,7 +29,7 @@ const LOOPS: usize = 1_000;
 /// An owner of the rest of a chain; the last one owns nothing.
 type Link = Rc<dyn Any>;
 
-/// The same, for what crosses threads.
+/// The same, for chains that cross threads.
 type Sent = Arc<dyn Any + Send + Sync>;
 
 /// Makes an owner of a link, of one kind.

@@ -40,7 +40,7 @@ const STRANGERS: &[(&str, &str)] = &[("io", "helpers"), ("net", "helpers"), ("pr
 /// Floors that use only what any user of the crate could: public items, from the front door.
 const OUTSIDERS: &[&str] = &["helpers"];
 
-/// What an outsider uses all the same, since it is of no use to a user of the crate.
+/// Items that an outsider uses all the same, since they are of no use to a user of the crate.
 const SERVICES: &[(&str, &str)] = &[
     ("helpers", "await_body"),
     ("helpers", "collections"),
@@ -426,7 +426,7 @@ fn why_not(own: &str, target: &str, public: &BTreeSet<String>) -> Option<&'stati
 /// The first name after the crate's root of each path that starts there: by `crate::`, or by
 /// enough `super::`. A path into braces gives one for each branch.
 fn names_at_the_root(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
-    // How many modules lie between the crate's root and the file's own items: none in `lib.rs`,
+    // The number of modules between the crate's root and the file's own items: none in `lib.rs`,
     // one in `error.rs` and `io/mod.rs`, two in `io/pipe.rs`.
     let file_depth = module_path(name).len();
     let mut found = Vec::new();
@@ -502,7 +502,7 @@ fn outside_their_rooms(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
     found
 }
 
-/// Whether a file is one of `rooms`, or is in one that is a folder.
+/// Returns true if a file is one of `rooms`, or is in one that is a folder.
 fn is_in(name: &str, rooms: &[&str]) -> bool {
     rooms.iter().any(|room| *room == name || room.ends_with('/') && name.starts_with(room))
 }
@@ -563,7 +563,7 @@ fn last_line_of_body(signature: &[Token]) -> Option<usize> {
     None
 }
 
-/// What a user of the crate can name right under its root.
+/// Returns the names that a user of the crate can use right under its root.
 fn public_names(files: &[(String, String)]) -> BTreeSet<String> {
     let text_of = |name: &str| {
         let file = files.iter().find(|(file, _)| file == name);
@@ -583,7 +583,7 @@ fn exports(text: &str) -> (BTreeSet<String>, Vec<String>) {
     let tokens = tokens(text);
     let (mut names, mut open) = (BTreeSet::new(), Vec::new());
     for at in 0..tokens.len() {
-        // `pub(crate)` and the like are nobody else's.
+        // Items that are `pub(crate)` and the like can't be named outside the crate.
         if tokens[at].text != "pub" || text_at(&tokens, at + 1) == "(" {
             continue;
         }

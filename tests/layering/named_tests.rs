@@ -1,5 +1,5 @@
-//! What the docs name is there: the tests in `docs/deviations.md` and `docs/order.md`, and the files in
-//! `docs/tour.md`.
+//! Checks that the docs name things that exist: the tests in `docs/deviations.md` and `docs/order.md`,
+//! and the files in `docs/tour.md`.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -134,7 +134,7 @@ pub(super) fn texts_below(folder: &Path) -> Vec<(PathBuf, String)> {
     texts
 }
 
-/// Whether it is a function marked as a test, or one that a suite makes tests of.
+/// Returns true if `name` is a function marked as a test, or one that a suite makes tests of.
 pub(super) fn is_test(tests: &str, name: &str) -> bool {
     let lines: Vec<&str> = tests.lines().map(str::trim).collect();
     let starts = format!("fn {name}(");

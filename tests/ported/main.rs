@@ -16,7 +16,7 @@ thread_local! {
     static TRACE: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// What the programs below call `println!`: a line of the trace.
+/// Replaces `println!` in the programs below: prints a line of the trace.
 macro_rules! println {
     ($($word:tt)*) => { crate::print_with_time(&format!($($word)*)) };
 }

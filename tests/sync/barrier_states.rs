@@ -1,4 +1,4 @@
-//! `Barrier`: filling, draining, resetting, broken; and who comes, stays or leaves in each.
+//! `Barrier`: filling, draining, resetting, broken; and tasks that arrive, stay or leave in each.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,12 +10,12 @@ use crate::support::trace::Trace;
 
 const PARTIES: usize = 5;
 
-/// What many tasks count together.
+/// A counter that many tasks share.
 #[derive(Clone, Default)]
 struct Count(Rc<Cell<usize>>);
 
 impl Count {
-    /// How many it is with this one.
+    /// Counts one more and returns the new count.
     fn one_more(&self) -> usize {
         self.0.set(self.0.get() + 1);
         self.0.get()
@@ -137,7 +137,7 @@ fn all_meet_twice_and_are_numbered_each_time() {
             }
         })
         .await?;
-        // Who comes last leaves first.
+        // The task that arrives last leaves first.
         trace.expect(["2 then 4", "3 then 0", "4 then 1", "0 then 2", "1 then 3"]);
         assert_eq!(shown(&barrier), FILLING);
         Ok(())
@@ -156,7 +156,7 @@ fn who_comes_while_it_drains_waits_for_the_next_time() {
             async move {
                 barrier.wait().await?;
                 if again.one_more() > 2 {
-                    // Met by exactly those who didn't come again at once.
+                    // Exactly the tasks that didn't return to `barrier` at once meet here.
                     others.wait().await?;
                     met.one_more();
                 }
@@ -225,7 +225,7 @@ fn a_reset_while_it_drains_leaves_those_alone_who_have_come_for_the_next_time() 
                 } else if left.one_more() == 3 {
                     barrier.reset().await?;
                 }
-                // All meet here, those who were there and those whom the reset sent away.
+                // All tasks meet here, those that left and those that the reset sent away.
                 barrier.wait().await.map(drop)
             }
         })

@@ -1,4 +1,4 @@
-//! Which loop: none until somebody waits, and then no other.
+//! Binding to a loop: to none until a task waits, and to that task's loop from then on.
 
 use std::pin::Pin;
 

@@ -1,5 +1,5 @@
-//! Locks, events, conditions, semaphores, barriers and queues as their users see them: who is
-//! served, in which order, and what becomes of a wake that its owner doesn't live to see.
+//! Locks, events, conditions, semaphores, barriers and queues as their users see them: which
+//! task is served, in which order, and what becomes of a wake if its task ends before it runs.
 //!
 //! Time is virtual throughout.
 

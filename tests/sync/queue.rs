@@ -1,4 +1,4 @@
-//! `Queue`: items are taken by who is there, wakes are never lost, and everything is counted.
+//! `Queue`: the first task to run takes the item, wakes are never lost, and everything is counted.
 
 use callsoon::{ErrorKind, Queue, Result, Task, create_task};
 
@@ -261,7 +261,7 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
         assert_eq!(queue.qsize(), 0);
         assert_eq!(kind(queue.get().await), ErrorKind::QueueShutDown);
         turns(2).await?;
-        // One was taken out before, and is still somebody's to report.
+        // One item was taken out before, and `task_done` is still due for it.
         trace.expect_nothing();
         queue.task_done()?;
         assert_eq!(kind(queue.task_done()), ErrorKind::Value);

@@ -1,4 +1,5 @@
-//! `Answer`: each ends what waits for it exactly once, whoever gives it, or nobody.
+//! `Answer`: each completes its future or calls its receiver exactly once, given or dropped, on any
+//! thread, unless the loop closes first.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -175,7 +176,7 @@ fn an_answer_that_is_on_its_way_when_the_loop_closes_goes_with_it() -> Result<()
     Ok(())
 }
 
-/// What is let go at the close may ask for an answer again.
+/// A drop that the close causes may ask for an answer again.
 #[test]
 fn a_drop_at_the_close_is_told_that_the_loop_is_closed() -> Result<()> {
     let event_loop = EventLoop::new();

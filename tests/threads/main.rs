@@ -1,7 +1,7 @@
 //! Threads that work for a loop: `ThreadToAsyncQueue`, executors, `run_coroutine_threadsafe`,
 //! and the `Answer`s beneath them.
 //!
-//! Nobody sleeps to make something happen: threads stand at doors that the tests open.
+//! No test sleeps to make something happen: threads wait at doors that the tests open.
 
 #[path = "../asyncio/driver.rs"]
 #[allow(dead_code)]

@@ -55,7 +55,7 @@ fn a_start_is_over_when_each_thread_has_its_args_and_not_before() -> Result<()> 
         keepers.iter().for_each(|keeper| keeper.somebody_is_there());
         for ready in [1, 0] {
             keepers[ready].open();
-            // What a thread answers comes after the word that it is ready.
+            // A thread's answer arrives after its notice that it is ready.
             queue.request(|_| Ok(())).await?;
             yield_now().await?;
             assert!(!start.done());
@@ -91,7 +91,7 @@ fn a_start_whose_args_fail_ends_with_that_and_takes_all_threads_back() -> Result
     Ok(())
 }
 
-/// Nobody is left to take the request.
+/// No thread is left to take the request.
 #[test]
 fn a_start_where_no_thread_gets_its_args_cancels_what_was_requested() -> Result<()> {
     run(async {

@@ -14,7 +14,7 @@ use crate::driver::{Reports, run, secs, settle};
 use crate::support::log_lines::logged_here;
 use crate::support::trace::Trace;
 
-/// What `body` returns on a thread of its own, while the loop goes on.
+/// Runs `body` on a thread of its own, while the loop goes on, and returns its result.
 async fn elsewhere<R: Send + Clone + 'static>(
     body: impl FnOnce(LoopHandle) -> Result<R> + Send + 'static,
 ) -> Result<R> {
@@ -27,7 +27,7 @@ async fn elsewhere<R: Send + Clone + 'static>(
     outcome
 }
 
-/// What only the loop waits for, and a thread settles.
+/// Makes a future that only the loop waits for, and the answer by which a thread completes it.
 fn signal() -> Result<(LoopFuture<()>, Answer<()>)> {
     let on = running_loop()?;
     let future = on.create_future();
@@ -76,7 +76,7 @@ fn an_error_is_the_same_for_the_thread_and_a_panic_is_one() -> Result<()> {
     })
 }
 
-/// As in asyncio both hear of it.
+/// Both get the error, as in asyncio.
 // CPython: test_tasks.RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_factory_exception
 #[test]
 fn a_coroutine_that_cant_be_made_is_an_error_for_the_thread_and_the_loop() -> Result<()> {
@@ -177,7 +177,7 @@ fn a_thread_may_cancel_a_task_that_has_begun_and_doesnt_wait_for_its_end() -> Re
         elsewhere(move |handle| {
             let begins = said.clone();
             let future = handle.run_coroutine_threadsafe(|| long(begins))?;
-            // What comes after it on the loop has seen it begin.
+            // A coroutine scheduled after it on the loop runs once it has begun.
             let turns = || async {
                 yield_now().await?;
                 yield_now().await
@@ -197,7 +197,7 @@ fn a_thread_may_cancel_a_task_that_has_begun_and_doesnt_wait_for_its_end() -> Re
     })
 }
 
-/// Nobody reads it any more: the loop says so.
+/// No code can read the exception any more: the loop reports it.
 #[test]
 fn what_a_cancelled_futures_task_fails_with_is_reported() -> Result<()> {
     let event_loop = EventLoop::with_virtual_time();

@@ -22,8 +22,8 @@ const MAX_TURNS: usize = 20_000;
 /// After so long a program with sockets stalls: nothing is ready, and a socket might be.
 const NEVER: Duration = Duration::from_secs(1_000_000);
 
-/// Runs a program in virtual time and returns its trace. A program with a statement whose op is
-/// not known here isn't run: its trace says so.
+/// Runs a program in virtual time and returns its trace. A program that has a statement with an
+/// op unknown here isn't run: its trace says so.
 ///
 /// # Errors
 ///

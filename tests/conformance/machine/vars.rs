@@ -31,7 +31,7 @@ enum Thing {
 #[derive(Default)]
 pub(crate) struct Vars {
     table: RefCell<Table>,
-    /// The op of a statement that Python allows, and that types don't allow here.
+    /// The first operation met that Python allows, and that types don't allow here.
     unsupported: RefCell<Option<String>>,
 }
 
@@ -46,7 +46,7 @@ struct Table {
 }
 
 impl Vars {
-    /// Notes that the program can't be run here, and gives an error that ends it.
+    /// Notes that the program can't be run here, and returns an error that ends it.
     pub(crate) fn unsupported(&self, op: &str) -> Error {
         self.unsupported.borrow_mut().get_or_insert_with(|| op.to_owned());
         named("UNSUPPORTED")

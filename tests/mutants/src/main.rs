@@ -1,9 +1,9 @@
 //! `mutants LIST FROM TO DROPPED`: weaves the breaks that cargo-mutants lists into the source.
 //!
 //! LIST is what `cargo mutants --list --json` printed about the tree FROM, and a break's number is
-//! its place there. TO is a copy of FROM, whose files under `src` are written anew with every break
-//! in them behind a question whether it is on, but for those whose numbers DROPPED holds, a line
-//! each: they don't compile. Prints, as JSON, for each file the stretches that belong to a break:
+//! its place there. TO is a copy of FROM. Its files under `src` are rewritten with every break in them
+//! behind a test of whether it is on, except the breaks that DROPPED lists by number, a line each:
+//! they don't compile. Prints, as JSON, for each file the stretches that belong to a break:
 //! `[from, to, number, how tight]`, so that a compiler's error can be put down to one.
 
 mod places;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let text = fs::read_to_string(Path::new(from).join(&file))?;
         let woven = weave::weave(&text, &mutants).map_err(|error| format!("{file}: {error}"))?;
         let path = Path::new(to).join(&file);
-        // What is as it was keeps its date, so that it isn't compiled for nothing.
+        // A file that is unchanged keeps its date, so that it isn't compiled for nothing.
         if fs::read_to_string(&path).ok().as_ref() != Some(&woven.text) {
             fs::write(&path, &woven.text)?;
         }

@@ -1,4 +1,4 @@
-//! Which break of the woven source is on: the one whose number stands in `MUTANT`.
+//! Selects the break of the woven source that is on: the one numbered in `MUTANT`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -7,7 +7,7 @@ const NONE: usize = usize::MAX - 1;
 
 static CHOSEN: AtomicUsize = AtomicUsize::new(UNREAD);
 
-/// Whether the break of this number is the one that is on.
+/// Returns true if the break of this number is the one that is on.
 #[inline]
 pub fn on(number: usize) -> bool {
     let mut chosen = CHOSEN.load(Ordering::Relaxed);
