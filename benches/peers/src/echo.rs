@@ -1,4 +1,4 @@
-//! What asks an echo server, and a server on bare epoll, which none can be quicker than.
+//! The load on an echo server, and a server on bare epoll, the lower bound for the others.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -57,7 +57,7 @@ fn connect(port: u16) -> TcpStream {
 struct Client {
     stream: TcpStream,
     asked: Instant,
-    /// How much of the answer has come.
+    /// The number of bytes of the answer read so far.
     got: usize,
 }
 
@@ -67,7 +67,7 @@ impl Client {
         self.stream.write_all(&MESSAGE).unwrap();
     }
 
-    /// Whether the answer is complete.
+    /// Reads what is there of the answer. Returns true if the answer is complete.
     fn read(&mut self, buffer: &mut [u8]) -> bool {
         match self.stream.read(buffer) {
             Ok(0) => panic!("the server has closed"),

@@ -8,8 +8,8 @@ const SIGUSR1: i32 = 10;
 #[cfg(all(unix, not(any(target_os = "linux", target_os = "android"))))]
 const SIGUSR1: i32 = 30;
 
-/// Has the program write its tasks to the standard error when it is asked by SIGUSR1: who waits
-/// for whom, and on what. Nothing else changes: it may be asked at any moment.
+/// Has the program write its task tree to the standard error on SIGUSR1: which tasks wait for which
+/// others, and on what. Nothing else changes, so the signal may come at any moment.
 #[cfg(unix)]
 pub(crate) fn on_question() -> Result<()> {
     use std::io::{Write, stderr};
@@ -18,7 +18,7 @@ pub(crate) fn on_question() -> Result<()> {
     // So that futures know where they were made.
     on.set_debug(true);
     let own = on.clone();
-    // That nobody reads it is no reason to stop.
+    // A standard error that is closed is no reason to stop.
     on.add_signal_handler(SIGUSR1, move || drop(stderr().write_all(own.task_tree().as_bytes())))
 }
 

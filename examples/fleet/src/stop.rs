@@ -18,7 +18,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// One that nobody has called for.
+    /// Returns a stop that was not asked for yet.
     ///
     /// # Errors
     ///
@@ -48,7 +48,7 @@ impl Stop {
         self.future.cancel();
     }
 
-    /// `coroutine`, whose errors end the search.
+    /// Runs `coroutine`. Its error, unless it is a cancellation, ends the search.
     pub async fn watch(self, coroutine: impl Future<Output = Result<()>>) -> Result<()> {
         match coroutine.await {
             Err(error) if !error.is_cancelled() => {
@@ -72,7 +72,7 @@ impl Stop {
         }
     }
 
-    /// What has failed, if that is why it ended.
+    /// Returns the error that has ended the search, if one has.
     #[must_use]
     pub fn failure(&self) -> Option<Error> {
         self.failure.borrow().clone()

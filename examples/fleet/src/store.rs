@@ -13,10 +13,10 @@ use rusqlite::{Connection, named_params};
 use crate::client::Told;
 use crate::report::{Ending, Unanswered};
 
-/// How many threads write, each by a connection of its own.
+/// The number of threads that write, each by a connection of its own.
 const THREADS: usize = 2;
 
-/// How long a connection waits for another to have written.
+/// The time that a connection waits for another to have written.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 const SCHEMA: &str = "

@@ -12,7 +12,7 @@ fn first() -> Resident {
     Population::new(1, 7, 0).residents()[0].clone()
 }
 
-/// What the first device says to `message`, without the headers, which are looked at here.
+/// Returns the first device's answers to `message`, without the headers, which are checked here.
 fn said(resident: &mut Resident, header: Header, message: Message) -> Vec<Message> {
     let answers = resident.device.hear(&Packet { header, message }, PORT);
     let own = Header::new(ASKER, resident.device.serial, header.sequence);

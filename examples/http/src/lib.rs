@@ -28,10 +28,10 @@ use hyper::{Method, Request, Response, StatusCode, client, header, server};
 pub use stop::Stop;
 pub use threads::{listen, serve_on_threads};
 
-/// What the server says to `GET /`.
+/// The body of the server's answer to `GET /`.
 pub const GREETING: &str = "hello from the loop\n";
 
-/// How much it takes back of a body to `POST /echo`.
+/// The longest body that `POST /echo` takes, in bytes.
 pub const MOST_ECHOED: u64 = 16 << 20;
 
 /// The time that requests in progress have after a graceful end has begun.
@@ -94,7 +94,7 @@ fn report(error: &dyn std::fmt::Display) {
     let _ = writeln!(std::io::stderr(), "a connection: {error}");
 }
 
-/// Serves a connection in a task of its own, whose panic is reported, too.
+/// Serves a connection in a task of its own. A panic of that task is reported, too.
 async fn serve_apart(stream: TcpStream, timer: LoopTimer, stop: Stop) -> Result<()> {
     let serving = async move {
         stream.set_nodelay(true)?;
@@ -155,7 +155,7 @@ async fn accept_all(
 pub async fn get(server: SocketAddr, path: &str) -> Result<(StatusCode, Bytes)> {
     let stream = TcpStream::connect(server).await?;
     let (mut sender, connection) = client::conn::http1::handshake(stream).await?;
-    // What is said over the connection, and what is asked of it, are two things to wait for.
+    // Driving the connection and waiting for the response are two things, so the first is a task.
     let connection = create_task(async move { Ok(connection.await?) });
     let request = Request::get(path).header(header::HOST, server.to_string());
     let request = request.body(Empty::<Bytes>::new())?;

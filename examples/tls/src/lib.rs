@@ -10,14 +10,14 @@ use futures_rustls::rustls::{ClientConfig, RootCertStore, ServerConfig, crypto::
 use futures_rustls::{TlsAcceptor, TlsConnector, client};
 use futures_util::{AsyncReadExt, AsyncWriteExt};
 
-/// What the certificate is for.
+/// The host name in the certificate.
 pub const NAME: &str = "localhost";
 
-/// Both sides of a certificate that is made here and now: who serves, and who trusts that.
+/// Makes a certificate, and returns an acceptor that serves it and a connector that trusts it.
 ///
 /// # Errors
 ///
-/// What rcgen and rustls say.
+/// The errors of rcgen and rustls.
 pub fn fresh_certificate() -> Result<(TlsAcceptor, TlsConnector)> {
     let made = rcgen::generate_simple_self_signed([NAME.to_owned()])?;
     let certificate = made.cert.der().clone();
@@ -31,11 +31,11 @@ pub fn fresh_certificate() -> Result<(TlsAcceptor, TlsConnector)> {
     Ok((TlsAcceptor::from(Arc::new(server)), connector(roots)?))
 }
 
-/// Who trusts `roots`.
+/// Returns a connector that trusts `roots`.
 ///
 /// # Errors
 ///
-/// What rustls says.
+/// The errors of rustls.
 pub fn connector(roots: RootCertStore) -> Result<TlsConnector> {
     let client = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
@@ -56,12 +56,12 @@ pub async fn connect(
     Ok(connector.connect(ServerName::try_from(NAME)?, stream).await?)
 }
 
-/// Sends back whatever comes, until the client says that it was all. Cancelled, it says goodbye
-/// before it goes: a TLS connection without an end could have been cut by anybody.
+/// Sends back whatever comes, until the client ends its side. Cancelled, it sends "goodbye" and
+/// closes the connection: one without TLS's own end could have been cut by an attacker.
 ///
 /// # Errors
 ///
-/// The cancellation; what the system and rustls say.
+/// The cancellation; the errors of the system and of rustls.
 pub async fn echo(acceptor: TlsAcceptor, stream: TcpStream) -> Result<()> {
     let mut stream = acceptor.accept(stream).await?;
     let mut buffer = [0; 4096];

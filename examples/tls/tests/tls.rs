@@ -144,7 +144,7 @@ fn a_handshake_that_is_cancelled_says_so() {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let stream = TcpStream::connect(listener.local_addr()?).await?;
         let connecting = create_task(async move { connect(&connector, stream).await.map(drop) });
-        // Its greeting is there, so that it waits for an answer that nobody gives.
+        // Its greeting has arrived, so it waits for an answer, which is never sent.
         let (accepted, _) = listener.accept().await?;
         accepted.read(&mut [0; 1]).await?;
         connecting.cancel();

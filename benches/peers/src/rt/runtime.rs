@@ -17,10 +17,10 @@ use futures_util::{
     stream::FuturesUnordered,
 };
 
-/// What the workloads are written in.
+/// A runtime, by the operations that the workloads use.
 #[allow(async_fn_in_trait)]
 pub trait Rt: Sized + 'static {
-    /// What it takes to spawn.
+    /// The handle by which tasks are spawned.
     type H: Copy + 'static;
     type Join<T: Clone + 'static>: IntoFuture<Output = T> + 'static;
     type Tx<T: 'static>: 'static;
@@ -59,7 +59,7 @@ pub trait Rt: Sized + 'static {
     fn send<T: 'static>(to: &Self::Tx<T>, value: T);
     async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T;
 
-    /// What the runtime offers to give way.
+    /// Yields once, by the runtime's own means where it has any.
     fn give_way() -> impl Future<Output = ()> + 'static {
         wake_self()
     }
@@ -76,7 +76,7 @@ pub trait Rt: Sized + 'static {
         Boxed(timers)
     }
 
-    /// A task that counts itself as started, sleeps, and then lets go of `end`.
+    /// Spawns a task that counts itself as started, sleeps, and then drops `end`.
     fn spawn_asleep<E: 'static>(
         h: Self::H,
         started: Rc<Cell<u64>>,
@@ -91,7 +91,7 @@ pub trait Rt: Sized + 'static {
         })
     }
 
-    /// A task that gives way once and returns `i`, with a limit of ten seconds.
+    /// Awaits a task that yields once and returns `i`, with a limit of ten seconds.
     async fn with_timeout(h: Self::H, i: u64) -> u64 {
         let limit = pin!(Self::sleep_until(h, Instant::now() + Duration::from_secs(10)));
         let task = Self::spawn(h, async move {
@@ -159,7 +159,7 @@ pub trait Rt: Sized + 'static {
     async fn echo(h: Self::H, listener: TcpListener);
 }
 
-/// What [`Rt::start_timers`] gives.
+/// The timers that [`Rt::start_timers`] returns.
 #[allow(async_fn_in_trait)]
 pub trait Timers {
     /// All have fired.

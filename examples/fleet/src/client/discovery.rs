@@ -10,7 +10,7 @@ use callsoon::{AnyFuture, AsyncGenerator, Result, generator};
 use super::News;
 use super::session::Session;
 
-/// How often everyone is asked whether they are there, at most.
+/// The shortest time between two broadcasts that ask all devices whether they are there.
 const EVERY: Duration = Duration::from_millis(150);
 
 /// Time to hear the answer of one device. Where there are many, they are asked less often, so
@@ -21,7 +21,7 @@ const AN_ANSWER: Duration = Duration::from_micros(40);
 /// loss of 20 percent in both directions one device in two hundred thousand stays unseen.
 const QUIET_ROUNDS: u32 = 12;
 
-/// How often everyone was asked, as it is known while the discovery goes on.
+/// The number of broadcasts so far, readable while the discovery runs.
 pub type Rounds = Rc<Cell<u32>>;
 
 /// A search for devices.
@@ -29,7 +29,7 @@ pub type Rounds = Rc<Cell<u32>>;
 pub struct Discovery {
     /// By which they are asked.
     pub session: Session,
-    /// How many there are, if that is known: with the last the search is over.
+    /// The number of devices, if that is known: the search ends with the last.
     pub expected: Option<usize>,
     /// Counts the rounds.
     pub rounds: Rounds,

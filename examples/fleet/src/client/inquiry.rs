@@ -15,7 +15,7 @@ const STATE_VERSION: u16 = 33;
 const STATE_GROUP: u16 = 53;
 const LIGHT_STATE: u16 = 107;
 
-/// What a device has told of itself.
+/// The state of a device, in its own answers.
 #[derive(Clone, PartialEq, Serialize, Debug)]
 pub struct Told {
     /// Which device it is.
@@ -23,13 +23,13 @@ pub struct Told {
     pub serial: Serial,
     /// Where it listens.
     pub address: SocketAddr,
-    /// What it is called.
+    /// Its name.
     #[serde(serialize_with = "as_text")]
     pub label: Label,
     /// Where it belongs.
     #[serde(serialize_with = "as_text")]
     pub group: Label,
-    /// Who made it.
+    /// The number of its vendor.
     pub vendor: u32,
     /// Which product of the vendor's it is.
     pub product: u32,
@@ -38,9 +38,9 @@ pub struct Told {
     /// Its colour.
     #[serde(flatten)]
     pub color: Color,
-    /// How many packets were sent to it, those that had to be sent again included.
+    /// The number of packets sent to it, repeated ones included.
     pub attempts: u32,
-    /// How long its answers took, in the mean. Whole microseconds.
+    /// The mean time until its answers came. Whole microseconds.
     #[serde(rename = "latency_us", serialize_with = "as_micros")]
     pub latency: Duration,
 }
@@ -61,7 +61,7 @@ fn as_micros<S: Serializer>(value: &Duration, to: S) -> Result<S::Ok, S::Error> 
 ///
 /// # Cancellation
 ///
-/// Nobody knows which orders the device has heard.
+/// It stays unknown which orders the device has received.
 pub async fn inquire(remote: Remote, orders: Vec<Message>) -> Result<Told> {
     let mut answers = Vec::new();
     for order in orders {

@@ -1,8 +1,8 @@
 //! The asking side of the protocol.
 //!
-//! In reading order: `tally` (what was sent and heard), `session` (one socket, and which answer
-//! is for whom), `remote` (one device, asked until it answers), `discovery` (which devices there
-//! are), `inquiry` (what each has to say).
+//! In reading order: `tally` (what was sent and heard), `session` (one socket, and which question
+//! each answer belongs to), `remote` (one device, asked until it answers), `discovery` (which
+//! devices there are), `inquiry` (the state of each).
 
 mod discovery;
 mod inquiry;
@@ -16,7 +16,7 @@ pub use remote::{Answer, Remote};
 pub use session::{Session, Sighting};
 pub use tally::Tally;
 
-/// What a search comes across.
+/// An event of a search.
 #[derive(Clone, Debug)]
 pub enum News {
     /// A device said that it is there.

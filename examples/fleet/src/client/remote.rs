@@ -9,20 +9,20 @@ use callsoon::{Error, ErrorKind, LoopFuture, Result, running_loop};
 use super::session::{Reply, Session, Sighting};
 use crate::protocol::{Header, Message, Packet};
 
-/// How long an answer is waited for before the question is sent again; after the last the device
-/// is given up, 2.9 seconds after the first packet. At a loss of 20 percent in both directions
+/// The times to wait for an answer before the question is sent again; after the last the device is
+/// given up, 2.9 seconds after the first packet. At a loss of 20 percent in both directions
 /// one question in ten million gets no answer.
 const PATIENCE_MS: [u64; 16] =
     [100, 100, 100, 100, 150, 150, 150, 150, 200, 200, 200, 200, 250, 250, 300, 300];
 
-/// What a device answered.
+/// A device's answer.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Answer {
     /// The message.
     pub message: Message,
-    /// How often it was asked until the answer came.
+    /// The number of packets sent until the answer came.
     pub attempts: u32,
-    /// How long the answer took from the packet that it is the answer to.
+    /// The time from the packet that it answers until it came.
     pub latency: Duration,
 }
 
@@ -55,7 +55,7 @@ impl Remote {
     ///
     /// # Cancellation
     ///
-    /// Nobody waits for the answer any more.
+    /// The question is not sent again, and an answer that still comes is ignored.
     pub async fn ask(&self, question: Message, kind: u16) -> Result<Answer> {
         let header = self.session.header(self.sighting.serial, 0);
         self.repeat(header, question, kind).await
@@ -69,7 +69,7 @@ impl Remote {
     ///
     /// # Cancellation
     ///
-    /// Nobody knows whether the device has done it.
+    /// It stays unknown whether the device has carried out the order.
     pub async fn tell(&self, order: Message) -> Result<Answer> {
         let header = self.session.header(self.sighting.serial, 0);
         let header = Header { ack_required: true, ..header };

@@ -55,7 +55,7 @@ impl Color {
     }
 }
 
-/// As `HUE,SATURATION,BRIGHTNESS,KELVIN`: degrees from 0 to 360, two numbers from 0 to 1, and
+/// Parses `HUE,SATURATION,BRIGHTNESS,KELVIN`: degrees from 0 to 360, two numbers from 0 to 1, and
 /// kelvin from 1500 to 9000.
 impl FromStr for Color {
     type Err = String;

@@ -1,4 +1,4 @@
-//! [`Board`]: what is known so far.
+//! [`Board`]: the state of a search.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use super::outcome::Unanswered;
 use crate::client::{Sighting, Told};
 use crate::protocol::Serial;
 
-/// What is known so far of the devices that were looked for.
+/// The state of a search: the devices seen, their answers, and those without one.
 #[derive(Clone, Default, Debug)]
 pub struct Board {
     /// Which devices there should be, where that is known.
@@ -18,16 +18,16 @@ pub struct Board {
     unanswered: BTreeMap<Serial, String>,
 }
 
-/// What is known of the devices of one group.
+/// The devices of one group that have answered, in figures.
 #[derive(Clone, PartialEq, Debug)]
 pub struct GroupLine {
-    /// What the group is called.
+    /// The name of the group.
     pub group: String,
-    /// How many of its devices have answered.
+    /// The number of its devices that have answered.
     pub lights: usize,
-    /// How many of those are on.
+    /// The number of those that are on.
     pub on: usize,
-    /// How long their answers took.
+    /// The times that their answers took.
     pub latencies: Option<Latencies>,
 }
 
@@ -62,25 +62,25 @@ impl Board {
         }
     }
 
-    /// How many devices are expected, where that is known.
+    /// Returns the number of devices expected, where that is known.
     #[must_use]
     pub fn expected(&self) -> Option<usize> {
         Some(self.expected.len()).filter(|expected| *expected > 0)
     }
 
-    /// How many devices were seen.
+    /// Returns the number of devices seen so far.
     #[must_use]
     pub fn seen(&self) -> usize {
         self.seen.len()
     }
 
-    /// What was told, by serial.
+    /// Returns the states that devices have answered with, by serial.
     #[must_use]
     pub fn told(&self) -> &BTreeMap<Serial, Told> {
         &self.told
     }
 
-    /// Which devices don't answer, by serial. `dead` says which of them can't.
+    /// Returns the devices that don't answer, by serial. `dead` has those of them that can't.
     #[must_use]
     pub fn unanswered(&self, dead: &BTreeSet<Serial>) -> Vec<Unanswered> {
         let each = self.unanswered.iter();
@@ -93,7 +93,7 @@ impl Board {
         .collect()
     }
 
-    /// What is known so far, in a line.
+    /// Returns the counts so far, in a line.
     #[must_use]
     pub fn line(&self) -> String {
         let (seen, told, silent) = (self.seen.len(), self.told.len(), self.unanswered.len());
@@ -101,7 +101,7 @@ impl Board {
         format!("{seen}{of} lights seen, {told} have answered, {silent} don't answer")
     }
 
-    /// What is known of each group, by name.
+    /// Returns a line for each group, by name.
     #[must_use]
     pub fn groups(&self) -> Vec<GroupLine> {
         let mut groups: BTreeMap<String, Vec<&Told>> = BTreeMap::new();

@@ -37,8 +37,8 @@ fn interrupted_at_any_moment_it_ends_there_and_shows_what_it_has_written() {
     assert!(counts.len() > 3, "the moments differ: {counts:?}");
 }
 
-/// Interrupts a search at a moment that is anybody's guess; returns how many had answered, unless
-/// the search was over before.
+/// Interrupts a search at a random moment; returns how many devices had answered, or none if the
+/// search had ended before.
 fn interrupt_at(moment: u64, live: &BTreeSet<String>) -> Option<usize> {
     let database = fresh(&format!("interrupt-{moment}.sqlite"));
     let path = database.to_str().unwrap();

@@ -116,7 +116,7 @@ pub(crate) fn rows(database: &Path, table: &str, run: i64) -> Value {
     Value::Array(found)
 }
 
-/// How `run` has ended, and that the database is whole.
+/// Returns how `run` has ended, and asserts that the database is whole.
 pub(crate) fn ending(database: &Path, run: i64) -> Option<String> {
     let connection = Connection::open(database).unwrap();
     let integrity = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
