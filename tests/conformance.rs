@@ -1,6 +1,7 @@
-//! Conformance: programs whose traces on CPython's asyncio and the original Photons helpers are
-//! committed, run on callsoon. `conformance/PROGRAMS.md` is their language; `conformance/fresh`
-//! compares new programs with the oracle, `conformance/goldens` makes the committed traces anew.
+//! Conformance: programs run on callsoon, and compared with their committed traces on CPython's
+//! asyncio and the original Photons helpers. `conformance/PROGRAMS.md` is their language;
+//! `conformance/fresh` compares new programs with the oracle, `conformance/goldens` makes the
+//! committed traces anew.
 
 #[path = "conformance/machine/mod.rs"]
 mod machine;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 struct Golden {
     program: Value,
     trace: Vec<String>,
-    /// What a hand-written program shows.
+    /// The behaviour that a hand-written program shows.
     says: Option<String>,
 }
 
@@ -43,7 +44,7 @@ fn goldens(name: &str) -> Vec<Golden> {
     goldens.collect()
 }
 
-/// Runs every program of a golden file and reports those whose traces differ.
+/// Runs every program of a golden file and reports those with a trace that differs.
 fn hold_to(name: &str, at_least: usize) {
     let goldens = goldens(name);
     assert!(goldens.len() >= at_least, "{name}: only {} programs", goldens.len());
@@ -120,7 +121,7 @@ families! {
     transports,
 }
 
-/// The families whose turns depend on the program alone, and not on what the poller reports.
+/// The families with turns that depend on the program alone, and not on what the poller reports.
 fn without_poller() -> Vec<String> {
     let families = read("families");
     let polled = ["interrupts", "streams", "transports"];
@@ -174,7 +175,7 @@ fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
     assert!(told_apart * 4 > count * 3, "only {told_apart} of {count} are told from each other");
 }
 
-/// What is ready in another order is another run, and a run all the same.
+/// Callbacks and tasks that are ready run in another order: another run, and a run all the same.
 #[test]
 fn what_is_ready_in_another_order_is_another_run_that_its_seed_gives_again() {
     let (mut runs, mut others) = (0, 0);
@@ -196,7 +197,7 @@ fn trace_of(main: Value) -> Vec<String> {
     machine::run(&json!({"name": "here", "main": main})).expect("a program")
 }
 
-/// What is wrong with something that is no program.
+/// Returns the error for a value that is no program.
 fn refusal(program: &Value) -> String {
     machine::run(program).expect_err("no program").to_string()
 }

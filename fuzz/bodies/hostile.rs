@@ -18,7 +18,7 @@ use callsoon::{
 use super::common::{Census, Counted, eighths, failure, panic_on_purpose};
 
 const FUEL: usize = 400;
-/// How deep drops may run operations that drop.
+/// The depth to which drops may run operations that drop in turn.
 const DEPTH: usize = 6;
 const TURNS: usize = 2_000;
 const SCRIPTS: usize = 4;
@@ -64,7 +64,7 @@ struct Input {
 
 struct World {
     scripts: [Vec<Op>; SCRIPTS],
-    /// Gone once somebody let go of it.
+    /// None once an operation has dropped it.
     event_loop: RefCell<Option<Rc<EventLoop>>>,
     on: LoopRef,
     futures: RefCell<Vec<LoopFuture<Rc<Bomb>>>>,

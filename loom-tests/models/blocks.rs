@@ -1,4 +1,4 @@
-//! Blocks whose memory other threads hold, and the end of the loop that made them.
+//! Blocks with memory that other threads hold, and the end of the loop that made them.
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
@@ -9,8 +9,8 @@ use super::check::{Search, check, size, thread};
 use crate::blocks::{Pages, free_remote, remote_of};
 use crate::sync::{Arc, AtomicUsize, Ordering, UnsafeCell};
 
-/// What a loop's blocks lead other threads to: a cell for each of them, and its own drop, which must
-/// come behind all uses.
+/// The remote part that a loop's blocks lead other threads to: a cell for each of them, and its own
+/// drop, which must come after all uses.
 struct Far {
     used: [UnsafeCell<u32>; 8],
     /// Not loom's: to count changes no order.

@@ -11,7 +11,7 @@ pub(crate) const fn size(loom: usize, shuttle: usize) -> usize {
     if cfg!(loom) { loom } else { shuttle }
 }
 
-/// How far a model is searched by loom.
+/// The bound of loom's search of a model.
 pub(crate) enum Search {
     /// Every interleaving.
     All,

@@ -10,14 +10,14 @@ use super::host::event_loop;
 use crate::sync::{Arc, AtomicUsize, Mutex, Ordering};
 use crate::{ErrorKind, running_loop};
 
-/// Two threads each change what a task waits for, and wake whom it said last, while it is
-/// polled, parks, and the loop falls asleep: the task sees both.
+/// Two threads each change what a task waits for, and wake the waker that it stored last, while it
+/// is polled, parks, and the loop falls asleep: the task sees both changes.
 #[test]
 fn two_wakes_against_a_park() {
     check("two_wakes_against_a_park", Search::Preemptions(3), || {
         let event_loop = event_loop();
         let events = Arc::new(AtomicUsize::new(0));
-        // What is polled last is who is to be woken.
+        // The waker of the last poll: the one to wake.
         let waker: Arc<Mutex<Option<Waker>>> = Arc::new(Mutex::new(None));
         let threads: Vec<_> = (0..size(2, 4))
             .map(|_| {
@@ -179,7 +179,7 @@ fn calls_against_a_running_loop() {
             .collect();
         let count = threads.len() * calls;
         event_loop.set_exception_handler(Some(Rc::new(|_: &_, context: &_| panic!("{context:?}"))));
-        // It ends by itself when nobody is left who could call.
+        // It ends by itself when no handle is left that could call.
         assert_eq!(event_loop.run_forever().unwrap_err().kind(), ErrorKind::Stalled);
         assert_eq!(seen.load(Ordering::Relaxed), count);
         threads.into_iter().for_each(|thread| thread.join().unwrap());

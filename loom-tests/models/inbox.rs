@@ -8,7 +8,7 @@ use crate::sync::Arc;
 fn inbox<M: Default>() -> (Arc<Inbox<M>>, std::sync::Arc<Bell>) {
     let bell = Bell::new();
     let inbox = Inbox::new(bell.clone());
-    // Makes the queue's first block, whose making is a spin that tells nothing.
+    // Makes the queue's first block beforehand: a model learns nothing from the spin that makes it.
     assert!(inbox.post(M::default()).is_ok());
     assert!(inbox.take().is_some());
     (Arc::new(inbox), bell)
@@ -137,8 +137,8 @@ fn post_against_close() {
     });
 }
 
-/// The last who could write goes while the loop, which waits for it alone, falls asleep: the
-/// loop sees that nobody is left, or is woken.
+/// The last writer is dropped while the loop, which waits for writers alone, falls asleep: the loop
+/// sees that no writer is left, or is woken.
 #[test]
 fn the_last_writer_against_a_sleep() {
     check("the_last_writer_against_a_sleep", Search::All, || {

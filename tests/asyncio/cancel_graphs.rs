@@ -16,7 +16,7 @@ use callsoon::{
 use crate::combinators::{boxed, join};
 use crate::driver::secs;
 
-/// How a task awaits others.
+/// A way for a task to await others.
 #[derive(Clone, Copy, PartialEq, Debug)]
 enum Way {
     /// One after the other.
@@ -48,8 +48,8 @@ impl Way {
     /// Those by which a task awaits one thing at a time, as it does in asyncio.
     const ONE_AT_A_TIME: &[Way] = Way::ALL.split_at(7).0;
 
-    /// Without those whose children wait for the parent that waits for them: a circle through a group
-    /// is a deadlock, in CPython too.
+    /// All but groups, where children wait for the parent that waits for them: a circle through a
+    /// group is a deadlock, in CPython too.
     const WITHOUT_GROUPS: &[Way] = Way::ALL.split_at(8).0;
 
     /// Those that pass a cancellation on to what they await.
@@ -249,7 +249,7 @@ fn cancel_in_circle(ways: &[Way], size: usize) {
     assert!(tasks[0].cancel());
     settle(&event_loop, size);
     assert!(reached.iter().all(|place| tasks[*place].done()), "{ways:?}");
-    // What a shield has kept from it is cancelled by itself.
+    // Tasks that a shield has kept the cancel from are cancelled by themselves.
     for task in &tasks {
         task.cancel();
     }
@@ -294,7 +294,7 @@ fn a_gathering_that_waits_for_itself_is_cancelled() {
     assert!(gathering.cancel());
     settle(&event_loop, 2);
     assert!(task.cancelled());
-    // As asyncio has it: a gathering that was asked to cancel ends with that as its exception.
+    // Asyncio's rule: a gathering that was asked to cancel ends with that as its exception.
     assert!(gathering.exception().unwrap().is_some_and(|error| error.is_cancelled()));
 }
 

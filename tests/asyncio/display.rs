@@ -1,4 +1,4 @@
-//! How futures, tasks, awaits, generators and handles show themselves, in every state.
+//! The `Debug` output of futures, tasks, awaits, generators and handles, in every state.
 
 use std::pin::Pin;
 

@@ -310,7 +310,7 @@ fn a_cancel_drops_a_task_that_does_nothing_but_wake_itself() {
     assert!(task.cancelled(), "{task:?} was cancelled ten turns ago");
 }
 
-/// What is thrown comes out at an await of ours. Where the step meets none, the next one ends the
+/// A cancellation is thrown at an await of ours. Where a step meets none, the next step ends the
 /// task.
 #[test]
 fn a_cancel_that_meets_no_await_of_ours_in_its_step_ends_the_task_in_the_next() {

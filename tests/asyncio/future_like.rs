@@ -1,4 +1,4 @@
-//! What holds for every future-like thing, over each kind of them.
+//! Properties of every future-like thing, tested with each kind of them.
 
 use std::rc::Rc;
 
@@ -39,7 +39,7 @@ fn resettable_future(event_loop: &EventLoop) -> Subject {
     Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }
 }
 
-/// One whose parent is pending, and stays so.
+/// A child of a parent that is pending, and stays so.
 fn child_of_future(event_loop: &EventLoop) -> Subject {
     let parent: LoopFuture<()> = event_loop.create_future();
     let made = event_loop.run_until_complete(async move { Ok(ChildOfFuture::new(&parent)) });

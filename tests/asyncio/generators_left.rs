@@ -1,4 +1,4 @@
-//! Async generators that a main leaves half way, or drops, as its loop is ended: who hears of it.
+//! Async generators that a main leaves half way, or drops, as its loop is ended, and the reports.
 
 use callsoon::{
     AnyFuture, AsyncGenerator, Error, ErrorKind, EventLoop, create_task, generator, run_on,
@@ -132,7 +132,7 @@ fn a_main_that_fails_leaves_a_generator_finished_whose_task_fails_as_it_is_cance
     assert!(task.to_any().exception().unwrap().is_some());
 }
 
-/// A generator whose clean-up takes so many turns.
+/// A generator with a clean-up that takes so many turns.
 fn slow(trace: &Trace, turns: usize) -> AsyncGenerator<i32> {
     let trace = trace.clone();
     generator(async move |y| {
@@ -215,7 +215,7 @@ fn a_dropped_generator_is_no_affair_of_shutdown_asyncgens() {
     assert!(reports.messages().is_empty(), "{:?}", reports.messages());
 }
 
-/// As in CPython: the closing that is under way is another's.
+/// CPython reports it, too: the closing that is under way is another task's.
 #[test]
 fn a_generator_being_closed_by_a_task_is_reported() {
     let event_loop = EventLoop::with_virtual_time();

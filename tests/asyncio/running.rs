@@ -1,4 +1,4 @@
-//! How a loop is run to an end: `run`, `run_on`, `run_until_complete`, `run_forever`, `stop`,
+//! Running a loop to an end: `run`, `run_on`, `run_until_complete`, `run_forever`, `stop`,
 //! and what becomes of the tasks that are left.
 
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! A task by itself: its start, its end, its name, and who knows of it.
+//! A task by itself: its start, its end, its name, and the lists and handles that have it.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -338,7 +338,7 @@ fn a_future_that_a_task_returns_is_its_result_and_is_not_awaited() {
     assert!(!future.done());
 }
 
-/// What a loop tells of its tasks is a handle like any other, but for the value.
+/// `all_tasks` returns handles that do all that a task's own does, except for the value.
 #[test]
 fn a_task_without_its_type_does_what_the_task_does() {
     let event_loop = EventLoop::with_virtual_time();

@@ -38,7 +38,7 @@ async fn close(mut stream: impl AsyncWrite + Unpin) -> io::Result<()> {
     poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await
 }
 
-/// What both ends of a connection say to each other by `futures-io`, up to both ends' end.
+/// Sends data both ways over a connection by `futures-io`, up to the end of both sides.
 async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut one: S, mut two: S) -> Result<()> {
     let mut buffer = [0; 8];
     assert_eq!(write(&mut one, b"hello").await?, 5);

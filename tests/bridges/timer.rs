@@ -199,7 +199,7 @@ fn it_wakes_the_last_who_polled() {
     });
 }
 
-/// What its timer runs stands behind who drops it, in the same turn, and is not taken for another's.
+/// The callback of its timer runs in the same turn, after the drop, and must wake no other sleep.
 #[test]
 fn one_that_is_dropped_as_it_is_due_wakes_nobody() {
     run(async {

@@ -1,4 +1,4 @@
-//! What ends: `stop`, interrupts, generators that are dropped or shut down.
+//! Statements that end things: `stop`, interrupts, the drop and the shutdown of generators.
 
 use super::args::Args;
 use super::program::Malformed;

@@ -1,4 +1,4 @@
-//! How statements end early: errors by name, and [`Flow`], which tells them from a `break`.
+//! Early ends of statements: errors by name, and [`Flow`], which tells them from a `break`.
 
 use std::fmt;
 
@@ -20,8 +20,8 @@ impl fmt::Display for ProgramError {
 
 impl std::error::Error for ProgramError {}
 
-/// What leaves a statement before its end. Only [`Flow::Error`] is an error to the program:
-/// no handler sees the others.
+/// The reason why a statement ends early. Only [`Flow::Error`] is an error to the program: no
+/// handler sees the others.
 pub(crate) enum Flow {
     Error(Error),
     /// Leaves the innermost loop.
@@ -38,7 +38,7 @@ impl From<Error> for Flow {
     }
 }
 
-/// How statements end.
+/// The end of a statement.
 pub(crate) type Done = Result<(), Flow>;
 
 /// A program's own error.
@@ -99,7 +99,7 @@ fn network_name(error: &Error) -> Option<&'static str> {
     })
 }
 
-/// Whether an error is an `Exception` in Python, which an `except Exception` catches.
+/// Returns true if `error` is an `Exception` in Python, which an `except Exception` catches.
 pub(crate) fn is_exception(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit)
 }

@@ -179,7 +179,7 @@ fn decode_waiting(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>, Ma
     })
 }
 
-/// What can be acquired and released.
+/// A primitive that can be acquired and released.
 enum Lockable {
     Lock(Lock),
     Condition(Condition),

@@ -22,7 +22,7 @@ use super::{network, protocols};
 /// Statements that run one after the other.
 pub(crate) type Block = Rc<[Statement]>;
 
-/// What awaits, boxed: statements hold statements.
+/// The future of a statement, boxed: statements hold statements.
 pub(crate) type Boxed<'a> = Pin<Box<dyn Future<Output = Done> + 'a>>;
 
 pub(crate) enum Statement {

@@ -13,7 +13,7 @@ pub(crate) enum Value {
     Int(i64),
     Text(String),
     List(Vec<Value>),
-    /// What the task of a streamed generator returns.
+    /// The result of a streamed generator's task.
     Complete,
     /// An exception that was asked for, and so is a value.
     Error(Error),
@@ -65,7 +65,7 @@ impl From<Vec<Value>> for Value {
     }
 }
 
-/// What a future of a program has for its result: a value, or what `gather` makes of many.
+/// The result type of a program's future: a value, or one that `gather` makes of many.
 pub(crate) trait Listed: Clone + 'static {
     fn into_value(self) -> Value;
     /// The shortest such list that holds `value`.
@@ -145,7 +145,7 @@ pub(crate) fn result_of(future: &dyn AnyFuture) -> Result<Value, Error> {
     future.result()
 }
 
-/// The result of a gathering whose results have this type.
+/// The result of `future`, or none if its type is another.
 fn listed<R: Listed>(future: &dyn AnyFuture) -> Option<Result<Value, Error>> {
     future.downcast_ref::<R>().map(|gathered| gathered.result().map(Listed::into_value))
 }
