@@ -1,8 +1,9 @@
-//! The ground floor as its users see it: what runs when, who hears of errors, and what callbacks,
-//! drops, wakers, threads and sockets may do while it runs. Files are named by what they ask.
+//! The event loop's layer as its users see it: what runs when, where errors are reported, and what
+//! callbacks, drops, wakers, threads and sockets may do while it runs. Files are named by what they
+//! test.
 //!
-//! Time is virtual, or a [`machine`] whose clock moves only while it sleeps. Real threads and
-//! sockets are waited for by what they do, never by the clock.
+//! Time is virtual, or that of a [`machine`] with a clock that moves only while it sleeps. Real
+//! threads and sockets are waited for by what they do, never by the clock.
 
 #[path = "../support/mod.rs"]
 mod support;

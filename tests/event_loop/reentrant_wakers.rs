@@ -14,7 +14,7 @@ use crate::world::World;
 type Calls = Box<dyn FnOnce()>;
 
 thread_local! {
-    /// What the hooked waker does when it is cloned, woken and dropped, first come first served.
+    /// The calls that the hooked waker makes when it is cloned, woken or dropped, the oldest first.
     static HOOKS: RefCell<Vec<(Hook, Calls)>> = const { RefCell::new(Vec::new()) };
 }
 

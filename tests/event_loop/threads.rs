@@ -24,7 +24,7 @@ fn a_loop_handle_may_be_sent_and_shared() {
     is_send_and_sync::<Arc<dyn Notify>>();
 }
 
-/// What one thread has to do with its task: it counts up and wakes, and sends numbers.
+/// The state that a thread shares with its task: it counts up and wakes, and sends numbers.
 #[derive(Default)]
 struct Line {
     counted: AtomicUsize,
@@ -100,7 +100,7 @@ fn calls_made_while_the_loop_closes_run_or_are_dropped_and_the_refused_ones_say_
         closing: AtomicBool,
     }
     impl Counts {
-        /// Until the loop closes, nobody runs too far ahead of it.
+        /// Waits while the threads are too far ahead of the loop, unless that closes.
         fn wait_for_loop(&self) {
             let ahead = || self.made.load(SeqCst).saturating_sub(self.ran.load(SeqCst)) > 1000;
             while ahead() && !self.closing.load(SeqCst) {
@@ -213,7 +213,7 @@ fn a_sleeping_loop_misses_no_call() {
         });
         for round in 0..5000 {
             ask.send(()).unwrap();
-            // A sleep may end for nothing; one that nobody ends is a call that was missed.
+            // A sleep may end for no reason; one that lasts for `FOR_EVER` has missed a call.
             let slept_from = event_loop.time();
             while event_loop.run_once(Some(FOR_EVER)).unwrap() == 0 {
                 assert!(event_loop.time() - slept_from < FOR_EVER, "missed in round {round}");
@@ -242,7 +242,7 @@ fn dropping_the_last_handle_ends_a_sleep_with_an_error() {
     }
 }
 
-/// A machine that can tell a sleep that nobody ends from one that somebody does.
+/// A machine that notes whether a sleep of its own has lasted 20 seconds without a notification.
 #[derive(Clone, Default)]
 struct Bed(Arc<(Mutex<bool>, Condvar)>, Arc<AtomicBool>);
 

@@ -1,4 +1,4 @@
-//! What a turn runs, and in which order.
+//! The callbacks and tasks that a turn runs, and their order.
 
 use std::io::Write;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! What `run` does with what its main task leaves behind.
+//! The end of `run`, and what becomes there of all that its main task leaves behind.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -76,7 +76,7 @@ fn run_closes_the_generators_after_the_tasks() {
             gave.map(drop)
         });
         open.anext().await?;
-        // Nobody drops it, so that it is open to the end.
+        // It is never dropped, so that it is open to the end.
         std::mem::forget(open);
         Ok(())
     })

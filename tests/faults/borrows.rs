@@ -137,7 +137,7 @@ fn comparisons_that_panic_leave_their_queue_as_it_was() {
     (0..5).for_each(|_| queue.task_done().unwrap());
 }
 
-/// As `heapq` does, whose order was noted: of pairs that compare by their first half alone.
+/// The order is that of Python's `heapq`, for pairs that compare by their first half alone.
 #[test]
 fn equal_items_leave_a_priority_queue_as_in_python() {
     #[derive(PartialEq, Eq)]
@@ -183,7 +183,7 @@ impl Clone for Clones {
     }
 }
 
-/// A future that has ended with a value whose clone does `asks`.
+/// A future that has ended with a value. Cloning that value calls `asks`.
 fn with_result(asks: fn(&ConcurrentFuture<Clones>)) -> Arc<ConcurrentFuture<Clones>> {
     let event_loop = EventLoop::with_virtual_time();
     let own = Own::default();

@@ -1,4 +1,4 @@
-//! More at once than anybody planned for.
+//! Bursts: a million callbacks or timers at once.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -199,7 +199,7 @@ fn timers_show_when_they_were_made_for() {
     }
 }
 
-/// What lies within the clock's years is due in its time.
+/// Sleeps within the years that the clock reaches end on time.
 #[test]
 fn long_sleeps_within_the_clock_end() {
     for event_loop in loops() {

@@ -1,4 +1,4 @@
-//! Hosts whose sleep fails.
+//! Hosts with a sleep that fails.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -75,7 +75,7 @@ fn a_runner_whose_host_fails_tells_it_and_runs_the_next_main_all_the_same() {
         outcome
     };
     assert_eq!(runner.run(main).unwrap_err().to_string(), broken().to_string());
-    // The main task was left where it was: it goes on with the next, whose sleep is as long.
+    // The main task was left where it was: it goes on with the next, which sleeps as long.
     runner.run(async { sleep(Duration::from_secs(1)).await }).unwrap();
     trace.expect(["first: Ok(())"]);
     runner.close().unwrap();

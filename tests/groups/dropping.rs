@@ -1,4 +1,4 @@
-//! What is left when one of them is dropped half way.
+//! Timeouts, groups and shields that are dropped half way, and all that this must leave behind.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;

@@ -34,8 +34,8 @@ fn exception(child: &ChildOfFuture<i32>) -> Result<String> {
     Ok(child.exception()?.map_or("none".to_owned(), |error| error.message()))
 }
 
-/// What a child and a parent of these ends answer: each question is asked of a pair of its own,
-/// for some of them change something. With `settled`, after the callbacks have run.
+/// Returns a child's answers, for these ends of the child and of its parent: each question is asked
+/// of a new pair, as some questions change it. With `settled`, after the callbacks have run.
 async fn answers(child_end: &str, parent_end: &str, settled: bool) -> Result<[String; 5]> {
     let pair = async || {
         let parent = hp::create_future::<i32>();
@@ -66,7 +66,7 @@ async fn answers(child_end: &str, parent_end: &str, settled: bool) -> Result<[St
 }
 
 /// Rows are the child's own ends, and in each the parent's: done, cancelled, exception, result,
-/// and what who awaits the child gets.
+/// and what awaiting the child returns.
 const AT_ONCE: [[&str; 5]; 16] = [
     ["false", "false", "raises invalid", "raises invalid", "waits"],
     ["true", "true", "raises cancelled", "raises cancelled", "raises cancelled"],
@@ -300,7 +300,7 @@ fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> R
     })
 }
 
-/// What Photons says too: the parent is cancelled by the question, and has a value all the same.
+/// Photons does the same: the parent is cancelled by the question, and has a value all the same.
 #[test]
 fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_result() -> Result<()>
 {

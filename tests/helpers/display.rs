@@ -1,4 +1,4 @@
-//! How the helpers show themselves: what they are, and what one asks first of each.
+//! The `Debug` output of the helpers: what they are, and the most useful figures of each.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What these tests are put together from.
+//! Parts that these tests are put together from.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -72,7 +72,7 @@ pub(crate) async fn poll_once_and_drop<T>(future: impl Future<Output = T>) -> bo
     poll_fn(|cx| Poll::Ready(Pin::new(&mut future).poll(cx).is_ready())).await
 }
 
-/// How many callbacks wait for the end of `future`, as it shows itself.
+/// Returns the number of callbacks that wait for the end of `future`, by its `Debug` output.
 pub(crate) fn callbacks(future: &dyn AnyFuture) -> usize {
     let shown = format!("{future:?}");
     let count = shown.split("callbacks=").nth(1).unwrap_or("0");

@@ -266,7 +266,7 @@ fn a_pauser_holds_the_ticks_up_while_it_is_locked() -> Result<()> {
                 Ok(())
             })
             .await?;
-        // Who waits for the tick of 4 s has begun to before the lock was taken.
+        // The wait for the tick of 4 s had begun before the lock was taken.
         assert_eq!(at, [0, 2, 4, 9, 10, 12]);
         Ok(())
     })

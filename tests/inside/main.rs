@@ -1,5 +1,5 @@
-//! Looking into a loop: who waits for whom, which run it was, what took how long, and what comes
-//! of another order.
+//! Looking into a loop: which task waits for which, which run it was, what took how long, and what
+//! comes of another order.
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use callsoon::{EventLoop, LoopFuture, create_task, run_on, running_loop, yield_now};
 
-/// What makes one run of [`hash_of`] another.
+/// The difference between one run of [`hash_of`] and another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Disturbed {
     Nothing,

@@ -5,8 +5,8 @@ use std::process::{Command, Output};
 
 const CHILD: &str = "CALLSOON_TEST_IS_CHILD";
 
-/// In the parent runs the test `name` again, by a shell that does `first` before, and gives its
-/// end; in the child gives nothing.
+/// In the parent runs the test `name` again, by a shell that does `first` before, and returns its
+/// output; in the child returns none.
 pub(crate) fn output_of_child(name: &str, first: &str) -> Option<Output> {
     if env::var_os(CHILD).is_some() {
         return None;
@@ -30,7 +30,7 @@ pub(crate) fn output_of_child(name: &str, first: &str) -> Option<Output> {
     Some(shell.arg(name).env(CHILD, "1").output().expect("a process"))
 }
 
-/// Whether this is the child. The parent runs it, and sees it succeed.
+/// Returns true in the child. The parent runs the child, and asserts that it succeeds.
 #[track_caller]
 pub(crate) fn is_child(name: &str, first: &str) -> bool {
     let Some(output) = output_of_child(name, first) else { return true };

@@ -1,4 +1,4 @@
-//! Sockets that are awaited: what comes through, whose turn it is, what a cancellation, a drop
+//! Sockets that are awaited: what comes through, which task is next, what a cancellation, a drop
 //! and a closed loop leave behind, and what it costs in system calls.
 //!
 //! Time is virtual, and both ends of a connection mostly on one loop: what one end has written

@@ -17,7 +17,7 @@ use crate::support::trace::Trace;
 /// Of virtual time: it passes when nothing happens any more.
 const LONG: Duration = Duration::from_secs(60);
 
-/// What the second side of a connection is to the tests: plain, and never blocking.
+/// Returns a connection. Its second side is a plain socket that never blocks.
 fn pair() -> Result<(AsyncLocalStream, LocalStream)> {
     let (ours, theirs) = local_pair()?;
     theirs.set_nonblocking(true)?;
@@ -169,7 +169,7 @@ fn a_wait_that_another_method_took_over_is_begun_anew() {
             Ok(())
         });
         assert_eq!(ours.read(&mut buffer).await?, 3);
-        // With a limit, because nobody would tell one who is forgotten.
+        // With a limit, because a read that was forgotten would never be woken.
         let again = wait_for(async move { read(&mut ours, &mut buffer).await }, LONG);
         assert_eq!(again.await?, 5);
         writes.await
@@ -225,7 +225,7 @@ fn a_wait_that_is_left_goes_with_its_source() {
         assert!(poll_once(|cx| ours.poll_read(cx, &mut [0])).await.is_pending());
         assert!(ours.into_inner().is_ok());
         drop(theirs);
-        // Nobody waits for a socket any more: else the loop would wait, too.
+        // No task waits for a socket any more: else the loop would wait, too.
         callsoon::running_loop()?.create_future::<()>().await
     });
     assert_eq!(stalled.unwrap_err().kind(), ErrorKind::Stalled);

@@ -136,7 +136,7 @@ fn every_loop_that_handles_a_signal_is_told() {
     trace.expect(["one", "two"]);
     one.close().unwrap();
     assert!(!one.remove_signal_handler(SIGUSR1).unwrap());
-    raise(SIGUSR1).unwrap(); // which would end the process if nobody handled it
+    raise(SIGUSR1).unwrap(); // which would end the process if it had no handler
     two.run_once(NOW).unwrap();
     two.run_once(NOW).unwrap();
     trace.expect(["two"]);
@@ -155,7 +155,7 @@ fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
     event_loop.remove_signal_handler(SIGTERM).unwrap();
     event_loop.add_signal_handler(SIGTERM, || ()).unwrap();
     raise(SIGTERM).unwrap();
-    // What is ignored by default is ignored again.
+    // A signal that is ignored by default is ignored again.
     #[cfg(unix)]
     {
         use signal_hook::consts::SIGCHLD;
@@ -215,7 +215,7 @@ fn a_handler_may_remove_itself_and_its_errors_are_told() {
     trace.expect(["of the handler"]);
 }
 
-/// As in CPython, which looks for the handler when it reads that the signal came.
+/// CPython, too, looks for the handler when it reads that the signal came.
 #[test]
 fn a_signal_that_was_not_read_yet_goes_to_the_new_handler() {
     if !is_child("signals::a_signal_that_was_not_read_yet_goes_to_the_new_handler", "true") {

@@ -1,6 +1,6 @@
-//! What a request costs in system calls of ours: one read and one write. The poll comes on top,
-//! once for all sockets that are ready together, and the socket itself is told of to the poller
-//! once and never again.
+//! The cost of a request in system calls of ours: one read and one write. The poll comes on top,
+//! once for all sockets that are ready together, and the socket itself is registered with the
+//! poller once and never again.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -45,7 +45,7 @@ fn be_traced() {
     let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
     let peer = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let (ours, _) = listener.accept().unwrap();
-    // As a file it is read and written by calls of another name.
+    // A file is read and written by calls of another name.
     let mut peer = File::from(OwnedFd::from(peer));
     let serves = async move {
         let ours = TcpStream::from(ours)?;

@@ -163,7 +163,7 @@ fn errors_sleeps_and_foreign_wakers_leave_nothing() {
     });
 }
 
-/// What is called from outside goes through the inbox, whose blocks come and go.
+/// Calls from outside go through the inbox, which makes blocks and frees them.
 #[test]
 fn a_hundred_thousand_calls_through_the_inbox_leave_nothing() {
     let event_loop = EventLoop::with_virtual_time();

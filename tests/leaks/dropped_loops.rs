@@ -117,7 +117,7 @@ fn a_loop_goes_with_callbacks_on_their_way_that_hold_what_is_done() {
     });
 }
 
-/// Each child keeps the gathering, and that each child: nobody else need hold any of them.
+/// Each child keeps the gathering, and that each child: no other holder is needed for any of them.
 #[test]
 fn a_loop_goes_with_gatherings_whose_children_are_pending() {
     a_loop_goes_with(|event_loop| {

@@ -1,4 +1,4 @@
-//! What a test logs, on its own thread or on others.
+//! The log of a test, on its own thread or on others.
 
 use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -11,7 +11,7 @@ thread_local! {
     static INSTEAD: RefCell<Option<fn()>> = const { RefCell::new(None) };
 }
 
-/// What was logged since [`keep_log`], by the names of the threads.
+/// The lines logged since [`keep_log`], each with the name of its thread.
 static KEPT: Mutex<Option<Vec<(String, String)>>> = Mutex::new(None);
 
 struct Logger;
@@ -58,7 +58,7 @@ pub(crate) fn log_lines_of(body: impl FnOnce()) -> Vec<String> {
     LINES.with_borrow_mut(Option::take).unwrap_or_default()
 }
 
-/// As [`log_lines_of`], with a logger that calls `then` after each record: to call back into
+/// Does as [`log_lines_of`], with a logger that calls `then` after each record: to call back into
 /// the loop, or to panic.
 pub(crate) fn log_lines_with(then: fn(), body: impl FnOnce()) -> Vec<String> {
     INSTEAD.with_borrow_mut(|instead| *instead = Some(then));
@@ -77,8 +77,8 @@ pub(crate) fn keep_log() {
     kept().get_or_insert_default();
 }
 
-/// Takes what threads whose names start with `name` have logged, in order. A test names its
-/// threads as no other does.
+/// Takes the lines of threads with names that start with `name`, in order. A test names its threads
+/// as no other test does.
 pub(crate) fn logged_by(name: &str) -> Vec<String> {
     let mut kept = kept();
     let lines = kept.take().unwrap_or_default();
@@ -88,7 +88,7 @@ pub(crate) fn logged_by(name: &str) -> Vec<String> {
     own.into_iter().map(|(_, line)| line).collect()
 }
 
-/// What this test's own thread has logged.
+/// Takes the lines that this test's own thread has logged.
 pub(crate) fn logged_here() -> Vec<String> {
     logged_by(thread::current().name().expect("tests run on threads of their own"))
 }

@@ -1,4 +1,4 @@
-//! What the test binaries share. Each of them uses its own part of it.
+//! The parts that the test binaries share. Each binary uses some of them.
 #![allow(dead_code)]
 
 pub(crate) mod log_lines;

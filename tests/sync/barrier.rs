@@ -120,8 +120,8 @@ fn one_who_is_dropped_is_not_counted() {
     });
 }
 
-/// The last of those who leave opens it for those who have come meanwhile, also when it goes
-/// without having run again.
+/// The last wait to leave opens the barrier for those that have come meanwhile, also when it is
+/// dropped without having run again.
 #[test]
 fn one_who_is_dropped_on_its_way_out_opens_it_for_the_next() {
     run(async {
@@ -139,7 +139,7 @@ fn one_who_is_dropped_on_its_way_out_opens_it_for_the_next() {
     });
 }
 
-/// As in CPython: a wait that is cancelled leaves its number out, and one behind it is given twice.
+/// The numbers are CPython's: a cancelled wait leaves its own out, and one behind it comes twice.
 #[test]
 fn numbers_repeat_after_a_cancelled_wait() {
     run_on(&EventLoop::with_virtual_time(), async {

@@ -41,13 +41,13 @@ pub(crate) async fn poll_once<F: Future + ?Sized>(mut future: Pin<&mut F>) -> Po
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await
 }
 
-/// Whether `future` ends without giving way.
+/// Returns true if `future` ends well without yielding.
 pub(crate) async fn at_once(future: impl Future<Output = Result<()>>) -> bool {
     matches!(poll_once(pin!(future)).await, Poll::Ready(Ok(())))
 }
 
-/// What `future` ends with, or none if `limit` ends first. Then, and where `limit` is cancelled,
-/// `future` is dropped.
+/// Returns what `future` ends with, or none if `limit` ends first. Then, and where `limit` is
+/// cancelled, `future` is dropped.
 pub(crate) async fn unless<T>(
     future: impl Future<Output = Result<T>>,
     limit: impl Future<Output = Result<()>>,

@@ -151,7 +151,7 @@ fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
             let consumed = timeout(Duration::from_secs(1), async |_| {
                 condition.wait_for(|| items.get() == 0).await
             });
-            // Nobody notifies of that: the time is up, and then the item is gone.
+            // No task notifies of that: the wait times out, and the item is gone by then.
             assert_eq!(consumed.await.unwrap_err().kind(), ErrorKind::Timeout);
             assert_eq!(items.get(), 0);
             items.set(-1);

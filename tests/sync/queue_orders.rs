@@ -1,4 +1,4 @@
-//! What comes out of a queue first: the orders of `Queue`, `LifoQueue` and `PriorityQueue`.
+//! The orders in which items leave a `Queue`, a `LifoQueue` and a `PriorityQueue`.
 
 use std::cell::RefCell;
 use std::cmp::Ordering;

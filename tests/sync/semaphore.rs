@@ -68,7 +68,7 @@ fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
         semaphore.release();
         assert_eq!((semaphore.value(), semaphore.locked()), (1, true));
         assert!(!semaphore.try_acquire());
-        // Who comes now queues, and gets what is there from the woken one as that runs.
+        // A task that comes now queues, and gets the spare permit from the woken task as that runs.
         let late = line(&semaphore, &trace, ["late"]);
         for task in late {
             task.await?;
@@ -79,7 +79,7 @@ fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
     });
 }
 
-/// As above, with somebody behind the woken one: only it can pass the permit on.
+/// The woken waiter has another behind it, and only the woken one can pass the permit on.
 #[test]
 fn who_is_served_passes_on_what_else_is_there() {
     run(async {
@@ -347,8 +347,8 @@ fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
     });
 }
 
-/// One in line, whom a second releases three times for: the first who wakes wakes all whom there
-/// are permits for, before a task that it makes runs.
+/// One task waits, and a second releases three times: the first to wake wakes all the waiters that
+/// there are permits for, before a task that it makes runs.
 // CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_4
 #[test]
 fn who_is_served_wakes_all_for_whom_there_are_permits() {

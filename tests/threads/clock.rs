@@ -28,7 +28,7 @@ fn the_clock_stands_still_while_a_request_is_at_a_thread() -> Result<()> {
         request.await?;
         assert_eq!(on.time(), Duration::ZERO);
         early.cancel();
-        // Now that nobody owes one, idle threads hold nothing up.
+        // No thread owes an answer now, so idle threads hold nothing up.
         sleep(secs(3600)).await?;
         assert_eq!(on.time(), secs(3600));
         queue.finish().await?;
@@ -57,7 +57,7 @@ fn a_limit_is_not_over_while_the_work_is_real() -> Result<()> {
     })
 }
 
-/// Nobody has been asked yet: else time would stand still for ever.
+/// No thread has been asked yet: else time would stand still for ever.
 #[test]
 fn requests_that_wait_for_a_start_hold_nothing_up() -> Result<()> {
     run(async {

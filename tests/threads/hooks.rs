@@ -1,4 +1,4 @@
-//! What a program says about its threads is asked when it should be, on the right thread.
+//! A program's hooks for its threads are called when they should be, on the right thread.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::parts::{Visitors, door, error_of};
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
-/// What a thread works with, numbered, and how long it is good for.
+/// The args of a thread: a numbered connection, and the number of requests that have used it.
 struct Connection {
     number: u32,
     uses: u32,
@@ -329,7 +329,7 @@ fn onerror_hears_of_each_error_on_the_thread_before_the_future_does() -> Result<
                     ["failed with 101", "the third", "the fourth", "failed with 101"]
                 );
                 assert_eq!(error_of(&requests[2]).kind(), ErrorKind::Panic);
-                // What was there before the failure is gone with it.
+                // The args from before the failure were dropped with it, so these are new.
                 assert_eq!(requests[3].result()?, 100);
                 trace.expect([
                     "failed with 101 on ears-0",

@@ -12,8 +12,8 @@ use crate::parts::{Visitors, counted, door};
 
 const WITHIN: &str = "CALLSOON_TEST_WITHIN";
 
-/// Whether this is the process with little room; else makes it, and asserts that the test passes
-/// in it. `room` is what the shell says beforehand, `stack` how much each thread asks for.
+/// Returns true in the process with little room; else runs it, and asserts that the test passes in
+/// it. `room` is the shell's command before that, `stack` the size of each thread's stack.
 fn little_room(test: &str, room: &str, stack: u64) -> bool {
     if env::var_os(WITHIN).is_some() {
         return true;

@@ -9,13 +9,13 @@ use std::time::Duration;
 
 use callsoon::{AnyFuture, Error, LoopFuture, Result, helpers as hp};
 
-/// Where a thread says that it has come, and waits.
+/// A place where a thread reports that it has come, and waits.
 pub(crate) struct Door {
     come: Sender<()>,
     opened: Receiver<()>,
 }
 
-/// Who opens a [`Door`]. Gone, it is open for ever.
+/// The keeper of a [`Door`], which opens it. Once it is dropped, the door is open for ever.
 pub(crate) struct Keeper {
     came: Receiver<()>,
     open: Sender<()>,
@@ -34,23 +34,23 @@ impl Door {
 }
 
 impl Keeper {
-    /// Waits, blocking, until somebody stands at the door.
+    /// Waits, blocking, until a thread is at the door.
     pub(crate) fn somebody_is_there(&self) {
         self.came.recv().expect("somebody comes to the door");
     }
 
-    /// Whether somebody has come that was not seen yet.
+    /// Returns true if no thread has come that was not seen yet.
     pub(crate) fn nobody_came(&self) -> bool {
         self.came.try_recv().is_err()
     }
 
-    /// Lets one pass.
+    /// Lets one thread pass.
     pub(crate) fn open(&self) {
         self.open.send(()).expect("the door is there");
     }
 }
 
-/// How many threads have come here, and how many of those have ended.
+/// The number of threads that have come here, and the number of those that have ended.
 #[derive(Clone, Default)]
 pub(crate) struct Visitors(Arc<(AtomicUsize, AtomicUsize)>);
 
@@ -77,7 +77,7 @@ impl Visitors {
         self.0.0.load(SeqCst)
     }
 
-    /// Waits for those that nobody joins.
+    /// Waits until `count` threads have ended, for threads that are never joined.
     pub(crate) fn wait_until_left(&self, count: usize) {
         while self.0.1.load(SeqCst) < count {
             thread::yield_now();
@@ -87,7 +87,7 @@ impl Visitors {
 
 impl Drop for Visit {
     fn drop(&mut self) {
-        // Time enough for somebody who doesn't join to be seen.
+        // Time enough for a missing join to be noticed.
         for _ in 0..200 {
             thread::yield_now();
         }
@@ -120,7 +120,7 @@ pub(crate) fn counted(
     Ok((builder.build(&stop)?, visitors, stop))
 }
 
-/// A value whose drop panics.
+/// A value with a drop that panics.
 #[derive(Clone, Debug)]
 pub(crate) struct Bomb(pub(crate) &'static str);
 

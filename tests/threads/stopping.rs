@@ -118,7 +118,7 @@ fn threads_that_come_in_the_middle_of_a_finish_are_waited_for_and_stop_nobody() 
         });
         let queue = Rc::new(queue);
         let (finishes, starts) = (queue.clone(), queue.clone());
-        // Nobody is there to wait for; the turn after, somebody is.
+        // There is no thread to wait for yet; the turn after, there is one.
         let finish = create_task(async move { finishes.finish().await });
         let start = create_task(async move { starts.start().await });
         yield_now().await?;
