@@ -1,4 +1,4 @@
-//! Datagram endpoints whose peer is slow, and addresses.
+//! Datagram endpoints with slow peers, and addresses.
 
 use std::cell::RefCell;
 use std::os::unix::net::UnixDatagram;
