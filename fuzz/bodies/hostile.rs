@@ -1,6 +1,6 @@
 //! Code that calls back into the loop from everywhere it is run: callbacks, polls, wakers, done
 //! callbacks, exception handlers and drops. It wakes itself and the dead, runs the loop from a
-//! drop, closes it and lets go of it. Nothing of that may panic, hang or leak.
+//! drop, closes it and drops it. Nothing of that may panic, hang or leak.
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;

@@ -104,7 +104,7 @@ pub trait Rt: Sized + 'static {
         }
     }
 
-    /// The sum of what `n` tasks return that give way once, added up as they finish.
+    /// Returns the sum of the results of `n` tasks that yield once, added up as they finish.
     async fn stream_results(h: Self::H, n: u64) -> u64 {
         let mut tasks: FuturesUnordered<_> = (0..n)
             .map(|i| {
@@ -176,7 +176,7 @@ impl<F: Future<Output = ()>> Timers for Boxed<F> {
     }
 }
 
-/// Wakes its own task and gives way once: the same for every runtime.
+/// Wakes its own task and yields once: the same for every runtime.
 pub fn wake_self() -> impl Future<Output = ()> {
     WakeSelf { woken: false }
 }

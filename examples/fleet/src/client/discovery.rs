@@ -36,7 +36,7 @@ pub struct Discovery {
 }
 
 impl Discovery {
-    /// Gives each device once, when it is seen for the first time, until all that are expected
+    /// Yields each device once, when it is seen for the first time, until all that are expected
     /// were, until there are none for a while, or until `stop` is done.
     ///
     /// It fails with the socket's error.

@@ -55,7 +55,7 @@ impl Remote {
     ///
     /// # Cancellation
     ///
-    /// The question is not sent again, and an answer that still comes is ignored.
+    /// The question is not sent again, and an answer that still comes counts as unasked.
     pub async fn ask(&self, question: Message, kind: u16) -> Result<Answer> {
         let header = self.session.header(self.sighting.serial, 0);
         self.repeat(header, question, kind).await
@@ -65,7 +65,7 @@ impl Remote {
     ///
     /// # Errors
     ///
-    /// As [`ask`](Remote::ask).
+    /// Those of [`ask`](Remote::ask).
     ///
     /// # Cancellation
     ///
