@@ -1,7 +1,7 @@
 //! asyncio's child processes.
 //!
 //! In reading order: [`SubprocessOptions`] (the way in which a child is started), `unix` and `windows` (a
-//! child until it is reaped, and its pipes), `watch` (notices its end), `events` (the callbacks of a protocol),
+//! child until it is reaped, and its pipes), `started` (both together), `watch` (notices its end), `events` (the callbacks of a protocol),
 //! [`SubprocessTransport`] (the child with its pipes) and [`SubprocessProtocol`]; on these `streams` and
 //! [`Process`], which `create_subprocess_exec` and `create_subprocess_shell` return.
 
@@ -9,6 +9,7 @@ mod create;
 mod events;
 mod options;
 mod protocol;
+mod started;
 mod streams;
 mod subprocess;
 mod transport;

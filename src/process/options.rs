@@ -12,7 +12,8 @@ use std::os::windows::io::OwnedHandle;
 use std::path::{Path, PathBuf};
 use std::process::{self, Command};
 
-use super::system::{Descriptor, Started, own_stdout, pipe};
+use super::started::Started;
+use super::system::{Descriptor, own_stdout, pipe};
 use crate::error::{Error, ErrorKind, Result, about};
 use crate::net::DEFAULT_LIMIT;
 

@@ -3,7 +3,7 @@
 use alloc::rc::Rc;
 
 use super::events::SubprocessEvents;
-use super::system::Started;
+use super::started::Started;
 use super::transport::SubprocessTransport;
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};

@@ -1,7 +1,8 @@
 //! [`SubprocessTransport`]: a child process with its pipes, which calls its protocol.
 
 use super::events::SubprocessEvents;
-use super::system::{Child, Descriptor, SIGKILL, SIGTERM, Started, connect, no_such_process};
+use super::started::Started;
+use super::system::{Child, Descriptor, SIGKILL, SIGTERM, connect, no_such_process};
 use super::watch::watch;
 use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::collections::{Key, KeyedQueue};

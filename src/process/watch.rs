@@ -80,7 +80,7 @@ mod tests {
     use rustix::io::Errno;
     use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
-    use super::super::system::Started;
+    use super::super::started::Started;
     use super::*;
     use crate::event_loop::EventLoop;
 

@@ -100,6 +100,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "net/write_flow.rs",
             "process/create.rs",
             "process/options.rs",
+            "process/started.rs",
             "process/subprocess.rs",
             "process/unix/",
             "process/watch.rs",

@@ -25,32 +25,6 @@ pub(crate) const SIGTERM: i32 = Signal::TERM.as_raw();
 /// The return code of a child that was reaped elsewhere, as asyncio has it.
 const UNKNOWN: i32 = 255;
 
-/// A child that was started, with this process's ends of its pipes.
-pub(crate) struct Started {
-    pub(crate) child: Child,
-    pub(crate) stdin: Option<OwnedFd>,
-    pub(crate) stdout: Option<OwnedFd>,
-    pub(crate) stderr: Option<OwnedFd>,
-}
-
-impl Started {
-    /// `shared` is the pipe of both outputs, if they share one.
-    pub(crate) fn new(mut child: process::Child, shared: Option<OwnedFd>) -> Started {
-        let stdin = child.stdin.take().map(OwnedFd::from);
-        let stdout = shared.or(child.stdout.take().map(OwnedFd::from));
-        let stderr = child.stderr.take().map(OwnedFd::from);
-        let child = Child {
-            pid: Pid::from_child(&child),
-            #[cfg(target_os = "linux")]
-            pidfd: OnceCell::new(),
-            parent: process::id(),
-            child: RefCell::new(child),
-            returncode: Cell::new(None),
-        };
-        Started { child, stdin, stdout, stderr }
-    }
-}
-
 /// A child process. Its number is its own until it is reaped, which only this does.
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -67,6 +41,17 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    pub(crate) fn new(child: process::Child) -> Child {
+        Child {
+            pid: Pid::from_child(&child),
+            #[cfg(target_os = "linux")]
+            pidfd: OnceCell::new(),
+            parent: process::id(),
+            child: RefCell::new(child),
+            returncode: Cell::new(None),
+        }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
@@ -187,14 +172,15 @@ mod tests {
 
     #[test]
     fn child_gets_its_signals_by_its_descriptor() {
-        let (mut meant, numbered) = (cat(), cat());
-        let started = Started::new(numbered, None);
-        started.child.pidfd.set(pidfd_of(&meant)).unwrap();
-        started.child.send_signal(Signal::TERM.as_raw()).unwrap();
+        let (mut meant, mut numbered) = (cat(), cat());
+        let stdin = numbered.stdin.take();
+        let child = Child::new(numbered);
+        child.pidfd.set(pidfd_of(&meant)).unwrap();
+        child.send_signal(Signal::TERM.as_raw()).unwrap();
         assert_eq!(meant.wait().unwrap().signal(), Some(Signal::TERM.as_raw()));
-        started.child.send_signal(Signal::TERM.as_raw()).unwrap();
-        drop(started.stdin);
-        assert_eq!(started.child.reap(), 0);
+        child.send_signal(Signal::TERM.as_raw()).unwrap();
+        drop(stdin);
+        assert_eq!(child.reap(), 0);
     }
 
     #[test]
@@ -203,12 +189,14 @@ mod tests {
         let unreachable = pidfd_of(&other);
         drop(other.stdin.take());
         other.wait().unwrap();
-        let started = Started::new(cat(), None);
-        started.child.pidfd.set(unreachable).unwrap();
-        assert_eq!(started.child.end(), None);
-        drop(started.stdin);
+        let mut child = cat();
+        let stdin = child.stdin.take();
+        let child = Child::new(child);
+        child.pidfd.set(unreachable).unwrap();
+        assert_eq!(child.end(), None);
+        drop(stdin);
         let ended = rustix::process::WaitIdOptions::EXITED | rustix::process::WaitIdOptions::NOWAIT;
-        rustix::process::waitid(rustix::process::WaitId::Pid(started.child.pid), ended).unwrap();
-        assert_eq!(started.child.end(), Some(0));
+        rustix::process::waitid(rustix::process::WaitId::Pid(child.pid), ended).unwrap();
+        assert_eq!(child.end(), Some(0));
     }
 }

@@ -4,5 +4,5 @@ mod child;
 mod kill;
 mod pipes;
 
-pub(super) use child::{Child, SIGKILL, SIGTERM, Started, no_such_process};
+pub(super) use child::{Child, SIGKILL, SIGTERM, no_such_process};
 pub(super) use pipes::{Descriptor, connect, own_stdout, pipe, shell};

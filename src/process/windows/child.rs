@@ -16,29 +16,6 @@ pub(crate) const SIGTERM: i32 = 15;
 /// The return code of a child of which the system doesn't know it.
 const UNKNOWN: i32 = 255;
 
-/// A child that was started, with this process's ends of its pipes.
-pub(crate) struct Started {
-    pub(crate) child: Child,
-    pub(crate) stdin: Option<OwnedHandle>,
-    pub(crate) stdout: Option<OwnedHandle>,
-    pub(crate) stderr: Option<OwnedHandle>,
-}
-
-impl Started {
-    /// `shared` is the pipe of both outputs, if they share one.
-    pub(crate) fn new(mut child: process::Child, shared: Option<OwnedHandle>) -> Started {
-        let stdin = child.stdin.take().map(OwnedHandle::from);
-        let stdout = shared.or(child.stdout.take().map(OwnedHandle::from));
-        let stderr = child.stderr.take().map(OwnedHandle::from);
-        let child = Child {
-            child: RefCell::new(child),
-            input: RefCell::default(),
-            returncode: Cell::new(None),
-        };
-        Started { child, stdin, stdout, stderr }
-    }
-}
-
 /// A child process. Its number and its handle are its own as long as this is there.
 #[derive(Debug)]
 pub(crate) struct Child {
@@ -50,6 +27,10 @@ pub(crate) struct Child {
 }
 
 impl Child {
+    pub(crate) fn new(child: process::Child) -> Child {
+        Child { child: RefCell::new(child), input: RefCell::default(), returncode: Cell::new(None) }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.borrow().id()
     }

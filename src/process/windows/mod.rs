@@ -5,6 +5,6 @@ mod child;
 mod pipes;
 mod system;
 
-pub(super) use child::{Child, SIGKILL, SIGTERM, Started, no_such_process};
+pub(super) use child::{Child, SIGKILL, SIGTERM, no_such_process};
 pub(super) use pipes::{Descriptor, connect, own_stdout, shell};
 pub(super) use system::pipe;
