@@ -6,6 +6,7 @@ use alloc::rc::Rc;
 use core::cell::OnceCell;
 use core::cell::{Cell, RefCell};
 use std::io;
+#[cfg(target_os = "linux")]
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process;
