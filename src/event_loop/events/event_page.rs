@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     fn examples() -> [LoopEvent; 25] {
-        let (task, at, when) = (1 << 40 | 5, 0x7fff_1234_5678, 1 << 63 | 3);
+        let (task, at, when) = (1 << 40 | 5, usize::MAX - 0xfff, 1 << 63 | 3);
         [
             LoopEvent::Round(when),
             LoopEvent::Outside,
