@@ -26,11 +26,11 @@ enum Interrupted {
 ///
 /// As [`Runner::run`](crate::Runner::run).
 #[track_caller]
-pub(super) fn run_until_interrupted<T: Clone + 'static>(
+pub(super) fn run_until_interrupted(
     event_loop: &EventLoop,
-    main: impl Future<Output = Result<T>> + 'static,
-    prepare: impl FnOnce(&Task<T>),
-) -> Result<T> {
+    main: impl Future<Output = Result<()>> + 'static,
+    prepare: impl FnOnce(&Task<()>),
+) -> Result<()> {
     let on = LoopRef::clone(event_loop);
     let task = event_loop.create_main_task(async move {
         let outcome = main.await;
@@ -62,13 +62,13 @@ pub(super) fn run_until_interrupted<T: Clone + 'static>(
         (Err(error), Interrupted::Main) if error.is_cancelled() && task.uncancel() == 0 => {
             Err(Error::new(ErrorKind::KeyboardInterrupt, ""))
         }
-        (Ok(value), _) => released.map(|()| value),
+        (Ok(()), _) => released,
         (failed, _) => failed,
     }
 }
 
 /// Reports main's error where `run` has another to return.
-fn report_lost<T>(task: &Task<T>, outcome: Result<T>) {
+fn report_lost(task: &Task<()>, outcome: Result<()>) {
     let Err(error) = outcome else { return };
     if error.is_cancelled() {
         return;

@@ -8,8 +8,9 @@ use core::cell::OnceCell;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
+use core::panic::Location;
 
-use super::core::{AnyFuture, Callback, Stage, TaskRegistry};
+use super::core::{AnyFuture, BorrowedFuture, Callback, Stage, TaskRegistry, with_borrowed};
 use super::future::FutureLike;
 #[cfg(feature = "signals")]
 use super::interrupted::run_until_interrupted;
@@ -67,6 +68,46 @@ impl EventLoop {
         let future = future.ensure_future(self)?;
         self.run_until_done(&future)?;
         future.result()
+    }
+
+    /// Runs until `future` is done, and returns its value. It runs as a task of its own, like that of
+    /// [`run_until_complete`](EventLoop::run_until_complete), but it may borrow, and its value need
+    /// not be `Clone`.
+    ///
+    /// # Errors
+    ///
+    /// [`Cancelled`](ErrorKind::Cancelled) if the task was cancelled and its future dropped for it;
+    /// otherwise as `run_until_complete`. Where the loop ends before the future, the future is dropped.
+    ///
+    /// ```
+    /// use callsoon::{EventLoop, sleep};
+    ///
+    /// let event_loop = EventLoop::with_virtual_time();
+    /// let mut words = vec!["tick".to_owned()];
+    /// let count = event_loop.block_on(async {
+    ///     sleep(std::time::Duration::from_secs(60)).await?;
+    ///     words.push("tock".to_owned());
+    ///     Ok::<_, callsoon::Error>(words.len())
+    /// })??;
+    /// assert_eq!((count, words.len()), (2, 2));
+    /// # Ok::<(), callsoon::Error>(())
+    /// ```
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> Result<F::Output> {
+        self.check_open()?;
+        self.check_not_running()?;
+        let created_at = Location::caller();
+        let mut made = None;
+        let outcome = with_value(async { Ok(future.await) }, |body| {
+            let task = self.create_main_task_at(body, created_at)?;
+            made = Some(task.clone());
+            self.run_until_complete(task)
+        });
+        if let Some(task) = made.filter(|task| !task.done()) {
+            // Its future is gone: in its next step it ends.
+            task.cancel();
+        }
+        outcome
     }
 
     /// Runs until `future` is done, whatever comes of it.
@@ -282,18 +323,30 @@ impl Runner {
     /// another; otherwise as [`get_loop`](Runner::get_loop) and
     /// [`run_until_complete`](EventLoop::run_until_complete).
     #[track_caller]
-    pub fn run<T: Clone + 'static>(
-        &self,
-        main: impl Future<Output = Result<T>> + 'static,
-    ) -> Result<T> {
+    pub fn run<T: 'static>(&self, main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
         if running_loop().is_ok() {
             let message = "Runner.run() cannot be called from a running event loop";
             return Err(Error::runtime(message));
         }
         let event_loop = self.event_loop()?;
+        let value = Rc::new(Cell::new(None));
+        let place = value.clone();
+        self.run_main(&event_loop, async move {
+            place.set(Some(main.await?));
+            Ok(())
+        })?;
+        value.take().ok_or_else(stopped_early)
+    }
+
+    #[track_caller]
+    fn run_main(
+        &self,
+        event_loop: &EventLoop,
+        main: impl Future<Output = Result<()>> + 'static,
+    ) -> Result<()> {
         #[cfg(feature = "signals")]
         if self.interruptible {
-            return run_until_interrupted(&event_loop, main, |task| self.adopt(task));
+            return run_until_interrupted(event_loop, main, |task| self.adopt(task));
         }
         let task = event_loop.create_main_task(main)?;
         self.adopt(&task);
@@ -301,7 +354,7 @@ impl Runner {
     }
 
     /// Has a main task run in the runner's context, where what it sets is there for the next.
-    fn adopt<T>(&self, _main: &Task<T>) {
+    fn adopt(&self, _main: &Task<()>) {
         #[cfg(feature = "contextvars")]
         _main.header().set_context(self.context.get_or_init(copy_context).clone());
     }
@@ -359,7 +412,7 @@ impl fmt::Debug for Runner {
 
 /// Runs `main` on a new loop, and ends what it leaves behind: `asyncio.run`. When `main` is
 /// over, the tasks that are not are cancelled, oldest first, and awaited; async generators are
-/// closed; then the loop is. For several mains on one loop there is [`Runner`](crate::Runner).
+/// closed; then the loop is. `main` may borrow from the function that calls. For several mains on one loop there is [`Runner`](crate::Runner).
 ///
 /// An error that nothing reads, such as that of a task that is never awaited, goes to the logger of
 /// the crate `log`, or to standard error where no logger takes it. To route it elsewhere, set an
@@ -367,7 +420,7 @@ impl fmt::Debug for Runner {
 ///
 /// # Errors
 ///
-/// `main`'s own. If `main` went well, what went wrong in the winding down.
+/// `main`'s own. If `main` went well, the error of the winding down.
 /// [`Runtime`](crate::ErrorKind::Runtime) if a loop runs on this thread.
 ///
 /// ```
@@ -379,7 +432,7 @@ impl fmt::Debug for Runner {
 /// ```
 #[cfg(feature = "std")]
 #[track_caller]
-pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) -> Result<T> {
+pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     if running_loop().is_ok() {
         return Err(Error::runtime("run() cannot be called from a running event loop"));
     }
@@ -393,17 +446,36 @@ pub fn run<T: Clone + 'static>(main: impl Future<Output = Result<T>> + 'static) 
 ///
 /// As `run`. Where a loop runs on this thread nothing is run, and nothing closed.
 #[track_caller]
-pub fn run_on<T: Clone + 'static>(
-    event_loop: &EventLoop,
-    main: impl Future<Output = Result<T>> + 'static,
-) -> Result<T> {
+pub fn run_on<T>(event_loop: &EventLoop, main: impl Future<Output = Result<T>>) -> Result<T> {
     event_loop.check_not_running()?;
-    main_first(event_loop.run_until_complete(main), event_loop.wind_down())
+    let created_at = Location::caller();
+    with_value(main, |body| {
+        let task = event_loop.create_main_task_at(body, created_at);
+        main_first(
+            task.and_then(|task| event_loop.run_until_complete(task)),
+            event_loop.wind_down(),
+        )
+    })
+}
+
+/// Calls `run` with the body of a task that polls `future`, and returns the value that the body has
+/// left, or the error of `run`.
+fn with_value<T>(
+    future: impl Future<Output = Result<T>>,
+    run: impl FnOnce(BorrowedFuture) -> Result<()>,
+) -> Result<T> {
+    let mut value = None;
+    let body = async {
+        value = Some(future.await?);
+        Ok(())
+    };
+    with_borrowed(body, run)?;
+    value.ok_or_else(stopped_early)
 }
 
 /// Returns main's outcome, or where that is no error, the error of the loop's end. That something
 /// stalled after main follows from main's outcome, and doesn't replace it.
-fn main_first<T>(outcome: Result<T>, ended: Result<()>) -> Result<T> {
+fn main_first(outcome: Result<()>, ended: Result<()>) -> Result<()> {
     match (&outcome, ended) {
         (Ok(_), Err(error)) if error.kind() != ErrorKind::Stalled => Err(error),
         _ => outcome,

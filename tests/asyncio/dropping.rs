@@ -1,13 +1,14 @@
 //! Drops that leave nothing behind: of awaits, tasks and loops, and drops that call back.
 
 use std::cell::{Cell, RefCell};
-use std::future::{IntoFuture, pending, poll_fn};
+use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use callsoon::{
-    AnyFuture, Callback, EventLoop, LoopFuture, Task, create_task, generator, sleep, wrap_future,
-    yield_now,
+    AnyFuture, Callback, Error, EventLoop, LoopFuture, Task, create_task, generator, sleep,
+    wrap_future, yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};
@@ -358,4 +359,24 @@ fn await_that_is_dropped_after_the_close_removes_no_later_waiter() {
         drop(wait);
         assert!(callbacks.iter().all(|callback| awaited.has_callback(callback)), "{others}");
     }
+}
+
+/// The future of the task holds an await that other code drops.
+#[test]
+fn cancel_ends_a_task_whose_await_was_dropped() {
+    let event_loop = EventLoop::with_virtual_time();
+    let forever = event_loop.create_future::<i32>();
+    let inner = Rc::new(RefCell::new(Some(boxed((&forever).into_future()))));
+    let polled = inner.clone();
+    let task = event_loop
+        .create_task(poll_fn(move |cx| match &mut *polled.borrow_mut() {
+            Some(inner) => inner.as_mut().poll(cx),
+            None => Poll::Ready(Err(Error::cancelled())),
+        }))
+        .unwrap();
+    turn(&event_loop, 1);
+    drop(inner.take());
+    assert!(task.cancel());
+    turn(&event_loop, 1);
+    assert!(task.cancelled() && !forever.cancelled(), "{task:?}");
 }

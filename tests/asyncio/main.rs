@@ -10,6 +10,7 @@ mod combinators;
 mod driver;
 
 mod awaiting;
+mod borrowing;
 mod callbacks;
 mod cancel_graphs;
 mod cancel_panics;

@@ -174,6 +174,8 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         let mut waits = if parked == Parked::Running { Vec::new() } else { future.waits() };
         if waits.is_empty() || !future.registry().cancel_walk.may_enter(future) {
             if waits.is_empty() {
+                // Other code may have dropped the await of the task: nothing else would wake it.
+                let parked = if parked == Parked::Waiting { Parked::Foreign } else { parked };
                 throw(future, error, parked);
             }
             return Answer::Accepts;

@@ -7,15 +7,16 @@
 //! - `registry` and `step`: what a loop knows of its futures and tasks, and of the step that goes on;
 //! - `many`, `waiters`, `completion`: what waits for an end, and the end;
 //! - `task_header`, `waker` (other crates' way to wake a task), `cancel` (how a cancellation goes down),
-//!   `task_entry`, `task_block`: a task, and its step; `future_block`, and `erased`, the methods of handles;
-//! - `await_future`: what `.await` polls; `scheduler`: the tasks as their loop sees them.
+//!   `task_entry`, `task_block`: a task, and its step; `future_block`: futures, and the methods of handles;
+//! - `await_future`: what `.await` polls; `borrowed_future`: a task's body that is lent to it; `scheduler`:
+//!   the tasks as their loop sees them.
 
 mod any_future;
 mod await_future;
+mod borrowed_future;
 mod callback;
 mod cancel;
 mod completion;
-mod erased;
 mod future_block;
 mod header;
 mod many;
@@ -37,6 +38,7 @@ pub use await_future::Await;
 pub use callback::WeakCallback;
 
 pub(crate) use any_future::{any_future_by, forward, identity_traits};
+pub(crate) use borrowed_future::{BorrowedFuture, with_borrowed};
 #[cfg(feature = "std")]
 pub(crate) use cancel::RemoteTask;
 pub(crate) use cancel::cancel;

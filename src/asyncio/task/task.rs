@@ -82,7 +82,17 @@ impl LoopRef {
         &self,
         future: impl Future<Output = Result<T>> + 'static,
     ) -> Result<Task<T>> {
-        let task = self.create_task(future)?;
+        self.create_main_task_at(future, Location::caller())
+    }
+
+    /// The same, created at a place that the caller names.
+    pub(crate) fn create_main_task_at<T: 'static>(
+        &self,
+        future: impl Future<Output = Result<T>> + 'static,
+        created_at: &'static Location<'static>,
+    ) -> Result<Task<T>> {
+        self.check_open()?;
+        let task = start(&TaskRegistry::of(self), future, created_at)?;
         task.header().set_no_destroy_report();
         Ok(task)
     }
