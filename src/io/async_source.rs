@@ -46,6 +46,10 @@ pub struct Readiness {
 /// dropped. In between, waiting costs nothing but the poll, as long as a task waits whenever
 /// something comes.
 ///
+/// It owns its source: a wait that is leaked would outlive a borrow, and the poller would watch a
+/// descriptor that is closed. Of a source that is only borrowed, take a clone
+/// (`BorrowedFd::try_clone_to_owned`).
+///
 /// ```
 /// use std::io::{Read, Write};
 /// use std::os::unix::net::UnixStream;
