@@ -215,13 +215,18 @@ fn removing_takes_out_every_equal_callback_and_counts_them(make: Make) {
         future.add_callback(callback.clone());
     }
     assert!(future.has_callback(&gone));
+    assert_eq!(future.remove_done_callback(&saying(&trace, "never added")), 0);
     assert_eq!(future.remove_done_callback(&gone), 3);
     assert_eq!(future.remove_done_callback(&gone), 0);
     assert!(!future.has_callback(&gone));
     assert!(future.has_callback(&stays));
+    assert_eq!(future.remove_done_callback(&stays), 2);
+    future.add_callback(stays);
+    future.add_callback(gone);
     end(Ok(1));
     settle(&event_loop);
-    trace.expect(["stays", "stays"]);
+    trace.expect(["stays", "gone"]);
+    assert_eq!(future.result().unwrap(), 1);
 }
 
 // CPython: test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_1

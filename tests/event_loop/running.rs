@@ -78,7 +78,6 @@ fn a_run_that_is_refused_leaves_no_task_behind() {
     trace.expect(["Cannot run the event loop while another loop is running", "0"]);
 }
 
-// CPython: test_tasks.BaseTaskTests.test_ensure_future_error_msg
 #[test]
 fn a_future_of_another_loop_can_not_be_run_until_it_is_complete() {
     let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());

@@ -160,11 +160,13 @@ fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
         let quick = create_task(after(60, "quick"));
         let all = [&children[0], &quick, &children[1]];
         let outer = gather(all);
+        let awaited = outer.clone();
+        let waiter = create_task(async { awaited.await.map(drop) });
         sleep(secs(1)).await?;
-        assert!(outer.cancel());
+        assert!(waiter.cancel());
         assert!(!outer.done());
-        trace.push(shown(outer.clone().await));
-        assert!(!outer.cancelled());
+        trace.push(shown(waiter.clone().await));
+        assert!(waiter.cancelled() && outer.done() && !outer.cancelled() && !outer.cancel());
         assert!(quick.cancelled());
         sleep(secs(5)).await?;
         trace.expect([
@@ -174,6 +176,7 @@ fn cancelling_it_cancels_every_child_and_it_ends_with_the_first() {
             "a has cleaned up",
             "b has cleaned up",
         ]);
+        assert!(children.iter().all(|child| child.cancelled()));
         Ok(())
     })
     .unwrap();

@@ -73,6 +73,12 @@ fn a_failure_cancels_the_other_tasks_oldest_first_and_interrupts_the_body() {
             "c has cleaned up",
         ]);
         assert_eq!((now()?, cancelling()), (2, 0));
+        yield_now().await?;
+        // The body has ended, and the scope waits for its task.
+        let ended =
+            TaskGroup::scope(async |group| group.create_task(fails::<i32>(0, "two")).map(drop));
+        assert_eq!(messages(ended.await), ["two"]);
+        assert_eq!(cancelling(), 0);
         yield_now().await
     })
     .unwrap();
@@ -148,14 +154,16 @@ fn a_cancelled_body_cancels_the_tasks_and_is_told_in_the_end() {
             let parent = create_task(async move {
                 cancel_me_after(1)?;
                 TaskGroup::scope(async |group| {
-                    group.create_task(cleaning_up(own, "task"))?;
+                    for name in ["a", "b"] {
+                        group.create_task(cleaning_up(own.clone(), name))?;
+                    }
                     if in_the_body { sleep(secs(60)).await } else { Ok(()) }
                 })
                 .await
             });
             assert_eq!(shown(parent.clone().await), "CancelledError");
             assert!(parent.cancelled());
-            trace.expect(["task cleans up", "task has cleaned up"]);
+            trace.expect(["a cleans up", "b cleans up", "a has cleaned up", "b has cleaned up"]);
             assert_eq!(now()?, 2);
             Ok(())
         })

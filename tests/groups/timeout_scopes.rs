@@ -230,9 +230,12 @@ fn a_scope_is_entered_once_and_not_from_inside_either() {
         let scope = Timeout::after(secs(1));
         let itself = scope.clone();
         let refused = scope.scope(async move |_| Ok(itself.scope(async |_| Ok(())).await));
-        assert_eq!(refused.await?.unwrap_err().kind(), ErrorKind::Runtime);
-        let after = scope.scope(async |_| Ok(())).await;
-        assert_eq!(after.unwrap_err().kind(), ErrorKind::Runtime);
+        let amid = refused.await?.unwrap_err();
+        let after = scope.scope(async |_| Ok(())).await.unwrap_err();
+        for error in [amid, after] {
+            let expected = (ErrorKind::Runtime, "the Timeout was entered before".to_owned());
+            assert_eq!((error.kind(), error.message()), expected);
+        }
         assert_eq!(running_loop()?.pending_timers(), 0);
         Ok(())
     })

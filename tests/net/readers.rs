@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use callsoon::net::StreamReader;
+use callsoon::net::{LimitOverrunError, StreamReader};
 use callsoon::{Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
@@ -89,7 +89,7 @@ fn separator_is_found_across_the_parts_that_come() {
     run(async {
         let cases: [(&[&[u8]], &[u8], &[u8]); 6] = [
             (&[b"lineAAAxxx"], b"lineAAA", b"xxx"),
-            (&[b"QWEaa", b"XYaa", b"aAA", b"A"], b"QWEaaXYaaaAAA", b""),
+            (&[b"QWEAA", b"XYAA", b"A"], b"QWEAAXYAAA", b""),
             (&[b"QWEAA", b"XYA", b"AA"], b"QWEAAXYAAA", b""),
             (&[b"AAA"], b"AAA", b""),
             (&[b"XAAA"], b"XAAA", b""),
@@ -164,6 +164,59 @@ fn reader_is_at_its_end_when_all_is_read() {
         assert!(reader.at_eof());
         let empty = fed(&[])?;
         assert!(!empty.at_eof());
+        Ok(())
+    });
+}
+
+// CPython: test_streams.StreamTests.test_invalid_limit
+#[test]
+fn reader_limit_is_positive() {
+    run(async {
+        let refused = StreamReader::with_limit(0).unwrap_err();
+        assert_eq!(
+            (refused.kind(), &*refused.message()),
+            (ErrorKind::Value, "Limit cannot be <= 0")
+        );
+        StreamReader::with_limit(1).map(drop)
+    });
+}
+
+// CPython: test_streams.StreamTests.test_readuntil_limit_found_sep
+#[test]
+fn overrun_tells_if_the_separator_is_found() {
+    run(async {
+        let reader = StreamReader::with_limit(3)?;
+        reader.feed_data(b"some dataAA");
+        let found = async || {
+            let error = reader.readuntil(b"AAA").await.unwrap_err();
+            let overrun = error.downcast_ref::<LimitOverrunError>().expect("the limit");
+            (overrun.to_string().contains("is found"), overrun.consumed)
+        };
+        assert_eq!(found().await, (false, 9));
+        reader.feed_data(b"A");
+        assert_eq!(found().await, (true, 9));
+        assert_eq!(reader.readexactly(12).await?, b"some dataAAA");
+        Ok(())
+    });
+}
+
+// CPython: test_streams.StreamTests.test_exception_cancel
+#[test]
+fn set_exception_after_a_cancelled_read_is_kept() {
+    run(async {
+        for turns in 0..2 {
+            let reader = Rc::new(StreamReader::new()?);
+            let own = reader.clone();
+            let reading = create_task(async move { own.readline().await });
+            yield_now().await?;
+            reading.cancel();
+            for _ in 0..turns {
+                yield_now().await?;
+            }
+            reader.set_exception(error());
+            assert!(reading.await.unwrap_err().is_cancelled());
+            assert_eq!(reader.readline().await.unwrap_err().message(), "as told");
+        }
         Ok(())
     });
 }

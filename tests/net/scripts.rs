@@ -37,22 +37,18 @@ fn can_run(head: &str) -> bool {
 // CPython: test_streams.StreamTests.test_readline_read_byte_count
 // CPython: test_streams.StreamTests.test_readuntil_separator
 // CPython: test_streams.StreamTests.test_readuntil_eof
-// CPython: test_streams.StreamTests.test_readuntil_limit_found_sep
 // CPython: test_streams.StreamTests.test_readuntil_multi_separator
 // CPython: test_streams.StreamTests.test_readuntil_multi_separator_limit
 // CPython: test_streams.StreamTests.test_readexactly_zero_or_less
 // CPython: test_streams.StreamTests.test_readexactly
 // CPython: test_streams.StreamTests.test_readexactly_limit
 // CPython: test_streams.StreamTests.test_readexactly_eof
-// CPython: test_streams.StreamTests.test_exception_cancel
-// CPython: test_streams.StreamTests.test_start_unix_server
 // CPython: test_streams.StreamTests.test_multiple_drain
 // CPython: test_streams.StreamTests.test_drain_raises
 // CPython: test_streams.StreamTests.test_wait_closed_on_close
 // CPython: test_streams.StreamTests.test_wait_closed_on_close_with_unread_data
 // CPython: test_streams.StreamTests.test_async_writer_api
 // CPython: test_streams.StreamTests.test_async_writer_api_exception_after_close
-// CPython: test_transports.TransportTests.test_writelines
 #[test]
 fn streams_leave_the_traces_of_cpython() {
     let mut trace = Vec::new();

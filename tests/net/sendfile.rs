@@ -155,7 +155,11 @@ fn file_is_sent_over_a_transport() {
         let (own, sending, sent) = (on.clone(), transport.clone(), file.clone());
         let task = create_task(async move { own.sendfile(&sending, &sent, 0, None, true).await });
         yield_now().await?;
-        assert_eq!(transport.write(b"amid").unwrap_err().kind(), ErrorKind::Runtime);
+        let amid = transport.write(b"amid").unwrap_err();
+        assert_eq!(
+            (amid.kind(), amid.message()),
+            (ErrorKind::Runtime, "unable to write; sendfile is in progress".into())
+        );
         assert!(!transport.is_reading());
         peer.write_all(b"read after")?;
         let again = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();

@@ -107,19 +107,62 @@ fn frames_of_two_tasks_are_never_mixed() {
 #[test]
 fn serve_forever_closes_the_server_when_it_is_cancelled() {
     run(async {
-        let serve = async |_: StreamReader, _: StreamWriter| Ok(());
+        let cancel = running_loop()?.create_future::<()>();
+        let asks = cancel.clone();
+        let serve = move |reader: StreamReader, writer: StreamWriter| {
+            let asks = asks.clone();
+            async move {
+                reader.readline().await?;
+                asks.set_result(())?;
+                writer.write(b"1")
+            }
+        };
         let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
         let own = server.clone();
         let serving = create_task(async move { own.serve_forever().await });
         yield_now().await?;
         assert_eq!(server.serve_forever().await.unwrap_err().kind(), ErrorKind::Runtime);
         assert!(server.is_serving());
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        writer.write(&[&[b'1'; 5 * 1024][..], b"\n"].concat())?;
+        cancel.await?;
+        assert!(!serving.done());
         serving.cancel();
         assert!(serving.await.unwrap_err().is_cancelled());
+        assert_eq!(reader.read_to_end().await?, b"1");
         assert!(!server.is_serving() && server.addresses().is_empty());
         let closed = server.serve_forever().await.unwrap_err();
         assert_eq!(closed.message(), "server Server { addresses: [], .. } is closed");
         server.wait_closed().await
+    });
+}
+
+// CPython: test_streams.StreamTests.test_start_unix_server
+#[cfg(unix)]
+#[test]
+fn unix_server_echoes_and_closes_without_a_report() {
+    use callsoon::net::{open_unix_connection, start_unix_server};
+
+    run(async {
+        let reports = reports();
+        let path = std::env::temp_dir().join(format!("callsoon-echo-{}", std::process::id()));
+        let serve = async |reader: StreamReader, writer: StreamWriter| {
+            let line = reader.readline().await?;
+            writer.write(&line)?;
+            writer.drain().await?;
+            writer.close();
+            writer.wait_closed().await
+        };
+        let server = start_unix_server(serve, &path, DEFAULT_LIMIT).await?;
+        let (reader, writer) = open_unix_connection(&path, DEFAULT_LIMIT).await?;
+        writer.write(b"hello world!\n")?;
+        assert_eq!(reader.readline().await?, b"hello world!\n");
+        writer.close();
+        writer.wait_closed().await?;
+        server.close();
+        server.wait_closed().await?;
+        assert_eq!((reports.take(), path.exists()), (Vec::new(), false));
+        Ok(())
     });
 }
 

@@ -1,6 +1,7 @@
 //! Processes with streams.
 
 use std::future::poll_fn;
+use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::io::Read;
 use std::pin::pin;
 use std::task::Poll;
@@ -72,7 +73,6 @@ fn dropped_stdin_is_closed() {
 }
 
 // CPython: test_subprocess.SubprocessMixin.test_shell
-// CPython: test_subprocess.SubprocessMixin.test_stdin_broken_pipe
 // CPython: test_subprocess.SubprocessMixin.test_communicate_ignore_broken_pipe
 #[test]
 fn communicate_ignores_that_no_input_is_read() {
@@ -82,6 +82,49 @@ fn communicate_ignores_that_no_input_is_read() {
         let (output, errors) = sh.communicate(Some(&unread)).await?;
         assert_eq!((output.unwrap(), errors.unwrap()), (Vec::new(), Vec::new()));
         assert_eq!(sh.returncode(), Some(3));
+        Ok(())
+    });
+}
+
+/// More than a pipe holds waits to be written while the child ends.
+// CPython: test_subprocess.SubprocessMixin.test_stdin_broken_pipe
+#[test]
+fn drain_fails_when_the_child_ends_with_input_unread() {
+    run(async {
+        let sh = shell("read line").await?;
+        let stdin = sh.stdin.as_ref().unwrap();
+        let unread = [b"line\n", &vec![b'x'; 1_000_000][..]].concat();
+        stdin.write(&unread)?;
+        assert!(stdin.transport().write_buffer_size() > 0);
+        let error = stdin.drain().await.unwrap_err();
+        let kind = error.io_error().expect("the system's").kind();
+        assert!(matches!(kind, BrokenPipe | ConnectionReset), "{error}");
+        assert_eq!(sh.wait().await?, 0);
+        Ok(())
+    });
+}
+
+/// The output fits the pipe, and is more than the reader's limit, so that reading rests at first.
+// CPython: test_subprocess.SubprocessMixin.test_read_stdout_after_process_exit
+#[test]
+fn output_is_read_after_the_exit_of_its_process() {
+    run(async {
+        let options = SubprocessOptions::new().stdout(Stdio::Pipe).limit(1000);
+        let sh = create_subprocess_shell("head -c 60000 /dev/zero; exit 1", options).await?;
+        let stdout = sh.stdout.as_ref().unwrap();
+        while sh.returncode().is_none() {
+            yield_now().await?;
+        }
+        let mut length = 0;
+        loop {
+            let part = stdout.read(4096).await?.len();
+            if part == 0 {
+                break;
+            }
+            length += part;
+            yield_now().await?;
+        }
+        assert_eq!((length, sh.wait().await?), (60_000, 1));
         Ok(())
     });
 }
@@ -148,7 +191,6 @@ fn any_number_of_a_signal_is_left_to_the_system() {
     });
 }
 
-// CPython: test_streams.StreamTests.test_invalid_limit
 // CPython: test_subprocess.SubprocessMixin.test_popen_error
 #[test]
 fn missing_program_is_an_error() {
@@ -305,7 +347,7 @@ fn standard_input_is_nothing_or_what_is_written() {
         let options = SubprocessOptions::new().stdin(Stdio::Null).stdout(Stdio::Pipe);
         let counting = create_subprocess_shell("wc -c", options).await?;
         let (output, _) = counting.communicate(None).await?;
-        assert_eq!(output.unwrap().trim_ascii(), b"0");
+        assert_eq!((output.unwrap().trim_ascii(), counting.returncode()), (&b"0"[..], Some(0)));
         let counting = shell("wc -c /dev/stdin").await?;
         let (output, _) = counting.communicate(Some(b"abc")).await?;
         assert_eq!(output.unwrap().trim_ascii(), b"3 /dev/stdin");

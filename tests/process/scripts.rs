@@ -11,7 +11,6 @@ const GOLDEN: &str = include_str!("golden.txt");
 
 // CPython: test_subprocess.SubprocessTransportTests.test_proc_exited
 // CPython: test_subprocess.SubprocessMixin.test_send_signal
-// CPython: test_subprocess.SubprocessMixin.test_read_stdout_after_process_exit
 // CPython: test_subprocess.SubprocessMixin.test_subprocess_protocol_events
 #[test]
 fn processes_make_the_calls_of_cpython() {

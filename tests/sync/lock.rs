@@ -11,8 +11,9 @@ use crate::support::trace::Trace;
 /// A task that takes the lock for a turn.
 async fn a_turn_with(lock: Lock, trace: Trace, name: &str) -> callsoon::Result<()> {
     lock.acquire().await?;
-    trace.push(name);
+    trace.push(format_args!("{name} in"));
     yield_now().await?;
+    trace.push(format_args!("{name} out"));
     lock.release()
 }
 
@@ -58,7 +59,8 @@ fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
         for task in tasks {
             task.await?;
         }
-        trace.expect(["first", "second", "third", "late"]);
+        let names = ["first", "second", "third", "late"];
+        trace.expect(names.iter().flat_map(|name| [format!("{name} in"), format!("{name} out")]));
         assert_eq!(format!("{lock:?}"), "<Lock [unlocked]>");
         Ok(())
     });

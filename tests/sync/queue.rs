@@ -28,7 +28,6 @@ fn kind<T>(outcome: Result<T>) -> ErrorKind {
 // CPython: test_queues.QueueGetTests.test_blocking_get
 // CPython: test_queues.QueueGetTests.test_nonblocking_get
 // CPython: test_queues.QueueGetTests.test_nonblocking_get_exception
-// CPython: test_queues.QueuePutTests.test_blocking_put
 // CPython: test_queues.QueuePutTests.test_nonblocking_put_exception
 // CPython: test_queues.QueuePutTests.test_put_cancelled
 #[test]
@@ -50,10 +49,12 @@ fn with_room_or_items_there_nothing_gives_way() {
 }
 
 // CPython: test_queues.QueueBasicTests.test_full
+// CPython: test_queues.QueuePutTests.test_blocking_put
 #[test]
 fn a_queue_without_limit_is_never_full() {
     run(async {
         let queue = Queue::new(0);
+        assert!(!queue.full());
         for item in 0..10_000 {
             queue.put_nowait(item)?;
         }
@@ -139,6 +140,15 @@ fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
         drop(second);
         turns(1).await?;
         trace.expect(["third: Ok(1)"]);
+
+        let only = getters(&queue, &trace, ["only"]);
+        turns(1).await?;
+        queue.put_nowait(2)?;
+        queue.put_nowait(3)?;
+        only[0].cancel();
+        turns(1).await?;
+        trace.expect(["only: Err(CancelledError())"]);
+        assert_eq!((queue.get().await?, queue.get().await?), (2, 3));
         Ok(())
     });
 }
@@ -238,6 +248,12 @@ fn a_shutdown_wakes_all_who_wait_for_items() {
         queue.shutdown();
         turns(1).await?;
         trace.expect(["first: Err(QueueShutDown(\"\"))", "second: Err(QueueShutDown(\"\"))"]);
+        assert_eq!(queue.qsize(), 0);
+        assert!(at_once(queue.join()).await);
+        assert_eq!(kind(queue.put(1).await), ErrorKind::QueueShutDown);
+        assert_eq!(kind(queue.put_nowait(1)), ErrorKind::QueueShutDown);
+        assert_eq!(kind(queue.get().await), ErrorKind::QueueShutDown);
+        assert_eq!(kind(queue.get_nowait()), ErrorKind::QueueShutDown);
         Ok(())
     });
 }

@@ -35,6 +35,28 @@ fn permits_that_are_there_are_taken_without_giving_way() {
     });
 }
 
+// CPython: test_locks.SemaphoreTests.test_acquire
+#[test]
+fn releases_in_a_row_wake_a_waiter_each() {
+    run(async {
+        let (semaphore, trace) = (Semaphore::new(0), Trace::new());
+        line(&semaphore, &trace, ["first", "second", "third"]);
+        turns(1).await?;
+        let late = line(&semaphore, &trace, ["late"]);
+        semaphore.release();
+        semaphore.release();
+        assert_eq!(semaphore.value(), 0);
+        turns(1).await?;
+        trace.expect(["first: Ok(())", "second: Ok(())"]);
+        assert_eq!(format!("{semaphore:?}"), "<Semaphore [locked, waiters:2]>");
+        semaphore.release();
+        turns(1).await?;
+        trace.expect(["third: Ok(())"]);
+        assert!(!late[0].done());
+        Ok(())
+    });
+}
+
 // CPython: test_locks.SemaphoreTests.test_repr
 // CPython: test_locks.SemaphoreTests.test_acquire
 #[test]
