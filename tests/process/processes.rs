@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::io::Read;
+use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use callsoon::process::{
     Process, Stdio, SubprocessOptions, create_subprocess_exec, create_subprocess_shell,
 };
-use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for, yield_now};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, gather, run_on, wait_for, yield_now};
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
@@ -29,7 +30,7 @@ async fn shell(command: &str) -> Result<Process> {
 #[test]
 fn communicate_writes_and_reads_all() {
     run(async {
-        let cat = create_subprocess_exec("cat", ["-"], piped()).await?;
+        let cat = create_subprocess_exec(Path::new("cat"), [Path::new("-")], piped()).await?;
         assert!(cat.pid() > 0 && cat.returncode().is_none());
         let input = vec![b'x'; 1_000_000];
         let (output, errors) = cat.communicate(Some(&input)).await?;
@@ -60,6 +61,39 @@ fn streams_of_a_process_are_read_and_written() {
 
 // CPython: test_subprocess.SubprocessMixin.test_communicate_none_input
 // CPython: test_subprocess.SubprocessMixin.test_empty_input
+#[test]
+fn communicate_without_input_closes_stdin() {
+    run(async {
+        for input in [None, Some(&b""[..])] {
+            let cat = create_subprocess_exec("cat", [""; 0], piped()).await?;
+            let (output, errors) = cat.communicate(input).await?;
+            assert_eq!((output.unwrap(), errors.unwrap()), (Vec::new(), Vec::new()));
+            assert_eq!(cat.returncode(), Some(0));
+        }
+        Ok(())
+    });
+}
+
+// CPython: test_subprocess.SubprocessMixin.test_subprocess_communicate_stdout
+#[test]
+fn processes_at_once_keep_their_outputs() {
+    run(async {
+        let tasks: Vec<_> = (0..10)
+            .map(|number| {
+                create_task(async move {
+                    let options = SubprocessOptions::new().stdout(Stdio::Pipe);
+                    let sh = create_subprocess_shell(&format!("echo {number}"), options).await?;
+                    Ok(sh.communicate(None).await?.0.unwrap())
+                })
+            })
+            .collect();
+        for (number, output) in gather(&tasks).await?.iter().enumerate() {
+            assert_eq!(*output, format!("{number}\n").into_bytes());
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn dropped_stdin_is_closed() {
     run(async {
@@ -104,23 +138,25 @@ fn drain_fails_when_the_child_ends_with_input_unread() {
     });
 }
 
-/// The output fits the pipe, and is more than the reader's limit, so that reading rests at first.
+/// The first half is more than the reader's limit, so that reading rests until the child has ended.
 // CPython: test_subprocess.SubprocessMixin.test_read_stdout_after_process_exit
+// CPython: test_subprocess.SubprocessMixin.test_pause_reading
 #[test]
 fn output_is_read_after_the_exit_of_its_process() {
     run(async {
-        let options = SubprocessOptions::new().stdout(Stdio::Pipe).limit(1000);
-        let sh = create_subprocess_shell("head -c 60000 /dev/zero; exit 1", options).await?;
+        let half = "head -c 30000 /dev/zero";
+        let command = format!("{half}; read line; {half}; exit 1");
+        let sh = create_subprocess_shell(&command, piped().limit(1000)).await?;
         let stdout = sh.stdout.as_ref().unwrap();
+        while sh.transport().pipe_transport(1).unwrap().is_reading() {
+            yield_now().await?;
+        }
+        sh.stdin.as_ref().unwrap().write(b"\n")?;
         while sh.returncode().is_none() {
             yield_now().await?;
         }
         let mut length = 0;
-        loop {
-            let part = stdout.read(4096).await?.len();
-            if part == 0 {
-                break;
-            }
+        while let part @ 1.. = stdout.read(4096).await?.len() {
             length += part;
             yield_now().await?;
         }
@@ -207,7 +243,6 @@ fn missing_program_is_an_error() {
 
 // CPython: test_subprocess.SubprocessMixin.test_devnull_output
 // CPython: test_subprocess.SubprocessMixin.test_devnull_error
-// CPython: test_subprocess.SubprocessMixin.test_subprocess_communicate_stdout
 #[test]
 fn stderr_goes_where_stdout_goes() {
     run(async {
@@ -263,7 +298,6 @@ fn closed_transport_kills_the_process() {
     });
 }
 
-// CPython: test_subprocess.SubprocessMixin.test_pause_reading
 #[test]
 fn limit_of_a_process_holds_for_its_readers() {
     run(async {
