@@ -188,6 +188,29 @@ fn a_descriptor_whose_number_is_used_again_is_another_one() {
     trace.expect(["0", "1", "2"]);
 }
 
+/// The number is the first that a table of so many has no room for.
+#[cfg(unix)]
+#[test]
+fn reader_stays_known_beside_a_high_descriptor() {
+    let (count, event_loop) = (Rc::new(Cell::new(0)), EventLoop::with_virtual_time());
+    let adds = |number| {
+        let count = count.clone();
+        move || count.set(count.get() + number)
+    };
+    let (ours, mut theirs) = pair();
+    event_loop.add_reader(ours.clone(), adds(1)).unwrap();
+    let high = Rc::new(rustix::io::fcntl_dupfd_cloexec(&*ours, 512).unwrap());
+    event_loop.add_writer(high.clone(), adds(10)).unwrap();
+    event_loop.add_writer(ours.clone(), adds(100)).unwrap();
+    theirs.write_all(b"!").unwrap();
+    assert_eq!(event_loop.run_once(NOW).unwrap(), 3);
+    assert_eq!(count.get(), 111);
+    assert!(event_loop.remove_writer(&high).unwrap());
+    assert!(!event_loop.remove_writer(&high).unwrap());
+    assert!(event_loop.remove_writer(&ours).unwrap() && event_loop.remove_reader(&ours).unwrap());
+    assert_eq!(event_loop.run_once(NOW).unwrap(), 0);
+}
+
 #[test]
 fn a_socket_may_be_watched_by_two_loops() {
     let trace = Trace::new();

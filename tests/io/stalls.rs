@@ -7,6 +7,7 @@ use std::mem;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::thread;
 
 use callsoon::io::Async;
 use callsoon::{ErrorKind, Event, EventLoop, Result, create_task, yield_now};
@@ -79,4 +80,42 @@ fn stalled_comes_back_when_the_task_of_a_forgotten_wait_is_cancelled() {
         mem::forget((ours, theirs));
         Ok(())
     });
+}
+
+#[test]
+fn stalled_comes_back_while_the_source_of_an_ended_wait_lives() {
+    for reads in [true, false] {
+        let (ours, mut theirs) = local_pair().unwrap();
+        stalls_after(async move {
+            theirs.write_all(b"x")?;
+            let ours = Async::new(ours)?;
+            for _ in 0..3 {
+                if reads { ours.readable().await? } else { ours.writable().await? }
+            }
+            mem::forget((ours, theirs));
+            Ok(())
+        });
+    }
+}
+
+/// The source that is dropped has no wait left that would count.
+#[test]
+fn loop_waits_for_one_source_when_another_is_dropped() {
+    for _ in 0..20 {
+        let ((used, mut fills), (waits, mut late)) = (local_pair().unwrap(), local_pair().unwrap());
+        let event_loop = EventLoop::with_virtual_time();
+        let main = async move {
+            let (used, waits) = (Async::new(used)?, Async::new(waits)?);
+            let task = create_task(async move { waits.readable().await });
+            yield_now().await?;
+            for _ in 0..3 {
+                fills.write_all(b"x")?;
+                used.readable().await?;
+            }
+            drop(used);
+            thread::spawn(move || late.write_all(b"x"));
+            task.await
+        };
+        event_loop.run_until_complete(main).unwrap();
+    }
 }

@@ -174,31 +174,6 @@ fn server_drops_what_it_accepted_before_its_close() {
     run_on(&EventLoop::new(), body).unwrap();
 }
 
-/// Each write to a pipe of packets is a packet.
-// CPython: test_transports.TransportTests.test_writelines
-#[cfg(target_os = "linux")]
-#[test]
-fn writelines_is_one_write() {
-    use rustix::pipe::{PipeFlags, pipe_with};
-
-    let body = async {
-        let (reading, writing) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).unwrap();
-        let on = running_loop()?;
-        let (transport, _) = on.connect_write_pipe(|| Nothing, writing).await?;
-        transport.writelines(["line1", "line2", "line3"])?;
-        transport.write(b"next")?;
-        let mut reading = std::fs::File::from(reading);
-        for expected in [&b"line1line2line3"[..], b"next"] {
-            let mut packet = [0; 100];
-            let length = reading.read(&mut packet)?;
-            assert_eq!(&packet[..length], expected);
-        }
-        transport.abort();
-        Ok(())
-    };
-    run_on(&EventLoop::new(), body).unwrap();
-}
-
 #[test]
 fn writelines_sends_at_once_what_waits() {
     let body = async {

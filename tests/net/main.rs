@@ -15,6 +15,8 @@ mod datagrams;
 mod descriptors;
 #[cfg(target_os = "linux")]
 mod faults;
+#[cfg(target_os = "linux")]
+mod pipes;
 mod protocols;
 mod readers;
 mod scripts;
