@@ -11,8 +11,8 @@ use callsoon::{
     timeout, yield_now,
 };
 
-use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, select};
-use crate::driver::{run, secs};
+use crate::combinators::{Boxed, OneShot, Unordered, boxed, foreign_yield, join, select};
+use crate::driver::{run, secs, turns_of};
 use crate::scoped::{stuck, word};
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
@@ -20,6 +20,35 @@ use crate::support::trace::Trace;
 /// Polls `future` once, as the current task.
 async fn is_pending<F: Future + ?Sized>(mut future: Pin<&mut F>) -> bool {
     poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
+}
+
+/// Each yield that is polled in a step asks for the next turn anew.
+#[test]
+fn yields_of_one_step_are_awaits_of_a_scope() -> Result<()> {
+    for count in 1..=3 {
+        run(async move {
+            let yields = move || join((0..count).map(|_| boxed(yield_now())).collect());
+            assert_eq!(turns_of(yields()).await?.0, 1);
+            let trace = Trace::new();
+            let own = trace.clone();
+            let task = create_task(async move {
+                let body = async |_| {
+                    let outcome: Result<Vec<()>> = yields().await.into_iter().collect();
+                    own.push(format!("yields: {}", word(&outcome)));
+                    sleep(secs(1)).await?;
+                    own.push("cleaned up");
+                    outcome
+                };
+                timeout(secs(60), body).await
+            });
+            yield_now().await?;
+            task.cancel();
+            assert!(task.await.unwrap_err().is_cancelled());
+            trace.expect(["yields: cancelled", "cleaned up"]);
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, EventLoop, Result, Task, create_task, run_on, running_loop, sleep, testing,
-    yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, run_on, running_loop, sleep,
+    testing, yield_now,
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -74,6 +74,31 @@ fn events_cancel_is_asked_delivered_and_ends_the_task() {
         "end t1 result",
     ];
     assert_eq!(lines[4..], expected);
+}
+
+#[test]
+fn events_step_names_the_end_of_an_awaited_future() {
+    for (ends, expected) in [
+        ("result", "step t1"),
+        ("exception", "step t1 throws error"),
+        ("cancelled", "step t1 throws cancelled"),
+    ] {
+        let lines = lines_of(async move {
+            let future = running_loop()?.create_future::<()>();
+            let set = future.clone();
+            running_loop()?.call_soon(move || match ends {
+                "result" => set.set_result(()),
+                "exception" => set.set_exception(Error::new(ErrorKind::Value, "")),
+                _ => {
+                    set.cancel();
+                    Ok(())
+                }
+            })?;
+            assert_eq!(future.await.is_ok(), ends == "result");
+            Ok(())
+        });
+        assert_eq!(lines[lines.len() - 2], expected, "{lines:?}");
+    }
 }
 
 #[test]

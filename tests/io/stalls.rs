@@ -82,22 +82,6 @@ fn stalled_comes_back_when_the_task_of_a_forgotten_wait_is_cancelled() {
     });
 }
 
-#[test]
-fn stalled_comes_back_while_the_source_of_an_ended_wait_lives() {
-    for reads in [true, false] {
-        let (ours, mut theirs) = local_pair().unwrap();
-        stalls_after(async move {
-            theirs.write_all(b"x")?;
-            let ours = Async::new(ours)?;
-            for _ in 0..3 {
-                if reads { ours.readable().await? } else { ours.writable().await? }
-            }
-            mem::forget((ours, theirs));
-            Ok(())
-        });
-    }
-}
-
 /// The source that is dropped has no wait left that would count.
 #[test]
 fn loop_waits_for_one_source_when_another_is_dropped() {

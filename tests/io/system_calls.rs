@@ -5,15 +5,18 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::{iter, net};
 
-use callsoon::io::TcpStream;
-use callsoon::{EventLoop, create_task};
+use callsoon::io::{Async, TcpStream};
+use callsoon::{EventLoop, create_task, run_on, yield_now};
 
 use crate::run::{NOW, settle};
+use crate::support::sockets::local_pair;
 use crate::support::traced::{is_traced, traced};
 
-const NAME: &str = "system_calls::a_request_costs_one_read_one_write_and_one_poll";
+const REQUEST: &str = "system_calls::a_request_costs_one_read_one_write_and_one_poll";
+const ENDED: &str = "system_calls::turns_after_an_ended_wait_make_no_system_call";
 const REQUESTS: usize = 100;
 
 /// The proof is a system call tracer's.
@@ -23,7 +26,7 @@ fn a_request_costs_one_read_one_write_and_one_poll() {
     if is_traced() {
         return be_traced();
     }
-    let calls = traced(NAME);
+    let calls = traced(REQUEST);
     let between = calls.split("callsoon-mark").nth(1).expect("two marks");
     let count = |call: &str| between.lines().filter(|line| line.contains(call)).count();
     // Of the loop's thread. The other one, which runs the tests, sleeps.
@@ -34,6 +37,33 @@ fn a_request_costs_one_read_one_write_and_one_poll() {
     }
     // The last one is the second mark, or what is left of its line.
     assert_eq!(own.count(), 5 * REQUESTS + 1, "{between}");
+}
+
+/// The source is registered still.
+#[test]
+#[ignore = "needs strace: --ignored runs it"]
+fn turns_after_an_ended_wait_make_no_system_call() {
+    if is_traced() {
+        let (ours, mut theirs) = local_pair().unwrap();
+        let main = async move {
+            let ours = Async::new(ours)?;
+            let waiting = create_task(async move { ours.readable().await.map(|()| Rc::new(ours)) });
+            yield_now().await?;
+            theirs.write_all(b"x")?;
+            let ours = waiting.await?;
+            mark();
+            for _ in 0..100 {
+                yield_now().await?;
+            }
+            mark();
+            drop(ours);
+            Ok(())
+        };
+        return run_on(&EventLoop::new(), main).unwrap();
+    }
+    let calls = traced(ENDED);
+    let between = calls.split("callsoon-mark").nth(1).expect("two marks");
+    assert!(!between.contains(" epoll_"), "{between}");
 }
 
 fn mark() {
