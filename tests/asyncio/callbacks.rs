@@ -27,6 +27,18 @@ fn a_function_equals_itself_wherever_it_is_made_a_callback() {
     assert!(future.has_callback(&Callback::new(also_on_done)));
 }
 
+/// A word of the future names it, and needs no block.
+#[test]
+fn sole_callback_takes_no_memory() {
+    let event_loop = EventLoop::with_virtual_time();
+    let futures: Vec<LoopFuture<()>> = (0..1000).map(|_| event_loop.create_future()).collect();
+    let without = event_loop.memory();
+    futures.iter().for_each(|future| _ = future.add_done_callback(on_done));
+    assert_eq!(event_loop.memory(), without);
+    futures.iter().for_each(|future| _ = future.add_done_callback(also_on_done));
+    assert!(event_loop.memory() > without);
+}
+
 #[test]
 fn a_closure_that_captures_nothing_equals_itself_by_its_place_in_the_source() {
     let make = || Callback::new(|_: &dyn AnyFuture| ());

@@ -2,7 +2,8 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use callsoon::net::Protocol;
@@ -13,6 +14,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 #[derive(Default)]
 struct Received {
     data: RefCell<Vec<u8>>,
+    error: RefCell<Option<Error>>,
     lost: Cell<bool>,
 }
 
@@ -22,7 +24,8 @@ impl Protocol for Received {
         Ok(())
     }
 
-    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.error.replace(error);
         self.lost.set(true);
         Ok(())
     }
@@ -64,6 +67,32 @@ fn read_pipe_goes_on_after_a_false_alarm() {
         assert_eq!(*protocol.data.borrow(), b"own");
         transport.close();
         yield_now().await
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
+
+/// The peer closes with data unread, which resets the connection.
+#[test]
+fn read_pipe_ends_with_the_error_of_its_read() {
+    let body = async {
+        let (mut reading, peer) = UnixStream::pair()?;
+        let on = running_loop()?;
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let kept = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            kept.borrow_mut().push(context.message.clone());
+        })));
+        reading.write_all(b"unread")?;
+        let (transport, protocol) = on.connect_read_pipe(Received::default, reading).await?;
+        drop(peer);
+        while !protocol.lost.get() {
+            yield_now().await?;
+        }
+        let error = protocol.error.take().expect("the system's error");
+        assert_eq!(error.io_error().unwrap().kind(), ErrorKind::ConnectionReset);
+        assert_eq!(*reports.borrow(), ["Fatal read error on pipe transport"]);
+        assert!(transport.is_closing() && !transport.is_reading());
+        Ok(())
     };
     run_on(&EventLoop::new(), body).unwrap();
 }
