@@ -134,7 +134,7 @@ mod sync;
 #[cfg(feature = "std")]
 mod threads;
 
-/// What threads may do to each other: see `loom-tests`.
+/// Models of code that several threads run: see `loom-tests`.
 #[cfg(all(test, any(loom, shuttle)))]
 #[path = "../loom-tests/models/mod.rs"]
 mod models;

@@ -1,4 +1,4 @@
-//! What threads share is made of these: the plain types, or those of a checker that runs the
+//! The types of state that threads share: the plain ones, or those of a checker that runs the
 //! same code through other interleavings: loom's under `--cfg loom`, shuttle's under
 //! `--cfg shuttle`. No other file knows of either.
 
@@ -57,7 +57,7 @@ pub use portable_atomic_util::Arc as PlainArc;
 #[cfg(feature = "std")]
 pub(crate) use std::sync::Mutex as PlainMutex;
 
-/// A cell whose uses loom checks: two at a time are a fault where one writes.
+/// A cell that loom checks in each use: two at a time are a fault where one writes.
 #[cfg(not(all(loom, feature = "loom")))]
 #[derive(Debug)]
 pub(crate) struct UnsafeCell<T>(core::cell::UnsafeCell<T>);
@@ -154,8 +154,8 @@ mod shuffled {
     }
     pub(crate) use thread_own;
 
-    /// Stands for the real queue, whose atomics are no switch points to shuttle: one that was
-    /// not told of would let a lost wake through.
+    /// Stands for the real queue, which has atomics that are no switch points to shuttle: an unknown
+    /// one would let a lost wake through.
     pub(crate) struct ConcurrentQueue<T>(Mutex<(alloc::collections::VecDeque<T>, bool)>);
 
     pub(crate) struct Refused<T>(T);

@@ -9,7 +9,7 @@ use super::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{EventLoop, ExceptionContext, LoopRef};
 
-/// What an interrupt has done.
+/// The effect of an interrupt so far.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Interrupted {
     No,

@@ -1,11 +1,11 @@
-//! What the words of a block say about it, whatever kind of memory it lies in.
+//! The meaning of a block's words, the same for each kind of memory that it lies in.
 //!
 //! **Room Invariant**: a block has at least two words ([`LEAST`]) and the alignment of a word; so
 //! both words can be read and written as pointers for as long as the block's memory is held.
 //!
 //! **Tag Invariant**: the lowest bit of a block's first word says whether its contents live. A block
-//! in use begins with an aligned pointer of the caller, whose lowest bit is 0. A free one begins
-//! with a link to the next free block, and a left one (whose contents are dead while other threads
+//! in use begins with an aligned pointer of the caller, which has 0 as its lowest bit. A free one begins
+//! with a link to the next free block, and a left one (with dead contents, while other threads
 //! hold its memory) with [`LEFT`]; both have the bit set. Only the loop's thread writes the first
 //! word.
 #![allow(unsafe_code)]

@@ -44,7 +44,7 @@ impl Chunk {
     }
 }
 
-/// What a loop has of the allocator; freed as a whole when it is dropped.
+/// The memory that a loop has of the allocator; freed as a whole when it is dropped.
 #[derive(Default)]
 pub(super) struct Memory {
     full: List<Chunk>,
@@ -58,7 +58,7 @@ pub(super) struct Memory {
     pages: Cell<usize>,
     /// Pages of the idle chunks.
     idle_pages: Cell<usize>,
-    /// How often idle chunks were given back.
+    /// The number of times that idle chunks were given back.
     rounds: Cell<u32>,
     #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) refuses: Cell<bool>,
@@ -267,7 +267,7 @@ impl Memory {
         self.rounds.set(now.wrapping_add(1));
     }
 
-    /// Calls `look` with each block whose contents live.
+    /// Calls `look` with each block that has live contents.
     ///
     /// # Safety
     ///
@@ -298,8 +298,8 @@ impl Drop for Memory {
     fn drop(&mut self) {
         for list in [&self.full, &self.partial, &self.idle, &self.large] {
             while let Some(chunk) = NonNull::new(list.first().cast_mut()) {
-                // SAFETY: on that list; whoever drops the memory has no use for blocks any more, by
-                // the Count Invariant of the shared part.
+                // SAFETY: on that list; no block is used once the memory is dropped, by the Count
+                // Invariant of the shared part.
                 unsafe {
                     list.remove(chunk.as_ptr());
                     self.deallocate(chunk.as_ptr());

@@ -48,9 +48,9 @@ const CANARY: u32 = 0x9a6e_c0de;
 pub(super) struct Page {
     /// Free blocks, to be handed out last in, first out.
     pub(super) free: Cell<*mut u8>,
-    /// How many blocks may be freed, more than are made, before the page is looked at.
+    /// The blocks that may be freed, beyond those that are made, before the page is looked at.
     pub(super) look_in: Cell<Count>,
-    /// Blocks whose memory is held, less `look_in`.
+    /// Blocks with held memory, less `look_in`.
     beyond: Cell<Count>,
     owner: *const (),
     shared: *const (),
@@ -109,7 +109,7 @@ pub(super) enum Look {
 const NEVER: Count = 1 << (Count::BITS - 1);
 
 impl Page {
-    /// Returns how many blocks there are whose memory is held.
+    /// Returns the number of blocks with held memory.
     pub(super) fn held(&self) -> usize {
         self.look_in.get().wrapping_add(self.beyond.get()) as usize
     }
@@ -128,7 +128,7 @@ impl Page {
     }
 }
 
-/// Returns where the page begins behind whose head a block lies, by the Address Invariant.
+/// Returns the beginning of the page of a block, by the Address Invariant.
 #[inline]
 pub(super) fn page_of(block: *const u8) -> *const Page {
     block.map_addr(|address| address.wrapping_sub(1) & !(PAGE - 1)).cast()
@@ -172,7 +172,7 @@ pub(super) unsafe fn shared_of(block: NonNull<u8>) -> *const () {
     unsafe { (*page_of(block.as_ptr())).shared }
 }
 
-/// Calls `look` with each block of a page whose contents live.
+/// Calls `look` with each block of a page that has live contents.
 ///
 /// # Safety
 ///

@@ -28,7 +28,7 @@ pub(super) struct Shared<R> {
     /// The block that was returned last; each leads to the one before.
     returned: AtomicPtr<u8>,
     count: AtomicUsize,
-    /// What is freed with this, once the loop has ended.
+    /// The memory that is freed with this, once the loop has ended.
     memory: UnsafeCell<Option<Memory>>,
     remote: R,
 }
@@ -78,7 +78,7 @@ impl<R> Shared<R> {
     /// # Safety
     ///
     /// On the loop's thread, once, and `this` isn't used by it afterwards. `out` is the number of
-    /// blocks whose memory is held and that were not taken.
+    /// blocks with held memory that were not taken.
     pub(super) unsafe fn end(this: NonNull<Shared<R>>, memory: Memory, out: usize) {
         // SAFETY: the bias keeps this alive, by the Count Invariant; no other thread looks at
         // `memory` before it brings the count to 0.

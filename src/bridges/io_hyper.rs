@@ -17,9 +17,9 @@ use crate::sync::thread_own;
 const AT_ONCE: usize = 64 * 1024;
 
 thread_own! {
-    // Where bytes go first. hyper's own buffer may be uninitialized, and only `unsafe` code can
-    // have it filled by anybody else than its `put_slice`. It is the thread's, since a stream
-    // needs it no longer than a poll, and an idle one must not keep it. Away while it is used.
+    // Receives the bytes first. hyper's own buffer may be uninitialized, and without `unsafe` code
+    // only its `put_slice` can fill it. The buffer is the thread's, since a stream needs it no
+    // longer than a poll, and an idle one must not keep it. Taken out while it is used.
     static BYTES: Cell<Vec<u8>> = Cell::new(Vec::new());
 }
 

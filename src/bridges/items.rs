@@ -13,9 +13,9 @@ use crate::asyncio::{AsyncGenerator, Queue};
 use crate::error::{ErrorKind, Result};
 use crate::helpers::{ATicker, QueueIter, StreamIter, StreamResult, Tick};
 
-/// What has a `next` that can be awaited: Python's `__anext__`. [`stream`] makes a stream of it.
+/// A source with a `next` that can be awaited: Python's `__anext__`. [`stream`] makes a stream of it.
 pub trait Next {
-    /// What it gives.
+    /// The type of its items.
     type Item;
 
     /// The next item, or `None` at the end.
@@ -38,7 +38,7 @@ impl<T: 'static> Next for Queue<T> {
     }
 }
 
-/// What the body gives. Nothing is sent to it.
+/// The values that the body yields. Nothing is sent to it.
 impl<Y: 'static, S: 'static> Next for AsyncGenerator<Y, S> {
     type Item = Y;
 
@@ -118,8 +118,8 @@ pub fn stream<S: Next + 'static>(source: S) -> Items<S> {
 /// the item is `Err(Cancelled)`, and it is the last. An async generator that goes on after it
 /// does so here.
 ///
-/// Between two polls the wait for an item goes on, so that an item which comes when somebody has
-/// lost interest (the loser of a select) is there at the next poll, and none is lost. Meanwhile
+/// Between two polls the wait for an item goes on, so that an item which comes meanwhile (to the
+/// loser of a select) is there at the next poll, and none is lost. Meanwhile
 /// the wait is one of those that a cancellation of the task ends: see [the
 /// module](crate::bridges). Dropping the stream drops the wait, as dropping `source`'s `next`
 /// does.

@@ -3,7 +3,7 @@
 //! - `cell_ext`: access to the value of a `Cell` in place;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
 //! - `rng`: numbers that follow from a seed;
-//! - `serial_slab`: a slab whose keys find what they were made for, or nothing;
+//! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
 //! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works.
 
 mod cell_ext;

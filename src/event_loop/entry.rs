@@ -29,7 +29,7 @@ use core::ptr::{self, NonNull};
 #[cfg(not(feature = "std"))]
 use super::linked_mail::Link;
 
-/// What a job does next, as far as that is the same in each run.
+/// The kind of an entry's next run, as far as it is the same in each run of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum JobKind {
     /// A callback that was scheduled by itself, or by a timer.
@@ -72,19 +72,19 @@ impl<L> EntryHead<L> {
     }
 }
 
-/// What can be done with an entry. The first three functions use it up.
+/// The functions of an entry. The first three use it up.
 #[repr(C)]
 pub(crate) struct EntryTable<L: 'static> {
     pub(crate) run: unsafe fn(NonNull<EntryHead<L>>, &L),
     /// The loop closes: drops what will not run, and what it holds.
     pub(crate) discard: unsafe fn(NonNull<EntryHead<L>>, &L),
     pub(crate) drop: unsafe fn(NonNull<EntryHead<L>>),
-    /// What it does next, for a hash of the schedule.
+    /// Returns the kind of its next run, for a hash of the schedule.
     pub(crate) kind: unsafe fn(NonNull<EntryHead<L>>) -> JobKind,
-    /// What a timeline calls it: short, and the same each time.
+    /// Returns its name in a timeline: short, and the same each time.
     #[cfg(feature = "trace")]
     pub(crate) title: unsafe fn(NonNull<EntryHead<L>>) -> String,
-    /// What debug mode calls it, also after it has run.
+    /// Returns its name in debug mode, which can be made also after it has run.
     pub(crate) describe: unsafe fn(NonNull<EntryHead<L>>) -> Describe,
 }
 
@@ -97,8 +97,8 @@ pub(crate) struct Entry<L: 'static>(NonNull<EntryHead<L>>);
 impl<L> Entry<L> {
     /// # Safety
     ///
-    /// The Table Invariant must hold for `head`, whose owner gives up what one of the table's
-    /// first three functions takes.
+    /// The Table Invariant must hold for `head`, and the caller must own what one of the table's
+    /// first three functions takes, and give it up.
     #[inline]
     pub(crate) unsafe fn from_head(head: NonNull<EntryHead<L>>) -> Entry<L> {
         Entry(head)
@@ -141,7 +141,7 @@ impl<L> Entry<L> {
         unsafe { (self.table().describe)(self.0) }
     }
 
-    /// What it points to, with all that it owns.
+    /// Returns its pointer, with all that it owns.
     #[inline(always)]
     pub(super) fn into_head(self) -> NonNull<EntryHead<L>> {
         mem::ManuallyDrop::new(self).0

@@ -4,11 +4,11 @@ use alloc::string::String;
 
 use crate::error::Error;
 
-/// What an exception handler is told: asyncio's context dictionary, with types.
+/// The argument of an exception handler: asyncio's context dictionary, with types.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExceptionContext {
-    /// What happened. asyncio's own words where it has some.
+    /// The event, in asyncio's own words where it has some.
     pub message: String,
     /// The error, where there is one.
     pub exception: Option<Error>,

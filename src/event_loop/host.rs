@@ -23,7 +23,7 @@ use crate::sync::PlainArc as Arc;
 /// use std::time::Duration;
 /// use callsoon::{EventLoop, Host, Notify, Result};
 ///
-/// /// A board whose clock only moves while it sleeps.
+/// /// A board with a clock that only moves while it sleeps.
 /// struct Board { ticks: Cell<u64> }
 /// struct NoInterrupts;
 ///

@@ -3,8 +3,8 @@
 //!
 //! **Block Invariant**: a [`Head`] stands at the beginning of a block of the pages of a [`Calls`], and
 //! behind it is the place of a callback of the type that its table is for. A `Calls` is made in its
-//! `Rc`, whose place never changes, and its pages name it as their owner. Once the loop has closed the
-//! pages hold the `Rc` until their last block is freed; before, the loop does.
+//! `Rc`, never moves, and its pages name it as their owner. Once the loop has closed the pages hold
+//! the `Rc` until their last block is freed; before, the loop does.
 //!
 //! **Count Invariant**: the count, which is `state` without its flags, is the number of
 //! [`ScheduledCall`]s and of entries of the block. When it falls to zero, the callback is dropped, if it
@@ -57,7 +57,7 @@ impl Calls {
             timer: Cell::new(NO_TIMER),
         };
         // SAFETY: The block is new, and large enough. This makes the invariants hold: of the two
-        // counts one is the handle's, and one the entry's, whose table fits.
+        // counts one is the handle's, and one the entry's; the entry's table fits.
         unsafe {
             (&raw mut (*block.as_ptr()).head).write(head);
             (&raw mut (*block.as_ptr()).callback).cast::<F>().write(callback);
@@ -66,7 +66,7 @@ impl Calls {
     }
 }
 
-/// What the block of a callback begins with, whatever its type.
+/// The beginning of a callback's block, the same for each type.
 #[repr(C)]
 struct Head {
     /// The first field: an [`EntryHead`] is the beginning of a head.
@@ -82,7 +82,7 @@ const WAITS: u32 = 1;
 const CANCELLED: u32 = 2;
 /// It has a place among the loop's timers that are never due.
 const FAR: u32 = 4;
-/// What one handle or entry adds to the state.
+/// The count of one handle or entry in the state.
 const ONE: u32 = 8;
 
 /// The index of no timer.
@@ -111,7 +111,7 @@ struct CallTable {
     /// Drops the callback in its place.
     drop_callback: unsafe fn(NonNull<Head>),
     name: fn() -> &'static str,
-    /// Whether the callback has anything to drop.
+    /// True if the callback has anything to drop.
     owns: bool,
 }
 
@@ -165,7 +165,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
 ///
 /// # Safety
 ///
-/// The Block Invariant holds for `head`, whose table is for callbacks of type `F`.
+/// The Block Invariant holds for `head`, and its table is for callbacks of type `F`.
 #[inline(always)]
 unsafe fn place_of<F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
     // SAFETY: By this function's contract.
@@ -244,7 +244,7 @@ impl ScheduledCall {
         }
     }
 
-    /// As its drop, after the callback was moved or dropped.
+    /// Does as its drop, after the callback was moved or dropped.
     #[inline(always)]
     fn give_up_empty(self) {
         let call = ManuallyDrop::new(self);
@@ -278,7 +278,7 @@ impl ScheduledCall {
         }
     }
 
-    /// Whether it was asked to cancel.
+    /// Returns true once it was cancelled.
     pub(super) fn cancelled(&self) -> bool {
         self.head().state.get() & CANCELLED != 0
     }
@@ -341,7 +341,7 @@ unsafe fn free_far(head: NonNull<Head>) {
     }
 }
 
-/// Drops what is in a block whose count has fallen to zero, and frees it.
+/// Drops the contents of a block with a count of zero, and frees it.
 #[inline(never)]
 fn end(head: NonNull<Head>) {
     /// Frees the memory also where the drop of the callback panics.

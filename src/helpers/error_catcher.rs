@@ -10,7 +10,7 @@ use crate::{Error, ErrorKind, Result};
 
 /// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument.
 ///
-/// Lists and sets are shared with whoever reads them: `Rc<RefCell<Vec<E>>>`.
+/// Lists and sets are shared with the code that reads them: `Rc<RefCell<Vec<E>>>`.
 pub trait ErrorCatcher<E> {
     /// Takes `error`.
     ///
@@ -19,8 +19,8 @@ pub trait ErrorCatcher<E> {
     /// A function's own.
     fn add_error(&self, error: E) -> Result<()>;
 
-    /// Whether it counts as true in Python: a function does, a list or a set once it holds
-    /// something, nothing never. A streamer logs the errors of its tasks unless it does.
+    /// Returns true if Python takes it as true: a function always, a list or a set once it holds
+    /// something, nothing never. A streamer logs the errors of its tasks unless this is true.
     fn is_truthy(&self) -> bool;
 }
 

@@ -10,16 +10,16 @@ use crate::{
     try_create_task,
 };
 
-/// What [`async_with_timeout`] can be told: Photons' keyword arguments.
+/// Options of [`async_with_timeout`]: Photons' keyword arguments.
 #[derive(Clone, Debug)]
 pub struct TimeoutOptions {
-    /// How long the coroutine may take; 10 seconds unless said.
+    /// The time that the coroutine may take; 10 seconds by default.
     pub timeout: Duration,
-    /// The error when it takes longer; a cancellation unless said.
+    /// The error when it takes longer; a cancellation by default.
     pub timeout_error: Option<Error>,
-    /// Whether the exception of the coroutine's task is kept out of the log.
+    /// True to keep the exception of the coroutine's task out of the log.
     pub silent: bool,
-    /// What the coroutine's task is called.
+    /// The name of the coroutine's task.
     pub name: Option<String>,
 }
 
@@ -115,7 +115,7 @@ fn pass_on<T: Clone + 'static>(
     passed_on
 }
 
-/// The error counts as read: who is cancelled in the same turn never asks for it.
+/// Fails `outcome`. The error counts as read: a waiter that is cancelled in the same turn never reads it.
 fn fail<T: 'static>(outcome: &LoopFuture<T>, error: Error) -> Result<()> {
     outcome.set_exception(error)?;
     outcome.exception().map(drop)

@@ -8,8 +8,8 @@ use std::net::{SocketAddr, ToSocketAddrs};
 
 use crate::error::{Result, about};
 
-/// What `bind` makes of the addresses that `address` stands for. An error says `what` of them was
-/// tried.
+/// Returns the result of `bind` for the addresses that `address` stands for. An error says `what` of
+/// them was tried.
 pub(super) fn bind<S>(
     what: &str,
     address: impl ToSocketAddrs,

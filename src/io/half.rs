@@ -34,7 +34,7 @@ impl<T: Source> Copy for Half<'_, T> {}
 /// A wait that was begun, and is to be ended by [`Half::end_wait`].
 type Wait = Option<Await<()>>;
 
-/// What a poll function leaves behind from one call to the next.
+/// The state of a poll function between two calls.
 #[derive(Default)]
 pub(super) struct Between {
     wait: Wait,
@@ -85,7 +85,7 @@ impl<'a, T: Source + 'static> Half<'a, T> {
 
     /// Waits, for `reason`, until the poller reports this direction, for the task that has the turn.
     pub(super) async fn ready(self, reason: WaitReason) -> Result<()> {
-        // What follows is tried by the program's own code, and shows nothing of this direction.
+        // The operation that follows is tried by the program's own code, and shows nothing of this direction.
         self.direction.take_exhausted();
         let mut waiting = Waiting { half: self, wait: None };
         self.begin_wait(&mut waiting.wait, After::Anything, reason)?;
@@ -144,7 +144,7 @@ impl<'a, T: Source + 'static> Half<'a, T> {
                 ready!(self.poll_wait(wait, cx))?;
             }
             let after = if self.direction.take_exhausted() {
-                // What has ended the stream may have come before, and been reported.
+                // The event that has ended the stream may have come before, and been reported.
                 After::Anything
             } else {
                 match operation(self.watched.source()) {

@@ -22,10 +22,10 @@ use crate::error::{Error, ErrorKind, Result, about};
 ///
 /// callsoon::run(async {
 ///     let (bulb, app) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
-///     app.send_to(b"who are you?", bulb.local_addr()?).await?;
+///     app.send_to(b"what are you?", bulb.local_addr()?).await?;
 ///     let mut buffer = [0; 64];
 ///     let (count, asker) = bulb.recv_from(&mut buffer).await?;
-///     assert_eq!(&buffer[..count], b"who are you?");
+///     assert_eq!(&buffer[..count], b"what are you?");
 ///     assert_eq!(asker, app.local_addr()?);
 ///     Ok(())
 /// }).unwrap();

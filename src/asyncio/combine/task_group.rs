@@ -37,7 +37,7 @@ use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
 ///         Ok(())
 ///     });
 ///     let error = ended.await.unwrap_err();
-///     assert_eq!(error.group()[0].message(), "seven"); // and nobody slept for an hour
+///     assert_eq!(error.group()[0].message(), "seven"); // and no task slept for an hour
 ///     Ok(())
 /// }).unwrap();
 /// ```

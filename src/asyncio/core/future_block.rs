@@ -1,5 +1,5 @@
-//! Futures in one block each: [`FutureRef`], whose value is set once, and [`Signal`], which a task
-//! waits for alone.
+//! Futures in one block each: [`FutureRef`], with a value that is set once, and [`Signal`], which one
+//! task awaits.
 //!
 //! **Value Invariant**: see `node`. A future's value is written by [`FutureRef::finish`] alone, which
 //! needs a future that is pending.
@@ -43,7 +43,7 @@ struct FutureBlock<T> {
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
-/// The functions of a future whose handles are `H`.
+/// The functions of a future with handles of the type `H`.
 struct Functions<T, H>(PhantomData<(T, H)>);
 
 impl<T: 'static, H: Handle<T>> Functions<T, H> {
@@ -68,7 +68,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             },
             describe: describe_entry,
         },
-        // SAFETY: It is the table of blocks whose value is a `T`. By the Call Invariant.
+        // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
         call: |future, callback| unsafe {
             callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
         },
@@ -105,7 +105,7 @@ unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
     Box::new(move || describe_callback(&future))
 }
 
-/// A future whose value is still to be set: a [`TypedFuture`] that is no task.
+/// A future with a value still to be set: a [`TypedFuture`] that is no task.
 pub(crate) struct FutureRef<T>(TypedFuture<T>);
 
 impl<T: 'static> FutureRef<T> {
@@ -305,7 +305,7 @@ impl Signal {
         pending
     }
 
-    /// Whether it was completed or cancelled.
+    /// Returns true once it was completed or cancelled.
     #[inline]
     pub(crate) fn is_done(&self) -> bool {
         self.0.header().done()
@@ -320,7 +320,7 @@ impl Signal {
         self.0.erased().event_loop()
     }
 
-    /// Whether `wait` waits for this signal.
+    /// Returns true if `wait` awaits this signal.
     #[cfg(feature = "std")]
     pub(crate) fn is_of(&self, wait: &Await<()>) -> bool {
         wait.is_for(self.0.erased())

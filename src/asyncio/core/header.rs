@@ -75,7 +75,7 @@ pub(super) mod flag {
 /// Invariant of `waker`.
 pub(super) const WOKEN: u32 = 1 << 31;
 
-/// What all blocks begin with.
+/// The beginning of each block.
 #[repr(C)]
 pub(crate) struct Header {
     pub(super) table: &'static Table,
@@ -86,17 +86,17 @@ pub(crate) struct Header {
     pub(super) rare: Cell<Option<Box<Rare>>>,
     /// By the Memory Invariant of `node`.
     pub(super) memory: AtomicU32,
-    /// How often a task was asked to cancel, less the `uncancel`s.
+    /// The requests to cancel a task, less the `uncancel`s.
     pub(super) cancels: Cell<u32>,
 }
 
-/// What waits for the end of a future or task, in one word: see `waiters`.
+/// The waiters of a future or task, in one word: see `waiters`.
 pub(super) struct Waiters(pub(super) Cell<*mut ()>);
 
 /// A handle of a future or task of any value type: see `node`.
 pub struct ErasedFuture(pub(super) NonNull<Header>);
 
-/// What is known of a block by its type.
+/// The functions and facts that a block has by its type.
 #[repr(C)]
 pub(super) struct Table {
     /// The first field: an [`EntryHead`] is the beginning of a header.
@@ -104,15 +104,15 @@ pub(super) struct Table {
     /// Calls a callback with a handle of the block, which is lent.
     /// **Call Invariant**: the pointer is that of a `Callback`, a type of a file above this one.
     pub(super) call: unsafe fn(&ErasedFuture, NonNull<()>) -> Result<()>,
-    /// Whether the value, where there is one, owns something.
+    /// True if the value, where there is one, owns something.
     pub(super) value_owns: bool,
     /// Drops the contents behind the header, whichever stand there.
     pub(super) drop_contents: unsafe fn(NonNull<Header>),
     /// Drops a task's Rust future in its place, if it is there.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
-    /// Ends a task whose value stands in its place.
+    /// Ends a task, after its value was written to its place.
     pub(super) finish: unsafe fn(NonNull<Header>),
-    /// What the type of a task's Rust future is called.
+    /// Returns the type name of a task's Rust future.
     pub(super) future_name: fn() -> &'static str,
     /// Where the value stands, from the header on.
     pub(super) value_offset: usize,
@@ -174,12 +174,12 @@ impl Header {
         self.has(flag::TASK)
     }
 
-    /// How many handles there are.
+    /// Returns the number of handles.
     pub(super) fn count(&self) -> u32 {
         self.count.get()
     }
 
-    /// Whether nothing beside the header has to be dropped.
+    /// Returns true if nothing beside the header has to be dropped.
     #[inline(always)]
     pub(super) fn is_bare(&self) -> bool {
         // SAFETY: Nothing is written while this borrow lasts: a header belongs to one thread, and
@@ -188,14 +188,14 @@ impl Header {
         rare.is_none() && self.waiters.is_empty() && !self.has(flag::UNREAD)
     }
 
-    /// Whether what stands behind the header owns something.
+    /// Returns true if the contents behind the header own something.
     #[inline(always)]
     pub(super) fn owns(&self) -> bool {
         self.has(flag::HAS_FUTURE)
             || self.table.value_owns && self.flags.get() & flag::STATE == flag::FINISHED
     }
 
-    /// Whether there is a [`Rare`].
+    /// Returns true if there is a [`Rare`].
     pub(super) fn has_rare(&self) -> bool {
         // SAFETY: As in `is_bare`.
         unsafe { &*self.rare.as_ptr() }.is_some()
@@ -273,13 +273,13 @@ impl Header {
         error.unwrap_or(Error::cancelled())
     }
 
-    /// Has the message of a cancellation delivered to its first reader only: a task whose coroutine
-    /// ends with a cancellation does so in asyncio, and gives later readers one without a message.
+    /// Has the message of a cancellation delivered to its first reader only, as asyncio does for a
+    /// coroutine that ends with a cancellation: later readers get one without a message.
     pub(crate) fn deliver_to_first(&self) {
         self.set(flag::TO_FIRST);
     }
 
-    /// Whether every reader gets the message of the cancellation.
+    /// Returns true if every reader gets the message of the cancellation.
     pub(crate) fn delivers_to_all(&self) -> bool {
         !self.has(flag::TO_FIRST)
     }
@@ -318,7 +318,7 @@ pub(super) struct Rare {
     pub(super) name: Option<Box<str>>,
     /// Where a future was made, noted in debug mode only.
     pub(super) made_at: Option<&'static Location<'static>>,
-    /// What happens when a future is cancelled.
+    /// An action in place of the cancellation of a future.
     pub(super) on_cancel: Option<CancelHook>,
     /// The message of a task's last cancellation that nothing awaited has taken. It stays when it
     /// was thrown: see `gather`.
@@ -327,16 +327,16 @@ pub(super) struct Rare {
     pub(super) throw_next: Option<Error>,
     /// The awaited futures at which the cancellation is to be thrown; none for the first await.
     pub(super) throw_at: Vec<NonNull<Header>>,
-    /// What a task awaits besides its first wait, inside a join or a select.
+    /// The futures that a task awaits besides its first, inside a join or a select.
     pub(super) waits: KeyedQueue<NonNull<Header>>,
     /// A task's, once contexts are used.
     #[cfg(feature = "contextvars")]
     pub(super) context: Option<Context>,
-    /// What weak handles share, and look into.
+    /// The cell that weak handles share and read.
     pub(super) weak: Option<Rc<WeakCell>>,
 }
 
-/// What happens when a future is cancelled.
+/// An action in place of the cancellation of a future.
 #[derive(Clone)]
 pub(crate) enum CancelHook {
     /// These are cancelled in its place.
@@ -363,8 +363,8 @@ pub(crate) enum CancelledChild {
     Other(bool),
 }
 
-/// What the weak handles of a future share: the future empties it when its last handle is dropped. So a
-/// future that has no weak handles needs no count for them.
+/// A pointer that the weak handles of a future share: the future empties it when its last handle is
+/// dropped. So a future without weak handles needs no count for them.
 ///
 /// **Weak Invariant**: the pointer is set for as long as the future has handles.
 pub(super) struct WeakCell(pub(super) Cell<Option<NonNull<Header>>>);

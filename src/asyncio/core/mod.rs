@@ -1,4 +1,4 @@
-//! What a future and a task are made of.
+//! The parts of a future and a task.
 //!
 //! In reading order:
 //!

@@ -1,8 +1,8 @@
 //! [`ErasedFuture`]: a future or task, whatever its value, as a counted handle of its block.
 //!
 //! A block begins with a [`Header`], behind which stands what its [`Table`] knows: the value of a
-//! future, or the [`TaskHeader`] and the Rust future of a task, in whose place its result stands in
-//! the end. Blocks come from their loop's pages, by which they find their loop.
+//! future, or the [`TaskHeader`] and the Rust future of a task, which its result replaces in the
+//! end. Blocks come from their loop's pages, by which they find their loop.
 //!
 //! **Block Invariant**: a header stands at the beginning of a block of the pages of its loop's
 //! registry, is never moved, and its table is the one of the block's type. The registry lives for
@@ -55,7 +55,7 @@ impl ErasedFuture {
     ///
     /// # Safety
     ///
-    /// The Block Invariant holds for `header`, whose count is not zero.
+    /// The Block Invariant holds for `header`, and its count is not zero.
     #[inline(always)]
     pub(super) unsafe fn from_header(header: NonNull<Header>) -> ErasedFuture {
         // SAFETY: By this function's contract.
@@ -216,7 +216,7 @@ impl WeakErased {
     }
 }
 
-/// A handle of a future or task whose result is a `T`.
+/// A handle of a future or task with a `T` as result.
 ///
 /// **Variance Invariant**: a handle is invariant in `T`, as a cell is, because a result that is set by
 /// one handle is read by others. Otherwise a value of a supertype could be set:
@@ -321,7 +321,7 @@ pub(super) unsafe fn registry_of<'a>(header: NonNull<Header>) -> &'a TaskRegistr
 
 /// # Safety
 ///
-/// The Block Invariant holds for `header`, whose count is not zero.
+/// The Block Invariant holds for `header`, and its count is not zero.
 #[inline(always)]
 pub(super) unsafe fn add_count(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
@@ -350,8 +350,8 @@ pub(super) unsafe fn drop_count(header: NonNull<Header>) {
 ///
 /// # Safety
 ///
-/// The Block Invariant holds for `header`, whose count has fallen to zero. Its registry may be gone when
-/// this returns.
+/// The Block Invariant holds for `header`, and its count has fallen to zero. Its registry may be gone
+/// when this returns.
 #[inline(never)]
 unsafe fn drop_contents(header: NonNull<Header>) {
     // SAFETY: By this function's contract.

@@ -1,5 +1,5 @@
-//! A task in one block: its header, what it is as a task, and its Rust future, in whose place its
-//! result stands in the end.
+//! A task in one block: its header, its fields as a task, and its Rust future, which its result
+//! replaces in the end.
 //!
 //! **Step Invariant**: a task that is not done is in one of three states, by what it waits for
 //! ([`Parked`]) and whether its step is on the ready queue (`SCHEDULED`):
@@ -93,7 +93,7 @@ impl<F, T> Drop for ToStage<F, T> {
     }
 }
 
-/// The functions of a task whose handles are `H`.
+/// The functions of a task with handles of the type `H`.
 struct Functions<F, T, H>(core::marker::PhantomData<(F, T, H)>);
 
 impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Functions<F, T, H> {
@@ -107,7 +107,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             title: task_entry::title,
             describe: task_entry::describe,
         },
-        // SAFETY: It is the table of blocks whose value is a `T`. By the Call Invariant.
+        // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
         call: |future, callback| unsafe {
             callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
         },
@@ -190,7 +190,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         }
     }
 
-    /// Ends a task whose value was written, unless it was asked to cancel in its last step.
+    /// Ends a task after its value was written, unless it was asked to cancel in its last step.
     #[inline(always)]
     unsafe fn finish(pointer: NonNull<Header>) {
         // SAFETY: By the caller's contract. A value that doesn't become the task's result is taken out
@@ -347,10 +347,10 @@ unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     }
 }
 
-// What `park` looks at in one word.
+// The flags that `park` tests in one word.
 const _: () = assert!(flag::MUST_CANCEL & (YIELDS | WOKE | THROWS) as u32 == 0);
 
-/// Parks a task whose own poll woke it, that keeps what was thrown, or that was asked to cancel.
+/// Parks a task that its own poll woke, that keeps what was thrown, or that was asked to cancel.
 #[inline(never)]
 unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     // SAFETY: By the caller's contract, here and below.
@@ -390,7 +390,7 @@ unsafe fn park_cancelled(pointer: NonNull<Header>, parked: Parked) {
     }
 }
 
-/// What was thrown and met no await of ours is still to be thrown.
+/// Keeps a thrown cancellation that met no await of ours, to be thrown again.
 #[cold]
 unsafe fn keep_thrown(pointer: NonNull<Header>, registry: &TaskRegistry) {
     // SAFETY: By the caller's contract.
@@ -434,7 +434,7 @@ unsafe fn report_drop(pointer: NonNull<Header>, panic: Error) {
     run_callback(registry.event_loop(), describe, || Err(panic));
 }
 
-/// Ends a task whose value was written.
+/// Ends a task after its value was written.
 #[inline(always)]
 unsafe fn finish(pointer: NonNull<Header>) {
     // SAFETY: By the caller's contract: the loop's count is given back, or left to the entry.
@@ -446,8 +446,8 @@ unsafe fn finish(pointer: NonNull<Header>) {
     }
 }
 
-/// Ends a task whose coroutine has returned an error, or, with `Err`, is cancelled though it returned
-/// a value.
+/// Ends a task with the error of its coroutine, or, with `Err`, with its cancellation in place of the
+/// value that it returned.
 #[cold]
 unsafe fn finish_with(pointer: NonNull<Header>, error: Result<Error, Error>) {
     // SAFETY: By the caller's contract: this takes over the loop's count, which is given back, or
@@ -466,7 +466,7 @@ unsafe fn finish_with(pointer: NonNull<Header>, error: Result<Error, Error>) {
     }
 }
 
-/// What a task that was asked to cancel in its last step ends with.
+/// The end of a task that was asked to cancel in its last step.
 #[cold]
 unsafe fn cancellation(pointer: NonNull<Header>) -> Error {
     // SAFETY: By the caller's contract.
@@ -489,7 +489,7 @@ pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Erro
     }
     let Some(task) = registry.current() else { return Some(panic) };
     let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
-    // SAFETY: By the Step Invariant: the loop counts the task whose step goes on.
+    // SAFETY: By the Step Invariant: the loop counts the running task.
     unsafe {
         drop_future_of(task, true);
         finish_with(task, Ok(panic));

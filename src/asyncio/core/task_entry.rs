@@ -1,5 +1,5 @@
-//! What can be done with a task's entry besides running it. An entry is the task's step while the task
-//! is `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`.
+//! The functions of a task's entry besides `run`. An entry is the task's step while the task is
+//! `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;

@@ -52,7 +52,7 @@ pub(super) unsafe fn for_poll(task: NonNull<Header>) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().cast_const().cast(), functions) })
 }
 
-/// Whether `waker` leads straight to `task`.
+/// Returns true if `waker` wakes `task` without another waker between.
 #[inline(always)]
 pub(super) fn is_of(waker: &Waker, task: NonNull<Header>) -> bool {
     is_ours(waker) && ptr::eq(waker.data(), task.as_ptr().cast())
@@ -70,7 +70,7 @@ fn has_kept(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &KEPT)
 }
 
-/// Whether a clone of a waker of this block is kept.
+/// Returns true if a clone of a waker of this block is kept.
 pub(super) fn is_kept(header: &Header) -> bool {
     header.memory.load(Ordering::Acquire) & !WOKEN > 1
 }
@@ -214,8 +214,8 @@ pub(super) fn wake_task_of(waker: &Waker) {
 }
 
 impl TaskRegistry {
-    /// As [`request_yield`](TaskRegistry::request_yield), if the task itself polls, with `waker`. Says
-    /// whether it does.
+    /// Does as [`request_yield`](TaskRegistry::request_yield) if the task itself polls with `waker`, and
+    /// returns true if it does.
     #[inline(always)]
     pub(crate) fn request_yield_of(&self, waker: &Waker) -> bool {
         let direct = self.current().is_some_and(|task| is_of(waker, task));

@@ -20,7 +20,7 @@ use crate::event_loop::LoopRef;
 /// Clones are the same future. Done callbacks never run inside `set_result`, `set_exception`
 /// or `cancel`: each goes through the loop's ready queue, in the order of adding.
 ///
-/// An exception that nobody reads is reported to the loop's exception handler when the last
+/// An exception that is never read is reported to the loop's exception handler when the last
 /// handle is dropped.
 ///
 /// ```
@@ -36,7 +36,7 @@ use crate::event_loop::LoopRef;
 ///
 /// # Cancellation
 ///
-/// Cancelling a task that awaits a future cancels the future, for all who await it.
+/// Cancelling a task that awaits a future cancels the future, for all its waiters.
 pub struct LoopFuture<T: 'static>(pub(crate) FutureRef<T>);
 
 impl<T: 'static> Handle<T> for LoopFuture<T> {
@@ -119,7 +119,7 @@ impl<T: 'static> LoopFuture<T> {
         self.cancel_as(Error::cancelled_with(message))
     }
 
-    /// As [`cancel`](LoopFuture::cancel), with the error that whoever awaits it is to see.
+    /// Does as [`cancel`](LoopFuture::cancel), with `error` for the waiters.
     pub(crate) fn cancel_as(&self, error: Error) -> bool {
         cancel(self.erased(), &error)
     }
@@ -152,17 +152,17 @@ impl LoopRef {
     }
 }
 
-/// What is the same for a future and a task: both have their node in field 0.
+/// The methods of both a future and a task: each has its node in field 0.
 macro_rules! impl_handle {
     ($handle:ident) => {
         impl<T: 'static> $handle<T> {
-            /// Whether it has a result or an exception, or was cancelled.
+            /// Returns true once it has a result or an exception, or was cancelled.
             #[must_use]
             pub fn done(&self) -> bool {
                 self.erased().done()
             }
 
-            /// Whether it was cancelled.
+            /// Returns true if it was cancelled.
             #[must_use]
             pub fn cancelled(&self) -> bool {
                 self.erased().cancelled()
@@ -197,7 +197,7 @@ macro_rules! impl_handle {
                 self.erased().remove_done_callback(callback)
             }
 
-            /// Whether a callback that equals `callback` waits for its end.
+            /// Returns true if a callback that equals `callback` waits for its end.
             #[must_use]
             pub fn has_callback(&self, callback: &Callback) -> bool {
                 self.erased().has_callback(callback)
@@ -325,7 +325,7 @@ impl<T: 'static> LoopFuture<T> {
         self.0.header().check_pending()
     }
 
-    /// What it is called; empty if it has no name.
+    /// Returns its name; empty if it has none.
     #[must_use]
     pub fn name(&self) -> String {
         self.0.header().name().unwrap_or_default()

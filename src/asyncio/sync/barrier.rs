@@ -13,11 +13,11 @@ use crate::error::{Error, ErrorKind, Result};
 enum State {
     /// Tasks come and wait.
     Filling,
-    /// All were there, and leave. Who comes now waits until they have.
+    /// All were there, and leave. A task that comes now waits until they have.
     Draining,
-    /// As draining, but those who leave are told that it was reset.
+    /// Like draining, but the tasks that leave get the error of a reset.
     Resetting,
-    /// Nobody can meet here until it is reset.
+    /// No task can wait until it is reset.
     Broken,
 }
 
@@ -35,7 +35,7 @@ impl State {
 /// Where a number of tasks wait for each other, again and again: asyncio's `Barrier`. Clones
 /// are the same barrier.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///
 /// ```
 /// use callsoon::{Barrier, create_task, run};
@@ -59,7 +59,7 @@ struct BarrierState {
     changed: Condition,
     parties: usize,
     state: Cell<State>,
-    /// How many are inside: waiting, or on their way out.
+    /// The number of tasks inside: waiting, or on their way out.
     inside: Cell<usize>,
 }
 
@@ -81,19 +81,19 @@ impl Barrier {
         })))
     }
 
-    /// How many tasks it takes.
+    /// Returns the number of tasks that it takes.
     #[must_use]
     pub fn parties(&self) -> usize {
         self.0.parties
     }
 
-    /// How many wait for the others to come.
+    /// Returns the number of tasks that wait for the others to come.
     #[must_use]
     pub fn n_waiting(&self) -> usize {
         if self.0.state.get() == State::Filling { self.0.inside.get() } else { 0 }
     }
 
-    /// Whether it is broken: nobody can wait before it is [reset](Barrier::reset).
+    /// Returns true if it is broken: no task can wait before it is [reset](Barrier::reset).
     #[must_use]
     pub fn broken(&self) -> bool {
         self.0.state.get() == State::Broken
@@ -131,7 +131,7 @@ impl Barrier {
         Ok(index)
     }
 
-    /// Makes it as new. Those who wait get an error.
+    /// Makes it as new. The tasks that wait get an error.
     ///
     /// # Errors
     ///
@@ -146,7 +146,7 @@ impl Barrier {
             .await
     }
 
-    /// Breaks it. Those who wait, and those who come, get an error.
+    /// Breaks it. The tasks that wait, and those that come, get an error.
     ///
     /// # Errors
     ///
@@ -190,7 +190,7 @@ impl BarrierState {
     }
 }
 
-/// One who is inside, until it has left.
+/// A task that is inside, until it has left.
 struct Inside<'a>(&'a BarrierState);
 
 impl Drop for Inside<'_> {
@@ -203,7 +203,7 @@ impl Drop for Inside<'_> {
         if let State::Resetting | State::Draining = state.state.get() {
             state.state.set(State::Filling);
         }
-        // Who was dropped while it waited doesn't hold the lock.
+        // A wait that was dropped halfway doesn't hold the lock.
         state.changed.notify_all_unlocked();
     }
 }

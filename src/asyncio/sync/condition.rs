@@ -9,10 +9,10 @@ use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::asyncio::core::WaitReason;
 use crate::error::{Error, Result};
 
-/// A lock, and a line of those who let go of it until they are notified: asyncio's
+/// A lock, and a queue of tasks that released it until they are notified: asyncio's
 /// `Condition`. Clones are the same condition.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///
 /// ```
 /// use std::{cell::Cell, rc::Rc};
@@ -65,13 +65,13 @@ impl Condition {
         Condition(Rc::new(ConditionState { lock, waiters, bound }))
     }
 
-    /// As [`Lock::locked`].
+    /// Returns true while the lock is held: [`Lock::locked`].
     #[must_use]
     pub fn locked(&self) -> bool {
         self.0.lock.locked()
     }
 
-    /// As [`Lock::acquire`].
+    /// Acquires the lock: [`Lock::acquire`].
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Condition {
         self.0.lock.acquire().await
     }
 
-    /// As [`Lock::release`].
+    /// Releases the lock: [`Lock::release`].
     ///
     /// # Errors
     ///
@@ -93,8 +93,9 @@ impl Condition {
         self.0.lock.release()
     }
 
-    /// As [`Lock::lock`]. The guard stays good for as long as [`wait`](Condition::wait) returns
-    /// with the lock; where that is dropped half way, dropping the guard does nothing.
+    /// Acquires the lock, and returns its guard: [`Lock::lock`]. The guard stays good for as long as
+    /// [`wait`](Condition::wait) returns with the lock; where that is dropped half way, dropping the
+    /// guard does nothing.
     ///
     /// # Errors
     ///
@@ -107,7 +108,7 @@ impl Condition {
         self.0.lock.lock().await
     }
 
-    /// As [`Lock::scope`].
+    /// Runs `body` with the lock held: [`Lock::scope`].
     ///
     /// # Errors
     ///
@@ -120,12 +121,12 @@ impl Condition {
         self.0.lock.scope(body).await
     }
 
-    /// Lets go of the lock, waits to be notified, and acquires the lock again. It may return
-    /// though nothing has changed: look again, or use [`wait_for`](Condition::wait_for).
+    /// Releases the lock, waits to be notified, and acquires the lock again. It may return
+    /// though nothing has changed: check again, or use [`wait_for`](Condition::wait_for).
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) if nobody holds the lock, or on another loop than
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the lock is not held, or on another loop than
     /// those before; the cancellation.
     ///
     /// # Cancellation
@@ -178,12 +179,12 @@ impl Condition {
         Ok(())
     }
 
-    /// Notifies `count` of those who wait, or all if they are fewer, in the order in which
+    /// Notifies `count` of the tasks that wait, or all if they are fewer, in the order in which
     /// they came. They go on when they get the lock, which this doesn't release.
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) if nobody holds the lock.
+    /// [`Runtime`](crate::ErrorKind::Runtime) if the lock is not held.
     pub fn notify(&self, count: usize) -> Result<()> {
         self.check_notify()?;
         for _ in 0..count {
@@ -194,7 +195,7 @@ impl Condition {
         Ok(())
     }
 
-    /// Notifies all who wait.
+    /// Notifies all tasks that wait.
     ///
     /// # Errors
     ///
@@ -205,7 +206,7 @@ impl Condition {
         Ok(())
     }
 
-    /// For who may have had to let go of the lock.
+    /// Does as [`notify_all`](Condition::notify_all), for callers that may no longer hold the lock.
     pub(crate) fn notify_all_unlocked(&self) {
         self.0.waiters.wake_all();
     }
@@ -245,8 +246,8 @@ impl Drop for Pause<'_> {
     }
 }
 
-/// Who waits and ends without having been notified, as far as anybody can see, leaves that to
-/// the next in line.
+/// Notifies the next waiter when it is dropped: a wait that ends without a visible notification may
+/// have consumed one.
 struct Heir<'a>(Option<&'a WaitQueue>);
 
 impl Drop for Heir<'_> {

@@ -11,7 +11,7 @@ use crate::error::Result;
 /// A flag that is set and cleared, and waited for: asyncio's `Event`. Clones are the same
 /// event; a new one is clear.
 ///
-/// It needs no loop until somebody has to wait, and from then on only that one will do.
+/// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///
 /// ```
 /// use callsoon::{Event, create_task, run, yield_now};
@@ -24,7 +24,7 @@ use crate::error::Result;
 ///     });
 ///     yield_now().await?;
 ///     ready.set();
-///     ready.clear(); // too late: whoever waited is on the way
+///     ready.clear(); // too late: the waiting task was woken
 ///     waiting.await
 /// }).unwrap();
 /// ```
@@ -45,13 +45,13 @@ impl Event {
         Event::default()
     }
 
-    /// Whether it is set.
+    /// Returns true while it is set.
     #[must_use]
     pub fn is_set(&self) -> bool {
         self.0.set.get()
     }
 
-    /// Sets it, and wakes everybody who waits, in the order in which they came. If it is set
+    /// Sets it, and wakes all tasks that wait, in the order in which they came. If it is set
     /// already, nothing happens.
     pub fn set(&self) {
         if !self.0.set.replace(true) {
@@ -59,7 +59,7 @@ impl Event {
         }
     }
 
-    /// Clears it. Who was woken by then stays so.
+    /// Clears it. A task that was woken by then stays so.
     pub fn clear(&self) {
         self.0.set.set(false);
     }
@@ -73,7 +73,7 @@ impl Event {
     ///
     /// # Cancellation
     ///
-    /// Cancelled or dropped, it waits no more, and nobody else is concerned.
+    /// Cancelled or dropped, it waits no more; other waits are not affected.
     pub async fn wait(&self) -> Result<()> {
         if self.is_set() {
             return Ok(());

@@ -84,7 +84,7 @@ impl ThreadPoolExecutor {
         ThreadPoolExecutor::named(max_workers, "ThreadPoolExecutor")
     }
 
-    /// As [`new`](ThreadPoolExecutor::new), with threads named `thread_name_prefix` and their
+    /// Does as [`new`](ThreadPoolExecutor::new), with threads named `thread_name_prefix` and their
     /// number.
     ///
     /// # Errors

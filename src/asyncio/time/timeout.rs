@@ -2,7 +2,7 @@
 //!
 //! The deadline cancels the task. When the body is left, the scope takes that request back,
 //! and, if it was the only one since the body was entered, the cancellation that comes out of
-//! the body was the scope's own and leaves it as a timeout. Any other is somebody else's.
+//! the body was the scope's own and leaves it as a timeout. Any other passes through.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -61,7 +61,7 @@ pub async fn timeout<T>(
     inside.left_with(outcome)
 }
 
-/// As [`timeout`], with the deadline as a time on the loop's clock, which may have passed:
+/// Does as [`timeout`], with the deadline as a time on the loop's clock, which may have passed:
 /// `async with asyncio.timeout_at(when)`.
 ///
 /// # Errors
@@ -117,10 +117,10 @@ struct Scope {
     when: Cell<Option<Duration>>,
     state: Cell<State>,
     alarm: Cell<Alarm>,
-    /// How often it stands in the ready queue for an alarm that was taken back: in front of any
+    /// The number of its entries in the ready queue for alarms that were taken back: in front of any
     /// that was not.
     stale: Cell<u32>,
-    /// Whose body it is, while it is inside.
+    /// The task of the body, while it is inside.
     task: Cell<Option<ErasedFuture>>,
 }
 
@@ -148,7 +148,7 @@ impl State {
     }
 }
 
-/// What calls when the deadline comes: at once if it has passed, not only after what is ready.
+/// The call when the deadline comes: at once if it has passed, not only after what is ready.
 #[derive(Clone, Copy, Default)]
 enum Alarm {
     #[default]
@@ -317,17 +317,17 @@ impl Timeout {
         }
     }
 
-    /// Whether the deadline has passed while the body ran.
+    /// Returns true if the deadline has passed while the body ran.
     #[must_use]
     pub fn expired(&self) -> bool {
         matches!(self.0.state.get(), State::Expiring | State::Expired)
     }
 }
 
-/// A scope whose body runs.
+/// A scope while its body runs.
 pub(crate) struct Inside {
     scope: Timeout,
-    /// How often the task was asked to cancel before.
+    /// The task's requests to cancel before it entered.
     cancelling: usize,
 }
 
@@ -346,7 +346,7 @@ impl Inside {
         Ok(Inside::of_task(scope, task))
     }
 
-    /// Inside of `scope`, whose alarm is yet to be set.
+    /// Enters `scope`, without its alarm yet.
     fn enter(scope: Timeout) -> Result<Inside> {
         if scope.0.state.get() != State::Created {
             return Err(Error::runtime("the Timeout was entered before"));
@@ -375,8 +375,8 @@ impl Inside {
         }
     }
 
-    /// Leaves the scope, once. Says whether a cancellation that comes out of the body is the
-    /// scope's own: it has asked for one, and nobody else has since.
+    /// Leaves the scope, once. Returns true if a cancellation that comes out of the body is the
+    /// scope's own: it has requested one, and there was no other request since.
     fn leave(&self) -> bool {
         let scope = &self.scope.0;
         let expires = match scope.state.get() {

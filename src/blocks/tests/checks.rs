@@ -1,4 +1,4 @@
-//! What assertions catch, where they are on: each test misuses a block as no caller may.
+//! Faults that assertions catch, where they are on: each test misuses a block as no caller may.
 //!
 //! The pages are forgotten after a fault, since what it has left of them isn't to be freed.
 #![allow(unsafe_code)]

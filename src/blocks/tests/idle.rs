@@ -1,4 +1,4 @@
-//! How much memory is taken, and when it is given back.
+//! The amount of memory that is taken, and when it is given back.
 
 #[cfg(not(callsoon_plain))]
 use alloc::collections::BTreeSet;
@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::harness::{Block, Loop};
 
-/// What an idle loop may keep.
+/// The bytes that an idle loop may keep.
 pub(super) const KEPT_BYTES: usize = 8 * 32 * 1024;
 
 /// Blocks of 104 bytes that fill several of the largest chunks.
@@ -131,7 +131,7 @@ fn a_limit_lets_freed_blocks_be_used() {
     blocks.into_iter().for_each(|block| pages.free(block));
 }
 
-/// What is kept for blocks to come gives way to one that comes.
+/// Memory kept for later blocks is freed for a block that is asked for.
 #[test]
 fn kept_memory_makes_room_under_a_limit() {
     let pages = Loop::new();

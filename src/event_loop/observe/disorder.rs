@@ -1,14 +1,14 @@
 //! [`Disorder`]: another order, by chance and on request, for tests.
 //!
-//! The order is part of the contract, so a program may rely on it; that it does may still come as a
-//! surprise to who ports it. And some of the order is left free, which no program may rely on.
+//! The order is part of the contract, so a program may rely on it; a port may have to know that it
+//! does. And some of the order is left free, which no program may rely on.
 
 use core::fmt;
 
 use crate::event_loop::loop_ref::LoopRef;
 
-/// How much of the order a loop leaves to chance, and the seed of that: what
-/// [`set_disorder`](LoopRef::set_disorder) takes.
+/// The part of the order that a loop leaves to chance, and the seed of that: the argument of
+/// [`set_disorder`](LoopRef::set_disorder).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Disorder {
     pub(super) all_that_is_ready: bool,
@@ -16,7 +16,7 @@ pub struct Disorder {
 }
 
 impl Disorder {
-    /// What the order contract leaves free (`docs/order.md`): in which order sockets are served
+    /// Changes what the order contract leaves free (`docs/order.md`): in which order sockets are served
     /// that are ready at the same time, whether another thread's call that comes while the loop
     /// waits runs in this turn or the next, and turns in which nothing happens, because a wait has
     /// ended early. A program that behaves differently now relies on what the machine decides.
@@ -25,23 +25,23 @@ impl Disorder {
         Disorder { all_that_is_ready: false, seed }
     }
 
-    /// As [`free`](Disorder::free), and what is ready in a turn runs in any order, against the
+    /// Does as [`free`](Disorder::free), and runs what is ready in a turn in any order, against the
     /// contract: callbacks, steps of tasks, timers that are due. A program that behaves differently
-    /// now relies on who comes first, as it may, here and in asyncio; a port to a runtime without
+    /// now relies on the order, as it may, here and in asyncio; a port to a runtime without
     /// such an order would break.
     #[must_use]
     pub fn ready(seed: u64) -> Disorder {
         Disorder { all_that_is_ready: true, seed }
     }
 
-    /// What chance follows from: the same seed gives the same run again.
+    /// Returns the seed: the same one gives the same run again.
     #[must_use]
     pub fn seed(&self) -> u64 {
         self.seed
     }
 }
 
-/// As it is logged: `disorder of what is ready, seed 7`.
+/// The text for logs: `disorder of what is ready, seed 7`.
 impl fmt::Display for Disorder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let what = if self.all_that_is_ready { "is ready" } else { "the contract leaves free" };
@@ -86,7 +86,7 @@ impl LoopRef {
         }
     }
 
-    /// What was set by [`set_disorder`](LoopRef::set_disorder).
+    /// Returns the value of the last [`set_disorder`](LoopRef::set_disorder).
     #[must_use]
     pub fn disorder(&self) -> Option<Disorder> {
         self.find_observers()?.disorder()

@@ -6,7 +6,7 @@ use crate::collections::mixed;
 use crate::event_loop::clock::Nanos;
 use crate::event_loop::loop_ref::{Entry, LoopRef};
 
-/// None while nobody has asked for it.
+/// None until it is asked for.
 #[derive(Default)]
 pub(super) struct ScheduleHash {
     hash: Cell<Option<u64>>,
@@ -27,7 +27,7 @@ impl ScheduleHash {
         self.hash.set(self.hash.get().map(|hash| mixed(hash ^ number)));
     }
 
-    /// A turn without anything in it is no round: how often a loop looks in vain is nobody's.
+    /// Begins a round. An empty turn is none: the number of empty turns depends on the machine.
     pub(super) fn begin_round(&self, now: Option<Nanos>, count: usize) {
         if self.is_on() {
             self.rounds.set(self.rounds.get() + 1);

@@ -27,7 +27,7 @@ pub(crate) const INTERRUPT: i32 = consts::SIGINT;
 #[derive(Default)]
 pub(crate) struct Signals {
     handled: RefCell<BTreeMap<i32, Handled>>,
-    /// How often each signal came whose handler was taken out before the loop read it.
+    /// The unread arrivals of each signal without a handler: it was taken out before the loop read them.
     unread: RefCell<BTreeMap<i32, usize>>,
     /// Exists while signals are handled or unread: a watched socket keeps the loop from stalling.
     wakeup: RefCell<Option<Wakeup>>,
@@ -55,8 +55,8 @@ impl Signals {
         self.handled.borrow().contains_key(&signal)
     }
 
-    /// How often each signal came since the last time, and what to do about it. A signal without a
-    /// handler is forgotten.
+    /// Returns the number of arrivals of each signal since the last time, and what to do about them. A
+    /// signal without a handler is forgotten.
     pub(crate) fn read(&self) -> Vec<(usize, Schedule)> {
         let unread = self.unread.take();
         let read = |(signal, handled): (&i32, &Handled)| {
@@ -160,7 +160,7 @@ impl Drop for Hook {
     }
 }
 
-/// How many loops handle a signal, and whether it does what it does by default. A signal that
+/// The number of loops that handle a signal, and whether its default action is taken. A signal that
 /// was ever handled stays hooked, so its default has to be brought about by hand.
 struct DefaultAction {
     holders: usize,

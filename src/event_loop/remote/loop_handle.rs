@@ -33,7 +33,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<
 
 /// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
 ///
-/// While one lives, somebody could still call, so that a loop with nothing to do waits for it
+/// While one lives, a call could still come, so that a loop with nothing to do waits for it
 /// and isn't [`Stalled`](crate::ErrorKind::Stalled).
 ///
 /// ```
@@ -62,8 +62,8 @@ impl LoopRef {
         self.handle_for(8)
     }
 
-    /// As [`handle`](LoopRef::handle), with room for so many calls of it and its clones: as many may
-    /// wait for the loop at a time. Without std this room is allocated here, once, so that a handler
+    /// Returns a [`handle`](LoopRef::handle) with slots for so many calls of it and its clones: as many
+    /// may wait for the loop at a time. Without std the slots are allocated here, once, so that a handler
     /// of an interrupt allocates nothing; with std nothing bounds the calls.
     #[must_use]
     pub fn handle_for(&self, calls: usize) -> LoopHandle {
@@ -153,7 +153,7 @@ impl LoopHandle {
         waker_fn(wake)
     }
 
-    /// Whether this thread is the one that runs the loop just now.
+    /// Returns true if this thread runs the loop at the moment.
     #[cfg(feature = "std")]
     pub(crate) fn runs_here(&self) -> bool {
         running_here(&self.inbox).is_some()

@@ -1,6 +1,6 @@
-//! What other threads hold of a loop: `loop_handle` to call it, `answer` for what they owe it, and
-//! `work_item`, work and its answer in one block. Without std `call_slots`, the room for calls of interrupt
-//! handlers, and `wake_call`, a callback after each wake.
+//! Handles of a loop for other threads: `loop_handle` to call it, `answer` for the results that they
+//! owe it, and `work_item`, work and its answer in one block. Without std `call_slots`, the slots for
+//! calls of interrupt handlers, and `wake_call`, a callback after each wake.
 
 mod answer;
 #[cfg(not(feature = "std"))]

@@ -38,10 +38,9 @@ impl LoopRef {
     /// # Errors
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) for a signal that can't be caught (`SIGKILL` and
-    /// `SIGSTOP`, and those that say that the program is broken), and on a loop whose host has no
+    /// `SIGSTOP`, and those that say that the program is broken), and on a loop with a host that has no
     /// reactor; [`Value`](crate::ErrorKind::Value) for a number that is no signal's;
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; and what the system
-    /// says.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed; and the system's errors.
     ///
     /// ```
     /// use callsoon::EventLoop;

@@ -1,4 +1,4 @@
-//! [`create_future`], a future whose exception may go unread, and what is asked of any.
+//! [`create_future`], a future with an exception that may go unread, and a question about any future.
 
 use alloc::format;
 use alloc::string::String;
@@ -7,7 +7,7 @@ use super::reporter::silent_reporter;
 use crate::{AnyFuture, Callback, LoopFuture, LoopRef, expect_running_loop};
 
 /// A future of the running loop, with [`silent_reporter`] as its first callback: an exception
-/// that nobody reads is not reported. `hp.create_future`. To name it,
+/// that is never read is not reported. `hp.create_future`. To name it,
 /// [`set_name`](LoopFuture::set_name).
 ///
 /// # Panics
@@ -19,7 +19,7 @@ pub fn create_future<T: 'static>() -> LoopFuture<T> {
     create_future_on(&expect_running_loop())
 }
 
-/// As [`create_future`], on a loop that needn't run yet: `hp.create_future(loop=...)`.
+/// Creates a future as [`create_future`], on a loop that needn't run yet: `hp.create_future(loop=...)`.
 #[track_caller]
 pub fn create_future_on<T: 'static>(on: &LoopRef) -> LoopFuture<T> {
     let future = on.create_future();
@@ -27,7 +27,7 @@ pub fn create_future_on<T: 'static>(on: &LoopRef) -> LoopFuture<T> {
     future
 }
 
-/// Whether a callback that equals `callback` waits for the end of `future`:
+/// Returns true if a callback that equals `callback` waits for the end of `future`:
 /// `hp.fut_has_callback`.
 #[must_use]
 pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {

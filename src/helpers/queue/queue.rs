@@ -1,4 +1,4 @@
-//! [`Queue`]: values from anywhere to those who iterate it, until its final future is done.
+//! [`Queue`]: values from anywhere to its iterators, until its final future is done.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -42,7 +42,7 @@ struct Inner<T: 'static> {
     empty_on_finished: bool,
 }
 
-/// What a queue holds, as [`remaining`](Queue::remaining) shows it.
+/// An item of a queue, as [`remaining`](Queue::remaining) returns it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum QueueEntry<T> {
     /// A value.
@@ -107,7 +107,7 @@ impl<T: 'static> Queue<T> {
         QueueIter { queue: self.clone(), stage: Stage::Fresh, reader: None }
     }
 
-    /// What it holds, each taken out as it is asked for. A reader that was woken for it
+    /// Returns its items, each taken out as it is asked for. A reader that was woken for it
     /// finds nothing and waits again.
     pub fn remaining(&self) -> impl Iterator<Item = QueueEntry<T>> + use<T> {
         let queue = self.clone();
@@ -118,13 +118,13 @@ impl<T: 'static> Queue<T> {
         self.0.collection.borrow_mut().pop_front()
     }
 
-    /// How many values and ends it holds.
+    /// Returns the number of values and ends in it.
     #[must_use]
     pub fn len(&self) -> usize {
         self.0.collection.borrow().len()
     }
 
-    /// Whether it holds nothing.
+    /// Returns true if it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -141,7 +141,7 @@ impl<T: 'static> Queue<T> {
 pub struct QueueIter<T: 'static> {
     queue: Queue<T>,
     stage: Stage,
-    /// Who reads, once it has begun.
+    /// The reader, once it has begun.
     reader: Option<Reader>,
 }
 
@@ -152,7 +152,7 @@ enum Stage {
     Over,
 }
 
-/// How often a reader that finds nothing, though it was called, looks again before it waits to
+/// The number of times that a called reader that finds nothing looks again before it waits to
 /// be called anew. The original never stops looking, and keeps its loop from ever going on in
 /// time. Looking for a while gives whatever comes at the same instant to the same reader as
 /// there, at the same turn.

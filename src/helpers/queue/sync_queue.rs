@@ -57,7 +57,7 @@ impl<T: 'static> SyncQueue<T> {
         self.0.push(value);
     }
 
-    /// Ends it, for all who iterate it, from any thread. Doing so again does nothing.
+    /// Ends it, for all its iterators, from any thread. Doing so again does nothing.
     pub fn finish(&self) {
         self.0.parker().close();
     }
@@ -69,7 +69,7 @@ impl<T: 'static> SyncQueue<T> {
         core::iter::from_fn(move || queue.next())
     }
 
-    /// What it holds, each taken out as it is asked for, without waiting.
+    /// Returns its values, each taken out as it is asked for, without waiting.
     pub fn remaining(&self) -> impl Iterator<Item = T> + use<T> {
         let queue = Arc::clone(&self.0);
         core::iter::from_fn(move || queue.take())

@@ -9,7 +9,7 @@ use crate::Flat;
 /// A function that is told of a result.
 pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
 
-/// How a task is added to a [`ResultStreamer`](super::ResultStreamer).
+/// Options for a task that is added to a [`ResultStreamer`](super::ResultStreamer).
 #[must_use]
 pub struct Adding<V, C> {
     pub(crate) context: StreamContext<C>,
@@ -30,19 +30,19 @@ impl<V, C> Adding<V, C> {
         Adding::default()
     }
 
-    /// What its results carry with them.
+    /// Sets the context that its results carry with them.
     pub fn context(mut self, context: C) -> Self {
         self.context = StreamContext::Given(context);
         self
     }
 
-    /// What is called with each value of a generator, as it comes.
+    /// Sets the function that is called with each value of a generator, as it comes.
     pub fn on_each(mut self, on_each: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
         self.on_each = Some(flat(on_each));
         self
     }
 
-    /// What is called with the last result: that of a task, or
+    /// Sets the function that is called with the last result: that of a task, or
     /// [`GeneratorComplete`](super::StreamValue::GeneratorComplete) of a generator that went well.
     pub fn on_done(mut self, on_done: impl Fn(&StreamResult<V, C>) + 'static) -> Self {
         self.on_done = Some(flat(on_done));

@@ -11,16 +11,16 @@ pub struct GeneratorComplete;
 pub struct StreamResult<V, C> {
     /// The value, or the error in its place.
     pub value: StreamValue<V>,
-    /// What was said about it when its task was added.
+    /// The context that was given when its task was added.
     pub context: StreamContext<C>,
-    /// Whether there is a value.
+    /// True if there is a value.
     pub successful: bool,
 }
 
 /// The value of a [`StreamResult`].
 #[derive(Clone, Debug)]
 pub enum StreamValue<V> {
-    /// What a task returned or a generator gave.
+    /// The value that a task returned or a generator yielded.
     Value(V),
     /// The exception of a task, or its cancellation.
     Error(Error),
@@ -64,7 +64,7 @@ impl<V: Clone + 'static> StreamValue<V> {
 pub enum StreamContext<C> {
     /// None was given.
     None,
-    /// What was given.
+    /// The context that was given.
     Given(C),
     /// It is about the stopping of a generator: `ResultStreamer.GeneratorStopper`. Only error
     /// catchers get to see it.
@@ -72,7 +72,7 @@ pub enum StreamContext<C> {
 }
 
 impl<C> StreamContext<C> {
-    /// What was given, if anything.
+    /// Returns the context that was given, if any.
     #[must_use]
     pub fn get(&self) -> Option<&C> {
         match self {
@@ -83,7 +83,7 @@ impl<C> StreamContext<C> {
 }
 
 impl<V, C> StreamResult<V, C> {
-    /// The result that the end of `done` is, whose value `value` reads.
+    /// Returns the end of `done` as a result; `value` reads its value.
     pub(crate) fn of_end(
         done: &dyn AnyFuture,
         context: StreamContext<C>,
