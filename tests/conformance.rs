@@ -154,7 +154,7 @@ fn hashed(golden: &Golden, disorder: Option<Disorder>) -> (Vec<String>, Option<u
 
 /// In virtual time the contract leaves nothing free but turns in which nothing happens.
 #[test]
-fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
+fn free_disorder_changes_no_trace_and_no_hash() {
     let mut rng = fastrand::Rng::with_seed(1);
     let (mut hashes, mut count) = (BTreeSet::new(), 0);
     let families = without_poller();
@@ -177,7 +177,7 @@ fn what_the_contract_leaves_free_changes_neither_a_trace_nor_a_hash() {
 
 /// Callbacks and tasks that are ready run in another order: another run, and a run all the same.
 #[test]
-fn what_is_ready_in_another_order_is_another_run_that_its_seed_gives_again() {
+fn ready_disorder_gives_another_run_that_its_seed_repeats() {
     let (mut runs, mut others) = (0, 0);
     let families = without_poller();
     for golden in families.iter().flat_map(|family| goldens(family).into_iter().take(12)) {

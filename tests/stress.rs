@@ -179,7 +179,7 @@ fn every_request_ends_once_and_all_threads_are_joined() -> Result<()> {
 }
 
 #[test]
-fn every_function_of_a_pool_is_called_or_cancelled_and_all_threads_are_joined() -> Result<()> {
+fn pool_calls_or_cancels_each_function_and_joins_all_threads() -> Result<()> {
     let totals = Rc::new(Seen::default());
     for round in 0..ROUNDS {
         let (totals, visitors) = (totals.clone(), Visitors::default());

@@ -43,7 +43,7 @@ fn a_timer_is_due_from_its_tick_on_and_not_before() {
 }
 
 #[test]
-fn a_jump_over_a_boundary_takes_what_lies_before_it_and_leaves_the_rest() {
+fn jump_over_a_boundary_takes_only_the_due_timers() {
     for present in uptimes() {
         for width in widths() {
             let Some(edge) = next_edge(present, width) else { continue };
@@ -96,7 +96,7 @@ fn equal_deadlines_come_out_in_the_order_made() {
 }
 
 #[test]
-fn equal_deadlines_keep_their_order_however_near_they_were_when_made() {
+fn equal_deadlines_keep_their_order_at_any_distance() {
     let when = DAYS_795;
     let mut wheel = TimerWheel::new();
     // One from each distance, so that each enters on another level than those before it.
@@ -123,7 +123,7 @@ fn the_past_is_due_at_once_in_order_and_before_all_else() {
 }
 
 #[test]
-fn an_earlier_now_takes_what_is_due_by_it_and_turns_nothing_back() {
+fn earlier_now_takes_due_timers_and_does_not_turn_back() {
     let mut wheel = wheel_at(1000);
     wheel.insert(1000, "now");
     wheel.insert(500, "past");
@@ -204,7 +204,7 @@ fn a_timer_can_be_cancelled_wherever_time_has_moved_it() {
 }
 
 #[test]
-fn the_key_of_a_timer_that_is_gone_finds_nothing_even_in_a_slot_used_again() {
+fn stale_key_finds_no_timer_even_in_a_reused_slot() {
     let mut wheel = TimerWheel::new();
     let cancelled = wheel.insert(10, 'a');
     wheel.cancel(cancelled);
@@ -236,7 +236,7 @@ fn keys_are_never_given_twice() {
 }
 
 #[test]
-fn next_deadline_stays_exact_while_requests_come_and_go_in_order() {
+fn next_deadline_stays_exact_as_ordered_timers_come_and_go() {
     // One timeout for all: 10,000 timers of one slot, each of them the earliest when it goes.
     let mut wheel = wheel_at(1 << 40);
     let whens = (0..10_000).map(|request| (1 << 40) + 30_000_000_000 + 1000 * request);
@@ -250,7 +250,7 @@ fn next_deadline_stays_exact_while_requests_come_and_go_in_order() {
 }
 
 #[test]
-fn next_deadline_stays_exact_when_the_earliest_of_an_unsorted_slot_goes() {
+fn next_deadline_is_exact_after_removal_from_an_unsorted_slot() {
     let mut wheel = TimerWheel::new();
     let mut whens: Vec<u64> = (0..500).map(|n| (1 << 40) + n / 2).collect();
     fastrand::Rng::with_seed(5).shuffle(&mut whens);

@@ -50,7 +50,7 @@ fn sleeping_for_no_time_takes_one_turn() {
 }
 
 #[test]
-fn a_task_of_an_immediate_coroutine_takes_one_turn_and_one_more_for_each_yield() {
+fn task_takes_one_turn_and_one_more_for_each_yield() {
     run(async {
         let immediate = create_task(async { Ok(()) });
         assert_eq!(turns_of(immediate).await?.0, 1);
@@ -66,7 +66,7 @@ fn a_task_of_an_immediate_coroutine_takes_one_turn_and_one_more_for_each_yield()
 
 // CPython: test_tasks.BaseTaskTests.test_task_basics
 #[test]
-fn a_coroutine_that_is_awaited_in_place_takes_no_turn_of_its_own() {
+fn coroutine_awaited_in_place_takes_no_turn_of_its_own() {
     run(async {
         let inner = async || {
             yield_now().await?;
@@ -153,7 +153,7 @@ fn a_sleep_wakes_in_the_turn_after_its_timer() {
 }
 
 #[test]
-fn an_awaiter_wakes_between_the_callbacks_that_were_added_before_and_after_it() {
+fn awaiter_wakes_between_earlier_and_later_callbacks() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future::<i32>();
@@ -220,7 +220,7 @@ fn a_task_that_awaits_itself_is_told_next_turn() {
 }
 
 #[test]
-fn a_task_that_awaits_itself_and_is_cancelled_is_told_of_that_alone() {
+fn task_that_awaits_itself_gets_the_cancellation_alone() {
     run(async {
         let itself = running_loop()?.create_future::<Task<u8>>();
         let told = itself.clone();
@@ -306,7 +306,7 @@ fn a_done_future_of_another_loop_is_as_good_as_any() {
 }
 
 #[test]
-fn a_future_is_awaited_by_several_tasks_of_one_loop_one_after_the_other_run() {
+fn future_is_awaited_across_several_runs_of_its_loop() {
     // The loop is run twice: what was awaited in the first run is woken in the second.
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();

@@ -40,7 +40,7 @@ fn sole_callback_takes_no_memory() {
 }
 
 #[test]
-fn a_closure_that_captures_nothing_equals_itself_by_its_place_in_the_source() {
+fn closure_without_captures_equals_itself_by_its_source_place() {
     let make = || Callback::new(|_: &dyn AnyFuture| ());
     assert_eq!(make(), make());
     assert_ne!(make(), Callback::new(|_: &dyn AnyFuture| ()));
@@ -157,7 +157,7 @@ fn a_future_lives_as_long_as_a_callback_of_it_is_on_its_way() {
 }
 
 #[test]
-fn a_callback_of_a_pending_future_that_is_dropped_is_never_called() {
+fn callback_of_a_dropped_pending_future_is_never_called() {
     let event_loop = EventLoop::with_virtual_time();
     let captured = Rc::new(());
     let own = captured.clone();
@@ -260,7 +260,7 @@ fn whichever_is_taken_out_the_others_run_in_their_order() {
 // CPython: test_futures.BaseFutureDoneCallbackTests.test_remove_done_callbacks_list_clear
 // CPython: test_futures.BaseFutureDoneCallbackTests.test_schedule_callbacks_list_mutation_2
 #[test]
-fn what_one_captured_may_take_out_and_add_others_as_it_is_dropped() {
+fn dropped_captures_may_remove_and_add_other_callbacks() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future::<i32>();

@@ -48,7 +48,7 @@ fn cancel_before_the_first_step_means_the_body_never_runs() {
 // CPython: test_tasks.BaseTaskTests.test_task_cancel_waiter_future
 // CPython: test_tasks.BaseTaskTests.test_yield_future_passes_cancel
 #[test]
-fn a_cancel_is_delivered_at_the_await_by_way_of_the_awaited_future() {
+fn cancel_is_delivered_at_the_await_through_the_awaited_future() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future();
@@ -99,7 +99,7 @@ fn a_result_that_came_before_the_cancel_is_lost() {
 }
 
 #[test]
-fn an_exception_that_came_before_the_cancel_is_lost_and_counts_as_read() {
+fn exception_set_before_the_cancel_is_lost_and_counts_as_read() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = crate::driver::Reports::of(&event_loop);
     let trace = Trace::new();
@@ -131,7 +131,7 @@ fn a_task_that_is_over_refuses_and_does_not_count() {
 // CPython: test_tasks.BaseTaskTests.test_cancelling
 // CPython: test_tasks.BaseTaskTests.test_cancel_task_ignoring
 #[test]
-fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
+fn cancels_before_a_step_deliver_one_error_and_are_all_counted() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let own = trace.clone();
@@ -154,7 +154,7 @@ fn several_cancels_before_the_step_deliver_one_error_and_are_all_counted() {
 }
 
 #[test]
-fn of_several_cancels_the_message_that_reached_the_awaited_future_is_delivered() {
+fn message_that_reached_the_awaited_future_is_delivered() {
     // The second finds a future that is done, which keeps what it was cancelled with.
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -212,7 +212,7 @@ fn a_task_of_any_kind_is_cancelled_with_a_message_as_any_task() {
 }
 
 #[test]
-fn of_several_cancels_of_a_task_that_has_yielded_the_last_message_is_delivered() {
+fn yielded_task_gets_the_last_message_of_several_cancels() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(async { yield_now().await }).unwrap();
     turn(&event_loop, 1);
@@ -224,7 +224,7 @@ fn of_several_cancels_of_a_task_that_has_yielded_the_last_message_is_delivered()
 
 // CPython: test_tasks.BaseTaskTests.test_cancel_both_task_and_inner_future
 #[test]
-fn a_future_that_was_cancelled_before_the_task_keeps_its_own_message() {
+fn future_cancelled_before_the_task_keeps_its_own_message() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future();
@@ -252,7 +252,7 @@ fn a_message_reaches_a_task_that_never_started_and_its_awaiter() {
 }
 
 #[test]
-fn a_cancelled_task_tells_its_message_to_the_first_who_asks_and_a_future_to_all() {
+fn message_goes_to_a_tasks_first_reader_and_all_of_a_future() {
     run(async {
         let (task, future) = (create_task(sleep(secs(1))), running_loop()?.create_future::<()>());
         task.cancel_with("once");
@@ -270,7 +270,7 @@ fn a_cancelled_task_tells_its_message_to_the_first_who_asks_and_a_future_to_all(
 }
 
 #[test]
-fn a_task_that_is_cancelled_as_it_returns_tells_its_message_to_all() {
+fn task_cancelled_as_it_returns_gives_all_readers_its_message() {
     run(async {
         let itself: Rc<OnceCell<Task<()>>> = Rc::default();
         let task = create_task({
@@ -290,7 +290,7 @@ fn a_task_that_is_cancelled_as_it_returns_tells_its_message_to_all() {
 }
 
 #[test]
-fn who_looks_only_whether_a_task_was_cancelled_leaves_its_message_to_others() {
+fn cancelled_query_leaves_the_message_to_later_readers() {
     run(async {
         let group = TaskGroup::scope(async |group| {
             let task = group.create_task(sleep(secs(1)))?;
@@ -391,7 +391,7 @@ fn an_error_from_the_cleanup_is_the_tasks_exception() {
 }
 
 #[test]
-fn an_awaited_task_is_cancelled_in_turn_and_if_it_goes_on_so_does_the_awaiter() {
+fn cancel_passes_to_the_awaited_task_and_both_go_on_if_it_does() {
     run(async {
         let inner = create_task(async {
             match sleep(secs(10)).await {
@@ -432,7 +432,7 @@ fn who_awaits_a_cancelled_task_is_not_itself_asked_to_cancel() {
 }
 
 #[test]
-fn who_lets_a_cancellation_through_is_cancelled_without_having_been_asked() {
+fn task_that_lets_a_cancellation_through_ends_cancelled() {
     run(async {
         let future = running_loop()?.create_future::<()>();
         future.cancel_with("m");
@@ -446,7 +446,7 @@ fn who_lets_a_cancellation_through_is_cancelled_without_having_been_asked() {
 }
 
 #[test]
-fn a_cancel_of_a_task_whose_awaited_task_is_over_is_thrown_in_place_of_the_result() {
+fn cancel_after_the_awaited_task_ended_replaces_its_result() {
     let event_loop = EventLoop::with_virtual_time();
     let gate = event_loop.create_future::<i32>();
     let inner = awaiter(&event_loop, &gate, &Trace::new());

@@ -62,7 +62,7 @@ fn a_second_cancel_goes_down_the_chain_as_the_first_did() {
 }
 
 #[test]
-fn cancelling_the_last_of_a_long_chain_reaches_the_first_and_all_between() {
+fn cancel_of_a_long_chains_last_task_reaches_all_of_them() {
     const COUNT: usize = 100_000;
     let event_loop = EventLoop::with_virtual_time();
     let first = event_loop.create_future();
@@ -77,7 +77,7 @@ fn cancelling_the_last_of_a_long_chain_reaches_the_first_and_all_between() {
 }
 
 #[test]
-fn cancelling_the_middle_of_a_chain_asks_those_below_and_ends_those_above() {
+fn cancel_of_a_chains_middle_passes_down_and_ends_those_above() {
     let event_loop = EventLoop::with_virtual_time();
     let first = event_loop.create_future();
     let chain = chain(&event_loop, &first, 5);
@@ -142,7 +142,7 @@ fn circle(event_loop: &EventLoop, count: usize, trace: &Trace) -> Vec<Task<i32>>
 }
 
 #[test]
-fn tasks_that_await_each_other_stall_the_loop_and_do_not_hang_it() {
+fn tasks_that_await_each_other_stall_the_loop() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let tasks = circle(&event_loop, 2, &trace);
@@ -218,27 +218,24 @@ fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
 }
 
 #[test]
-fn a_long_chain_in_which_each_joins_two_is_cancelled_without_a_deep_stack() {
-    in_a_process_of_its_own(
-        "a_long_chain_in_which_each_joins_two_is_cancelled_without_a_deep_stack",
-        || {
-            let event_loop = EventLoop::with_virtual_time();
-            let first = event_loop.create_future::<i32>();
-            let mut last = event_loop.create_task(async move { first.await }).unwrap();
-            for _ in 1..LONG {
-                let (before, own) = (last, event_loop.create_future::<i32>());
-                let body = async move {
-                    let both = vec![boxed(before.into_future()), boxed(own.into_future())];
-                    join(both).await.into_iter().sum::<Result<i32>>()
-                };
-                last = event_loop.create_task(body).unwrap();
-            }
-            settle_long(&event_loop);
-            assert!(last.cancel());
-            settle_long(&event_loop);
-            assert!(last.cancelled());
-        },
-    );
+fn long_chain_of_joins_is_cancelled_without_a_deep_stack() {
+    in_a_process_of_its_own("long_chain_of_joins_is_cancelled_without_a_deep_stack", || {
+        let event_loop = EventLoop::with_virtual_time();
+        let first = event_loop.create_future::<i32>();
+        let mut last = event_loop.create_task(async move { first.await }).unwrap();
+        for _ in 1..LONG {
+            let (before, own) = (last, event_loop.create_future::<i32>());
+            let body = async move {
+                let both = vec![boxed(before.into_future()), boxed(own.into_future())];
+                join(both).await.into_iter().sum::<Result<i32>>()
+            };
+            last = event_loop.create_task(body).unwrap();
+        }
+        settle_long(&event_loop);
+        assert!(last.cancel());
+        settle_long(&event_loop);
+        assert!(last.cancelled());
+    });
 }
 
 #[test]

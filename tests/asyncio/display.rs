@@ -71,7 +71,7 @@ fn a_task_shows_its_state_and_its_name() {
 // CPython: test_tasks.BaseTaskTests.test_cancelling
 // CPython: test_tasks.BaseTaskTests.test_uncancel_basic
 #[test]
-fn a_task_shows_that_it_was_asked_to_cancel_until_that_is_taken_back_or_it_is_over() {
+fn task_shows_cancelling_until_uncancel_or_its_end() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(sleep(secs(1))).unwrap();
     task.set_name("x");

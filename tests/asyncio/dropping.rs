@@ -48,7 +48,7 @@ fn an_await_that_is_dropped_leaves_no_callback_behind() {
 }
 
 #[test]
-fn an_await_that_is_dropped_while_its_wake_is_on_its_way_takes_nobody_elses_place() {
+fn await_dropped_after_its_wake_leaves_the_order_of_others() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let (future, instead) = (event_loop.create_future(), event_loop.create_future());
@@ -257,7 +257,7 @@ fn callbacks_of_a_step_outlive_the_loop() {
 }
 
 #[test]
-fn a_future_is_freed_though_its_callback_holds_it_once_it_is_done() {
+fn done_future_is_freed_though_its_callback_held_it() {
     let event_loop = EventLoop::with_virtual_time();
     let kept = Rc::new(());
     let future: LoopFuture<Rc<()>> = event_loop.create_future();
@@ -316,7 +316,7 @@ fn drops_may_call_back_into_the_loop_wherever_they_happen() {
 }
 
 #[test]
-fn a_circle_of_a_task_and_what_it_awaits_is_broken_with_the_loop() {
+fn cycle_of_a_task_and_its_future_is_broken_with_the_loop() {
     // The future's callback holds the task, the task's body holds the future.
     let event_loop = EventLoop::with_virtual_time();
     let kept = Rc::new(());
@@ -339,7 +339,7 @@ fn a_circle_of_a_task_and_what_it_awaits_is_broken_with_the_loop() {
 
 /// The await was the task's only waiter when the loop dropped both.
 #[test]
-fn await_that_is_dropped_after_the_close_removes_no_later_waiter() {
+fn await_dropped_after_the_close_removes_no_later_waiter() {
     for others in [0, 1] {
         let event_loop = EventLoop::with_virtual_time();
         let awaited = event_loop.create_task(pending::<callsoon::Result<()>>()).unwrap();

@@ -173,7 +173,7 @@ fn payloads_that_hold_errors_are_dropped_flat() {
 }
 
 #[test]
-fn a_panic_after_an_await_drops_the_body_and_leaves_the_loop_sound() {
+fn panic_after_an_await_drops_the_body_and_the_loop_stays_sound() {
     run(async {
         let future = running_loop()?.create_future::<i32>();
         let (awaited, promise) = (future.clone(), future.clone());
@@ -201,7 +201,7 @@ fn a_panic_in_main_is_what_run_returns() {
 }
 
 #[test]
-fn an_error_that_ends_generators_is_an_exception_like_any_other_for_a_future() {
+fn generator_exit_is_an_ordinary_exception_of_a_future() {
     let event_loop = EventLoop::with_virtual_time();
     for kind in [ErrorKind::StopAsyncIteration, ErrorKind::GeneratorExit] {
         let future = event_loop.create_future::<()>();
@@ -212,7 +212,7 @@ fn an_error_that_ends_generators_is_an_exception_like_any_other_for_a_future() {
 
 // CPython: test_tasks.BaseTaskTests.test_cancel_with_message_then_future_result
 #[test]
-fn a_cancellation_is_caught_by_what_it_is_and_not_by_what_it_says() {
+fn cancellation_is_caught_by_its_kind_and_not_its_message() {
     run(async {
         let task = create_task(async { yield_now().await });
         yield_now().await?;
@@ -245,7 +245,7 @@ fn a_group_holds_its_errors() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_cancelled_body_is_reported_and_the_task_is_cancelled() {
+fn panic_in_a_cancelled_bodys_drop_is_reported() {
     struct Bomb;
     impl Drop for Bomb {
         fn drop(&mut self) {
@@ -271,7 +271,7 @@ fn a_panic_in_the_drop_of_a_cancelled_body_is_reported_and_the_task_is_cancelled
 }
 
 #[test]
-fn what_the_system_says_is_an_error_of_kind_io_by_the_question_mark_and_no_other_is() {
+fn question_mark_turns_only_system_errors_into_kind_io() {
     fn asked<E: std::error::Error + Send + Sync + 'static>(error: E) -> Error {
         (|| -> Result<()> { Err(error)? })().unwrap_err()
     }

@@ -24,7 +24,7 @@ fn parked(event_loop: &EventLoop) -> (Task<i32>, OneShot<i32>) {
 }
 
 #[test]
-fn a_wake_from_the_loops_own_thread_runs_the_task_next_turn_in_its_place() {
+fn wake_on_the_loops_thread_schedules_the_task_in_place() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let foreign = OneShot::new();
@@ -52,7 +52,7 @@ fn a_wake_from_the_loops_own_thread_runs_the_task_next_turn_in_its_place() {
 }
 
 #[test]
-fn a_wake_while_no_loop_runs_is_kept_for_the_next_run_in_its_place() {
+fn wake_while_no_loop_runs_keeps_its_place_in_the_next_run() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let (task, foreign) = parked(&event_loop);
@@ -79,7 +79,7 @@ fn a_wake_from_another_thread_ends_the_loops_sleep() {
 }
 
 #[test]
-fn a_wake_that_came_from_another_thread_before_the_loop_ran_is_not_lost() {
+fn wake_of_another_thread_before_the_run_is_not_lost() {
     let event_loop = EventLoop::with_virtual_time();
     let (task, foreign) = parked(&event_loop);
     foreign.put(3);
@@ -151,7 +151,7 @@ fn a_wake_after_the_end_does_nothing() {
 }
 
 #[test]
-fn the_waker_of_a_task_that_is_over_wakes_nobody_who_has_its_place() {
+fn waker_of_a_done_task_wakes_no_task_in_its_memory() {
     let event_loop = EventLoop::with_virtual_time();
     let (task, foreign) = parked(&event_loop);
     let stale = foreign.take_waker().unwrap();
@@ -189,7 +189,7 @@ fn a_wake_after_the_loop_has_closed_does_nothing() {
 }
 
 #[test]
-fn a_future_that_wakes_itself_while_it_is_polled_gets_a_step_each_turn() {
+fn future_that_wakes_in_its_poll_gets_one_step_each_turn() {
     run(async {
         let (turns, ()) = turns_of(async {
             for _ in 0..3 {
@@ -204,7 +204,7 @@ fn a_future_that_wakes_itself_while_it_is_polled_gets_a_step_each_turn() {
 }
 
 #[test]
-fn a_future_that_keeps_a_waker_and_wakes_it_while_it_is_polled_gets_a_step_each_turn() {
+fn kept_waker_woken_in_a_poll_gives_one_step_each_turn() {
     let event_loop = EventLoop::with_virtual_time();
     let polls = Rc::new(RefCell::new(0));
     let own = polls.clone();
@@ -246,7 +246,7 @@ fn a_waker_that_is_cloned_and_dropped_again_costs_no_wake() {
 }
 
 #[test]
-fn a_cancel_of_a_task_parked_on_a_bare_foreign_future_drops_its_future() {
+fn cancel_of_a_task_on_a_bare_foreign_future_drops_the_future() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let foreign = OneShot::<i32>::new();
@@ -272,7 +272,7 @@ fn a_cancel_of_a_task_parked_on_a_bare_foreign_future_drops_its_future() {
 }
 
 #[test]
-fn a_wake_and_a_cancel_in_one_turn_are_one_step_and_the_cancel_wins() {
+fn wake_and_cancel_in_one_turn_are_one_step_and_cancel_wins() {
     let event_loop = EventLoop::with_virtual_time();
     let (task, foreign) = parked(&event_loop);
     foreign.send(1);
@@ -282,7 +282,7 @@ fn a_wake_and_a_cancel_in_one_turn_are_one_step_and_the_cancel_wins() {
 }
 
 #[test]
-fn uncancel_before_its_turn_spares_a_task_parked_on_a_bare_foreign_future() {
+fn uncancel_before_its_turn_spares_a_task_on_a_foreign_future() {
     let event_loop = EventLoop::with_virtual_time();
     let (task, foreign) = parked(&event_loop);
     task.cancel();
@@ -313,7 +313,7 @@ fn a_cancel_drops_a_task_that_does_nothing_but_wake_itself() {
 /// A cancellation is thrown at an await of ours. Where a step meets none, the next step ends the
 /// task.
 #[test]
-fn a_cancel_that_meets_no_await_of_ours_in_its_step_ends_the_task_in_the_next() {
+fn cancel_that_meets_no_await_of_ours_ends_the_task_next_step() {
     let event_loop = EventLoop::with_virtual_time();
     let mut ours = Some(yield_now());
     let task: Task<()> = event_loop
@@ -372,7 +372,7 @@ fn a_task_goes_from_ours_to_foreign_and_back() {
 }
 
 #[test]
-fn a_late_wake_of_a_foreign_future_does_not_disturb_an_await_of_ours() {
+fn late_wake_of_a_foreign_future_leaves_an_await_of_ours_alone() {
     let event_loop = EventLoop::with_virtual_time();
     let foreign = OneShot::new();
     let future: LoopFuture<i32> = event_loop.create_future();
@@ -428,7 +428,7 @@ fn a_cancel_and_a_wake_of_a_task_that_awaits_ours_are_one_step() {
 }
 
 #[test]
-fn a_foreign_future_may_call_the_loop_while_it_is_polled_and_dropped() {
+fn foreign_future_may_call_the_loop_in_its_poll_and_drop() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let (on, own) = (event_loop.clone(), trace.clone());

@@ -122,7 +122,7 @@ fn a_result_may_be_of_a_type_that_can_not_be_cloned() {
 }
 
 #[test]
-fn after_the_loop_has_closed_a_future_still_takes_its_end_and_calls_nobody() {
+fn future_of_a_closed_loop_takes_its_end_and_calls_no_callback() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future::<i32>();

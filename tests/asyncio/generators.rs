@@ -149,7 +149,7 @@ fn an_error_thrown_into_a_body_that_has_not_started_finishes_it() {
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_04
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_03
 #[test]
-fn a_body_may_catch_what_is_thrown_and_give_another_value_or_return() {
+fn body_may_catch_an_athrow_and_yield_or_return() {
     run(async {
         let gives = generator(async |y| {
             assert_eq!(kind(y.give(1).await), Some(ErrorKind::Value));
@@ -292,7 +292,7 @@ fn what_the_body_awaits_the_consumer_waits_for() {
 }
 
 #[test]
-fn a_cancel_of_the_consumer_is_thrown_into_the_body_where_it_awaits() {
+fn cancel_of_the_consumer_is_thrown_at_the_bodys_await() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let own = trace.clone();
@@ -323,7 +323,7 @@ fn a_cancel_of_the_consumer_is_thrown_into_the_body_where_it_awaits() {
 }
 
 #[test]
-fn a_body_that_catches_the_cancel_goes_on_and_so_does_the_consumer() {
+fn body_that_catches_the_cancel_lets_the_consumer_go_on() {
     run(async {
         let stubborn = generator(async |y| {
             let caught = sleep(secs(100)).await.is_err();

@@ -162,7 +162,7 @@ async fn is_cancelled() -> Result<()> {
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_03
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_02
 #[test]
-fn an_error_of_what_the_body_awaits_comes_out_after_its_clean_up() {
+fn error_of_a_bodys_await_comes_out_after_its_clean_up() {
     run(async {
         let trace = Trace::new();
         for throws in [false, true] {
@@ -192,7 +192,7 @@ fn an_error_of_what_the_body_awaits_comes_out_after_its_clean_up() {
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_asend_01
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_athrow_01
 #[test]
-fn a_body_that_catches_what_is_thrown_may_await_before_it_gives_on_and_cleans_up_at_its_end() {
+fn body_may_await_after_an_athrow_and_cleans_up_at_its_end() {
     run(async {
         let trace = Trace::new();
         let numbers = cleans_up(&trace, async || sleep(secs(1)).await);
@@ -241,7 +241,7 @@ fn closing_what_has_come_to_its_end_does_nothing() {
 
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_expression_02
 #[test]
-fn the_items_of_one_are_those_of_another_that_a_test_which_awaits_lets_through() {
+fn async_filter_passes_on_the_items_of_another_generator() {
     run(async {
         let numbers = generator(async |y| {
             for number in 0..10 {
@@ -266,7 +266,7 @@ fn the_items_of_one_are_those_of_another_that_a_test_which_awaits_lets_through()
 }
 
 #[test]
-fn an_error_that_met_nothing_outside_of_a_step_is_thrown_at_nobody_else() {
+fn error_unmet_outside_of_a_step_is_thrown_nowhere_else() {
     run(async {
         let stuck: Rc<AsyncGenerator<i32>> =
             Rc::new(generator(async |_| std::future::pending::<Result<()>>().await));

@@ -60,7 +60,7 @@ fn closing_one_that_has_not_started_means_the_body_never_runs() {
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_07
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_aclose_08
 #[test]
-fn closing_throws_an_exit_where_it_gave_its_last_value_and_awaits_the_clean_up() {
+fn aclose_throws_an_exit_at_the_last_yield_and_awaits_clean_up() {
     run(async {
         let trace = Trace::new();
         let numbers = endless(&trace, "n");
@@ -142,7 +142,7 @@ fn a_body_that_ignores_the_exit_is_a_mistake() {
 
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_gc_aclose_09
 #[test]
-fn one_that_is_dropped_unfinished_is_closed_by_a_task_of_the_loop() {
+fn generator_dropped_unfinished_is_closed_by_a_task_of_the_loop() {
     run(async {
         let trace = Trace::new();
         let numbers = endless(&trace, "n");
@@ -184,7 +184,7 @@ fn leaving_a_loop_over_it_does_not_close_it() {
 }
 
 #[test]
-fn one_that_never_started_or_has_finished_is_dropped_without_a_task() {
+fn unstarted_or_finished_generator_is_dropped_without_a_task() {
     run(async {
         let trace = Trace::new();
         let (unstarted, closed) = (endless(&trace, "unstarted"), endless(&trace, "closed"));
@@ -201,7 +201,7 @@ fn one_that_never_started_or_has_finished_is_dropped_without_a_task() {
 }
 
 #[test]
-fn an_error_while_a_dropped_one_is_closed_is_reported_as_that_of_its_task() {
+fn error_of_closing_a_dropped_generator_is_its_tasks_report() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let dropped = async {
@@ -247,7 +247,7 @@ fn the_loops_shutdown_closes_all_that_have_started() {
 }
 
 #[test]
-fn what_goes_wrong_in_the_shutdown_is_reported_with_the_generator() {
+fn error_in_the_shutdown_is_reported_with_the_generator() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let (numbers, on) = (stubborn(), event_loop.clone());
@@ -271,7 +271,7 @@ fn what_goes_wrong_in_the_shutdown_is_reported_with_the_generator() {
 }
 
 #[test]
-fn one_that_is_iterated_for_the_first_time_after_the_shutdown_is_closed_by_the_next() {
+fn generator_started_after_a_shutdown_is_closed_by_the_next() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let (numbers, on) = (endless(&trace, "late"), event_loop.clone());
@@ -324,7 +324,7 @@ fn run_closes_what_main_leaves_open_and_awaits_the_clean_up() {
 }
 
 #[test]
-fn one_that_main_drops_as_it_ends_still_has_its_clean_up_awaited() {
+fn generator_that_main_drops_has_its_clean_up_awaited() {
     // The task that would close it is itself among those that are cancelled.
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
@@ -383,7 +383,7 @@ fn a_step_that_is_dropped_leaves_the_generator_where_it_awaits() {
 }
 
 #[test]
-fn closing_after_a_step_that_was_dropped_does_not_wait_for_the_next_value() {
+fn aclose_after_a_dropped_step_awaits_no_further_value() {
     run(async {
         let slow = generator(async |y| {
             sleep(secs(10)).await?;

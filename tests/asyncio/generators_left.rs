@@ -25,7 +25,7 @@ fn fails_in_the_clean_up() -> AsyncGenerator<i32> {
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_02
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_asyncgen_nonstarted_hooks_are_cancellable
 #[test]
-fn nobody_hears_of_one_that_is_left_half_way_or_dropped_and_ends_well() {
+fn generator_left_or_dropped_that_ends_well_is_not_reported() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let held = two();
@@ -57,7 +57,7 @@ fn an_error_of_one_that_is_left_half_way_is_reported_with_it() {
 /// The task that closes it is among those that are left, and fails.
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_exception_02
 #[test]
-fn an_error_of_one_that_main_drops_is_reported_as_that_of_a_task_that_is_left() {
+fn error_of_a_generator_that_main_drops_is_a_left_tasks_report() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     run_on(&event_loop, async { fails_in_the_clean_up().anext().await }).unwrap();
@@ -69,7 +69,7 @@ fn an_error_of_one_that_main_drops_is_reported_as_that_of_a_task_that_is_left() 
 
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_shutdown_01
 #[test]
-fn tasks_that_are_cancelled_inside_of_one_have_it_finished_before_the_shutdown() {
+fn cancelled_tasks_finish_their_generator_before_the_shutdown() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let waiter = |trace: &Trace| {
@@ -101,7 +101,7 @@ fn tasks_that_are_cancelled_inside_of_one_have_it_finished_before_the_shutdown()
 
 // CPython: test_runners.RunTests.test_asyncio_run_closes_gens_after_hanging_tasks_errors
 #[test]
-fn a_main_that_fails_leaves_a_generator_finished_whose_task_fails_as_it_is_cancelled() {
+fn failed_main_leaves_the_generator_of_a_failing_task_finished() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let spinner = generator(async |y| {

@@ -19,7 +19,7 @@ fn failed(event_loop: &EventLoop) -> LoopFuture<i32> {
 }
 
 #[test]
-fn an_exception_that_nobody_read_is_reported_when_the_last_handle_goes() {
+fn unread_exception_is_reported_when_the_last_handle_is_dropped() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let future = failed(&event_loop);
@@ -81,7 +81,7 @@ fn a_panic_that_nobody_read_is_reported_as_one() {
 // CPython: test_futures.BaseFutureTests.test_tb_logger_exception_retrieved
 // CPython: test_futures.BaseFutureTests.test_tb_logger_exception_result_retrieved
 #[test]
-fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
+fn result_exception_cancel_and_await_count_as_reading() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let ways: [fn(&LoopFuture<i32>); 5] = [
@@ -102,7 +102,7 @@ fn reading_is_asking_for_the_result_or_the_exception_cancelling_or_awaiting() {
 
 // CPython: test_tasks.BaseTaskTests.test_tb_logger_not_called_after_cancel
 #[test]
-fn a_cancel_that_a_failed_task_refuses_counts_as_reading_its_exception() {
+fn refused_cancel_of_a_failed_task_counts_as_reading() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let failing = async { Err::<(), _>(Error::new(ErrorKind::Value, "")) };
@@ -146,7 +146,7 @@ fn an_awaiter_that_came_first_has_read_the_exception() {
 }
 
 #[test]
-fn an_awaiter_that_is_dropped_before_its_turn_has_not_read_the_exception() {
+fn awaiter_dropped_before_its_turn_has_not_read_the_exception() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let future = event_loop.create_future::<i32>();
@@ -229,7 +229,7 @@ fn a_handler_may_call_the_loop_while_it_is_told() {
 // CPython: test_futures.BaseFutureTests.test_future_exception_never_retrieved
 // CPython: test_futures.BaseFutureTests.test_future_exception_never_retrieved_debug
 #[test]
-fn without_a_handler_a_report_is_logged_as_an_error_in_debug_mode_too() {
+fn report_without_a_handler_is_logged_as_an_error() {
     for debug in [false, true] {
         let lines = log_lines_of(|| {
             let event_loop = EventLoop::with_virtual_time();

@@ -59,7 +59,7 @@ fn it_returns_what_main_returns_and_close_closes_the_loop() {
 }
 
 #[test]
-fn every_main_runs_on_one_loop_and_finds_what_the_ones_before_have_left() {
+fn mains_share_one_loop_and_what_earlier_ones_left_on_it() {
     let (runner, trace) = (on_virtual_time(), Trace::new());
     let own = trace.clone();
     let first = async move {
@@ -137,7 +137,7 @@ fn without_a_factory_it_runs_on_the_machines_clock() {
 }
 
 #[test]
-fn close_cancels_the_tasks_closes_the_generators_and_waits_for_both() {
+fn close_cancels_tasks_closes_generators_and_waits_for_both() {
     let (runner, trace) = (on_virtual_time(), Trace::new());
     let on = runner.get_loop().unwrap();
     let numbers = {
@@ -188,7 +188,7 @@ fn what_fails_in_the_close_is_reported() {
 
 // CPython: test_runners.RunnerTests.test_double_close
 #[test]
-fn closing_twice_does_nothing_and_closing_before_there_is_a_loop_neither() {
+fn close_does_nothing_a_second_time_or_before_there_is_a_loop() {
     let runner = on_virtual_time();
     runner.close().unwrap();
     assert_eq!(runner.run(async { Ok(1) }).unwrap(), 1, "there was nothing to close yet");
@@ -236,7 +236,7 @@ fn it_runs_nothing_where_a_loop_runs_be_it_its_own_or_another() {
 }
 
 #[test]
-fn a_close_from_inside_of_a_run_is_refused_and_the_runner_goes_on() {
+fn close_inside_of_a_run_is_refused_and_the_runner_goes_on() {
     let runner = Rc::new(on_virtual_time());
     let inner = runner.clone();
     let main = async move {
@@ -250,7 +250,7 @@ fn a_close_from_inside_of_a_run_is_refused_and_the_runner_goes_on() {
 }
 
 #[test]
-fn a_main_that_is_cancelled_is_what_run_returns_and_the_next_one_runs() {
+fn run_returns_a_mains_cancellation_and_can_run_the_next_main() {
     let runner = on_virtual_time();
     let on = runner.get_loop().unwrap();
     let future = on.create_future::<()>();
@@ -268,7 +268,7 @@ fn a_main_that_is_cancelled_is_what_run_returns_and_the_next_one_runs() {
 }
 
 #[test]
-fn one_that_is_dropped_runs_nothing_and_reports_what_was_pending() {
+fn dropped_runner_runs_nothing_and_reports_pending_tasks() {
     let (runner, trace) = (on_virtual_time(), Trace::new());
     let on = runner.get_loop().unwrap();
     let reports = Reports::of(&on);
@@ -281,7 +281,7 @@ fn one_that_is_dropped_runs_nothing_and_reports_what_was_pending() {
 }
 
 #[test]
-fn a_factory_that_panics_or_asks_for_the_loop_that_it_makes_is_told() {
+fn factory_that_panics_or_needs_its_own_loop_gets_an_error() {
     let panics = Runner::with_loop_factory(|| panic!("no loop today"));
     assert!(catch_unwind(AssertUnwindSafe(|| panics.get_loop())).is_err());
     let nothing = (ErrorKind::Runtime, "Runner has no event loop yet".to_owned());

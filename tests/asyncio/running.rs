@@ -39,7 +39,7 @@ fn main_runs_as_the_current_task_of_the_running_loop() {
 
 // CPython: test_runners.RunTests.test_asyncio_run_cancels_hanging_tasks
 #[test]
-fn the_tasks_that_are_left_are_cancelled_oldest_first_and_their_cleanup_is_awaited() {
+fn run_cancels_left_tasks_oldest_first_and_awaits_their_cleanup() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let own = trace.clone();
@@ -91,7 +91,7 @@ fn the_tasks_that_are_left_are_ended_when_main_fails_too() {
 }
 
 #[test]
-fn a_task_made_as_main_ends_has_its_first_step_and_one_that_this_makes_has_none() {
+fn task_made_as_main_ends_has_one_step_and_its_child_has_none() {
     let trace = Trace::new();
     let own = trace.clone();
     run(async move {
@@ -152,7 +152,7 @@ fn a_task_that_swallows_its_cancel_and_ends_is_waited_for() {
 }
 
 #[test]
-fn a_task_that_swallows_every_cancel_and_waits_for_nothing_is_destroyed() {
+fn task_that_swallows_cancels_and_awaits_nothing_is_destroyed() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let never = event_loop.create_future::<()>();
@@ -174,7 +174,7 @@ fn a_task_that_swallows_every_cancel_and_waits_for_nothing_is_destroyed() {
 }
 
 #[test]
-fn winding_down_says_that_a_task_stalled_it_and_closes_all_the_same() {
+fn wind_down_reports_a_stall_and_closes_all_the_same() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let (first, second) = (event_loop.create_future::<()>(), event_loop.create_future::<()>());
@@ -190,7 +190,7 @@ fn winding_down_says_that_a_task_stalled_it_and_closes_all_the_same() {
 }
 
 #[test]
-fn what_goes_wrong_after_a_main_that_went_well_is_what_run_returns() {
+fn run_returns_an_error_after_a_successful_main() {
     let outcome = run(async {
         create_task(async {
             let slept = sleep(secs(1)).await;
@@ -213,7 +213,7 @@ fn winding_down_a_loop_with_nothing_on_it_closes_it() {
 }
 
 #[test]
-fn tasks_that_are_made_while_the_rest_is_cancelled_are_destroyed_if_they_do_not_end() {
+fn tasks_made_during_the_cancelling_are_destroyed_if_unfinished() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let main = async {
@@ -266,7 +266,7 @@ fn run_until_complete_takes_futures_and_tasks_too() {
 }
 
 #[test]
-fn run_until_complete_stops_at_the_end_of_the_turn_of_the_callbacks() {
+fn run_until_complete_stops_after_the_turn_of_the_callbacks() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future();
@@ -307,7 +307,7 @@ fn run_until_complete_of_what_is_done_takes_one_turn() {
 
 // CPython: test_tasks.BaseTaskTests.test_stop_while_run_in_complete
 #[test]
-fn a_loop_that_is_stopped_before_its_future_is_done_says_so_and_leaves_no_callback() {
+fn stop_before_the_future_is_done_is_an_error() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let on = event_loop.clone();

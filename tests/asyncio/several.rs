@@ -138,7 +138,7 @@ fn a_cancel_reaches_each_of_several_tasks_and_sleeps() {
 }
 
 #[test]
-fn some_of_several_that_are_done_do_not_keep_a_cancel_from_the_others() {
+fn done_futures_do_not_keep_a_cancel_from_the_others() {
     for all in ALL {
         let event_loop = EventLoop::with_virtual_time();
         let futures = futures(&event_loop, 3);
@@ -295,7 +295,7 @@ fn one_of_two_awaits_of_the_same_future_may_be_dropped() {
 }
 
 #[test]
-fn giving_way_beside_a_foreign_future_takes_its_turn_all_the_same() {
+fn yield_beside_a_foreign_future_takes_its_turn() {
     run(async {
         let foreign = OneShot::<Result<usize>>::new();
         let sender = foreign.clone();
@@ -343,7 +343,7 @@ fn ours_and_foreign_ones_are_awaited_side_by_side() {
 }
 
 #[test]
-fn a_cancel_beside_a_bare_foreign_future_reaches_ours_and_waits_for_the_foreign_one() {
+fn cancel_beside_a_bare_foreign_future_reaches_ours_and_waits() {
     for all in ALL {
         let event_loop = EventLoop::with_virtual_time();
         let future = futures(&event_loop, 1).remove(0);
@@ -406,7 +406,7 @@ fn a_hundred_awaited_at_once_are_cancelled_at_once() {
 }
 
 #[test]
-fn a_task_that_awaits_many_leaves_any_of_them_and_a_cancel_goes_through_the_rest_in_order() {
+fn cancel_visits_awaits_in_order_after_some_were_dropped() {
     const MANY: usize = 1_000;
     let event_loop = EventLoop::with_virtual_time();
     let futures = futures(&event_loop, MANY);

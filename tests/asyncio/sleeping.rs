@@ -23,7 +23,7 @@ fn a_sleep_takes_its_time_and_no_more() {
 }
 
 #[test]
-fn a_sleep_for_no_time_makes_no_timer_and_the_clock_stands_still() {
+fn sleep_for_no_time_makes_no_timer_and_takes_no_time() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(sleep(Duration::ZERO)).unwrap();
     turn(&event_loop, 1);
@@ -35,7 +35,7 @@ fn a_sleep_for_no_time_makes_no_timer_and_the_clock_stands_still() {
 }
 
 #[test]
-fn sleepers_wake_in_the_order_of_their_times_and_then_of_their_making() {
+fn sleepers_wake_by_time_and_then_by_creation() {
     run(async {
         let trace = Trace::new();
         for (name, delay) in [("a", 3), ("b", 1), ("c", 2), ("d", 1), ("e", 3)] {
@@ -96,7 +96,7 @@ fn a_sleep_starts_when_it_is_awaited() {
 }
 
 #[test]
-fn a_cancel_in_the_turn_of_the_timer_wins_though_the_sleep_was_over() {
+fn cancel_in_the_timers_turn_wins_over_the_end_of_the_sleep() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(sleep(secs(1))).unwrap();
     turn(&event_loop, 1);

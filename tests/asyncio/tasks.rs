@@ -271,7 +271,7 @@ fn what_a_body_captured_is_dropped_when_it_never_ran() {
 }
 
 #[test]
-fn after_close_no_task_can_be_made_and_what_was_given_is_dropped() {
+fn closed_loop_refuses_a_task_and_drops_its_coroutine() {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.close().unwrap();
     let trace = Trace::new();
@@ -328,7 +328,7 @@ fn a_task_knows_its_loop() {
 
 // CPython: test_tasks.BaseTaskTests.test_coroutine_non_gen_function_return_future
 #[test]
-fn a_future_that_a_task_returns_is_its_result_and_is_not_awaited() {
+fn future_returned_by_a_task_is_its_result_and_not_awaited() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let returned = future.clone();

@@ -38,7 +38,7 @@ fn uncancel_before_the_first_step_lets_the_body_run() {
 
 // CPython: test_tasks.BaseTaskTests.test_cancel_at_end
 #[test]
-fn a_task_that_cancels_itself_and_returns_is_cancelled_and_its_result_dropped() {
+fn task_that_cancels_itself_and_returns_ends_cancelled() {
     run(async {
         let value = Rc::new(1);
         let own = value.clone();
@@ -77,7 +77,7 @@ fn a_task_that_cancels_itself_and_fails_has_failed() {
 
 // CPython: test_tasks.BaseTaskTests.test_cancel_current_task
 #[test]
-fn a_task_that_cancels_itself_is_told_at_its_next_await_that_would_wait() {
+fn self_cancel_is_thrown_at_the_next_await_that_would_wait() {
     run(async {
         let trace = Trace::new();
         let own = trace.clone();
@@ -105,7 +105,7 @@ fn a_task_that_cancels_itself_is_told_at_its_next_await_that_would_wait() {
 }
 
 #[test]
-fn a_task_that_cancels_itself_and_then_awaits_a_new_task_cancels_that_unstarted() {
+fn self_cancel_before_awaiting_a_new_task_cancels_it_unstarted() {
     run(async {
         let trace = Trace::new();
         let own = trace.clone();
@@ -128,7 +128,7 @@ fn a_task_that_cancels_itself_and_then_awaits_a_new_task_cancels_that_unstarted(
 }
 
 #[test]
-fn a_task_that_cancels_itself_and_yields_is_told_when_its_turn_comes() {
+fn self_cancel_before_a_yield_is_thrown_when_its_turn_comes() {
     run(async {
         let task = itself(async |me| {
             me.cancel();
@@ -155,7 +155,7 @@ fn uncancel_to_zero_takes_a_pending_cancel_back() {
 }
 
 #[test]
-fn uncancel_that_leaves_one_request_does_not_take_the_cancel_back() {
+fn uncancel_that_leaves_one_request_keeps_the_cancel() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(async { yield_now().await }).unwrap();
     turn(&event_loop, 1);
@@ -167,7 +167,7 @@ fn uncancel_that_leaves_one_request_does_not_take_the_cancel_back() {
 }
 
 #[test]
-fn uncancel_comes_too_late_for_what_the_awaited_future_has_taken() {
+fn uncancel_is_too_late_once_the_awaited_future_took_the_cancel() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let future = event_loop.create_future();
@@ -275,7 +275,7 @@ fn a_scope_of_ones_own_tells_its_own_request_from_others() {
 
 // CPython: test_tasks.BaseTaskTests.test_cancel_awaited_task
 #[test]
-fn a_task_that_cancels_itself_and_then_awaits_a_started_task_cancels_what_that_awaits() {
+fn self_cancel_before_awaiting_a_task_cancels_what_it_awaits() {
     run(async {
         let future = running_loop()?.create_future::<i32>();
         let awaited = future.clone();

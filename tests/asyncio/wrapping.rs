@@ -32,7 +32,7 @@ fn a_wrapped_foreign_future_that_is_ready_takes_no_turn() {
 
 // CPython: test_futures.BaseFutureTests.test_wrap_future_cancel
 #[test]
-fn a_cancel_at_a_wrapped_foreign_future_returns_at_the_await_and_drops_it() {
+fn cancel_at_a_wrapped_foreign_future_returns_and_drops_it() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let foreign = OneShot::<i32>::new();

@@ -53,7 +53,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(mut one: S, mut two: S) -> 
 }
 
 #[test]
-fn what_one_end_writes_the_other_reads_and_closing_ends_one_direction() {
+fn each_end_reads_the_others_writes_and_close_ends_one_half() {
     run(async {
         let (mut one, mut two) = async_local_pair()?;
         converse(&mut one, &mut two).await?;
@@ -79,7 +79,7 @@ fn shared_references_read_and_write_as_their_sources_do() {
 }
 
 #[test]
-fn any_source_that_reads_and_writes_will_do_and_closing_it_is_no_more_than_a_flush() {
+fn close_of_any_other_source_is_only_a_flush() {
     run(async {
         let (one, two) = local_pair()?;
         let (mut one, mut two) = (Async::new(one)?, Async::new(two)?);

@@ -78,7 +78,7 @@ fn a_queue_gives_what_is_put_in_until_it_is_shut_down_and_empty() {
 }
 
 #[test]
-fn a_generator_gives_what_its_body_does_and_its_error_is_the_last_item() {
+fn stream_of_a_generator_ends_with_the_error_of_its_body() {
     run(async {
         let numbers = |fails: bool| {
             generator(async move |y| {
@@ -238,7 +238,7 @@ fn a_stream_that_is_kept_and_not_polled_hears_of_a_cancel_later() {
 }
 
 #[test]
-fn dropping_a_stream_that_waits_passes_its_item_to_the_next_in_line() {
+fn dropped_waiting_stream_passes_its_item_to_the_next_getter() {
     run(async {
         let queue = Queue::new(0);
         let (mut one, mut two) = (stream(queue.clone()), stream(queue.clone()));
@@ -252,7 +252,7 @@ fn dropping_a_stream_that_waits_passes_its_item_to_the_next_in_line() {
 }
 
 #[test]
-fn what_is_over_lets_go_of_its_source_and_a_drop_closes_a_generator() {
+fn ended_stream_drops_its_source_and_a_drop_closes_a_generator() {
     run(async {
         let trace = Trace::new();
         let gives_one = |name: &'static str| -> AsyncGenerator<u8> {
@@ -285,7 +285,7 @@ impl Wake for Between {
 }
 
 #[test]
-fn behind_a_combinators_own_waker_items_come_and_a_cancel_does_too() {
+fn items_and_cancels_pass_a_combinators_own_waker() {
     run(async {
         let queue = Queue::new(0);
         let mut items = stream(queue.clone());

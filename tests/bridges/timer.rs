@@ -68,7 +68,7 @@ fn its_clock_is_the_machines_where_the_loops_is() {
 }
 
 #[test]
-fn sleeps_that_are_due_at_one_time_end_in_the_order_in_which_they_began() {
+fn sleeps_due_at_one_time_end_in_the_order_of_their_start() {
     run(async {
         let (timer, trace) = (LoopTimer::new(), Trace::new());
         let mut tasks = Vec::new();
@@ -152,7 +152,7 @@ fn a_dropped_sleep_takes_its_timer_back() {
 
 /// It is not taken for one of those that the other thread has.
 #[test]
-fn one_that_is_dropped_on_another_thread_is_forgotten_when_it_is_due() {
+fn sleep_dropped_on_another_thread_is_forgotten_when_due() {
     run(async {
         let timer = LoopTimer::new();
         let mut sleep = timer.sleep(SECOND);

@@ -12,7 +12,7 @@ use crate::support::sockets::local_pair;
 use crate::support::trace::Trace;
 
 #[test]
-fn whatever_schedules_or_runs_on_a_closed_loop_is_an_error_and_drops_what_it_was_given() {
+fn closed_loop_returns_errors_and_drops_what_it_was_given() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let handle = event_loop.handle();
     let main = event_loop.create_future::<()>();
@@ -81,7 +81,7 @@ fn a_running_loop_refuses_to_close() {
 }
 
 #[test]
-fn close_runs_nothing_and_drops_what_is_ready_then_timers_then_sockets_then_tasks() {
+fn close_drops_ready_entries_timers_sockets_and_tasks_in_order() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let captured = |name: &'static str| on_drop(trace.says(name));
     let says = trace.clone();
@@ -148,7 +148,7 @@ fn dropping_the_loop_closes_it() {
 }
 
 #[test]
-fn what_is_dropped_by_close_may_ask_the_loop_anything_and_gets_errors() {
+fn drops_during_close_may_call_the_loop_and_get_errors() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let fut = event_loop.create_future::<i32>();
     let asks = |name: &'static str| {
@@ -210,7 +210,7 @@ fn a_loop_may_be_dropped_from_within_another_ones_turn() {
 }
 
 #[test]
-fn a_done_callback_that_is_on_its_way_is_dropped_by_close_and_not_called() {
+fn close_drops_a_scheduled_done_callback_without_calling_it() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let fut = event_loop.create_future::<()>();
     let captured = RefCell::new(Some(on_drop(trace.says("captured is dropped"))));

@@ -20,7 +20,7 @@ fn tells(trace: &Trace) -> callsoon::ExceptionHandler {
 }
 
 #[test]
-fn a_callback_that_fails_is_told_to_the_handler_and_the_loop_goes_on() {
+fn error_of_a_callback_goes_to_the_handler_and_the_loop_goes_on() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let says = trace.clone();
     let handler = move |on: &LoopRef, context: &ExceptionContext| {
@@ -40,7 +40,7 @@ fn a_callback_that_fails_is_told_to_the_handler_and_the_loop_goes_on() {
 }
 
 #[test]
-fn without_a_handler_errors_are_logged_with_what_is_known_line_by_line() {
+fn errors_without_a_handler_are_logged_line_by_line() {
     let event_loop = EventLoop::with_virtual_time();
     let lines = log_lines_of(|| {
         event_loop.call_soon(fails).unwrap();

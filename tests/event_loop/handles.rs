@@ -6,7 +6,7 @@ use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
 #[test]
-fn a_callback_that_is_cancelled_before_its_turn_or_within_it_does_not_run() {
+fn callback_cancelled_before_or_within_its_turn_does_not_run() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let before = event_loop.call_soon(trace.says("cancelled before the turn")).unwrap();
     before.cancel();

@@ -154,7 +154,7 @@ fn a_panic_in_the_drop_of_what_a_callback_captured_is_told() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_tasks_body_or_result_is_told_and_the_task_is_done() {
+fn panic_in_the_drop_of_a_body_or_result_is_reported() {
     let (trace, event_loop) = told();
     let captured = on_drop(|| panic!("in the body's drop"));
     // A local of the body's own frame is dropped while the body is polled; a value that it
@@ -204,7 +204,7 @@ impl<T: Unpin> Future for Holding<T> {
 }
 
 #[test]
-fn a_panic_in_the_clone_of_a_result_is_the_exception_of_the_task_that_awaits_it() {
+fn panic_in_the_clone_of_a_result_fails_the_awaiting_task() {
     struct Once(Rc<Cell<bool>>);
     impl Clone for Once {
         fn clone(&self) -> Once {
@@ -257,7 +257,7 @@ fn an_error_that_can_not_be_shown_is_logged_all_the_same() {
 }
 
 #[test]
-fn a_future_whose_unread_exception_can_not_be_shown_may_be_dropped() {
+fn future_with_an_unread_undisplayable_exception_may_be_dropped() {
     let (trace, event_loop) = told();
     let says = trace.clone();
     let handler = move |_: &LoopRef, context: &ExceptionContext| says.push(&context.message);
@@ -319,7 +319,7 @@ fn a_logger_that_panics_over_a_slow_callback_stops_nothing() {
 }
 
 #[test]
-fn panics_in_what_close_lets_go_of_are_told_and_everything_else_goes_too() {
+fn panics_in_drops_of_close_are_reported_and_the_rest_dropped() {
     let (trace, event_loop) = told();
     let bad = |name: &'static str| {
         let says = trace.clone();
@@ -360,7 +360,7 @@ fn panics_in_what_close_lets_go_of_are_told_and_everything_else_goes_too() {
 }
 
 #[test]
-fn a_panic_in_the_drop_of_a_pending_tasks_done_callback_does_not_come_out_of_close() {
+fn panic_in_the_drop_of_a_done_callback_stays_inside_close() {
     let (trace, event_loop) = told();
     let task = event_loop.create_task(pending::<Result<()>>()).unwrap();
     let says = trace.clone();
@@ -381,7 +381,7 @@ fn a_panic_in_the_drop_of_a_pending_tasks_done_callback_does_not_come_out_of_clo
 }
 
 #[test]
-fn the_running_loop_is_forgotten_when_a_panic_comes_out_of_the_host() {
+fn panic_of_the_host_leaves_no_running_loop() {
     struct Broken;
     impl callsoon::Host for Broken {
         fn now(&self) -> Duration {

@@ -31,7 +31,7 @@ fn read_one(mut from: &LocalStream) {
 }
 
 #[test]
-fn a_reader_runs_in_each_turn_in_which_there_is_something_to_read() {
+fn reader_runs_in_each_turn_with_something_to_read() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (ours, mut theirs) = pair();
     event_loop.add_reader(ours.clone(), says(&trace, "reader")).unwrap();
@@ -84,7 +84,7 @@ fn one_side_may_go_and_the_other_stay() {
 }
 
 #[test]
-fn a_reader_that_is_added_again_replaces_the_one_before_even_if_that_is_ready() {
+fn reader_added_again_replaces_a_ready_one() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (ours, mut theirs) = pair();
     let captured = on_drop(trace.says("the old one goes"));
@@ -325,7 +325,7 @@ fn a_timer_for_ever_away_does_not_disturb_a_loop_with_a_socket() {
 
 /// An echo of a thousand bytes, one at a time, by two callbacks that take turns.
 #[test]
-fn readers_and_writers_that_come_and_go_in_every_turn_lose_nothing() {
+fn readers_and_writers_changed_in_every_turn_lose_nothing() {
     const BYTES: usize = 1000;
     let event_loop = EventLoop::with_virtual_time();
     let (ours, mut theirs) = pair();

@@ -5,7 +5,7 @@ use callsoon::{ErrorKind, EventLoop, running_loop};
 use crate::support::trace::Trace;
 
 #[test]
-fn a_loop_knows_whether_it_runs_and_a_callback_which_loop_it_is_on() {
+fn is_running_and_running_loop_are_set_during_a_run() {
     let event_loop = EventLoop::with_virtual_time();
     assert!(!event_loop.is_running());
     assert_eq!(running_loop().unwrap_err().message(), "no running event loop");

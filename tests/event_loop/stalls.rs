@@ -140,7 +140,7 @@ fn stalled_comes_back_when_another_thread_drops_the_waker() {
 }
 
 #[test]
-fn stalled_comes_back_when_the_last_of_several_wakers_is_dropped() {
+fn stalled_returns_when_the_last_of_several_wakers_is_dropped() {
     let (machine, event_loop) = Machine::with_loop();
     let gates = [(); 3].map(|()| Gate::default());
     let tasks = gates.each_ref().map(|gate| parked(&event_loop, gate));

@@ -62,7 +62,7 @@ fn a_stop_lasts_for_one_run_only() {
 }
 
 #[test]
-fn a_run_until_complete_ends_with_the_turn_in_which_the_callbacks_run() {
+fn run_until_complete_ends_with_the_turn_of_the_callbacks() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let fut = event_loop.create_future::<i32>();
     let says = trace.clone();
@@ -88,7 +88,7 @@ fn a_run_until_complete_ends_with_the_turn_in_which_the_callbacks_run() {
 }
 
 #[test]
-fn a_run_that_is_stopped_before_its_future_is_done_says_so_and_leaves_no_callback() {
+fn run_stopped_before_its_future_is_done_leaves_no_callback() {
     let event_loop = EventLoop::with_virtual_time();
     let fut = event_loop.create_future::<()>();
     event_loop.stop();

@@ -13,7 +13,7 @@ fn busy(on: &callsoon::LoopRef, turns: usize) {
 }
 
 #[test]
-fn a_turn_with_work_ready_asks_its_host_neither_for_sleep_nor_for_the_time() {
+fn turn_with_ready_work_asks_the_host_for_no_sleep_and_no_time() {
     let (machine, event_loop) = Machine::with_loop();
     busy(&event_loop, 100);
     for _ in 0..100 {
@@ -45,12 +45,9 @@ mod traced {
     use super::busy;
     use crate::support::traced::{is_traced, traced};
 
-    const NAME: &str = concat!(
-        "system_calls::traced::",
-        "a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call"
-    );
-    const SLEEPS: &str =
-        "system_calls::traced::timers_that_lie_close_together_share_a_sleep_of_one_system_call";
+    const NAME: &str =
+        concat!("system_calls::traced::", "turn_with_ready_work_and_no_fd_makes_no_system_call");
+    const SLEEPS: &str = "system_calls::traced::close_timers_share_a_sleep_of_one_system_call";
     const MILLISECOND: Duration = Duration::from_millis(1);
     const TURNS: usize = 1000;
 
@@ -62,7 +59,7 @@ mod traced {
     /// The last stretch, with a socket, shows that calls would be seen.
     #[test]
     #[ignore = "needs strace: --ignored runs it"]
-    fn a_turn_with_work_ready_and_no_fd_registered_makes_no_system_call() {
+    fn turn_with_ready_work_and_no_fd_makes_no_system_call() {
         if is_traced() {
             return be_traced();
         }
@@ -121,7 +118,7 @@ mod traced {
     /// begun just when the first of them was a whole number of milliseconds away.
     #[test]
     #[ignore = "needs strace: --ignored runs it"]
-    fn timers_that_lie_close_together_share_a_sleep_of_one_system_call() {
+    fn close_timers_share_a_sleep_of_one_system_call() {
         if is_traced() {
             return be_traced_asleep();
         }

@@ -33,7 +33,7 @@ struct Line {
 }
 
 #[test]
-fn a_million_calls_and_wakes_of_eight_threads_all_arrive_in_their_order() {
+fn million_calls_and_wakes_of_eight_threads_arrive_in_order() {
     const THREADS: usize = 3;
     const EACH: usize = 1_000_000 / 2 / THREADS;
     let event_loop = EventLoop::new();
@@ -88,7 +88,7 @@ fn sends_and_wakes(handle: &LoopHandle, line: &Arc<Line>, each: usize) {
 }
 
 #[test]
-fn calls_made_while_the_loop_closes_run_or_are_dropped_and_the_refused_ones_say_so() {
+fn calls_during_close_run_are_dropped_or_return_an_error() {
     const THREADS: usize = 4;
     #[derive(Default)]
     struct Counts {

@@ -78,7 +78,7 @@ fn what_comes_due_while_a_turn_runs_waits_for_the_next_one() {
 }
 
 #[test]
-fn a_cancelled_due_timer_does_not_run_though_it_is_ready_already() {
+fn cancelled_timer_does_not_run_though_it_is_ready() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let victim = event_loop.call_later(Duration::ZERO, trace.says("victim"));
     let cancels = victim.unwrap();
@@ -104,7 +104,7 @@ fn cancelling_drops_the_callback_and_what_it_captured_at_once() {
 }
 
 #[test]
-fn cancelling_a_timer_that_has_run_does_nothing_to_those_made_since() {
+fn cancel_of_a_timer_that_has_run_leaves_later_timers_alone() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let old = event_loop.call_later(SECOND, trace.says("old")).unwrap();
     assert_eq!(event_loop.run_once(None).unwrap(), 1);
@@ -137,7 +137,7 @@ fn dropping_a_timers_handle_changes_nothing() {
 }
 
 #[test]
-fn virtual_time_jumps_from_timer_to_timer_and_stands_still_meanwhile() {
+fn virtual_time_moves_only_from_timer_to_timer() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     for days in [400, 1, 30] {
         let (on, says) = (event_loop.clone(), trace.clone());

@@ -21,7 +21,7 @@ fn callbacks_run_in_the_order_in_which_they_were_scheduled() {
 }
 
 #[test]
-fn behind_what_is_ready_come_other_threads_then_sockets_then_timers() {
+fn turn_runs_ready_entries_then_threads_sockets_and_timers() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (mut theirs, ours) = local_pair().unwrap();
     let ours = Rc::new(ours);
@@ -58,7 +58,7 @@ fn what_a_turn_schedules_runs_in_the_next_one() {
 }
 
 #[test]
-fn a_callback_that_schedules_itself_for_ever_keeps_nobody_from_running() {
+fn callback_that_reschedules_itself_keeps_none_from_running() {
     fn again(on: callsoon::LoopRef, trace: Trace) {
         trace.push("again");
         let next = on.clone();
@@ -94,7 +94,7 @@ fn a_cancelled_callback_still_takes_its_place_in_the_turn() {
 }
 
 #[test]
-fn a_call_from_the_loops_own_thread_keeps_its_place_among_the_others() {
+fn threadsafe_call_on_the_loops_thread_keeps_its_place() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (on, says) = (event_loop.clone(), trace.clone());
     let inside = move || {

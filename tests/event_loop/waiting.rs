@@ -11,7 +11,7 @@ const SECOND: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
 
 #[test]
-fn the_loop_sleeps_until_the_first_timer_and_not_at_all_with_work_ready() {
+fn loop_sleeps_until_the_first_timer_unless_work_is_ready() {
     let (trace, (machine, event_loop)) = (Trace::new(), Machine::with_loop());
     event_loop.call_later(5 * SECOND, trace.says("five")).unwrap();
     event_loop.call_later(2 * SECOND, trace.says("two")).unwrap();
@@ -93,7 +93,7 @@ fn a_cancelled_earliest_timer_does_not_wake_the_loop() {
 /// Not so in CPython, which never wakes for a cancelled timer: here that would cost a search
 /// whenever one of many is cancelled.
 #[test]
-fn a_timer_cancelled_out_of_a_crowd_may_wake_the_loop_once_for_nothing() {
+fn one_of_many_timers_cancelled_may_wake_the_loop_in_vain() {
     const NANO: Duration = Duration::from_nanos(1);
     let (machine, event_loop) = Machine::with_loop();
     let crowd = [30, 10, 20].map(|n| event_loop.call_at(DAY + n * NANO, || ()).unwrap());
@@ -104,7 +104,7 @@ fn a_timer_cancelled_out_of_a_crowd_may_wake_the_loop_once_for_nothing() {
 }
 
 #[test]
-fn with_nothing_left_that_could_happen_waiting_is_an_error_and_the_loop_stays_sound() {
+fn wait_without_any_source_is_an_error_and_the_loop_stays_sound() {
     let (trace, (machine, event_loop)) = (Trace::new(), Machine::with_loop());
     assert_eq!(event_loop.run_once(None).unwrap_err().kind(), ErrorKind::Stalled);
     assert_eq!(event_loop.run_forever().unwrap_err().kind(), ErrorKind::Stalled);
@@ -154,7 +154,7 @@ fn an_error_of_the_machines_reaches_whoever_runs_the_loop() {
 }
 
 #[test]
-fn what_another_thread_sends_during_a_wait_runs_in_the_same_turn() {
+fn call_of_another_thread_during_a_wait_runs_in_the_same_turn() {
     let (machine, event_loop) = Machine::with_loop();
     let (handle, trace) = (event_loop.handle(), Trace::new());
     machine.arrives(move || {

@@ -114,7 +114,7 @@ fn any_number_of_wakes_may_come_between_two_runs() {
 }
 
 #[test]
-fn a_wake_for_a_task_that_is_over_does_nothing_to_the_one_in_its_place() {
+fn wake_of_a_done_task_does_not_reach_the_task_in_its_memory() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (old, kept) = polls_for_ever(&event_loop, &trace, "old");
     let stale = waker_of(&kept);
@@ -153,7 +153,7 @@ fn a_wake_after_close_does_nothing() {
 }
 
 #[test]
-fn a_task_that_wakes_itself_while_it_is_polled_gets_one_more_step() {
+fn task_that_wakes_itself_in_its_poll_gets_one_more_step() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (says, mut polls) = (trace.clone(), 0);
     let body = poll_fn(move |cx| {
@@ -188,7 +188,7 @@ fn a_waker_of_another_loop_may_be_woken_inside_a_turn() {
 
 /// The waker that they kept or woke was the one that all tasks are first polled with.
 #[test]
-fn tasks_that_panic_with_a_waker_kept_or_woken_disturb_nobody_else() {
+fn panic_with_a_kept_or_woken_waker_leaves_other_tasks_alone() {
     for keeps_it in [true, false] {
         let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
         let kept = Kept::default();
@@ -216,7 +216,7 @@ fn tasks_that_panic_with_a_waker_kept_or_woken_disturb_nobody_else() {
 }
 
 #[test]
-fn a_loop_whose_task_waits_for_somebody_elses_wake_is_not_stalled() {
+fn task_that_waits_for_a_foreign_wake_keeps_the_loop_unstalled() {
     struct Open(std::sync::atomic::AtomicBool);
     let event_loop = EventLoop::new();
     let open = Arc::new(Open(false.into()));
@@ -239,7 +239,7 @@ fn a_loop_whose_task_waits_for_somebody_elses_wake_is_not_stalled() {
 
 /// An executor within a task, with wakers of its own.
 #[test]
-fn a_future_of_the_loops_wakes_the_waker_that_it_was_polled_with() {
+fn loop_future_wakes_the_waker_that_it_was_polled_with() {
     struct Counts(Trace);
     impl Wake for Counts {
         fn wake(self: Arc<Self>) {

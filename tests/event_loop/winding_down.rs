@@ -21,7 +21,7 @@ fn told_to(trace: &Trace, event_loop: &EventLoop) {
 }
 
 #[test]
-fn run_cancels_what_is_left_oldest_first_and_waits_for_its_clean_up() {
+fn run_cancels_left_tasks_oldest_first_and_awaits_clean_up() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     told_to(&trace, &event_loop);
     let says = trace.clone();
@@ -85,7 +85,7 @@ fn run_closes_the_generators_after_the_tasks() {
 }
 
 #[test]
-fn run_gives_the_main_tasks_error_first_and_winds_down_all_the_same() {
+fn run_returns_the_main_tasks_error_after_winding_down() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let says = trace.clone();
     let error = run_on(&event_loop, async move {

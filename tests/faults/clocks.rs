@@ -45,7 +45,7 @@ fn lying() -> (Lying, EventLoop, Trace) {
 }
 
 #[test]
-fn on_a_clock_that_stands_still_timers_wait_and_everything_else_goes_on() {
+fn stopped_clock_holds_timers_and_nothing_else() {
     let (clock, event_loop, trace) = lying();
     event_loop.call_later(Duration::from_nanos(1), trace.says("timer")).unwrap();
     event_loop.call_later(Duration::ZERO, trace.says("due")).unwrap();
@@ -86,7 +86,7 @@ fn a_clock_that_goes_back_makes_no_timer_run_early_or_twice() {
 }
 
 #[test]
-fn a_clock_that_jumps_by_years_runs_what_is_due_once_and_in_its_order() {
+fn clock_jump_of_years_runs_due_timers_once_and_in_order() {
     let (clock, event_loop, trace) = lying();
     for days in [300, 1, 30, 365 * 40] {
         let at = Duration::from_secs(days * 24 * 3600);

@@ -41,7 +41,7 @@ fn gatherings(event_loop: &EventLoop, first: &LoopFuture<()>, count: usize) -> V
 }
 
 #[test]
-fn gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_deep_stack() {
+fn nested_gathers_are_cancelled_without_a_deep_stack() {
     const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_\
                         deep_stack";
     // An overflow of its stack ends the process.
@@ -58,7 +58,7 @@ fn gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_deep_stack(
 }
 
 #[test]
-fn gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_deep_stack() {
+fn nested_gathers_end_and_are_dropped_without_a_deep_stack() {
     const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_\
                         deep_stack";
     if !is_child(NAME, ":") {
@@ -76,7 +76,7 @@ fn gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_deep_stack() {
 
 /// At such a depth the order is still that of the children, level by level.
 #[test]
-fn wide_and_deep_gatherings_are_cancelled_once_each_and_in_the_order_of_the_children() {
+fn wide_and_deep_gathers_are_cancelled_once_in_child_order() {
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
     let leaves = Rc::new(RefCell::new(Vec::new()));
     let top = wide(&event_loop, &leaves, &trace, 3);
@@ -186,8 +186,8 @@ fn children_of_children_answer_without_a_deep_stack() {
 }
 
 #[test]
-fn children_of_children_end_with_the_first_parent_and_with_the_last_child() {
-    const NAME: &str = "children_of_children_end_with_the_first_parent_and_with_the_last_child";
+fn nested_children_end_with_the_first_parent_or_the_last_child() {
+    const NAME: &str = "nested_children_end_with_the_first_parent_or_the_last_child";
     with_small_stack(NAME, || {
         let (event_loop, _) = start();
         for asked in 0..4 {

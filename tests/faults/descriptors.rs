@@ -25,7 +25,7 @@ fn eat_descriptors() -> Vec<File> {
 }
 
 #[test]
-fn without_a_descriptor_left_the_first_socket_is_refused_and_the_next_one_may_come() {
+fn socket_is_refused_without_a_descriptor_and_a_later_one_works() {
     const NAME: &str = "descriptors::without_a_descriptor_left_the_first_socket_is_refused_and_\
                         the_next_one_may_come";
     if !is_child(NAME, "ulimit -n 48") {
@@ -65,7 +65,7 @@ fn without_a_descriptor_left_the_first_socket_is_refused_and_the_next_one_may_co
 }
 
 #[test]
-fn a_descriptor_that_was_closed_elsewhere_does_not_disturb_the_others() {
+fn descriptor_closed_elsewhere_does_not_disturb_the_others() {
     const NAME: &str = "descriptors::a_descriptor_that_was_closed_elsewhere_does_not_disturb_the_\
                         others";
     if !is_child(NAME, ":") {

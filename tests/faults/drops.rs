@@ -24,7 +24,7 @@ fn bomb(name: &'static str) -> impl Sized + 'static {
 }
 
 #[test]
-fn a_handler_that_replaces_itself_and_panics_as_it_goes_is_told_to_the_next() {
+fn panic_in_a_replaced_handlers_drop_goes_to_the_next_handler() {
     let (event_loop, trace) = told();
     let next = event_loop.set_exception_handler(None);
     let (says, panics) = (trace.clone(), bomb("the old handler"));
@@ -42,7 +42,7 @@ fn a_handler_that_replaces_itself_and_panics_as_it_goes_is_told_to_the_next() {
 }
 
 #[test]
-fn a_cancelled_callback_that_panics_as_it_goes_panics_for_who_cancels_and_is_cancelled() {
+fn panic_in_a_cancelled_callbacks_drop_reaches_the_canceller() {
     let (event_loop, trace) = told();
     let (soon, later) = (bomb("soon"), bomb("later"));
     let handle = event_loop.call_soon(move || drop(soon)).unwrap();
@@ -62,7 +62,7 @@ fn a_cancelled_callback_that_panics_as_it_goes_panics_for_who_cancels_and_is_can
 }
 
 #[test]
-fn what_a_done_callback_and_an_awaiter_hold_may_panic_and_everybody_is_called() {
+fn panics_in_captures_of_callbacks_and_awaiters_stop_no_other() {
     let (event_loop, trace) = told();
     let future = event_loop.create_future::<()>();
     for name in ["first", "second"] {

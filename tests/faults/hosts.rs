@@ -63,7 +63,7 @@ fn a_sleep_that_fails_ends_the_run_and_loses_nothing() {
 }
 
 #[test]
-fn a_runner_whose_host_fails_tells_it_and_runs_the_next_main_all_the_same() {
+fn runner_returns_its_hosts_error_and_runs_the_next_main() {
     let (host, trace) = (Failing::default(), Trace::new());
     let own = host.clone();
     let runner = Runner::with_loop_factory(move || EventLoop::with_host(own));
@@ -82,7 +82,7 @@ fn a_runner_whose_host_fails_tells_it_and_runs_the_next_main_all_the_same() {
 }
 
 #[test]
-fn a_host_that_fails_while_the_loop_is_wound_down_is_told_and_the_loop_is_closed() {
+fn host_error_during_wind_down_is_returned_and_the_loop_closed() {
     let host = Failing::default();
     let own = host.clone();
     let runner = Runner::with_loop_factory(move || EventLoop::with_host(own));

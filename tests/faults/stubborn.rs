@@ -28,7 +28,7 @@ fn tells(event_loop: &EventLoop) -> Trace {
 }
 
 #[test]
-fn wind_down_of_a_task_that_swallows_its_cancellation_ends_says_so_and_closes() {
+fn wind_down_of_a_task_that_swallows_cancels_reports_and_closes() {
     let event_loop = EventLoop::with_virtual_time();
     let (trace, count) = (tells(&event_loop), Rc::new(Cell::new(0)));
     let task = event_loop.create_task(swallows(count.clone())).unwrap();

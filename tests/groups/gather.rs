@@ -89,7 +89,7 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
 
 // CPython: test_tasks.FutureGatherTests.test_one_cancellation
 #[test]
-fn a_cancelled_child_is_an_exception_of_the_outer_future_and_no_cancellation() {
+fn cancelled_child_is_an_exception_of_the_outer_future() {
     run(async {
         let (one, two) = (pending::<i32>()?, pending::<i32>()?);
         let outer = gather([&one, &two]);
@@ -253,7 +253,7 @@ fn a_cancellations_message_reaches_the_children() {
 }
 
 #[test]
-fn cancelled_outcomes_end_in_the_words_of_the_last_child_in_the_list() {
+fn cancelled_gather_outcomes_have_the_last_childs_message() {
     run(async {
         let (first, last) = (pending::<i32>()?, pending::<i32>()?);
         let outer = gather_outcomes([&first, &last]);
@@ -307,7 +307,7 @@ fn nobody_need_hold_it_for_its_callbacks_to_run() {
 
 /// Whichever of the children ends last: that of the last in the list has the word.
 #[test]
-fn a_cancellation_that_was_accepted_ends_in_the_words_of_the_last_child_in_the_list() {
+fn accepted_cancellation_has_the_last_childs_message() {
     run(async {
         let trace = Trace::new();
         for own_is_last in [true, false] {

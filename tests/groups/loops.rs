@@ -12,7 +12,7 @@ use crate::support::panics::assert_needs_a_loop;
 // CPython: test_tasks.GatherTestsBase.test_result_exception_success
 // CPython: test_tasks.FutureGatherTests.test_constructor_homogenous_futures
 #[test]
-fn futures_are_gathered_and_shielded_on_their_own_loop_though_none_runs() {
+fn gather_and_shield_use_the_futures_loop_though_none_runs() {
     let event_loop = EventLoop::with_virtual_time();
     let futures: Vec<LoopFuture<i32>> = (0..2).map(|_| event_loop.create_future()).collect();
     let both = gather(&futures);
@@ -53,7 +53,7 @@ fn it_is_not_the_running_loop_that_counts() {
 
 // CPython: test_tasks.FutureGatherTests.test_constructor_heterogenous_futures
 #[test]
-fn futures_of_two_loops_are_not_gathered_and_none_of_another_is_waited_for() {
+fn gather_and_wait_refuse_futures_of_another_loop() {
     let (event_loop, other) = (EventLoop::with_virtual_time(), EventLoop::with_virtual_time());
     let (own, stranger) = (event_loop.create_future::<i32>(), other.create_future::<i32>());
     let (one, two) = (own.clone(), stranger.clone());

@@ -101,7 +101,7 @@ fn a_cancelled_shield_leaves_no_callback_behind() {
 }
 
 #[test]
-fn an_exception_is_read_for_a_shield_and_not_for_one_that_was_cancelled() {
+fn shield_reads_the_exception_unless_it_was_cancelled() {
     run(async {
         let reports = Reports::of(&running_loop()?);
         let inner = pending::<i32>()?;

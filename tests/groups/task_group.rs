@@ -49,7 +49,7 @@ fn its_tasks_are_over_when_it_is_left() {
 // CPython: test_taskgroups.TestTaskGroup.test_cancel_children_on_child_error
 // CPython: test_taskgroups.TestTaskGroup.test_cancelling_level_preserved
 #[test]
-fn a_failure_cancels_the_other_tasks_oldest_first_and_interrupts_the_body() {
+fn failure_cancels_the_tasks_oldest_first_and_stops_the_body() {
     run(async {
         let trace = Trace::new();
         let ended = TaskGroup::scope(async |group| {
@@ -85,7 +85,7 @@ fn a_failure_cancels_the_other_tasks_oldest_first_and_interrupts_the_body() {
 }
 
 #[test]
-fn the_errors_stand_in_the_order_of_failing_and_the_bodys_is_last() {
+fn errors_are_in_the_order_of_failing_and_the_bodys_is_last() {
     run(async {
         let ended = TaskGroup::scope(async |group| {
             let fails_late = |message| async move {
@@ -201,7 +201,7 @@ fn however_often_the_parent_is_cancelled_it_waits_for_the_tasks() {
 
 // CPython: test_taskgroups.TestTaskGroup.test_error_and_cancel
 #[test]
-fn a_parent_cancelled_from_outside_as_well_gets_the_errors_and_the_cancellation_next() {
+fn parent_cancelled_as_well_gets_the_errors_before_its_cancel() {
     run(async {
         let parent = create_task(async {
             cancel_me_after(2)?;

@@ -95,7 +95,7 @@ fn a_group_that_fails_is_an_error_of_the_group_around_it() {
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_15
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_16
 #[test]
-fn a_task_that_fails_while_a_cancelled_body_is_slow_to_leave_goes_before_the_cancellation() {
+fn failure_during_a_cancelled_bodys_exit_precedes_its_cancel() {
     async fn slow_to_leave() -> Result<()> {
         TaskGroup::scope(async |group| {
             group.create_task(async {
@@ -122,7 +122,7 @@ fn a_task_that_fails_while_a_cancelled_body_is_slow_to_leave_goes_before_the_can
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_17
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_18
 #[test]
-fn a_cancelled_body_without_tasks_is_cancelled_unless_it_makes_something_else_of_it() {
+fn cancelled_body_without_tasks_ends_with_the_bodys_error() {
     run(async {
         let passes_it_on = TaskGroup::scope(async |_| sleep(secs(3600)).await);
         assert_eq!(cancelled_after_a_second(passes_it_on).await?, "CancelledError");
@@ -155,7 +155,7 @@ fn a_body_that_fails_at_once_cancels_tasks_that_never_started() {
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_19
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_context_manager_exit_raises
 #[test]
-fn an_error_of_a_task_and_one_of_the_interrupted_body_leave_no_request_to_cancel() {
+fn errors_of_task_and_interrupted_body_leave_no_cancel_request() {
     run(async {
         let both = TaskGroup::scope(async |group| {
             group.create_task(fails::<()>(0, "task"))?;

@@ -109,7 +109,7 @@ fn without_an_await_a_timeout_of_no_time_does_not_expire() {
 }
 
 #[test]
-fn a_cancellation_from_outside_stays_one_also_where_the_deadline_passes_as_well() {
+fn outside_cancellation_stays_one_though_the_deadline_passes() {
     for seconds in [1, 2, 3] {
         run(async move {
             let scope = Rc::new(RefCell::new(None));
@@ -137,7 +137,7 @@ fn a_cancellation_from_outside_stays_one_also_where_the_deadline_passes_as_well(
 }
 
 #[test]
-fn a_request_to_cancel_from_before_the_scope_is_not_its_business() {
+fn cancel_request_from_before_the_scope_is_left_alone() {
     run(async {
         let task = create_task(async {
             let me = current_task().expect("inside of a task");
@@ -207,7 +207,7 @@ fn a_deadline_can_be_moved_while_the_body_runs() {
 }
 
 #[test]
-fn an_alarm_that_is_on_its_way_is_taken_back_and_the_next_one_counts() {
+fn reschedule_takes_a_scheduled_alarm_back_for_the_next_one() {
     run(async {
         let later = timeout(secs(0), async |scope| {
             scope.reschedule(secs(0))?;
@@ -248,7 +248,7 @@ fn an_alarm_that_is_on_its_way_is_taken_back_and_the_next_one_counts() {
 // CPython: test_timeouts.TimeoutTests.test_timeout_expiring
 // CPython: test_timeouts.TimeoutTests.test_timeout_not_entered
 #[test]
-fn a_scope_can_be_moved_only_while_it_is_active_and_entered_only_once() {
+fn scope_is_rescheduled_only_while_active_and_entered_once() {
     run(async {
         let scope = Timeout::after(secs(1));
         let refused = |scope: &Timeout| {

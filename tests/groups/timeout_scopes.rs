@@ -66,7 +66,7 @@ fn without_a_deadline_none_expires() {
 // CPython: test_timeouts.TimeoutTests.test_timeout_zero_sleep_zero
 // CPython: test_timeouts.TimeoutTests.test_timeout_in_the_past_sleep_zero
 #[test]
-fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
+fn past_deadline_expires_at_the_first_await_that_waits() {
     run(async {
         sleep(secs(5)).await?;
         let gives_way = async |_| sleep(Duration::ZERO).await;
@@ -87,7 +87,7 @@ fn no_time_and_time_that_is_past_are_up_at_the_first_await_that_waits() {
 // CPython: test_timeouts.TimeoutTests.test_foreign_exception_on_timeout
 // CPython: test_timeouts.TimeoutTests.test_foreign_exception_on_timeout_2
 #[test]
-fn an_error_of_the_bodys_own_leaves_it_as_it_is_before_the_deadline_and_after() {
+fn error_of_the_body_passes_before_and_after_the_deadline() {
     run(async {
         let early = within(Timeout::after(secs(1)), async |_| Err::<(), _>(oops("own"))).await?;
         assert_eq!(early, ("ValueError: own".to_owned(), false));
@@ -138,7 +138,7 @@ fn a_task_that_catches_its_timeout_is_not_cancelled() {
 
 // CPython: test_timeouts.TimeoutTests.test_nested_timeouts
 #[test]
-fn of_two_scopes_with_one_deadline_both_expire_and_the_outer_one_says_so() {
+fn nested_scopes_with_one_deadline_both_expire_and_outer_raises() {
     run(async {
         let deadline = running_loop()?.time() + secs(1);
         let (outer, inner) = (Timeout::at(deadline), Timeout::at(deadline));
@@ -174,7 +174,7 @@ fn a_scope_in_the_clean_up_of_another_has_a_time_of_its_own() {
 // CPython: test_timeouts.TimeoutTests.test_timeout_after_cancellation
 // CPython: test_timeouts.TimeoutTests.test_cancel_in_timeout_after_cancellation
 #[test]
-fn after_a_cancellation_that_was_caught_a_scope_still_tells_its_own_from_the_next() {
+fn scope_after_a_caught_cancellation_knows_its_own_from_others() {
     run(async {
         let task = create_task(async {
             let me = current_task().expect("inside of a task");
@@ -244,7 +244,7 @@ fn a_scope_is_entered_once_and_not_from_inside_either() {
 
 // CPython: test_timeouts.TimeoutTests.test_timeout_taskgroup
 #[test]
-fn a_task_that_fails_as_a_group_in_a_scope_is_interrupted_goes_before_the_timeout() {
+fn error_of_an_interrupted_group_precedes_the_timeout() {
     run(async {
         let late = timeout(secs(1), async |_| {
             TaskGroup::scope(async |group| {

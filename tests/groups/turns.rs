@@ -44,7 +44,7 @@ fn a_coroutine_that_never_waits_takes_turns_only_as_a_task() {
 
 // CPython: test_waitfor.AsyncioWaitForTest.test_wait_for_timeout_less_then_0_or_0_coroutine_do_not_started
 #[test]
-fn a_wait_for_without_time_takes_three_turns_to_cancel_what_it_never_starts() {
+fn wait_for_no_time_cancels_an_unstarted_task_in_three_turns() {
     run(async {
         let (turns, late) = turns_of(wait_for(never_started(), secs(0))).await?;
         assert_eq!((turns, shown(late)), (3, "TimeoutError".to_owned()));
@@ -65,7 +65,7 @@ fn a_task_group_takes_turns_only_if_there_are_tasks() {
 }
 
 #[test]
-fn a_timeout_of_no_time_interrupts_what_waits_in_the_second_turn() {
+fn timeout_of_no_time_interrupts_a_wait_in_the_second_turn() {
     run(async {
         let waits = timeout(secs(0), async |_| pending::<i32>()?.await);
         let (turns, late) = turns_of(waits).await?;

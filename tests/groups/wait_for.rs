@@ -96,7 +96,7 @@ fn without_time_only_what_is_done_counts() {
 }
 
 #[test]
-fn a_cancellation_from_outside_stays_one_and_cancels_what_is_awaited() {
+fn outside_cancellation_stays_one_and_cancels_the_awaited() {
     run(async {
         let inner = pending::<i32>()?;
         let own = inner.clone();
@@ -141,7 +141,7 @@ fn a_future_that_a_ready_callback_sets_is_in_time() {
 // CPython: test_waitfor.AsyncioWaitForTest.test_cancel_blocking_wait_for
 // CPython: test_waitfor.AsyncioWaitForTest.test_cancel_wait_for
 #[test]
-fn a_cancellation_from_outside_cancels_a_task_too_with_a_limit_and_without() {
+fn outside_cancellation_cancels_a_task_with_and_without_a_limit() {
     for limit in [None, Some(secs(60))] {
         run(async move {
             let never = pending::<i32>()?;
@@ -221,7 +221,7 @@ fn a_cancellation_about_the_turn_of_the_result_is_not_swallowed() {
 // CPython: test_waitfor.WaitForShieldTests.test_zero_timeout
 // CPython: test_waitfor.WaitForShieldTests.test_none_timeout
 #[test]
-fn a_shield_is_cancelled_where_there_is_no_time_and_waited_for_where_there_is_no_limit() {
+fn shield_is_cancelled_without_time_and_awaited_without_limit() {
     run(async {
         let task = create_task(after(1, "done"));
         let shielded = shield(&task);

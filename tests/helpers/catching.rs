@@ -31,7 +31,7 @@ fn a_set_keeps_each_error_once() -> Result<()> {
 }
 
 #[test]
-fn a_function_is_called_with_each_error_and_nothing_takes_them_too() -> Result<()> {
+fn function_and_unit_are_catchers_of_each_error() -> Result<()> {
     let called = RefCell::new(Vec::new());
     hp::add_error(&|error: Error| called.borrow_mut().push(error.message()), error("one"))?;
     hp::add_error(&(), error("two"))?;
@@ -40,7 +40,7 @@ fn a_function_is_called_with_each_error_and_nothing_takes_them_too() -> Result<(
 }
 
 #[test]
-fn lists_and_sets_count_as_true_once_they_hold_something_and_functions_always() {
+fn only_empty_list_and_set_catchers_are_false() {
     let list = Rc::new(RefCell::new(Vec::<i32>::new()));
     let set = Rc::new(RefCell::new(BTreeSet::<i32>::new()));
     let function = |_: i32| ();
@@ -66,7 +66,7 @@ fn an_error_is_logged_under_the_message_and_a_value_passes() {
 }
 
 #[test]
-fn what_is_to_be_raised_again_is_returned_and_so_is_a_cancellation() {
+fn errors_to_raise_again_and_cancellations_are_returned() {
     let logged = log_lines_of(|| {
         let of_values = |error: &Error| error.kind() == ErrorKind::Value;
         let raised =

@@ -102,7 +102,7 @@ fn a_child_answers_by_its_own_end_and_its_parents_at_once() -> Result<()> {
 }
 
 #[test]
-fn once_the_callbacks_have_run_a_child_has_its_parents_end_as_its_own() -> Result<()> {
+fn child_has_its_parents_end_once_the_callbacks_have_run() -> Result<()> {
     run(async {
         let pairs = ENDS.iter().flat_map(|own| ENDS.iter().map(move |parents| (own, parents)));
         for ((own, parents), mut expected) in pairs.zip(AT_ONCE) {
@@ -286,7 +286,7 @@ fn a_parent_may_be_any_future_like_thing_of_any_type() -> Result<()> {
 }
 
 #[test]
-fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> Result<()> {
+fn cancel_of_an_awaiting_task_cancels_the_child_alone() -> Result<()> {
     run(async {
         let parent: LoopFuture<i32> = hp::create_future();
         let child = ChildOfFuture::<i32>::new(&parent);
@@ -302,8 +302,7 @@ fn a_child_that_is_awaited_by_a_task_that_is_cancelled_is_cancelled_alone() -> R
 
 /// Photons does the same: the parent is cancelled by the question, and has a value all the same.
 #[test]
-fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_result() -> Result<()>
-{
+fn cancelled_parent_that_is_a_child_has_its_own_parents_value() -> Result<()> {
     run(async {
         let grandparent: LoopFuture<i32> = hp::create_future();
         let parent = ChildOfFuture::<i32>::new(&grandparent);
@@ -319,7 +318,7 @@ fn the_value_of_a_parent_that_is_a_child_is_given_where_that_ones_parent_has_a_r
 }
 
 #[test]
-fn the_cancellation_of_a_parent_that_was_reset_or_is_a_child_is_the_childs() -> Result<()> {
+fn child_takes_the_cancellation_of_a_reset_or_child_parent() -> Result<()> {
     run(async {
         let resettable = hp::ResettableFuture::<i32>::new();
         let parent = ChildOfFuture::<i32>::new(&resettable);

@@ -11,7 +11,7 @@ use crate::support::panics::assert_needs_a_loop;
 use crate::support::trace::Trace;
 
 #[test]
-fn a_future_can_be_made_on_a_loop_that_does_not_run_and_not_without_one() {
+fn create_future_needs_a_loop_but_not_a_running_one() {
     let event_loop = EventLoop::with_virtual_time();
     let future = hp::create_future_on::<i32>(&event_loop);
     assert!(!future.done());
@@ -40,7 +40,7 @@ fn an_exception_that_nobody_reads_is_not_reported() {
 }
 
 #[test]
-fn a_future_has_the_silent_reporter_from_the_start_and_no_other_callback() {
+fn create_future_adds_the_silent_reporter_and_nothing_else() {
     let event_loop = EventLoop::with_virtual_time();
     let future = hp::create_future_on::<i32>(&event_loop);
     assert!(hp::fut_has_callback(&future, &hp::silent_reporter()));
@@ -50,7 +50,7 @@ fn a_future_has_the_silent_reporter_from_the_start_and_no_other_callback() {
 }
 
 #[test]
-fn a_callback_is_found_on_its_future_until_it_is_removed_or_on_its_way() {
+fn callback_is_found_until_it_is_removed_or_scheduled() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let captured = 3;
@@ -129,7 +129,7 @@ fn a_background_task_has_the_reporter_or_the_silent_one() -> Result<()> {
 }
 
 #[test]
-fn only_the_error_of_a_background_task_that_is_not_silent_is_logged() {
+fn background_task_logs_its_error_unless_silent() {
     let logged = log_lines_of(|| {
         run(async {
             let reports = Reports::of(&running_loop()?);
@@ -147,7 +147,7 @@ fn only_the_error_of_a_background_task_that_is_not_silent_is_logged() {
 }
 
 #[test]
-fn reporters_read_the_error_of_any_future_and_mind_neither_result_nor_cancellation() {
+fn reporters_read_errors_and_ignore_results_and_cancellations() {
     let logged = log_lines_of(|| {
         let event_loop = EventLoop::with_virtual_time();
         let reports = Reports::of(&event_loop);
@@ -170,7 +170,7 @@ fn reporters_read_the_error_of_any_future_and_mind_neither_result_nor_cancellati
 }
 
 #[test]
-fn a_background_task_without_a_loop_is_refused_and_its_coroutine_dropped() {
+fn background_task_without_a_loop_drops_its_coroutine() {
     let trace = Trace::new();
     let dropped = on_drop(trace.says("dropped"));
     assert_needs_a_loop(|| {

@@ -9,7 +9,7 @@ use crate::driver::{run, secs, settle};
 use crate::parts::{Counted, callbacks, rest};
 
 #[test]
-fn children_that_were_cancelled_leave_nothing_at_a_parent_that_lives_on() -> Result<()> {
+fn cancelled_children_leave_nothing_at_their_parent() -> Result<()> {
     run(async {
         let parent = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
@@ -41,7 +41,7 @@ fn a_reset_lets_go_of_the_result() -> Result<()> {
 }
 
 #[test]
-fn a_queue_holds_what_was_not_taken_and_goes_with_its_last_handle() -> Result<()> {
+fn queue_keeps_its_items_until_its_last_handle_is_dropped() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let (counted, alive) = Counted::new();
@@ -89,7 +89,7 @@ fn a_holder_lets_go_of_a_task_and_its_result_when_it_is_over() -> Result<()> {
 }
 
 #[test]
-fn a_holder_that_is_dropped_without_tasks_or_whose_tasks_are_over_leaves_nothing() {
+fn holder_dropped_without_running_tasks_leaves_nothing() {
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {
@@ -146,7 +146,7 @@ fn a_streamer_that_is_read_slowly_holds_only_what_was_not_taken() -> Result<()> 
 }
 
 #[test]
-fn a_streamer_that_is_left_with_results_in_it_goes_with_its_last_handle() {
+fn streamer_keeps_results_until_its_last_handle_is_dropped() {
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {

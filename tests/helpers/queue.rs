@@ -21,7 +21,7 @@ fn reader(queue: &Queue<i32>, trace: &Trace, name: &'static str) -> Task<()> {
 }
 
 #[test]
-fn it_gives_whatever_comes_until_its_final_future_is_done_in_any_way() -> Result<()> {
+fn queue_yields_items_until_its_final_future_is_done() -> Result<()> {
     for end in ends() {
         let trace = Trace::new();
         run(async move {
@@ -44,7 +44,7 @@ fn it_gives_whatever_comes_until_its_final_future_is_done_in_any_way() -> Result
 }
 
 #[test]
-fn what_is_left_when_the_final_future_is_done_is_not_given_but_remains() -> Result<()> {
+fn items_left_at_the_final_future_are_not_yielded_but_remain() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let queue = Queue::new(&stop);
@@ -211,7 +211,7 @@ fn an_iteration_whose_wait_was_cancelled_or_dropped_is_over() -> Result<()> {
 
 /// The original spins there for ever.
 #[test]
-fn a_reader_beside_one_that_took_the_end_waits_and_stalls_where_nothing_comes() {
+fn reader_beside_one_that_took_the_end_waits_and_stalls() {
     let trace = Trace::new();
     let ran = run({
         let trace = trace.clone();
@@ -229,7 +229,7 @@ fn a_reader_beside_one_that_took_the_end_waits_and_stalls_where_nothing_comes() 
 }
 
 #[test]
-fn a_reader_beside_one_that_took_the_end_goes_on_with_what_comes_later() -> Result<()> {
+fn reader_beside_one_that_took_the_end_reads_later_items() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -251,7 +251,7 @@ fn a_reader_beside_one_that_took_the_end_goes_on_with_what_comes_later() -> Resu
 
 /// The original spins here too.
 #[test]
-fn a_reader_that_finds_nothing_because_it_was_taken_out_waits_for_what_comes_later() -> Result<()> {
+fn reader_of_an_item_taken_elsewhere_waits_for_later_items() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();

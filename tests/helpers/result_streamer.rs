@@ -85,7 +85,7 @@ fn results_come_when_they_are_there_each_with_its_context() -> Result<()> {
 }
 
 #[test]
-fn it_may_be_added_to_while_it_is_iterated_from_inside_and_outside() -> Result<()> {
+fn streamer_accepts_tasks_during_iteration() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -188,7 +188,7 @@ fn on_done_hears_of_a_tasks_end_before_its_result_is_taken() -> Result<()> {
 }
 
 #[test]
-fn on_each_hears_of_every_value_of_a_generator_and_on_done_of_its_end_alone() -> Result<()> {
+fn on_each_gets_each_value_of_a_generator_and_on_done_its_end() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -215,7 +215,7 @@ fn on_each_hears_of_every_value_of_a_generator_and_on_done_of_its_end_alone() ->
 }
 
 #[test]
-fn a_final_future_that_is_done_ends_the_iteration_and_leaving_cancels_the_rest() -> Result<()> {
+fn final_future_ends_the_iteration_and_leaving_cancels_the_rest() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -241,7 +241,7 @@ fn a_final_future_that_is_done_ends_the_iteration_and_leaving_cancels_the_rest()
 }
 
 #[test]
-fn results_that_were_there_before_its_final_future_was_done_are_still_given() -> Result<()> {
+fn results_from_before_the_final_future_are_still_yielded() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -260,7 +260,7 @@ fn results_that_were_there_before_its_final_future_was_done_are_still_given() ->
 }
 
 #[test]
-fn what_is_added_when_it_is_over_is_cancelled_and_waited_for_unless_it_is_forced() -> Result<()> {
+fn task_added_after_the_end_is_cancelled_unless_forced() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -283,7 +283,7 @@ fn what_is_added_when_it_is_over_is_cancelled_and_waited_for_unless_it_is_forced
 }
 
 #[test]
-fn a_generator_that_is_added_when_it_is_over_never_runs_and_is_closed() -> Result<()> {
+fn generator_added_after_the_end_is_closed_unstarted() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -303,7 +303,7 @@ fn a_generator_that_is_added_when_it_is_over_never_runs_and_is_closed() -> Resul
 }
 
 #[test]
-fn a_generator_that_is_left_half_way_has_cleaned_up_before_the_streamer_is_left() -> Result<()> {
+fn unfinished_generator_cleans_up_before_the_streamer_is_left() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();

@@ -25,7 +25,7 @@ fn states(futures: &[LoopFuture<i32>]) -> Vec<String> {
 }
 
 #[test]
-fn results_come_in_order_and_neither_pending_nor_cancelled_futures_count() -> Result<()> {
+fn results_are_in_order_without_pending_and_cancelled_futures() -> Result<()> {
     run(async {
         let futs = futures(5);
         futs[4].set_result(1)?;
@@ -39,7 +39,7 @@ fn results_come_in_order_and_neither_pending_nor_cancelled_futures_count() -> Re
 }
 
 #[test]
-fn a_childs_child_whose_parent_failed_has_an_error_and_is_asked_for_nothing_else() -> Result<()> {
+fn grandchild_of_a_failed_parent_is_asked_for_its_error_alone() -> Result<()> {
     run(async {
         let grandparent = hp::create_future::<i32>();
         let parent = hp::ChildOfFuture::<i32>::new(&grandparent);
@@ -130,13 +130,13 @@ fn a_final_future_that_is_cancelled_cancels_all() {
 }
 
 #[test]
-fn an_exception_of_the_final_future_goes_to_those_that_are_pending() {
+fn exception_of_the_final_future_goes_to_pending_futures() {
     let available = ["pending", "1", "bad", "cancelled", "pending"];
     applies("worse", available, false, ["worse", "worse", "1", "bad", "cancelled", "worse"]);
 }
 
 #[test]
-fn an_error_of_one_goes_to_all_that_are_pending_and_to_the_final_future() {
+fn first_error_goes_to_pending_futures_and_the_final_future() {
     let available = ["pending", "1", "bad", "cancelled", "pending"];
     applies("pending", available, true, ["bad", "bad", "1", "bad", "cancelled", "bad"]);
     applies("7", available, false, ["7", "bad", "1", "bad", "cancelled", "bad"]);
@@ -152,14 +152,14 @@ fn several_errors_go_on_as_a_group() {
 }
 
 #[test]
-fn the_first_result_goes_to_all_that_are_pending_and_to_the_final_future() {
+fn first_result_goes_to_pending_futures_and_the_final_future() {
     let available = ["pending", "cancelled", "2", "1", "pending"];
     applies("pending", available, true, ["2", "2", "cancelled", "2", "1", "2"]);
     applies("7", available, false, ["7", "2", "cancelled", "2", "1", "2"]);
 }
 
 #[test]
-fn one_that_was_cancelled_cancels_the_final_future_and_nobody_else() {
+fn cancelled_future_cancels_the_final_future_alone() {
     let available = ["pending", "cancelled", "pending", "pending", "pending"];
     let after = ["cancelled", "pending", "cancelled", "pending", "pending", "pending"];
     applies("pending", available, true, after);

@@ -71,7 +71,7 @@ fn a_streamers_tasks_go_on_when_its_scope_is_dropped() -> Result<()> {
 }
 
 #[test]
-fn a_ticker_whose_scope_is_dropped_ticks_no_more_once_nobody_holds_it() {
+fn ticker_with_a_dropped_scope_stops_with_its_last_handle() {
     let event_loop = EventLoop::with_virtual_time();
     let ticks = event_loop
         .create_task(async {
@@ -90,7 +90,7 @@ fn a_ticker_whose_scope_is_dropped_ticks_no_more_once_nobody_holds_it() {
 }
 
 #[test]
-fn tasks_of_a_holder_that_nobody_finishes_are_ended_with_their_loop() {
+fn tasks_of_an_unfinished_holder_end_with_their_loop() {
     let trace = Trace::new();
     let told = trace.clone();
     run(async move {

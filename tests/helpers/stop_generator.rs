@@ -41,7 +41,7 @@ fn one_that_is_half_way_is_cancelled_cleans_up_and_is_over() -> Result<()> {
 }
 
 #[test]
-fn any_error_can_be_thrown_in_and_comes_back_if_it_is_let_through() -> Result<()> {
+fn any_error_can_be_thrown_and_is_returned_if_it_passes() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let it = numbers(&trace, 5);
@@ -55,7 +55,7 @@ fn any_error_can_be_thrown_in_and_comes_back_if_it_is_let_through() -> Result<()
 }
 
 #[test]
-fn one_that_was_never_started_runs_nothing_and_lets_the_error_through() -> Result<()> {
+fn unstarted_generator_runs_nothing_and_returns_the_error() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let it = numbers(&trace, 5);
@@ -84,7 +84,7 @@ fn one_that_is_over_can_be_stopped_however_it_ended() -> Result<()> {
 }
 
 #[test]
-fn one_that_swallows_the_error_is_asked_once_more_and_then_closed() -> Result<()> {
+fn generator_that_swallows_the_error_is_asked_again_and_closed() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let told = trace.clone();
@@ -110,7 +110,7 @@ fn one_that_swallows_the_error_is_asked_once_more_and_then_closed() -> Result<()
 }
 
 #[test]
-fn one_that_ends_by_the_error_without_one_of_its_own_is_no_error() -> Result<()> {
+fn generator_that_ends_cleanly_by_the_error_is_no_error() -> Result<()> {
     run(async {
         let it: AsyncGenerator<i32> = generator(async |y| {
             let _ = y.give(1).await;
@@ -122,7 +122,7 @@ fn one_that_ends_by_the_error_without_one_of_its_own_is_no_error() -> Result<()>
 }
 
 #[test]
-fn what_the_clean_up_fails_with_comes_back_and_it_is_closed_all_the_same() -> Result<()> {
+fn error_of_the_clean_up_is_returned_and_the_generator_closed() -> Result<()> {
     run(async {
         let it: AsyncGenerator<i32> = generator(async |y| {
             let _ = y.give(1).await;

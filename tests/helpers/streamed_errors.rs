@@ -61,7 +61,7 @@ const ALL: [&str; 3] =
     ["ValueError: bad of fails", "CancelledError of cancelled", "a value of value"];
 
 #[test]
-fn a_task_that_fails_or_is_cancelled_gives_a_result_and_its_error_is_logged() {
+fn failed_or_cancelled_task_is_a_result_and_is_logged() {
     let logged = log_lines_of(|| {
         run(async {
             let stop = hp::create_future::<()>();
@@ -76,7 +76,7 @@ fn a_task_that_fails_or_is_cancelled_gives_a_result_and_its_error_is_logged() {
 }
 
 #[test]
-fn a_function_catches_the_results_that_failed_and_nothing_is_logged() {
+fn function_catcher_gets_failed_results_and_stops_the_log() {
     let logged = log_lines_of(|| {
         run(async {
             let stop = hp::create_future::<()>();
@@ -94,7 +94,7 @@ fn a_function_catches_the_results_that_failed_and_nothing_is_logged() {
 }
 
 #[test]
-fn a_function_for_exceptions_alone_gets_those_and_no_cancellation() -> Result<()> {
+fn catcher_of_exceptions_gets_no_cancellation() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let trace = Trace::new();
@@ -107,7 +107,7 @@ fn a_function_for_exceptions_alone_gets_those_and_no_cancellation() -> Result<()
 }
 
 #[test]
-fn a_list_catches_too_and_keeps_errors_from_the_log_once_it_holds_one() {
+fn list_catcher_stops_the_log_once_it_holds_an_error() {
     let logged = log_lines_of(|| {
         run(async {
             let stop = hp::create_future::<()>();
@@ -131,7 +131,7 @@ fn a_list_catches_too_and_keeps_errors_from_the_log_once_it_holds_one() {
 }
 
 #[test]
-fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen() -> Result<()> {
+fn failed_generators_values_and_error_reach_all_listeners() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let trace = Trace::new();
@@ -167,7 +167,7 @@ fn a_generator_that_fails_gives_its_values_and_then_its_error_to_all_who_listen(
 /// The original stops such a generator there and then; a panic ends the task that drives it, and
 /// the loop closes a generator that nothing holds any more.
 #[test]
-fn a_panic_in_on_each_is_the_generators_result_and_its_clean_up_runs() -> Result<()> {
+fn panic_in_on_each_is_a_result_and_the_generator_cleans_up() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let trace = Trace::new();

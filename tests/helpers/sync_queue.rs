@@ -10,7 +10,7 @@ use crate::driver::run;
 use crate::parts::{ends, rest};
 
 #[test]
-fn a_thread_that_waits_is_woken_by_a_value_and_by_the_end_of_the_final_future() -> Result<()> {
+fn waiting_thread_is_woken_by_a_value_and_by_the_final_future() -> Result<()> {
     for end in ends() {
         run(async move {
             let stop = hp::create_future::<()>();
@@ -36,7 +36,7 @@ fn a_thread_that_waits_is_woken_by_a_value_and_by_the_end_of_the_final_future() 
 }
 
 #[test]
-fn what_is_left_at_the_end_is_given_only_by_one_that_is_to_be_emptied() -> Result<()> {
+fn items_left_at_the_end_are_yielded_only_if_emptied_on_finish() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let (plain, emptied) = (SyncQueue::new(&stop), SyncQueue::emptied_on_finished(&stop));

@@ -80,7 +80,7 @@ fn tasks_that_are_added_while_the_scope_is_left_are_waited_for() -> Result<()> {
 
 /// New tasks may well be where old ones were in memory.
 #[test]
-fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -> Result<()> {
+fn finish_waits_for_a_long_line_of_tasks_that_add_the_next() -> Result<()> {
     /// Boxed, for it adds itself.
     fn line(holder: TaskHolder, left: u64) -> Pin<Box<dyn Future<Output = Result<()>>>> {
         Box::pin(async move {
@@ -106,7 +106,7 @@ fn a_long_line_of_tasks_of_which_each_adds_the_next_is_waited_for_to_its_end() -
 
 /// The original had to mend this.
 #[test]
-fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Result<()> {
+fn task_added_during_the_cleaning_of_another_is_not_lost() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -134,7 +134,7 @@ fn a_task_that_is_added_while_another_is_cleaned_up_after_is_not_lost() -> Resul
 }
 
 #[test]
-fn a_task_that_fails_fails_nobody_else_and_is_logged_unless_it_is_silent() {
+fn failed_task_leaves_others_alone_and_is_logged_unless_silent() {
     let logged = log_lines_of(|| {
         run(async {
             let stop = hp::create_future::<()>();
@@ -156,7 +156,7 @@ fn a_task_that_fails_fails_nobody_else_and_is_logged_unless_it_is_silent() {
 }
 
 #[test]
-fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() -> Result<()> {
+fn final_future_cancels_the_tasks_and_awaits_their_clean_up() -> Result<()> {
     for end in ends() {
         let trace = Trace::new();
         run(async move {
@@ -182,7 +182,7 @@ fn a_final_future_that_is_done_cancels_the_tasks_and_waits_for_their_clean_up() 
 }
 
 #[test]
-fn an_error_of_the_body_cancels_the_tasks_and_goes_on_once_they_are_over() -> Result<()> {
+fn error_of_the_body_cancels_the_tasks_and_is_returned_after() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -203,7 +203,7 @@ fn an_error_of_the_body_cancels_the_tasks_and_goes_on_once_they_are_over() -> Re
 }
 
 #[test]
-fn cancelling_the_task_of_the_body_cancels_the_tasks_and_waits_for_them() -> Result<()> {
+fn cancel_of_the_bodys_task_cancels_and_awaits_the_tasks() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let told = trace.clone();
@@ -341,7 +341,7 @@ fn a_task_that_panics_is_over_and_keeps_nobody_waiting() {
 }
 
 #[test]
-fn a_holder_that_has_finished_leaves_no_callback_at_its_final_future() -> Result<()> {
+fn finished_holder_leaves_no_callback_at_its_final_future() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let before = callbacks(&stop);

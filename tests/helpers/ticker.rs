@@ -56,7 +56,7 @@ fn started_and_finished_by_hand_it_is_as_in_a_scope() -> Result<()> {
 }
 
 #[test]
-fn who_iterates_it_keeps_to_the_iteration_when_it_is_started_anew() -> Result<()> {
+fn iterator_keeps_its_iteration_when_the_ticker_restarts() -> Result<()> {
     run(async {
         let options = TickerOptions { max_iterations: Some(2), ..Default::default() };
         let ticker = ATicker::new(secs(1), options);
@@ -92,7 +92,7 @@ fn its_final_future_ends_it_at_once_in_any_way() -> Result<()> {
 }
 
 #[test]
-fn its_own_end_leaves_the_final_future_alone_and_without_a_callback() -> Result<()> {
+fn end_of_a_ticker_leaves_its_final_future_without_a_callback() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let before = callbacks(&stop);

@@ -40,7 +40,7 @@ fn millis(millis: u64) -> Duration {
 }
 
 #[test]
-fn eight_seconds_of_work_every_ten_seconds_give_ticks_ten_seconds_apart() {
+fn work_within_the_interval_leaves_ticks_an_interval_apart() {
     let at = ticks(secs(10), times(5), secs(8));
     assert_eq!(at, [0, 10_000, 20_000, 30_000, 40_000, 50_000]);
 }
@@ -51,14 +51,14 @@ fn without_any_work_the_ticks_are_as_far_apart() {
 }
 
 #[test]
-fn work_that_takes_longer_leaves_ticks_out_and_the_rest_at_their_times() {
+fn work_longer_than_the_interval_skips_ticks_and_keeps_the_rest() {
     assert_eq!(ticks(secs(3), times(3), secs(4)), [0, 4_000, 8_000, 12_000]);
     assert_eq!(ticks(secs(10), times(3), secs(25)), [0, 25_000, 50_000, 75_000]);
 }
 
 /// However many are left out: few are counted off one by one, and very many are not.
 #[test]
-fn work_that_takes_longer_once_leaves_the_rest_at_their_times_however_long_it_was() {
+fn one_long_work_leaves_later_ticks_at_their_times() {
     for late in [5, 999, 1_000, 1_001, 5_000, 1_048_575, 1_048_576] {
         for part in [500, 950] {
             let trace = Trace::new();
@@ -83,7 +83,7 @@ fn work_that_takes_longer_once_leaves_the_rest_at_their_times_however_long_it_wa
 }
 
 #[test]
-fn no_time_between_the_ticks_is_as_much_as_there_must_be_at_least() {
+fn interval_of_no_time_is_the_least_wait() {
     let least = |min_wait| TickerOptions { min_wait, ..times(3) };
     assert_eq!(ticks(secs(0), times(3), secs(0)), [0, 100, 200, 300]);
     let seconds = least(MinWait::AtLeast(secs(5)));
@@ -180,13 +180,13 @@ fn changed(changes: &'static [(u64, u64, bool)], count: usize) -> Vec<u128> {
 }
 
 #[test]
-fn changed_for_good_it_ticks_that_long_after_its_last_tick_and_from_then_on() {
+fn lasting_change_counts_from_the_last_tick() {
     assert_eq!(changed(&[(21, 20, true)], 6), [0, 10_000, 20_000, 40_000, 60_000, 80_000]);
     assert_eq!(changed(&[(21, 5, true)], 6), [0, 10_000, 20_000, 25_000, 30_000, 35_000]);
 }
 
 #[test]
-fn changed_for_once_it_moves_one_tick_and_those_after_it_keep_their_times() {
+fn single_change_moves_one_tick_and_no_later_one() {
     assert_eq!(changed(&[(21, 40, false)], 5), [0, 10_000, 20_000, 60_000, 70_000]);
     assert_eq!(changed(&[(21, 5, false)], 6), [0, 10_000, 20_000, 25_000, 30_000, 40_000]);
 }
@@ -223,7 +223,7 @@ fn changed_before_it_has_started_it_ticks_at_the_new_distance() -> Result<()> {
 }
 
 #[test]
-fn a_change_from_its_own_loop_counts_from_the_tick_that_it_is_made_in() -> Result<()> {
+fn change_from_within_a_tick_counts_from_that_tick() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let (now, ticker) = (running_loop()?, ATicker::new(secs(10), times(8)));
@@ -273,7 +273,7 @@ fn a_pauser_holds_the_ticks_up_while_it_is_locked() -> Result<()> {
 }
 
 #[test]
-fn a_change_to_no_time_between_the_ticks_is_survived_without_a_least_wait() {
+fn change_to_no_interval_needs_no_least_wait() {
     let at = run(async {
         let options = TickerOptions { min_wait: MinWait::None, ..times(4) };
         let ticker = ATicker::new(secs(1), options);

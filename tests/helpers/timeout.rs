@@ -53,7 +53,7 @@ fn it_takes_ten_seconds_unless_told_otherwise() -> Result<()> {
 }
 
 #[test]
-fn the_error_for_what_takes_too_long_is_the_very_one_that_was_given() -> Result<()> {
+fn timeout_returns_the_very_error_that_was_given() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let ours = error("too slow");
@@ -67,7 +67,7 @@ fn the_error_for_what_takes_too_long_is_the_very_one_that_was_given() -> Result<
 }
 
 #[test]
-fn what_fails_in_time_fails_the_caller_and_is_logged_unless_it_is_silent() {
+fn error_in_time_is_returned_and_logged_unless_silent() {
     let logged = log_lines_of(|| {
         run(async {
             for silent in [false, true] {
@@ -89,7 +89,7 @@ fn what_fails_in_time_fails_the_caller_and_is_logged_unless_it_is_silent() {
 }
 
 #[test]
-fn what_is_cancelled_in_time_is_a_cancellation_and_not_the_timeout_error() -> Result<()> {
+fn cancellation_in_time_is_not_the_timeout_error() -> Result<()> {
     run(async {
         let options = hp::TimeoutOptions { timeout_error: Some(error("too slow")), ..within(5) };
         let cancels_itself = async {
@@ -103,7 +103,7 @@ fn what_is_cancelled_in_time_is_a_cancellation_and_not_the_timeout_error() -> Re
 }
 
 #[test]
-fn a_caller_that_is_cancelled_leaves_the_task_going_without_a_limit() -> Result<()> {
+fn cancelled_caller_leaves_the_task_running_without_a_limit() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let caller = create_task(hp::async_with_timeout(work(trace.clone(), "it", 20), within(5)));

@@ -48,7 +48,7 @@ fn results_errors_and_cancellations_are_transferred() -> Result<()> {
 }
 
 #[test]
-fn with_errors_only_results_are_not_transferred_and_yet_processed() -> Result<()> {
+fn results_are_processed_but_not_transferred_with_errors_only() -> Result<()> {
     run(async {
         let states = transferred(true).await?;
         assert_eq!(states, ["(pending)", "(exception:ValueError:bad)", "(cancelled)"]);
@@ -80,7 +80,7 @@ fn an_error_that_is_transferred_is_the_same_error() -> Result<()> {
 }
 
 #[test]
-fn a_future_that_is_done_stays_as_it_is_and_nothing_is_processed() -> Result<()> {
+fn done_target_stays_as_it_is_and_nothing_is_processed() -> Result<()> {
     run(async {
         for end in ends() {
             let (from, to) = (hp::create_future::<i32>(), hp::create_future::<i32>());

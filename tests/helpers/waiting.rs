@@ -56,7 +56,7 @@ fn a_future_that_is_named_twice_counts_once() -> Result<()> {
 }
 
 #[test]
-fn the_first_to_be_done_ends_the_wait_and_the_others_are_left_alone() -> Result<()> {
+fn first_done_future_ends_the_wait_and_others_stay() -> Result<()> {
     run(async move {
         for end in ends() {
             let (one, two) = (hp::create_future::<i32>(), hp::create_future::<i32>());
@@ -83,7 +83,7 @@ fn what_is_done_already_still_takes_two_turns() -> Result<()> {
 }
 
 #[test]
-fn futures_of_different_kinds_and_values_can_be_waited_for_together() -> Result<()> {
+fn wait_takes_futures_of_different_kinds_and_values() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let number = hp::create_future::<i32>();
@@ -106,7 +106,7 @@ fn futures_of_different_kinds_and_values_can_be_waited_for_together() -> Result<
 }
 
 #[test]
-fn cancelling_and_waiting_leaves_alone_what_is_done_and_does_not_give_way_for_it() -> Result<()> {
+fn cancel_and_wait_ignores_done_futures_without_a_yield() -> Result<()> {
     run(async {
         let futs = [(); 3].map(|()| hp::create_future::<i32>());
         futs[0].set_result(1)?;
@@ -120,7 +120,7 @@ fn cancelling_and_waiting_leaves_alone_what_is_done_and_does_not_give_way_for_it
 }
 
 #[test]
-fn cancelling_and_waiting_goes_on_when_the_tasks_have_cleaned_up() -> Result<()> {
+fn cancel_and_wait_returns_when_the_tasks_have_cleaned_up() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let tasks = [
@@ -140,7 +140,7 @@ fn cancelling_and_waiting_goes_on_when_the_tasks_have_cleaned_up() -> Result<()>
 }
 
 #[test]
-fn a_wait_that_is_cancelled_or_dropped_cancels_nothing_and_leaves_no_callback() -> Result<()> {
+fn cancelled_or_dropped_wait_leaves_futures_without_a_callback() -> Result<()> {
     run(async {
         let (one, two) = (hp::create_future::<i32>(), hp::create_future::<i32>());
         let before = [callbacks(&one), callbacks(&two)];
@@ -159,7 +159,7 @@ fn a_wait_that_is_cancelled_or_dropped_cancels_nothing_and_leaves_no_callback() 
 }
 
 #[test]
-fn what_was_cancelled_stays_so_when_the_wait_for_it_is_cancelled() -> Result<()> {
+fn cancelled_tasks_stay_so_when_their_wait_is_cancelled() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let task = create_task(endless(trace.clone(), "task"));

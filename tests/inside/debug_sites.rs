@@ -29,7 +29,7 @@ fn told_of(debug: bool, body: impl FnOnce(&EventLoop)) -> Vec<String> {
 }
 
 #[test]
-fn an_exception_that_was_never_retrieved_names_the_place_of_its_future_or_task() {
+fn unretrieved_exception_names_the_place_of_its_future_or_task() {
     let (place, file) = (RefCell::new(0), file!());
     let body = |event_loop: &EventLoop| {
         *place.borrow_mut() = line!() + 1;

@@ -48,7 +48,7 @@ fn order_of_sockets(disorder: Option<Disorder>) -> Vec<String> {
 }
 
 #[test]
-fn free_disorder_changes_the_order_of_sockets_and_not_that_of_a_sockets_sides() {
+fn free_disorder_reorders_sockets_but_not_a_sockets_halves() {
     let mut orders = BTreeSet::new();
     for seed in 0..SEEDS {
         let disorder = Some(Disorder::free(seed));
@@ -92,7 +92,7 @@ impl Host for CallsWhileItWaits {
 }
 
 #[test]
-fn free_disorder_changes_the_turn_of_another_threads_call_and_loses_none() {
+fn free_disorder_moves_another_threads_calls_and_loses_none() {
     let mut turns = BTreeSet::new();
     for seed in 0..SEEDS {
         let host = CallsWhileItWaits::default();
@@ -126,7 +126,7 @@ fn leaning(disorder: Option<Disorder>) -> Result<&'static str> {
 }
 
 #[test]
-fn what_leans_on_first_in_first_out_is_found_and_its_seed_gives_it_again() {
+fn ready_disorder_finds_reliance_on_fifo_and_a_seed_repeats_it() {
     let found: Vec<u64> = (0..SEEDS)
         .filter(|seed| leaning(Some(Disorder::ready(*seed))).unwrap() == "used too early")
         .collect();

@@ -56,7 +56,7 @@ fn hash_of(disturbed: Disturbed) -> Option<u64> {
 }
 
 #[test]
-fn equal_programs_have_equal_hashes_and_disturbed_ones_have_others() {
+fn equal_programs_have_equal_hashes_and_changed_ones_others() {
     let kinds = [
         Disturbed::Nothing,
         Disturbed::ADeadline,

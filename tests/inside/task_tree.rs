@@ -54,7 +54,7 @@ fn others() -> Result<Vec<String>> {
 }
 
 #[test]
-fn each_task_has_a_line_with_its_name_its_place_and_what_it_waits_on() {
+fn tree_has_each_tasks_name_place_and_awaited_future() {
     let tree = run(async {
         let line = line!() + 1;
         let task = create_task(sleep(Duration::from_millis(3200)));
@@ -274,7 +274,7 @@ fn of_a_long_chain_no_line_grows_with_its_depth() {
 }
 
 #[test]
-fn it_may_be_asked_inside_of_a_step_a_poll_a_callback_and_a_drop() {
+fn tree_can_be_read_inside_a_step_poll_callback_and_drop() {
     struct AsksInDrop(Rc<RefCell<Vec<String>>>);
     impl Drop for AsksInDrop {
         fn drop(&mut self) {

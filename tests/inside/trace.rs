@@ -43,7 +43,7 @@ fn of<'a>(events: &'a [Value], kind: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn every_event_of_the_loop_stands_in_its_turn_and_turns_follow_each_other() {
+fn events_are_inside_their_turns_and_turns_do_not_overlap() {
     let trace = traced(100_000);
     assert_eq!(trace.missed(), 0);
     let events = events(&trace);
@@ -150,7 +150,7 @@ fn what_has_no_room_is_counted() {
 }
 
 #[test]
-fn a_step_that_panics_has_its_span_and_nothing_is_recorded_unasked() {
+fn panicking_step_has_its_span_and_tracing_is_off_by_default() {
     let event_loop = EventLoop::with_virtual_time();
     assert!(event_loop.stop_trace().is_none());
     event_loop.start_trace(100);

@@ -13,10 +13,10 @@ use crate::child::is_child;
 use crate::run::on;
 use crate::support::trace::Trace;
 
-const NAME: &str = "accepting::out_of_descriptors_the_listener_rests_for_a_second_and_goes_on";
+const NAME: &str = "accepting::listener_without_descriptors_rests_for_a_second_and_goes_on";
 
 #[test]
-fn out_of_descriptors_the_listener_rests_for_a_second_and_goes_on() {
+fn listener_without_descriptors_rests_for_a_second_and_goes_on() {
     if !is_child(NAME, "ulimit -n 64") {
         return;
     }

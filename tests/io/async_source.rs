@@ -48,7 +48,7 @@ fn new_sets_a_pipe_to_non_blocking_mode() {
 }
 
 #[test]
-fn an_operation_is_tried_until_it_neither_would_block_nor_is_interrupted() {
+fn operation_is_retried_after_would_block_and_interrupted() {
     run(async {
         let (stream, mut peer) = local_pair()?;
         let stream = Async::new(stream)?;
@@ -138,7 +138,7 @@ fn readable_says_what_the_poller_says_again_and_again() {
 }
 
 #[test]
-fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
+fn into_inner_deregisters_and_returns_the_source() {
     run(async {
         let (stream, mut peer) = local_pair()?;
         let stream = Rc::new(Async::new(stream)?);
@@ -161,7 +161,7 @@ fn into_inner_gives_back_the_source_of_which_the_loop_has_let_go() {
 }
 
 #[test]
-fn what_is_watched_already_is_refused_and_so_is_a_reader_for_what_is_awaited() {
+fn registered_source_is_refused_and_so_is_a_reader_for_it() {
     run(async {
         let (stream, _peer) = local_pair()?;
         let stream = Rc::new(stream);

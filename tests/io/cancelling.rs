@@ -60,7 +60,7 @@ fn a_read_may_be_limited_in_time_and_tried_again() {
 }
 
 #[test]
-fn cleaning_up_may_use_the_socket_at_which_the_task_was_cancelled() {
+fn clean_up_may_use_the_socket_of_the_cancelled_wait() {
     run(async {
         let (ours, theirs) = async_local_pair()?;
         let session = create_task(async move {
@@ -80,7 +80,7 @@ fn cleaning_up_may_use_the_socket_at_which_the_task_was_cancelled() {
 
 /// The system uses the lowest number that is free: the next socket has the one of the last.
 #[test]
-fn a_socket_with_the_number_of_one_that_was_registered_is_another_one() {
+fn socket_with_a_reused_number_is_another_socket() {
     run(async {
         let sender = std::net::UdpSocket::bind("127.0.0.1:0")?;
         for round in 0..3_u8 {
@@ -105,7 +105,7 @@ fn a_socket_with_the_number_of_one_that_was_registered_is_another_one() {
 }
 
 #[test]
-fn a_registered_socket_for_which_nobody_waits_keeps_no_loop_from_stalling() {
+fn registered_socket_without_a_wait_lets_the_loop_stall() {
     let event_loop = callsoon::EventLoop::with_virtual_time();
     let outcome = event_loop.run_until_complete(async {
         let (ours, theirs) = async_local_pair()?;

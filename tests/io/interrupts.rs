@@ -22,9 +22,8 @@ fn runner() -> Runner {
 
 // CPython: test_runners.RunnerTests.test_interrupt_wait
 #[test]
-fn it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted() {
-    const NAME: &str =
-        "interrupts::it_cancels_main_which_may_end_in_order_and_run_says_that_it_was_interrupted";
+fn interrupt_cancels_main_and_run_returns_interrupted() {
+    const NAME: &str = "interrupts::interrupt_cancels_main_and_run_returns_interrupted";
     if !is_child(NAME, "true") {
         return;
     }

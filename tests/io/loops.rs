@@ -33,7 +33,7 @@ fn a_loop_that_is_dropped_with_sockets_waiting_closes_them() {
 }
 
 #[test]
-fn a_socket_outlives_its_loop_and_says_so_when_it_would_have_to_wait() {
+fn socket_outlives_its_loop_and_fails_when_it_has_to_wait() {
     let event_loop = EventLoop::with_virtual_time();
     let (ours, mut peer) = local_pair().unwrap();
     let ours = Rc::new(Async::new_on(&event_loop, ours).unwrap());

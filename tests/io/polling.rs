@@ -78,7 +78,7 @@ fn a_list_is_written_in_its_order_however_long_it_is() {
 }
 
 #[test]
-fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
+fn polling_task_is_woken_when_readable_and_when_writable() {
     run(async {
         let (mut ours, mut theirs) = pair()?;
         let trace = Trace::new();
@@ -110,7 +110,7 @@ fn a_task_that_polls_is_woken_when_there_is_something_and_when_there_is_room() {
 }
 
 #[test]
-fn a_wait_that_goes_on_asks_the_source_no_more_until_it_is_ready() {
+fn pending_wait_does_not_try_the_source_until_it_is_ready() {
     run(async {
         let (ours, mut theirs) = local_pair()?;
         let ours = Async::new(ours)?;
@@ -177,7 +177,7 @@ fn a_wait_that_another_method_took_over_is_begun_anew() {
 }
 
 #[test]
-fn a_peer_that_is_always_ready_does_not_keep_others_from_their_turn() {
+fn peer_that_is_always_ready_does_not_starve_others() {
     run(async {
         let (mut ours, mut theirs) = pair()?;
         theirs.write_all(&[0; 200])?;

@@ -36,9 +36,8 @@ pub(crate) fn assert_ended_by(signal: i32, output: &std::process::Output) {
 }
 
 #[test]
-fn a_handler_runs_on_the_loop_once_for_each_signal_in_the_turn_after_it_was_seen() {
-    const NAME: &str =
-        "signals::a_handler_runs_on_the_loop_once_for_each_signal_in_the_turn_after_it_was_seen";
+fn handler_runs_once_per_signal_in_the_turn_after_it_was_seen() {
+    const NAME: &str = "signals::handler_runs_once_per_signal_in_the_turn_after_it_was_seen";
     if !is_child(NAME, "true") {
         return;
     }
@@ -143,8 +142,8 @@ fn every_loop_that_handles_a_signal_is_told() {
 }
 
 #[test]
-fn a_signal_whose_handler_was_removed_does_what_it_does_by_default() {
-    const NAME: &str = "signals::a_signal_whose_handler_was_removed_does_what_it_does_by_default";
+fn signal_without_its_handler_has_its_default_action() {
+    const NAME: &str = "signals::signal_without_its_handler_has_its_default_action";
     if let Some(output) = output_of_child(NAME, "true") {
         assert_ended_by(SIGTERM, &output);
         return;

@@ -39,7 +39,7 @@ fn stalls_after(main: impl Future<Output = Result<()>> + 'static) {
 }
 
 #[test]
-fn stalled_comes_back_when_the_source_of_a_forgotten_wait_is_dropped() {
+fn stalled_returns_when_a_forgotten_waits_source_is_dropped() {
     stalls_after(async {
         let (ours, _theirs) = local_pair()?;
         forget_wait(&Async::new(ours)?, true).await;
@@ -65,7 +65,7 @@ fn stalled_comes_back_when_a_forgotten_wait_is_over() {
 }
 
 #[test]
-fn stalled_comes_back_when_the_task_of_a_forgotten_wait_is_cancelled() {
+fn stalled_returns_when_a_forgotten_waits_task_is_cancelled() {
     stalls_after(async {
         let (ours, theirs) = local_pair()?;
         let ours = Rc::new(Async::new(ours)?);

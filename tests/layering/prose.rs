@@ -1,10 +1,10 @@
 //! Counts of wordings that the project's English does without, file by file, against the list in
 //! `prose.txt`, which only gets shorter.
 //!
-//! - `pronouns`: who, whoever, whom, whose, nobody, somebody, anybody and everybody for things. After
-//!   the name of a person (`readers who`) they are right, and not counted.
-//! - `heads`: comments, and headings of guides, that begin with What, Who, How, Whether or As in place of a
-//!   verb or a noun.
+//! - `pronouns`: [`PRONOUNS`], which are for persons, where they stand for things. After one of
+//!   [`PERSONS`] they are right, and not counted.
+//! - `heads`: comments, and headings of guides, that begin with one of [`HEADS`] in place of a verb or
+//!   a noun.
 //! - `names`: names of tests with more than 60 characters.
 
 use std::collections::BTreeMap;
@@ -71,8 +71,8 @@ fn prose_counts_only_shrink() {
 
 #[test]
 fn prose_counts_of_samples() {
-    let rust = "//! Whose loop it is.\n//! What it does. Readers who know asyncio skip this.\n\n\
-        /// As it was.\nfn f() {} // nobody's\n// What\nlet s = \"who // whom\";\n\
+    let rust = "//! Whose loop it is.\n//! What it does. Readers who know asyncio skip this.\n\
+        \n/// As it was.\nfn f() {} // nobody's\n// What\nlet s = \"who // whom\";\n\
         #[test]\nfn a_name_that_is_much_longer_than_what_a_line_of_a_report_can_show_at_once() {}\n";
     assert_eq!(of_rust(rust), Counts { pronouns: 2, heads: 2, names: 1 });
     let guide =

@@ -37,7 +37,7 @@ fn a_million_tasks_leave_nothing() {
 }
 
 #[test]
-fn a_million_timers_leave_nothing_whether_they_ran_or_were_cancelled() {
+fn million_timers_leave_nothing_after_their_run_or_cancel() {
     let event_loop = EventLoop::with_virtual_time();
     // Each level of the wheel is allocated for its first timer, and stays.
     for bit in 0..62 {
@@ -87,7 +87,7 @@ fn a_million_futures_and_calls_leave_nothing() {
 }
 
 #[test]
-fn a_hundred_thousand_generators_leave_nothing_whether_they_ended_or_were_left() {
+fn hundred_thousand_generators_leave_nothing_ended_or_left() {
     let event_loop = EventLoop::with_virtual_time();
     leaves_nothing(98, || {
         for n in 0..BATCH / 10 {
@@ -113,7 +113,7 @@ fn a_hundred_thousand_generators_leave_nothing_whether_they_ended_or_were_left()
 }
 
 #[test]
-fn generators_that_are_asked_again_after_their_end_leave_nothing() {
+fn generators_resumed_after_their_end_leave_nothing() {
     let event_loop = EventLoop::with_virtual_time();
     leaves_nothing(50, || {
         let empty: AsyncGenerator<i32> = generator(async |_| Ok(()));

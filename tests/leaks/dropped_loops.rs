@@ -70,7 +70,7 @@ fn a_loop_goes_with_tasks_parked_on_futures_tasks_and_sleeps() {
 }
 
 #[test]
-fn a_loop_goes_with_tasks_whose_bodies_hold_their_own_handles_and_each_others() {
+fn loop_drops_tasks_that_hold_their_own_and_others_handles() {
     a_loop_goes_with(|event_loop| {
         let all: Rc<RefCell<Vec<Task<()>>>> = Rc::default();
         for _ in 0..3 {
@@ -101,7 +101,7 @@ fn a_loop_goes_with_tasks_whose_done_callbacks_hold_them() {
 }
 
 #[test]
-fn a_loop_goes_with_callbacks_on_their_way_that_hold_what_is_done() {
+fn loop_drops_scheduled_callbacks_that_hold_done_futures() {
     a_loop_goes_with(|event_loop| {
         let fut = event_loop.create_future::<()>();
         let task = spawn(event_loop, async { Ok(()) });
@@ -217,7 +217,7 @@ fn a_loop_goes_with_its_readers_and_writers() {
 }
 
 #[test]
-fn a_loop_goes_with_generators_that_are_midway_unstarted_and_forgotten() {
+fn loop_drops_unfinished_unstarted_and_forgotten_generators() {
     a_loop_goes_with(|event_loop| {
         let started = || {
             let numbers: AsyncGenerator<i32> = generator(async |y| {
@@ -256,7 +256,7 @@ fn a_generator_that_outlives_its_loop_goes_later() {
 }
 
 #[test]
-fn a_closed_loop_that_somebody_still_holds_holds_nothing_of_theirs() {
+fn closed_loop_with_a_handle_left_holds_nothing_of_its_users() {
     leaves_nothing(3, || {
         let event_loop = EventLoop::with_virtual_time();
         let gone = Rc::new(Cell::new(0));
@@ -296,7 +296,7 @@ fn a_loop_goes_with_an_exception_handler_that_holds_it() {
 }
 
 #[test]
-fn a_generator_whose_body_holds_its_own_handle_goes_with_the_loop() {
+fn generator_that_holds_its_own_handle_is_dropped_with_the_loop() {
     a_loop_goes_with(|event_loop| {
         let own: Rc<RefCell<Option<AsyncGenerator<i32>>>> = Rc::default();
         let held = own.clone();

@@ -39,7 +39,7 @@ fn one_alone_need_not_wait() {
 }
 
 #[test]
-fn each_is_told_how_many_were_before_and_the_next_time_begins_when_all_have_left() {
+fn wait_returns_a_position_and_the_next_round_begins_after_all() {
     run(async {
         let (barrier, trace) = (Barrier::new(2)?, Trace::new());
         arrive(&barrier, &trace, ["a", "b", "c", "d"]);
@@ -51,7 +51,7 @@ fn each_is_told_how_many_were_before_and_the_next_time_begins_when_all_have_left
 }
 
 #[test]
-fn breaking_it_ends_the_wait_of_those_who_are_there_and_who_come() {
+fn abort_ends_present_and_later_waits() {
     run(async {
         let (barrier, trace) = (Barrier::new(3)?, Trace::new());
         arrive(&barrier, &trace, ["a", "b"]);
@@ -72,7 +72,7 @@ fn breaking_it_ends_the_wait_of_those_who_are_there_and_who_come() {
 
 // CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_waiting
 #[test]
-fn resetting_it_ends_the_wait_of_those_who_are_there_and_not_of_those_who_come() {
+fn reset_ends_present_waits_and_no_later_ones() {
     run(async {
         let (barrier, trace) = (Barrier::new(3)?, Trace::new());
         arrive(&barrier, &trace, ["a", "b"]);

@@ -173,7 +173,7 @@ fn who_comes_while_it_drains_waits_for_the_next_time() {
 // CPython: test_locks.BarrierTests.test_reset_barrier
 // CPython: test_locks.BarrierTests.test_abort_barrier
 #[test]
-fn resetting_one_that_is_empty_changes_nothing_and_breaking_it_does() {
+fn empty_barrier_is_unchanged_by_reset_and_broken_by_abort() {
     run(async {
         let barrier = Barrier::new(1)?;
         barrier.reset().await?;
@@ -188,7 +188,7 @@ fn resetting_one_that_is_empty_changes_nothing_and_breaking_it_does() {
 
 // CPython: test_locks.BarrierTests.test_reset_barrier_when_tasks_half_draining
 #[test]
-fn a_reset_while_it_drains_ends_the_wait_of_those_who_have_not_left() {
+fn reset_while_draining_ends_the_waits_that_have_not_left() {
     run(async {
         let (barrier, broken) = (Barrier::new(PARTIES)?, Count::default());
         let left = Count::default();
@@ -213,7 +213,7 @@ fn a_reset_while_it_drains_ends_the_wait_of_those_who_have_not_left() {
 
 // CPython: test_locks.BarrierTests.test_reset_barrier_when_tasks_half_draining_half_blocking
 #[test]
-fn a_reset_while_it_drains_leaves_those_alone_who_have_come_for_the_next_time() {
+fn reset_while_draining_leaves_waits_for_the_next_round() {
     run(async {
         let barrier = Barrier::new(PARTIES)?;
         let (left, broken) = (Count::default(), Count::default());
@@ -291,7 +291,7 @@ fn a_reset_by_the_last_who_leaves_breaks_nothing() {
 
 // CPython: test_locks.BarrierTests.test_abort_barrier_when_tasks_half_draining_half_blocking
 #[test]
-fn breaking_it_while_it_drains_ends_the_wait_of_those_inside_and_of_those_who_came_again() {
+fn abort_while_draining_ends_waits_of_this_and_the_next_round() {
     run(async {
         let barrier = Barrier::new(PARTIES)?;
         let (left, draining, again) = (Count::default(), Count::default(), Count::default());

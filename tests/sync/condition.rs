@@ -41,7 +41,7 @@ fn waiting_and_notifying_need_the_lock() {
 
 // CPython: test_locks.ConditionTests.test_wait
 #[test]
-fn who_waits_has_let_go_of_the_lock_and_goes_on_when_it_is_free_again() {
+fn wait_releases_the_lock_and_returns_when_it_is_free_again() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
         let tasks = line(&condition, &trace, ["waiting"]);
@@ -117,7 +117,7 @@ fn all_are_notified_and_have_the_lock_one_after_the_other() {
 
 // CPython: test_locks.ConditionTests.test_wait_cancel_contested
 #[test]
-fn who_is_cancelled_takes_the_lock_again_however_often_and_says_so_last() {
+fn cancelled_wait_reacquires_the_lock_before_its_last_error() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
         let waiting = {
@@ -145,7 +145,7 @@ fn who_is_cancelled_takes_the_lock_again_however_often_and_says_so_last() {
 }
 
 #[test]
-fn a_notified_waiter_that_is_cancelled_leaves_the_notification_to_the_next() {
+fn cancelled_notified_waiter_passes_its_notification_on() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
         let tasks = line(&condition, &trace, ["first", "second"]);
@@ -159,7 +159,7 @@ fn a_notified_waiter_that_is_cancelled_leaves_the_notification_to_the_next() {
 }
 
 #[test]
-fn a_notified_waiter_that_is_dropped_leaves_the_notification_to_the_next() {
+fn dropped_notified_waiter_passes_its_notification_on() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
         condition.acquire().await?;
@@ -179,7 +179,7 @@ fn a_notified_waiter_that_is_dropped_leaves_the_notification_to_the_next() {
 }
 
 #[test]
-fn who_is_dropped_while_it_waits_for_the_lock_leaves_the_notification_to_the_next() {
+fn waiter_dropped_at_the_lock_passes_its_notification_on() {
     run(async {
         let (condition, trace) = (Condition::new(), Trace::new());
         condition.acquire().await?;

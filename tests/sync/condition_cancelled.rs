@@ -124,7 +124,7 @@ fn a_wait_that_is_out_of_time_ends_with_the_lock_held() {
 // CPython: test_locks.ConditionTests.test_cancelled_wakeup
 // CPython: test_locks.ConditionTests.test_cancelled_wakeup_relock
 #[test]
-fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
+fn item_is_consumed_though_the_notified_consumer_is_cancelled() {
     for turns_later in [0, 1] {
         run(async move {
             let (condition, items) = (Condition::new(), Rc::new(Cell::new(0)));
@@ -165,7 +165,7 @@ fn an_item_is_consumed_though_the_consumer_that_was_told_is_cancelled() {
 
 // CPython: test_locks.ConditionTests.test_wait_for_unacquired
 #[test]
-fn a_predicate_that_holds_needs_no_lock_and_one_that_does_not_does() {
+fn wait_for_needs_the_lock_only_if_its_predicate_is_false() {
     run(async {
         let condition = Condition::new();
         condition.wait_for(|| true).await?;

@@ -25,7 +25,7 @@ fn a_set_event_is_seen_without_giving_way() {
 // CPython: test_locks.EventTests.test_repr
 // CPython: test_locks.EventTests.test_clear_with_waiters
 #[test]
-fn setting_wakes_all_in_the_order_in_which_they_came_and_clearing_does_not_take_it_back() {
+fn set_wakes_waiters_in_order_and_clear_does_not_undo_it() {
     run(async {
         let (event, trace) = (Event::new(), Trace::new());
         for name in ["first", "second", "third"] {

@@ -42,7 +42,7 @@ fn a_lock_that_nobody_holds_is_not_released() {
 // CPython: test_locks.LockTests.test_repr
 // CPython: test_locks.LockTests.test_acquire
 #[test]
-fn a_release_wakes_the_first_in_line_and_who_comes_then_queues_behind() {
+fn release_wakes_the_first_waiter_and_later_tasks_queue() {
     run(async {
         let (lock, trace) = (Lock::new(), Trace::new());
         lock.acquire().await?;

@@ -104,7 +104,7 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
 
 /// An item isn't kept for the getter that was woken for it.
 #[test]
-fn who_is_quicker_takes_the_item_and_the_woken_one_waits_again_behind_the_others() {
+fn quicker_getter_takes_the_item_and_the_woken_one_waits_again() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
         getters(&queue, &trace, ["first", "second"]);
@@ -181,7 +181,7 @@ fn a_woken_putter_that_is_cancelled_or_dropped_wakes_the_next() {
 // CPython: test_queues._QueueJoinTestMixin.test_task_done_underflow
 // CPython: test_queues._QueueJoinTestMixin.test_join_empty_queue
 #[test]
-fn joining_waits_until_each_item_is_reported_done_and_no_more_may_be() {
+fn join_waits_until_each_item_is_done_and_more_are_refused() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
         assert!(at_once(queue.join()).await);
@@ -303,7 +303,7 @@ fn an_immediate_shutdown_drops_what_is_there_as_done() {
 // CPython: test_queues.QueuePutTests.test_put_cancelled_race
 // CPython: test_queues.QueuePutTests.test_cancelled_puts_not_being_held_in_self_putters
 #[test]
-fn who_was_cancelled_before_it_was_woken_is_passed_over_and_has_left_the_line() {
+fn waiter_cancelled_before_its_wake_has_left_the_queue() {
     run(async {
         let (queue, trace) = (Queue::new(1), Trace::new());
         let tasks = getters(&queue, &trace, ["first", "second"]);
@@ -367,7 +367,7 @@ fn taking_several_out_wakes_as_many_putters() {
 // CPython: test_queues._QueueShutdownTestMixin.test_shutdown_empty
 // CPython: test_queues._QueueShutdownTestMixin.test_shutdown_immediate
 #[test]
-fn a_shutdown_lets_who_joins_an_empty_queue_go_and_refuses_all_else() {
+fn shutdown_of_an_empty_queue_ends_joins_and_refuses_the_rest() {
     run(async {
         for immediate in [false, true] {
             let queue = Queue::new(0);

@@ -206,7 +206,7 @@ fn a_semaphore_lets_no_more_in_than_it_should_and_in_order() {
 }
 
 #[test]
-fn a_bounded_semaphore_ends_with_as_many_permits_as_it_began_with() {
+fn bounded_semaphore_ends_with_its_first_number_of_permits() {
     with_many_schedules(async |dice| {
         let (bounded, room) = (BoundedSemaphore::new(2), Room::for_at_most(2, false));
         let door = bounded.clone();
@@ -221,7 +221,7 @@ fn a_bounded_semaphore_ends_with_as_many_permits_as_it_began_with() {
 }
 
 #[test]
-fn no_notification_is_lost_and_the_lock_of_a_condition_is_held_by_one() {
+fn condition_loses_no_notification_and_its_lock_has_one_holder() {
     with_many_schedules(async |dice| {
         let (condition, room) = (Condition::new(), Room::for_at_most(1, true));
         let stock = Rc::new(Cell::new(0));

@@ -60,7 +60,7 @@ fn releases_in_a_row_wake_a_waiter_each() {
 // CPython: test_locks.SemaphoreTests.test_repr
 // CPython: test_locks.SemaphoreTests.test_acquire
 #[test]
-fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
+fn release_gives_its_permit_to_the_first_waiter_at_once() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         let tasks = line(&semaphore, &trace, ["first", "second"]);
@@ -81,7 +81,7 @@ fn a_release_gives_its_permit_to_the_first_in_line_there_and_then() {
 }
 
 #[test]
-fn it_is_locked_while_the_woken_have_not_run_though_a_permit_is_there() {
+fn semaphore_is_locked_until_the_woken_tasks_have_run() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         line(&semaphore, &trace, ["woken"]);
@@ -121,7 +121,7 @@ fn who_is_served_passes_on_what_else_is_there() {
 }
 
 #[test]
-fn a_woken_waiter_that_is_cancelled_gives_its_permit_to_the_next() {
+fn cancelled_woken_waiter_passes_its_permit_on() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         let tasks = line(&semaphore, &trace, ["first", "second"]);
@@ -180,7 +180,7 @@ fn a_waiter_that_goes_asleep_makes_no_permit() {
 
 // CPython: test_locks.SemaphoreTests.test_repr
 #[test]
-fn a_permit_is_released_when_it_is_dropped_and_not_when_it_is_forgotten() {
+fn permit_is_released_by_its_drop_and_not_when_forgotten() {
     run(async {
         let semaphore = Semaphore::default();
         let permit = semaphore.permit().await?;
@@ -230,7 +230,7 @@ fn a_bounded_semaphore_refuses_more_than_it_began_with() {
 }
 
 #[test]
-fn a_bounded_scope_says_that_its_permit_was_released_and_a_dropped_permit_does_not() {
+fn bounded_scope_reports_an_early_release_and_a_drop_does_not() {
     run(async {
         let bounded = BoundedSemaphore::default();
         let ended = bounded.scope(async || bounded.release()).await;
@@ -271,7 +271,7 @@ fn more_permits_than_can_be_counted_are_not_counted() {
 // CPython: test_locks.SemaphoreTests.test_acquire_cancel_before_awoken
 // CPython: test_locks.SemaphoreTests.test_acquire_hang
 #[test]
-fn those_who_were_cancelled_do_not_keep_the_permit_from_the_next() {
+fn cancelled_waiters_do_not_keep_the_permit_from_the_next() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         let tasks = line(&semaphore, &trace, ["1", "2", "3", "4"]);
@@ -331,7 +331,7 @@ fn who_releases_and_comes_again_stands_behind_the_others() {
 // CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_2
 // CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_3
 #[test]
-fn of_two_permits_that_come_at_once_each_goes_to_the_next_in_line() {
+fn two_permits_at_once_go_to_the_next_two_waiters() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(1), Trace::new());
         let comes = |name: &'static str| {

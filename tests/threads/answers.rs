@@ -162,7 +162,7 @@ fn after_the_loop_has_closed_an_answer_finds_nobody() -> Result<()> {
 type OnValue = crate::support::on_drop::OnDrop<Box<dyn FnOnce() + Send>>;
 
 #[test]
-fn an_answer_that_is_on_its_way_when_the_loop_closes_goes_with_it() -> Result<()> {
+fn undelivered_answer_is_dropped_with_a_closing_loop() -> Result<()> {
     let event_loop = EventLoop::new();
     let trace = Trace::new();
     let future = event_loop.create_future();

@@ -83,7 +83,7 @@ fn a_wait_for_a_request_that_no_thread_will_take_is_told_so() -> Result<()> {
 }
 
 #[test]
-fn while_an_answer_is_owed_the_loop_is_not_stalled_and_a_turn_without_wait_returns() -> Result<()> {
+fn owed_answer_keeps_the_loop_from_stalling() -> Result<()> {
     for event_loop in [EventLoop::with_virtual_time(), EventLoop::new()] {
         let (at_it, keeper) = door();
         let task = event_loop.create_task(to_thread(move || {

@@ -45,7 +45,7 @@ fn a_queue_that_is_dropped_before_its_start_cancels_what_it_has() -> Result<()> 
 }
 
 #[test]
-fn a_queue_may_be_dropped_by_a_done_callback_of_its_own_requests() -> Result<()> {
+fn queue_may_be_dropped_by_its_own_requests_done_callback() -> Result<()> {
     for starts in [true, false] {
         run(async move {
             let (queue, visitors, _stop) = counted(1)?;
@@ -105,7 +105,7 @@ fn a_scope_that_is_dropped_half_way_lets_its_threads_leave() -> Result<()> {
 }
 
 #[test]
-fn what_threads_answer_after_the_loop_has_closed_is_logged_and_lost() -> Result<()> {
+fn answers_after_the_loop_has_closed_are_logged_and_dropped() -> Result<()> {
     keep_log();
     let event_loop = EventLoop::with_virtual_time();
     let visitors = Visitors::default();

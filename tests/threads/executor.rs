@@ -124,7 +124,7 @@ fn threads_come_as_they_are_needed() -> Result<()> {
 }
 
 #[test]
-fn a_cancel_keeps_a_function_from_being_called_if_no_thread_has_begun_with_it() -> Result<()> {
+fn cancel_before_a_thread_begins_prevents_the_call() -> Result<()> {
     run(async {
         let on = running_loop()?;
         let pool = ThreadPoolExecutor::new(1)?;
@@ -152,7 +152,7 @@ fn a_cancel_keeps_a_function_from_being_called_if_no_thread_has_begun_with_it() 
 }
 
 #[test]
-fn a_cancel_after_a_thread_has_begun_lets_it_go_on_and_drops_what_it_returns() -> Result<()> {
+fn cancel_after_a_thread_has_begun_drops_its_result() -> Result<()> {
     run(async {
         let (at_it, keeper) = door();
         let ended = Arc::new(AtomicUsize::new(0));

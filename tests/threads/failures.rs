@@ -31,7 +31,7 @@ impl ThreadHooks for Touchy {
 }
 
 #[test]
-fn a_panic_of_a_request_or_its_wrapper_is_the_futures_and_the_thread_goes_on() -> Result<()> {
+fn panic_of_a_request_or_wrapper_fails_its_future_alone() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         ThreadToAsyncQueue::builder(Touchy(AtomicBool::new(true)))
@@ -86,7 +86,7 @@ impl ThreadHooks for Brittle {
 }
 
 #[test]
-fn args_whose_drop_panics_end_their_thread_with_a_line_in_the_log() -> Result<()> {
+fn panic_in_the_drop_of_args_ends_the_thread_and_is_logged() -> Result<()> {
     keep_log();
     run(async {
         let stop = hp::create_future::<()>();
@@ -98,7 +98,7 @@ fn args_whose_drop_panics_end_their_thread_with_a_line_in_the_log() -> Result<()
 }
 
 #[test]
-fn a_result_that_nobody_takes_and_whose_drop_panics_is_reported_by_the_loop() -> Result<()> {
+fn panic_in_the_drop_of_an_untaken_result_is_reported() -> Result<()> {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     run_on(&event_loop, async move {
@@ -118,8 +118,7 @@ fn a_result_that_nobody_takes_and_whose_drop_panics_is_reported_by_the_loop() ->
 
 /// The request runs, and what it had captured goes with it.
 #[test]
-fn a_request_whose_captures_panic_when_they_are_dropped_fails_and_the_thread_goes_on() -> Result<()>
-{
+fn panic_in_the_drop_of_captures_fails_the_request_alone() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(1)?;
         queue.start().await?;
@@ -138,7 +137,7 @@ fn a_request_whose_captures_panic_when_they_are_dropped_fails_and_the_thread_goe
 }
 
 #[test]
-fn requests_that_no_thread_takes_are_all_cancelled_though_their_drops_panic() -> Result<()> {
+fn untaken_requests_are_all_cancelled_though_drops_panic() -> Result<()> {
     keep_log();
     for finishes in [true, false] {
         run(async move {
@@ -219,7 +218,7 @@ impl ThreadHooks for LeavingBadly {
 
 /// Their last holder is a thread, as its queue is gone.
 #[test]
-fn hooks_whose_drop_panics_on_a_thread_end_it_with_a_line_in_the_log() -> Result<()> {
+fn panic_in_the_drop_of_hooks_ends_the_thread_and_is_logged() -> Result<()> {
     keep_log();
     let visitors = Visitors::default();
     let come = visitors.clone();

@@ -47,7 +47,7 @@ impl ThreadHooks for Refreshing {
 }
 
 #[test]
-fn args_are_asked_for_once_at_the_start_and_then_before_each_request() -> Result<()> {
+fn args_are_made_once_at_the_start_and_before_each_request() -> Result<()> {
     let trace = Trace::new();
     let hooks = Refreshing(trace.clone(), Mutex::default());
     let said = trace.clone();
@@ -302,7 +302,7 @@ impl ThreadHooks for Failing {
 }
 
 #[test]
-fn onerror_hears_of_each_error_on_the_thread_before_the_future_does() -> Result<()> {
+fn onerror_is_called_on_the_thread_before_the_future_fails() -> Result<()> {
     let trace = Trace::new();
     let told = trace.clone();
     let onerror = move |error: &Error| {

@@ -40,8 +40,8 @@ const FOR_THREE: &str = "ulimit -v 3900000;";
 const GIBIBYTE: u64 = 1 << 30;
 
 #[test]
-fn a_start_without_any_thread_fails_and_cancels_what_was_requested() -> Result<()> {
-    let own = "a_start_without_any_thread_fails_and_cancels_what_was_requested";
+fn start_without_any_thread_fails_and_cancels_the_requests() -> Result<()> {
+    let own = "start_without_any_thread_fails_and_cancels_the_requests";
     if !little_room(own, "", FAR_TOO_LARGE) {
         return Ok(());
     }

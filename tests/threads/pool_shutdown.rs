@@ -187,8 +187,7 @@ fn another_pool_can_be_made_the_loops_own() -> Result<()> {
 }
 
 #[test]
-fn a_limit_on_the_shutdown_ends_the_wait_with_a_warning_and_another_wait_may_follow() -> Result<()>
-{
+fn shutdown_limit_ends_the_wait_with_a_warning() -> Result<()> {
     keep_log();
     run_on(&EventLoop::new(), async {
         let on = running_loop()?;

@@ -69,7 +69,7 @@ fn a_start_is_over_when_each_thread_has_its_args_and_not_before() -> Result<()> 
 }
 
 #[test]
-fn a_start_whose_args_fail_ends_with_that_and_takes_all_threads_back() -> Result<()> {
+fn start_with_failing_args_fails_and_ends_all_threads() -> Result<()> {
     let fails: [fn(usize) -> Result<()>; 2] = [
         |number| match number {
             1 => Err(Error::new(ErrorKind::Value, "no lamp")),
@@ -93,7 +93,7 @@ fn a_start_whose_args_fail_ends_with_that_and_takes_all_threads_back() -> Result
 
 /// No thread is left to take the request.
 #[test]
-fn a_start_where_no_thread_gets_its_args_cancels_what_was_requested() -> Result<()> {
+fn start_where_no_thread_gets_args_cancels_the_requests() -> Result<()> {
     run(async {
         let (queue, keepers, visitors) = waiting(|_| Err(Error::new(ErrorKind::Value, "none")))?;
         drop(keepers);
@@ -106,7 +106,7 @@ fn a_start_where_no_thread_gets_its_args_cancels_what_was_requested() -> Result<
 }
 
 #[test]
-fn what_was_requested_before_is_run_in_its_order_once_threads_are_there() -> Result<()> {
+fn requests_from_before_the_start_run_in_order() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(1)?;
         let early: Vec<_> = (0..5).map(|_| queue.request(|requests| Ok(*requests))).collect();

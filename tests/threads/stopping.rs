@@ -17,8 +17,7 @@ fn ends() -> [fn(&LoopFuture<()>); 3] {
 }
 
 #[test]
-fn after_the_end_of_stop_fut_what_is_queued_is_answered_and_what_comes_is_cancelled() -> Result<()>
-{
+fn stop_fut_lets_queued_requests_run_and_cancels_later_ones() -> Result<()> {
     for end in ends() {
         run(async move {
             let (queue, visitors, stop) = counted(1)?;
@@ -47,7 +46,7 @@ fn after_the_end_of_stop_fut_what_is_queued_is_answered_and_what_comes_is_cancel
 }
 
 #[test]
-fn a_queue_of_a_stop_fut_that_is_done_takes_nothing_but_what_it_had() -> Result<()> {
+fn queue_with_a_done_stop_fut_takes_no_new_requests() -> Result<()> {
     run(async {
         let (queue, visitors, stop) = counted(2)?;
         let early = queue.request(|requests| Ok(*requests));
@@ -108,7 +107,7 @@ fn two_may_wait_for_the_same_end() -> Result<()> {
 }
 
 #[test]
-fn threads_that_come_in_the_middle_of_a_finish_are_waited_for_and_stop_nobody() -> Result<()> {
+fn finish_waits_for_threads_that_start_during_it() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(1)?;
         let (at_it, keeper) = door();
@@ -136,7 +135,7 @@ fn threads_that_come_in_the_middle_of_a_finish_are_waited_for_and_stop_nobody() 
 }
 
 #[test]
-fn a_queue_that_was_never_started_cancels_what_it_has_when_it_is_finished() -> Result<()> {
+fn finish_of_an_unstarted_queue_cancels_its_requests() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(2)?;
         let requests = [(); 3].map(|()| queue.request(|_| Ok(())));
@@ -151,7 +150,7 @@ fn a_queue_that_was_never_started_cancels_what_it_has_when_it_is_finished() -> R
 }
 
 #[test]
-fn a_finish_that_is_cancelled_has_stopped_the_queue_and_can_be_called_again() -> Result<()> {
+fn cancelled_finish_has_stopped_the_queue_and_can_be_repeated() -> Result<()> {
     run(async {
         let (queue, visitors, _stop) = counted(1)?;
         queue.start().await?;

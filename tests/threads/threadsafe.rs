@@ -79,7 +79,7 @@ fn an_error_is_the_same_for_the_thread_and_a_panic_is_one() -> Result<()> {
 /// Both get the error, as in asyncio.
 // CPython: test_tasks.RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_factory_exception
 #[test]
-fn a_coroutine_that_cant_be_made_is_an_error_for_the_thread_and_the_loop() -> Result<()> {
+fn failed_coroutine_factory_is_an_error_for_thread_and_loop() -> Result<()> {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let panic = run_on(&event_loop, async {
@@ -143,8 +143,7 @@ async fn long(trace: Trace) -> Result<()> {
 }
 
 #[test]
-fn a_task_that_is_cancelled_before_it_is_made_begins_and_learns_of_it_at_its_first_await()
--> Result<()> {
+fn task_cancelled_before_its_creation_learns_at_its_first_await() -> Result<()> {
     run(async {
         let (trace, handle) = (Trace::new(), running_loop()?.handle());
         let said = trace.clone();
@@ -170,7 +169,7 @@ fn a_task_that_is_cancelled_before_it_is_made_begins_and_learns_of_it_at_its_fir
 
 // CPython: test_tasks.RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_cancelled
 #[test]
-fn a_thread_may_cancel_a_task_that_has_begun_and_doesnt_wait_for_its_end() -> Result<()> {
+fn thread_may_cancel_a_started_task_without_waiting_for_it() -> Result<()> {
     run(async {
         let trace = Trace::new();
         let said = trace.clone();
@@ -222,7 +221,7 @@ fn settle_without_time(event_loop: &EventLoop) {
 
 // CPython: test_tasks.RunCoroutineThreadsafeTests.test_run_coroutine_threadsafe_task_cancelled
 #[test]
-fn a_task_that_is_cancelled_on_the_loop_is_cancelled_for_the_thread() -> Result<()> {
+fn task_cancelled_on_the_loop_is_cancelled_for_the_thread() -> Result<()> {
     run(async {
         elsewhere(|handle| {
             let future = handle.run_coroutine_threadsafe::<(), _>(|| async {
@@ -238,7 +237,7 @@ fn a_task_that_is_cancelled_on_the_loop_is_cancelled_for_the_thread() -> Result<
 }
 
 #[test]
-fn a_closed_loop_takes_nothing_and_one_that_closes_says_so_to_who_waits() -> Result<()> {
+fn closed_loop_takes_no_task_and_a_closing_one_fails_the_wait() -> Result<()> {
     let event_loop = EventLoop::new();
     let handle = event_loop.handle();
     let begun = handle.run_coroutine_threadsafe(|| sleep(secs(3600)))?;
@@ -279,7 +278,7 @@ fn a_loop_that_closes_after_a_cancel_has_nothing_to_add() -> Result<()> {
 }
 
 #[test]
-fn on_the_loops_own_thread_a_wait_is_an_error_and_not_a_deadlock() -> Result<()> {
+fn wait_on_the_loops_own_thread_is_an_error_not_a_deadlock() -> Result<()> {
     run(async {
         let handle = running_loop()?.handle();
         let future = handle.run_coroutine_threadsafe(|| async { Ok(3) })?;

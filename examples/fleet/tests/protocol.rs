@@ -164,7 +164,7 @@ fn random_bytes_are_refused_or_read() {
 }
 
 #[test]
-fn a_label_is_cut_between_characters_and_shown_without_control_characters() {
+fn label_is_cut_between_characters_without_control_characters() {
     assert_eq!(Label::new("").to_string(), "");
     assert_eq!(Label::new(&"x".repeat(40)).to_string(), "x".repeat(32));
     assert_eq!(Label::new(&format!("{}ü", "x".repeat(31))).to_string(), "x".repeat(31));

@@ -163,7 +163,7 @@ fn clients_that_reset_leave_the_server_to_others() {
 
 /// hyper's limit for the head of a request, on the loop's clock.
 #[test]
-fn a_peer_that_never_ends_its_request_is_cut_off_after_half_a_minute() {
+fn peer_that_never_ends_its_request_is_cut_after_half_a_minute() {
     run_virtually(async {
         let (one, two) = net::UnixStream::pair()?;
         let server =

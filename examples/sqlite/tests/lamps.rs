@@ -26,7 +26,7 @@ impl Drop for Folder {
 }
 
 #[test]
-fn ten_thousand_lamps_come_back_through_connections_that_were_refreshed() -> Result<()> {
+fn ten_thousand_lamps_are_read_through_refreshed_connections() -> Result<()> {
     const LAMPS: u32 = 10_000;
     let folder = Folder::new("ten-thousand-lamps");
     let file = folder.0.join("lamps");
@@ -82,7 +82,7 @@ fn each_refresh_reaches_each_thread_once() -> Result<()> {
 }
 
 #[test]
-fn an_error_of_the_database_is_the_futures_and_the_thread_goes_on() -> Result<()> {
+fn error_of_the_database_fails_its_future_alone() -> Result<()> {
     let folder = Folder::new("an-error");
     let file = folder.0.join("lamps");
     run_on(&EventLoop::with_virtual_time(), async move {

@@ -92,7 +92,7 @@ fn clients_that_break_off_leave_the_server_to_others() {
 }
 
 #[test]
-fn a_server_that_is_cancelled_says_goodbye_and_ends_the_connection_properly() {
+fn cancelled_server_sends_close_notify_and_ends_the_connection() {
     run(async {
         let (mut stream, server) = one_served().await?;
         server.cancel_with("enough");

@@ -20,7 +20,7 @@ const LATEST: Duration = Duration::from_millis(1_200);
 
 /// That it ends with the interrupt, and not when it would have ended, shows in how few have answered.
 #[test]
-fn interrupted_at_any_moment_it_ends_there_and_shows_what_it_has_written() {
+fn interrupt_at_any_moment_ends_it_and_shows_what_was_written() {
     let population = Population::new(200, 23, 20);
     let live = population.residents().iter().filter(|resident| resident.health == Health::Well);
     let live: BTreeSet<String> = live.map(|resident| state(resident).to_string()).collect();

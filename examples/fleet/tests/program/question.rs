@@ -9,7 +9,7 @@ use crate::running::{Running, fresh};
 const LOSS: &str = "97";
 
 #[test]
-fn asked_in_the_middle_it_names_every_task_with_what_it_waits_on_and_where_it_was_made() {
+fn report_in_the_middle_names_each_task_its_wait_and_its_place() {
     let database = fresh("question.sqlite");
     let path = database.to_str().unwrap();
     let mut running = Running::new(&["--loss", LOSS, "--seed", "5", "--database", path]);

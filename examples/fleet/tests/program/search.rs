@@ -34,7 +34,7 @@ pub(crate) fn told(row: &Value) -> Value {
 }
 
 #[test]
-fn every_live_light_is_found_and_the_dead_are_named_in_a_fifth_of_loss() {
+fn search_with_a_fifth_lost_finds_live_lights_and_names_dead() {
     let database = fresh("search.sqlite");
     let path = database.to_str().unwrap();
     let (code, output, errors) =
