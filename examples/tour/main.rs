@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     stop("Tasks take turns", || run(tasks::tasks()))?;
     stop("A cancelled task cleans up, and may await while it does", || run(tasks::cancellation()))?;
     stop("Time can be virtual", event_loop::virtual_time)?;
-    stop("What nobody catches goes to the exception handler", event_loop::exceptions)?;
+    stop("The exception handler gets errors that no code receives", event_loop::exceptions)?;
     stop("Another thread calls in", event_loop::another_thread)?;
     stop("A generator gives values, and cleans up when it is closed", || run(tasks::generators()))?;
     let in_no_time = EventLoop::with_virtual_time;

@@ -125,7 +125,7 @@ async fn consume(world: Rc<World>, generator: Generator, asks: Vec<Ask>) -> Resu
         drop(asking);
         match came {
             Err(error) if error.to_string().contains("already running") => {
-                assert!(others > 0, "nobody else asks, and a step is under way");
+                assert!(others > 0, "no other task steps it, and a step is under way");
             }
             Ok(Some(number)) => {
                 assert!(!world.over.get(), "a value after the end");

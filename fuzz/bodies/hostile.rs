@@ -381,6 +381,6 @@ pub(crate) fn bytes(data: &[u8]) {
     let census = world.census.clone();
     let alive = Rc::downgrade(&world);
     drop(world);
-    assert!(alive.upgrade().is_none(), "somebody holds the world");
+    assert!(alive.upgrade().is_none(), "the world is still held");
     assert_eq!(census.alive(), 0, "something is left");
 }

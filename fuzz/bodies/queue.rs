@@ -196,10 +196,10 @@ pub(crate) fn bytes(data: &[u8]) {
     }
     assert!(watched.settles(TURNS), "the queue's users never rest");
     world.check();
-    nobody_waits_in_vain(&world, &tasks);
+    no_task_waits_in_vain(&world, &tasks);
     world.end(input.immediate);
     assert!(watched.settles(TURNS), "the queue's users never rest at its end");
-    assert!(tasks.iter().all(|(_, task)| task.done()), "somebody waits on a queue that is over");
+    assert!(tasks.iter().all(|(_, task)| task.done()), "a task waits on a queue that is over");
     world.check();
     // Dropping a task reports the exception that was not read.
     drop(tasks);
@@ -211,8 +211,8 @@ pub(crate) fn bytes(data: &[u8]) {
 
 /// Asserts that each task that still waits has a reason: it puts into a full queue, or takes from an
 /// empty one.
-fn nobody_waits_in_vain(world: &World, tasks: &[(Does, Task<()>)]) {
-    let waits = |who| tasks.iter().any(|(does, task)| *does == who && !task.done());
+fn no_task_waits_in_vain(world: &World, tasks: &[(Does, Task<()>)]) {
+    let waits = |role| tasks.iter().any(|(does, task)| *does == role && !task.done());
     match &world.queue {
         Either::Asyncio(queue) => {
             let left = world.put.borrow().len() - world.got.borrow().len();

@@ -54,7 +54,7 @@ enum Op {
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
 enum Catches {
-    Nobody,
+    None,
     List,
     Exceptions,
 }
@@ -239,7 +239,7 @@ fn everything_came(world: &World) {
 
 fn streamer(stop: &LoopFuture<()>, catches: Catches) -> Streamer {
     match catches {
-        Catches::Nobody => ResultStreamer::new(stop),
+        Catches::None => ResultStreamer::new(stop),
         Catches::List => ResultStreamer::with_error_catcher(
             stop,
             Rc::new(RefCell::new(Vec::<StreamResult<Rc<Counted>, usize>>::new())),

@@ -155,7 +155,7 @@ fn work(token: &Token, number: usize, work: Work, made_at: usize) -> Result<usiz
                 .wait_timeout_while(opened, PATIENCE, |opened| *opened <= made_at)
                 .unwrap();
             drop(opened);
-            assert!(!waited.timed_out(), "nobody opened the door");
+            assert!(!waited.timed_out(), "the door was not opened");
             Ok(number)
         }
     }
@@ -372,7 +372,7 @@ impl Hall {
             } else {
                 self.shut_cancels.get()
             };
-            assert!(lost, "{} was cancelled by nobody", it.number);
+            assert!(lost, "{} was cancelled without a request", it.number);
             return;
         }
         assert!(!it.cancelled, "{} was cancelled and has a result", it.number);

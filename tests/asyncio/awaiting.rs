@@ -243,7 +243,7 @@ fn task_that_awaits_itself_gets_the_cancellation_alone() {
 }
 
 #[test]
-fn who_awaits_a_task_that_awaited_itself_waits_for_its_end() {
+fn awaiter_of_a_task_that_awaited_itself_waits_for_its_end() {
     run(async {
         let itself = running_loop()?.create_future::<Task<u8>>();
         let told = itself.clone();
@@ -275,7 +275,7 @@ fn a_pending_future_of_another_loop_can_not_be_awaited() {
     })
     .unwrap();
     assert!(!stranger.done(), "it is none the worse");
-    assert_eq!(format!("{stranger:?}"), "<Future pending>", "and nobody waits for it");
+    assert_eq!(format!("{stranger:?}"), "<Future pending>", "and no task waits for it");
 }
 
 /// The error is on its way when the future is cancelled, and isn't replaced by the cancellation.

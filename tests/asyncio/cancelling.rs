@@ -414,7 +414,7 @@ fn cancel_passes_to_the_awaited_task_and_both_go_on_if_it_does() {
 
 // CPython: test_tasks.BaseTaskTests.test_task_cancel_sleeping_task
 #[test]
-fn who_awaits_a_cancelled_task_is_not_itself_asked_to_cancel() {
+fn awaiter_of_a_cancelled_task_has_no_request_to_cancel() {
     run(async {
         let inner = create_task(sleep(secs(10)));
         let awaited = inner.clone();

@@ -56,7 +56,7 @@ fn a_second_cancel_goes_down_the_chain_as_the_first_did() {
     settle(&event_loop);
     assert!(first.cancelled() && !second.cancelled() && !last.done());
     assert!(last.cancel());
-    assert!(second.cancelled(), "nobody between takes it for a circle");
+    assert!(second.cancelled(), "no task between takes it for a cycle");
     settle(&event_loop);
     assert!(last.cancelled());
 }

@@ -64,7 +64,7 @@ fn as_a_standard_error_it_has_the_cause_of_the_programs_own() {
 }
 
 #[test]
-fn one_error_reaches_all_awaiters_and_those_who_await_them() {
+fn one_error_reaches_all_awaiters_and_their_awaiters() {
     run(async {
         let failing: Task<()> = create_task(async {
             yield_now().await?;
@@ -240,7 +240,7 @@ fn a_group_holds_its_errors() {
     let raised = group.clone();
     let task = event_loop.create_task(async move { Err::<(), _>(raised) }).unwrap();
     settle(&event_loop);
-    assert!(!task.cancelled(), "a cancellation in a group cancels nobody");
+    assert!(!task.cancelled(), "a cancellation in a group cancels no task");
     assert!(task.exception().unwrap().unwrap().ptr_eq(&group));
 }
 

@@ -164,7 +164,7 @@ fn waker_of_a_done_task_wakes_no_task_in_its_memory() {
     stale.wake_by_ref();
     thread::spawn(move || stale.wake()).join().unwrap();
     settle(&event_loop);
-    assert_eq!(next_foreign.polls(), polls, "nobody stepped a stranger");
+    assert_eq!(next_foreign.polls(), polls, "the stale waker stepped another task");
     assert!(!next.done());
     next_foreign.send(5);
     settle(&event_loop);

@@ -68,7 +68,7 @@ fn a_cancellation_set_as_exception_does_not_make_it_cancelled() {
     assert_eq!(future.exception().unwrap().unwrap().message(), "as an exception");
     let awaiter = event_loop.create_task(async move { future.await }).unwrap();
     settle(&event_loop);
-    assert!(awaiter.cancelled(), "whoever awaits it can't tell the difference");
+    assert!(awaiter.cancelled(), "its awaiter can't tell the difference");
 }
 
 // CPython: test_futures.BaseFutureTests.test_constructor_use_running_loop

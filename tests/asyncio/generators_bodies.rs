@@ -74,7 +74,7 @@ fn a_body_that_asks_for_its_own_next_value_is_told() {
         let itself: Rc<OnceCell<AsyncGenerator<String>>> = Rc::default();
         let own = Rc::downgrade(&itself);
         let numbers = generator(async move |y| {
-            let me = own.upgrade().expect("somebody holds it");
+            let me = own.upgrade().expect("it is held");
             let me = me.get().expect("it was put there");
             let refused = [me.anext().await.map(drop), me.aclose().await];
             for refused in refused {
@@ -95,7 +95,7 @@ fn a_body_that_asks_for_its_own_next_value_is_told() {
 // CPython: test_asyncgen.AsyncGenTest.test_async_gen_asend_throw_concurrent_with_throw
 // CPython: test_asyncgen.AsyncGenTest.test_async_gen_athrow_throw_concurrent_with_throw
 #[test]
-fn while_one_throws_nobody_else_may_ask_or_throw() {
+fn asend_and_athrow_are_refused_during_an_athrow() {
     run(async {
         let slow = generator(async |y: Yielder<i32>| {
             assert!(y.give(1).await.is_err());
@@ -183,7 +183,7 @@ fn error_of_a_bodys_await_comes_out_after_its_clean_up() {
             }
         }
         let me = callsoon::current_task().expect("main is one");
-        assert_eq!(me.cancelling(), 0, "nobody cancelled the task");
+        assert_eq!(me.cancelling(), 0, "the task was not cancelled");
         Ok(())
     })
     .unwrap();

@@ -340,7 +340,7 @@ fn generator_that_main_drops_has_its_clean_up_awaited() {
 }
 
 #[test]
-fn one_whose_loop_closes_goes_with_it_as_it_is() {
+fn generator_is_dropped_unfinished_with_its_closing_loop() {
     let trace = Trace::new();
     let event_loop = EventLoop::with_virtual_time();
     let guard = on_drop(trace.says("dropped"));
@@ -404,7 +404,7 @@ fn aclose_after_a_dropped_step_awaits_no_further_value() {
 }
 
 #[test]
-fn a_cancel_of_whoever_closes_it_is_thrown_into_the_clean_up() {
+fn cancel_during_aclose_is_thrown_into_the_clean_up() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
     let own = trace.clone();

@@ -38,7 +38,7 @@ fn unread_exception_is_reported_when_the_last_handle_is_dropped() {
 }
 
 #[test]
-fn a_tasks_exception_that_nobody_read_is_reported_when_it_goes() {
+fn unread_exception_of_a_task_is_reported_at_its_drop() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let failing = async { Err::<(), _>(Error::new(ErrorKind::Value, "unread")) };
@@ -66,7 +66,7 @@ fn a_detached_task_that_fails_is_reported_in_its_last_turn() {
 }
 
 #[test]
-fn a_panic_that_nobody_read_is_reported_as_one() {
+fn unread_panic_is_reported_as_a_panic() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let task: Task<()> = event_loop.create_task(async { panic!("unread") }).unwrap();

@@ -143,7 +143,7 @@ fn there_is_no_current_task_in_callbacks_and_outside_of_loops() {
 // CPython: test_tasks.BaseTaskTests.test_current_task_with_interleaving_tasks
 // CPython: test_tasks.BaseCurrentLoopTests.test_current_task_with_implicit_loop
 #[test]
-fn the_current_task_is_that_whose_step_is_under_way() {
+fn current_task_is_the_one_with_the_running_step() {
     run(async {
         let main = current_task().expect("main is one");
         let child = create_task(async {

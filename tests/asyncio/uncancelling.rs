@@ -181,7 +181,7 @@ fn uncancel_is_too_late_once_the_awaited_future_took_the_cancel() {
 
 // CPython: test_tasks.BaseTaskTests.test_cancelling
 #[test]
-fn uncancel_of_a_task_that_nobody_cancelled_changes_nothing() {
+fn uncancel_without_a_cancel_changes_nothing() {
     run(async {
         let task = create_task(async { Ok(1) });
         assert_eq!(task.uncancel(), 0);

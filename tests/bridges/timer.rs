@@ -184,7 +184,7 @@ impl Wake for Says {
 }
 
 #[test]
-fn it_wakes_the_last_who_polled() {
+fn sleep_wakes_the_waker_of_the_last_poll() {
     run(async {
         let (timer, trace) = (LoopTimer::new(), Trace::new());
         let mut sleep = timer.sleep(SECOND);
@@ -201,7 +201,7 @@ fn it_wakes_the_last_who_polled() {
 
 /// The callback of its timer runs in the same turn, after the drop, and must wake no other sleep.
 #[test]
-fn one_that_is_dropped_as_it_is_due_wakes_nobody() {
+fn sleep_dropped_when_due_wakes_no_waker() {
     run(async {
         let (timer, trace) = (LoopTimer::new(), Trace::new());
         let says = trace.clone();

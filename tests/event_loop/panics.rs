@@ -77,7 +77,7 @@ fn a_panic_in_a_callback_is_told_with_its_message() {
 }
 
 #[test]
-fn a_panic_whose_payload_panics_when_it_is_dropped_is_told_once() {
+fn panic_with_a_payload_that_panics_is_reported_once() {
     struct Payload;
     impl Drop for Payload {
         fn drop(&mut self) {

@@ -174,7 +174,7 @@ fn what_is_not_watched_any_more_is_let_go() {
 
 /// The system uses the lowest number that is free: the next socket has the one of the last.
 #[test]
-fn a_descriptor_whose_number_is_used_again_is_another_one() {
+fn descriptor_with_a_reused_number_is_another_one() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     for round in 0..3 {
         let (ours, mut theirs) = pair();

@@ -151,7 +151,7 @@ fn a_waker_that_is_taken_back_may_when_it_is_dropped() {
 
 /// The hook sets the very future that is being awaited, while the await parks.
 #[test]
-fn a_future_that_is_set_while_somebody_parks_on_it_wakes_them() {
+fn future_set_while_a_task_parks_on_it_wakes_the_task() {
     let world = World::new();
     let on = &world.event_loop;
     let fut = on.create_future::<i32>();

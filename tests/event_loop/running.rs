@@ -22,7 +22,7 @@ fn is_running_and_running_loop_are_set_during_a_run() {
 }
 
 #[test]
-fn a_loop_that_runs_can_be_run_by_nobody_else() {
+fn running_loop_cannot_be_run_again() {
     let trace = Trace::new();
     let event_loop = std::rc::Rc::new(EventLoop::with_virtual_time());
     let (inner, says) = (event_loop.clone(), trace.clone());

@@ -310,5 +310,5 @@ fn the_last_handle_may_go_just_when_the_loop_falls_asleep() {
         }
     }
     drops.join().unwrap();
-    assert_eq!(missed, None, "asleep with nobody left to call");
+    assert_eq!(missed, None, "asleep with no caller left");
 }

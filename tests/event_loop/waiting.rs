@@ -125,7 +125,7 @@ fn what_is_ready_runs_before_a_loop_stalls_in_virtual_time_too() {
 }
 
 #[test]
-fn an_error_of_the_machines_reaches_whoever_runs_the_loop() {
+fn error_of_the_machine_is_returned_by_the_run() {
     struct Broken;
 
     impl callsoon::Host for Broken {

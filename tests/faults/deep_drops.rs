@@ -299,7 +299,7 @@ impl Drop for CountsFound {
 }
 
 #[test]
-fn weak_handle_does_not_find_a_future_whose_drop_is_put_off() {
+fn weak_handle_does_not_find_a_future_with_a_deferred_drop() {
     let event_loop = EventLoop::with_virtual_time();
     let found = Rc::new(Cell::new(0));
     let mut next: Option<LoopFuture<Node>> = None;

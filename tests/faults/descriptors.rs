@@ -94,7 +94,7 @@ fn descriptor_closed_elsewhere_does_not_disturb_the_others() {
     trace.expect(["kept"]);
     assert!(event_loop.remove_reader(&kept).unwrap());
     // It is closed already.
-    let _ = Rc::into_inner(lost).expect("nobody else holds it").into_raw_fd();
+    let _ = Rc::into_inner(lost).expect("the only handle").into_raw_fd();
 }
 
 fn trace_reads(

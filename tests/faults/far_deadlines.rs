@@ -142,7 +142,7 @@ fn shorter_limits_end_before_what_never_does() {
 }
 
 #[test]
-fn tickers_whose_next_tick_never_comes_tick_once() {
+fn tickers_with_an_unreachable_next_tick_tick_once() {
     for event_loop in loops() {
         let ticks = async |options: hp::TickerOptions, every: Duration| {
             let ticker = hp::ATicker::new(every, options);

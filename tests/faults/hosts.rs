@@ -32,7 +32,7 @@ impl Host for Failing {
         if let Some(error) = self.ends.borrow_mut().pop_front() {
             return Err(error);
         }
-        self.now.set(self.now.get() + timeout.expect("nobody sleeps for ever here"));
+        self.now.set(self.now.get() + timeout.expect("no sleep without a limit"));
         Ok(())
     }
 

@@ -11,8 +11,8 @@ use crate::support::trace::Trace;
 /// Awaits a future that is never set, and makes another when it is cancelled: for ever.
 async fn swallows(count: Rc<Cell<usize>>) -> Result<()> {
     loop {
-        let nobody: LoopFuture<()> = callsoon::running_loop()?.create_future();
-        if nobody.await.is_err() {
+        let never: LoopFuture<()> = callsoon::running_loop()?.create_future();
+        if never.await.is_err() {
             count.set(count.get() + 1);
         }
     }

@@ -156,7 +156,7 @@ fn what_has_come_may_be_awaited_later_and_all_at_once() {
 
 // CPython: test_tasks.BaseTaskTests.test_as_completed_resume_iterator
 #[test]
-fn who_stops_asking_may_go_on_later() {
+fn iteration_may_pause_and_go_on_later() {
     run(async {
         let tasks: Vec<_> = (0..4).map(|n| create_task(async move { Ok(n) })).collect();
         let mut completed = as_completed(&tasks, None);

@@ -87,7 +87,7 @@ fn a_dropped_group_cancels_its_tasks_and_reports_what_they_say() {
             group.create_task(cleaning_up(trace.clone(), "task"))?;
             group.create_task(async {
                 assert!(sleep(secs(60)).await.is_err());
-                fails::<()>(1, "nobody hears it").await
+                fails::<()>(1, "it is unread").await
             })?;
             pending::<i32>()?.await
         });
@@ -95,7 +95,7 @@ fn a_dropped_group_cancels_its_tasks_and_reports_what_they_say() {
         sleep(secs(5)).await?;
         trace.expect(["task cleans up", "task has cleaned up"]);
         let [report] = &reports.take()[..] else { panic!("one report") };
-        assert_eq!(report.exception.as_ref().expect("its error").message(), "nobody hears it");
+        assert_eq!(report.exception.as_ref().expect("its error").message(), "it is unread");
         assert_eq!(report.task.as_deref().map(|name| name.starts_with("Task-")), Some(true));
         Ok(())
     })
@@ -126,7 +126,7 @@ fn a_loop_closed_in_the_middle_of_it_all_drops_it_all() {
 }
 
 #[test]
-fn a_shield_goes_with_an_inner_future_that_nobody_ends() {
+fn shield_is_dropped_with_its_pending_inner_future() {
     let held = Rc::new(());
     let watch = Rc::downgrade(&held);
     let event_loop = EventLoop::with_virtual_time();

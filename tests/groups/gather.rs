@@ -78,10 +78,10 @@ fn the_first_error_ends_it_and_the_other_children_go_on() {
         let first = children[1].exception()?.expect("it has failed");
         assert!(outer.exception()?.is_some_and(|error| error.ptr_eq(&first)));
         assert_eq!(now()?, 1);
-        assert!(!outer.cancel(), "it is done, and cancels nobody");
+        assert!(!outer.cancel(), "it is done, and cancels no child");
         assert_eq!(children[0].clone().await?, 3);
         drop((children, outer));
-        assert_eq!(reports.messages(), [""; 0], "nobody is told of the second");
+        assert_eq!(reports.messages(), [""; 0], "the second is not reported");
         Ok(())
     })
     .unwrap();
@@ -288,7 +288,7 @@ fn children_that_refuse_are_not_cancelled_for_it() {
 }
 
 #[test]
-fn nobody_need_hold_it_for_its_callbacks_to_run() {
+fn callbacks_run_without_a_handle_of_the_outer_future() {
     run(async {
         let trace = Trace::new();
         let child = pending::<i32>()?;

@@ -102,7 +102,7 @@ fn without_futures_or_a_running_loop_there_is_none_to_wait_on() {
         std::task::Poll::Ready(outcome) => assert_eq!(said(outcome.err()), nothing),
         std::task::Poll::Pending => panic!("it waits where no loop runs"),
     }
-    assert_eq!(format!("{future:?}"), "<Future pending>", "and nobody waits for it");
+    assert_eq!(format!("{future:?}"), "<Future pending>", "and no task waits for it");
 }
 
 #[test]

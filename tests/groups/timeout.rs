@@ -155,7 +155,7 @@ fn cancel_request_from_before_the_scope_is_left_alone() {
 // CPython: test_timeouts.TimeoutTests.test_nested_timeouts_concurrent
 // CPython: test_timeouts.TimeoutTests.test_nested_timeouts_loop_busy
 #[test]
-fn of_two_scopes_the_one_whose_deadline_comes_converts() {
+fn nested_scope_with_the_passed_deadline_converts() {
     for (outer, inner, expected) in [
         (1, 2, ["CancelledError", "TimeoutError"]),
         (2, 1, ["TimeoutError", "outer goes on"]),

@@ -25,7 +25,7 @@ fn create_future_needs_a_loop_but_not_a_running_one() {
 }
 
 #[test]
-fn an_exception_that_nobody_reads_is_not_reported() {
+fn unread_exception_of_create_future_is_not_reported() {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let future = hp::create_future_on::<i32>(&event_loop);

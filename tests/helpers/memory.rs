@@ -167,7 +167,7 @@ fn streamer_keeps_results_until_its_last_handle_is_dropped() {
 }
 
 #[test]
-fn children_go_with_a_parent_that_nobody_holds() {
+fn children_are_dropped_with_their_last_parent_handle() {
     let event_loop = EventLoop::with_virtual_time();
     let (counted, alive) = Counted::new();
     let made = event_loop.run_until_complete(async move {

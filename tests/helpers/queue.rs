@@ -196,7 +196,7 @@ fn a_reader_that_is_cancelled_loses_nothing_and_another_goes_on() -> Result<()> 
 }
 
 #[test]
-fn an_iteration_whose_wait_was_cancelled_or_dropped_is_over() -> Result<()> {
+fn iteration_ends_after_a_cancelled_or_dropped_wait() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let queue = Queue::new(&stop);

@@ -86,7 +86,7 @@ fn a_reset_of_what_is_done_lets_go_of_its_callbacks() -> Result<()> {
 }
 
 #[test]
-fn a_forced_reset_cancels_what_is_pending_for_those_who_wait() -> Result<()> {
+fn forced_reset_cancels_the_pending_future_of_its_waiters() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let it = ResettableFuture::<i32>::new();
@@ -107,7 +107,7 @@ fn a_forced_reset_cancels_what_is_pending_for_those_who_wait() -> Result<()> {
 }
 
 #[test]
-fn who_awaits_stays_with_the_future_that_was_there_then() -> Result<()> {
+fn awaiter_stays_with_the_future_from_before_a_reset() -> Result<()> {
     run(async {
         let it = ResettableFuture::<i32>::new();
         let awaited = it.clone();

@@ -32,7 +32,7 @@ fn a_scope_is_not_over_before_its_tasks_are() -> Result<()> {
 }
 
 #[test]
-fn a_scope_whose_tasks_are_over_already_is_left_at_once() -> Result<()> {
+fn scope_without_running_tasks_is_left_at_once() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let stop = hp::create_future::<()>();
@@ -320,7 +320,7 @@ fn what_was_over_before_it_was_added_is_let_go_too() -> Result<()> {
 }
 
 #[test]
-fn a_task_that_panics_is_over_and_keeps_nobody_waiting() {
+fn panicking_task_is_done_and_does_not_block_the_scope() {
     let logged = log_lines_of(|| {
         run(async {
             let stop = hp::create_future::<()>();

@@ -186,7 +186,7 @@ fn while_one_task_waits_for_the_tick_another_is_refused() -> Result<()> {
 }
 
 #[test]
-fn a_tick_whose_wait_is_dropped_comes_to_the_next_who_asks() -> Result<()> {
+fn tick_of_a_dropped_wait_goes_to_the_next_wait() -> Result<()> {
     run(async {
         let ticker = ATicker::new(secs(5), TickerOptions::default());
         ticker

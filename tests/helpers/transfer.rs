@@ -57,7 +57,7 @@ fn results_are_processed_but_not_transferred_with_errors_only() -> Result<()> {
 }
 
 #[test]
-fn the_result_of_a_task_reaches_who_awaits_the_other_future() -> Result<()> {
+fn result_of_a_task_reaches_awaiters_of_the_other_future() -> Result<()> {
     run(async {
         let to = hp::create_future::<i32>();
         let task = hp::async_as_background(async { Ok(2) });

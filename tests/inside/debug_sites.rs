@@ -84,7 +84,7 @@ fn a_slow_step_names_the_place_of_its_task() {
 }
 
 #[test]
-fn a_future_of_the_helpers_has_the_place_of_who_asked_for_it() {
+fn future_of_the_helpers_has_the_place_of_its_caller() {
     let event_loop = EventLoop::with_virtual_time();
     event_loop.set_debug(true);
     let line = line!() + 1;

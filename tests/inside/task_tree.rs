@@ -147,7 +147,7 @@ fn in_debug_mode_a_future_has_its_place() {
 }
 
 #[test]
-fn who_waits_for_tasks_has_them_below() {
+fn tree_has_awaited_tasks_below_their_awaiter() {
     run(async {
         let naps: Vec<_> =
             (1..=3).map(|n| named(&format!("nap-{n}"), sleep(secs(n)))).collect::<Result<_>>()?;
@@ -316,7 +316,7 @@ fn tree_can_be_read_inside_a_step_poll_callback_and_drop() {
 }
 
 #[test]
-fn a_sleep_whose_time_has_come_says_so() {
+fn tree_marks_a_sleep_that_is_due() {
     let event_loop = EventLoop::with_virtual_time();
     let seen = Rc::new(RefCell::new(String::new()));
     let tree = seen.clone();
@@ -367,7 +367,7 @@ fn a_stall_has_the_tree_in_the_debug_log() {
     let task = event_loop.create_task(async move { awaited.await }).unwrap();
     if !cfg!(debug_assertions) {
         let lines = log_lines_of(|| drop(event_loop.run_forever()));
-        assert!(lines.is_empty(), "nobody has asked for it: {lines:?}");
+        assert!(lines.is_empty(), "it was not requested: {lines:?}");
         event_loop.set_debug(true);
         event_loop.set_debug(false);
     }
@@ -385,5 +385,5 @@ fn a_stall_has_the_tree_in_the_debug_log() {
     future.cancel();
     event_loop.run_once(None).unwrap();
     let lines = log_lines_of(|| drop(event_loop.run_forever()));
-    assert!(lines.is_empty(), "nobody waits: {lines:?}");
+    assert!(lines.is_empty(), "no task waits: {lines:?}");
 }

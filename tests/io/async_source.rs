@@ -73,7 +73,7 @@ fn operation_is_retried_after_would_block_and_interrupted() {
 }
 
 #[test]
-fn who_waits_goes_on_in_the_turn_in_which_the_source_was_ready() {
+fn wait_ends_in_the_turn_in_which_the_source_was_ready() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (stream, mut peer) = local_pair().unwrap();
     let says = trace.clone();

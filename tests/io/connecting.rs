@@ -18,9 +18,9 @@ fn a_connection_that_is_refused_says_so() {
     }
     run(async {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        let nobody = listener.local_addr()?;
+        let closed = listener.local_addr()?;
         drop(listener);
-        let refused = TcpStream::connect(nobody).await.unwrap_err();
+        let refused = TcpStream::connect(closed).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Io);
         assert_eq!(refused.io_error().unwrap().kind(), IoErrorKind::ConnectionRefused);
         Ok(())
@@ -54,7 +54,7 @@ fn a_connection_takes_no_virtual_time() {
 
 /// The thread may be done before the cancel comes, or go on after it: the peer sees the same.
 #[test]
-fn a_connection_that_is_made_for_nobody_is_closed() {
+fn connection_of_a_cancelled_connect_is_closed() {
     run(async {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         let address = listener.local_addr()?;

@@ -92,8 +92,8 @@ fn a_main_that_goes_on_returns_what_it_returns() {
 
 // CPython: test_runners.RunnerTests.test_interrupt_cancelled_task
 #[test]
-fn a_cancellation_by_somebody_else_stays_one() {
-    if !is_child("interrupts::a_cancellation_by_somebody_else_stays_one", "true") {
+fn cancellation_by_the_program_stays_a_cancellation() {
+    if !is_child("interrupts::cancellation_by_the_program_stays_a_cancellation", "true") {
         return;
     }
     let runner = runner();

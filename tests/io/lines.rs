@@ -93,7 +93,7 @@ fn one_task_reads_while_another_writes() {
 }
 
 #[test]
-fn nobody_writes_into_the_middle_of_what_another_writes() {
+fn concurrent_writes_do_not_interleave() {
     const SIZE: usize = 1 << 20;
     run(async {
         let (ours, theirs) = async_local_pair()?;

@@ -214,8 +214,8 @@ fn unix_sockets_have_paths() {
         assert!(peer.is_unnamed());
         ours.write_all(b"!").await?;
         assert_eq!(theirs.read(&mut [0; 8]).await?, 1);
-        let nobody = UnixStream::connect(&path).await.unwrap_err();
-        assert_eq!(nobody.io_error().unwrap().kind(), IoErrorKind::NotFound);
+        let missing = UnixStream::connect(&path).await.unwrap_err();
+        assert_eq!(missing.io_error().unwrap().kind(), IoErrorKind::NotFound);
         Ok(())
     });
 }

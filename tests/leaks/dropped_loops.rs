@@ -91,7 +91,7 @@ fn loop_drops_tasks_that_hold_their_own_and_others_handles() {
 }
 
 #[test]
-fn a_loop_goes_with_tasks_whose_done_callbacks_hold_them() {
+fn loop_drops_tasks_with_done_callbacks_that_hold_them() {
     a_loop_goes_with(|event_loop| {
         let task = spawn(event_loop, pending::<Result<()>>());
         let own = task.clone();
@@ -119,7 +119,7 @@ fn loop_drops_scheduled_callbacks_that_hold_done_futures() {
 
 /// Each child keeps the gathering, and that each child: no other holder is needed for any of them.
 #[test]
-fn a_loop_goes_with_gatherings_whose_children_are_pending() {
+fn loop_drops_gathers_with_pending_children() {
     a_loop_goes_with(|event_loop| {
         let [first, second] = [(); 2].map(|()| event_loop.create_future::<Rc<i32>>());
         let held = Rc::new(1);

@@ -202,7 +202,7 @@ fn file_is_not_sent_over_a_pipe() {
 
 // CPython: test_sendfile.SendfileMixin.test_sendfile_close_peer_in_the_middle_of_receiving
 #[test]
-fn file_whose_peer_goes_away_fails() {
+fn sendfile_fails_when_the_peer_closes() {
     run(async {
         let on = running_loop()?;
         for by in ["peer", "abort", "cancel"] {
@@ -239,7 +239,7 @@ fn file_whose_peer_goes_away_fails() {
 
 // CPython: test_sendfile.SendfileMixin.test_sendfile_close_peer_after_receiving
 #[test]
-fn file_whose_peer_goes_away_at_its_end_is_sent() {
+fn sendfile_succeeds_when_the_peer_closes_at_the_end() {
     run(async {
         let on = running_loop()?;
         let Sides { transport, protocol, mut peer } = sides(&on).await?;

@@ -296,8 +296,8 @@ fn pidfd() -> Option<i32> {
 
 /// Another file is put in the place of the descriptor, so that the poller can't forget it.
 #[test]
-fn child_is_reaped_whose_watch_cannot_be_taken_back() {
-    if !is_child("leaks::child_is_reaped_whose_watch_cannot_be_taken_back", ":") {
+fn child_with_an_irrevocable_watch_is_reaped() {
+    if !is_child("leaks::child_with_an_irrevocable_watch_is_reaped", ":") {
         return;
     }
     let event_loop = EventLoop::new();

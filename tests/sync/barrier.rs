@@ -17,7 +17,7 @@ const BROKEN: &str = "Err(BrokenBarrierError(\"Abort or reset of barrier\"))";
 
 // CPython: test_locks.BarrierTests.test_barrier_parties
 #[test]
-fn nobody_can_not_meet() {
+fn barrier_of_no_parties_is_refused() {
     assert_eq!(Barrier::new(0).unwrap_err().kind(), ErrorKind::Value);
     assert_eq!(Barrier::new(7).unwrap().parties(), 7);
 }
@@ -89,7 +89,7 @@ fn reset_ends_present_waits_and_no_later_ones() {
 }
 
 #[test]
-fn one_who_is_cancelled_is_not_counted() {
+fn cancelled_wait_is_not_counted() {
     run(async {
         let (barrier, trace) = (Barrier::new(2)?, Trace::new());
         let tasks = arrive(&barrier, &trace, ["a"]);
@@ -105,7 +105,7 @@ fn one_who_is_cancelled_is_not_counted() {
 }
 
 #[test]
-fn one_who_is_dropped_is_not_counted() {
+fn dropped_wait_is_not_counted() {
     run(async {
         let (barrier, trace) = (Barrier::new(2)?, Trace::new());
         let mut dropped = Box::pin(barrier.wait());
@@ -123,7 +123,7 @@ fn one_who_is_dropped_is_not_counted() {
 /// The last wait to leave opens the barrier for those that have come meanwhile, also when it is
 /// dropped without having run again.
 #[test]
-fn one_who_is_dropped_on_its_way_out_opens_it_for_the_next() {
+fn wait_dropped_while_leaving_opens_the_next_round() {
     run(async {
         let (barrier, trace) = (Barrier::new(2)?, Trace::new());
         let mut dropped = Box::pin(barrier.wait());

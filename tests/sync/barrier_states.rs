@@ -82,7 +82,7 @@ fn it_shows_whether_it_is_filling_draining_resetting_or_broken() {
 // CPython: test_locks.BarrierTests.test_context_manager
 // CPython: test_locks.BarrierTests.test_filling_task_by_task
 #[test]
-fn each_who_comes_is_counted_until_all_are_there() {
+fn each_wait_is_counted_until_all_are_there() {
     run(async {
         let (barrier, trace) = (Barrier::new(3)?, Trace::new());
         let states = [("filling", 1), ("filling", 2), ("draining", 0)];
@@ -146,7 +146,7 @@ fn all_meet_twice_and_are_numbered_each_time() {
 
 // CPython: test_locks.BarrierTests.test_blocking_tasks_while_draining
 #[test]
-fn who_comes_while_it_drains_waits_for_the_next_time() {
+fn wait_while_draining_waits_for_the_next_round() {
     run(async {
         let (barrier, others) = (Barrier::new(PARTIES)?, Barrier::new(PARTIES - 2)?);
         let (again, met) = (Count::default(), Count::default());
@@ -238,7 +238,7 @@ fn reset_while_draining_leaves_waits_for_the_next_round() {
 
 // CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_waiting_and_waiting_again
 #[test]
-fn those_whom_a_reset_sent_away_may_come_again() {
+fn waits_ended_by_a_reset_may_be_repeated() {
     run(async {
         let barrier = Barrier::new(PARTIES)?;
         let (broken, met) = (Count::default(), Count::default());
@@ -266,7 +266,7 @@ fn those_whom_a_reset_sent_away_may_come_again() {
 
 // CPython: test_locks.BarrierTests.test_reset_barrier_while_tasks_draining
 #[test]
-fn a_reset_by_the_last_who_leaves_breaks_nothing() {
+fn reset_by_the_last_to_leave_breaks_nothing() {
     run(async {
         let barrier = Barrier::new(PARTIES)?;
         let (left, met) = (Count::default(), Count::default());
@@ -321,7 +321,7 @@ fn abort_while_draining_ends_waits_of_this_and_the_next_round() {
 // CPython: test_locks.BarrierTests.test_abort_barrier_when_exception
 // CPython: test_locks.BarrierTests.test_abort_barrier_when_exception_then_resetting
 #[test]
-fn one_who_fails_may_break_it_for_all_and_a_reset_mends_it() {
+fn failing_task_may_abort_for_all_and_a_reset_mends_it() {
     run(async {
         let (barrier, safe) = (Barrier::new(PARTIES)?, Barrier::new(PARTIES)?);
         let (broken, met) = (Count::default(), Count::default());
@@ -360,7 +360,7 @@ fn one_who_fails_may_break_it_for_all_and_a_reset_mends_it() {
 
 // CPython: test_locks.BarrierTests.test_filling_tasks_cancel_one
 #[test]
-fn one_who_is_cancelled_while_it_fills_makes_room_for_another() {
+fn wait_cancelled_while_filling_frees_its_place() {
     run(async {
         let (barrier, trace) = (Barrier::new(3)?, Trace::new());
         let comes = |name: &str| {

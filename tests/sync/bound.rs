@@ -100,7 +100,7 @@ fn waiting_where_no_loop_runs_is_an_error() {
 
 // CPython: test_locks.ConditionTests.test_ambiguous_loops
 #[test]
-fn who_waited_on_one_loop_waits_on_no_other() {
+fn primitive_with_a_wait_on_one_loop_refuses_another() {
     for (name, wait) in blocked() {
         let other = EventLoop::with_virtual_time();
         let (one, mut waiting) = (EventLoop::with_virtual_time(), wait());

@@ -28,7 +28,7 @@ fn waits(condition: &Condition, trace: &Trace, wake: &Rc<Cell<bool>>) -> Task<()
 // CPython: test_locks.ConditionTests.test_cancelled_error_wakeup
 // CPython: test_locks.ConditionTests.test_cancelled_error_re_aquire
 #[test]
-fn who_is_cancelled_gets_the_same_error_wherever_it_waits() {
+fn cancelled_wait_returns_the_same_error_in_either_phase() {
     for notified in [false, true] {
         run(async move {
             let (condition, trace) = (Condition::new(), Trace::new());

@@ -48,7 +48,7 @@ fn set_wakes_waiters_in_order_and_clear_does_not_undo_it() {
 // CPython: test_locks.EventTests.test_repr
 // CPython: test_locks.EventTests.test_clear_with_waiters
 #[test]
-fn each_set_wakes_those_who_wait_by_then() {
+fn each_set_wakes_the_waiters_of_that_time() {
     run(async {
         let (event, trace) = (Event::new(), Trace::new());
         let mut first = Box::pin(event.wait());
@@ -66,7 +66,7 @@ fn each_set_wakes_those_who_wait_by_then() {
 }
 
 #[test]
-fn who_is_cancelled_or_dropped_leaves_the_others_alone() {
+fn cancelled_or_dropped_wait_leaves_the_others_alone() {
     run(async {
         let (event, trace) = (Event::new(), Trace::new());
         let mut dropped = Box::pin(event.wait());
@@ -87,7 +87,7 @@ fn who_is_cancelled_or_dropped_leaves_the_others_alone() {
 
 // CPython: test_locks.EventTests.test_wait
 #[test]
-fn who_comes_when_it_is_set_goes_before_those_who_are_woken() {
+fn wait_on_a_set_event_returns_before_woken_waits() {
     run(async {
         let (event, trace) = (Event::new(), Trace::new());
         let comes = |name| {
@@ -107,7 +107,7 @@ fn who_comes_when_it_is_set_goes_before_those_who_are_woken() {
 
 // CPython: test_locks.EventTests.test_wait_cancel
 #[test]
-fn who_is_cancelled_leaves_the_line() {
+fn cancelled_wait_leaves_the_queue() {
     run(async {
         let (event, trace) = (Event::new(), Trace::new());
         let own = event.clone();

@@ -32,7 +32,7 @@ fn a_free_lock_is_taken_without_giving_way() {
 
 // CPython: test_locks.LockTests.test_release_not_acquired
 #[test]
-fn a_lock_that_nobody_holds_is_not_released() {
+fn release_of_a_free_lock_is_refused() {
     let lock = Lock::new();
     let error = lock.release().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Runtime);
@@ -69,7 +69,7 @@ fn release_wakes_the_first_waiter_and_later_tasks_queue() {
 // CPython: test_locks.LockTests.test_repr
 // CPython: test_locks.LockTests.test_acquire_cancel
 #[test]
-fn who_comes_passes_a_line_of_cancelled_ones() {
+fn acquire_passes_a_queue_of_cancelled_waiters() {
     run(async {
         let (lock, trace) = (Lock::new(), Trace::new());
         lock.acquire().await?;
@@ -131,7 +131,7 @@ fn a_woken_waiter_that_is_dropped_wakes_the_next() {
 }
 
 #[test]
-fn a_waiter_that_is_dropped_asleep_wakes_nobody() {
+fn dropped_pending_waiter_wakes_no_other() {
     run(async {
         let (lock, trace) = (Lock::new(), Trace::new());
         lock.acquire().await?;
@@ -194,7 +194,7 @@ fn a_guard_releases_when_it_is_dropped() {
 }
 
 #[test]
-fn a_guard_releases_nobody_elses_hold() {
+fn guard_does_not_release_another_tasks_hold() {
     run(async {
         let lock = Lock::new();
         let guard = lock.lock().await?;
@@ -245,7 +245,7 @@ fn a_scope_releases_when_its_body_panics() {
 
 /// Python's `async with` does the same: the release's own error comes last, and goes on.
 #[test]
-fn a_scope_whose_lock_was_released_says_so() {
+fn scope_reports_an_early_release_of_its_lock() {
     run(async {
         let lock = Lock::new();
         let ended = lock
@@ -260,7 +260,7 @@ fn a_scope_whose_lock_was_released_says_so() {
 }
 
 #[test]
-fn a_loop_that_closes_lets_go_of_those_who_wait() {
+fn closing_loop_drops_the_waiting_tasks() {
     let lock = Lock::new();
     let event_loop = callsoon::EventLoop::with_virtual_time();
     event_loop.set_exception_handler(Some(std::rc::Rc::new(|_, _| ())));
@@ -280,7 +280,7 @@ fn a_loop_that_closes_lets_go_of_those_who_wait() {
 
 // CPython: test_locks.LockTests.test_cancel_release_race
 #[test]
-fn of_three_in_line_whose_first_is_cancelled_one_has_the_lock() {
+fn one_of_three_waiters_has_the_lock_after_a_cancel() {
     run(async {
         let (lock, trace) = (Lock::new(), Trace::new());
         lock.acquire().await?;

@@ -240,7 +240,7 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
 
 // CPython: test_queues._QueueShutdownTestMixin.test_shutdown_empty
 #[test]
-fn a_shutdown_wakes_all_who_wait_for_items() {
+fn shutdown_wakes_all_getters_that_wait() {
     run(async {
         let (queue, trace) = (Queue::new(0), Trace::new());
         getters(&queue, &trace, ["first", "second"]);

@@ -103,7 +103,7 @@ fn semaphore_is_locked_until_the_woken_tasks_have_run() {
 
 /// The woken waiter has another behind it, and only the woken one can pass the permit on.
 #[test]
-fn who_is_served_passes_on_what_else_is_there() {
+fn woken_acquirer_forwards_a_spare_permit() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         line(&semaphore, &trace, ["woken"]);
@@ -288,7 +288,7 @@ fn cancelled_waiters_do_not_keep_the_permit_from_the_next() {
 
 // CPython: test_locks.SemaphoreTests.test_acquire_no_hang
 #[test]
-fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
+fn permit_of_a_cancelled_woken_waiter_stays_available() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(1), Trace::new());
         semaphore.acquire().await?;
@@ -305,7 +305,7 @@ fn a_permit_that_nobody_lives_to_take_is_there_for_who_comes() {
 
 // CPython: test_locks.SemaphoreTests.test_acquire_fifo_order
 #[test]
-fn who_releases_and_comes_again_stands_behind_the_others() {
+fn acquire_after_a_release_queues_behind_the_others() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(1), Trace::new());
         let tasks = ["a", "b", "c"].map(|name| {
@@ -373,7 +373,7 @@ fn two_permits_at_once_go_to_the_next_two_waiters() {
 /// there are permits for, before a task that it makes runs.
 // CPython: test_locks.SemaphoreTests.test_acquire_fifo_order_4
 #[test]
-fn who_is_served_wakes_all_for_whom_there_are_permits() {
+fn woken_acquirer_wakes_as_many_as_there_are_permits() {
     run(async {
         let (semaphore, trace) = (Semaphore::new(0), Trace::new());
         let (own, says) = (semaphore.clone(), trace.clone());

@@ -135,7 +135,7 @@ fn a_future_that_is_done_stays_as_it_is() -> Result<()> {
 }
 
 #[test]
-fn after_the_loop_has_closed_an_answer_finds_nobody() -> Result<()> {
+fn answer_after_the_loop_has_closed_is_dropped() -> Result<()> {
     let event_loop = EventLoop::new();
     let trace = Trace::new();
     let guard = on_drop(trace.says("let go"));
@@ -194,7 +194,7 @@ fn a_drop_at_the_close_is_told_that_the_loop_is_closed() -> Result<()> {
 }
 
 #[test]
-fn a_receiver_that_panics_or_whose_drop_does_is_reported() -> Result<()> {
+fn panic_of_a_receiver_or_in_its_drop_is_reported() -> Result<()> {
     let event_loop = EventLoop::with_virtual_time();
     let reports = Reports::of(&event_loop);
     let answer = event_loop.expect_answer(|_: Result<()>| panic!("heard"))?;

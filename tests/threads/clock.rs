@@ -22,7 +22,7 @@ fn the_clock_stands_still_while_a_request_is_at_a_thread() -> Result<()> {
         // The thread goes on only when the loop has nothing left to do but to wait.
         let early = on.call_later(SECOND, || -> () { panic!("time went on") })?;
         on.call_soon(move || {
-            keeper.somebody_is_there();
+            keeper.wait_for_arrival();
             keeper.open();
         })?;
         request.await?;
@@ -42,7 +42,7 @@ fn a_limit_is_not_over_while_the_work_is_real() -> Result<()> {
     run(async {
         let (at_it, keeper) = door();
         running_loop()?.call_soon(move || {
-            keeper.somebody_is_there();
+            keeper.wait_for_arrival();
             keeper.open();
         })?;
         let within = timeout(Some(Duration::from_nanos(1)), async |_| {
@@ -91,7 +91,7 @@ fn owed_answer_keeps_the_loop_from_stalling() -> Result<()> {
             Ok(5)
         }))?;
         event_loop.run_once(None)?;
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         event_loop.call_later(secs(3600), || ())?;
         for _ in 0..3 {
             assert_eq!(event_loop.run_once(Some(Duration::ZERO))?, 0);

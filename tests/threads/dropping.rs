@@ -90,7 +90,7 @@ fn a_scope_that_is_dropped_half_way_lets_its_threads_leave() -> Result<()> {
                 .await
         };
         create_task(queue.scope(body));
-        while keeper.nobody_came() {
+        while keeper.no_arrival() {
             yield_now().await?;
         }
         keeper.open();
@@ -121,15 +121,15 @@ fn answers_after_the_loop_has_closed_are_logged_and_dropped() -> Result<()> {
                 Ok(())
             });
             let queued = queue.request(|_| Ok(()));
-            keeper.somebody_is_there();
+            keeper.wait_for_arrival();
             Ok(Rc::new((keeper, queue, [begun, queued])))
         })
-        .map(|all| Rc::try_unwrap(all).ok().expect("nobody else has it"))?;
+        .map(|all| Rc::try_unwrap(all).ok().expect("the only handle"))?;
     event_loop.close()?;
     assert!(on.is_closed());
     let late = queue.request(|_| Ok(()));
     assert!(late.cancelled(), "a closed loop can't be answered");
-    assert!(requests.iter().all(|request| !request.done()), "nobody is left to be told");
+    assert!(requests.iter().all(|request| !request.done()), "no loop is left for their ends");
     drop(queue);
     keeper.open();
     visitors.wait_until_left(1);
@@ -148,7 +148,7 @@ fn a_queue_outlives_its_loop() -> Result<()> {
             queue.request(|_| Ok(())).await?;
             Ok(Rc::new((queue, visitors)))
         })
-        .map(|all| Rc::try_unwrap(all).ok().expect("nobody else has it"))?;
+        .map(|all| Rc::try_unwrap(all).ok().expect("the only handle"))?;
     drop(event_loop);
     assert!(queue.request(|_| Ok(())).cancelled());
     // On another loop `finish` can only return an error.
@@ -182,7 +182,7 @@ fn a_loop_may_close_while_its_threads_start() -> Result<()> {
         ThreadToAsyncQueue::builder(hooks).build(&stop)?.scope(async |_| Ok(())).await
     })?;
     event_loop.run_once(None)?;
-    keeper.somebody_is_there();
+    keeper.wait_for_arrival();
     event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
     event_loop.close()?;
     assert!(!task.done());

@@ -76,8 +76,8 @@ fn a_pool_has_no_more_threads_than_it_may() -> Result<()> {
         });
         let futures = futures.collect::<Result<Vec<_>>>()?;
         // All that there may be are at work, in the order in which the work came.
-        keepers[..MOST].iter().for_each(|keeper| keeper.somebody_is_there());
-        assert!(keepers[MOST..].iter().all(|keeper| keeper.nobody_came()));
+        keepers[..MOST].iter().for_each(|keeper| keeper.wait_for_arrival());
+        assert!(keepers[MOST..].iter().all(|keeper| keeper.no_arrival()));
         assert!(format!("{pool:?}").contains("threads: 3"), "{pool:?}");
         keepers.iter().for_each(|keeper| keeper.open());
         let mut names = BTreeSet::new();
@@ -139,7 +139,7 @@ fn cancel_before_a_thread_begins_prevents_the_call() -> Result<()> {
             on.run_in_executor(Some(&pool), move || Ok(calls.fetch_add(1, SeqCst)))
         });
         let (kept, waits) = (kept?, waits?);
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         assert!(kept.cancel());
         // The pool learns of the cancel by a done callback, as in asyncio.
         yield_now().await?;
@@ -162,7 +162,7 @@ fn cancel_after_a_thread_has_begun_drops_its_result() -> Result<()> {
             Ok(ends.fetch_add(1, SeqCst))
         }));
         yield_now().await?;
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         task.cancel();
         assert!(task.await.unwrap_err().is_cancelled());
         assert_eq!(ended.load(SeqCst), 0);
@@ -211,7 +211,7 @@ fn what_a_function_returns_after_the_close_is_logged_and_lost() -> Result<()> {
         at_it.pass();
         Ok(())
     })?;
-    keeper.somebody_is_there();
+    keeper.wait_for_arrival();
     event_loop.close()?;
     keeper.open();
     drop(pool);
@@ -248,7 +248,7 @@ fn drops_that_panic_on_a_thread_end_nothing() -> Result<()> {
             let _uncalled = &uncalled;
             Ok(())
         })?;
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         assert!(never.cancel());
         yield_now().await?;
         keeper.open();

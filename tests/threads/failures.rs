@@ -176,13 +176,13 @@ impl ThreadHooks for Absent {
 
 /// They were on the threads' own queue already.
 #[test]
-fn so_are_those_whose_threads_never_got_their_args() -> Result<()> {
+fn requests_of_threads_without_args_are_all_cancelled() -> Result<()> {
     keep_log();
     run(async {
         let stop = hp::create_future::<()>();
         let queue = ThreadToAsyncQueue::builder(Absent).num_threads(2).build(&stop)?;
         let requests = [(); 3].map(|()| {
-            let bomb = Bomb("nobody came");
+            let bomb = Bomb("untaken");
             queue.request(move |_| {
                 let _bomb = &bomb;
                 Ok(())
@@ -192,7 +192,7 @@ fn so_are_those_whose_threads_never_got_their_args() -> Result<()> {
         assert!(requests.iter().all(AnyFuture::cancelled));
         Ok(())
     })?;
-    let line = "ERROR: a panic in a drop of a request: Panic(\"nobody came\")";
+    let line = "ERROR: a panic in a drop of a request: Panic(\"untaken\")";
     assert_eq!(logged_here(), [line; 3]);
     Ok(())
 }
@@ -231,7 +231,7 @@ fn panic_in_the_drop_of_hooks_ends_the_thread_and_is_logged() -> Result<()> {
             at_it.pass();
             Ok(())
         });
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         drop(queue);
         keeper.open();
         request.await

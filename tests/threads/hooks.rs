@@ -135,7 +135,7 @@ fn args_that_are_not_send_stay_on_their_own_thread() -> Result<()> {
                         })
                         .collect();
                     // Each is at a thread of its own.
-                    keepers.iter().for_each(|keeper| keeper.somebody_is_there());
+                    keepers.iter().for_each(|keeper| keeper.wait_for_arrival());
                     keepers.iter().for_each(|keeper| keeper.open());
                     for used in uses {
                         assert_eq!(used.await?, (round, true));

@@ -35,12 +35,12 @@ impl Door {
 
 impl Keeper {
     /// Waits, blocking, until a thread is at the door.
-    pub(crate) fn somebody_is_there(&self) {
-        self.came.recv().expect("somebody comes to the door");
+    pub(crate) fn wait_for_arrival(&self) {
+        self.came.recv().expect("a thread comes");
     }
 
     /// Returns true if no thread has come that was not seen yet.
-    pub(crate) fn nobody_came(&self) -> bool {
+    pub(crate) fn no_arrival(&self) -> bool {
         self.came.try_recv().is_err()
     }
 

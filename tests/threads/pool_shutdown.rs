@@ -23,7 +23,7 @@ macro_rules! held_up {
             at_it.pass();
             Ok(())
         })?;
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         (begun, keeper)
     }};
 }
@@ -101,7 +101,7 @@ fn a_shutdown_that_is_cancelled_goes_on_by_itself() -> Result<()> {
 }
 
 #[test]
-fn a_pool_that_nobody_holds_any_more_does_what_it_was_given() -> Result<()> {
+fn pool_without_handles_finishes_its_queued_work() -> Result<()> {
     run(async {
         let on = running_loop()?;
         let (pool, visitors) = (ThreadPoolExecutor::new(1)?, Visitors::default());
@@ -129,7 +129,7 @@ fn the_end_of_a_run_waits_for_the_loops_own_pool() -> Result<()> {
                 at_it.pass();
                 Ok(ends.fetch_add(1, SeqCst))
             })?);
-            keeper.somebody_is_there();
+            keeper.wait_for_arrival();
             // While the run winds down.
             on.call_soon(move || drop(keeper))?;
             Ok(())

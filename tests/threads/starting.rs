@@ -52,7 +52,7 @@ fn a_start_is_over_when_each_thread_has_its_args_and_not_before() -> Result<()> 
         let starting = queue.clone();
         let start = create_task(async move { starting.start().await });
         yield_now().await?;
-        keepers.iter().for_each(|keeper| keeper.somebody_is_there());
+        keepers.iter().for_each(|keeper| keeper.wait_for_arrival());
         for ready in [1, 0] {
             keepers[ready].open();
             // A thread's answer arrives after its notice that it is ready.
@@ -164,7 +164,7 @@ fn a_start_that_is_cancelled_leaves_its_threads_to_finish() -> Result<()> {
         let starting = queue.clone();
         let start = create_task(async move { starting.start().await });
         yield_now().await?;
-        keepers.iter().for_each(|keeper| keeper.somebody_is_there());
+        keepers.iter().for_each(|keeper| keeper.wait_for_arrival());
         start.cancel();
         assert!(start.await.unwrap_err().is_cancelled());
         let request = queue.request(|number| Ok(*number));

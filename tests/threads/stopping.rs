@@ -28,7 +28,7 @@ fn stop_fut_lets_queued_requests_run_and_cancels_later_ones() -> Result<()> {
                 Ok(*requests)
             });
             let queued = [(); 3].map(|()| queue.request(|requests| Ok(*requests)));
-            keeper.somebody_is_there();
+            keeper.wait_for_arrival();
             end(&stop);
             assert!(queue.request(|_| Ok(())).cancelled(), "at once");
             yield_now().await?;
@@ -88,7 +88,7 @@ fn two_may_wait_for_the_same_end() -> Result<()> {
             at_it.pass();
             Ok(())
         });
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         let queue = Rc::new(queue);
         let finishes = [(); 2].map(|()| {
             let queue = queue.clone();
@@ -121,7 +121,7 @@ fn finish_waits_for_threads_that_start_during_it() -> Result<()> {
         let finish = create_task(async move { finishes.finish().await });
         let start = create_task(async move { starts.start().await });
         yield_now().await?;
-        keeper.somebody_is_there();
+        keeper.wait_for_arrival();
         for _ in 0..3 {
             yield_now().await?;
         }
@@ -194,7 +194,7 @@ fn a_scope_is_finished_however_its_body_ends() -> Result<()> {
                 .await
         }));
         // Its threads come first: the door is not reached before they do.
-        while keeper.nobody_came() {
+        while keeper.no_arrival() {
             yield_now().await?;
         }
         scope.cancel();

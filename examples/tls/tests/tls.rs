@@ -121,7 +121,7 @@ fn a_client_that_just_goes_is_an_error() {
 }
 
 #[test]
-fn a_server_that_nobody_vouches_for_is_refused() {
+fn server_with_an_unknown_certificate_is_refused() {
     run(async {
         let (acceptor, _) = fresh_certificate()?;
         let listener = TcpListener::bind("127.0.0.1:0")?;

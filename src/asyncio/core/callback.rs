@@ -220,10 +220,10 @@ impl Callback {
     /// [`task_infos`](crate::LoopRef::task_infos) shows that then. Nothing of the waiting future is
     /// held. asyncio's `future_add_to_awaited_by`.
     pub fn telling<R: CallbackOutput + 'static>(
-        whom: FutureId,
+        awaiter: FutureId,
         function: impl Fn(&dyn AnyFuture) -> R + 'static,
     ) -> Callback {
-        CallbackCell::share(function, Some(whom))
+        CallbackCell::share(function, Some(awaiter))
     }
 
     /// The future or task that waits by this callback, where it is known.

@@ -104,8 +104,8 @@ impl LoopRef {
         let tasks = TaskRegistry::of(self).all();
         let mut told: Told = BTreeMap::new();
         for task in &tasks {
-            for whom in task.header().awaiters() {
-                told.entry(whom).or_default().push(task.id());
+            for awaiter in task.header().awaiters() {
+                told.entry(awaiter).or_default().push(task.id());
             }
         }
         let deadlines = self.deadlines();

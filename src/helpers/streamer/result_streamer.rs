@@ -21,7 +21,7 @@ use crate::{AnyFuture, AsyncGenerator, Callback, Error, Flat, Result, Task, awai
 
 /// Where the errors of tasks go.
 enum Catcher<V, C> {
-    Nobody,
+    None,
     Results(Box<dyn ErrorCatcher<StreamResult<V, C>>>),
     Exceptions(Box<dyn ErrorCatcher<Error>>),
 }
@@ -41,7 +41,7 @@ impl<V: Clone, C: Clone> Catcher<V, C> {
     /// The callback that reads the exception of a new task.
     fn reporter(&self) -> Callback {
         let is_truthy = match self {
-            Catcher::Nobody => false,
+            Catcher::None => false,
             Catcher::Results(catcher) => catcher.is_truthy(),
             Catcher::Exceptions(catcher) => catcher.is_truthy(),
         };
@@ -108,7 +108,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     #[must_use]
     #[track_caller]
     pub fn new(final_future: &dyn AnyFuture) -> Self {
-        Self::made(final_future, Catcher::Nobody)
+        Self::made(final_future, Catcher::None)
     }
 
     /// Makes a streamer as [`new`](ResultStreamer::new) does. The results of tasks that fail or are

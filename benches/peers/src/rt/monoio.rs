@@ -79,7 +79,7 @@ impl<const URING: bool> Rt for Monoio<URING> {
     }
 
     fn send<T: 'static>(to: &Self::Tx<T>, value: T) {
-        to.send(value).unwrap_or_else(|_| panic!("nobody receives"))
+        to.send(value).unwrap_or_else(|_| panic!("the receiver was dropped"))
     }
 
     async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T {

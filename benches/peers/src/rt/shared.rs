@@ -13,7 +13,7 @@ macro_rules! channel {
         }
 
         fn send<T: 'static>(to: &Self::Tx<T>, value: T) {
-            to.unbounded_send(value).unwrap_or_else(|_| panic!("nobody receives"))
+            to.unbounded_send(value).unwrap_or_else(|_| panic!("the receiver was dropped"))
         }
 
         async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T {

@@ -92,7 +92,7 @@ macro_rules! executor {
             }
 
             fn send<T: 'static>(to: &Self::Tx<T>, value: T) {
-                to.try_send(value).unwrap_or_else(|_| panic!("nobody receives"))
+                to.try_send(value).unwrap_or_else(|_| panic!("the receiver was dropped"))
             }
 
             async fn recv<T: 'static>(from: &mut Self::Rx<T>) -> T {

@@ -196,8 +196,8 @@ fn the_program_finds_them_as_it_finds_real_ones() {
 
 #[test]
 fn on_a_network_without_lights_it_finds_none() {
-    let nobody = UdpSocket::bind("127.0.0.1:0").unwrap();
-    let target = nobody.local_addr().unwrap().to_string();
+    let closed = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let target = closed.local_addr().unwrap().to_string();
     let database = fresh("no-lights.sqlite");
     let (code, output, _) = run(&["--target", &target, "--database", database.to_str().unwrap()]);
     assert_eq!(code, 3);

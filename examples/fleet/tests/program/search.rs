@@ -130,8 +130,8 @@ fn out_of_time_it_says_what_it_has() {
 
 /// Everything is lost: all that is expected is named, and none of it was simulated as dead.
 #[test]
-fn where_nobody_answers_that_is_its_exit_code() {
-    let database = fresh("nobody.sqlite");
+fn exit_code_tells_that_no_light_answered() {
+    let database = fresh("unanswered.sqlite");
     let path = database.to_str().unwrap();
     let arguments = ["--devices", "3", "--loss", "100", "--json", "--database", path];
     let (code, output, errors) = run(&arguments);
