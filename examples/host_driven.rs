@@ -57,7 +57,7 @@ async fn answer(socket: Rc<UdpSocket>, mut text: Vec<u8>, to: SocketAddr) -> Res
     Ok(socket.send_to(&text, to).map(drop)?)
 }
 
-/// Asks from another thread, and prints what it hears.
+/// Asks from another thread, and prints the answer.
 fn ask(server: SocketAddr) -> Result<()> {
     let socket = net::UdpSocket::bind("127.0.0.1:0")?;
     for word in ["red", "green", "blue"] {

@@ -2,7 +2,7 @@
 //!
 //! Python's `logging` prints warnings and errors to standard error as long as no handler is set. The
 //! crate `log` drops them. This module restores Python's behaviour, so that an error that nothing
-//! reads is never lost in silence. Without std there is no standard error, and only the logger is
+//! reads is never lost without a report. Without std there is no standard error, and only the logger is
 //! left.
 
 use core::fmt::Arguments;

@@ -41,7 +41,7 @@ struct Seen {
 #[derive(Default)]
 struct Done {
     ran: AtomicU64,
-    let_go: AtomicU64,
+    dropped: AtomicU64,
 }
 
 fn add(count: &Cell<u64>) {
@@ -85,7 +85,7 @@ impl Seen {
 fn work(number: u64, done: &Arc<Done>) -> impl FnOnce() -> Result<u64> + Send + 'static {
     let (done, kept) = (done.clone(), done.clone());
     let guard = on_drop(move || {
-        kept.let_go.fetch_add(1, Relaxed);
+        kept.dropped.fetch_add(1, Relaxed);
     });
     move || {
         let _guard = guard;
@@ -169,7 +169,7 @@ fn every_request_ends_once_and_all_threads_are_joined() -> Result<()> {
             assert_eq!((seen.made.get(), seen.ended()), (IN_A_ROUND, IN_A_ROUND));
             assert_eq!(seen.refused.get(), TASKS);
             assert_eq!(done.ran.load(Relaxed), IN_A_ROUND, "all that was taken was run");
-            assert_eq!(done.let_go.load(Relaxed), IN_A_ROUND + TASKS);
+            assert_eq!(done.dropped.load(Relaxed), IN_A_ROUND + TASKS);
             add_up(&totals, &seen);
             Ok(())
         })?;

@@ -57,10 +57,10 @@ class Picture:
         (Path(__file__).parent / name).write_text("\n".join(lines) + "\n")
 
 
-def rooms():
-    picture = Picture(860, 520, "The rooms of the crate, each above those that it may use")
+def layers():
+    picture = Picture(860, 520, "The layers of the crate, each above those that it may use")
 
-    def room(x, y, width, height, fill, name, about, *files):
+    def layer(x, y, width, height, fill, name, about, *files):
         picture.box(x, y, width, height, fill)
         picture.text(x + 12, y + 23, name, 15, "bold", mono=True)
         picture.text(x + width - 12, y + 23, about, 12, ink=PALE, anchor="end")
@@ -69,42 +69,42 @@ def rooms():
 
     picture.box(20, 16, 760, 36, GREY)
     picture.text(32, 39, "lib.rs", 15, "bold", mono=True)
-    picture.text(768, 39, "the front door: what users import", 12, ink=PALE, anchor="end")
-    room(
+    picture.text(768, 39, "the crate root: what users import", 12, ink=PALE, anchor="end")
+    layer(
         20, 64, 440, 98, YELLOW, "helpers", "Photons' own; sees what users see",
         "TaskHolder, ResultStreamer, ATicker, Queue",
         "ResettableFuture, ChildOfFuture",
         "ThreadToAsyncQueue, SyncQueue",
     )  # fmt: skip
-    room(472, 64, 148, 34, YELLOW, "bridges", "features")
-    room(632, 64, 148, 34, YELLOW, "process", "a feature")
-    room(
+    layer(472, 64, 148, 34, YELLOW, "bridges", "features")
+    layer(632, 64, 148, 34, YELLOW, "process", "a feature")
+    layer(
         472, 104, 148, 58, YELLOW, "io", "std only",
         "tcp, udp, unix",
     )  # fmt: skip
-    room(
+    layer(
         632, 104, 148, 58, YELLOW, "net", "above io",
         "streams, servers",
     )  # fmt: skip
-    room(
+    layer(
         20, 174, 760, 98, GREEN, "asyncio", "knows futures and tasks",
         "core: futures, tasks, steps, cancel; generator, runner, executor",
         "gather, wait, shield, timeout, task_group",
         "lock, event, condition, semaphore, barrier, queue",
     )  # fmt: skip
-    room(
+    layer(
         20, 284, 760, 62, RED, "threads", "std only; what works for a loop on other threads",
         "work_queue, worker_group, logged",
     )  # fmt: skip
-    room(
+    layer(
         20, 358, 760, 80, BLUE, "event_loop", "knows callbacks, and no futures",
         "run, ready, entry, timer_wheel, inbox, answers, reactor, readers, signals",
         "host, clock, system, exceptions",
     )  # fmt: skip
-    floor = (
+    lowest = (
         "blocks", "collections", "logging", "panics", "sync", "error", "context", "flat_drops",
     )  # fmt: skip
-    for x, name in zip(range(20, 780, 96), floor):
+    for x, name in zip(range(20, 780, 96), lowest):
         picture.box(x, 450, 90, 36, GREY)
         picture.text(x + 6, 473, name, 12, "bold", mono=True)
     picture.arrow((812, 64), (812, 486))
@@ -112,7 +112,7 @@ def rooms():
     picture.text(826, 275, "imports go down only", 13, anchor="middle")
     picture.parts.append("</g>")
     picture.text(20, 509, "tests/layering reads the source and holds it to this.", 12, ink=PALE)
-    picture.save("rooms.svg")
+    picture.save("layers.svg")
 
 
 def turn():
@@ -178,6 +178,6 @@ def links():
 
 
 if __name__ == "__main__":
-    rooms()
+    layers()
     turn()
     links()

@@ -1,4 +1,4 @@
-//! The ground floor: callbacks, in a written order.
+//! The lowest layer: callbacks, in a written order.
 
 use std::io;
 use std::rc::Rc;

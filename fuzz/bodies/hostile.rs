@@ -40,7 +40,7 @@ enum Op {
     Set(u8),
     SetFailed(u8),
     CancelFuture(u8),
-    /// Lets go of a future, and makes another in its place.
+    /// Drops a future, and makes another in its place.
     Replace(u8),
     OnDone(u8, u8),
     OffDone(u8),
@@ -298,7 +298,7 @@ impl World {
         }
     }
 
-    /// Lets go of everything, until what that does has come to an end.
+    /// Drops everything, until what that does has come to an end.
     fn ends(self: &Rc<World>) {
         for _ in 0..TURNS {
             let event_loop = self.event_loop.borrow().clone();

@@ -24,7 +24,7 @@ fn result_against_the_loop() {
     });
 }
 
-/// A thread cancels while the loop makes, runs and ends the task: the thread hears of one end,
+/// A thread cancels while the loop makes, runs and ends the task: the thread gets one end,
 /// and no task is left behind.
 #[test]
 fn cancel_against_the_end() {
@@ -44,8 +44,8 @@ fn cancel_against_the_end() {
     });
 }
 
-/// The loop closes while a thread has it run a coroutine: the thread gets the result or hears of the
-/// close, and doesn't wait for ever.
+/// The loop closes while a thread has it run a coroutine: the thread gets the result or the error of
+/// the close, and doesn't wait for ever.
 #[test]
 fn coroutine_against_close() {
     check("coroutine_against_close", Search::Preemptions(3), || {

@@ -146,12 +146,12 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
         let live = self.live.get() - 1;
         self.live.set(live);
         if live == 0 {
-            self.let_hold_go();
+            self.release_hold();
         }
     }
 
     #[cold]
-    fn let_hold_go(&self) {
+    fn release_hold(&self) {
         self.live.set(NOTHING_HELD);
         // The last act, by the Cell Invariant.
         drop(self.hold.take());

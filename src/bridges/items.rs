@@ -80,7 +80,7 @@ impl Next for ATicker {
 /// of a [`helpers::Queue`](crate::helpers::Queue) or a
 /// [`ResultStreamer`](crate::helpers::ResultStreamer); or anything that is [`Next`].
 ///
-/// As an `async for`, it is over at the end and after the first error, and lets go of `source`
+/// Like an `async for`, it is over at the end and after the first error, and drops `source`
 /// then. What can be cloned can be iterated again.
 ///
 /// ```

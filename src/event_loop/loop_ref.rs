@@ -32,7 +32,7 @@ use crate::flat_drops::FlatDrops;
 use crate::panics;
 use crate::sync::Arc;
 
-/// The floor above, which hangs its own things on a loop: this floor runs callbacks and
+/// The layer above, which keeps its own state with a loop: this layer runs callbacks and
 /// knows nothing of tasks.
 pub(crate) trait TaskScheduler {
     /// Schedules the task of a waker that was woken on another thread, or while the loop didn't run.
@@ -100,7 +100,7 @@ pub(crate) type Mail = mail::Mail<LoopRef>;
 /// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 
-/// The waits of the floor above as text, or `None` where there are none.
+/// The waits of the layer above as text, or `None` where there are none.
 pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 
 /// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.

@@ -234,8 +234,8 @@ impl LoopRef {
 
     /// Runs one turn, or turns until the loop is to stop. Returns how many jobs the last of them ran.
     ///
-    /// One catch serves the jobs of all turns up to the next panic: from a task's step, from something
-    /// that a job let go of, or from a waker of other code. It ends its job, and the round goes on. A
+    /// One catch serves the jobs of all turns up to the next panic: from a task's step, from the drop of
+    /// something by a job, or from a waker of other code. It ends its job, and the round goes on. A
     /// panic between two rounds, of the host, is no job's, and goes up.
     fn run_turns(&self, max_wait: Option<Nanos>, once: bool) -> Result<usize> {
         #[cfg(feature = "trace")]

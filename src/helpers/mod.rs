@@ -1,4 +1,4 @@
-//! The top floor: Photons' helpers, a file each. `use callsoon::helpers as hp;`
+//! The top layer: Photons' helpers, a file each. `use callsoon::helpers as hp;`
 //!
 //! It uses only what the floors below export.
 

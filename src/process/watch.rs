@@ -39,7 +39,7 @@ fn watch_descriptor(
     let (event_loop, child, source) = (on.clone(), Rc::clone(child), Rc::clone(&descriptor));
     let mut exited = Some(exited);
     on.add_reader(descriptor, move || {
-        // The child is reaped even where the descriptor can't be let go.
+        // The child is reaped even where the descriptor can't be removed.
         let removed = event_loop.remove_reader(&source);
         let code = child.reap();
         if let Some(exited) = exited.take() {

@@ -93,7 +93,7 @@ fn adding_gives_back_what_removing_takes() {
 }
 
 #[test]
-fn a_callback_that_is_taken_out_is_let_go_at_once() {
+fn removed_callback_is_dropped_at_once() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let captured = Rc::new(());
@@ -106,7 +106,7 @@ fn a_callback_that_is_taken_out_is_let_go_at_once() {
 }
 
 #[test]
-fn a_callback_that_has_run_is_let_go_though_the_future_lives() {
+fn callback_is_dropped_after_its_run_though_the_future_lives() {
     let event_loop = EventLoop::with_virtual_time();
     let future = event_loop.create_future::<i32>();
     let captured = Rc::new(());

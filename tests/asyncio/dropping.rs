@@ -43,7 +43,7 @@ fn an_await_that_is_dropped_leaves_no_callback_behind() {
         assert!(task.cancel());
         settle(&event_loop);
         assert!(task.cancelled());
-        assert!(!future.done(), "what was let go is not cancelled");
+        assert!(!future.done(), "a dropped await does not cancel its future");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The middle floor as its users see it: futures, tasks, cancellation, generators, and how a
+//! The middle layer as its users see it: futures, tasks, cancellation, generators, and how a
 //! loop is run and ended. Files are named by what they ask.
 //!
 //! Time is virtual throughout. What other threads do is waited for by `join`.

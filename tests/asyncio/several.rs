@@ -201,7 +201,7 @@ fn a_task_that_cancels_itself_cancels_each_of_several() {
 }
 
 #[test]
-fn a_cancel_reaches_each_though_one_of_them_only_gives_way() {
+fn cancel_reaches_each_though_one_of_them_only_yields() {
     let event_loop = EventLoop::with_virtual_time();
     let futures = futures(&event_loop, 2);
     let mut both = vec![boxed(async { yield_now().await.map(|()| 0) })];
@@ -215,7 +215,7 @@ fn a_cancel_reaches_each_though_one_of_them_only_gives_way() {
 }
 
 #[test]
-fn a_select_lets_go_of_those_that_lost() {
+fn select_drops_the_awaits_that_lost() {
     let event_loop = EventLoop::with_virtual_time();
     let futures = futures(&event_loop, 3);
     let first = select(waits(&futures));

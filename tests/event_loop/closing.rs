@@ -1,4 +1,4 @@
-//! `close`: nothing runs any more, everything is let go, in order.
+//! `close`: nothing runs any more, everything is dropped, in order.
 
 use std::cell::RefCell;
 use std::future::pending;
@@ -191,7 +191,7 @@ fn drops_during_close_may_call_the_loop_and_get_errors() {
     ]);
 }
 
-/// A loop that is dropped by what another loop lets go of, or by a callback of its own.
+/// A loop that is dropped by the drops of another loop, or by a callback of its own.
 #[test]
 fn a_loop_may_be_dropped_from_within_another_ones_turn() {
     let (trace, outer) = (Trace::new(), EventLoop::with_virtual_time());
@@ -227,7 +227,7 @@ fn close_drops_a_scheduled_done_callback_without_calling_it() {
 }
 
 #[test]
-fn a_task_that_holds_its_own_handle_is_let_go() {
+fn task_that_holds_its_own_handle_is_dropped() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
     let own = Rc::new(RefCell::new(None));

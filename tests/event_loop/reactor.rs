@@ -159,7 +159,7 @@ fn the_loop_keeps_what_it_watches_open() {
 }
 
 #[test]
-fn what_is_not_watched_any_more_is_let_go() {
+fn source_is_dropped_once_it_is_unwatched() {
     let event_loop = EventLoop::with_virtual_time();
     let (ours, theirs) = pair();
     event_loop.add_reader(ours.clone(), || ()).unwrap();
@@ -258,7 +258,7 @@ fn a_host_without_a_reactor_says_so() {
 }
 
 #[test]
-fn close_lets_go_of_readers_writers_and_their_sources() {
+fn close_drops_readers_writers_and_their_sources() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let (ours, mut theirs) = pair();
     let watched = Rc::downgrade(&ours);

@@ -1,4 +1,4 @@
-//! Whatever of the user's the loop calls or lets go of may call back into the loop in every way:
+//! Whatever of the user's the loop calls or drops may call back into the loop in every way:
 //! nothing is borrowed while it does, and nothing is lost. What they all do is in [`World`].
 
 use std::cell::{Cell, RefCell};
@@ -245,7 +245,7 @@ fn errors_that_are_shown_may() {
     world.expect(&[], "task", &["Task exception was never retrieved", "rest of the turn"]);
 }
 
-// -- what is let go
+// -- drops
 
 #[test]
 fn what_a_cancelled_callback_or_timer_captured_may() {

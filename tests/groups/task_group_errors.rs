@@ -193,7 +193,7 @@ fn groups_in_groups_that_both_fail_each_count_their_own_request() {
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_23
 // CPython: test_taskgroups.TestTaskGroup.test_taskgroup_task_name
 #[test]
-fn tasks_that_are_over_are_let_go_of_while_the_body_runs() {
+fn done_tasks_are_dropped_while_the_body_runs() {
     run(async {
         TaskGroup::scope(async |group| {
             for count in 0..10 {

@@ -69,10 +69,10 @@ fn without_a_deadline_none_expires() {
 fn past_deadline_expires_at_the_first_await_that_waits() {
     run(async {
         sleep(secs(5)).await?;
-        let gives_way = async |_| sleep(Duration::ZERO).await;
+        let yields = async |_| sleep(Duration::ZERO).await;
         let waits = async |_| sleep(secs(10)).await;
         for when in [secs(5), secs(1)] {
-            assert_eq!(within(Timeout::at(when), gives_way).await?, timed_out());
+            assert_eq!(within(Timeout::at(when), yields).await?, timed_out());
             assert_eq!(within(Timeout::at(when), waits).await?, timed_out());
         }
         let scope = Timeout::after(Duration::ZERO);

@@ -70,8 +70,8 @@ fn timeout_of_no_time_interrupts_a_wait_in_the_second_turn() {
         let waits = timeout(secs(0), async |_| pending::<i32>()?.await);
         let (turns, late) = turns_of(waits).await?;
         assert_eq!((turns, shown(late)), (2, "TimeoutError".to_owned()));
-        let gives_way = timeout(secs(0), async |_| yield_now().await);
-        let (turns, late) = turns_of(gives_way).await?;
+        let yields = timeout(secs(0), async |_| yield_now().await);
+        let (turns, late) = turns_of(yields).await?;
         assert_eq!((turns, shown(late)), (1, "TimeoutError".to_owned()));
         let never_waits = timeout(secs(0), async |_| Ok(7));
         let (turns, outcome) = turns_of(never_waits).await?;

@@ -27,7 +27,7 @@ fn cancelled_children_leave_nothing_at_their_parent() -> Result<()> {
 }
 
 #[test]
-fn a_reset_lets_go_of_the_result() -> Result<()> {
+fn reset_drops_the_former_result() -> Result<()> {
     run(async {
         let (counted, alive) = Counted::new();
         let it = ResettableFuture::<Counted>::new();
@@ -62,7 +62,7 @@ fn queue_keeps_its_items_until_its_last_handle_is_dropped() -> Result<()> {
 }
 
 #[test]
-fn a_holder_lets_go_of_a_task_and_its_result_when_it_is_over() -> Result<()> {
+fn holder_drops_a_task_and_its_result_when_it_is_done() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let (counted, alive) = Counted::new();

@@ -64,7 +64,7 @@ fn a_reset_while_it_is_pending_does_nothing() -> Result<()> {
 }
 
 #[test]
-fn a_reset_of_what_is_done_lets_go_of_its_callbacks() -> Result<()> {
+fn reset_of_a_done_future_drops_its_callbacks() -> Result<()> {
     let trace = Trace::new();
     run(async move {
         let it = ResettableFuture::<i32>::new();

@@ -302,7 +302,7 @@ fn anything_future_like_of_any_type_can_be_held() -> Result<()> {
 }
 
 #[test]
-fn what_was_over_before_it_was_added_is_let_go_too() -> Result<()> {
+fn task_done_before_it_was_added_is_dropped_too() -> Result<()> {
     run(async {
         let stop = hp::create_future::<()>();
         let done = hp::create_future::<i32>();

@@ -10,7 +10,7 @@ use crate::support::trace::Trace;
 const NOTHING: [&dyn AnyFuture; 0] = [];
 
 #[test]
-fn waiting_for_nothing_does_not_give_way() -> Result<()> {
+fn wait_for_no_futures_does_not_yield() -> Result<()> {
     run(async {
         let all = turns_of(hp::wait_for_all_futures(NOTHING)).await?;
         let first = turns_of(hp::wait_for_first_future(NOTHING)).await?;

@@ -195,7 +195,7 @@ fn peer_that_is_always_ready_does_not_starve_others() {
 
 /// A cancel that comes while the loop has its turn is returned, and nothing was read.
 #[test]
-fn a_cancel_reaches_a_reader_that_gives_way() {
+fn cancel_reaches_a_reader_that_yields() {
     run(async {
         let (mut ours, mut theirs) = pair()?;
         theirs.write_all(&[0; 65])?;

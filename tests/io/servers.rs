@@ -22,7 +22,7 @@ mod echo;
 #[path = "../../examples/tour/reactor.rs"]
 mod reactor;
 
-/// Says two bytes, and hears them.
+/// Sends two bytes, and receives them.
 async fn converses(server: SocketAddr) -> Result<TcpStream> {
     let stream = TcpStream::connect(server).await?;
     stream.write_all(b"hi").await?;

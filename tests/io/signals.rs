@@ -76,8 +76,8 @@ fn signals_of_one_turn_run_by_number() {
 }
 
 #[test]
-fn a_later_handler_replaces_the_former_and_lets_go_of_it() {
-    if !is_child("signals::a_later_handler_replaces_the_former_and_lets_go_of_it", "true") {
+fn later_handler_replaces_and_drops_the_former() {
+    if !is_child("signals::later_handler_replaces_and_drops_the_former", "true") {
         return;
     }
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());

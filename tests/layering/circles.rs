@@ -296,7 +296,7 @@ fn circles_of_files_and_folders_are_found() {
     };
     let root = ("lib.rs", "mod a; mod b; pub use b::*;");
     assert!(of(&[root, ("a.rs", "use crate::b::B; struct A;"), ("b.rs", "struct B;")]).is_empty());
-    // A path in the code, and one through the front door.
+    // A path in the code, and one through the crate root.
     let both =
         [root, ("a.rs", "use crate::B; struct A;"), ("b.rs", "fn f() { crate::a::A; } struct B;")];
     assert_eq!(of(&both), [": a.rs -> b.rs -> a.rs"]);

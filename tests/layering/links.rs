@@ -33,10 +33,10 @@ fn links_of_guides_lead_somewhere() {
 fn links_of_rendered_guides_are_labels() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let read = |file: &str| fs::read_to_string(root.join(file)).expect("a file");
-    let front_door = read("src/lib.rs");
+    let crate_root = read("src/lib.rs");
     let defined = read("docs/links.txt") + &read("docs/pictures/links.txt");
     let files: Vec<&str> =
-        front_door.split('"').filter_map(|part| part.strip_prefix("../docs/")).collect();
+        crate_root.split('"').filter_map(|part| part.strip_prefix("../docs/")).collect();
     let rendered = files.into_iter().filter(|file| file.ends_with(".md"));
     for file in rendered {
         let text = read(&format!("docs/{file}"));

@@ -1,4 +1,4 @@
-//! The house rules, read from the source: imports go down only, each dependency has its room,
+//! The house rules, read from the source: imports go down only, each dependency is named in its files only,
 //! `unsafe` has its own, files and functions stay small enough to be read in one sitting.
 
 mod circles;
@@ -14,8 +14,8 @@ use std::path::Path;
 
 use tokens::{Token, text_at, tokens};
 
-/// The floors from bottom to top. A file may name its own floor and those before it.
-const FLOORS: &[&str] = &[
+/// The layers from bottom to top. A file may name its own layer and those before it.
+const LAYERS: &[&str] = &[
     "flat_drops",
     "sync",
     "context",
@@ -34,10 +34,10 @@ const FLOORS: &[&str] = &[
     "bridges",
 ];
 
-/// Floors that don't name each other, although one stands above the other.
+/// Layers that don't name each other, although one stands above the other.
 const STRANGERS: &[(&str, &str)] = &[("io", "helpers"), ("net", "helpers"), ("process", "helpers")];
 
-/// Floors that use only what any user of the crate could: public items, from the front door.
+/// Layers that use only what any user of the crate could: public items, from the crate root.
 const OUTSIDERS: &[&str] = &["helpers"];
 
 /// Items that an outsider uses all the same, since they are of no use to a user of the crate.
@@ -53,11 +53,11 @@ const SERVICES: &[(&str, &str)] = &[
     ("helpers", "ReusableSignal"),
 ];
 
-/// The front door: it imports from every floor, and no floor below the outsiders imports it.
-const FRONT_DOOR: &str = "lib.rs";
+/// The crate root: it imports from every layer, and no layer below the outsiders imports it.
+const CRATE_ROOT: &str = "lib.rs";
 
-/// The crates that are named in their own rooms only.
-const ROOMS: &[(&str, &[&str])] = &[
+/// The crates that are named in their own files and folders only.
+const CRATE_FILES: &[(&str, &[&str])] = &[
     (
         "std",
         &[
@@ -146,7 +146,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 ];
 
 /// The files, and the folders with a `/` at their end, where `unsafe` may stand.
-const UNSAFE_ROOMS: &[&str] = &[
+const UNSAFE_FILES: &[&str] = &[
     "blocks/",
     "asyncio/core/",
     "event_loop/entry.rs",
@@ -201,21 +201,21 @@ fn no_folder_has_too_many_files() {
 #[test]
 fn the_tables_name_what_is_there() {
     let files = source_files();
-    let named_in = |word: &str, room: &str| {
-        let mut of_room = files.iter().filter(|(name, _)| is_in(name, &[room]));
-        of_room.any(|(_, text)| !lines_naming(word, &tokens(text)).is_empty())
+    let named_in = |word: &str, place: &str| {
+        let mut of_place = files.iter().filter(|(name, _)| is_in(name, &[place]));
+        of_place.any(|(_, text)| !lines_naming(word, &tokens(text)).is_empty())
     };
-    for room in UNSAFE_ROOMS {
-        assert!(named_in("unsafe", room), "no `unsafe` in src/{room}");
+    for place in UNSAFE_FILES {
+        assert!(named_in("unsafe", place), "no `unsafe` in src/{place}");
     }
-    for (krate, rooms) in ROOMS {
-        for room in *rooms {
-            assert!(named_in(krate, room), "no `{krate}` in src/{room}");
+    for (krate, places) in CRATE_FILES {
+        for place in *places {
+            assert!(named_in(krate, place), "no `{krate}` in src/{place}");
         }
     }
     for (name, _) in &files {
-        let known = name == FRONT_DOOR || FLOORS.contains(&floor_of(name));
-        assert!(known, "src/{name} is on no floor: add it to FLOORS");
+        let known = name == CRATE_ROOT || LAYERS.contains(&layer_of(name));
+        assert!(known, "src/{name} is in no layer: add it to LAYERS");
     }
 }
 
@@ -256,12 +256,12 @@ fn a_broken_rule_is_found() {
         (
             "asyncio/a.rs",
             "use crate::LoopFuture;",
-            &["src/asyncio/a.rs:1: asyncio imports LoopFuture, which is a name of the front door"],
+            &["src/asyncio/a.rs:1: asyncio imports LoopFuture, which is a name of the crate root"],
         ),
         (
             "asyncio/a.rs",
             "use crate::*;",
-            &["src/asyncio/a.rs:1: asyncio imports *, which is a name of the front door"],
+            &["src/asyncio/a.rs:1: asyncio imports *, which is a name of the crate root"],
         ),
         (
             "io/a.rs",
@@ -272,7 +272,7 @@ fn a_broken_rule_is_found() {
             "helpers/x.rs",
             "use crate::event_loop::run;\nuse crate::Hidden;",
             &[
-                "src/helpers/x.rs:1: helpers imports event_loop, whose public names are at the front door",
+                "src/helpers/x.rs:1: helpers imports event_loop, whose public names are at the crate root",
                 "src/helpers/x.rs:2: helpers imports Hidden, which the crate does not export",
             ],
         ),
@@ -285,21 +285,21 @@ fn a_broken_rule_is_found() {
             "asyncio/a.rs",
             "use ::std::cell;\nuse {core::fmt, polling::Poller};\nuse slab;\nlog::error!();\nlog(1)",
             &[
-                "src/asyncio/a.rs:1: `std` is named outside its rooms",
-                "src/asyncio/a.rs:2: `polling` is named outside its rooms",
-                "src/asyncio/a.rs:3: `slab` is named outside its rooms",
-                "src/asyncio/a.rs:4: `log` is named outside its rooms",
+                "src/asyncio/a.rs:1: `std` is named outside its files",
+                "src/asyncio/a.rs:2: `polling` is named outside its files",
+                "src/asyncio/a.rs:3: `slab` is named outside its files",
+                "src/asyncio/a.rs:4: `log` is named outside its files",
             ],
         ),
         (
             "lib.rs",
             "extern crate std;\nuse my::std::x;",
-            &["src/lib.rs:1: `std` is named outside its rooms"],
+            &["src/lib.rs:1: `std` is named outside its files"],
         ),
         (
             "asyncio/a.rs",
             "#![allow(unsafe_code)]\n\nunsafe {}",
-            &["src/asyncio/a.rs:3: `unsafe` is named outside its rooms"],
+            &["src/asyncio/a.rs:3: `unsafe` is named outside its files"],
         ),
     ];
     for (name, text, expected) in cases {
@@ -326,12 +326,12 @@ fn what_is_too_long_is_found() {
 
 #[test]
 fn public_names_are_those_that_a_user_sees() {
-    let door = "pub mod asyncio;\npub mod helpers;\nmod error;\npub use asyncio::*;\n\
+    let root_file = "pub mod asyncio;\npub mod helpers;\nmod error;\npub use asyncio::*;\n\
                 use error::Hidden;\npub(crate) use panics::caught;\npub use error::Error;\n\
                 #[cfg(x)]\npub async fn run() {}\n";
-    let floor = "mod task;\npub use task::{AnyTask, task::{Task, Inner as Outer}};\n\
+    let layer = "mod task;\npub use task::{AnyTask, task::{Task, Inner as Outer}};\n\
                  pub(crate) use task::Core;\n// pub use task::Lie;\n";
-    let files = [(FRONT_DOOR, door), ("asyncio/mod.rs", floor)]
+    let files = [(CRATE_ROOT, root_file), ("asyncio/mod.rs", layer)]
         .map(|(name, text)| (name.to_owned(), text.to_owned()));
     let expected = ["AnyTask", "Error", "Outer", "Task", "asyncio", "helpers", "run"];
     assert_eq!(public_names(&files), BTreeSet::from(expected.map(str::to_owned)));
@@ -341,7 +341,7 @@ fn public_names_are_those_that_a_user_sees() {
 #[test]
 fn the_programs_of_the_guides_are_compiled() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let front_door = fs::read_to_string(root.join("src/lib.rs")).expect("the front door");
+    let crate_root = fs::read_to_string(root.join("src/lib.rs")).expect("the crate root");
     let mut guides = vec![(root.join("README.md"), "../README.md".to_owned())];
     for entry in fs::read_dir(root.join("docs")).expect("a folder of guides") {
         let path = entry.expect("a guide").path();
@@ -360,7 +360,7 @@ fn the_programs_of_the_guides_are_compiled() {
             assert!(!opens || !fence.is_empty(), "{name}: a block without a language");
             assert!(
                 !(opens && fence.starts_with("rust"))
-                    || front_door.contains(&format!("\"{name}\"")) && fence == "rust"
+                    || crate_root.contains(&format!("\"{name}\"")) && fence == "rust"
                     || name.ends_with("from-asyncio.md") && fence == "rust,ignore",
                 "{name}: a program that is not compiled and run"
             );
@@ -372,10 +372,10 @@ fn the_programs_of_the_guides_are_compiled() {
 fn complaints(name: &str, text: &str, public: &BTreeSet<String>) -> Vec<String> {
     let tokens = tokens(text);
     let mut found = Vec::new();
-    if name != FRONT_DOOR {
+    if name != CRATE_ROOT {
         found.extend(imports_that_go_up(name, &tokens, public));
     }
-    found.extend(outside_their_rooms(name, &tokens));
+    found.extend(outside_their_files(name, &tokens));
     found.extend(long_functions(&tokens));
     let lines = text.lines().count();
     if lines > MOST_LINES_IN_A_FILE {
@@ -391,7 +391,7 @@ fn imports_that_go_up(
     tokens: &[Token],
     public: &BTreeSet<String>,
 ) -> Vec<(usize, String)> {
-    let own = floor_of(name);
+    let own = layer_of(name);
     let roots = names_at_the_root(name, tokens).into_iter();
     roots
         .filter_map(|(line, target)| {
@@ -401,9 +401,9 @@ fn imports_that_go_up(
         .collect()
 }
 
-/// Why the floor `own` may not name `crate::target`; `None` if it may.
+/// Why the layer `own` may not name `crate::target`; `None` if it may.
 fn why_not(own: &str, target: &str, public: &BTreeSet<String>) -> Option<&'static str> {
-    let rank = |floor: &str| FLOORS.iter().position(|known| *known == floor);
+    let rank = |layer: &str| LAYERS.iter().position(|known| *known == layer);
     if target == own {
         return None;
     }
@@ -417,9 +417,9 @@ fn why_not(own: &str, target: &str, public: &BTreeSet<String>) -> Option<&'stati
         return None;
     }
     match (OUTSIDERS.contains(&own), rank(target).is_some()) {
-        (true, true) => Some("whose public names are at the front door"),
+        (true, true) => Some("whose public names are at the crate root"),
         (true, false) if !public.contains(target) => Some("which the crate does not export"),
-        (false, false) => Some("which is a name of the front door"),
+        (false, false) => Some("which is a name of the crate root"),
         _ => None,
     }
 }
@@ -492,20 +492,20 @@ fn branches(tokens: &[Token], at: usize, found: &mut Vec<(usize, String)>) {
     }
 }
 
-fn outside_their_rooms(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
+fn outside_their_files(name: &str, tokens: &[Token]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (word, rooms) in ROOMS.iter().chain([&("unsafe", UNSAFE_ROOMS)]) {
-        if !is_in(name, rooms) {
+    for (word, places) in CRATE_FILES.iter().chain([&("unsafe", UNSAFE_FILES)]) {
+        if !is_in(name, places) {
             let lines = lines_naming(word, tokens).into_iter();
-            found.extend(lines.map(|line| (line, format!("`{word}` is named outside its rooms"))));
+            found.extend(lines.map(|line| (line, format!("`{word}` is named outside its files"))));
         }
     }
     found
 }
 
-/// Returns true if a file is one of `rooms`, or is in one that is a folder.
-fn is_in(name: &str, rooms: &[&str]) -> bool {
-    rooms.iter().any(|room| *room == name || room.ends_with('/') && name.starts_with(room))
+/// Returns true if a file is one of `places`, or is in one that is a folder.
+fn is_in(name: &str, places: &[&str]) -> bool {
+    places.iter().any(|place| *place == name || place.ends_with('/') && name.starts_with(place))
 }
 
 /// Where `word` stands as a keyword or as a crate's name, and not as a variable's or a field's.
@@ -570,11 +570,11 @@ fn public_names(files: &[(String, String)]) -> BTreeSet<String> {
         let file = files.iter().find(|(file, _)| file == name);
         &file.unwrap_or_else(|| panic!("no src/{name}")).1
     };
-    let (mut names, open_floors) = exports(text_of(FRONT_DOOR));
-    for floor in open_floors {
-        let (of_floor, deeper) = exports(text_of(&format!("{floor}/mod.rs")));
-        assert!(deeper.is_empty(), "{floor}/mod.rs exports by `*`, which hides what it exports");
-        names.extend(of_floor);
+    let (mut names, open_layers) = exports(text_of(CRATE_ROOT));
+    for layer in open_layers {
+        let (of_layer, deeper) = exports(text_of(&format!("{layer}/mod.rs")));
+        assert!(deeper.is_empty(), "{layer}/mod.rs exports by `*`, which hides what it exports");
+        names.extend(of_layer);
     }
     names
 }
@@ -610,7 +610,7 @@ fn exports(text: &str) -> (BTreeSet<String>, Vec<String>) {
 }
 
 /// `asyncio` for `asyncio/task.rs`, `error` for `error.rs`.
-fn floor_of(name: &str) -> &str {
+fn layer_of(name: &str) -> &str {
     name.split('/').next().unwrap_or(name).trim_end_matches(".rs")
 }
 

@@ -37,29 +37,29 @@ fn the_rules_of_the_order_are_numbered_and_each_names_a_test() {
     }
 }
 
-/// The tour goes from room to room, and the picture shows them.
+/// The tour goes from layer to layer, and the picture shows them.
 #[test]
 fn the_tour_names_files_that_are_there() {
     let tour = text_of("docs/tour.md");
-    let mut room = "";
+    let mut layer = "";
     let mut count = 0;
     for line in tour.lines() {
         if let Some(heading) = line.strip_prefix("## ") {
-            room = heading.split('`').nth(1).unwrap_or_default();
+            layer = heading.split('`').nth(1).unwrap_or_default();
         }
         let quoted = line.split('`').skip(1).step_by(2);
         for file in quoted.filter(|name| name.ends_with(".rs")) {
-            let places = [format!("src/{room}/{file}"), format!("src/{file}"), file.to_owned()];
+            let places = [format!("src/{layer}/{file}"), format!("src/{file}"), file.to_owned()];
             let is_there = places.iter().any(|place| root().join(place).exists());
-            assert!(is_there, "there is no {file} in {room:?}");
+            assert!(is_there, "there is no {file} in {layer:?}");
             count += 1;
         }
     }
     assert!(count > 50, "{count} files");
-    let picture = text_of("docs/pictures/rooms.svg");
-    for floor in super::FLOORS {
-        assert!(picture.contains(&format!(">{floor}</text>")), "the picture lacks {floor}");
-        assert!(tour.contains(&format!("`{floor}`")), "the tour lacks {floor}");
+    let picture = text_of("docs/pictures/layers.svg");
+    for layer in super::LAYERS {
+        assert!(picture.contains(&format!(">{layer}</text>")), "the picture lacks {layer}");
+        assert!(tour.contains(&format!("`{layer}`")), "the tour lacks {layer}");
     }
 }
 
@@ -80,9 +80,9 @@ fn the_page_on_unsafe_code_names_each_invariant() {
         })
         .collect();
     let mut kept = BTreeSet::new();
-    let in_rooms = |name: &str| super::UNSAFE_ROOMS.iter().any(|room| name.starts_with(room));
+    let is_listed = |name: &str| super::UNSAFE_FILES.iter().any(|place| name.starts_with(place));
     for (file, text) in super::source_files() {
-        if !in_rooms(&file) || file.contains("/tests/") {
+        if !is_listed(&file) || file.contains("/tests/") {
             continue;
         }
         let short = ["blocks/", "asyncio/core/", "event_loop/"];
@@ -100,7 +100,7 @@ fn the_page_on_unsafe_code_names_each_invariant() {
     let missing: Vec<_> = kept.difference(&listed).collect();
     assert!(missing.is_empty(), "docs/unsafe.md lacks {missing:?}");
     let gone: Vec<_> = names(&listed).into_iter().filter(|n| !names(&kept).contains(n)).collect();
-    // Two are kept by files without `unsafe`, on which the rooms rely.
+    // Two are kept by files without `unsafe`, on which the unsafe code relies.
     assert_eq!(gone, ["Ring", "Round"], "docs/unsafe.md names what isn't there");
 }
 

@@ -113,7 +113,7 @@ impl Model {
         });
     }
 
-    fn let_go(&mut self, future: usize) {
+    fn release(&mut self, future: usize) {
         let model = &mut self.futures[future];
         model.holders -= 1;
         if model.holders == 0 && model.unread {
@@ -221,7 +221,7 @@ impl Model {
 
     fn task_is_over(&mut self, index: usize, state: State) {
         self.tasks[index].over = true;
-        self.let_go(self.tasks[index].future);
+        self.release(self.tasks[index].future);
         self.ready.push_back(Call::Over(index, state));
     }
 
@@ -244,7 +244,7 @@ impl Model {
         if callback == CALLBACKS - 1 {
             self.end(self.slots[(slot + 1) % SLOTS], State::Finished);
         }
-        self.let_go(future);
+        self.release(future);
     }
 }
 
@@ -373,7 +373,7 @@ fn one_operation(choose: Choose<'_>, model: &mut Model, real: &mut Real, number:
             drop(handle);
             model.slots[slot] = model.futures.len();
             model.new_future(slot);
-            model.let_go(future);
+            model.release(future);
             let fresh = real.new_future(slot);
             let old = std::mem::replace(&mut real.slots.borrow_mut()[slot], fresh);
             drop(old);

@@ -1,4 +1,4 @@
-//! Transports that are written to amid their end are let go by the loop.
+//! Transports that are written to amid their end are dropped by the loop.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;

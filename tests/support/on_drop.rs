@@ -1,4 +1,4 @@
-//! [`OnDrop`]: code that runs where a value is let go.
+//! [`OnDrop`]: code that runs where a value is dropped.
 
 /// Calls its closure when it is dropped.
 pub(crate) struct OnDrop<F: FnOnce()>(Option<F>);

@@ -125,7 +125,7 @@ fn primitive_with_a_wait_on_one_loop_refuses_another() {
 /// The lock that was held before the wait was refused is held after it.
 // CPython: test_locks.ConditionTests.test_ambiguous_loops
 #[test]
-fn a_condition_refuses_before_it_lets_go_of_the_lock() {
+fn condition_refuses_before_it_releases_the_lock() {
     let condition = Condition::new();
     let waiting = condition.clone();
     let one = EventLoop::with_virtual_time();

@@ -201,7 +201,7 @@ fn waiter_dropped_at_the_lock_passes_its_notification_on() {
 
 /// The guard outside of a `wait` that is dropped half way must not release what it lost.
 #[test]
-fn a_guard_does_not_release_what_a_dropped_wait_has_let_go_of() {
+fn guard_does_not_release_a_lock_that_a_dropped_wait_released() {
     run(async {
         let condition = Condition::new();
         let mut waiting = Box::pin(condition.scope(async || condition.wait().await));

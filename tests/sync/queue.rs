@@ -31,7 +31,7 @@ fn kind<T>(outcome: Result<T>) -> ErrorKind {
 // CPython: test_queues.QueuePutTests.test_nonblocking_put_exception
 // CPython: test_queues.QueuePutTests.test_put_cancelled
 #[test]
-fn with_room_or_items_there_nothing_gives_way() {
+fn get_and_put_that_need_not_wait_do_not_yield() {
     run(async {
         let queue = Queue::new(2);
         assert!(queue.empty() && !queue.full());

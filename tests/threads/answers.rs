@@ -138,7 +138,7 @@ fn a_future_that_is_done_stays_as_it_is() -> Result<()> {
 fn answer_after_the_loop_has_closed_is_dropped() -> Result<()> {
     let event_loop = EventLoop::new();
     let trace = Trace::new();
-    let guard = on_drop(trace.says("let go"));
+    let guard = on_drop(trace.says("dropped"));
     let called = Rc::new(Cell::new(false));
     let calls = called.clone();
     let answer = event_loop.expect_answer(move |_: Result<OnValue>| {
@@ -147,7 +147,7 @@ fn answer_after_the_loop_has_closed_is_dropped() -> Result<()> {
     })?;
     let other = event_loop.expect_answer(|_: Result<()>| ())?;
     event_loop.close()?;
-    trace.expect(["let go"]);
+    trace.expect(["dropped"]);
     let value = on_drop(Box::new(trace.says("the value")) as Box<dyn FnOnce() + Send>);
     let given = thread::spawn(move || answer.give(Ok(value))).join().unwrap();
     assert_eq!(given.unwrap_err().kind(), ErrorKind::Closed);

@@ -26,8 +26,8 @@ async fn one_served() -> Result<(client::TlsStream<TcpStream>, Task<()>)> {
     Ok((client, server))
 }
 
-/// Sends `much` and hears it, both at once, since no buffer between holds it all.
-async fn hears_itself(connector: TlsConnector, server: SocketAddr, much: Vec<u8>) -> Result<()> {
+/// Sends `much` and receives it, both at once, since no buffer between holds it all.
+async fn echoes(connector: TlsConnector, server: SocketAddr, much: Vec<u8>) -> Result<()> {
     let stream = connect(&connector, TcpStream::connect(server).await?).await?;
     let (mut reader, mut writer) = stream.split();
     let mut heard = Vec::new();
@@ -52,7 +52,7 @@ fn many_clients_hear_what_they_say() {
         TaskGroup::scope(async |group| {
             for number in 0..8_usize {
                 let much = (0..300_000 + number).map(|at| (at * number % 251) as u8).collect();
-                group.create_task(hears_itself(connector.clone(), address, much))?;
+                group.create_task(echoes(connector.clone(), address, much))?;
             }
             Ok(())
         })
@@ -82,7 +82,7 @@ fn clients_that_break_off_leave_the_server_to_others() {
             stream.write_all(b"xx").await?;
             stream.flush().await?;
             drop(stream);
-            hears_itself(connector.clone(), address, b"hello".to_vec()).await?;
+            echoes(connector.clone(), address, b"hello".to_vec()).await?;
         }
         server.cancel();
         assert!(server.await.unwrap_err().is_cancelled());

@@ -29,7 +29,7 @@ pub enum ReturnWhen {
 ///
 /// `futures` may mix futures, tasks and future-like things of different types, by reference or
 /// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice is returned once.
-/// Those that end before the task goes on are among the done as well. It gives way also where
+/// Those that end before the task goes on are among the done as well. It yields also where
 /// they are done already.
 ///
 /// That the time is up is no error, and none of `futures` is cancelled for it. Nothing has read

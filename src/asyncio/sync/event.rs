@@ -64,7 +64,7 @@ impl Event {
         self.0.set.set(false);
     }
 
-    /// Waits until it is set; if it is, it doesn't give way.
+    /// Waits until it is set; if it is, it doesn't yield.
     ///
     /// # Errors
     ///

@@ -246,7 +246,7 @@ impl<T: 'static> Queue<T> {
         self.0.full()
     }
 
-    /// Puts `item` in, once there is room; if there is, it doesn't give way.
+    /// Puts `item` in, once there is room; if there is, it doesn't yield.
     ///
     /// # Errors
     ///
@@ -295,7 +295,7 @@ impl<T: 'static> Queue<T> {
         Ok(())
     }
 
-    /// Takes the next item out, once there is one; if there is, it doesn't give way.
+    /// Takes the next item out, once there is one; if there is, it doesn't yield.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! [`sleep`] and [`yield_now`]: giving way for a time, or for a turn.
+//! [`sleep`] and [`yield_now`]: suspending a task for a time, or for a turn.
 
 use core::fmt;
 use core::future::Future;
@@ -12,7 +12,7 @@ use crate::asyncio::core::{
 use crate::error::Result;
 use crate::event_loop::TimerIndex;
 
-/// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it gives way once,
+/// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it yields once,
 /// as [`yield_now`].
 ///
 /// # Errors
@@ -133,7 +133,7 @@ impl fmt::Debug for Sleep {
 ///
 /// # Cancellation
 ///
-/// A task that is cancelled while it gives way is told when its turn comes.
+/// A task that is cancelled while it yields gets the cancellation when its turn comes.
 pub fn yield_now() -> YieldNow {
     YieldNow(Yielded::NotYet)
 }

@@ -39,7 +39,7 @@ pub(crate) struct EventSwitch {
     on: Cell<bool>,
     page: OnceCell<Box<EventPage>>,
     log: RefCell<Option<EventLog>>,
-    /// That of the floor above, which may be closed when the log is read.
+    /// The layer above's function, which may be closed when the log is read.
     reason_words: Cell<Option<ReasonWords>>,
 }
 

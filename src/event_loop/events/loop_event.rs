@@ -10,7 +10,7 @@ pub(crate) enum Outcome {
     Error,
 }
 
-/// The number of a reason for which a task awaits a future. The floor above has the words for it:
+/// The number of a reason for which a task awaits a future. The layer above has the words for it:
 /// `TaskScheduler::reason_words`.
 pub(crate) type Reason = u8;
 

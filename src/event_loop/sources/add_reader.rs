@@ -162,7 +162,7 @@ impl LoopRef {
 
     fn unwatch(&self, source: &impl Source, side: Side) -> Result<bool> {
         if self.is_closed() {
-            // Closing has let go of everything.
+            // Closing has dropped everything.
             return Ok(false);
         }
         Ok(self.reactor()?.unwatch(raw_key(source), side)?.release())

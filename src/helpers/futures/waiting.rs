@@ -7,7 +7,7 @@ use core::cell::Cell;
 use crate::{AnyFuture, Callback, LoopFuture, Result, ReusableSignal, running_loop};
 
 /// Waits until all of `futs` are done, however they end: `hp.wait_for_all_futures`. Nothing
-/// to wait for doesn't give way; what is done already still takes two turns.
+/// to wait for doesn't yield; what is done already still takes two turns.
 ///
 /// `futs` may mix futures, tasks and future-like things of different types, by reference or
 /// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice counts once. A

@@ -326,7 +326,7 @@ impl TaskHolder {
         wait_for_all_futures([&last]).await
     }
 
-    /// Lets go of the tasks that are done, once all their callbacks have been called. What is
+    /// Drops the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
         let asked_done = self.asked_done();

@@ -126,7 +126,7 @@ impl Machine {
         from.add_callback(callback);
     }
 
-    /// Lets go of what may hold the machine, and of futures that hold themselves by a callback
+    /// Drops what may hold the machine, and futures that hold themselves by a callback
     /// which will never be called, after the run.
     pub(crate) fn clear(&self) {
         for (from, callback) in self.transfers.take() {

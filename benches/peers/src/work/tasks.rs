@@ -31,7 +31,7 @@ pub(super) async fn self_wake<R: Rt>(h: R::H, n: u64, repeat: Repeat) -> Figures
     ring::<R, _>(h, n, repeat, wake_self).await
 }
 
-/// The same with what the runtime offers to give way.
+/// The same with what the runtime offers to yield.
 pub(super) async fn yield_ring<R: Rt>(h: R::H, n: u64, repeat: Repeat) -> Figures {
     ring::<R, _>(h, n, repeat, R::give_way).await
 }

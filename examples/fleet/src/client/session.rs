@@ -16,9 +16,9 @@ use crate::protocol::{Header, LARGEST, Message, Packet, Serial, UDP};
 /// A device, and where it listens.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Sighting {
-    /// Which device.
+    /// The serial number of the device.
     pub serial: Serial,
-    /// Where it listens.
+    /// The address at which it listens.
     pub address: SocketAddr,
 }
 
@@ -42,9 +42,9 @@ pub struct Session(Rc<Inner>);
 
 struct Inner {
     socket: UdpSocket,
-    /// Where everyone hears.
+    /// The address at which all devices listen.
     everyone: SocketAddr,
-    /// By which devices' answers are known as answers to this program.
+    /// The number by which the answers to this program are known.
     source: u32,
     expected: RefCell<HashMap<(Serial, u8), Expected>>,
     known: RefCell<BTreeSet<Serial>>,
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 impl Session {
-    /// A session with the devices that hear what is said at `everyone`. `source` is any number
+    /// Returns a session with the devices that listen at `everyone`. `source` is any number
     /// but 0 and 1, which mean something else to devices.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Session {
         })))
     }
 
-    /// Hears what comes back, until the task that awaits it is cancelled.
+    /// Receives answers, until the task that awaits it is cancelled.
     ///
     /// # Errors
     ///
@@ -129,12 +129,12 @@ impl Session {
         self.0.sightings.borrow_mut().push(Sighting { serial, address });
     }
 
-    /// The devices that have said that they are there since this was last asked.
+    /// Returns the devices that have reported themselves since the last call.
     pub(super) fn sightings(&self) -> Vec<Sighting> {
         self.0.sightings.take()
     }
 
-    /// Asks everyone whether they are there.
+    /// Asks all devices to report themselves.
     pub(super) async fn call_everyone(&self, sequence: u8) -> Result<()> {
         let header = Header { tagged: true, ..self.header(Serial::EVERYONE, sequence) };
         self.send(Packet { header, message: Message::GetService }, self.0.everyone).await
