@@ -182,7 +182,7 @@ impl Error {
         }
     }
 
-    /// Says whether `except Exception` catches it: everything but a cancellation, the end of a generator,
+    /// Returns true if `except Exception` catches it: everything but a cancellation, the end of a generator,
     /// and Ctrl-C. See [`Catch`](crate::Catch).
     #[must_use]
     pub fn is_exception(&self) -> bool {

@@ -38,7 +38,7 @@ impl<L> ReadyQueue<L> {
         self.ring.pop()
     }
 
-    /// Freezes what is on the queue as a round, and says how much it is.
+    /// Freezes what is on the queue as a round, and returns its length.
     #[inline]
     pub(super) fn begin_round(&self) -> usize {
         self.round_end.set(self.ring.tail());

@@ -93,7 +93,7 @@ impl EventLoop {
         EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(VirtualClock::default()))))
     }
 
-    /// Runs one turn, and says how many callbacks and task steps it ran. It waits for the
+    /// Runs one turn, and returns the number of callbacks and task steps that it ran. It waits for the
     /// first of them `max_wait` at most; `None` sets no bound, and neither do 584 years and more of
     /// virtual time; zero doesn't wait.
     ///

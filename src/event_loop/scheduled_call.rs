@@ -89,7 +89,7 @@ const ONE: u32 = 8;
 const NO_TIMER: TimerIndex = TimerIndex::MAX;
 
 impl Head {
-    /// Clears `WAITS`. Says whether it was set.
+    /// Clears `WAITS`. Returns true if it was set.
     #[inline(always)]
     fn take_waits(&self) -> bool {
         let state = self.state.get();
@@ -253,7 +253,7 @@ impl ScheduledCall {
         }
     }
 
-    /// Takes one from the count. Says whether it was the last.
+    /// Takes one from the count. Returns true if it was the last.
     #[inline(always)]
     fn count_down(&self) -> bool {
         let state = self.head().state.get() - ONE;

@@ -430,7 +430,7 @@ impl Inner {
         }
     }
 
-    /// Plans the tick after the one of `now`, and says how long it is until then.
+    /// Plans the tick after the one of `now`, and returns the time until then.
     fn plan_next(&self, now: Seconds) -> Seconds {
         let every = self.every.get();
         let mut expected = self.expected.get().unwrap_or(now);

@@ -180,7 +180,7 @@ macro_rules! impl_stream {
                 Ok($stream(nonblocking!(stream)?))
             }
 
-            /// Reads what there is into `buffer`, as much as fits, and says how many bytes;
+            /// Reads what there is into `buffer`, as much as fits, and returns the number of bytes;
             /// waits where there is nothing. 0 says that the peer has closed its side, or that
             /// `buffer` is empty.
             ///
@@ -225,8 +225,8 @@ macro_rules! impl_stream {
                 Ok(())
             }
 
-            /// Writes as much of `bytes` as there is room for in the system's buffer, and says
-            /// how many bytes; waits where there is none.
+            /// Writes as much of `bytes` as there is room for in the system's buffer, and returns
+            /// the number of bytes; waits where there is none.
             ///
             /// # Errors
             ///
@@ -331,7 +331,7 @@ macro_rules! impl_stream {
                 self.0.poll_write(cx, buffers)
             }
 
-            /// Reads what there is into `buffer` without waiting, and returns how many bytes; 0 if the
+            /// Reads what there is into `buffer` without waiting, and returns the number of bytes; 0 if the
             /// peer has closed.
             ///
             /// # Errors

@@ -56,7 +56,7 @@ impl UdpSocket {
         Ok(UdpSocket(nonblocking!(socket)?))
     }
 
-    /// Sends a datagram to `address`, and says how many bytes went.
+    /// Sends a datagram to `address`, and returns the number of bytes sent.
     ///
     /// # Errors
     ///
@@ -71,7 +71,7 @@ impl UdpSocket {
         about(sent, || format!("can't send to {address}"))
     }
 
-    /// Waits for a datagram, and says how long it is and from where. What does not fit into
+    /// Waits for a datagram, and returns its length and its sender. What does not fit into
     /// `buffer` is lost: 65,535 bytes hold any.
     ///
     /// # Errors
@@ -85,7 +85,7 @@ impl UdpSocket {
         self.0.read_with(|socket| socket.recv_from(buffer)).await
     }
 
-    /// Receives as [`recv_from`](UdpSocket::recv_from) does, and says whether the datagram was
+    /// Receives as [`recv_from`](UdpSocket::recv_from) does, and returns also whether the datagram was
     /// longer than `buffer`. (On Windows such a datagram is an error of either.)
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl UdpSocket {
         self.get_ref().recv_from(buffer)
     }
 
-    /// Sends a datagram to `address` without waiting, and returns how many bytes went.
+    /// Sends a datagram to `address` without waiting, and returns the number of bytes sent.
     ///
     /// # Errors
     ///
@@ -154,8 +154,8 @@ impl UdpSocket {
         self.0.write_with(|socket| socket.send(datagram)).await
     }
 
-    /// Waits for a datagram from where the socket is [connected](UdpSocket::connect), and says
-    /// how long it is. For the rest see [`recv_from`](UdpSocket::recv_from).
+    /// Waits for a datagram from where the socket is [connected](UdpSocket::connect), and returns
+    /// its length. For the rest see [`recv_from`](UdpSocket::recv_from).
     ///
     /// # Errors
     ///

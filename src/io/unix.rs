@@ -181,7 +181,7 @@ impl UnixDatagram {
         about(connected, || format!("can't connect to {:?}", path.as_ref()))
     }
 
-    /// Sends a datagram to where the socket is connected, and says how many bytes went.
+    /// Sends a datagram to where the socket is connected, and returns the number of bytes sent.
     ///
     /// # Errors
     ///
@@ -194,7 +194,7 @@ impl UnixDatagram {
         self.0.write_with(|socket| socket.send(datagram)).await
     }
 
-    /// Sends a datagram to the socket at `path`, and says how many bytes went.
+    /// Sends a datagram to the socket at `path`, and returns the number of bytes sent.
     ///
     /// # Errors
     ///
@@ -211,7 +211,7 @@ impl UnixDatagram {
         about(sending.await, || format!("can't send to {:?}", path.as_ref()))
     }
 
-    /// Waits for a datagram, and says how long it is. What does not fit into `buffer` is lost.
+    /// Waits for a datagram, and returns its length. What does not fit into `buffer` is lost.
     ///
     /// # Errors
     ///

@@ -1,5 +1,6 @@
-//! The house rules, read from the source: imports go down only, each dependency is named in its files only,
-//! `unsafe` has its own, files and functions stay small enough to be read in one sitting.
+//! The project's rules, checked by reading the source: imports go down only, each dependency and
+//! `unsafe` are named in the files listed for them, files and functions stay small enough to be
+//! read in one sitting.
 
 mod circles;
 mod cpython_tests;

@@ -93,7 +93,7 @@ impl Job for EnterPutOff {
     }
 }
 
-/// Cancels a future or a task with `error`. Says whether that was accepted: what is done refuses, and
+/// Cancels a future or a task with `error`. Returns true if that was accepted: what is done refuses, and
 /// so does what stands for others that all refuse.
 ///
 /// A task is cancelled by cancelling what it awaits; where nothing of that accepts, its next await
@@ -118,7 +118,7 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
     }
 }
 
-/// Cancels all that a task awaits, and says whether any of it accepted.
+/// Cancels all that a task awaits, and returns true if any of it accepted.
 pub(super) fn cancel_waits(task: &ErasedFuture) -> bool {
     let error = task.task().map_or(Error::cancelled(), |task| task.cancellation());
     let mut accepted = false;
@@ -300,7 +300,7 @@ impl Frame {
         }
     }
 
-    /// All below were asked. Says whether the request was accepted, and whether a future that stands
+    /// All below were asked. Returns whether the request was accepted, and whether a future that stands
     /// for others leads back to what is on the way: then the task that awaits it is to throw.
     fn leave(self) -> (bool, bool) {
         match &self.below {
@@ -331,7 +331,7 @@ impl Drop for Frame {
     }
 }
 
-/// Takes a request down to all below `first`, and says whether it was accepted.
+/// Takes a request down to all below `first`, and returns true if it was accepted.
 fn go_down(first: Frame) -> bool {
     let mut path = vec![first];
     let mut accepted = false;

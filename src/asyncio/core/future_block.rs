@@ -269,7 +269,7 @@ impl Signal {
         }
     }
 
-    /// Makes it what it was when it was made, if nothing else has it. Says whether it did.
+    /// Makes it what it was when it was made, if nothing else has it. Returns true if it did.
     #[inline]
     pub(crate) fn renew(&self, reason: WaitReason) -> bool {
         let header = self.0.header();
@@ -295,7 +295,7 @@ impl Signal {
         unsafe { Entry::from_head(entry_head(count)) }
     }
 
-    /// Completes it, unless it is done: one that was cancelled stays so. Says whether it did.
+    /// Completes it, unless it is done: one that was cancelled stays so. Returns true if it did.
     #[inline]
     pub(crate) fn complete(&self) -> bool {
         let pending = !self.is_done();

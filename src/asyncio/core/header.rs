@@ -146,7 +146,7 @@ impl Header {
         self.flags.set(self.flags.get() & !flags);
     }
 
-    /// Clears `flags`, and says whether any was set.
+    /// Clears `flags`, and returns true if any was set.
     #[inline(always)]
     pub(super) fn take(&self, flags: u32) -> bool {
         let had = self.has(flags);

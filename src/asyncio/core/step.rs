@@ -317,7 +317,7 @@ pub(crate) fn poll_part<T>(poll: impl FnOnce() -> Poll<T>) -> (Poll<T>, Option<P
 }
 
 /// Notes that the waker with which `task` is polled was woken, if its step goes on on this thread.
-/// Says whether it does.
+/// Returns true if it does.
 pub(super) fn note_woken(task: NonNull<Header>) -> bool {
     let noted = in_step(|registry| {
         let is_current = registry.current() == Some(task);

@@ -56,7 +56,7 @@ impl Header {
         count
     }
 
-    /// Removes every callback that equals `callback`, and says how many there were.
+    /// Removes every callback that equals `callback`, and returns their number.
     pub(crate) fn remove_callback(&self, callback: &Callback) -> usize {
         let mut count = 0;
         while !self.done() {

@@ -114,7 +114,7 @@ impl<T: 'static> LoopFuture<T> {
     }
 
     /// Cancels it with a message that the error will carry: asyncio's `cancel(msg=...)`.
-    /// Says whether it was pending.
+    /// Returns true if it was pending.
     pub fn cancel_with(&self, message: impl Into<String>) -> bool {
         self.cancel_as(Error::cancelled_with(message))
     }
@@ -191,7 +191,7 @@ macro_rules! impl_handle {
                 callback
             }
 
-            /// Takes out every callback that equals `callback`, and says how many there were.
+            /// Takes out every callback that equals `callback`, and returns their number.
             /// Once it is done its callbacks are on their way, and there are none.
             pub fn remove_done_callback(&self, callback: &Callback) -> usize {
                 self.erased().remove_done_callback(callback)
@@ -316,7 +316,7 @@ pub(crate) use impl_handle;
 impl_handle!(LoopFuture);
 
 impl<T: 'static> LoopFuture<T> {
-    /// Cancels it and schedules its callbacks. Says whether it was pending.
+    /// Cancels it and schedules its callbacks. Returns true if it was pending.
     pub fn cancel(&self) -> bool {
         self.erased().cancel()
     }

@@ -106,7 +106,7 @@ impl Lock {
         Ok(())
     }
 
-    /// Takes it if that needs no waiting, and says whether it did.
+    /// Takes it if that needs no waiting, and returns true if it did.
     #[must_use]
     pub fn try_acquire(&self) -> bool {
         let free = self.is_free();

@@ -134,7 +134,7 @@ impl Semaphore {
         Ok(())
     }
 
-    /// Takes a permit if that needs no waiting, and says whether it did.
+    /// Takes a permit if that needs no waiting, and returns true if it did.
     #[must_use]
     pub fn try_acquire(&self) -> bool {
         let free = !self.locked();

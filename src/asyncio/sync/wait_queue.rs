@@ -93,7 +93,7 @@ impl WaitQueue {
         Wait { queue: self, key, waits, on_exit: Some(on_exit) }
     }
 
-    /// Wakes the first waiter that was neither woken nor cancelled. Says whether there was one.
+    /// Wakes the first waiter that was neither woken nor cancelled. Returns true if there was one.
     #[inline(always)]
     pub(crate) fn wake_next(&self) -> bool {
         match self.line.get() {

@@ -182,8 +182,8 @@ impl<T: 'static> Task<T> {
         self.0.erased()
     }
 
-    /// Asks the task to end: the await that it is parked on returns `Err(Cancelled)`. Says
-    /// whether it was asked in time: a task that is over refuses.
+    /// Asks the task to end: the await that it is parked on returns `Err(Cancelled)`. Returns
+    /// true if it was asked in time: a task that is over refuses.
     ///
     /// It is not cancelled yet when this returns, and never may be: see [`Task`]. What it
     /// awaits is cancelled in turn, if that is one of this crate's futures or tasks. A task

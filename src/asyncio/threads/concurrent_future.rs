@@ -162,7 +162,7 @@ impl<T: Clone + Send + 'static> ConcurrentFuture<T> {
     }
 
     /// Cancels the task, which learns of it at its await, and doesn't wait for its end; a task
-    /// that the loop has not made yet begins, and learns of it at its first. Says whether this
+    /// that the loop has not made yet begins, and learns of it at its first. Returns true if this
     /// future is cancelled now: not if the task had ended otherwise.
     ///
     /// What the task still fails with is reported to the loop's exception handler.

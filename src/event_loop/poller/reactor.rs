@@ -200,7 +200,7 @@ impl Reactor {
         first.inspect(|(key, _)| self.wanted.set(*key)).is_some()
     }
 
-    /// Looks for events without waiting, and says whether there are some. No system call while nothing
+    /// Looks for events without waiting, and returns true if there are some. No system call while nothing
     /// is watched.
     #[inline]
     pub(crate) fn poll(&self) -> Result<bool> {

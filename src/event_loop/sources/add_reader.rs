@@ -108,7 +108,7 @@ impl LoopRef {
     }
 
     /// Stops watching `source` for reading: asyncio's `remove_reader`. The callback won't run
-    /// any more, even if it is ready already. Says whether there was one.
+    /// any more, even if it is ready already. Returns true if there was one.
     ///
     /// # Errors
     ///
@@ -117,7 +117,7 @@ impl LoopRef {
         self.unwatch(source, Side::Reader)
     }
 
-    /// Stops watching `source` for writing: asyncio's `remove_writer`. Says whether it was.
+    /// Stops watching `source` for writing: asyncio's `remove_writer`. Returns true if it was.
     ///
     /// # Errors
     ///

@@ -121,8 +121,8 @@ impl LoopRef {
         self.stop_watching_signals()
     }
 
-    /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Says
-    /// whether the loop handled it. The default comes back when no loop handles the signal any
+    /// Has `signal` do what it does by default again: asyncio's `remove_signal_handler`. Returns
+    /// true if the loop handled it. The default comes back when no loop handles the signal any
     /// more. What a signal that came before has scheduled runs all the same.
     ///
     /// # Errors

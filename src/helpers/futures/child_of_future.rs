@@ -191,7 +191,7 @@ impl<T: Clone + 'static> ChildOfFuture<T> {
         parent_has_result
     }
 
-    /// Cancels the child alone, and says whether its own future was pending.
+    /// Cancels the child alone, and returns true if its own future was pending.
     pub fn cancel(&self) -> bool {
         self.fut().cancel()
     }

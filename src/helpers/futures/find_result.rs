@@ -40,7 +40,7 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
 }
 
 /// Finds the end that `final_fut` and `available_futs` are to have in common, and gives it to
-/// those that have none yet: `hp.find_and_apply_result`. Says whether `final_fut` got it.
+/// those that have none yet: `hp.find_and_apply_result`. Returns true if `final_fut` got it.
 ///
 /// In this order: a `final_fut` that was cancelled or has an exception passes that on; an error
 /// of any of them goes to all; the first result goes to all; and if one was cancelled,
