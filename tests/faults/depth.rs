@@ -42,8 +42,7 @@ fn gatherings(event_loop: &EventLoop, first: &LoopFuture<()>, count: usize) -> V
 
 #[test]
 fn nested_gathers_are_cancelled_without_a_deep_stack() {
-    const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_are_cancelled_without_a_\
-                        deep_stack";
+    const NAME: &str = "depth::nested_gathers_are_cancelled_without_a_deep_stack";
     // An overflow of its stack ends the process.
     if !is_child(NAME, ":") {
         return;
@@ -59,8 +58,7 @@ fn nested_gathers_are_cancelled_without_a_deep_stack() {
 
 #[test]
 fn nested_gathers_end_and_are_dropped_without_a_deep_stack() {
-    const NAME: &str = "depth::gatherings_of_tasks_that_await_gatherings_end_and_go_without_a_\
-                        deep_stack";
+    const NAME: &str = "depth::nested_gathers_end_and_are_dropped_without_a_deep_stack";
     if !is_child(NAME, ":") {
         return;
     }

@@ -26,8 +26,7 @@ fn eat_descriptors() -> Vec<File> {
 
 #[test]
 fn socket_is_refused_without_a_descriptor_and_a_later_one_works() {
-    const NAME: &str = "descriptors::without_a_descriptor_left_the_first_socket_is_refused_and_\
-                        the_next_one_may_come";
+    const NAME: &str = "descriptors::socket_is_refused_without_a_descriptor_and_a_later_one_works";
     if !is_child(NAME, "ulimit -n 48") {
         return;
     }
@@ -66,8 +65,7 @@ fn socket_is_refused_without_a_descriptor_and_a_later_one_works() {
 
 #[test]
 fn descriptor_closed_elsewhere_does_not_disturb_the_others() {
-    const NAME: &str = "descriptors::a_descriptor_that_was_closed_elsewhere_does_not_disturb_the_\
-                        others";
+    const NAME: &str = "descriptors::descriptor_closed_elsewhere_does_not_disturb_the_others";
     if !is_child(NAME, ":") {
         return;
     }
