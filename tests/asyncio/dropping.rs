@@ -363,7 +363,7 @@ fn await_dropped_after_the_close_removes_no_later_waiter() {
 
 /// The future of the task holds an await that other code drops.
 #[test]
-fn cancel_ends_a_task_whose_await_was_dropped() {
+fn cancel_ends_a_task_after_its_await_was_dropped() {
     let event_loop = EventLoop::with_virtual_time();
     let forever = event_loop.create_future::<i32>();
     let inner = Rc::new(RefCell::new(Some(boxed((&forever).into_future()))));
