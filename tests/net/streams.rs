@@ -7,7 +7,8 @@ use callsoon::net::{
     DEFAULT_LIMIT, Server, StreamReader, StreamWriter, open_connection, start_server,
 };
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, run_on, running_loop,
+    yield_now,
 };
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
@@ -167,28 +168,58 @@ fn unix_server_echoes_and_closes_without_a_report() {
 }
 
 // CPython: test_server.TestServer2.test_wait_closed_basic
-// CPython: test_server.TestServer2.test_wait_closed_race
 // CPython: test_server.TestServer2.test_close_clients
 #[test]
 fn wait_closed_waits_for_the_last_connection() {
     run(async {
         let serve = async |reader: StreamReader, _: StreamWriter| reader.read(1).await.map(drop);
         let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let waits = || {
+            let own = server.clone();
+            create_task(async move { own.wait_closed().await })
+        };
+        let mut waiting = vec![waits()];
+        yield_now().await?;
+        assert!(!waiting[0].done(), "it is not closed");
         let (reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        waiting.push(waits());
         for _ in 0..5 {
             yield_now().await?;
         }
+        assert!(!waiting.iter().any(Task::done));
         server.close();
-        let own = server.clone();
-        let waiting = create_task(async move { own.wait_closed().await });
+        waiting.push(waits());
         yield_now().await?;
-        assert!(!waiting.done());
+        assert!(!waiting.iter().any(Task::done), "a connection is left");
         server.close_clients();
+        yield_now().await?;
+        yield_now().await?;
+        assert!(waiting.iter().all(Task::done));
         assert_eq!(reader.read(1).await?, b"");
-        waiting.await?;
+        server.wait_closed().await?;
         writer.close();
         writer.wait_closed().await
     });
+}
+
+// CPython: test_server.TestServer2.test_wait_closed_race
+#[test]
+fn wait_closed_ends_where_server_and_client_close_at_once() {
+    for turns in 0..5 {
+        run(async move {
+            let serve =
+                async |reader: StreamReader, _: StreamWriter| reader.read(1).await.map(drop);
+            let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+            let (_reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+            for _ in 0..turns {
+                yield_now().await?;
+            }
+            let (on, own) = (running_loop()?, server.clone());
+            on.call_soon(move || own.close())?;
+            on.call_soon(move || writer.close())?;
+            server.wait_closed().await
+        });
+    }
 }
 
 #[test]

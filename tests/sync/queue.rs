@@ -149,6 +149,14 @@ fn a_woken_getter_that_is_cancelled_or_dropped_wakes_the_next() {
         turns(1).await?;
         trace.expect(["only: Err(CancelledError())"]);
         assert_eq!((queue.get().await?, queue.get().await?), (2, 3));
+
+        let many = getters(&queue, &trace, ["a", "b", "c"]);
+        turns(1).await?;
+        queue.put_nowait(4)?;
+        queue.put_nowait(5)?;
+        many[0].cancel();
+        turns(2).await?;
+        trace.expect(["a: Err(CancelledError())", "b: Ok(4)", "c: Ok(5)"]);
         Ok(())
     });
 }
