@@ -1,5 +1,6 @@
-//! [`Catch`]: Python's `except Exception`.
+//! [`Catch`]: Python's `except`.
 
+use super::kind::ErrorKind;
 use super::repr::Result;
 
 /// Catches errors as Python's `except Exception` does: cancellations pass.
@@ -43,12 +44,39 @@ pub trait Catch<T> {
     ///
     /// An error that is no [exception](crate::Error::is_exception).
     fn catch(self) -> Result<Result<T>>;
+
+    /// Returns an error of `kind`, or the value, in an `Ok`: Python's `except TimeoutError`.
+    ///
+    /// # Errors
+    ///
+    /// An error of another kind.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use callsoon::{Catch, ErrorKind, EventLoop, run_on, sleep, timeout};
+    ///
+    /// run_on(&EventLoop::with_virtual_time(), async {
+    ///     let slow = timeout(Duration::from_secs(1), async |_| sleep(Duration::MAX).await);
+    ///     if slow.await.catch_kind(ErrorKind::Timeout)?.is_err() {
+    ///         println!("out of time");
+    ///     }
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    fn catch_kind(self, kind: ErrorKind) -> Result<Result<T>>;
 }
 
 impl<T> Catch<T> for Result<T> {
     fn catch(self) -> Result<Result<T>> {
         match self {
             Err(error) if !error.is_exception() => Err(error),
+            outcome => Ok(outcome),
+        }
+    }
+
+    fn catch_kind(self, kind: ErrorKind) -> Result<Result<T>> {
+        match self {
+            Err(error) if error.kind() != kind => Err(error),
             outcome => Ok(outcome),
         }
     }

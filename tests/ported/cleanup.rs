@@ -1,7 +1,7 @@
 // A session that says goodbye also when it is cancelled, and one that stays.
 use std::time::Duration;
 
-use callsoon::{Error, EventLoop, Result, create_task, run_on, sleep};
+use callsoon::{Catch, Error, ErrorKind, EventLoop, Result, create_task, run_on, sleep};
 
 async fn session() -> Result<()> {
     println!("connected");
@@ -15,11 +15,9 @@ async fn session() -> Result<()> {
 }
 
 async fn stays() -> Result<&'static str> {
-    match sleep(Duration::from_secs(3600)).await {
-        Err(error) if error.is_cancelled() => {
-            println!("not now: {}", error.message());
-        }
-        outcome => outcome?,
+    let slept = sleep(Duration::from_secs(3600)).await;
+    if let Err(error) = slept.catch_kind(ErrorKind::Cancelled)? {
+        println!("not now: {}", error.message());
     }
     sleep(Duration::from_secs(2)).await?;
     Ok("stayed")
@@ -29,9 +27,8 @@ async fn program() -> Result<()> {
     let task = create_task(session());
     sleep(Duration::from_secs(1)).await?;
     task.cancel();
-    match (&task).await {
-        Err(error) if error.is_cancelled() => println!("the session is over"),
-        outcome => outcome?,
+    if (&task).await.catch_kind(ErrorKind::Cancelled)?.is_err() {
+        println!("the session is over");
     }
     assert!(task.cancelled());
 

@@ -2,36 +2,27 @@
 use std::time::Duration;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, Result, Task, create_task, gather, gather_outcomes, run_on, sleep,
+    Catch, Error, ErrorKind, EventLoop, Result, gather, gather_outcomes, run_on, sleep,
 };
 
-fn job(seconds: u64) -> Task<u64> {
-    create_task(async move {
-        sleep(Duration::from_secs(seconds)).await?;
-        println!("job of {seconds} is over");
-        Ok(seconds * 10)
-    })
-}
-
-fn fails(seconds: u64) -> Task<u64> {
-    create_task(async move {
-        sleep(Duration::from_secs(seconds)).await?;
-        println!("job of {seconds} is over");
-        Err(Error::new(ErrorKind::Value, format!("after {seconds}")))
-    })
+async fn job(seconds: u64, fails: bool) -> Result<u64> {
+    sleep(Duration::from_secs(seconds)).await?;
+    println!("job of {seconds} is over");
+    if fails {
+        return Err(Error::new(ErrorKind::Value, format!("after {seconds}")));
+    }
+    Ok(seconds * 10)
 }
 
 async fn program() -> Result<()> {
-    println!("{:?}", gather(&[job(3), job(1), job(2)]).await?);
+    println!("{:?}", gather([job(3, false), job(1, false), job(2, false)]).await?);
 
-    match gather(&[job(3), fails(1), job(2)]).await {
-        Err(error) if error.kind() == ErrorKind::Value => {
-            println!("first error: {}", error.message()); // the others go on
-        }
-        outcome => drop(outcome?),
+    let outcome = gather([job(3, false), job(1, true), job(2, false)]).await;
+    if let Err(error) = outcome.catch_kind(ErrorKind::Value)? {
+        println!("first error: {}", error.message()); // the others go on
     }
 
-    for outcome in gather_outcomes(&[job(5), fails(4)]).await? {
+    for outcome in gather_outcomes([job(5, false), job(4, true)]).await? {
         match outcome {
             Ok(result) => println!("result {result}"),
             Err(error) => println!("error {}", error.message()),

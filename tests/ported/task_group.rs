@@ -1,7 +1,7 @@
 // A task group: one fails, the others are cancelled and clean up first.
 use std::time::Duration;
 
-use callsoon::{Error, ErrorKind, EventLoop, Result, TaskGroup, run_on, sleep};
+use callsoon::{Catch, Error, ErrorKind, EventLoop, Result, TaskGroup, run_on, sleep};
 
 async fn fetch(name: &str, seconds: u64) -> Result<usize> {
     let slept = sleep(Duration::from_secs(seconds)).await;
@@ -19,9 +19,7 @@ async fn fetch(name: &str, seconds: u64) -> Result<usize> {
 
 async fn program() -> Result<()> {
     let (one, three) = TaskGroup::scope(async |group| {
-        let one = group.create_task(fetch("one", 2))?;
-        let three = group.create_task(fetch("three", 1))?;
-        Ok((one, three))
+        Ok((group.create_task(fetch("one", 2))?, group.create_task(fetch("three", 1))?))
     })
     .await?;
     println!("sizes {} {}", one.result()?, three.result()?);
@@ -33,15 +31,12 @@ async fn program() -> Result<()> {
         sleep(Duration::from_secs(3600)).await
     })
     .await;
-    match outcome {
-        Err(failed) if failed.kind() == ErrorKind::Group => {
-            for error in failed.group() {
-                println!("failed: {}", error.message());
-            }
-            Ok(())
+    if let Err(failed) = outcome.catch_kind(ErrorKind::Group)? {
+        for error in failed.group() {
+            println!("failed: {}", error.message());
         }
-        outcome => outcome,
     }
+    Ok(())
 }
 
 pub(crate) fn main() -> Result<()> {

@@ -1,6 +1,6 @@
 // Functions that block, on the loop's own threads and on those of a pool.
 use callsoon::{
-    Error, ErrorKind, EventLoop, Result, ThreadPoolExecutor, gather, run_on, running_loop,
+    Catch, Error, ErrorKind, EventLoop, Result, ThreadPoolExecutor, gather, run_on, running_loop,
     to_thread,
 };
 
@@ -11,11 +11,8 @@ fn digits(text: &str) -> Result<u32> {
 
 async fn program() -> Result<()> {
     println!("sum {}", to_thread(|| digits("12345")).await?);
-    match to_thread(|| digits("12x45")).await {
-        Err(error) if error.kind() == ErrorKind::Value => {
-            println!("that was no number");
-        }
-        outcome => drop(outcome?),
+    if to_thread(|| digits("12x45")).await.catch_kind(ErrorKind::Value)?.is_err() {
+        println!("that was no number");
     }
 
     let on = running_loop()?;
@@ -26,11 +23,9 @@ async fn program() -> Result<()> {
     }
     println!("sums {:?}", gather(&futures).await?);
     pool.shutdown().await?;
-    match on.run_in_executor(Some(&pool), || digits("4")) {
-        Err(error) if error.kind() == ErrorKind::Runtime => {
-            println!("{}", error.message());
-        }
-        outcome => drop(outcome?),
+    let refused = on.run_in_executor(Some(&pool), || digits("4"));
+    if let Err(error) = refused.catch_kind(ErrorKind::Runtime)? {
+        println!("{}", error.message());
     }
     Ok(())
 }

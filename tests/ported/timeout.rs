@@ -2,7 +2,7 @@
 use std::time::Duration;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, sleep, timeout,
+    Catch, Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, sleep, timeout,
     wait_for,
 };
 
@@ -20,18 +20,11 @@ async fn slow(seconds: u64) -> Result<&'static str> {
     Ok("answer")
 }
 
-/// Prints `text` for a timeout, and lets any other error go on.
-fn except_timeout<T>(outcome: Result<T>, text: &str) -> Result<()> {
-    match outcome {
-        Err(error) if error.kind() == ErrorKind::Timeout => println!("{text}"),
-        outcome => drop(outcome?),
-    }
-    Ok(())
-}
-
 async fn program() -> Result<()> {
     let outcome = timeout(secs(1), async |_| slow(5).await).await;
-    except_timeout(outcome, "out of time")?;
+    if outcome.catch_kind(ErrorKind::Timeout)?.is_err() {
+        println!("out of time");
+    }
 
     timeout(secs(1), async |scope| {
         let now = running_loop()?.time();
@@ -41,17 +34,15 @@ async fn program() -> Result<()> {
     })
     .await?;
 
-    let outcome = wait_for(slow(5), secs(2)).await;
-    except_timeout(outcome, "out of time again")?;
+    if wait_for(slow(5), secs(2)).await.catch_kind(ErrorKind::Timeout)?.is_err() {
+        println!("out of time again");
+    }
 
     let task = create_task(timeout(secs(100), async |_| slow(50).await));
     sleep(secs(1)).await?;
     task.cancel();
-    match task.await {
-        Err(error) if error.is_cancelled() => {
-            println!("cancelled, which is no timeout");
-        }
-        outcome => drop(outcome?),
+    if task.await.catch_kind(ErrorKind::Cancelled)?.is_err() {
+        println!("cancelled, which is no timeout");
     }
     Ok(())
 }

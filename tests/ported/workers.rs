@@ -14,10 +14,7 @@ async fn worker(name: &str, queue: Queue<u64>) -> Result<()> {
 
 async fn program() -> Result<()> {
     let queue = Queue::new(2);
-    let mut workers = Vec::new();
-    for name in ["ann", "bob"] {
-        workers.push(create_task(worker(name, queue.clone())));
-    }
+    let workers = ["ann", "bob"].map(|name| create_task(worker(name, queue.clone())));
     for item in [3, 1, 2, 1, 1] {
         queue.put(item).await?;
         println!("put {item} size {}", queue.qsize());

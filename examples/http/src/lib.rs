@@ -16,8 +16,8 @@ use std::time::Duration;
 use callsoon::bridges::LoopTimer;
 use callsoon::io::{TcpListener, TcpStream};
 use callsoon::{
-    Error, ErrorKind, Result, ReturnWhen, TaskGroup, create_task, running_loop, sleep, timeout,
-    wait, wrap_future,
+    Catch, Error, ErrorKind, Result, ReturnWhen, TaskGroup, create_task, running_loop, sleep,
+    timeout, wait, wrap_future,
 };
 use http_body_util::{BodyExt, Empty, Full};
 use hyper::body::{Body, Bytes, Incoming};
@@ -131,9 +131,8 @@ pub async fn serve_until(listener: TcpListener, stop: &Stop) -> Result<usize> {
         })
         .await
     });
-    match served.await {
-        Err(error) if error.kind() == ErrorKind::Timeout => report(&"cut off at the end"),
-        outcome => outcome?,
+    if served.await.catch_kind(ErrorKind::Timeout)?.is_err() {
+        report(&"cut off at the end");
     }
     Ok(count.get())
 }
