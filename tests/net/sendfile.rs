@@ -165,9 +165,10 @@ fn file_is_sent_over_a_transport() {
         let again = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();
         assert_eq!(again.kind(), ErrorKind::Runtime);
         let reading = create_task(read_all(UnixStream::from(peer.try_clone()?)?));
-        assert_eq!(task.await?, SIZE as u64);
+        assert_eq!((task.await?, (&*file).stream_position()?), (SIZE as u64, SIZE as u64));
         assert!(transport.is_reading());
         assert_eq!(on.sendfile(&transport, &file, 10, Some(20), false).await?, 20);
+        assert_eq!((&*file).stream_position()?, 30);
         transport.write(b"after")?;
         while protocol.0.borrow().len() < 2 {
             yield_now().await?;
@@ -178,6 +179,7 @@ fn file_is_sent_over_a_transport() {
             (closing.kind(), closing.message()),
             (ErrorKind::Runtime, "Transport is closing".into())
         );
+        assert_eq!((&*file).stream_position()?, 30);
         let expected: [&[u8]; 4] = [&all, &all, &all[10..30], b"after"];
         assert!(reading.await? == expected.concat());
         assert_eq!(*protocol.0.borrow(), ["read before", "read after", "lost"]);

@@ -117,7 +117,9 @@ fn file_is_sent_over_tls() {
         let sending = create_task(async move {
             let refused = on.sendfile(&transport, &file, 0, None, false).await.unwrap_err();
             assert!(refused.message().starts_with("fallback is disabled"), "{refused}");
+            assert_eq!((&file).stream_position()?, 0);
             let sent = on.sendfile(&transport, &file, 1000, Some(length), true).await?;
+            assert_eq!((&file).stream_position()?, 1000 + length);
             transport.write(b"after").map(|()| sent)
         });
         assert!(reader.readexactly(whole).await? == expected);
