@@ -11,7 +11,7 @@ use std::io;
 use super::listening::Listening;
 use super::settle::settle;
 use super::transport::{
-    Address, Close, Connection, Socket, Transport, TransportSocket, is_passing, made,
+    Address, Clients, Close, Connection, Socket, Transport, TransportSocket, is_passing, made,
 };
 use crate::asyncio::{LoopFuture, sleep};
 use crate::collections::{Key, KeyedQueue};
@@ -202,8 +202,7 @@ impl Server {
 
     fn attach(&self, transport: &Transport) {
         let key = self.0.clients.borrow_mut().push(transport.downgrade());
-        let server = Rc::clone(&self.0);
-        transport.attach(move || server.detach(key));
+        transport.attach(Rc::<ServerState>::clone(&self.0), key);
     }
 
     /// Closes the sockets: `close`. Connections stay open. A task in
@@ -282,14 +281,16 @@ impl Server {
     }
 }
 
-impl ServerState {
+impl Clients for ServerState {
     fn detach(&self, key: Key) {
         self.clients.borrow_mut().remove(key);
         if self.clients.borrow().is_empty() && self.sockets.borrow().is_none() {
             self.wake();
         }
     }
+}
 
+impl ServerState {
     fn wake(&self) {
         let waiters = self.waiters.take().unwrap_or_default();
         waiters.iter().for_each(|waiter| settle(waiter, None));

@@ -1,19 +1,19 @@
 //! [`StreamProtocol`]: the protocol that feeds a reader and holds back a writer.
 
 use alloc::rc::{Rc, Weak};
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use super::stream_reader::{ReaderState, StreamReader};
 use super::transport::{BaseEvents, Events, Socket, Tls, Transport};
 use super::write_flow::{HasWriteFlow, WriteFlow};
 use crate::asyncio::LoopFuture;
+use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
 /// asyncio's `StreamReaderProtocol`.
 pub(super) struct StreamProtocol {
-    on: LoopRef,
-    reader: RefCell<Weak<ReaderState>>,
+    reader: Cell<Weak<ReaderState>>,
     flow: WriteFlow,
     /// Its connection talks TLS, which has no end of one direction.
     over_tls: Cell<bool>,
@@ -21,13 +21,13 @@ pub(super) struct StreamProtocol {
 
 impl StreamProtocol {
     pub(super) fn new(on: &LoopRef, reader: &StreamReader) -> Rc<StreamProtocol> {
-        let reader = RefCell::new(Rc::downgrade(&reader.0));
+        let reader = Cell::new(Rc::downgrade(&reader.0));
         let (flow, over_tls) = (WriteFlow::new(on), Cell::new(false));
-        Rc::new(StreamProtocol { on: on.clone(), reader, flow, over_tls })
+        Rc::new(StreamProtocol { reader, flow, over_tls })
     }
 
     fn reader(&self) -> Option<Rc<ReaderState>> {
-        self.reader.borrow().upgrade()
+        self.reader.with(|reader| reader.upgrade())
     }
 
     /// Makes a transport that calls this protocol, and `made` once the connection is made; `waiter`
@@ -40,7 +40,7 @@ impl StreamProtocol {
         waiter: LoopFuture<()>,
     ) -> Result<Transport> {
         self.over_tls.set(tls.is_some());
-        let reader = Weak::clone(&self.reader.borrow());
+        let reader = self.reader.with(|reader| Weak::clone(reader));
         let connection_made = move |transport: &Transport| {
             if let Some(reader) = reader.upgrade() {
                 reader.set_transport(transport);
@@ -48,7 +48,7 @@ impl StreamProtocol {
             made(transport)
         };
         let own = Rc::<Self>::clone(self);
-        Transport::of_socket(&self.on, socket, tls, own, connection_made, waiter)
+        Transport::of_socket(self.flow.event_loop(), socket, tls, own, connection_made, waiter)
     }
 
     /// Notes that `transport` takes the place of the one before: asyncio's `_replace_transport`.

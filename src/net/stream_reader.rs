@@ -10,6 +10,7 @@ use super::read_error::{IncompleteReadError, LimitOverrunError};
 use super::settle::settle;
 use super::transport::{ByteBuffer, Transport};
 use crate::asyncio::{FutureId, LoopFuture};
+use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
@@ -48,9 +49,9 @@ pub(super) struct ReaderState {
     buffer: RefCell<ByteBuffer>,
     eof: Cell<bool>,
     paused: Cell<bool>,
-    waiter: RefCell<Option<LoopFuture<()>>>,
-    error: RefCell<Option<Error>>,
-    transport: RefCell<Option<Transport>>,
+    waiter: Cell<Option<LoopFuture<()>>>,
+    error: Cell<Option<Error>>,
+    transport: Cell<Option<Transport>>,
 }
 
 impl StreamReader {
@@ -84,9 +85,9 @@ impl StreamReader {
             buffer: RefCell::default(),
             eof: Cell::new(false),
             paused: Cell::new(false),
-            waiter: RefCell::default(),
-            error: RefCell::default(),
-            transport: RefCell::default(),
+            waiter: Cell::default(),
+            error: Cell::default(),
+            transport: Cell::default(),
         })))
     }
 
@@ -309,11 +310,11 @@ impl StreamReader {
 
 impl ReaderState {
     pub(super) fn exception(&self) -> Option<Error> {
-        self.error.borrow().clone()
+        self.error.with(|error| error.clone())
     }
 
     pub(super) fn set_exception(&self, error: Error) {
-        *self.error.borrow_mut() = Some(error.clone());
+        self.error.set(Some(error.clone()));
         self.wake_waiter(Some(&error));
     }
 
@@ -324,7 +325,7 @@ impl ReaderState {
     }
 
     pub(super) fn set_transport(&self, transport: &Transport) {
-        *self.transport.borrow_mut() = Some(transport.clone());
+        self.transport.set(Some(transport.clone()));
     }
 
     pub(super) fn feed_eof(&self) {
@@ -349,7 +350,7 @@ impl ReaderState {
     }
 
     fn transport(&self) -> Option<Transport> {
-        self.transport.borrow().clone()
+        self.transport.with(|transport| transport.clone())
     }
 
     fn check(&self) -> Result<()> {
@@ -391,7 +392,7 @@ impl ReaderState {
 
     /// Waits until data or the end of the stream is fed.
     async fn wait_for_data(&self, what: &str) -> Result<()> {
-        if self.waiter.borrow().is_some() {
+        if self.waiter.with(|waiter| waiter.is_some()) {
             let already = "called while another coroutine is already waiting for incoming data";
             return Err(Error::runtime(format!("{what}() {already}")));
         }
@@ -400,7 +401,7 @@ impl ReaderState {
             self.resume_transport()?;
         }
         let waiter = LoopFuture::new(&self.on);
-        *self.waiter.borrow_mut() = Some(waiter.clone());
+        self.waiter.set(Some(waiter.clone()));
         let _waiting = Waiting(self, waiter.id());
         waiter.await
     }
@@ -412,7 +413,8 @@ struct Waiting<'a>(&'a ReaderState, FutureId);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let is_own = self.0.waiter.borrow().as_ref().is_some_and(|waiter| waiter.id() == self.1);
+        let is_own =
+            self.0.waiter.with(|waiter| waiter.as_ref().is_some_and(|own| own.id() == self.1));
         if is_own {
             drop(self.0.waiter.take());
         }

@@ -1,15 +1,17 @@
 //! [`WriteFlow`]: the tasks that wait until a stream can be written, or is closed.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 #[cfg(feature = "tls")]
 use alloc::rc::Rc;
 #[cfg(feature = "tls")]
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use std::io;
 
 use super::settle::settle;
 use crate::asyncio::LoopFuture;
+use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -20,9 +22,15 @@ pub(crate) struct WriteFlow {
     on: LoopRef,
     paused: Cell<bool>,
     lost: Cell<bool>,
-    drains: RefCell<VecDeque<LoopFuture<()>>>,
-    closed: LoopFuture<()>,
+    /// The tasks that wait to write, where there are any.
+    drains: Cell<Option<Box<Drains>>>,
+    /// There from the first wait on, or the end.
+    closed: Cell<Option<LoopFuture<()>>>,
 }
+
+/// Waits for writing, the first one in front.
+#[derive(Clone, Default)]
+struct Drains(VecDeque<LoopFuture<()>>);
 
 /// A protocol with a [`WriteFlow`].
 pub(crate) trait HasWriteFlow {
@@ -38,14 +46,18 @@ impl WriteFlow {
             on: on.clone(),
             paused: Cell::new(false),
             lost: Cell::new(false),
-            drains: RefCell::default(),
-            closed: LoopFuture::new(on),
+            drains: Cell::default(),
+            closed: Cell::default(),
         }
+    }
+
+    pub(super) fn event_loop(&self) -> &LoopRef {
+        &self.on
     }
 
     /// Done when the stream is closed.
     pub(super) fn closed(&self) -> LoopFuture<()> {
-        self.closed.clone()
+        self.closed.with(|closed| closed.get_or_insert_with(|| LoopFuture::new(&self.on)).clone())
     }
 
     /// Waits until writing goes on: asyncio's `_drain_helper`.
@@ -57,14 +69,14 @@ impl WriteFlow {
             return Ok(());
         }
         let waiter = LoopFuture::new(&self.on);
-        self.drains.borrow_mut().push_back(waiter.clone());
+        self.drains.with(|drains| drains.get_or_insert_default().0.push_back(waiter.clone()));
         let _draining = Draining(self, waiter.clone());
         waiter.await
     }
 
     /// Completes the waits for the end, with `error` if there is one.
     pub(crate) fn close(&self, error: Option<&Error>) {
-        settle(&self.closed, error);
+        settle(&self.closed(), error);
     }
 
     /// Notes that nothing can be written any more: asyncio's `connection_lost`.
@@ -86,15 +98,15 @@ impl WriteFlow {
 
     /// Completes all waits for writing, with `error` if there is one.
     fn wake_drains(&self, error: Option<&Error>) {
-        let waiters = self.drains.borrow().clone();
-        waiters.iter().for_each(|waiter| settle(waiter, error));
+        let waiters = self.drains.with(|drains| drains.clone()).unwrap_or_default();
+        waiters.0.iter().for_each(|waiter| settle(waiter, error));
     }
 }
 
 impl Drop for WriteFlow {
     fn drop(&mut self) {
         // An error of the connection that no task has waited for is not reported.
-        let _ = self.closed.exception();
+        let _ = self.closed.take().map(|closed| closed.exception());
     }
 }
 
@@ -104,10 +116,12 @@ struct Draining<'a>(&'a WriteFlow, LoopFuture<()>);
 impl Drop for Draining<'_> {
     fn drop(&mut self) {
         let is_own = |waiter: &LoopFuture<()>| waiter.id() == self.1.id();
-        let mut drains = self.0.drains.borrow_mut();
-        let place = drains.iter().position(is_own);
-        let own = place.and_then(|place| drains.remove(place));
-        drop(drains);
+        let own = self.0.drains.with(|drains| {
+            let all = &mut drains.as_mut()?.0;
+            let own = all.remove(all.iter().position(is_own)?);
+            drains.take_if(|all| all.0.is_empty());
+            own
+        });
         drop(own);
     }
 }

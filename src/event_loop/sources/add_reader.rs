@@ -89,7 +89,7 @@ impl LoopRef {
         source: impl Source + 'static,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
-        self.watch(source, Side::Reader, callback)
+        self.watch(Rc::new(source), Side::Reader, callback)
     }
 
     /// Has `callback` run in each turn in which `source` can be written without blocking,
@@ -104,7 +104,7 @@ impl LoopRef {
         source: impl Source + 'static,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
-        self.watch(source, Side::Writer, callback)
+        self.watch(Rc::new(source), Side::Writer, callback)
     }
 
     /// Stops watching `source` for reading: asyncio's `remove_reader`. The callback won't run
@@ -131,9 +131,11 @@ impl LoopRef {
         reactor.cloned().ok_or_else(|| Error::runtime("the loop's host has no reactor"))
     }
 
-    fn watch<R: CallbackOutput + 'static>(
+    /// Does as [`add_reader`](LoopRef::add_reader) or [`add_writer`](LoopRef::add_writer), for a
+    /// source that is shared already.
+    pub(crate) fn watch<R: CallbackOutput + 'static>(
         &self,
-        source: impl Source + 'static,
+        source: Rc<dyn Source>,
         side: Side,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
@@ -146,7 +148,7 @@ impl LoopRef {
 
     fn watch_by<R: CallbackOutput + 'static>(
         &self,
-        source: impl Source + 'static,
+        source: Rc<dyn Source>,
         side: Side,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
@@ -154,7 +156,7 @@ impl LoopRef {
         let callback = Cell::new(Some(callback));
         let repeat =
             JobCell::new(ReaderHandle { on: self.clone(), callback, cancelled: Cell::new(false) });
-        if let Some(before) = self.reactor()?.watch(Rc::new(source), side, repeat)? {
+        if let Some(before) = self.reactor()?.watch(source, side, repeat)? {
             before.cancel();
         }
         Ok(())

@@ -13,8 +13,8 @@ use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::net::transport::{
-    Address, Callbacks, Close, FlowControl, LOST_WRITE, LostWrites, ReadBuffer, TransportSocket,
-    is_passing,
+    Address, Callbacks, Close, FlowControl, HIGH_WATER, LOST_WRITE, LostWrites, ReadBuffer,
+    TransportSocket, is_passing,
 };
 
 /// The bytes of a header, by which each datagram that is not sent counts more than its own.
@@ -148,7 +148,7 @@ impl DatagramTransport {
     ///
     /// [`Value`](ErrorKind::Value) if `low` is above `high`.
     pub fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
-        self.0.flow.set_limits(high, low)?;
+        self.0.flow.set_limits(HIGH_WATER, high, low)?;
         self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }

@@ -8,14 +8,15 @@ use core::fmt;
 #[cfg(unix)]
 use std::fs::File;
 
+use super::address::Address;
 use super::callbacks::Callbacks;
 use super::events::Events;
 use super::flow_control::FlowControl;
 use super::made::Close;
 #[cfg(unix)]
 use super::read_pipe::ReadPipe;
-use super::socket::{Address, Socket};
-use super::socket_transport::{Connection, SocketTransport};
+use super::socket::Socket;
+use super::socket_transport::{Clients, Connection, SocketTransport};
 #[cfg(feature = "tls")]
 use super::tls_options::TlsOptions as Tls;
 use super::transport_socket::TransportSocket;
@@ -24,6 +25,7 @@ use super::write_pipe::WritePipe;
 #[cfg(feature = "tls")]
 use super::{tls_session::TlsInfo, tls_transport::TlsTransport};
 use crate::asyncio::LoopFuture;
+use crate::collections::Key;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -140,17 +142,17 @@ impl Transport {
         Ok(Transport(Kind::WritePipe(WritePipe::new(on, pipe, protocol, made, waiter)?)))
     }
 
-    /// Has `detach` called when the connection is gone, at once if it is no connection.
-    pub(crate) fn attach(&self, detach: impl FnOnce() + 'static) {
+    /// Has `clients` told of `key` when the connection is gone, at once if it is no connection.
+    pub(crate) fn attach(&self, clients: Rc<dyn Clients>, key: Key) {
         match &self.0 {
-            Kind::Socket(socket) => socket.attach(detach),
+            Kind::Socket(socket) => socket.attach(clients, key),
             #[cfg(feature = "tls")]
             Kind::Tls(tls) => match tls.lower() {
-                Some(lower) => lower.attach(detach),
-                None => detach(),
+                Some(lower) => lower.attach(clients, key),
+                None => clients.detach(key),
             },
             #[cfg(unix)]
-            _ => detach(),
+            _ => clients.detach(key),
         }
     }
 

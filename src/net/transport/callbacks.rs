@@ -2,12 +2,13 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use core::cell::RefCell;
+use core::cell::Cell;
 use core::fmt;
 
 use super::events::BaseEvents;
 use super::flow_control::FlowControl;
 use crate::asyncio::{LoopFuture, release};
+use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::panics::caught;
@@ -15,12 +16,12 @@ use crate::panics::caught;
 /// The loop of a transport, and its protocol until the transport is lost.
 pub(crate) struct Callbacks<P: ?Sized> {
     on: LoopRef,
-    protocol: RefCell<Option<Rc<P>>>,
+    protocol: Cell<Option<Rc<P>>>,
 }
 
 impl<P: BaseEvents + ?Sized> Callbacks<P> {
     pub(crate) fn new(on: &LoopRef, protocol: Rc<P>) -> Callbacks<P> {
-        Callbacks { on: on.clone(), protocol: RefCell::new(Some(protocol)) }
+        Callbacks { on: on.clone(), protocol: Cell::new(Some(protocol)) }
     }
 
     #[inline]
@@ -30,7 +31,7 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
 
     #[inline]
     pub(crate) fn protocol(&self) -> Option<Rc<P>> {
-        self.protocol.borrow().clone()
+        self.protocol.with(|protocol| protocol.clone())
     }
 
     /// Calls `protocol` in the place of the one before, which is returned.

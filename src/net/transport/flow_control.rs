@@ -10,22 +10,22 @@ use crate::panics::caught;
 pub(crate) struct FlowControl {
     low: Cell<usize>,
     high: Cell<usize>,
-    /// The high-water mark unless another is set.
-    default: usize,
     paused: Cell<bool>,
 }
 
+/// The high-water mark, unless another is set: `FLOW_CONTROL_HIGH_WATER`.
+pub(crate) const HIGH_WATER: usize = 64 * 1024;
+
 impl Default for FlowControl {
     fn default() -> FlowControl {
-        FlowControl::new(64 * 1024)
+        FlowControl::new(HIGH_WATER)
     }
 }
 
 impl FlowControl {
     /// Marks at `high` and a quarter of it.
     pub(crate) fn new(high: usize) -> FlowControl {
-        let (low, high, default) = (Cell::new(high / 4), Cell::new(high), high);
-        FlowControl { low, high, default, paused: Cell::new(false) }
+        FlowControl { low: Cell::new(high / 4), high: Cell::new(high), paused: Cell::new(false) }
     }
 
     /// Returns whether the protocol is paused.
@@ -38,8 +38,14 @@ impl FlowControl {
         (self.low.get(), self.high.get())
     }
 
-    pub(crate) fn set_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
-        let high = high.unwrap_or_else(|| low.map_or(self.default, |low| low.saturating_mul(4)));
+    /// Sets the marks; without any of them, to `default` and a quarter of it.
+    pub(crate) fn set_limits(
+        &self,
+        default: usize,
+        high: Option<usize>,
+        low: Option<usize>,
+    ) -> Result<()> {
+        let high = high.unwrap_or_else(|| low.map_or(default, |low| low.saturating_mul(4)));
         let low = low.unwrap_or(high / 4);
         if low > high {
             let message = format!("high ({high}) must be >= low ({low}) must be >= 0");

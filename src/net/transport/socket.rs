@@ -1,61 +1,15 @@
 //! [`Socket`]: a connected stream socket of any family.
 
-#[cfg(unix)]
-use alloc::format;
 use alloc::rc::Rc;
 use std::io::{self, Read, Write};
-use std::net::{self, Shutdown, TcpStream};
+use std::net::{Shutdown, TcpStream};
 #[cfg(unix)]
-use std::os::unix::net::{self as unix, UnixStream};
+use std::os::unix::net::UnixStream;
 
+use super::address::Ends;
 use super::transport_socket::TransportSocket;
 use crate::error::Result;
-use crate::event_loop::{CallbackOutput, LoopRef};
-
-/// The address of one end of a connection.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Address {
-    /// An address and port.
-    Ip(net::SocketAddr),
-    /// A path, or no name.
-    #[cfg(unix)]
-    Unix(unix::SocketAddr),
-}
-
-impl Address {
-    /// The address and port, if it has them.
-    #[must_use]
-    pub fn ip(&self) -> Option<net::SocketAddr> {
-        match self {
-            Address::Ip(address) => Some(*address),
-            #[cfg(unix)]
-            Address::Unix(_) => None,
-        }
-    }
-}
-
-impl PartialEq for Address {
-    fn eq(&self, other: &Address) -> bool {
-        match (self, other) {
-            (Address::Ip(own), Address::Ip(other)) => own == other,
-            #[cfg(unix)]
-            (Address::Unix(own), Address::Unix(other)) => {
-                let (path, of_other) = (own.as_pathname(), other.as_pathname());
-                // Names without a path can't be compared but by their text.
-                path == of_other && (path.is_some() || format!("{own:?}") == format!("{other:?}"))
-            }
-            #[cfg(unix)]
-            _ => false,
-        }
-    }
-}
-
-impl From<net::SocketAddr> for Address {
-    fn from(address: net::SocketAddr) -> Address {
-        Address::Ip(address)
-    }
-}
+use crate::event_loop::{CallbackOutput, LoopRef, Side};
 
 #[derive(Clone, Debug)]
 pub(crate) enum Socket {
@@ -102,15 +56,12 @@ impl Socket {
         }
     }
 
-    pub(crate) fn addresses(&self) -> (Option<Address>, Option<Address>) {
+    pub(crate) fn ends(&self) -> Ends {
         match self {
-            Socket::Tcp(tcp) => {
-                (tcp.local_addr().ok().map(Address::Ip), tcp.peer_addr().ok().map(Address::Ip))
-            }
+            Socket::Tcp(tcp) => Ends::of_ip(tcp.local_addr().ok(), tcp.peer_addr().ok()),
             #[cfg(unix)]
             Socket::Unix(unix) => {
-                let of = |address: io::Result<_>| address.ok().map(Address::Unix);
-                (of(unix.local_addr()), of(unix.peer_addr()))
+                Ends::Unix([unix.local_addr().ok(), unix.peer_addr().ok()].into())
             }
         }
     }
@@ -120,7 +71,7 @@ impl Socket {
         on: &LoopRef,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
-        each!(self, socket => on.add_reader(Rc::clone(socket), callback))
+        each!(self, socket => on.watch(Rc::clone(socket) as _, Side::Reader, callback))
     }
 
     pub(crate) fn add_writer<R: CallbackOutput + 'static>(
@@ -128,7 +79,7 @@ impl Socket {
         on: &LoopRef,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
-        each!(self, socket => on.add_writer(Rc::clone(socket), callback))
+        each!(self, socket => on.watch(Rc::clone(socket) as _, Side::Writer, callback))
     }
 
     pub(crate) fn remove_reader(&self, on: &LoopRef) {

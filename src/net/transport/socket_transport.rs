@@ -1,6 +1,5 @@
 //! [`SocketTransport`]: a connected socket that calls its protocol.
 
-use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
@@ -8,15 +7,17 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use std::io;
 
+use super::address::{Address, Ends};
 use super::byte_buffer::ByteBuffer;
 use super::callbacks::Callbacks;
 use super::events::Events;
-use super::flow_control::FlowControl;
+use super::flow_control::{FlowControl, HIGH_WATER};
 use super::lost_writes::LostWrites;
 use super::read_buffer::ReadBuffer;
-use super::socket::{Address, Socket, is_passing};
+use super::socket::{Socket, is_passing};
 use super::transport_socket::TransportSocket;
 use crate::asyncio::LoopFuture;
+use crate::collections::{CellExt, Key};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::net::settle::settle;
@@ -30,9 +31,8 @@ pub(crate) struct Connection {
     callbacks: Callbacks<dyn Events>,
     reads: Rc<ReadBuffer>,
     /// Gone once the connection is lost.
-    socket: RefCell<Option<Socket>>,
-    sockname: Option<Address>,
-    peername: Option<Address>,
+    socket: Cell<Option<Socket>>,
+    ends: Ends,
     buffer: RefCell<ByteBuffer>,
     /// The call of `connection_lost` is scheduled.
     lost: LostWrites,
@@ -41,15 +41,26 @@ pub(crate) struct Connection {
     eof: Cell<bool>,
     flow: FlowControl,
     /// A file is being sent: the wait for that, or for the buffer before.
-    file: RefCell<Option<LoopFuture<()>>>,
-    /// Called when the connection is gone.
-    detach: Cell<Option<Box<dyn FnOnce()>>>,
+    file: Cell<Option<LoopFuture<()>>>,
+    /// To be told when the connection is gone.
+    attached: Cell<Option<(Rc<dyn Clients>, Key)>>,
+}
+
+/// The connections of a server: the key that it has given to one says which is gone.
+pub(crate) trait Clients {
+    fn detach(&self, key: Key);
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        if let Some(detach) = self.detach.take() {
-            detach();
+        self.detach();
+    }
+}
+
+impl Connection {
+    fn detach(&self) {
+        if let Some((clients, key)) = self.attached.take() {
+            clients.detach(key);
         }
     }
 }
@@ -62,30 +73,29 @@ impl SocketTransport {
         connection_made: impl FnOnce(&SocketTransport) -> Result<()> + 'static,
         waiter: impl Into<Option<LoopFuture<()>>>,
     ) -> Result<SocketTransport> {
-        let (sockname, peername) = socket.addresses();
+        let ends = socket.ends();
         socket.set_nodelay();
         let transport = SocketTransport(Rc::new(Connection {
             callbacks: Callbacks::new(on, protocol),
             reads: ReadBuffer::of(on),
-            socket: RefCell::new(Some(socket)),
-            sockname,
-            peername,
+            socket: Cell::new(Some(socket)),
+            ends,
             buffer: RefCell::default(),
             lost: LostWrites::default(),
             closing: Cell::new(false),
             paused: Cell::new(false),
             eof: Cell::new(false),
             flow: FlowControl::default(),
-            file: RefCell::default(),
-            detach: Cell::default(),
+            file: Cell::default(),
+            attached: Cell::default(),
         }));
         let begin = Some(SocketTransport::add_reader);
         transport.0.callbacks.start(&transport, connection_made, begin, waiter)?;
         Ok(transport)
     }
 
-    pub(crate) fn attach(&self, detach: impl FnOnce() + 'static) {
-        self.0.detach.set(Some(Box::new(detach)));
+    pub(crate) fn attach(&self, clients: Rc<dyn Clients>, key: Key) {
+        self.0.attached.set(Some((clients, key)));
     }
 
     pub(crate) fn downgrade(&self) -> Weak<Connection> {
@@ -104,7 +114,7 @@ impl SocketTransport {
     /// writes are refused, and the end of the connection fails `waits`. It is done once the buffer
     /// is empty.
     pub(crate) fn begin_file(&self, waits: &LoopFuture<()>) -> Result<Socket> {
-        if self.0.file.borrow().is_some() {
+        if self.has_file() {
             return Err(Error::runtime("Empty waiter is already set"));
         }
         let socket = self.socket().ok_or_else(|| Error::runtime("Transport is closing"))?;
@@ -124,8 +134,13 @@ impl SocketTransport {
         drop(self.0.file.take());
     }
 
+    #[inline]
+    fn has_file(&self) -> bool {
+        self.0.file.with(|file| file.is_some())
+    }
+
     fn end_wait(&self, error: Option<&Error>) {
-        let waits = self.0.file.borrow().clone();
+        let waits = self.0.file.with(|file| file.clone());
         if let Some(waits) = waits {
             settle(&waits, error);
         }
@@ -139,12 +154,17 @@ impl SocketTransport {
         self.socket().map(|socket| socket.source())
     }
 
+    #[cfg(feature = "tls")]
+    pub(crate) fn ends(&self) -> Ends {
+        self.0.ends.clone()
+    }
+
     pub(crate) fn sockname(&self) -> Option<Address> {
-        self.0.sockname.clone()
+        self.0.ends.own()
     }
 
     pub(crate) fn peername(&self) -> Option<Address> {
-        self.0.peername.clone()
+        self.0.ends.peer()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -197,7 +217,7 @@ impl SocketTransport {
         high: Option<usize>,
         low: Option<usize>,
     ) -> Result<()> {
-        self.0.flow.set_limits(high, low)?;
+        self.0.flow.set_limits(HIGH_WATER, high, low)?;
         self.0.callbacks.maybe_pause(&self.0.flow, self.write_buffer_size(), self);
         Ok(())
     }
@@ -207,7 +227,7 @@ impl SocketTransport {
         if self.0.eof.get() {
             return Err(Error::runtime(format!("Cannot call {what}() after write_eof()")));
         }
-        if self.0.file.borrow().is_some() {
+        if self.has_file() {
             return Err(Error::runtime(format!("unable to {what}; sendfile is in progress")));
         }
         Ok(())
@@ -267,7 +287,7 @@ impl SocketTransport {
     }
 
     fn socket(&self) -> Option<Socket> {
-        self.0.socket.borrow().clone()
+        self.0.socket.with(|socket| socket.clone())
     }
 
     fn add_reader(&self) -> Result<()> {
@@ -429,15 +449,12 @@ impl SocketTransport {
         self.remove_writer();
         let closed =
             || io::Error::new(io::ErrorKind::ConnectionReset, "Connection is closed by peer");
-        if self.0.file.borrow().is_some() {
+        if self.has_file() {
             self.end_wait(Some(&closed().into()));
         }
-        let gone = (self.0.callbacks.take(), self.0.socket.take(), self.0.detach.take());
-        let (protocol, socket, detach) = gone;
+        let (protocol, socket) = (self.0.callbacks.take(), self.0.socket.take());
         drop(socket);
-        if let Some(detach) = detach {
-            detach();
-        }
+        self.0.detach();
         drop(protocol);
         outcome
     }
@@ -457,6 +474,6 @@ impl fmt::Debug for SocketTransport {
         let mut shown = f.debug_struct("Transport");
         shown.field("closing", &self.is_closing());
         shown.field("write_buffer_size", &self.write_buffer_size());
-        shown.field("peername", &self.0.peername).finish_non_exhaustive()
+        shown.field("peername", &self.peername()).finish_non_exhaustive()
     }
 }

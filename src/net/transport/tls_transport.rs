@@ -9,11 +9,12 @@ use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
+use super::address::{Address, Ends};
 use super::callbacks::Callbacks;
 use super::events::Events;
 use super::flow_control::FlowControl;
 use super::lost_writes::LostWrites;
-use super::socket::{Address, Socket};
+use super::socket::Socket;
 use super::socket_transport::SocketTransport;
 use super::tls_options::TlsOptions;
 use super::tls_session::{Session, TlsInfo};
@@ -56,7 +57,7 @@ pub(super) struct Tls {
     pub(super) session: Session,
     /// The transport of the socket, until that is lost.
     pub(super) lower: RefCell<Option<SocketTransport>>,
-    pub(super) names: OnceCell<(Option<Address>, Option<Address>)>,
+    pub(super) ends: OnceCell<Ends>,
     pub(super) made: Cell<Option<Made>>,
     pub(super) waiter: Cell<Option<LoopFuture<()>>>,
     pub(super) state: Cell<State>,
@@ -152,7 +153,7 @@ impl TlsTransport {
             callbacks: Callbacks::new(on, protocol),
             session: Session::new(options.connection()?),
             lower: RefCell::default(),
-            names: OnceCell::new(),
+            ends: OnceCell::new(),
             made: Cell::new(made),
             waiter: Cell::new(Some(waiter)),
             state: Cell::new(State::Unwrapped),
@@ -172,7 +173,7 @@ impl TlsTransport {
 
     /// Notes the socket's transport.
     fn stand_on(&self, lower: &SocketTransport) {
-        let _ = self.0.names.set((lower.sockname(), lower.peername()));
+        let _ = self.0.ends.set(lower.ends());
         self.0.lower.replace(Some(lower.clone()));
         let connections = self.connections();
         self.0.key.set(Some(connections.0.borrow_mut().push(self.clone())));
@@ -207,11 +208,11 @@ impl TlsTransport {
     }
 
     pub(crate) fn sockname(&self) -> Option<Address> {
-        self.0.names.get()?.0.clone()
+        self.0.ends.get()?.own()
     }
 
     pub(crate) fn peername(&self) -> Option<Address> {
-        self.0.names.get()?.1.clone()
+        self.0.ends.get()?.peer()
     }
 
     pub(crate) fn is_closing(&self) -> bool {
@@ -263,7 +264,7 @@ impl TlsTransport {
         high: Option<usize>,
         low: Option<usize>,
     ) -> Result<()> {
-        self.0.flow.set_limits(high, low)?;
+        self.0.flow.set_limits(WRITE_LIMIT, high, low)?;
         self.control_writing();
         Ok(())
     }

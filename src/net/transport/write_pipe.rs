@@ -10,7 +10,7 @@ use std::os::unix::fs::FileTypeExt;
 use super::byte_buffer::ByteBuffer;
 use super::callbacks::Callbacks;
 use super::events::Events;
-use super::flow_control::FlowControl;
+use super::flow_control::{FlowControl, HIGH_WATER};
 use super::lost_writes::LostWrites;
 use super::read_pipe::is_pipe;
 use super::socket::is_passing;
@@ -104,7 +104,7 @@ impl WritePipe {
         high: Option<usize>,
         low: Option<usize>,
     ) -> Result<()> {
-        self.flow.set_limits(high, low)?;
+        self.flow.set_limits(HIGH_WATER, high, low)?;
         self.callbacks.maybe_pause(&self.flow, self.write_buffer_size(), self);
         Ok(())
     }
