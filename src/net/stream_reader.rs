@@ -5,11 +5,14 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::future::{Future, IntoFuture};
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
 use super::read_error::{IncompleteReadError, LimitOverrunError};
 use super::settle::settle;
 use super::transport::{ByteBuffer, Transport};
-use crate::asyncio::{FutureId, LoopFuture};
+use crate::asyncio::{Await, LoopFuture};
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
@@ -390,8 +393,13 @@ impl ReaderState {
         Error::other(IncompleteReadError { partial, expected })
     }
 
-    /// Waits until data or the end of the stream is fed.
-    async fn wait_for_data(&self, what: &str) -> Result<()> {
+    /// The wait until data or the end of the stream is fed.
+    fn wait_for_data(&self, what: &str) -> DataWait<'_> {
+        let waits = self.data_waiter(what).map(IntoFuture::into_future);
+        DataWait { reader: self, waits }
+    }
+
+    fn data_waiter(&self, what: &str) -> Result<LoopFuture<()>> {
         if self.waiter.with(|waiter| waiter.is_some()) {
             let already = "called while another coroutine is already waiting for incoming data";
             return Err(Error::runtime(format!("{what}() {already}")));
@@ -402,22 +410,34 @@ impl ReaderState {
         }
         let waiter = LoopFuture::new(&self.on);
         self.waiter.set(Some(waiter.clone()));
-        let _waiting = Waiting(self, waiter.id());
-        waiter.await
+        Ok(waiter)
     }
 }
 
-/// Ends a wait for data when it is dropped. One that has its data already may have been followed by
-/// another, which goes on.
-struct Waiting<'a>(&'a ReaderState, FutureId);
+/// A wait for data, which ends when it is dropped. One that has its data already may have been
+/// followed by another, which goes on.
+struct DataWait<'a> {
+    reader: &'a ReaderState,
+    waits: Result<Await<()>>,
+}
 
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        let is_own =
-            self.0.waiter.with(|waiter| waiter.as_ref().is_some_and(|own| own.id() == self.1));
-        if is_own {
-            drop(self.0.waiter.take());
+impl Future for DataWait<'_> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match &mut self.waits {
+            Ok(waits) => Pin::new(waits).poll(cx),
+            Err(refused) => Poll::Ready(Err(refused.clone())),
         }
+    }
+}
+
+impl Drop for DataWait<'_> {
+    fn drop(&mut self) {
+        let Ok(waits) = &self.waits else { return };
+        let is_own = |own: &mut LoopFuture<()>| waits.is_for(own.erased());
+        drop(self.reader.waiter.with(|waiter| waiter.take_if(is_own)));
     }
 }
 

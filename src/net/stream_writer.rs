@@ -4,12 +4,14 @@ use alloc::rc::Rc;
 #[cfg(feature = "tls")]
 use core::cell::OnceCell;
 use core::fmt;
-use core::time::Duration;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
 use super::stream_reader::{ReaderState, StreamReader};
 use super::transport::{Address, Transport};
-use super::write_flow::HasWriteFlow;
-use crate::asyncio::sleep;
+use super::write_flow::{Draining, HasWriteFlow};
+use crate::asyncio::{YieldNow, yield_now};
 use crate::error::Result;
 
 /// The writing end of a stream: `asyncio.StreamWriter`.
@@ -43,15 +45,50 @@ impl WritingEnd {
     }
 
     /// Waits as [`StreamWriter::drain`] does.
-    pub(crate) async fn drain(&self) -> Result<()> {
+    pub(crate) fn drain(&self) -> Drain<'_> {
+        Drain { end: self, stage: Stage::Begin }
+    }
+
+    fn begin_draining(&self) -> Stage<'_> {
         if let Some(error) = self.reader.as_ref().and_then(|reader| reader.exception()) {
-            return Err(error);
+            return Stage::Drains(Draining::Over(Err(error)));
         }
         if self.transport().is_closing() {
             // So that `connection_lost` may be called.
-            sleep(Duration::ZERO).await?;
+            return Stage::Yields(yield_now());
         }
-        self.protocol.write_flow().drain().await
+        Stage::Drains(self.protocol.write_flow().drain())
+    }
+}
+
+/// The future of [`WritingEnd::drain`], by hand to be small.
+pub(crate) struct Drain<'a> {
+    end: &'a WritingEnd,
+    stage: Stage<'a>,
+}
+
+enum Stage<'a> {
+    Begin,
+    Yields(YieldNow),
+    Drains(Draining<'a>),
+}
+
+impl Future for Drain<'_> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let end = self.end;
+        loop {
+            self.stage = match &mut self.stage {
+                Stage::Begin => end.begin_draining(),
+                Stage::Yields(yields) => match Pin::new(yields).poll(cx) {
+                    Poll::Ready(Ok(())) => Stage::Drains(end.protocol.write_flow().drain()),
+                    outcome => return outcome,
+                },
+                Stage::Drains(draining) => return Pin::new(draining).poll(cx),
+            };
+        }
     }
 }
 

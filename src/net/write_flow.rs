@@ -7,10 +7,13 @@ use alloc::rc::Rc;
 #[cfg(feature = "tls")]
 use core::any::Any;
 use core::cell::Cell;
+use core::future::{Future, IntoFuture};
+use core::pin::Pin;
+use core::task::{Context, Poll};
 use std::io;
 
 use super::settle::settle;
-use crate::asyncio::LoopFuture;
+use crate::asyncio::{Await, LoopFuture};
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
@@ -22,15 +25,17 @@ pub(crate) struct WriteFlow {
     on: LoopRef,
     paused: Cell<bool>,
     lost: Cell<bool>,
-    /// The tasks that wait to write, where there are any.
-    drains: Cell<Option<Box<Drains>>>,
     /// There from the first wait on, or the end.
-    closed: Cell<Option<LoopFuture<()>>>,
+    waits: Cell<Option<Box<Waits>>>,
 }
 
-/// Waits for writing, the first one in front.
-#[derive(Clone, Default)]
-struct Drains(VecDeque<LoopFuture<()>>);
+#[derive(Default)]
+struct Waits {
+    /// For writing, the first one in front.
+    drains: VecDeque<LoopFuture<()>>,
+    /// For the end.
+    closed: Option<LoopFuture<()>>,
+}
 
 /// A protocol with a [`WriteFlow`].
 pub(crate) trait HasWriteFlow {
@@ -42,13 +47,13 @@ pub(crate) trait HasWriteFlow {
 
 impl WriteFlow {
     pub(crate) fn new(on: &LoopRef) -> WriteFlow {
-        WriteFlow {
-            on: on.clone(),
-            paused: Cell::new(false),
-            lost: Cell::new(false),
-            drains: Cell::default(),
-            closed: Cell::default(),
-        }
+        let (paused, lost) = (Cell::new(false), Cell::new(false));
+        WriteFlow { on: on.clone(), paused, lost, waits: Cell::default() }
+    }
+
+    /// Calls `body` with the waits, which are made if they aren't there.
+    fn waits<R>(&self, body: impl FnOnce(&mut Waits) -> R) -> R {
+        self.waits.with(|waits| body(waits.get_or_insert_default()))
     }
 
     pub(super) fn event_loop(&self) -> &LoopRef {
@@ -57,21 +62,23 @@ impl WriteFlow {
 
     /// Done when the stream is closed.
     pub(super) fn closed(&self) -> LoopFuture<()> {
-        self.closed.with(|closed| closed.get_or_insert_with(|| LoopFuture::new(&self.on)).clone())
+        let new = || LoopFuture::new(&self.on);
+        self.waits(|waits| waits.closed.get_or_insert_with(new).clone())
     }
 
     /// Waits until writing goes on: asyncio's `_drain_helper`.
-    pub(super) async fn drain(&self) -> Result<()> {
+    #[inline]
+    pub(super) fn drain(&self) -> Draining<'_> {
         if self.lost.get() {
-            return Err(io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost").into());
+            let lost = io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost");
+            return Draining::Over(Err(lost.into()));
         }
         if !self.paused.get() {
-            return Ok(());
+            return Draining::Over(Ok(()));
         }
         let waiter = LoopFuture::new(&self.on);
-        self.drains.with(|drains| drains.get_or_insert_default().0.push_back(waiter.clone()));
-        let _draining = Draining(self, waiter.clone());
-        waiter.await
+        self.waits(|waits| waits.drains.push_back(waiter.clone()));
+        Draining::Waits(self, waiter.into_future())
     }
 
     /// Completes the waits for the end, with `error` if there is one.
@@ -98,29 +105,45 @@ impl WriteFlow {
 
     /// Completes all waits for writing, with `error` if there is one.
     fn wake_drains(&self, error: Option<&Error>) {
-        let waiters = self.drains.with(|drains| drains.clone()).unwrap_or_default();
-        waiters.0.iter().for_each(|waiter| settle(waiter, error));
+        let drains = self.waits.with(|waits| waits.as_ref().map(|waits| waits.drains.clone()));
+        drains.iter().flatten().for_each(|waiter| settle(waiter, error));
     }
 }
 
 impl Drop for WriteFlow {
     fn drop(&mut self) {
         // An error of the connection that no task has waited for is not reported.
-        let _ = self.closed.take().map(|closed| closed.exception());
+        let closed = self.waits.take().and_then(|waits| waits.closed);
+        let _ = closed.map(|closed| closed.exception());
     }
 }
 
-/// Takes a wait for writing back when it is dropped.
-struct Draining<'a>(&'a WriteFlow, LoopFuture<()>);
+/// A wait for writing, which is taken back when it is dropped.
+pub(super) enum Draining<'a> {
+    Over(Result<()>),
+    Waits(&'a WriteFlow, Await<()>),
+}
+
+impl Future for Draining<'_> {
+    type Output = Result<()>;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        match &mut *self {
+            Draining::Over(outcome) => Poll::Ready(outcome.clone()),
+            Draining::Waits(_, waits) => Pin::new(waits).poll(cx),
+        }
+    }
+}
 
 impl Drop for Draining<'_> {
+    #[inline]
     fn drop(&mut self) {
-        let is_own = |waiter: &LoopFuture<()>| waiter.id() == self.1.id();
-        let own = self.0.drains.with(|drains| {
-            let all = &mut drains.as_mut()?.0;
-            let own = all.remove(all.iter().position(is_own)?);
-            drains.take_if(|all| all.0.is_empty());
-            own
+        let Draining::Waits(flow, waits) = self else { return };
+        let is_own = |waiter: &LoopFuture<()>| waits.is_for(waiter.erased());
+        let own = flow.waits(|waits| {
+            let place = waits.drains.iter().position(is_own)?;
+            waits.drains.remove(place)
         });
         drop(own);
     }

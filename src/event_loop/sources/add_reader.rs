@@ -6,6 +6,7 @@ use alloc::string::String;
 use core::any::type_name;
 use core::cell::Cell;
 
+use crate::collections::CellExt;
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
 use crate::error::{Error, Result};
@@ -16,17 +17,24 @@ use crate::event_loop::poller::{Listener, Reactor, Side, Source, raw_key};
 
 /// A callback that runs once for each turn in which its socket is ready.
 struct ReaderHandle<F> {
-    on: LoopRef,
+    /// Gone once it is cancelled.
+    on: Cell<Option<LoopRef>>,
     /// Away while it runs, and for good once it is cancelled.
     callback: Cell<Option<F>>,
-    cancelled: Cell<bool>,
+}
+
+impl<F> ReaderHandle<F> {
+    /// The loop, until it is cancelled.
+    fn event_loop(&self) -> Option<LoopRef> {
+        self.on.with(|on| on.clone())
+    }
 }
 
 impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for ReaderHandle<F> {
     fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
         let Some(mut callback) = this.callback.take() else { return };
         run_callback(on, || this.describe(), &mut callback);
-        if !this.cancelled.get() {
+        if this.event_loop().is_some() {
             this.callback.set(Some(callback));
         }
     }
@@ -42,12 +50,13 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCel
     }
 
     fn notify(self: Rc<Self>, _side: Side) {
-        self.on.clone().schedule(self);
+        if let Some(on) = self.event_loop() {
+            on.schedule(self);
+        }
     }
 
     fn cancel(&self) {
-        self.cancelled.set(true);
-        drop(self.callback.take());
+        drop((self.on.take(), self.callback.take()));
     }
 }
 
@@ -153,9 +162,8 @@ impl LoopRef {
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
         self.check_open()?;
-        let callback = Cell::new(Some(callback));
-        let repeat =
-            JobCell::new(ReaderHandle { on: self.clone(), callback, cancelled: Cell::new(false) });
+        let (on, callback) = (Cell::new(Some(self.clone())), Cell::new(Some(callback)));
+        let repeat = JobCell::new(ReaderHandle { on, callback });
         if let Some(before) = self.reactor()?.watch(source, side, repeat)? {
             before.cancel();
         }
