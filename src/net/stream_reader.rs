@@ -226,7 +226,7 @@ impl StreamReader {
     ///
     /// See [`StreamReader`].
     pub async fn readline(&self) -> Result<Vec<u8>> {
-        let error = match self.readuntil(b"\n").await {
+        let error = match self.0.read_until(1, 1, |buffer, from| buffer.find(b"\n", from)).await {
             Err(error) => error,
             line => return line,
         };
@@ -257,7 +257,9 @@ impl StreamReader {
     ///
     /// See [`StreamReader`].
     pub async fn readuntil(&self, separator: &[u8]) -> Result<Vec<u8>> {
-        self.readuntil_any(&[separator]).await
+        let length = separator.len();
+        check_separators(Some(length))?;
+        self.0.read_until(length, length, |buffer, from| buffer.find(separator, from)).await
     }
 
     /// Reads up to and with that of `separators` with which the fewest bytes are read: `readuntil`
@@ -272,46 +274,34 @@ impl StreamReader {
     ///
     /// See [`StreamReader`].
     pub async fn readuntil_any(&self, separators: &[&[u8]]) -> Result<Vec<u8>> {
-        let mut separators = separators.to_vec();
-        separators.sort_by_key(|separator| separator.len());
-        let (Some(shortest), Some(longest)) = (separators.first(), separators.last()) else {
-            let message = "Separator should contain at least one element";
-            return Err(Error::new(ErrorKind::Value, message));
+        let lengths = || separators.iter().map(|separator| separator.len());
+        let shortest = check_separators(lengths().min())?;
+        let longest = lengths().max().unwrap_or(shortest);
+        // Of those that end at the same place it is the shortest, and of these the first.
+        let find = |buffer: &ByteBuffer, from| {
+            let places = separators.iter().filter_map(|separator| buffer.find(separator, from));
+            places.min_by_key(|(begin, end)| (*end, end - begin))
         };
-        if shortest.is_empty() {
-            let message = "Separator should be at least one-byte string";
-            return Err(Error::new(ErrorKind::Value, message));
-        }
-        self.0.check()?;
-        // No separator begins before it.
-        let mut offset = 0;
-        let (begin, end) = loop {
-            let length = self.0.buffer.borrow().len();
-            // Another task may have read meanwhile: less is there than was looked at.
-            if length >= offset + shortest.len() {
-                if let Some(found) = self.0.find(&separators, offset) {
-                    break found;
-                }
-                offset = (length + 1).saturating_sub(longest.len());
-                if offset > self.0.limit {
-                    let message = "Separator is not found, and chunk exceed the limit";
-                    return Err(Error::other(LimitOverrunError { message, consumed: offset }));
-                }
-            }
-            if self.0.eof.get() {
-                return Err(self.0.incomplete(None));
-            }
-            self.0.wait_for_data("readuntil").await?;
-        };
-        if begin > self.0.limit {
-            let message = "Separator is found, but chunk is longer than limit";
-            return Err(Error::other(LimitOverrunError { message, consumed: begin }));
-        }
-        self.0.take(end)
+        self.0.read_until(shortest, longest, find).await
     }
 }
 
+/// Refuses what has no separator, or an empty one: `shortest` is the length of the shortest.
+fn check_separators(shortest: Option<usize>) -> Result<usize> {
+    let message = match shortest {
+        None => "Separator should contain at least one element",
+        Some(0) => "Separator should be at least one-byte string",
+        Some(length) => return Ok(length),
+    };
+    Err(Error::new(ErrorKind::Value, message))
+}
+
 impl ReaderState {
+    #[inline]
+    pub(super) fn has_no_error(&self) -> bool {
+        self.error.with(|error| error.is_none())
+    }
+
     pub(super) fn exception(&self) -> Option<Error> {
         self.error.with(|error| error.clone())
     }
@@ -357,7 +347,7 @@ impl ReaderState {
     }
 
     fn check(&self) -> Result<()> {
-        self.exception().map_or(Ok(()), Err)
+        if self.has_no_error() { Ok(()) } else { self.exception().map_or(Ok(()), Err) }
     }
 
     fn resume_transport(&self) -> Result<()> {
@@ -378,14 +368,40 @@ impl ReaderState {
         Ok(taken)
     }
 
-    /// Returns where the separator with the nearest end begins and ends.
-    fn find(&self, separators: &[&[u8]], offset: usize) -> Option<(usize, usize)> {
-        let buffer = self.buffer.borrow();
-        let places = separators.iter().filter_map(|separator| {
-            let begin = buffer.find(separator, offset)?;
-            Some((begin, begin + separator.len()))
-        });
-        places.min_by_key(|(_, end)| *end)
+    /// Reads up to the end of the separator that `find` finds at or behind a place, of `shortest` to
+    /// `longest` bytes.
+    async fn read_until(
+        &self,
+        shortest: usize,
+        longest: usize,
+        find: impl Fn(&ByteBuffer, usize) -> Option<(usize, usize)>,
+    ) -> Result<Vec<u8>> {
+        self.check()?;
+        // No separator begins before it.
+        let mut offset = 0;
+        let (begin, end) = loop {
+            let length = self.buffer.borrow().len();
+            // Another task may have read meanwhile: less is there than was looked at.
+            if length >= offset + shortest {
+                if let Some(found) = find(&self.buffer.borrow(), offset) {
+                    break found;
+                }
+                offset = (length + 1).saturating_sub(longest);
+                if offset > self.limit {
+                    let message = "Separator is not found, and chunk exceed the limit";
+                    return Err(Error::other(LimitOverrunError { message, consumed: offset }));
+                }
+            }
+            if self.eof.get() {
+                return Err(self.incomplete(None));
+            }
+            self.wait_for_data("readuntil").await?;
+        };
+        if begin > self.limit {
+            let message = "Separator is found, but chunk is longer than limit";
+            return Err(Error::other(LimitOverrunError { message, consumed: begin }));
+        }
+        self.take(end)
     }
 
     fn incomplete(&self, expected: Option<usize>) -> Error {

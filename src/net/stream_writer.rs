@@ -44,6 +44,13 @@ impl WritingEnd {
         &self.transport
     }
 
+    /// Returns whether [`drain`](WritingEnd::drain) returns at once, without an error.
+    #[inline]
+    fn has_room(&self) -> bool {
+        let is_sound = self.reader.as_ref().is_none_or(|reader| reader.has_no_error());
+        is_sound && !self.transport().is_closing() && self.protocol.write_flow().has_room()
+    }
+
     /// Waits as [`StreamWriter::drain`] does.
     pub(crate) fn drain(&self) -> Drain<'_> {
         Drain { end: self, stage: Stage::Begin }
@@ -212,6 +219,9 @@ impl StreamWriter {
     ///
     /// What was written is sent all the same.
     pub async fn drain(&self) -> Result<()> {
+        if self.0.has_room() {
+            return Ok(());
+        }
         self.0.drain().await
     }
 }

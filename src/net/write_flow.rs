@@ -66,6 +66,12 @@ impl WriteFlow {
         self.waits(|waits| waits.closed.get_or_insert_with(new).clone())
     }
 
+    /// Returns whether there is nothing to wait for, and no error.
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        !self.lost.get() && !self.paused.get()
+    }
+
     /// Waits until writing goes on: asyncio's `_drain_helper`.
     #[inline]
     pub(super) fn drain(&self) -> Draining<'_> {

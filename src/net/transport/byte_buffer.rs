@@ -57,13 +57,52 @@ impl ByteBuffer {
         }
     }
 
-    /// Returns the place of the first `part` at or behind `from`.
-    pub(crate) fn find(&self, part: &[u8], from: usize) -> Option<usize> {
+    /// Returns where the first `part` at or behind `from` begins and ends.
+    #[inline]
+    pub(crate) fn find(&self, part: &[u8], from: usize) -> Option<(usize, usize)> {
         let rest = self.as_slice().get(from..)?;
-        let found = match part {
-            [byte] => rest.iter().position(|own| own == byte),
-            _ => rest.windows(part.len()).position(|own| own == part),
+        let place = match part {
+            [byte] => find_byte(rest, *byte)?,
+            _ => rest.windows(part.len()).position(|own| own == part)?,
         };
-        found.map(|place| from + place)
+        Some((from + place, from + place + part.len()))
+    }
+}
+
+/// Returns the place of the first `byte`, looking at eight at once.
+fn find_byte(bytes: &[u8], byte: u8) -> Option<usize> {
+    const LOW: u64 = u64::from_ne_bytes([1; 8]);
+    let mut chunks = bytes.chunks_exact(8);
+    for (number, chunk) in chunks.by_ref().enumerate() {
+        let chunk = chunk.try_into().map_or(0, u64::from_le_bytes);
+        // Zero where a byte is the wanted one: the lowest such byte gets its highest bit below.
+        let differs = chunk ^ (LOW * u64::from(byte));
+        let found = differs.wrapping_sub(LOW) & !differs & (LOW << 7);
+        if found != 0 {
+            return Some(number * 8 + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let rest = chunks.remainder();
+    let place = rest.iter().position(|own| *own == byte)?;
+    Some(bytes.len() - rest.len() + place)
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    #[test]
+    fn find_byte_finds_the_first_at_every_place() {
+        for length in 0..40 {
+            for (place, byte) in (0..length).flat_map(|place| [(place, b'\n'), (place, 0)]) {
+                let mut bytes = vec![byte ^ 1; length];
+                bytes.iter_mut().step_by(3).for_each(|other| *other = byte ^ 0x81);
+                assert_eq!(find_byte(&bytes, byte), None);
+                bytes[place..].fill(byte);
+                assert_eq!(find_byte(&bytes, byte), Some(place), "of {length}");
+            }
+        }
     }
 }
