@@ -1,4 +1,5 @@
-"""A server that sends back what 64 clients send, one message of 64 bytes on its way for each."""
+"""A server that sends back what 64 clients send: each has one message of 64 bytes on its way, or 16
+lines of as many bytes."""
 
 import re
 import subprocess
@@ -14,22 +15,25 @@ RUST = [
     "localpool", "monoio", "monoio-epoll", "compio", "glommio",
     "callsoon-streams", "callsoon-protocol", "tokio-buffered",
 ]
+# These read line by line, and so the contender is what stands before "-lines".
+LINES = ["callsoon-streams", "tokio-buffered"]
+PYTHON_LINES = ["asyncio-streams", "uvloop-streams"]
 PYTHON = ["asyncio-protocol", "asyncio-streams", "uvloop-protocol", "uvloop-streams"]
 
 
-def servers(contenders):
+def servers(contenders, rust, python, suffix=""):
     def wanted(contender):
         family = contender.split("-")[0]
         return not contenders or contender in ("epoll", *contenders) or family in contenders
 
-    for contender in filter(wanted, RUST):
-        yield contender, [build.peers(), "serve", contender, LIFETIME]
-    for contender in filter(wanted, PYTHON) if build.python() else []:
+    for contender in filter(wanted, rust):
+        yield contender, [build.peers(), "serve", contender + suffix, LIFETIME]
+    for contender in filter(wanted, python) if build.python() else []:
         script = str(build.FOLDER / "python" / "bench.py")
-        yield contender, [build.python(), script, "serve", contender, LIFETIME]
+        yield contender, [build.python(), script, "serve", contender + suffix, LIFETIME]
 
 
-def ask(server, before=(), to_its_end=False):
+def ask(server, load="load", before=(), to_its_end=False):
     """Starts a server on one CPU and asks it from the other."""
     command = ["taskset", "-c", "0", *before, *server]
     with subprocess.Popen(
@@ -39,17 +43,17 @@ def ask(server, before=(), to_its_end=False):
             port = running.stdout.readline().strip()
             if not port:
                 return None
-            load = [build.peers(), "load", port, str(CLIENTS), str(SECONDS)]
+            load = [build.peers(), load, port, str(CLIENTS), str(SECONDS)]
             return samples.sample(["taskset", "-c", "1", *load], limit=30)
         finally:
             if not to_its_end:
                 running.terminate()
 
 
-def calls_per_request(server):
+def calls_per_request(server, load):
     """How many system calls the server makes for a request, by strace."""
     with tempfile.NamedTemporaryFile("r") as summary:
-        figures = ask(server, ["strace", "-f", "-c", "-o", summary.name], to_its_end=True)
+        figures = ask(server, load, ["strace", "-f", "-c", "-o", summary.name], to_its_end=True)
         total = re.search(r"(\d+)\s+(?:\d+\s+)?total$", summary.read(), re.MULTILINE)
     if figures is None or total is None:
         return {}
@@ -57,14 +61,21 @@ def calls_per_request(server):
 
 
 def take(rounds, contenders):
+    return sample(rounds, "load", dict(servers(contenders, RUST, PYTHON)))
+
+
+def take_lines(rounds, contenders):
+    return sample(rounds, "pipeline", dict(servers(contenders, LINES, PYTHON_LINES, "-lines")))
+
+
+def sample(rounds, load, running):
     rows = []
-    running = dict(servers(contenders))
     for turn in range(rounds):
         for contender, server in running.items():
-            figures = ask(server)
+            figures = ask(server, load)
             if figures is None:
                 continue
-            calls = calls_per_request(server) if turn == 0 else {}
+            calls = calls_per_request(server, load) if turn == 0 else {}
             del figures["requests"]
             rows.append({**figures, **calls, "contender": contender, "n": CLIENTS, "round": turn})
     return rows

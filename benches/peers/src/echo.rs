@@ -12,7 +12,12 @@ use rustix::{buffer::spare_capacity, event::epoll};
 
 use crate::measure::Figures;
 
-const MESSAGE: [u8; 64] = [7; 64];
+/// A line, for servers that read lines.
+const MESSAGE: [u8; 64] = {
+    let mut line = [b'7'; 64];
+    line[63] = b'\n';
+    line
+};
 const WARM_UP: Duration = Duration::from_millis(300);
 /// The key of what isn't a client.
 const LISTENER: u64 = u64::MAX;
@@ -57,29 +62,35 @@ fn connect(port: u16) -> TcpStream {
 struct Client {
     stream: TcpStream,
     asked: Instant,
-    /// The number of bytes of the answer read so far.
+    /// The number of bytes read of answers that are not complete.
     got: usize,
 }
 
 impl Client {
-    fn ask(&mut self) {
-        (self.asked, self.got) = (Instant::now(), 0);
-        self.stream.write_all(&MESSAGE).unwrap();
+    /// Sends `count` messages, together.
+    fn ask(&mut self, count: usize) {
+        self.asked = Instant::now();
+        self.stream.write_all(&[MESSAGE; AHEAD].as_flattened()[..count * MESSAGE.len()]).unwrap();
     }
 
-    /// Reads what is there of the answer. Returns true if the answer is complete.
-    fn read(&mut self, buffer: &mut [u8]) -> bool {
+    /// Reads what is there of the answers. Returns the number of those that are complete now.
+    fn read(&mut self, buffer: &mut [u8]) -> usize {
         match self.stream.read(buffer) {
             Ok(0) => panic!("the server has closed"),
             Ok(count) => self.got += count,
             Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
         }
-        self.got >= MESSAGE.len()
+        let complete = self.got / MESSAGE.len();
+        self.got -= complete * MESSAGE.len();
+        complete
     }
 }
 
-/// `clients`, each with one message of 64 bytes on its way, for `seconds` after a warm-up.
-pub fn load(port: u16, clients: u64, seconds: u64) -> Figures {
+/// The most messages that a client has on their way.
+pub const AHEAD: usize = 16;
+
+/// `clients`, each with `ahead` messages of 64 bytes on their way, for `seconds` after a warm-up.
+pub fn load(port: u16, clients: u64, seconds: u64, ahead: usize) -> Figures {
     let mut epoll = Epoll::new();
     let connected = |key| {
         let stream = connect(port);
@@ -88,29 +99,31 @@ pub fn load(port: u16, clients: u64, seconds: u64) -> Figures {
         Client { stream, asked: Instant::now(), got: 0 }
     };
     let mut clients: Vec<_> = (0..clients).map(connected).collect();
-    clients.iter_mut().for_each(Client::ask);
+    clients.iter_mut().for_each(|client| client.ask(ahead));
     let start = Instant::now() + WARM_UP;
     let end = start + Duration::from_secs(seconds);
-    let (mut took, mut requests) = (Vec::with_capacity(1 << 20), 0);
+    let (mut took, mut requests, mut timed) = (Vec::with_capacity(1 << 20), 0, 0);
     let mut buffer = [0; 1024];
     let mut now = Instant::now();
     while now < end {
         for key in epoll.wait() {
             let client = &mut clients[key as usize];
-            if client.read(&mut buffer) {
+            let answers = client.read(&mut buffer);
+            if answers > 0 {
                 now = Instant::now();
-                requests += 1;
+                requests += answers;
                 if now > start {
+                    timed += answers;
                     took.push((now - client.asked).as_nanos() as f64 / 1e3);
                 }
-                client.ask();
+                client.ask(answers);
             }
         }
     }
     took.sort_by(f64::total_cmp);
     vec![
         ("requests", requests as f64),
-        ("requests/s", took.len() as f64 / (now - start).as_secs_f64()),
+        ("requests/s", timed as f64 / (now - start).as_secs_f64()),
         ("median us", took[took.len() / 2]),
         ("99th centile us", took[took.len() * 99 / 100]),
     ]
