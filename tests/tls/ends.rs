@@ -9,7 +9,7 @@ use callsoon::io::ConnectOptions;
 use callsoon::net::{BufferedProtocol, Protocol, Server, TlsOptions, Transport};
 use callsoon::{
     Error, ErrorKind, EventLoop, LoopRef, Result, create_task, run_on, running_loop, sleep,
-    yield_now,
+    wait_for, yield_now,
 };
 
 use crate::run::{Noting, Shared, client_config, client_side, port, server_side};
@@ -51,6 +51,8 @@ async fn pair(on: &LoopRef) -> Result<Pair> {
 }
 
 /// The calls are those that CPython's protocols got, whichever closes.
+// CPython: test_sslproto.SslProtoHandshakeTests.test_get_extra_info_on_closed_connection
+// CPython: test_sslproto.SslProtoHandshakeTests.test_write_after_closing
 #[test]
 fn protocols_over_tls_are_called_in_order() {
     run(async {
@@ -111,6 +113,8 @@ fn connection_that_is_not_read_to_its_end_is_closed() {
     });
 }
 
+// CPython: test_sslproto.BaseStartTLS.test_handshake_timeout
+// CPython: test_sslproto.BaseStartTLS.test_create_connection_ssl_slow_handshake
 #[test]
 fn silent_peer_is_given_up_after_its_time() {
     let event_loop = EventLoop::with_virtual_time();
@@ -158,6 +162,7 @@ fn end_that_is_not_answered_is_given_up_after_its_time() {
     run_on(&event_loop, waiting).unwrap();
 }
 
+// CPython: test_sslproto.SslProtoHandshakeTests.test_eof_received_waiter
 #[test]
 fn handshake_fails_with_what_the_peer_sends() {
     run(async {
@@ -217,6 +222,11 @@ impl BufferedProtocol for Small {
     }
 }
 
+// CPython: test_sslproto.BaseStartTLS.test_buf_feed_data
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_client_reg_proto_1
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_client_buf_proto_1
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_server_1
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_wrong_args
 #[test]
 fn connection_is_upgraded_by_its_loop() {
     run(async {
@@ -254,5 +264,63 @@ fn connection_is_upgraded_by_its_loop() {
             ErrorKind::Value
         );
         Ok(())
+    });
+}
+
+// CPython: test_sslproto.SslProtoHandshakeTests.test_data_received_after_closing
+/// The calls are those that CPython's protocols got.
+#[test]
+fn data_that_comes_after_the_close_is_the_error_of_the_end() {
+    run(async {
+        let on = running_loop()?;
+        let Pair { server, transport, client, served } = pair(&on).await?;
+        served.transport.borrow().clone().unwrap().write(b"on its way")?;
+        transport.close();
+        let lost = ["lost Some(\"application data after close notify\")"];
+        assert_eq!(client.until_lost().await?, lost);
+        assert_eq!(served.until_lost().await?, ["eof", "lost None"]);
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_slow_client_cancel
+#[test]
+fn upgrade_that_is_cancelled_closes_the_connection() {
+    run(async {
+        let on = running_loop()?;
+        let silent = TcpListener::bind("127.0.0.1:0")?;
+        let ours = TcpStream::connect(silent.local_addr()?)?;
+        let _theirs = silent.accept()?.0;
+        let (plain, _) = on.connect_accepted_socket(Noting::default, ours).await?;
+        let one = Rc::new(Noting::default());
+        let tls = client_side("localhost");
+        let upgraded = on.start_tls(&plain, Rc::new(Shared(one.clone())), &tls);
+        let timed = wait_for(upgraded, Duration::from_millis(500)).await;
+        assert_eq!(timed.map(drop).unwrap_err().kind(), ErrorKind::Timeout);
+        assert_eq!(one.until_lost().await?, ["lost None"]);
+        assert!(plain.is_closing());
+        Ok(())
+    });
+}
+
+// CPython: test_sslproto.BaseStartTLS.test_start_tls_client_corrupted_ssl
+#[cfg(unix)]
+#[test]
+fn connection_over_tls_is_lost_with_what_breaks_it() {
+    use std::os::fd::AsFd;
+
+    run(async {
+        let on = running_loop()?;
+        let Pair { server, client, served, .. } = pair(&on).await?;
+        let raw = served.transport.borrow().as_ref().unwrap().socket().unwrap();
+        let mut raw = TcpStream::from(raw.as_fd().try_clone_to_owned()?);
+        raw.write_all(b"please corrupt the SSL connection")?;
+        let calls = client.until_lost().await?;
+        assert!(calls.len() == 1 && calls[0].starts_with("lost Some("), "{calls:?}");
+        drop(raw);
+        served.until_lost().await?;
+        server.close();
+        server.wait_closed().await
     });
 }

@@ -15,6 +15,7 @@ async fn echo_line(reader: StreamReader, writer: StreamWriter) -> Result<()> {
     writer.drain().await
 }
 
+// CPython: test_sslproto.SslProtoHandshakeTests.test_close_during_handshake
 #[test]
 fn tls_client_cancelled_in_any_turn_leaves_nothing() {
     if !is_child("leaks::tls_client_cancelled_in_any_turn_leaves_nothing", ":") {
@@ -58,6 +59,7 @@ fn tls_client_cancelled_in_any_turn_leaves_nothing() {
     event_loop.run_until_complete(cancelling).unwrap();
 }
 
+// CPython: test_sslproto.BaseStartTLS.test_create_connection_memory_leak
 #[test]
 fn tls_connections_end_with_their_loop() {
     if !is_child("leaks::tls_connections_end_with_their_loop", ":") {

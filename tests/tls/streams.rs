@@ -52,6 +52,7 @@ fn streams_talk_tls() {
     });
 }
 
+// CPython: test_sslproto.BaseStartTLS.test_create_connection_ssl_failed_certificate
 #[test]
 fn handshake_with_another_name_fails() {
     run(async {
