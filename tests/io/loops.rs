@@ -2,6 +2,9 @@
 
 use std::io::{Read, Write};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use callsoon::io::Async;
@@ -52,6 +55,29 @@ fn socket_outlives_its_loop_and_fails_when_it_has_to_wait() {
         assert_closed(peer);
         Ok(())
     });
+}
+
+#[test]
+fn closing_drops_the_wakers_of_waits() {
+    struct Gone(Arc<AtomicBool>);
+    impl Wake for Gone {
+        fn wake(self: Arc<Self>) {}
+    }
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let event_loop = EventLoop::with_virtual_time();
+    let (ours, _peer) = local_pair().unwrap();
+    let ours = Async::new_on(&event_loop, ours).unwrap();
+    let gone = Arc::new(AtomicBool::new(false));
+    let waker = Waker::from(Arc::new(Gone(gone.clone())));
+    assert!(ours.poll_read(&mut Context::from_waker(&waker), &mut [0]).is_pending());
+    drop(waker);
+    assert!(!gone.load(Ordering::Relaxed));
+    event_loop.close().unwrap();
+    assert!(gone.load(Ordering::Relaxed));
 }
 
 #[test]

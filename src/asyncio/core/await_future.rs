@@ -54,8 +54,9 @@ struct Registered(Cell<*mut ()>);
 struct Places {
     /// The task, which may cancel what it waits for.
     task: Option<ErasedFuture>,
-    /// The waker of another crate's future that stands between task and await.
-    waker: Option<Waker>,
+    /// Another crate's future stands between task and await: the waiter is its waker. The only copy is that
+    /// one, so that a wake, or the loop's close, leaves nothing here that keeps what the waker owns.
+    is_foreign: bool,
     /// The key among the waiters of the future.
     waiter: Option<Key>,
     /// The key among the waits of the task.
@@ -80,7 +81,7 @@ impl Registered {
     fn is_with_places(&self, task: NonNull<Header>) -> bool {
         let is_it = |own: &ErasedFuture| own.pointer() == task;
         self.places()
-            .is_some_and(|places| places.waker.is_none() && places.task.as_ref().is_some_and(is_it))
+            .is_some_and(|places| !places.is_foreign && places.task.as_ref().is_some_and(is_it))
     }
 
     /// The places, where there are any.
@@ -162,7 +163,7 @@ impl<T: 'static> Await<T> {
         let task = unsafe { ErasedFuture::from_header(task) };
         let waiter = self.future.erased().push_waiter(Waiter::Task(task.pointer()));
         let wait = self.add_wait(&task);
-        self.registered.set_places(Places { task: Some(task), waker: None, waiter, wait });
+        self.registered.set_places(Places { task: Some(task), is_foreign: false, waiter, wait });
     }
 
     /// Adds the future to what `task` awaits.
@@ -188,27 +189,27 @@ impl<T: 'static> Await<T> {
             self.unregister();
             return Err(Error::closed());
         }
-        if let Some(Places { task: own, waker: Some(before), .. }) = self.registered.places() {
+        if let Some(Places { task: own, is_foreign: true, waiter, .. }) = self.registered.places() {
             let same_task = match (own, &task) {
                 (Some(own), Some(task)) => own.ptr_eq(task),
                 (None, None) => true,
                 _ => false,
             };
-            if same_task && before.will_wake(waker) {
+            if same_task && self.header().waiters.is_waker(*waiter, waker) {
                 registry.set_holds(true);
                 return Ok(());
             }
         }
         self.unregister();
         // Cloning a waker may run the program's code, which may end the future.
-        let (own, waker) = (waker.clone(), waker.clone());
+        let waker = waker.clone();
         if self.header().done() {
             self.future.erased().add_waiter(Waiter::Waker(waker));
             return Ok(());
         }
         let waiter = self.future.erased().push_waiter(Waiter::Waker(waker));
         let wait = task.as_ref().and_then(|task| self.add_wait(task));
-        self.registered.set_places(Places { task, waker: Some(own), waiter, wait });
+        self.registered.set_places(Places { task, is_foreign: true, waiter, wait });
         Ok(())
     }
 

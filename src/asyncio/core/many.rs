@@ -214,6 +214,13 @@ impl Many {
         keys.into_iter().filter_map(&mut take).collect()
     }
 
+    pub(super) fn get(&self, key: Key) -> Option<&Waiter> {
+        match usize::try_from(key) {
+            Ok(at) if at < FEW => self.first[at].as_ref(),
+            _ => self.rest.as_ref()?.get(key - FEW as Key),
+        }
+    }
+
     fn get_mut(&mut self, key: Key) -> Option<&mut Waiter> {
         match usize::try_from(key) {
             Ok(at) if at < FEW => self.first[at].as_mut(),

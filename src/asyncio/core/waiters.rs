@@ -282,6 +282,13 @@ impl Waiters {
         self.look_at_many(|many| many.iter().any(is_waker)).unwrap_or_default()
     }
 
+    /// Returns whether the waiter that was added with `key` is a waker that wakes what `waker` wakes.
+    pub(super) fn is_waker(&self, key: Option<Key>, waker: &Waker) -> bool {
+        let is_it = |own: &Waiter| matches!(own, Waiter::Waker(own) if own.will_wake(waker));
+        self.look_at_many(|many| many.get(key.unwrap_or(FIRST)).is_some_and(is_it))
+            .unwrap_or_default()
+    }
+
     /// Takes the wakers, which leave their places behind, to be woken where nothing is borrowed.
     pub(super) fn take_wakers(&self) -> Vec<Waker> {
         match self.take() {
