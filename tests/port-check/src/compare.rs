@@ -34,7 +34,9 @@ pub fn compare(python: &Trace, rust: &Trace) -> Comparison {
             }
             _ => {}
         }
-        if let Some((found, next)) = harmless::awaited_shutdown(python, rust, at) {
+        let in_place = harmless::awaited_shutdown(python, rust, at)
+            .or_else(|| harmless::interrupt(python, rust, at));
+        if let Some((found, next)) = in_place {
             harmless.push(found);
             at = next;
             continue;

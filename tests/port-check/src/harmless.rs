@@ -12,6 +12,8 @@ pub enum Harmless {
     Tie { turn: usize, python: String, rust: String },
     /// `ThreadPoolExecutor.shutdown` blocks in Python, and is awaited in Rust.
     AwaitedShutdown { turn: usize, task: String },
+    /// Ctrl-C cancels the main task amid a step in Python, and at the end of the step in Rust.
+    Interrupt { turn: usize, task: String },
 }
 
 impl fmt::Display for Harmless {
@@ -24,6 +26,10 @@ impl fmt::Display for Harmless {
             Harmless::AwaitedShutdown { turn, task } => write!(
                 f,
                 "turn {turn}: {task} awaits the shutdown of an executor, where Python's blocks (docs/deviations.md, \"Loop\")"
+            ),
+            Harmless::Interrupt { turn, task } => write!(
+                f,
+                "turn {turn}: an interrupt cancels {task} amid a step in Python, and at its end in Rust (docs/deviations.md, \"Loop\")"
             ),
         }
     }
@@ -50,6 +56,30 @@ pub(crate) fn awaited_shutdown(
         let turn = python.lines[at.python].turn;
         let found = Harmless::AwaitedShutdown { turn, task: task.to_owned() };
         (found, Divergence { python: at.python, rust: at.rust + 6 })
+    })
+}
+
+/// An interrupt cancels a task: in Python where it comes, and in Rust behind the last line of the step, where
+/// no code of the program can cancel anything. What follows from the cancel stands behind it in both.
+pub(crate) fn interrupt(
+    python: &Trace,
+    rust: &Trace,
+    at: Divergence,
+) -> Option<(Harmless, Divergence)> {
+    let (ours, theirs) = (&python.lines[at.python..], &rust.lines[at.rust..]);
+    let cancel = ours.first().filter(|line| line.kind() == "cancel")?;
+    let end = ours.iter().position(|line| matches!(line.kind(), "wait" | "yield" | "end"))? + 1;
+    let is_effect = |line: &&Line| matches!(line.kind(), "cancel" | "set" | "wake");
+    let effects = ours[..end].iter().take_while(is_effect).count();
+    let in_entry = ours[..end].iter().all(|line| line.entry == cancel.entry);
+    let theirs: Vec<_> = theirs.get(..end)?.iter().map(|line| &line.text).collect();
+    let is_late = |count: &usize| {
+        let (moved, rest) = ours[..end].split_at(*count);
+        rest.iter().chain(moved).map(|line| &line.text).eq(theirs.iter().copied())
+    };
+    (in_entry && (1..=effects).any(|count| is_late(&count))).then(|| {
+        let found = Harmless::Interrupt { turn: cancel.turn, task: cancel.subject().to_owned() };
+        (found, Divergence { python: at.python + end, rust: at.rust + end })
     })
 }
 

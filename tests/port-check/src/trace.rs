@@ -60,9 +60,10 @@ impl Trace {
                     time = words.nth(1).unwrap_or("0").to_owned();
                     entry = trace.lines.len();
                 }
-                (Some(kind), _) if without.iter().any(|left_out| left_out == kind) => continue,
+                (Some(kind), subject) if is_left_out(kind, subject, without) => continue,
                 _ => {}
             }
+            let text = without_reason(text, without);
             if !has_head {
                 return Err(Malformed(
                     "the first line of a trace is `callsoon-trace 1 ...`".into(),
@@ -73,10 +74,39 @@ impl Trace {
             if line.is_entry() {
                 entry = trace.lines.len();
             }
+            if line.is_turn() || line.text == "outside" {
+                trace.drop_empty_turn(without);
+                entry = entry.min(trace.lines.len());
+            }
             trace.lines.push(Line { entry, ..line });
         }
+        trace.drop_empty_turn(without);
         if has_head { Ok(trace) } else { Err(Malformed("the file is empty".into())) }
     }
+}
+
+impl Trace {
+    /// Drops the last line if it is a turn's of which nothing is left.
+    fn drop_empty_turn(&mut self, without: &[String]) {
+        if !without.is_empty() && self.lines.last().is_some_and(Line::is_turn) {
+            self.lines.pop();
+        }
+    }
+}
+
+/// Returns whether a line of this kind is left out: `call` and `timer` stand for all lines about such.
+fn is_left_out(kind: &str, subject: Option<&str>, without: &[String]) -> bool {
+    let is_named = |word: &str| {
+        let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
+        without.iter().any(|left_out| left_out == name)
+    };
+    is_named(kind) || matches!(kind, "make" | "cancel") && subject.is_some_and(is_named)
+}
+
+/// The text of a line: without what a task waits on, if reasons are left out.
+fn without_reason<'a>(text: &'a str, without: &[String]) -> &'a str {
+    let is_short = text.starts_with("wait ") && without.iter().any(|kind| kind == "reason");
+    if is_short { text.split(" on ").next().unwrap_or(text) } else { text }
 }
 
 impl Line {

@@ -80,6 +80,19 @@ fn read_leaves_kinds_out_and_refuses_other_files() {
 }
 
 #[test]
+fn read_leaves_out_calls_reasons_and_turns_without_lines() {
+    let lines = ["callsoon-trace 1 virtual", "outside", "make call1", "turn 1 at 0", "call1"];
+    let more = ["turn 2 at 0", "step t1", "wait t1 on Lock.acquire", "turn 3 at 0", "callback"];
+    let text =
+        [&lines[..], &more, &["set future1 result", "outside", "cancel call2", "turn 4 at 0"]]
+            .concat();
+    let without = ["set", "callback", "call", "reason"].map(str::to_owned);
+    let trace = Trace::read(&text.join("\n"), &without).unwrap();
+    let left: Vec<_> = trace.lines.iter().map(|line| line.text.as_str()).collect();
+    assert_eq!(left, ["outside", "turn 2 at 0", "step t1", "wait t1", "outside"]);
+}
+
+#[test]
 fn picture_marks_what_one_side_alone_has() {
     let python = virtual_trace(&["turn 1 at 0", "step t1", "log a < b", "end t1 result"]);
     let rust = virtual_trace(&["turn 1 at 0", "step t1", "end t1 result"]);
@@ -87,4 +100,27 @@ fn picture_marks_what_one_side_alone_has() {
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("<tr")).collect();
     assert_eq!(rows[3], "<tr class=differs id=divergence><td class=effect>log a &lt; b<td>");
     assert_eq!(rows[4], "<tr><td class=effect>end t1 result<td class=effect>end t1 result");
+}
+
+const INTERRUPTED: [&str; 4] = ["turn 1 at 0", "step t1", "wait t1 on t2", "step t2"];
+
+#[test]
+fn compare_interrupt_cancels_at_the_end_of_the_step_in_rust() {
+    let python = virtual_trace(
+        &[&INTERRUPTED[..], &["cancel t1", "wake t1", "make t3", "end t2 result"]].concat(),
+    );
+    let rust = virtual_trace(
+        &[&INTERRUPTED[..], &["make t3", "end t2 result", "cancel t1", "wake t1"]].concat(),
+    );
+    let interrupt = Harmless::Interrupt { turn: 1, task: "t1".into() };
+    assert_eq!(compare(&python, &rust), Comparison { harmless: vec![interrupt], divergence: None });
+}
+
+#[test]
+fn compare_cancel_from_another_entry_is_a_divergence() {
+    let python =
+        virtual_trace(&[&INTERRUPTED[..], &["cancel t1", "end t2 result", "step t3"]].concat());
+    let rust =
+        virtual_trace(&[&INTERRUPTED[..], &["end t2 result", "step t3", "cancel t1"]].concat());
+    assert_eq!(compare(&python, &rust).divergence, Some(Divergence { python: 4, rust: 4 }));
 }

@@ -14,6 +14,7 @@ _REASONS = {
     "Semaphore.acquire": "Semaphore.acquire",
     "Queue.get": "Queue.get",
     "Queue.put": "Queue.put",
+    "gather": "gather",  # of nothing
     "shield": "shield",
     "_wait": "wait",
     "_cancel_and_wait": "wait",

@@ -148,7 +148,9 @@ class Tracer:
             handle = make_call(callback, args, context)
             handle.__class__ = _traced_class(type(handle))
             if threading.get_ident() == self._thread:
-                self._note_scheduled(handle)
+                # Behind the frame of `call_soon`; that of `call_soon_threadsafe` may be the last.
+                caller = sys._getframe(1).f_back
+                self._note_scheduled(handle, caller is not None and _names.is_of_asyncio(caller.f_code))
             return handle
 
         def call_at(when, callback, *args, **kwargs):
@@ -273,7 +275,7 @@ class Tracer:
 
     # -- entries
 
-    def _note_scheduled(self, handle):
+    def _note_scheduled(self, handle, by_asyncio=False):
         callback, args = handle._callback, handle._args
         task = task_of_step(callback)
         if task is not None:
@@ -288,7 +290,7 @@ class Tracer:
             future = args[0]
             if not (isinstance(future, tasks._GatheringFuture) and is_end_of_run(callback)):
                 self._note_future_end(future)
-        elif not is_internal(callback):
+        elif not (by_asyncio or is_internal(callback)):
             self._call_count += 1
             name = self._handles[id(handle)] = f"call{self._call_count}"
             self.emit("make", name)
