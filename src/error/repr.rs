@@ -53,6 +53,9 @@ pub(super) enum Repr {
 
 pub(super) struct Shared {
     kind: ErrorKind,
+    /// That of a program's own error; otherwise empty.
+    #[cfg(feature = "events")]
+    type_name: &'static str,
     pub(super) detail: Detail,
 }
 
@@ -103,7 +106,17 @@ impl Error {
     /// `std::io::Error`.
     #[must_use]
     pub fn other(error: impl core::error::Error + Send + Sync + 'static) -> Error {
-        Error::shared(ErrorKind::Other, Detail::Source(Box::new(error)))
+        Error::made_of_own(error)
+    }
+
+    /// An error of kind [`Other`](ErrorKind::Other), which keeps the name of its type.
+    fn made_of_own<E: core::error::Error + Send + Sync + 'static>(error: E) -> Error {
+        Error(Repr::Shared(Arc::new(Shared {
+            kind: ErrorKind::Other,
+            #[cfg(feature = "events")]
+            type_name: core::any::type_name::<E>(),
+            detail: Detail::Source(Box::new(error)),
+        })))
     }
 
     /// Several errors in one, as `ExceptionGroup(message, errors)`.
@@ -114,7 +127,12 @@ impl Error {
     }
 
     pub(super) fn shared(kind: ErrorKind, detail: Detail) -> Error {
-        Error(Repr::Shared(Arc::new(Shared { kind, detail })))
+        Error(Repr::Shared(Arc::new(Shared {
+            kind,
+            #[cfg(feature = "events")]
+            type_name: "",
+            detail,
+        })))
     }
 
     /// An error of kind [`Panic`](ErrorKind::Panic).
@@ -162,6 +180,22 @@ impl Error {
             Repr::Cancelled => ErrorKind::Cancelled,
             Repr::Shared(shared) => shared.kind,
         }
+    }
+
+    /// Returns the name by which a trace knows it: of its type without the path if it is the program's own,
+    /// and otherwise of the Python class. Empty if there is no such name, as for a panic.
+    #[cfg(feature = "events")]
+    pub(crate) fn trace_name(&self) -> &'static str {
+        let own = match &self.0 {
+            Repr::Shared(shared) => shared.type_name,
+            Repr::Cancelled => "",
+        };
+        match self.kind() {
+            ErrorKind::Other => own.split('<').next().and_then(|path| path.rsplit("::").next()),
+            ErrorKind::Panic => None,
+            kind => Some(kind.name()),
+        }
+        .unwrap_or_default()
     }
 
     /// Returns true if this is a cancellation: an error that `except asyncio.CancelledError`

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, run_on, running_loop, sleep,
-    testing, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, gather_outcomes, run_on,
+    running_loop, sleep, testing, yield_now,
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -163,4 +163,33 @@ fn events_are_recorded_between_start_and_stop_only() {
 )]
 fn events_assert_trace_names_the_first_difference() {
     testing::assert_trace("a\nb\n", "a\nc\nd\n");
+}
+
+#[test]
+fn events_errors_have_the_names_of_their_types() {
+    let errors = [
+        Error::new(ErrorKind::Timeout, "late"),
+        "x".parse::<i32>().unwrap_err().into(),
+        std::io::Error::other("broken").into(),
+        Error::new(ErrorKind::Other, "something"),
+    ];
+    let lines = lines_of(async {
+        let fail = |error| create_task::<()>(async { Err(error) });
+        gather_outcomes(&errors.map(fail)).await?;
+        let task = create_task::<()>(async { Err(Error::new(ErrorKind::QueueEmpty, "")) });
+        let _ = task.await;
+        let _ = create_task::<()>(async { panic!("a panic") }).await;
+        Ok(())
+    });
+    for line in [
+        "end t2 error TimeoutError",
+        "end t3 error ParseIntError",
+        "end t4 error OSError",
+        "end t5 error",
+        "end t6 error QueueEmpty",
+        "step t1 throws error QueueEmpty",
+        "end t7 error",
+    ] {
+        assert!(lines.iter().any(|one| one == line), "{line}: {lines:#?}");
+    }
 }

@@ -268,7 +268,8 @@ impl Header {
         self.peek()
     }
 
-    fn peek(&self) -> Error {
+    /// The same, which doesn't count as reading it.
+    pub(super) fn peek(&self) -> Error {
         let error = self.with_rare_if_any(|rare| rare.error.clone()).flatten();
         error.unwrap_or(Error::cancelled())
     }

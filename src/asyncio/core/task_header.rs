@@ -352,7 +352,12 @@ impl TaskHeader {
     pub(super) fn step_event(&self, thrown: Option<&Error>) -> LoopEvent {
         let outcome = match thrown {
             Some(error) if error.is_cancelled() => Some(Outcome::Cancelled),
-            Some(_) => Some(Outcome::Error),
+            Some(error) => {
+                // SAFETY: The Block Invariant holds for a task that begins a step.
+                let registry = unsafe { registry_of(NonNull::from(&self.header)) };
+                registry.event_loop().log_error(error);
+                Some(Outcome::Error)
+            }
             None => {
                 // SAFETY: By the Await Invariant the await that has added the wait counts it.
                 let awaited = self.first_wait.get().map(|wait| unsafe { wait.as_ref() });
@@ -402,15 +407,27 @@ impl TaskHeader {
 
 #[cfg(feature = "events")]
 impl Header {
-    /// Returns the outcome, if it has ended.
+    /// Returns the outcome, if it has ended, for the next event: an error's name is noted before.
     #[inline(always)]
     pub(super) fn ended(&self) -> Option<Outcome> {
         match self.state() {
             State::Pending => None,
             State::Cancelled => Some(Outcome::Cancelled),
-            State::Failed => Some(Outcome::Error),
+            State::Failed => {
+                self.log_failure();
+                Some(Outcome::Error)
+            }
             State::Finished => Some(Outcome::Result),
         }
+    }
+
+    /// Notes the name of its error for the event that says that it has failed.
+    #[cold]
+    #[inline(never)]
+    fn log_failure(&self) {
+        // SAFETY: The Block Invariant holds for a future that ends or is awaited.
+        let registry = unsafe { registry_of(NonNull::from(self)) };
+        registry.event_loop().log_error(&self.peek());
     }
 
     /// Notes its end on its loop `on`, before anything that waits is scheduled.
@@ -423,15 +440,14 @@ impl Header {
 
     #[inline(never)]
     fn log_end(&self, on: &LoopRef) {
-        let outcome = self.ended().unwrap_or(Outcome::Result);
-        let reason = self.reason();
+        let (reason, outcome) = (self.reason(), || self.ended().unwrap_or(Outcome::Result));
         if self.is_task() {
             // SAFETY: It is a task.
             let task = unsafe { TaskHeader::at(NonNull::from(self)) };
-            on.log_event(LoopEvent::TaskEnded(task.serial, outcome));
+            on.log_event(LoopEvent::TaskEnded(task.serial, outcome()));
         } else if reason.is_seen() {
             let address = (&raw const *self).addr();
-            on.log_event(LoopEvent::FutureEnded(address, reason as u8, outcome));
+            on.log_event(LoopEvent::FutureEnded(address, reason as u8, outcome()));
         }
     }
 }

@@ -20,12 +20,27 @@ pub(crate) type ReasonWords = fn(Reason) -> &'static str;
 pub(crate) struct EventLog {
     pages: Vec<Box<[u8]>>,
     pub(crate) texts: Vec<String>,
+    /// Each name once.
+    error_names: Vec<&'static str>,
     reason_words: Option<ReasonWords>,
 }
 
 impl EventLog {
     pub(crate) fn events(&self) -> impl Iterator<Item = LoopEvent> {
         EventReader::new(self.pages.iter().flat_map(|page| page.iter().copied()))
+    }
+
+    pub(crate) fn error_name(&self, place: usize) -> &'static str {
+        self.error_names.get(place).copied().unwrap_or_default()
+    }
+
+    /// Returns the place of an error's name, which is added if it is new.
+    fn place_of_error(&mut self, name: &'static str) -> usize {
+        let names = &mut self.error_names;
+        names.iter().position(|known| *known == name).unwrap_or_else(|| {
+            names.push(name);
+            names.len() - 1
+        })
     }
 
     pub(crate) fn reason_words(&self, reason: Reason) -> &'static str {
@@ -91,6 +106,14 @@ impl EventSwitch {
         let bytes = page.take_bytes();
         if let Some(log) = &mut *self.log.borrow_mut() {
             log.pages.push(bytes);
+        }
+    }
+
+    /// Notes the name of the error that the next event is about.
+    pub(crate) fn note_error(&self, name: &'static str) {
+        let place = self.log.borrow_mut().as_mut().map(|log| log.place_of_error(name));
+        if let Some(place) = place {
+            self.note(LoopEvent::ErrorNamed(place));
         }
     }
 

@@ -56,6 +56,7 @@ mod kind {
     pub(super) const ENTRY_SKIPPED: u8 = 22;
     pub(super) const LOGGED: u8 = 23;
     pub(super) const CALLBACK: u8 = 24;
+    pub(super) const ERROR_NAMED: u8 = 25;
 }
 
 /// The subjects that were named last.
@@ -162,6 +163,7 @@ impl EventPage {
                 self.put_address(kind, address);
             }
             LoopEvent::EntrySkipped(address) => self.put_address(kind::ENTRY_SKIPPED, address),
+            LoopEvent::ErrorNamed(place) => self.put(kind::ERROR_NAMED, 0, place as u64),
             LoopEvent::Logged(place) => self.put(kind::LOGGED, 0, place as u64),
             // `write` has the others.
             _ => {}
@@ -340,6 +342,7 @@ impl<B: Iterator<Item = u8>> Iterator for EventReader<B> {
             kind::TIMER_CANCELLED => LoopEvent::TimerCancelled(self.address(first)?, false),
             kind::EXPIRED_CANCELLED => LoopEvent::TimerCancelled(self.address(first)?, true),
             kind::ENTRY_SKIPPED => LoopEvent::EntrySkipped(self.address(first)?),
+            kind::ERROR_NAMED => LoopEvent::ErrorNamed(self.place(first)?),
             _ => LoopEvent::Logged(self.place(first)?),
         })
     }
@@ -351,7 +354,7 @@ mod tests {
 
     use super::*;
 
-    fn examples() -> [LoopEvent; 25] {
+    fn examples() -> [LoopEvent; 26] {
         let (task, at, when) = (1 << 40 | 5, usize::MAX - 0xfff, 1 << 63 | 3);
         [
             LoopEvent::Round(when),
@@ -370,6 +373,7 @@ mod tests {
             LoopEvent::Woken(task),
             LoopEvent::CancelAsked(task),
             LoopEvent::TaskEnded(task, Outcome::Result),
+            LoopEvent::ErrorNamed(0),
             LoopEvent::TaskEnded(task, Outcome::Error),
             LoopEvent::FutureMade(at - 800),
             LoopEvent::FutureEnded(at, 16, Outcome::Cancelled),
@@ -389,8 +393,8 @@ mod tests {
         examples().into_iter().chain([logged]).for_each(|event| page.write(event));
         let bytes = page.take_bytes();
         let read: Vec<_> = EventReader::new(bytes.iter().copied()).collect();
-        assert_eq!(read[..25], examples());
-        assert_eq!(read[25..], [logged]);
+        assert_eq!(read[..26], examples());
+        assert_eq!(read[26..], [logged]);
     }
 
     #[test]

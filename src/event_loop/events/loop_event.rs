@@ -40,6 +40,8 @@ pub(crate) enum LoopEvent {
     Woken(u64),
     CancelAsked(u64),
     TaskEnded(u64, Outcome),
+    /// The error of the next event has the name at this place of the log's names of errors.
+    ErrorNamed(usize),
     /// A future was made that a program sees.
     FutureMade(usize),
     /// A future that a program sees, and something waits for, has ended.

@@ -105,6 +105,8 @@ struct Lines<'a, 'f> {
     skipped: BTreeMap<usize, usize>,
     /// The addresses of futures that have ended.
     ended: BTreeSet<usize>,
+    /// The name of the error of the next event.
+    error: Option<&'static str>,
 }
 
 /// The numbers of things by their addresses, and the last number.
@@ -151,6 +153,7 @@ impl<'a, 'f> Lines<'a, 'f> {
             futures: Numbers::default(),
             skipped: BTreeMap::new(),
             ended: BTreeSet::new(),
+            error: None,
         }
     }
 
@@ -158,6 +161,16 @@ impl<'a, 'f> Lines<'a, 'f> {
         match self.names.get(&task) {
             Some(name) => format!("t{task}:{}", name.replace(char::is_whitespace, "_")),
             None => format!("t{task}"),
+        }
+    }
+
+    /// The words of an outcome: of an error with its name, if it has one.
+    fn outcome(&mut self, outcome: Outcome) -> String {
+        match (outcome, self.error.take()) {
+            (Outcome::Result, _) => "result".into(),
+            (Outcome::Cancelled, _) => "cancelled".into(),
+            (Outcome::Error, None) => "error".into(),
+            (Outcome::Error, Some(name)) => format!("error {name}"),
         }
     }
 
@@ -238,6 +251,10 @@ impl<'a, 'f> Lines<'a, 'f> {
                     ends.iter().fold(text.to_owned(), |text, (end, by)| text.replace(end, by));
                 self.line(format_args!("log {text}"))
             }
+            LoopEvent::ErrorNamed(place) => {
+                self.error = Some(self.log.error_name(place));
+                Ok(())
+            }
             event => self.write_task_event(event),
         }
     }
@@ -249,13 +266,14 @@ impl<'a, 'f> Lines<'a, 'f> {
     fn write_task_event(&mut self, event: LoopEvent) -> fmt::Result {
         match event {
             LoopEvent::Step(task, throws) => {
-                let thrown = match throws {
-                    None => "",
-                    Some(Outcome::Cancelled) => " throws cancelled",
-                    Some(_) => " throws error",
-                };
                 let task = self.task(task);
-                self.entry(format_args!("step {task}{thrown}"))
+                match throws {
+                    Some(outcome) => {
+                        let outcome = self.outcome(outcome);
+                        self.entry(format_args!("step {task} throws {outcome}"))
+                    }
+                    None => self.entry(format_args!("step {task}")),
+                }
             }
             LoopEvent::TaskMade(task) => {
                 let task = self.task(task);
@@ -286,7 +304,7 @@ impl<'a, 'f> Lines<'a, 'f> {
                 self.line(format_args!("cancel {task}"))
             }
             LoopEvent::TaskEnded(task, outcome) => {
-                let task = self.task(task);
+                let (task, outcome) = (self.task(task), self.outcome(outcome));
                 self.line(format_args!("end {task} {outcome}"))
             }
             _ => Ok(()),
@@ -316,6 +334,7 @@ impl<'a, 'f> Lines<'a, 'f> {
         reason: &'static str,
         outcome: Outcome,
     ) -> fmt::Result {
+        let outcome = self.outcome(outcome);
         if !self.ended.insert(address) {
             return Ok(());
         }
@@ -325,15 +344,5 @@ impl<'a, 'f> Lines<'a, 'f> {
         } else {
             self.line(format_args!("set {reason} {outcome}"))
         }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Outcome::Result => "result",
-            Outcome::Cancelled => "cancelled",
-            Outcome::Error => "error",
-        })
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use crate::error::Error;
 use crate::event_loop::clock::Nanos;
 use crate::event_loop::entry::JobKind;
 use crate::event_loop::events::{EventLog, LoopEvent};
@@ -55,6 +56,16 @@ impl LoopRef {
     pub(crate) fn log_timer(&self, name: &str, entry: &Entry, when: Nanos) {
         if self.records_events() && !is_own(name) {
             self.log_event(LoopEvent::TimerMade(entry.address().addr(), when));
+        }
+    }
+
+    /// Notes the name of the error that the next event is about, if it has one.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn log_error(&self, error: &Error) {
+        let name = error.trace_name();
+        if !name.is_empty() {
+            self.shared().calls.events.note_error(name);
         }
     }
 

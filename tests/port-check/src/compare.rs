@@ -1,5 +1,6 @@
 //! [`compare`]: where two traces differ first.
 
+use crate::error_names::ErrorNames;
 use crate::harmless::{self, Harmless};
 use crate::trace::Trace;
 
@@ -22,13 +23,16 @@ pub struct Divergence {
 /// Compares the trace of a Python program with that of its Rust port.
 pub fn compare(python: &Trace, rust: &Trace) -> Comparison {
     let is_virtual = python.is_virtual && rust.is_virtual;
+    let names = ErrorNames::new(python, rust);
     let mut harmless = Vec::new();
     let mut at = Divergence { python: 0, rust: 0 };
     loop {
         let (ours, theirs) = (python.lines.get(at.python), rust.lines.get(at.rust));
         match (ours, theirs) {
             (None, None) => return Comparison { harmless, divergence: None },
-            (Some(ours), Some(theirs)) if ours.key(is_virtual) == theirs.key(is_virtual) => {
+            (Some(ours), Some(theirs))
+                if names.are_alike(&ours.key(is_virtual), &theirs.key(is_virtual)) =>
+            {
                 at = Divergence { python: at.python + 1, rust: at.rust + 1 };
                 continue;
             }

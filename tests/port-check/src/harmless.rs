@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::compare::Divergence;
+use crate::error_names;
 use crate::trace::{Line, Trace};
 
 /// A difference that means nothing, with the turn of the Python trace in which it stands.
@@ -107,9 +108,9 @@ pub(crate) fn tie(python: &Trace, rust: &Trace, at: Divergence) -> Option<Harmle
     })
 }
 
-/// A line without the numbers that follow from an order.
+/// A line without the numbers that follow from an order, and without an error's name.
 fn unnumbered(line: &Line) -> String {
-    let words = line.text.split(' ').map(|word| {
+    let words = error_names::split(&line.text).0.split(' ').map(|word| {
         let name = word.trim_end_matches(|c: char| c.is_ascii_digit());
         if ["timer", "future", "call"].contains(&name) { name } else { word }
     });

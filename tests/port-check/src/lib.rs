@@ -3,6 +3,7 @@
 
 mod causes;
 mod compare;
+mod error_names;
 mod harmless;
 mod picture;
 mod report;

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::compare::Comparison;
+use crate::error_names::{self, ErrorNames};
 use crate::trace::{Line, Trace};
 
 const HEAD: &str = "<!doctype html>
@@ -20,6 +21,7 @@ td.entry { color: #0550ae } td.effect { padding-left: 2.5em }
 
 /// A page that shows both traces, line beside line, with what differs marked.
 pub fn picture(python: &Trace, rust: &Trace, comparison: &Comparison) -> String {
+    let names = ErrorNames::new(python, rust);
     let mut page = String::from(HEAD);
     let verdict = match comparison.divergence {
         None => "the traces are equal".to_owned(),
@@ -33,7 +35,7 @@ pub fn picture(python: &Trace, rust: &Trace, comparison: &Comparison) -> String 
     let mut is_marked = false;
     for (ours, theirs) in aligned(&python.lines, &rust.lines, is_virtual) {
         let differs = match (ours, theirs) {
-            (Some(a), Some(b)) => a.key(is_virtual) != b.key(is_virtual),
+            (Some(a), Some(b)) => !names.are_alike(&a.key(is_virtual), &b.key(is_virtual)),
             _ => true,
         };
         let class = match (differs, ours.or(theirs).is_some_and(Line::is_turn)) {
@@ -88,7 +90,8 @@ fn next_common(python: &[Line], rust: &[Line], is_virtual: bool) -> (usize, usiz
     for sum in 0..AHEAD {
         for a in 0..=sum {
             let (Some(ours), Some(theirs)) = (python.get(a), rust.get(sum - a)) else { continue };
-            if ours.key(is_virtual) == theirs.key(is_virtual) {
+            let (ours, theirs) = (ours.key(is_virtual), theirs.key(is_virtual));
+            if error_names::split(&ours).0 == error_names::split(&theirs).0 {
                 return (a, sum - a);
             }
         }

@@ -124,3 +124,31 @@ fn compare_cancel_from_another_entry_is_a_divergence() {
         virtual_trace(&[&INTERRUPTED[..], &["end t2 result", "step t3", "cancel t1"]].concat());
     assert_eq!(compare(&python, &rust).divergence, Some(Divergence { python: 4, rust: 4 }));
 }
+
+fn ends_with(errors: &[&str]) -> Trace {
+    let mut lines = vec!["turn 1 at 0".to_owned(), "step t1".to_owned()];
+    lines.extend(errors.iter().map(|error| format!("end t1 error{error}")));
+    virtual_trace(&lines.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[track_caller]
+fn assert_errors(python: &[&str], rust: &[&str], diverge_at: Option<usize>) {
+    let place = diverge_at.map(|at| Divergence { python: 2 + at, rust: 2 + at });
+    assert_eq!(compare(&ends_with(python), &ends_with(rust)).divergence, place);
+}
+
+#[test]
+fn compare_known_errors_by_name() {
+    assert_errors(&[" TimeoutError", " KeyError"], &[" TimeoutError", " ValueError"], Some(1));
+    assert_errors(&[" QueueEmpty"], &[" EmptyError"], Some(0));
+    assert_errors(&[" BadJob"], &[" TimeoutError"], Some(0));
+    assert_errors(&[" KeyError", " TimeoutError"], &[" LookupError", " OSError"], None);
+}
+
+#[test]
+fn compare_own_errors_by_names_that_both_have() {
+    assert_errors(&[" BadJob", " ValueError"], &[" JobError", " ParseIntError"], None);
+    assert_errors(&[" BadJob", " NoJob"], &[" BadJob", " BadJob"], Some(1));
+    assert_errors(&[" NoJob", " BadJob"], &[" BadJob", " BadJob"], Some(0));
+    assert_errors(&[" BadJob"], &[""], None);
+}

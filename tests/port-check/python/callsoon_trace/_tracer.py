@@ -50,7 +50,21 @@ def outcome_of(future):
     if future.cancelled():
         return "cancelled"
     # Not `exception()`, after which it would count as retrieved.
-    return "error" if future._exception is not None else "result"
+    error = future._exception
+    return "result" if error is None else f"error {name_of_error(error)}"
+
+
+def name_of_error(error):
+    """The name of an error's class; the system's errors are all of one."""
+    if isinstance(error, OSError) and not isinstance(error, TimeoutError) and is_of_system(error):
+        return "OSError"
+    if isinstance(error, BaseExceptionGroup):
+        return "ExceptionGroup"
+    return type(error).__name__
+
+
+def is_of_system(error):
+    return type(error).__module__ in ("builtins", "socket")
 
 
 class TracedHandle:

@@ -1,5 +1,6 @@
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,42 @@ class Lines(unittest.TestCase):
             "end t2:the_worker cancelled", "wake t1",
             "turn 4 at 0", "step t1 throws cancelled", "log gone\\nfor good", "end t1 result",
         ])
+
+    def test_errors_are_named(self):
+        class BadJob(Exception):
+            pass
+
+        async def fail(error):
+            raise error
+
+        async def main():
+            errors = [BadJob(), TimeoutError(), ConnectionResetError(), BaseExceptionGroup("", [BadJob()])]
+            await asyncio.gather(*map(fail, errors), return_exceptions=True)
+            try:
+                await asyncio.create_task(fail(asyncio.QueueEmpty()))
+            except asyncio.QueueEmpty:
+                pass
+
+        lines = trace_of(main)
+        ends = [line for line in lines if line.startswith("end t")][:5]
+        names = ["BadJob", "TimeoutError", "OSError", "ExceptionGroup", "QueueEmpty"]
+        self.assertEqual(ends, [f"end t{number} error {name}" for number, name in enumerate(names, 2)])
+        self.assertIn("step t1 throws error QueueEmpty", lines)
+
+    @unittest.skipUnless(hasattr(socket, "AF_UNIX"), "needs socket pairs")
+    def test_calls_of_asyncio_itself_have_no_lines(self):
+        async def main():
+            ours, theirs = socket.socketpair()
+            loop = asyncio.get_running_loop()
+            transport, _protocol = await loop.create_connection(asyncio.Protocol, sock=ours)
+            transport.abort()
+            await asyncio.sleep(0)
+            theirs.close()
+            asyncio.gather().add_done_callback(lambda _future: None)
+
+        lines = until_end_of(trace_of(main), "t1")
+        self.assertFalse([line for line in lines if "call1" in line], lines)
+        self.assertIn("set gather result", lines)
 
     def test_primitives_are_named(self):
         async def main():
@@ -196,7 +233,7 @@ class Command(unittest.TestCase):
         text = "import asyncio\nasync def main():\n    1 / 0\nasyncio.run(main())\n"
         ran, trace = self.run_program(text)
         self.assertEqual(ran.returncode, 1)
-        self.assertIn("end t1 error\n", trace)
+        self.assertIn("end t1 error ZeroDivisionError\n", trace)
 
 
 if __name__ == "__main__":
