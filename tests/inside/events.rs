@@ -80,7 +80,7 @@ fn events_cancel_is_asked_delivered_and_ends_the_task() {
 fn events_step_names_the_end_of_an_awaited_future() {
     for (ends, expected) in [
         ("result", "step t1"),
-        ("exception", "step t1 throws error"),
+        ("exception", "step t1 throws error ValueError"),
         ("cancelled", "step t1 throws cancelled"),
     ] {
         let lines = lines_of(async move {
