@@ -296,6 +296,24 @@ fn server_task_that_is_cancelled_closes_its_connection() {
     });
 }
 
+#[test]
+fn reading_rests_until_no_more_than_the_limit_is_left() {
+    run(async {
+        let serve = async |_: StreamReader, writer: StreamWriter| writer.write(&[b'x'; 100]);
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), 10).await?;
+        assert_eq!(reader.readexactly(1).await?, b"x");
+        assert!(!writer.transport().is_reading());
+        for (count, is_reading) in [(50, false), (38, false), (1, true)] {
+            assert_eq!(reader.readexactly(count).await?.len(), count);
+            assert_eq!(writer.transport().is_reading(), is_reading, "{count}");
+        }
+        writer.transport().abort();
+        server.close();
+        server.wait_closed().await
+    });
+}
+
 // CPython: test_server.TestServer2.test_abort_clients
 #[test]
 fn aborted_clients_are_gone_in_two_turns() {
