@@ -19,7 +19,9 @@ async fn fetch(name: &str, seconds: u64) -> Result<usize> {
 
 async fn program() -> Result<()> {
     let (one, three) = TaskGroup::scope(async |group| {
-        Ok((group.create_task(fetch("one", 2))?, group.create_task(fetch("three", 1))?))
+        let one = group.create_task(fetch("one", 2))?;
+        let three = group.create_task(fetch("three", 1))?;
+        Ok((one, three))
     })
     .await?;
     println!("sizes {} {}", one.result()?, three.result()?);

@@ -45,7 +45,9 @@ pub fn compare(python: &Trace, rust: &Trace) -> Comparison {
             at = next;
             continue;
         }
-        if let Some(found) = harmless::tie(python, rust, at) {
+        let in_turns =
+            harmless::tie(python, rust, at).or_else(|| harmless::cancel_order(python, rust, at));
+        if let Some(found) = in_turns {
             harmless.push(found);
             // From here on the same things happen in each turn, in an order of their own.
             let divergence = harmless::first_other_turn(python, rust, at);

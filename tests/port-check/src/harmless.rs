@@ -13,6 +13,8 @@ pub enum Harmless {
     Tie { turn: usize, python: String, rust: String },
     /// `ThreadPoolExecutor.shutdown` blocks in Python, and is awaited in Rust.
     AwaitedShutdown { turn: usize, task: String },
+    /// Tasks that are cancelled together, by a task group or at the end of `run`: CPython goes through a set.
+    CancelOrder { turn: usize, python: String, rust: String },
     /// Ctrl-C cancels the main task amid a step in Python, and at the end of the step in Rust.
     Interrupt { turn: usize, task: String },
 }
@@ -27,6 +29,10 @@ impl fmt::Display for Harmless {
             Harmless::AwaitedShutdown { turn, task } => write!(
                 f,
                 "turn {turn}: {task} awaits the shutdown of an executor, where Python's blocks (docs/deviations.md, \"Loop\")"
+            ),
+            Harmless::CancelOrder { turn, python, rust } => write!(
+                f,
+                "turn {turn}: {python} (Python) and {rust} (Rust) come first; CPython cancels the tasks of a group, and those that a run leaves, in the order of a set (docs/deviations.md, \"Gathering\")"
             ),
             Harmless::Interrupt { turn, task } => write!(
                 f,
@@ -105,6 +111,31 @@ pub(crate) fn tie(python: &Trace, rust: &Trace, at: Divergence) -> Option<Harmle
         turn: ours.turn,
         python: ours.text.clone(),
         rust: theirs.text.clone(),
+    })
+}
+
+/// Each cancels another task now, of those that both cancel in this entry.
+pub(crate) fn cancel_order(python: &Trace, rust: &Trace, at: Divergence) -> Option<Harmless> {
+    let (ours, theirs) = (python.lines.get(at.python)?, rust.lines.get(at.rust)?);
+    let rest_of = |trace: &Trace, at: usize| {
+        let entry = trace.lines[at].entry;
+        let cancels = trace.lines[at..].iter().take_while(|line| line.entry == entry);
+        let mut cancels: Vec<_> = cancels
+            .filter(|line| line.kind() == "cancel" && line.subject().starts_with('t'))
+            .map(|line| line.text.clone())
+            .collect();
+        cancels.sort();
+        cancels
+    };
+    let both_cancel = [ours, theirs]
+        .iter()
+        .all(|line| line.kind() == "cancel" && !line.subject().starts_with("timer"));
+    (both_cancel && rest_of(python, at.python) == rest_of(rust, at.rust)).then(|| {
+        Harmless::CancelOrder {
+            turn: ours.turn,
+            python: ours.text.clone(),
+            rust: theirs.text.clone(),
+        }
     })
 }
 

@@ -102,6 +102,27 @@ fn picture_marks_what_one_side_alone_has() {
     assert_eq!(rows[4], "<tr><td class=effect>end t1 result<td class=effect>end t1 result");
 }
 
+const ABORTED: [&str; 3] = ["turn 1 at 0", "callback", "cancel t1"];
+
+#[test]
+fn compare_tasks_cancelled_together_have_any_order() {
+    let second = ["cancel t2", "set future1 cancelled", "wake t2"];
+    let (third, fourth) = (["cancel t3", "set future2 cancelled", "wake t3"], ["turn 2 at 0"]);
+    let python = [&ABORTED[..], &third, &second, &fourth, &["step t3", "step t2"]].concat();
+    let rust = [&ABORTED[..], &second, &third, &fourth, &["step t2", "step t3"]].concat();
+    let order =
+        Harmless::CancelOrder { turn: 1, python: "cancel t3".into(), rust: "cancel t2".into() };
+    let comparison = compare(&virtual_trace(&python), &virtual_trace(&rust));
+    assert_eq!(comparison, Comparison { harmless: vec![order], divergence: None });
+}
+
+#[test]
+fn compare_another_task_cancelled_is_a_divergence() {
+    let python = virtual_trace(&[&ABORTED[..], &["cancel t3", "wake t3"]].concat());
+    let rust = virtual_trace(&[&ABORTED[..], &["cancel t2", "wake t2"]].concat());
+    assert_eq!(compare(&python, &rust).divergence, Some(Divergence { python: 3, rust: 3 }));
+}
+
 const INTERRUPTED: [&str; 4] = ["turn 1 at 0", "step t1", "wait t1 on t2", "step t2"];
 
 #[test]
