@@ -8,12 +8,12 @@ use core::fmt;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::io;
 
 use super::streams::ProcessStreams;
 use super::transport::SubprocessTransport;
-use crate::asyncio::{Task, gather};
+use crate::asyncio::{AnyFuture, LoopFuture, gather};
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::net::{StreamReader, StreamWriter, Transport, WritingEnd};
@@ -166,9 +166,9 @@ impl Process {
                     Ok(())
                 }
             };
-            let feeding = Part::run(on, feeding)?;
-            let [out, err] = [Part::run(on, reading(0))?, Part::run(on, reading(1))?];
-            gather([&feeding.task, &out.task, &err.task]).await?;
+            let works: [Work; 3] = [Box::pin(feeding), Box::pin(reading(0)), Box::pin(reading(1))];
+            let parts = Parts::run(on, works)?;
+            (&parts.all).await?;
             transport.wait().await?;
             let taken = collected.map(|own| own.map(|own| own.bytes.take()));
             Ok(taken.into())
@@ -213,50 +213,50 @@ impl Drop for Collected {
     }
 }
 
-/// A part of `communicate`, which ends with it: a task that is cancelled holds what it has until its
+type Work = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// The parts of `communicate`, which end with it: a task that is cancelled holds what it has until its
 /// next step, and this takes that back at once.
-struct Part {
-    task: Task<()>,
-    work: Rc<Work>,
+struct Parts {
+    /// The rest of each task.
+    left: [Rc<Cell<Option<Work>>>; 3],
+    all: LoopFuture<Vec<()>>,
 }
 
-/// The rest of a task, with its waker.
-struct Work {
-    left: Cell<Option<Pin<Box<dyn Future<Output = Result<()>>>>>>,
-    waker: Cell<Option<Waker>>,
-}
-
-impl Part {
-    fn run(on: &LoopRef, work: impl Future<Output = Result<()>> + 'static) -> Result<Part> {
-        let left = Cell::new(Some(Box::pin(work) as Pin<Box<_>>));
-        let work = Rc::new(Work { left, waker: Cell::default() });
-        Ok(Part { task: on.create_task(Steps(Rc::clone(&work)))?, work })
+impl Parts {
+    fn run(on: &LoopRef, works: [Work; 3]) -> Result<Parts> {
+        let left = works.map(|work| Rc::new(Cell::new(Some(work))));
+        let tasks = left.iter().map(|left| on.create_task(Steps(Rc::clone(left))));
+        // Where one can't be made, those before it end in their first step.
+        let tasks = tasks.collect::<Result<Vec<_>>>().inspect_err(|_| drop_all(&left))?;
+        Ok(Parts { left, all: gather(&tasks) })
     }
 }
 
-impl Drop for Part {
+fn drop_all(works: &[Rc<Cell<Option<Work>>>]) {
+    works.iter().for_each(|work| drop(work.take()));
+}
+
+impl Drop for Parts {
     fn drop(&mut self) {
-        drop(self.work.left.take());
-        self.task.cancel();
-        // Nothing else wakes it: its waits are gone.
-        if let Some(waker) = self.work.waker.take() {
-            waker.wake();
+        drop_all(&self.left);
+        if self.all.cancel() {
+            // It ends with a cancellation, which there is no need to report.
+            self.all.add_done_callback(|all: &dyn AnyFuture| drop(all.exception()));
         }
     }
 }
 
-struct Steps(Rc<Work>);
+/// The body of a task, which ends as cancelled once its work was taken.
+struct Steps(Rc<Cell<Option<Work>>>);
 
 impl Future for Steps {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Work { left, waker } = &*self.0;
-        let Some(mut work) = left.take() else { return Poll::Ready(Err(Error::cancelled())) };
+        let Some(mut work) = self.0.take() else { return Poll::Ready(Err(Error::cancelled())) };
         let polled = work.as_mut().poll(cx);
-        let is_pending = polled.is_pending();
-        left.set(is_pending.then_some(work));
-        waker.set(is_pending.then(|| cx.waker().clone()));
+        self.0.set(polled.is_pending().then_some(work));
         polled
     }
 }

@@ -1,17 +1,22 @@
 //! Processes with streams.
 
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
 use std::io::Read;
 use std::path::Path;
 use std::pin::pin;
+use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use callsoon::process::{
     Process, Stdio, SubprocessOptions, create_subprocess_exec, create_subprocess_shell,
 };
-use callsoon::{ErrorKind, EventLoop, Result, create_task, gather, run_on, wait_for, yield_now};
+use callsoon::{
+    ErrorKind, EventLoop, ExceptionContext, LoopRef, Result, create_task, gather, run_on,
+    running_loop, wait_for, yield_now,
+};
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
@@ -332,7 +337,11 @@ fn communicate_dropped_before_it_runs_keeps_its_input() {
 
 #[test]
 fn dropped_communicate_gives_back_at_once() {
-    run(async {
+    let reports = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&reports);
+    run(async move {
+        let handler = move |_: &LoopRef, _: &ExceptionContext| seen.set(seen.get() + 1);
+        running_loop()?.set_exception_handler(Some(Rc::new(handler)));
         let (mut ready, tells) = std::os::unix::net::UnixStream::pair()?;
         let command = "echo one; echo >&2; read line; echo two";
         let options = piped().stderr(Stdio::Fd(tells.into()));
@@ -356,6 +365,7 @@ fn dropped_communicate_gives_back_at_once() {
         assert_eq!((tasks.len(), callsoon::all_tasks().len()), (2, 1));
         sh.wait().await.map(drop)
     });
+    assert_eq!(reports.get(), 0);
 }
 
 #[test]
