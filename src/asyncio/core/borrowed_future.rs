@@ -1,8 +1,8 @@
 //! [`BorrowedFuture`]: a future that borrows from a function, as the body of a task.
 //!
 //! **Borrow Invariant**: the future is gone when the function that lent it returns or unwinds. It has one
-//! place, which the function empties at its end; a poll takes the future out, and has put it back or
-//! dropped it before the function goes on, because the poll is a call of the function's own.
+//! owner, the place, which is emptied by the end of that function and by the drop of the task's body. Neither
+//! happens during a poll: the poll is a call of the function's own, and a task is not dropped amid its step.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -11,14 +11,24 @@ use core::cell::Cell;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
+use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use crate::error::{Error, Result};
 
-type Borrowing<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+type Borrowing<'a> = dyn Future<Output = Result<()>> + 'a;
 
-/// The place of a future, of which the body of the task and the function that lends it know.
-type Place = Rc<Cell<Option<Borrowing<'static>>>>;
+/// The place of a future, made by `Box::into_raw`, of which the body of the task and the function that lends
+/// it know.
+type Place = Rc<Cell<Option<NonNull<Borrowing<'static>>>>>;
+
+/// Drops the future, if it is still there.
+fn empty(place: &Place) {
+    if let Some(future) = place.take() {
+        // SAFETY: By the Borrow Invariant it has no other owner, and is not polled.
+        drop(unsafe { Box::from_raw(future.as_ptr()) });
+    }
+}
 
 /// The body of a task that polls a future which is lent to it. Once the function that lent it has
 /// ended, the body ends as cancelled.
@@ -29,7 +39,7 @@ struct Lent(Place);
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        drop(self.0.take());
+        empty(&self.0);
     }
 }
 
@@ -39,11 +49,11 @@ pub(crate) fn with_borrowed<R>(
     future: impl Future<Output = Result<()>>,
     run: impl FnOnce(BorrowedFuture) -> R,
 ) -> R {
-    let future: Borrowing<'_> = Box::pin(future);
+    let future: Box<Borrowing<'_>> = Box::new(future);
     // SAFETY: By the Borrow Invariant it is not used for longer than it lives: `lent` is dropped before
     // this function is left. The types differ in the lifetime only.
-    let future = unsafe { mem::transmute::<Borrowing<'_>, Borrowing<'static>>(future) };
-    let lent = Lent(Rc::new(Cell::new(Some(future))));
+    let future = unsafe { mem::transmute::<Box<Borrowing<'_>>, Box<Borrowing<'static>>>(future) };
+    let lent = Lent(Rc::new(Cell::new(NonNull::new(Box::into_raw(future)))));
     run(BorrowedFuture(lent.0.clone()))
 }
 
@@ -51,18 +61,15 @@ impl Future for BorrowedFuture {
     type Output = Result<()>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(mut future) = self.0.take() else {
-            return Poll::Ready(Err(Error::cancelled()));
-        };
-        let polled = future.as_mut().poll(context);
-        // Also where it has ended: it is dropped with the task's body, as any other is.
-        self.0.set(Some(future));
-        polled
+        let Some(future) = self.0.get() else { return Poll::Ready(Err(Error::cancelled())) };
+        // SAFETY: By the Borrow Invariant it is there during the poll, and polled here alone. It stays in its
+        // box until it is dropped.
+        unsafe { Pin::new_unchecked(&mut *future.as_ptr()) }.poll(context)
     }
 }
 
 impl Drop for BorrowedFuture {
     fn drop(&mut self) {
-        drop(self.0.take());
+        empty(&self.0);
     }
 }
