@@ -24,7 +24,7 @@ import oracle  # noqa: E402
 from callsoon_trace._tracer import Tracer  # noqa: E402
 
 
-# Those whose programs use the helpers of Photons, which are Python there, and the library here.
+# Families with programs that use the helpers of Photons, which are Python there, and the library here.
 HELPERS = {"queue", "ticker", "holder", "streamer", "mixed", "tangle"}
 HELPERS_FILE = os.path.join("photons_app", "helpers.py")
 

@@ -1,11 +1,13 @@
 //! Sockets of tokio's interface on those of a loop.
 
 mod addr;
+mod datagram;
 mod listener;
 mod ready;
 mod socket;
 mod split;
 mod stream;
+mod streaming;
 mod udp;
 mod unix_datagram;
 

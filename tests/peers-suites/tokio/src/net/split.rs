@@ -4,14 +4,10 @@ macro_rules! halves {
     ($name:ident, $stream:ident) => {
         pub mod $name {
             use std::fmt;
-            use std::io::{self, IoSlice};
             use std::ops::Deref;
-            use std::pin::Pin;
             use std::sync::Arc;
-            use std::task::{Context, Poll};
 
-            use tokio_own::io::{AsyncRead, AsyncWrite, ReadBuf};
-
+            use crate::net::streaming::{async_read, async_write};
             use crate::net::$stream;
 
             #[derive(Debug)]
@@ -119,67 +115,10 @@ macro_rules! halves {
                 }
             }
 
-            macro_rules! read {
-                ($half:ty) => {
-                    impl AsyncRead for $half {
-                        fn poll_read(
-                            self: Pin<&mut Self>,
-                            cx: &mut Context<'_>,
-                            buffer: &mut ReadBuf<'_>,
-                        ) -> Poll<io::Result<()>> {
-                            self.poll_read_of(cx, buffer)
-                        }
-                    }
-                };
-            }
-            read!(ReadHalf<'_>);
-            read!(OwnedReadHalf);
-
-            macro_rules! write {
-                ($half:ty, $ended:expr) => {
-                    impl AsyncWrite for $half {
-                        fn poll_write(
-                            self: Pin<&mut Self>,
-                            cx: &mut Context<'_>,
-                            bytes: &[u8],
-                        ) -> Poll<io::Result<usize>> {
-                            self.poll_write_of(cx, &[IoSlice::new(bytes)])
-                        }
-
-                        fn poll_write_vectored(
-                            self: Pin<&mut Self>,
-                            cx: &mut Context<'_>,
-                            buffers: &[IoSlice<'_>],
-                        ) -> Poll<io::Result<usize>> {
-                            self.poll_write_of(cx, buffers)
-                        }
-
-                        fn is_write_vectored(&self) -> bool {
-                            true
-                        }
-
-                        fn poll_flush(
-                            self: Pin<&mut Self>,
-                            _: &mut Context<'_>,
-                        ) -> Poll<io::Result<()>> {
-                            Poll::Ready(Ok(()))
-                        }
-
-                        fn poll_shutdown(
-                            mut self: Pin<&mut Self>,
-                            _: &mut Context<'_>,
-                        ) -> Poll<io::Result<()>> {
-                            let ended = self.end_writing();
-                            if ended.is_ok() {
-                                $ended(&mut *self);
-                            }
-                            Poll::Ready(ended)
-                        }
-                    }
-                };
-            }
-            write!(WriteHalf<'_>, |_: &mut WriteHalf<'_>| ());
-            write!(OwnedWriteHalf, |half: &mut OwnedWriteHalf| half.ends_writing = false);
+            async_read!(ReadHalf<'_>);
+            async_read!(OwnedReadHalf);
+            async_write!(WriteHalf<'_>, |_: &mut WriteHalf<'_>| ());
+            async_write!(OwnedWriteHalf, |half: &mut OwnedWriteHalf| half.ends_writing = false);
         }
     };
 }

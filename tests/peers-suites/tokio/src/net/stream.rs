@@ -4,16 +4,17 @@ use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::os::unix::net as unix;
 use std::path::Path;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use callsoon::io::Async;
-use tokio_own::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_own::io::ReadBuf;
 
 use super::addr::ToSocketAddrs;
+use super::datagram::receive;
 use super::ready::common;
 use super::split;
+use super::streaming::{async_read, async_write};
 use super::{on, to_io};
 use crate::here::Here;
 
@@ -55,10 +56,7 @@ macro_rules! stream {
             }
 
             pub fn try_read_buf<B: bytes::BufMut>(&self, buffer: &mut B) -> io::Result<usize> {
-                let mut bytes = vec![0; buffer.chunk_mut().len()];
-                let count = self.try_read(&mut bytes)?;
-                buffer.put_slice(&bytes[..count]);
-                Ok(count)
+                receive(buffer, |bytes| Ok((self.try_read(bytes)?, ()))).map(|(count, ())| count)
             }
 
             pub fn try_write(&self, bytes: &[u8]) -> io::Result<usize> {
@@ -106,45 +104,8 @@ macro_rules! stream {
 
         common!($stream);
 
-        impl AsyncRead for $stream {
-            fn poll_read(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buffer: &mut ReadBuf<'_>,
-            ) -> Poll<io::Result<()>> {
-                self.poll_read_of(cx, buffer)
-            }
-        }
-
-        impl AsyncWrite for $stream {
-            fn poll_write(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                bytes: &[u8],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_of(cx, &[IoSlice::new(bytes)])
-            }
-
-            fn poll_write_vectored(
-                self: Pin<&mut Self>,
-                cx: &mut Context<'_>,
-                buffers: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_write_of(cx, buffers)
-            }
-
-            fn is_write_vectored(&self) -> bool {
-                true
-            }
-
-            fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(Ok(()))
-            }
-
-            fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                Poll::Ready(self.end_writing())
-            }
-        }
+        async_read!($stream);
+        async_write!($stream, |_: &mut $stream| ());
 
         impl TryFrom<$std> for $stream {
             type Error = io::Error;
