@@ -1,5 +1,5 @@
 //! A random mixture of everything, for a long time: memory, descriptors and threads stay as they are, and
-//! no answer is lost. `tests/soak` runs it.
+//! no answer is lost. `ci/soak` runs it.
 //!
 //! ```text
 //! soak real SECONDS SEED       sockets, threads, timers, cancels, loops made and dropped

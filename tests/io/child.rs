@@ -14,7 +14,7 @@ pub(crate) fn output_of_child(name: &str, first: &str) -> Option<Output> {
     let own = env::current_exe().expect("the test program");
     let mut shell = if cfg!(unix) {
         let mut shell = Command::new("sh");
-        // An emulator runs no shell, and a shell no program of another machine: tests/platforms/run.
+        // An emulator runs no shell, and a shell no program of another machine: ci/platforms/run.
         let exec = "exec $CALLSOON_EMULATOR \"$0\" \"$1\" --exact --nocapture";
         shell.args(["-c", &format!("{first}; {exec}")]).arg(own);
         shell

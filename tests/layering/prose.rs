@@ -32,7 +32,8 @@ const PERSONS: &[&str] = &[
     "users",
 ];
 const LONGEST_NAME: usize = 60;
-const FOLDERS: &[&str] = &["src", "tests", "examples", "benches", "loom-tests", "fuzz", "docs"];
+const FOLDERS: &[&str] =
+    &["src", "tests", "ci", "examples", "benches", "loom-tests", "fuzz", "docs"];
 const GUIDES: &[&str] = &["README.md", "CONTRIBUTING.md", "CHANGELOG.md"];
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
