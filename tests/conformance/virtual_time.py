@@ -5,7 +5,6 @@ Timers that are due at one time run in the order in which they were made.
 
 import asyncio
 import heapq
-import inspect
 import selectors
 import weakref
 
@@ -106,8 +105,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _make_task(self, loop, coro, **kwargs):
         task = asyncio.Task(coro, loop=loop, **kwargs)
         self.made.append(weakref.ref(task))
-        if inspect.iscoroutine(coro):  # not the closing of a dropped async generator
-            self.tasks.append(task)
+        self.tasks.append(task)
         return task
 
     def time(self):
@@ -133,6 +131,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def _close_dropped(self, closing):
         self.create_task(closing).add_done_callback(self._closed_dropped)
+        self.tasks.pop()  # none of the program's
 
     def _closed_dropped(self, task):
         self.closing -= 1
