@@ -100,7 +100,7 @@
 //! | `tls` | no | streams, servers and transports over TLS, and `start_tls`; with `rustls` |
 //! | `trace` | no | `LoopRef::start_trace`: a timeline for Perfetto |
 //! | `events` | no | `LoopRef::start_events`, module `testing`: traces to compare with CPython's |
-//! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream` |
+//! | `futures-core` | no | queues, tickers, streamers and generators as a `Stream`; `FusedFuture` |
 //! | `futures-io` | no | `AsyncRead` and `AsyncWrite` for sockets |
 //! | `hyper` | no | hyper's `Read`, `Write`, `Timer` and `Executor` |
 //! | `loom` | no | with `--cfg loom`, a program on the loop as a model of loom's |

@@ -2,7 +2,7 @@
 //!
 //! | feature | brings |
 //! | --- | --- |
-//! | `futures-core` | `stream`: queues, tickers and generators as a `Stream`; `FusedFuture` for [`Sleep`](crate::Sleep) |
+//! | `futures-core` | `stream`: queues, tickers and generators as a `Stream`; `FusedFuture` for [`Await`](crate::Await) and [`Sleep`](crate::Sleep) |
 //! | `futures-io` | `AsyncRead` and `AsyncWrite` for `io`'s streams |
 //! | `hyper` | hyper's `Read` and `Write` for the same, `LoopExecutor`, `LoopTimer` |
 //!

@@ -6,6 +6,7 @@
 mod support;
 
 mod executor;
+mod fused;
 mod run;
 mod sockets;
 mod streams;

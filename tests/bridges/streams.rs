@@ -336,17 +336,3 @@ fn anything_with_a_next_will_do() {
         Ok(())
     });
 }
-
-#[test]
-fn sleep_is_terminated_once_it_has_returned() {
-    use futures_core::future::FusedFuture;
-    run(async {
-        for delay in [Duration::ZERO, Duration::from_secs(1)] {
-            let mut slept = sleep(delay);
-            assert!(!slept.is_terminated());
-            (&mut slept).await?;
-            assert!(slept.is_terminated());
-        }
-        Ok(())
-    });
-}

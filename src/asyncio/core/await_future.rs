@@ -42,11 +42,11 @@ pub struct Await<T: 'static> {
     registered: Registered,
 }
 
-/// The place where an await is registered, in a word: null for nowhere; the task that polled it, if
-/// it was registered as the task's only wait, and the task as the future's only waiter; or, with
-/// the lowest bit set, a box with [`Places`].
+/// The place where an await is registered, in a word: null for nowhere; [`RETURNED`] for nowhere, after
+/// it has returned; the task that polled it, if it was registered as the task's only wait, and the task
+/// as the future's only waiter; or, with the lowest bit set, a box with [`Places`].
 ///
-/// **Word Invariant**: the word is one of these three, and owns what it points to: a count of the
+/// **Word Invariant**: the word is one of these four, and owns what it points to: a count of the
 /// task, or the box.
 struct Registered(Cell<*mut ()>);
 
@@ -65,7 +65,16 @@ struct Places {
 
 const PLACES: usize = 1;
 
+/// The word of an await that has returned: the bit, and no box. Only `FusedFuture` asks for it.
+const RETURNED: usize = PLACES;
+
 impl Registered {
+    /// Returns true if the word owns something.
+    #[inline(always)]
+    fn is_somewhere(&self) -> bool {
+        self.word().addr() > RETURNED
+    }
+
     fn word(&self) -> *mut () {
         self.0.get()
     }
@@ -88,7 +97,7 @@ impl Registered {
     fn places(&self) -> Option<&Places> {
         let word = self.word();
         // SAFETY: By the Word Invariant.
-        (word.addr() & PLACES != 0).then(|| unsafe { &*places_of(word) })
+        (self.is_somewhere() && word.addr() & PLACES != 0).then(|| unsafe { &*places_of(word) })
     }
 
     fn set_places(&self, places: Places) {
@@ -143,7 +152,7 @@ impl<T: 'static> Await<T> {
         // SAFETY: The step's task is counted by the loop, and is a task.
         let own = unsafe { task.cast::<TaskHeader>().as_ref() };
         let future = self.future.erased().pointer();
-        if !self.registered.word().is_null() {
+        if self.registered.is_somewhere() {
             self.leave();
         }
         if !self.header().waiters.is_empty() || !own.awaits_nothing() {
@@ -240,7 +249,7 @@ impl<T: 'static> Await<T> {
     #[inline(always)]
     fn unregister_from(&self, pending: bool) {
         let word = self.registered.0.replace(null_mut());
-        if word.is_null() {
+        if word.addr() <= RETURNED {
             return;
         }
         if word.addr() & PLACES != 0 {
@@ -396,16 +405,34 @@ impl<T: Clone + 'static> Future for Await<T> {
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        self.poll_with(cx.waker())
+        let polled = self.poll_with(cx.waker());
+        #[cfg(feature = "futures-core")]
+        if polled.is_ready() {
+            self.set_returned();
+        }
+        polled
     }
 }
 
 impl<T: 'static> Drop for Await<T> {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.registered.word().is_null() {
+        if self.registered.is_somewhere() {
             self.leave();
         }
+    }
+}
+
+#[cfg(feature = "futures-core")]
+impl<T: 'static> Await<T> {
+    /// Unregisters, where a mistake was returned before that was done, and notes the return.
+    fn set_returned(&self) {
+        self.unregister();
+        self.registered.0.set(core::ptr::without_provenance_mut(RETURNED));
+    }
+
+    pub(crate) fn has_returned(&self) -> bool {
+        self.registered.word().addr() == RETURNED
     }
 }
 
