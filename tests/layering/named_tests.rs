@@ -1,5 +1,5 @@
 //! Checks that the docs name things that exist: the tests in `docs/deviations.md` and `docs/order.md`,
-//! and the files in `docs/tour.md`.
+//! and the files in `docs/tour.md`; and that each deviation says what a trace shows of it.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,6 +15,29 @@ fn the_deviations_and_the_order_name_tests_that_exist() {
         assert!(names.len() >= at_least, "{file}: {} names", names.len());
         let missing: Vec<&str> = names.into_iter().filter(|name| !is_there(name)).collect();
         assert!(missing.is_empty(), "{file}: there are no tests {missing:?}");
+    }
+}
+
+#[test]
+fn each_deviation_names_a_test_and_what_a_trace_shows() {
+    let text = text_of("docs/deviations.md");
+    let variants = text_of("tests/port-check/src/harmless.rs");
+    let entries: Vec<&str> = text.split("\n- **").skip(1).collect();
+    assert!(entries.len() > 90, "{} entries", entries.len());
+    for entry in entries {
+        let words = entry.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("Test: ") || words.contains("Tests: "), "no test: {entry}");
+        let trace = words.split_once("Trace: ").map_or("", |(_, trace)| trace);
+        match trace.strip_prefix("harmless, `").and_then(|rest| rest.split('`').next()) {
+            Some(variant) => assert!(
+                variants.contains(&format!("Harmless::{variant} {{")),
+                "no such rule: {entry}"
+            ),
+            None => assert!(
+                ["none", "diverges", "no pair"].iter().any(|word| trace.starts_with(word)),
+                "what does a trace show? {entry}"
+            ),
+        }
     }
 }
 
