@@ -448,7 +448,8 @@ mod tests {
                     1 => wheel.expire(wheel.present - wheel.present.min(3), &mut due),
                     2 if !keys.is_empty() => {
                         let (key, made) = keys.swap_remove(rng.usize(..keys.len()));
-                        wheel.remove(key, |payload| *payload == made);
+                        let removed = wheel.remove(key, |payload| *payload == made);
+                        assert_ne!(removed.is_some(), due.iter().any(|&(_, own)| own == made));
                     }
                     3 => assert!(wheel.earliest_bound() <= wheel.next_deadline()),
                     4 => {
@@ -464,6 +465,15 @@ mod tests {
                 check(&wheel);
             }
         }
+    }
+
+    #[test]
+    fn level_is_that_of_the_highest_digit_that_differs() {
+        assert_eq!([0, 1, 63].map(|when| place(0, when)), [0, 1, 63]);
+        assert_eq!([64, 128, 4095].map(|when| place(0, when)), [65, 66, 127]);
+        assert_eq!([4096, 5000].map(|when| place(4095, when)), [129, 129]);
+        assert_eq!([0, 70, 127].map(|when| place(70, when)), [6, 6, 63]);
+        assert_eq!(place(0, u64::MAX), 10 * SLOTS + 15);
     }
 
     #[test]

@@ -139,6 +139,10 @@ pub(super) async fn listening_at(
             all.map(|address| SocketAddr::new(address, port)).to_vec()
         }
     };
+    bound_to(addresses)
+}
+
+fn bound_to(addresses: Vec<SocketAddr>) -> Result<Vec<Listening>> {
     let mut sockets = Vec::new();
     let mut missing = None;
     for address in addresses {
@@ -151,5 +155,23 @@ pub(super) async fn listening_at(
     match missing {
         Some(error) if sockets.is_empty() => Err(error),
         _ => Ok(sockets),
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_of_no_interface_is_passed_over_beside_another() {
+        // A network for documentation, and the address of this machine.
+        let [missing, own] = [[192, 0, 2, 1], [127, 0, 0, 1]].map(|ip| SocketAddr::from((ip, 0)));
+        let bound = bound_to(vec![own, missing]).unwrap();
+        assert_eq!(bound.len(), 1);
+        let error = bound_to(vec![missing]).unwrap_err();
+        assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::AddrNotAvailable));
+        let taken = bound[0].address().unwrap().ip().unwrap();
+        let error = bound_to(vec![own, taken]).unwrap_err();
+        assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::AddrInUse));
     }
 }

@@ -1,10 +1,12 @@
-//! The order in which a transport calls its protocol.
+//! The order in which a transport calls its protocol, and what comes after its end.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::io::{self, Read};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
 
-use callsoon::net::{Protocol, Transport};
-use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop};
+use callsoon::net::{Address, DatagramOptions, DatagramProtocol, Protocol, Transport};
+use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_now};
 
 /// Notes its calls. Answers each chunk in a server; closes at `bye`.
 struct Noting {
@@ -94,6 +96,100 @@ fn protocol_callbacks_come_in_order() {
         assert_eq!(of("client"), client_calls);
         assert_eq!(of("Fatal"), ["Fatal error: protocol.data_received() call failed."]);
         Ok(())
+    })
+    .unwrap();
+}
+
+/// Counts the reports of writes that are lost.
+fn lost_writes_reported() -> Result<Rc<Cell<usize>>> {
+    let reports = Rc::new(Cell::new(0));
+    let own = reports.clone();
+    running_loop()?.set_exception_handler(Some(Rc::new(move |_, context| {
+        assert_eq!(context.message, "socket.send() raised exception.");
+        own.set(own.get() + 1);
+    })));
+    Ok(reports)
+}
+
+struct Nothing;
+
+impl Protocol for Nothing {}
+
+impl DatagramProtocol for Nothing {}
+
+#[test]
+fn fifth_write_after_the_end_is_reported_and_none_is_sent() {
+    run_on(&EventLoop::new(), async {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
+        let on = running_loop()?;
+        let (transport, _) = on.create_connection(|| Nothing, "127.0.0.1", port).await?;
+        let mut peer = listener.accept()?.0;
+        let reports = lost_writes_reported()?;
+        transport.close();
+        for expected in [0, 0, 0, 0, 1, 1, 1] {
+            transport.write(b"lost")?;
+            transport.write(b"")?;
+            assert_eq!(reports.get(), expected);
+        }
+        yield_now().await?;
+        assert_eq!(peer.read(&mut [0; 8])?, 0);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn fifth_datagram_after_the_end_is_reported_and_none_is_sent() {
+    run_on(&EventLoop::new(), async {
+        let peer = UdpSocket::bind("127.0.0.1:0")?;
+        let (address, on) = (peer.local_addr()?, running_loop()?);
+        let (remote, options) = (Some(("127.0.0.1", address.port())), DatagramOptions::new());
+        let endpoint = on.create_datagram_endpoint(|| Nothing, None, remote, options).await?;
+        let transport = endpoint.0;
+        transport.sendto(b"to the remote", Some(&Address::Ip(address)))?;
+        let other = Address::Ip(([127, 0, 0, 1], 1).into());
+        let refused = transport.sendto(b"to another", Some(&other)).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Value);
+        let reports = lost_writes_reported()?;
+        transport.abort();
+        for expected in [0, 0, 0, 0, 1, 1, 1] {
+            transport.sendto(b"lost", None)?;
+            assert_eq!(reports.get(), expected);
+        }
+        let mut received = [0; 20];
+        let count = peer.recv(&mut received)?;
+        assert_eq!(&received[..count], b"to the remote");
+        peer.set_nonblocking(true)?;
+        assert_eq!(peer.recv(&mut received).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        Ok(())
+    })
+    .unwrap();
+}
+
+struct Pausing;
+
+impl Protocol for Pausing {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        transport.pause_reading();
+        Ok(())
+    }
+}
+
+/// Nothing keeps it, as the loop doesn't watch it; asyncio's `__del__` takes it from its server too.
+#[test]
+fn dropped_connection_is_not_waited_for_by_its_server() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        let server = on.create_server(|| Pausing, Some("127.0.0.1"), 0).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let mut peer = TcpStream::connect(("127.0.0.1", port))?;
+        peer.set_nonblocking(true)?;
+        while peer.read(&mut [0]).is_err() {
+            yield_now().await?;
+        }
+        server.close();
+        server.wait_closed().await
     })
     .unwrap();
 }
