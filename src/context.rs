@@ -74,7 +74,7 @@ struct Value {
     value: Rc<dyn Any>,
 }
 
-/// A copy of the context of the code that calls this: `contextvars.copy_context`.
+/// Returns a copy of the context of the code that calls this: `contextvars.copy_context`.
 #[must_use]
 pub fn copy_context() -> Context {
     Context::current().map_or_else(Context::new, |current| current.copy())

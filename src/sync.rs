@@ -1,6 +1,6 @@
-//! The types of state that threads share: the plain ones, or those of a checker that runs the
-//! same code through other interleavings: loom's under `--cfg loom`, shuttle's under
-//! `--cfg shuttle`. No other file knows of either.
+//! The types of state that threads share: the plain ones, or those of a checker that runs the same code
+//! through other interleavings: loom's under `--cfg loom`, shuttle's under `--cfg shuttle`. No other
+//! file refers to either.
 
 #[cfg(not(any(all(loom, feature = "loom"), shuttle)))]
 pub(crate) use plain::*;

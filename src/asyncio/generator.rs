@@ -1,4 +1,4 @@
-//! [`AsyncGenerator`]: a coroutine that gives values on its way: PEP 525.
+//! [`AsyncGenerator`]: PEP 525's async generator, a coroutine that yields values.
 //!
 //! The body is a Rust future that the consumer's own task polls, so that what the body awaits
 //! is what the task waits on, and a cancellation reaches into it. [`Yielder::give`] leaves the
@@ -242,8 +242,7 @@ pub struct AsyncGenerator<Y: 'static, S: 'static = ()>(Rc<Owner<Y, S>>);
 /// The part that the handles share: when the last one is dropped, the generator is closed.
 struct Owner<Y: 'static, S: 'static>(Rc<State<Y, S>>);
 
-/// Makes an async generator with a body that is sent nothing: the usual one. See
-/// [`AsyncGenerator`].
+/// Makes an async generator with a body that receives no values, the usual one. See [`AsyncGenerator`].
 pub fn generator<Y: 'static>(
     body: impl AsyncFnOnce(Yielder<Y>) -> Result<()> + 'static,
 ) -> AsyncGenerator<Y> {

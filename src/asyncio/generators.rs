@@ -1,4 +1,4 @@
-//! [`Generators`]: the async generators of a loop, and their end.
+//! [`Generators`]: the async generators of a loop, and their shutdown.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

@@ -1,4 +1,4 @@
-//! The memory of a loop's tasks and futures: how much there is, and a limit on it.
+//! The memory of a loop's tasks and futures: its size, and a limit on it.
 
 use super::core::TaskRegistry;
 use crate::event_loop::LoopRef;

@@ -1,4 +1,4 @@
-//! asyncio: futures with callbacks, tasks that can be cancelled, and what is built on them.
+//! asyncio: futures with callbacks, tasks that can be cancelled, and the modules built on them.
 //!
 //! In reading order: `core` (what a future and a task are made of), `future`, `task`, `scope` (the
 //! bodies of scopes), `time`, `sync` (what tasks share), `combine` (many futures at once),

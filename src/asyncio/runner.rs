@@ -1,4 +1,4 @@
-//! [`Runner`] and [`run`]: main tasks, and an orderly end: asyncio's `runners`.
+//! [`Runner`] and [`run`]: asyncio's `runners`. They run a main task, then shut the loop down in order.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -199,8 +199,8 @@ impl EventLoop {
     }
 }
 
-/// A loop of one's own, on which main tasks run one after the other, and its orderly end:
-/// asyncio's `Runner`.
+/// Runs main tasks on one loop, one after the other, and shuts the loop down in order: asyncio's
+/// `Runner`.
 ///
 /// The loop is made when it is needed first, by [`run`](Runner::run) or
 /// [`get_loop`](Runner::get_loop). What a main task leaves behind is there for the next one:
@@ -410,9 +410,9 @@ impl fmt::Debug for Runner {
     }
 }
 
-/// Runs `main` on a new loop, and ends what it leaves behind: `asyncio.run`. When `main` is
-/// over, the tasks that are not are cancelled, oldest first, and awaited; async generators are
-/// closed; then the loop is. `main` may borrow from the function that calls. For several mains on one loop there is [`Runner`](crate::Runner).
+/// Runs `main` on a new loop, and shuts the loop down: `asyncio.run`. When `main` is done, the other
+/// tasks are cancelled, oldest first, and awaited; then async generators are closed; then the loop is.
+/// `main` may borrow from the caller. [`Runner`](crate::Runner) runs several mains on one loop.
 ///
 /// An error that nothing reads, such as that of a task that is never awaited, goes to the logger of
 /// the crate `log`, or to standard error where no logger takes it. To route it elsewhere, set an
@@ -439,8 +439,8 @@ pub fn run<T>(main: impl Future<Output = Result<T>>) -> Result<T> {
     run_on(&EventLoop::new(), main)
 }
 
-/// Does as [`run`](crate::run), on a loop that the caller has made: one with virtual time, or on
-/// a host of its own. The loop is closed at the end.
+/// Does as [`run`](crate::run), on a loop that the caller has made, as one with virtual time or with a
+/// host of the program. The loop is closed at the end.
 ///
 /// # Errors
 ///

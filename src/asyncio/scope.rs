@@ -1,5 +1,5 @@
-//! [`ScopedBody`]: the body of a scope, polled so that a cancellation at a foreign future ends the
-//! body and not the scope; and [`Stop`], by which the cancellation finds it.
+//! [`ScopedBody`]: the body of a scope, polled so that a cancellation at a foreign future ends the body
+//! and not the scope; and [`Stop`], through which the cancellation reaches it.
 //!
 //! **Stop Invariant**: between two steps, a task waits for the [`Signal`] of the [`Stop`] of its
 //! innermost scope if that scope has a pending body without any await of ours in it. So a

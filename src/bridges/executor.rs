@@ -6,7 +6,7 @@ use hyper::rt::Executor;
 
 use crate::asyncio::create_task;
 
-/// Starts what hyper wants done in the background as a task of the loop that runs.
+/// Starts hyper's background work as tasks of the running loop.
 ///
 /// hyper asks for one with HTTP/2 only; a connection of HTTP/1 is one future.
 ///

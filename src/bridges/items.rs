@@ -1,4 +1,4 @@
-//! [`stream`]: what is iterated by a `next` of its own, as a `Stream`.
+//! [`stream`]: a source with a `next` of its own, as a `Stream`.
 
 use alloc::boxed::Box;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! Bridges to other crates' traits, each a feature that is off unless asked for.
+//! Bridges to other crates' traits, each behind a feature that is off by default.
 //!
 //! | feature | brings |
 //! | --- | --- |

@@ -1,4 +1,4 @@
-//! Pure structures, which know no loop and no future; each is tested against a model.
+//! Data structures that depend on no loop and no future; each is tested against a model.
 //!
 //! - `cell_ext`: access to the value of a `Cell` in place;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;

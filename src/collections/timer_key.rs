@@ -1,4 +1,4 @@
-//! [`Keys`] of the timers of a wheel: [`TimerKey`], and [`Generations`], which see to it that no two
+//! [`Keys`] of the timers of a wheel: [`TimerKey`], and [`Generations`], which make sure that no two
 //! timers of a wheel ever have the same; or plain indexes.
 //!
 //! **Key Invariant.** Each timer of an index has a higher generation than all that the index

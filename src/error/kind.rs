@@ -1,4 +1,4 @@
-//! [`ErrorKind`]: the classes that asyncio's own errors have.
+//! [`ErrorKind`]: the classes of asyncio's own errors.
 
 use core::fmt;
 

@@ -22,7 +22,7 @@ pub type Result<T, E = Error> = core::result::Result<T, E>;
 
 pub(super) type BoxedError = Box<dyn core::error::Error + Send + Sync + 'static>;
 
-/// An error as tasks, futures and callbacks pass it around.
+/// The error type of tasks, futures and callbacks.
 ///
 /// Cloning gives the same error again ([`ptr_eq`](Error::ptr_eq)), as two names for one Python
 /// exception would. Any `std::error::Error + Send + Sync` turns into one by `?`; to get it

@@ -1,4 +1,4 @@
-//! [`Entry`]: what the ready queue and the timers hold: one word that owns what it runs.
+//! [`Entry`]: an item of the ready queue or of the timers, one word that owns the code to run.
 //!
 //! An entry is a pointer to an [`EntryHead`], the beginning of whatever its table of functions
 //! knows: a job or a call in its cell (`job`), or a future or task of the layer above. `L` is the

@@ -1,4 +1,4 @@
-//! [`ExceptionContext`]: what an exception handler is told.
+//! [`ExceptionContext`]: the argument of an exception handler.
 
 use alloc::string::String;
 

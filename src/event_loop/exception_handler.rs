@@ -1,5 +1,5 @@
-//! The loop's exception handler: where errors go that nothing catches, those of callbacks and of
-//! drops among them.
+//! The loop's exception handler, which receives the errors that no other code retrieves, those of
+//! callbacks and of drops among them.
 
 use alloc::borrow::ToOwned;
 use alloc::format;

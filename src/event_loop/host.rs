@@ -66,7 +66,7 @@ pub trait Host {
     fn notifier(&self) -> Arc<dyn Notify>;
 }
 
-/// Ends a [`Host::wait`] from anywhere, or asks for the next turn of a loop that its host runs by
+/// Ends a [`Host::wait`] from any thread, or requests the next turn of a loop that its host runs by
 /// [`run_once`](crate::EventLoop::run_once).
 pub trait Notify: Send + Sync {
     /// Ends the wait that is going on, or the next one if none is. A host that sleeps between turns

@@ -1,4 +1,4 @@
-//! [`Inbox`]: what other threads leave for the loop, and how they wake it.
+//! [`Inbox`]: the messages of other threads to the loop, and the wakeup of the loop.
 //!
 //! **Sleep protocol.** The loop's thread says that it will sleep (`sleeping`), *then* looks
 //! into the queue once more; a sender pushes, *then* looks at `sleeping`. Between the two

@@ -1,4 +1,4 @@
-//! [`Job`] and [`Call`]: what an entry runs, each in a cell that begins with the entry's head.
+//! [`Job`] and [`Call`]: the code that an entry runs, each in a cell that begins with the entry's head.
 //!
 //! The invariants are those of `entry`: **Table**, **Owner** and **Send Invariant**.
 #![allow(unsafe_code)]

@@ -103,7 +103,7 @@ pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 /// The waits of the layer above as text, or `None` where there are none.
 pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 
-/// A loop that callbacks, futures and tasks may hold: cheap to clone, bound to its thread.
+/// The handle of a loop for callbacks, futures and tasks: cheap to clone, bound to its thread.
 ///
 /// It is what [`running_loop`](crate::running_loop) gives, and what an
 /// [`EventLoop`](crate::EventLoop) derefs to. Once the loop is closed, whatever schedules

@@ -1,4 +1,4 @@
-//! [`Mail`]: what threads and interrupt handlers leave for the loop, and the queue of it.
+//! [`Mail`]: a message of a thread or an interrupt handler to the loop, and the queue of messages.
 //!
 //! With std it stands in a queue that grows by blocks. Without, the sender may be an interrupt handler,
 //! which must neither allocate nor wait: each sort of mail brings its own link.

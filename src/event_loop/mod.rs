@@ -1,4 +1,4 @@
-//! The loop that runs callbacks. It knows nothing of futures and tasks.
+//! The loop that runs callbacks. It has no notion of futures and tasks.
 //!
 //! In reading order: `clock` and `host` (the machine below), `ring` and `ready` (the queue),
 //! `entry` (what it holds), `events` (what is noted as it happens), `linked_mail`, `mail` and `inbox` (what other threads leave), `poller` (sockets), `owed_answers`,

@@ -28,8 +28,8 @@ pub(crate) use thread_own;
 #[cfg(not(feature = "std"))]
 pub(crate) use loop_thread::LoopThreadOwn;
 
-/// Names the thread on which the running loop can be looked up, in a program without std: the crate
-/// has no thread-local storage there, and can't tell one thread from another by itself.
+/// Names the thread of the running loop in a program without `std`: the crate has no thread-local
+/// storage there, and can't distinguish threads by itself.
 ///
 /// `is_here` returns whether the code that calls it runs on that thread. Until this function is
 /// called, and wherever `is_here` returns false, no loop counts as running:

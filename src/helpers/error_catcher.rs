@@ -1,4 +1,4 @@
-//! [`ErrorCatcher`]: where helpers leave the errors that they don't return.
+//! [`ErrorCatcher`]: the receiver of the errors that helpers don't return.
 
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
@@ -24,7 +24,7 @@ pub trait ErrorCatcher<E> {
     fn is_truthy(&self) -> bool;
 }
 
-/// Gives `error` to `catcher`: `hp.add_error`.
+/// Passes `error` to `catcher`: `hp.add_error`.
 ///
 /// # Errors
 ///
@@ -89,9 +89,9 @@ impl<E: Ord> ErrorCatcher<E> for Rc<RefCell<BTreeSet<E>>> {
     }
 }
 
-/// Logs the error of `outcome` as `message`, unless it is a cancellation, the end of a
-/// generator, or one that `reraise` wants: those are returned. `hp.just_log_exceptions`, for
-/// what a body has returned. A body that was logged gives `None`.
+/// Logs the error of `outcome` as `message`, unless it is a cancellation, the end of a generator, or
+/// one for which `reraise` returns true: those are returned. This is `hp.just_log_exceptions`, for the
+/// outcome of a body; where an error was logged, it returns `None`.
 ///
 /// # Errors
 ///

@@ -1,6 +1,6 @@
 //! The top layer: Photons' helpers, a file each. `use callsoon::helpers as hp;`
 //!
-//! It uses only what the floors below export.
+//! They use only the public items of the layers below.
 
 mod error_catcher;
 mod futures;

@@ -1,4 +1,4 @@
-//! [`Pauser`]: what holds a ticker up.
+//! [`Pauser`]: a lock or semaphore that pauses a ticker.
 
 use alloc::boxed::Box;
 use core::future::Future;
@@ -6,7 +6,7 @@ use core::pin::Pin;
 
 use crate::{Lock, Result, Semaphore};
 
-/// A lock that holds a ticker up while it is locked: Photons' `pauser`.
+/// A lock or semaphore that pauses a ticker while it is locked: Photons' `pauser`.
 pub trait Pauser {
     /// Returns true if the ticker has to wait.
     fn locked(&self) -> bool;

@@ -1,9 +1,9 @@
-//! [`stop_async_generator`]: ends an async generator by an error, and then for good.
+//! [`stop_async_generator`]: throws an error into an async generator, and closes it.
 
 use crate::{AsyncGenerator, Error, ErrorKind, Result};
 
-/// Throws `exc` (without one, a cancellation) into `generator`, asks it for one value more with
-/// `provide`, and closes it, whatever came of that: `hp.stop_async_generator`.
+/// Throws `exc` (without one, a cancellation) into `generator`, requests one more value with `provide`,
+/// and closes it, whatever the outcome: `hp.stop_async_generator`.
 ///
 /// That the generator ends on its way is what is wanted, and no error.
 ///

@@ -1,4 +1,4 @@
-//! [`ATicker`] and [`tick`]: an iteration in time.
+//! [`ATicker`] and [`tick`]: an iteration with one item for each interval of time.
 //!
 //! Times are seconds in floating point, as the original's are: a tick that falls on the border
 //! of `min_wait` goes the same way there and here.
@@ -98,10 +98,11 @@ impl fmt::Display for Stop {
 
 impl core::error::Error for Stop {}
 
-/// A tick: its number, from 1, and how long it is until the next is due.
+/// A tick: its number, from 1, and the time until the next is due.
 pub type Tick = (usize, Duration);
 
-/// Ticks every so often, however long the work between takes: `hp.ATicker`.
+/// Ticks once for each interval of time, independent of the time that the work between two ticks takes:
+/// `hp.ATicker`.
 ///
 /// The first tick comes at once, the next when `every` has passed since *that*, and so on. A
 /// tick is left out if its time is over before it is asked for. Clones are the same ticker.

@@ -1,4 +1,4 @@
-//! [`async_with_timeout`]: a coroutine that has so long and no longer.
+//! [`async_with_timeout`]: runs a coroutine up to a timeout.
 
 use alloc::string::String;
 use core::future::Future;

@@ -1,4 +1,4 @@
-//! Accepting connections, also where the system runs out of what they take.
+//! Accepting connections, also where the system has no resources left.
 
 use core::fmt::Debug;
 use core::time::Duration;

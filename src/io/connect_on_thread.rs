@@ -1,4 +1,4 @@
-//! Connecting on a thread, where no system call is at hand that doesn't block.
+//! Connecting on a thread, on systems without a connect that doesn't block.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! [`Datagram`]: one that was received, with what became of it; and the sockets of endpoints.
+//! [`Datagram`]: a received datagram, its length, address and truncation; and the sockets of endpoints.
 
 use std::io;
 use std::net::{SocketAddr, UdpSocket};

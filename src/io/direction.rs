@@ -1,4 +1,4 @@
-//! [`Direction`]: reading, or writing, of one source: the turns of the tasks, and their waits.
+//! [`Direction`]: the reads, or the writes, of one source: the turns of its tasks, and their waits.
 
 use alloc::boxed::Box;
 use core::cell::{Cell, OnceCell};

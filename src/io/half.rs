@@ -1,4 +1,5 @@
-//! [`Half`]: one direction of a source as its operations use it, from a try to the wait for the next.
+//! [`Half`]: one direction of a source, with operations that try, wait until it is ready, and try
+//! again.
 
 use core::cell::Cell;
 use core::future::{Future, poll_fn};

@@ -1,4 +1,4 @@
-//! [`IncompleteReadError`] and [`LimitOverrunError`]: reads that end without what was asked for.
+//! [`IncompleteReadError`] and [`LimitOverrunError`]: reads that end without the requested bytes.
 
 use alloc::vec::Vec;
 use core::error::Error;

@@ -60,8 +60,8 @@ async fn process(command: Command, options: SubprocessOptions) -> Result<Process
     Ok(Process::new(connected(transport, waiter).await?, streams))
 }
 
-/// Runs `command` by the shell: `asyncio.create_subprocess_shell`. What stands in it is the shell's
-/// to read: nothing that comes from outside belongs into it.
+/// Runs `command` by the shell: `asyncio.create_subprocess_shell`. The shell interprets all of it, so
+/// it must not contain text from outside of the program.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! [`logged`]: panics that no caller can be told of.
+//! [`logged`]: logs panics, where no caller can receive them.
 
 use crate::logging::say;
 use crate::panics;

@@ -1,4 +1,4 @@
-//! [`as_completed`]: many futures, one by one as they end.
+//! [`as_completed`]: iterates over many futures in the order in which they complete.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -14,8 +14,9 @@ use crate::asyncio::future::check_loop;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, expect_running_loop};
 
-/// The futures of `futures` one by one, as they are done: `asyncio.as_completed`. After `limit`
-/// of the loop's time, if there is one, it gives an error for each that is still missing.
+/// Returns an iteration over `futures` in the order in which they complete: `asyncio.as_completed`.
+/// After `limit` of the loop's time, if there is one, it returns an error for each that is still
+/// pending.
 ///
 /// What `futures` may be is as for [`wait`](crate::wait). Those that are done already come first, in
 /// the order given.

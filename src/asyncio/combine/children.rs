@@ -46,8 +46,8 @@ fn outcome<T: Clone + 'static>(child: &(impl FutureLike<T> + ?Sized)) -> Result<
     }
 }
 
-/// One thing that [`gather`](super::gather()) takes in a tuple: a coroutine, which becomes a task, or
-/// a future or task, by value or by reference.
+/// An argument of [`gather`](super::gather()) in a tuple: a coroutine, which becomes a task, or a
+/// future or task, by value or by reference.
 pub trait GatherOne<T: Clone + 'static> {
     /// The future that stands for it.
     type Future: FutureLike<T> + 'static;

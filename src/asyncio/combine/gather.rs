@@ -1,4 +1,4 @@
-//! [`gather`]: many futures as one, with the list of their results as its result.
+//! [`gather`]: one future for many, with the list of their results as its result.
 //!
 //! The outer future and the children know each other: its cancellation goes down to all of
 //! them, and each of their ends comes up by a callback. So while a child is pending, it and the
@@ -22,8 +22,8 @@ use crate::asyncio::future::{LoopFuture, check_loop};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 
-/// One future for many: `asyncio.gather`. Its result is the list of theirs, or the tuple, in the order
-/// of `children`, whatever the order in which they end.
+/// Returns one future for many: `asyncio.gather`. Its result is the list of their results, or the
+/// tuple, in the order of `children`, and not in that of completion.
 ///
 /// | children | as |
 /// | --- | --- |
@@ -77,9 +77,9 @@ pub fn gather<Kind, G: Gather<Kind>>(
 }
 
 /// Does as [`gather`], with each child's outcome in the list, exceptions and cancellations too:
-/// `asyncio.gather(..., return_exceptions=True)`. So the outer future waits for all children,
-/// and their exceptions count as read. The outcome of a task that was cancelled lacks its message,
-/// which is for code that awaits the task itself.
+/// `asyncio.gather(..., return_exceptions=True)`. So the outer future waits for all children, and their
+/// exceptions count as retrieved. The outcome of a cancelled task lacks its message, which only code
+/// that awaits the task itself receives.
 ///
 /// Children of different loops make it fail at once with [`Value`](crate::ErrorKind::Value).
 ///

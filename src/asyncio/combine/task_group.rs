@@ -1,4 +1,4 @@
-//! [`TaskGroup`]: tasks that are over when their scope is left, and fail together.
+//! [`TaskGroup`]: tasks that end before their scope does. If one fails, the others are cancelled.
 //!
 //! **Abort Invariant**: once the group is aborting, each of its tasks was cancelled, and none
 //! is added. It starts to abort with the first of: a task that fails, a body that ends with an

@@ -1,4 +1,4 @@
-//! [`wait`]: many futures, of which the first, or all, are waited for.
+//! [`wait`]: waits until the first of many futures, or all of them, are done.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -23,9 +23,9 @@ pub enum ReturnWhen {
     AllCompleted,
 }
 
-/// Waits for `futures` until `return_when` says so, or until `limit` of the loop's time has
-/// passed; without limit with `None`. Returns those that are done and those that are not, each
-/// in the order given: `asyncio.wait`.
+/// Waits for `futures` until the condition `return_when` holds, or until `limit` of the loop's time has
+/// passed, if it isn't `None`: `asyncio.wait`. Returns the futures that are done and those that are
+/// not, each in the order given.
 ///
 /// `futures` may mix futures, tasks and future-like things of different types, by reference or
 /// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice is returned once.

@@ -1,5 +1,5 @@
-//! [`AnyFuture`]: what futures, tasks and the helpers' futures of any value type share; and what it is
-//! given, [`Callback`] and [`Watcher`].
+//! [`AnyFuture`]: the common methods of futures, tasks and the helpers' futures of any value type; and
+//! their arguments, [`Callback`] and [`Watcher`].
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::flat_drops::Flat;
 
-/// Tells one future from another: Python's `id(fut)`. It is unique among those that are alive.
+/// The identity of a future: Python's `id(fut)`. It is unique among the futures that are alive.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FutureId(NonZeroUsize);
 
@@ -39,8 +39,8 @@ impl FutureId {
     }
 }
 
-/// A future-like thing of any value type: what callbacks are given, and what can be mixed in
-/// one call that waits for many.
+/// The common methods of futures, tasks and helpers' futures, for any value type. Callbacks take this
+/// type, and so do functions that wait for futures of several types.
 ///
 /// A program's own type implements it by three methods: it stands on another future, its
 /// [`base`](AnyFuture::base), and each other method does what the base does unless it is written anew.
@@ -271,7 +271,7 @@ pub(super) struct CallbackTable {
     pub(super) name: fn() -> &'static str,
 }
 
-/// Is called with the token with which it was added to a future: see
+/// An observer of futures, which is called with the token that it was added with: see
 /// [`AnyFuture::watch`](crate::AnyFuture::watch).
 ///
 /// Done callbacks are called a turn after the end, in order with everything else; programs should use
@@ -291,7 +291,7 @@ pub trait Watcher {
     fn called(&self, _token: u64) {}
 }
 
-/// A future that is not kept alive: see [`AnyFuture::downgrade`].
+/// A reference that doesn't keep its future alive: see [`AnyFuture::downgrade`].
 pub struct WeakFuture(Flat<Box<dyn Fn() -> Option<Rc<dyn AnyFuture>>>>);
 
 impl WeakFuture {

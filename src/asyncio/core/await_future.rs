@@ -1,4 +1,4 @@
-//! [`Await`]: what `.await` on one of our futures polls, and where a task says what it waits for.
+//! [`Await`]: the future that `.await` on a future or task polls. It records the wait in the task.
 //!
 //! **Await Invariant**: an await that is registered counts the task that polled it, and its future; it
 //! stands once among the waiters of the future, while that is pending, and once among the waits of

@@ -327,7 +327,7 @@ impl Drop for Callback {
     }
 }
 
-/// A callback that is not kept alive: see [`Callback::downgrade`].
+/// A reference that doesn't keep its callback alive: see [`Callback::downgrade`].
 pub struct WeakCallback(Function);
 
 impl WeakCallback {

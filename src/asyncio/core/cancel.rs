@@ -1,4 +1,4 @@
-//! [`cancel`]: how a cancellation goes from a task to what it awaits, and on down.
+//! [`cancel`]: passes a cancellation from a task to the future that it awaits, and on down the chain.
 //!
 //! A loop and not a recursion: a chain of tasks may be longer than the stack is deep. It goes down to
 //! the first wait's leaf before it looks at the next wait, as asyncio's recursion does, and what is on

@@ -1,5 +1,4 @@
-//! The end of a future: what waits for it is scheduled, in the order of adding, and nothing has run
-//! when the end is done.
+//! The end of a future: schedules its waiters in the order of adding, and runs none of them.
 //!
 //! **Callback Invariant**: while a future is pending, its waiters wait for its end. At the end each
 //! task's step, each waker's wake and an entry for each callback go to the ready queue, in the order

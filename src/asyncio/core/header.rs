@@ -1,5 +1,5 @@
-//! [`Header`]: what the block of each future and task begins with, whatever its value; [`Rare`], what
-//! few have besides, in a block of its own; and [`ErasedFuture`], which points to a header.
+//! [`Header`]: the beginning of the block of each future and task, for any value type; [`Rare`], rarely
+//! used fields in a block of their own; and [`ErasedFuture`], which points to a header.
 //!
 //! **Quiet Invariant**: what looks into a header's cells runs no code but the crate's own while it
 //! does; what may run the program's code when it is dropped is taken out first, and dropped after.

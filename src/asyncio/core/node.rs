@@ -1,4 +1,4 @@
-//! [`ErasedFuture`]: a future or task, whatever its value, as a counted handle of its block.
+//! [`ErasedFuture`]: a future or task of any value type, as a counted handle of its block.
 //!
 //! A block begins with a [`Header`], behind which stands what its [`Table`] knows: the value of a
 //! future, or the [`TaskHeader`] and the Rust future of a task, which its result replaces in the

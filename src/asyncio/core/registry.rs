@@ -1,4 +1,4 @@
-//! [`TaskRegistry`]: what a loop knows of its futures and tasks.
+//! [`TaskRegistry`]: the futures and tasks of a loop.
 //!
 //! **Owner Invariant**: a registry is made in its `Rc`, where it stays in place, and its pages name
 //! it as their owner. Once its loop has closed, the pages hold the `Rc` until their last block is

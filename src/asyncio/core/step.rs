@@ -1,5 +1,5 @@
-//! [`StepState`]: the step that goes on: what the task that is polled and the futures that it polls
-//! tell each other.
+//! [`StepState`]: the step that is running, and the data that its task and the futures that it polls
+//! exchange.
 //!
 //! **Step Pointer Invariant**: while a step goes on, this thread's `STEP` points to the registry of
 //! its task, which lives for as long as that step; otherwise it is null. A thread runs one loop at a

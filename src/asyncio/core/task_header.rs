@@ -1,5 +1,5 @@
-//! [`TaskHeader`]: what a task is beside its future and its value: why it doesn't run, what it awaits,
-//! and what it was asked.
+//! [`TaskHeader`]: the fields that a task has besides those of a future: the reason why it isn't
+//! running, its waits, and its pending cancellation.
 #![allow(unsafe_code)]
 
 use alloc::format;

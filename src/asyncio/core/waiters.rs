@@ -1,4 +1,4 @@
-//! [`Waiters`]: what waits for the end of a future or task, in the order of adding, in one word.
+//! [`Waiters`]: the waiters of a future or task, in the order of adding, in one word.
 //!
 //! Most futures have one waiter, a task or a callback, which stands in the word itself. Several, a
 //! waker, or a watch stand in a block of [`Many`].

@@ -1,4 +1,4 @@
-//! Wakers of tasks, for other crates' futures: ours need none.
+//! Wakers of tasks, for futures of other crates. This crate's own futures need none.
 //!
 //! A waker is a pointer to its task's block. The reference that a task is polled with has no count;
 //! a clone, which may go to any thread and outlive the task and its loop, has one of the block's

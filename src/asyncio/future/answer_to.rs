@@ -1,4 +1,4 @@
-//! [`LoopRef::answer_to`]: a future that another thread settles.
+//! [`LoopRef::answer_to`]: a future that another thread completes.
 
 use alloc::rc::Rc;
 

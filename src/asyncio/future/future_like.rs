@@ -1,4 +1,4 @@
-//! [`FutureLike`]: a future-like thing of a known value type.
+//! [`FutureLike`]: the common methods of futures and tasks of a known value type.
 
 use alloc::rc::Rc;
 
@@ -6,7 +6,7 @@ use crate::asyncio::core::{AnyFuture, Await};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 
-/// A future-like thing with a result of type `T`.
+/// The common methods of futures and tasks with a result of type `T`.
 pub trait FutureLike<T: Clone + 'static>: AnyFuture {
     /// Its result.
     ///

@@ -1,4 +1,4 @@
-//! [`LoopFuture`]: a value to come, with callbacks: asyncio's `Future`.
+//! [`LoopFuture`]: asyncio's `Future`, a value to come, with done callbacks.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -15,7 +15,7 @@ use crate::asyncio::core::{
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
-/// A result to come: set once, by anyone; awaited by many; asyncio's `Future`.
+/// A result to come, which is set once and awaited by any number of tasks: asyncio's `Future`.
 ///
 /// Clones are the same future. Done callbacks never run inside `set_result`, `set_exception`
 /// or `cancel`: each goes through the loop's ready queue, in the order of adding.

@@ -1,6 +1,6 @@
-//! Futures: `future_like` (what all of them offer, by value type), `loop_future`, `answer_to` (one
-//! that a thread completes), `wrap_future` (another crate's future), `reusable_signal` and
-//! `timer_guard` (for waits).
+//! Futures: `future_like` (their common methods, by value type), `loop_future`, `answer_to` (one that a
+//! thread completes), `wrap_future` (another crate's future), `reusable_signal` and `timer_guard` (for
+//! waits).
 
 mod answer_to;
 mod future_like;

@@ -1,4 +1,4 @@
-//! [`Timer`] and [`release`]: a limit on a wait, and the end of one.
+//! [`Timer`]: the time limit of a wait; and [`release`], which ends a wait.
 
 use core::time::Duration;
 

@@ -1,4 +1,4 @@
-//! [`wrap_future`]: a foreign future that can be cancelled as ours are.
+//! [`wrap_future`]: makes a foreign future cancellable, as this crate's own are.
 
 use core::future::{Future, poll_fn};
 use core::pin::pin;
@@ -7,8 +7,8 @@ use core::task::Poll;
 use crate::asyncio::core::{Signal, TaskRegistry, WaitReason};
 use crate::error::Result;
 
-/// Awaits a future that knows nothing of this loop so that a cancellation reaches the await:
-/// the place of asyncio's `wrap_future`.
+/// Awaits a foreign future so that a cancellation reaches the await: the counterpart of asyncio's
+/// `wrap_future`.
 ///
 /// At a bare foreign future there is no await of ours to return the cancellation: the body of the
 /// innermost scope is dropped, or the whole task where there is no scope. In here there is one.

@@ -1,4 +1,4 @@
-//! [`Barrier`]: where so many meet before any goes on: asyncio's `Barrier`.
+//! [`Barrier`]: asyncio's `Barrier`, at which tasks wait until a given number of them has arrived.
 
 use alloc::format;
 use alloc::rc::Rc;
@@ -32,8 +32,8 @@ impl State {
     }
 }
 
-/// Where a number of tasks wait for each other, again and again: asyncio's `Barrier`. Clones
-/// are the same barrier.
+/// Lets a number of tasks wait for each other, again and again: asyncio's `Barrier`. Clones are the
+/// same barrier.
 ///
 /// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///

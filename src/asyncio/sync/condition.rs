@@ -1,5 +1,4 @@
-//! [`Condition`]: waiting, with a lock, for something about what the lock guards to change:
-//! asyncio's `Condition`.
+//! [`Condition`]: asyncio's `Condition`, a lock with notifications.
 
 use alloc::rc::Rc;
 use core::fmt;

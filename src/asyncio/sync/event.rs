@@ -1,4 +1,4 @@
-//! [`Event`]: a flag that tasks wait for: asyncio's `Event`.
+//! [`Event`]: asyncio's `Event`, a flag that tasks wait for.
 
 use alloc::rc::Rc;
 use core::cell::Cell;
@@ -8,8 +8,8 @@ use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::asyncio::core::WaitReason;
 use crate::error::Result;
 
-/// A flag that is set and cleared, and waited for: asyncio's `Event`. Clones are the same
-/// event; a new one is clear.
+/// A flag that tasks set, clear and wait for: asyncio's `Event`. Clones are the same event; a new one
+/// is clear.
 ///
 /// It needs no loop until a task has to wait, and from then on only that task's loop will do.
 ///

@@ -1,5 +1,5 @@
-//! [`Heap`]: what a [`Queue::priority`](super::queue::Queue::priority) holds. It compares the same items
-//! in the same order as CPython's `heapq`, so that equal items leave it in the same order too.
+//! [`Heap`]: the items of a [`Queue::priority`](super::queue::Queue::priority). It compares the same
+//! items in the same order as CPython's `heapq`, so that equal items leave it in the same order too.
 //!
 //! **Comparison Invariant**: items are compared under shared borrows only, before anything is moved.
 //! So a comparison may look at the queue, one that tries to change it is refused, and one that panics

@@ -1,4 +1,4 @@
-//! [`Lock`]: one at a time, first come, first served: asyncio's `Lock`.
+//! [`Lock`]: asyncio's `Lock`, which one task holds at a time, in the order of arrival.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

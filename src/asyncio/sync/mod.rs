@@ -1,5 +1,5 @@
 //! Primitives that tasks share: `wait_queue`, on it `lock`, `event`, `condition`, `semaphore`,
-//! `barrier` and `queue`; `heap` holds what a priority queue does.
+//! `barrier` and `queue`; `heap` holds the items of a priority queue.
 
 mod barrier;
 mod condition;

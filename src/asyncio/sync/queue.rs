@@ -1,5 +1,4 @@
-//! [`Queue`]: items on their way from task to task:
-//! asyncio's of the same names.
+//! [`Queue`]: asyncio's `Queue`, `LifoQueue` and `PriorityQueue`, which pass items from task to task.
 //!
 //! A waiter is woken, and not handed an item or room: a quicker task may take it, and then the
 //! woken one waits again, behind all others.
@@ -90,8 +89,8 @@ impl<T: Ord> Ordered<T> for Heap<T> {
     }
 }
 
-/// A queue of items on their way from tasks that put to tasks that get, first in, first out:
-/// asyncio's `Queue`. Clones are the same queue.
+/// A queue through which tasks pass items to other tasks, first in, first out: asyncio's `Queue`.
+/// Clones are the same queue.
 ///
 /// It counts the items that were put and not reported done with
 /// [`task_done`](Queue::task_done), and [`join`](Queue::join) waits until there are none.

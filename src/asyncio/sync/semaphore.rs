@@ -1,4 +1,4 @@
-//! [`Semaphore`] and [`BoundedSemaphore`]: so many at a time: asyncio's of the same names.
+//! [`Semaphore`] and [`BoundedSemaphore`]: asyncio's of the same names, with a number of permits.
 //!
 //! **Permit Invariant**: `value` counts the permits that are free. A waiter that is woken was given
 //! one: it is taken off `value` then, and not when the waiter runs; a woken waiter that ends without
@@ -316,8 +316,8 @@ impl fmt::Debug for BoundedSemaphore {
     }
 }
 
-/// A permit of a [`Semaphore`] or [`BoundedSemaphore`], which gets it back when this is
-/// dropped; a bounded one that has all of its permits takes no more.
+/// A permit of a [`Semaphore`] or [`BoundedSemaphore`], which is released when this is dropped; a
+/// bounded semaphore that has all of its permits takes no more.
 #[must_use = "the permit is released when this is dropped"]
 pub struct Permit {
     semaphore: Semaphore,

@@ -1,4 +1,4 @@
-//! [`WaitQueue`]: the waiters of a lock, an event or a queue, first come, first served, each with a
+//! [`WaitQueue`]: the waiters of a lock, an event or a queue in the order of arrival, each with a
 //! signal of its own; and [`LoopBinding`], the loop on which they wait.
 //!
 //! **Queue Invariant**: a waiter is in the queue from its first poll until it has seen that it was

@@ -1,4 +1,4 @@
-//! [`AnyTask`]: a task of any value type, and the questions which tasks there are.
+//! [`AnyTask`]: a task of any value type; [`all_tasks`] and [`current_task`].
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -115,8 +115,7 @@ impl LoopRef {
     }
 }
 
-/// The tasks that are not over of the loop that runs on this thread, oldest first:
-/// `asyncio.all_tasks`.
+/// Returns the tasks of the running loop that are not done, oldest first: `asyncio.all_tasks`.
 ///
 /// # Panics
 ///

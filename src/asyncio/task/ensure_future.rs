@@ -1,4 +1,4 @@
-//! [`EnsureFuture`]: what can be run until it is done.
+//! [`EnsureFuture`]: the futures and coroutines that a loop can run until they are done.
 
 use core::future::Future;
 
@@ -7,8 +7,8 @@ use crate::asyncio::future::{FutureLike, LoopFuture, check_loop};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
 
-/// Something that can be run until it is done: a Rust future, which becomes a task, or a future or
-/// task of the loop itself, which is awaited as it is: asyncio's `ensure_future`.
+/// The argument of `run_until_complete`, asyncio's `ensure_future`: a Rust future, which becomes a
+/// task, or a future or task of the loop itself, which is awaited as it is.
 pub trait EnsureFuture<T: Clone + 'static> {
     /// The future or task that stands for it.
     type Future: FutureLike<T>;

@@ -1,4 +1,4 @@
-//! Tasks: `task` and `any_task`, `ensure_future`, and `tree`, which task waits for what.
+//! Tasks: `task` and `any_task`, `ensure_future`, and `tree` (the waits of all tasks).
 
 mod any_task;
 mod ensure_future;

@@ -1,4 +1,4 @@
-//! [`Task`]: a Rust future driven by the loop, as a future with callbacks.
+//! [`Task`]: asyncio's `Task`, a Rust future that the loop polls.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -109,7 +109,7 @@ impl LoopRef {
     }
 }
 
-/// Has the loop that runs on this thread drive `future`, from the next turn on:
+/// Makes a task of `future` on the running loop, which polls it from the next turn on:
 /// `asyncio.create_task`.
 ///
 /// # Panics

@@ -1,5 +1,4 @@
-//! [`TaskInfo`] and the task tree: the tasks that there are, what each waits on, and which wait
-//! for it.
+//! [`TaskInfo`] and the task tree: all tasks, the wait of each, and the tasks that wait for it.
 //!
 //! Everything is read from what the tasks and futures know anyway. No coroutine is looked into and
 //! none is polled, so it may be asked at any moment, also inside of a task's step.
@@ -15,7 +14,7 @@ use core::time::Duration;
 use crate::asyncio::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
 use crate::event_loop::{LoopRef, Seconds, expect_running_loop};
 
-/// A task as it was at one moment: asyncio's `FutureCallGraph` of a task.
+/// The state of a task at one moment: asyncio's `FutureCallGraph` of a task.
 ///
 /// It holds nothing of the task itself.
 #[derive(Clone, Debug)]
@@ -50,7 +49,7 @@ pub enum TaskState {
     Waiting,
 }
 
-/// A thing that a task waits on.
+/// The reason of a task's wait.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum Awaited {

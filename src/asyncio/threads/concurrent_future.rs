@@ -1,4 +1,4 @@
-//! [`LoopHandle::run_coroutine_threadsafe`], and the [`ConcurrentFuture`] that it gives.
+//! [`LoopHandle::run_coroutine_threadsafe`], and the [`ConcurrentFuture`] that it returns.
 
 use core::fmt;
 use core::future::Future;
@@ -14,8 +14,8 @@ use crate::flat_drops::Flat;
 use crate::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use crate::threads::caught;
 
-/// The result, to come, of what a loop does for another thread: `concurrent.futures.Future`,
-/// as `asyncio.run_coroutine_threadsafe` returns it.
+/// A future, for other threads, of a coroutine that runs on a loop: `concurrent.futures.Future`, as
+/// `asyncio.run_coroutine_threadsafe` returns it.
 ///
 /// To drop it leaves the task alone.
 pub struct ConcurrentFuture<T: 'static> {

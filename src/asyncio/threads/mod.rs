@@ -1,4 +1,5 @@
-//! Other threads: `executor` calls functions there, `concurrent_future` is a task as they see it.
+//! Other threads: `executor` calls functions there, and `concurrent_future` gives them the result of a
+//! task.
 
 mod concurrent_future;
 mod executor;

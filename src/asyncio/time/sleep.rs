@@ -37,7 +37,7 @@ pub fn sleep(delay: Duration) -> Sleep {
     if delay.is_zero() { Sleep(Stage::Yields(yield_now())) } else { Sleep(Stage::Awake(delay)) }
 }
 
-/// The future of [`sleep`]. Its time runs from when it is first polled.
+/// The future of [`sleep`]. Its time begins with its first poll.
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep(Stage);
 
@@ -124,8 +124,8 @@ impl fmt::Debug for Sleep {
     }
 }
 
-/// Lets the loop go on for one turn: `asyncio.sleep(0)`, the bare yield. What is scheduled
-/// already runs first.
+/// Yields to the loop for one turn: `asyncio.sleep(0)`, the bare yield. The entries that are scheduled
+/// already run first.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! [`timeout`] and [`Timeout`]: a body that has so much time, in the task that it is in.
+//! [`timeout`] and [`Timeout`]: a scope with a deadline, in the task that enters it.
 //!
 //! The deadline cancels the task. When the body is left, the scope takes that request back,
 //! and, if it was the only one since the body was entered, the cancellation that comes out of
@@ -22,9 +22,9 @@ use crate::event_loop::{
     Job, JobCell, LoopRef, TimerIndex, expect_running_loop, note_event, running_loop, thread_own,
 };
 
-/// Runs `body`, which has `delay` of the loop's time, or for ever with `None`:
-/// `async with asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`]
-/// that it is given can move the deadline.
+/// Runs `body` for at most `delay` of the loop's time, or without a limit with `None`: `async with
+/// asyncio.timeout(delay)`. It runs in the task that awaits this. The [`Timeout`] that it receives can
+/// move the deadline.
 ///
 /// Without any delay the body still runs until it has to wait for something.
 ///

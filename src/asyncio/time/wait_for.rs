@@ -1,4 +1,4 @@
-//! [`wait_for`]: one future, and no longer than so much.
+//! [`wait_for`]: waits for one future, up to a timeout.
 
 use core::future::{Future, IntoFuture};
 use core::time::Duration;
@@ -13,7 +13,7 @@ use crate::asyncio::task::Task;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::running_loop;
 
-/// Awaits a coroutine, a future or a task that has `limit` of the loop's time, or for ever
+/// Awaits a coroutine, a future or a task for at most `limit` of the loop's time, or without a limit
 /// with `None`: `asyncio.wait_for`. A coroutine runs in the task that awaits this, as in
 /// [`timeout`](crate::timeout()).
 ///

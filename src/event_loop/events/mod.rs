@@ -1,6 +1,6 @@
-//! The events of a loop as they are noted: `loop_event` is one of them, `event_page` has their bytes,
-//! `event_log` keeps those, and `note_event` is the line by which other files note one. `observe` writes
-//! them as text.
+//! The events of a loop, as it records them: `loop_event` is one of them, `event_page` has their bytes,
+//! `event_log` keeps those, and other files record an event by `note_event`. `observe` writes them as
+//! text.
 
 #[cfg(feature = "events")]
 mod event_log;

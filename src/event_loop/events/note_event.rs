@@ -1,4 +1,4 @@
-//! [`note_event`]: the line by which other files note what happens in the log of `event_log`.
+//! [`note_event`]: records an event in the log of `event_log`.
 
 /// Notes an event of the loop `$on` if it keeps a log. Without the feature neither is evaluated.
 macro_rules! note_event {

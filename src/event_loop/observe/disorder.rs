@@ -7,7 +7,7 @@ use core::fmt;
 
 use crate::event_loop::loop_ref::LoopRef;
 
-/// The part of the order that a loop leaves to chance, and the seed of that: the argument of
+/// The part of the order that is random, and the seed of it: the argument of
 /// [`set_disorder`](LoopRef::set_disorder).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Disorder {

@@ -1,4 +1,4 @@
-//! [`Events`]: what a loop's tasks, callbacks and timers did, as lines of the language of
+//! [`Events`]: the events of a loop's tasks, callbacks and timers, as lines of the language of
 //! `docs/port-check.md`.
 
 use alloc::borrow::ToOwned;

@@ -1,6 +1,6 @@
 //! Instruments of a loop, on request: `observers` holds all of them, `schedule_hash` and `trace` record
-//! what ran, `event_text` what came of it, of the loops of `recorded_loops`, `disorder` changes the
-//! order, and `context_var` has entries run in contexts of their own.
+//! the entries that ran, `event_text` their events, in the loops of `recorded_loops`, `disorder`
+//! changes the order, and `context_var` runs entries in contexts of their own.
 
 #[cfg(feature = "contextvars")]
 mod context_var;

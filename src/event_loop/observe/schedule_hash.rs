@@ -1,4 +1,4 @@
-//! [`ScheduleHash`]: one number for what a loop has run, and in which order.
+//! [`ScheduleHash`]: a hash of the entries that a loop has run, and of their order.
 
 use core::cell::Cell;
 

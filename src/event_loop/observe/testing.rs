@@ -7,9 +7,9 @@ use core::fmt::{Display, Write};
 use super::recorded_loops::RecordedLoops;
 use crate::event_loop::running::running_loop;
 
-/// Adds a line of the program's own to what the running loop records
-/// ([`start_events`](crate::LoopRef::start_events)); does nothing where no loop runs or records. The
-/// other half is `callsoon_trace.log`.
+/// Adds a line of the program to the record of the running loop
+/// ([`start_events`](crate::LoopRef::start_events)); does nothing where no loop runs or records. In
+/// Python it is `callsoon_trace.log`.
 pub fn log(text: impl Display) {
     if let Ok(on) = running_loop() {
         if on.records_events() {
@@ -19,8 +19,7 @@ pub fn log(text: impl Display) {
 }
 
 /// Runs `run`, and returns the trace of the loops that it makes on this thread, one after the other:
-/// the text of their [`Events`](crate::Events), from their making on. A program need not be changed for
-/// it.
+/// the text of their [`Events`](crate::Events) from their beginning. The program needs no change.
 ///
 /// ```
 /// use std::time::Duration;

@@ -1,4 +1,4 @@
-//! [`Trace`]: what a loop did when, for a viewer of timelines.
+//! [`Trace`]: the timeline of a loop, for a viewer.
 //!
 //! A span is noted when it ends: what it holds by then stands in the list before it. So a panic
 //! that goes through a step ends its span, too.
@@ -19,8 +19,8 @@ use crate::event_loop::entry::JobKind;
 use crate::event_loop::loop_ref::{Entry, LoopRef};
 use crate::sync::{Arc, Mutex, MutexGuard, PoisonError, ThreadId, current_thread};
 
-/// The record of what a loop did when: its turns, and in them its waits, steps of tasks, callbacks and due
-/// timers, and what threads did for it. From [`stop_trace`](LoopRef::stop_trace).
+/// The timeline of a loop: its turns, and in them its waits, steps of tasks, callbacks and due timers,
+/// and the work of threads for it. [`stop_trace`](LoopRef::stop_trace) returns it.
 ///
 /// ```
 /// use std::time::Duration;

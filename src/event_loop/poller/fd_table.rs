@@ -1,4 +1,4 @@
-//! [`FdTable`]: which watch a descriptor has.
+//! [`FdTable`]: the watch of each descriptor.
 
 #[cfg(windows)]
 use alloc::collections::BTreeMap;

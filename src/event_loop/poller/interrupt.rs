@@ -1,4 +1,4 @@
-//! [`Interrupt`]: what Ctrl-C does while a main task runs that it may cancel.
+//! [`Interrupt`]: the effect of Ctrl-C while a main task runs that it may cancel.
 //!
 //! The signal's own handler sets a flag and writes a byte. The loop looks at the flag after each
 //! callback and step, as CPython runs a handler between two instructions; the byte wakes a loop that

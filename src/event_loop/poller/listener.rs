@@ -1,4 +1,4 @@
-//! [`Listener`]: what the reactor tells of a source.
+//! [`Listener`]: the receiver of the reactor's events of one source.
 
 use alloc::rc::Rc;
 

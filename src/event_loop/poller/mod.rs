@@ -1,4 +1,4 @@
-//! File descriptors to listeners, and the sleep of a loop: knows no loop.
+//! File descriptors and their listeners, and the sleep of a loop. It has no notion of a loop.
 //!
 //! `source` and `listener` (the two ends), `fd_table`, `waits` (the system's own), `process`, `bell`,
 //! `reactor`, which joins them, `system_host`; `signal_hooks`, `wake_stream` and `interrupt`, what a signal

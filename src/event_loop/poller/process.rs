@@ -1,4 +1,4 @@
-//! [`Process`]: a process, told from those that were forked from it.
+//! [`Process`]: the identity of a process, which differs from that of its forked children.
 //!
 //! **Fork Invariant**: an epoll instance is shared with the children that a process forks, and what a
 //! child changes there is changed for its parent; a kqueue is not inherited, and its number may be

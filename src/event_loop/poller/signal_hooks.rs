@@ -1,4 +1,4 @@
-//! [`Signals`]: what happens when the process gets a signal that a loop handles.
+//! [`Signals`]: the signals that loops handle, and the actions of the process when they arrive.
 //!
 //! What runs in the signal's own context is `signal-hook`'s: it writes a byte into a socket of the
 //! signal, which counts, and one into the loop's wakeup socket, which the reactor watches. All

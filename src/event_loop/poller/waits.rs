@@ -1,5 +1,5 @@
-//! [`Waits`]: the wait for events, and what the system is told of a descriptor: by `polling`; on
-//! Linux by epoll itself, on the descriptor of `polling`'s poller.
+//! [`Waits`]: the wait for events, and the registration of descriptors with the system: by `polling`;
+//! on Linux by epoll itself, on the descriptor of `polling`'s poller.
 #![allow(unsafe_code)]
 
 #[cfg(any(target_os = "linux", target_os = "android"))]

@@ -1,4 +1,4 @@
-//! [`Answer`]: what another thread owes the loop.
+//! [`Answer`]: a result that another thread owes the loop.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -29,8 +29,8 @@ impl<T, F: FnOnce(Result<T>) + 'static> Receiver<T> for Function<F> {
     }
 }
 
-/// The one answer that code outside of a loop, most often another thread, owes the loop:
-/// [`LoopRef::expect_answer`] makes it, [`give`](Answer::give) settles it.
+/// An answer that another thread, or other code outside of a loop, owes the loop:
+/// [`LoopRef::expect_answer`] makes it, and [`give`](Answer::give) gives it.
 ///
 /// One that is dropped instead answers with a cancellation: no receiver waits for ever.
 pub struct Answer<T: Send + 'static> {

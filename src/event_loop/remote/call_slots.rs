@@ -1,4 +1,4 @@
-//! [`CallSlots`]: room for calls of interrupt handlers, made before the first of them comes.
+//! [`CallSlots`]: slots for calls of interrupt handlers, allocated before the first call.
 //!
 //! A handler claims a slot by one exchange, writes its callback there, and posts the slot. The loop
 //! gives the slot back when it calls the callback, or drops it. A claim that is interrupted by others

@@ -1,4 +1,4 @@
-//! [`LoopHandle`]: what other threads may hold of a loop.
+//! [`LoopHandle`]: the handle of a loop for other threads.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -31,7 +31,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Call for Callback<
     }
 }
 
-/// A loop as other threads see it: `Send`, `Sync`, and cheap to clone.
+/// The handle of a loop for other threads: `Send`, `Sync`, and cheap to clone.
 ///
 /// While one lives, a call could still come, so that a loop with nothing to do waits for it
 /// and isn't [`Stalled`](crate::ErrorKind::Stalled).

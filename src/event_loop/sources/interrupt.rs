@@ -1,4 +1,4 @@
-//! The verbs of an interrupt: Ctrl-C while a main task runs.
+//! Ctrl-C while a main task runs: the methods of the loop for it.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;

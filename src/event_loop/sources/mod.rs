@@ -1,5 +1,5 @@
-//! Sources that a program watches by a loop: `add_reader` for callbacks, `registration` for what is awaited,
-//! `signals`, and `interrupt`, which is Ctrl-C.
+//! Sources that a program watches with a loop: `add_reader` for callbacks, `registration` for awaited
+//! operations, `signals`, and `interrupt`, which is Ctrl-C.
 
 mod add_reader;
 #[cfg(feature = "signals")]

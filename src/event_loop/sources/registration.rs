@@ -1,4 +1,4 @@
-//! [`Registration`]: the place in the reactor of a source that is awaited now and then.
+//! [`Registration`]: the place in the reactor of a source with awaited operations.
 
 use alloc::format;
 use alloc::rc::Rc;

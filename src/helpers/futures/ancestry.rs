@@ -1,5 +1,5 @@
-//! The questions that a child asks its parent, which may be a child too, and so on for any length:
-//! loops and not recursions, because such a chain may be longer than the stack is deep.
+//! Walks from a child through its chain of parents. They are loops and not recursions, as such a chain
+//! may be longer than the stack is deep.
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! [`async_as_background`]: a task with its exception taken care of.
+//! [`async_as_background`]: starts a task, and retrieves its exception.
 
 use core::future::Future;
 
@@ -6,8 +6,8 @@ use super::reporter::{reporter, silent_reporter};
 use crate::{Callback, Result, Task, expect_possible, try_create_task};
 
 /// Makes a task of the running loop for `coroutine`, and has its exception logged, or with
-/// [`async_as_background_silent`] only read: `hp.async_as_background`. So the exception isn't
-/// reported as one that was never retrieved, and the task may be left to itself.
+/// [`async_as_background_silent`] only retrieved: `hp.async_as_background`. So the exception isn't
+/// reported as one that was never retrieved, and the program needn't keep the task.
 ///
 /// ```
 /// use std::time::Duration;
@@ -31,7 +31,7 @@ pub fn async_as_background<T: 'static>(
     expect_possible(background(coroutine, reporter()))
 }
 
-/// Like [`async_as_background`]; its exception is only read: `silent=True`.
+/// Like [`async_as_background`], but the exception is only retrieved: `silent=True`.
 ///
 /// # Panics
 ///

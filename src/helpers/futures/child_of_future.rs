@@ -1,4 +1,4 @@
-//! [`ChildOfFuture`]: a future that ends with another, and never ends that one by its own end.
+//! [`ChildOfFuture`]: a future that ends when its parent does. Its own end leaves the parent pending.
 //!
 //! Its rules, by what has happened to the child (rows) and to the parent:
 //!
@@ -32,7 +32,7 @@ use crate::{
     drop_flat,
 };
 
-/// A future that is done when its own end comes or its parent's: `hp.ChildOfFuture`.
+/// A future that is done when its parent is, or before, by its own outcome: `hp.ChildOfFuture`.
 ///
 /// Ending the child leaves the parent alone. Clones are the same. The parent may be any
 /// future-like thing: its own result never becomes the child's. The rules in full are at the

@@ -1,12 +1,12 @@
-//! [`find_and_apply_result`]: one end for a future and for those that could bring it.
+//! [`find_and_apply_result`]: completes a future, and the futures that may have its result, alike.
 
 use alloc::vec::Vec;
 
 use crate::{Error, FutureLike, Result};
 
-/// The errors and the results of those of `futs` that are done and not cancelled:
-/// `hp.noncancelled_results_from_futs`. One error stands for itself; several, each counted
-/// once, come as a [group](crate::ErrorKind::Group).
+/// Returns the errors and the results of those of `futs` that are done and not cancelled:
+/// `hp.noncancelled_results_from_futs`. A single error is returned itself; several, each counted once,
+/// are returned as a [group](crate::ErrorKind::Group).
 ///
 /// # Errors
 ///
@@ -39,8 +39,8 @@ pub fn noncancelled_results_from_futs<T: Clone + 'static>(
     (error, results)
 }
 
-/// Finds the end that `final_fut` and `available_futs` are to have in common, and gives it to
-/// those that have none yet: `hp.find_and_apply_result`. Returns true if `final_fut` got it.
+/// Finds the outcome that `final_fut` and `available_futs` are to have in common, and completes those
+/// that are pending with it: `hp.find_and_apply_result`. Returns true if `final_fut` was completed.
 ///
 /// In this order: a `final_fut` that was cancelled or has an exception passes that on; an error
 /// of any of them goes to all; the first result goes to all; and if one was cancelled,

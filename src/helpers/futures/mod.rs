@@ -1,6 +1,6 @@
-//! Futures that stand on others (`resettable_future`; `child_of_future`, with `ancestry`, its parents;
-//! `stands_on_a_future`, what they share) or have a name (`named_future`), and functions of futures:
-//! `reporter`, `transfer`, `find_result`, `waiting`, `background`.
+//! Futures that delegate to others (`resettable_future`; `child_of_future`, with `ancestry`, its
+//! parents; `stands_on_a_future`, their common methods) or have a name (`named_future`), and functions
+//! of futures: `reporter`, `transfer`, `find_result`, `waiting`, `background`.
 
 mod ancestry;
 mod background;

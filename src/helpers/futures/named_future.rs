@@ -1,4 +1,5 @@
-//! [`create_future`], a future with an exception that may go unread, and a question about any future.
+//! [`create_future`], a future with an exception that may stay unretrieved; [`fut_has_callback`] and
+//! [`fut_to_string`].
 
 use alloc::format;
 use alloc::string::String;
@@ -6,9 +7,9 @@ use alloc::string::String;
 use super::reporter::silent_reporter;
 use crate::{AnyFuture, Callback, LoopFuture, LoopRef, expect_running_loop};
 
-/// A future of the running loop, with [`silent_reporter`] as its first callback: an exception
-/// that is never read is not reported. `hp.create_future`. To name it,
-/// [`set_name`](LoopFuture::set_name).
+/// Creates a future of the running loop, with [`silent_reporter`] as its first callback, so that an
+/// exception that is never retrieved is not reported: `hp.create_future`.
+/// [`set_name`](LoopFuture::set_name) names it.
 ///
 /// # Panics
 ///

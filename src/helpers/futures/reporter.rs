@@ -21,15 +21,15 @@ pub(crate) fn log_exception(future: &dyn AnyFuture) {
     }
 }
 
-/// A done callback that reads the exception of its future and says nothing:
-/// `hp.silent_reporter`. Every call gives a callback that equals the last.
+/// A done callback that retrieves the exception of its future without logging it: `hp.silent_reporter`.
+/// Every call returns a callback that equals the last.
 #[must_use]
 pub fn silent_reporter() -> Callback {
     Callback::new(read_exception)
 }
 
-/// A done callback that logs the exception of its future, if it has one: `hp.reporter`. A
-/// cancellation is not logged. Every call gives a callback that equals the last.
+/// A done callback that logs the exception of its future, if it has one: `hp.reporter`. A cancellation
+/// is not logged. Every call returns a callback that equals the last.
 ///
 /// Where no logger of the crate `log` takes the error, it is written to standard error.
 ///

@@ -1,4 +1,4 @@
-//! [`ResettableFuture`]: a future that can be made new.
+//! [`ResettableFuture`]: a future that can be made pending again.
 
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -14,8 +14,7 @@ use crate::{
     WeakFuture, expect_running_loop,
 };
 
-/// A future that stands on another, and takes a new one when it is [reset](Self::reset):
-/// `hp.ResettableFuture`.
+/// A future that can be made pending again, by a [reset](Self::reset): `hp.ResettableFuture`.
 ///
 /// Its methods delegate to the future of the moment. Callbacks and awaits stay with the future that
 /// was there when they came. Clones are the same.

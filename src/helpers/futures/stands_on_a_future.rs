@@ -1,4 +1,4 @@
-//! `stands_on_a_future!`: what is the same for every helper that stands on a future of its own.
+//! `stands_on_a_future!`: the methods of every helper that delegates to a future of its own.
 
 /// Makes a handle `$handle(Rc<Inner>)` a future-like thing. It has the inherent methods of one, a
 /// `name` in its inner, and `fut()`, the future that callbacks and awaits go to. What is its own

@@ -1,12 +1,11 @@
-//! [`transfer_result`]: the end of one future, passed on to another.
+//! [`transfer_result`]: a done callback that completes another future with the same outcome.
 
 use alloc::rc::Rc;
 use core::fmt;
 
 use crate::{AnyFuture, Callback, Error, ErrorKind, FutureLike, Result};
 
-/// A function that [`TransferOptions`] names: called with the future that is done, and the one passed
-/// on to.
+/// The function of [`TransferOptions`]: it receives the future that is done, and the one to complete.
 pub type Process<T> = Rc<dyn Fn(&dyn FutureLike<T>, &dyn FutureLike<T>)>;
 
 /// The keyword arguments of `hp.transfer_result`, with its defaults.
@@ -31,7 +30,7 @@ impl<T> fmt::Debug for TransferOptions<T> {
     }
 }
 
-/// A done callback that passes the end of its future on to `to`: `hp.transfer_result`.
+/// A done callback that completes `to` with the outcome of its own future: `hp.transfer_result`.
 ///
 /// A cancellation cancels `to`; an exception becomes that of `to`; a result its result. A `to` that
 /// is done stays as it is.

@@ -1,4 +1,4 @@
-//! Waiting for many futures: for all of them, for the first, or until what was cancelled ends.
+//! Waiting for many futures: for all of them, for the first, or for the end of cancelled ones.
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -6,8 +6,8 @@ use core::cell::Cell;
 
 use crate::{AnyFuture, Callback, LoopFuture, Result, ReusableSignal, running_loop};
 
-/// Waits until all of `futs` are done, however they end: `hp.wait_for_all_futures`. Nothing
-/// to wait for doesn't yield; what is done already still takes two turns.
+/// Waits until all of `futs` are done, with any outcome: `hp.wait_for_all_futures`. Without futures it
+/// doesn't yield; for futures that are done already it still takes two turns.
 ///
 /// `futs` may mix futures, tasks and future-like things of different types, by reference or
 /// in an `Rc`: `[&task as &dyn AnyFuture, &future]`. One that is named twice counts once. A

@@ -1,4 +1,4 @@
-//! [`Held`]: a task that is held, and [`Removed`]: those that are not any more.
+//! [`Held`]: a task of a holder; and [`Removed`], the tasks that were removed from it.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

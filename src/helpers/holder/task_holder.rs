@@ -1,4 +1,4 @@
-//! [`TaskHolder`]: tasks that are let end, or ended, before their holder goes.
+//! [`TaskHolder`]: tasks that end, or are cancelled, before their holder is left.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

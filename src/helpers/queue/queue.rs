@@ -1,4 +1,4 @@
-//! [`Queue`]: values from anywhere to its iterators, until its final future is done.
+//! [`Queue`]: passes values to its iterators, until its final future is done.
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
@@ -9,7 +9,7 @@ use super::reader::{Reader, Readers};
 use crate::helpers::futures::ChildOfFuture;
 use crate::{AnyFuture, Flat, Result};
 
-/// A queue without bound that is iterated: `hp.Queue`.
+/// A queue without a limit, to iterate over: `hp.Queue`.
 ///
 /// Iterating ends when the final future is done, at once, or, with `empty_on_finished`, when
 /// nothing is left; or at a [`Done`](Queue::append_done), which one reader takes for itself.

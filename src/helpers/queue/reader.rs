@@ -1,4 +1,4 @@
-//! [`Readers`]: the readers of a queue, which wait to be called.
+//! [`Readers`]: the readers of a queue that wait for a value.
 //!
 //! In the original each wait is for the first of two futures, the queue's final one and one that
 //! is done when there may be something to look at, and each leaves callbacks there and takes them

@@ -1,11 +1,11 @@
-//! [`SyncQueue`]: a queue for threads, which block until there is something.
+//! [`SyncQueue`]: a queue for threads, which block until it has a value.
 
 use core::fmt;
 
 use crate::threads::{Arc, WorkQueue};
 use crate::{AnyFuture, Callback, Flat};
 
-/// A queue that threads iterate, until its final future is done: `hp.SyncQueue`.
+/// A queue that threads iterate over, until its final future is done: `hp.SyncQueue`.
 ///
 /// It may be sent to threads and shared by them; each value goes to one of those that iterate
 /// it. They sleep while there is nothing, and never look at the future, which belongs to the

@@ -1,4 +1,4 @@
-//! [`Adding`]: how something is added to a streamer: Photons' keyword arguments.
+//! [`Adding`]: the options of an addition to a streamer: Photons' keyword arguments.
 
 use alloc::rc::Rc;
 use core::fmt;
@@ -6,7 +6,7 @@ use core::fmt;
 use super::stream_result::{StreamContext, StreamResult};
 use crate::Flat;
 
-/// A function that is told of a result.
+/// A function that receives a result.
 pub type OnResult<V, C> = Rc<dyn Fn(&StreamResult<V, C>)>;
 
 /// Options for a task that is added to a [`ResultStreamer`](super::ResultStreamer).

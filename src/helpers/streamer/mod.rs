@@ -1,4 +1,4 @@
-//! [`ResultStreamer`], `adding` (its options) and `stream_result` (what it gives).
+//! [`ResultStreamer`], `adding` (its options) and `stream_result` (its items).
 
 mod adding;
 mod result_streamer;

@@ -1,4 +1,4 @@
-//! [`ResultStreamer`]: the results of many tasks and generators, as they come.
+//! [`ResultStreamer`]: the results of many tasks and generators, in the order of arrival.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -57,7 +57,8 @@ enum Entry<V, C> {
     FinishedTask,
 }
 
-/// Gives the results of tasks, coroutines and generators as they come: `hp.ResultStreamer`.
+/// Returns the results of tasks, coroutines and generators in the order of arrival:
+/// `hp.ResultStreamer`.
 ///
 /// More may be added while it is iterated. The iteration ends when
 /// [`no_more_work`](ResultStreamer::no_more_work) was said and all that was added is over, or

@@ -1,4 +1,4 @@
-//! [`StreamResult`]: what a streamer gives, one for each end and each value on the way.
+//! [`StreamResult`]: an item of a streamer, one for each end and each value of a generator.
 
 use crate::{AnyFuture, Error, Result};
 

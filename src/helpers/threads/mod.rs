@@ -1,4 +1,4 @@
-//! [`ThreadToAsyncQueue`], and `thread_hooks`, which a program gives it.
+//! [`ThreadToAsyncQueue`], and `thread_hooks`, the program's hooks for its threads.
 
 #[cfg(feature = "std")]
 mod thread_hooks;

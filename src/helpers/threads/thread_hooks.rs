@@ -1,4 +1,4 @@
-//! [`ThreadHooks`]: what a program says about the threads of a
+//! [`ThreadHooks`]: a program's hooks for the threads of a
 //! [`ThreadToAsyncQueue`](super::ThreadToAsyncQueue).
 
 use crate::Result;

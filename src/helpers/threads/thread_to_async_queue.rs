@@ -51,8 +51,8 @@ type Early<H> = Box<dyn FnOnce(Option<&ThreadToAsyncQueue<H>>)>;
 /// The function that is called with each error.
 type OnError = dyn Fn(&Error) + Send + Sync;
 
-/// Runs functions on threads, each of which has arguments of its own, and gives futures for
-/// what they return: `hp.ThreadToAsyncQueue`.
+/// Runs functions on threads, each of which has arguments of its own, and returns futures for their
+/// results: `hp.ThreadToAsyncQueue`.
 ///
 /// While its `stop_fut` is pending, [`request`](ThreadToAsyncQueue::request) takes requests;
 /// later ones are cancelled futures. What was taken before is still run and answered. The

@@ -11,8 +11,8 @@ use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerCon
 use super::tls_session::tls_error;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The way in which a connection talks TLS: the place of asyncio's `ssl`, `server_hostname`,
-/// `ssl_handshake_timeout` and `ssl_shutdown_timeout`.
+/// The options of TLS for a connection: asyncio's `ssl`, `server_hostname`, `ssl_handshake_timeout` and
+/// `ssl_shutdown_timeout`.
 #[derive(Clone, Debug)]
 pub struct TlsOptions {
     side: Side,
