@@ -14,7 +14,7 @@ use crate::{ErrorKind, running_loop};
 /// is polled, parks, and the loop falls asleep: the task sees both changes.
 #[test]
 fn two_wakes_against_a_park() {
-    check("two_wakes_against_a_park", Search::Preemptions(3), || {
+    check("two_wakes_against_a_park", Search::Preemptions(2), || {
         let event_loop = event_loop();
         let events = Arc::new(AtomicUsize::new(0));
         // The waker of the last poll: the one to wake.
