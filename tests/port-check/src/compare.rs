@@ -39,6 +39,7 @@ pub fn compare(python: &Trace, rust: &Trace) -> Comparison {
             _ => {}
         }
         let in_place = harmless::awaited_shutdown(python, rust, at)
+            .or_else(|| harmless::awaited_sockets(python, rust, at))
             .or_else(|| harmless::interrupt(python, rust, at));
         if let Some((found, next)) = in_place {
             harmless.push(found);

@@ -15,6 +15,8 @@ pub enum Harmless {
     AwaitedShutdown { turn: usize, task: String },
     /// Tasks that are cancelled together, by a task group or at the end of `run`: CPython goes through a set.
     CancelOrder { turn: usize, python: String, rust: String },
+    /// Tasks await sockets: Python wakes them by callbacks, in a turn of their own, and Rust before that turn.
+    AwaitedSockets { turn: usize, tasks: Vec<String> },
     /// Ctrl-C cancels the main task amid a step in Python, and at the end of the step in Rust.
     Interrupt { turn: usize, task: String },
 }
@@ -33,6 +35,11 @@ impl fmt::Display for Harmless {
             Harmless::CancelOrder { turn, python, rust } => write!(
                 f,
                 "turn {turn}: {python} (Python) and {rust} (Rust) come first; CPython cancels the tasks of a group, and those that a run leaves, in the order of a set (docs/deviations.md, \"Gathering\")"
+            ),
+            Harmless::AwaitedSockets { turn, tasks } => write!(
+                f,
+                "turn {turn}: Python wakes {} by callbacks of sockets, in a turn that Rust doesn't need (docs/deviations.md, \"Loop\")",
+                tasks.join(", ")
             ),
             Harmless::Interrupt { turn, task } => write!(
                 f,
@@ -63,6 +70,34 @@ pub(crate) fn awaited_shutdown(
         let turn = python.lines[at.python].turn;
         let found = Harmless::AwaitedShutdown { turn, task: task.to_owned() };
         (found, Divergence { python: at.python, rust: at.rust + 6 })
+    })
+}
+
+/// The sockets of tasks are ready, and nothing else: in Python a turn runs a callback for each, which wakes its
+/// task, and Rust wakes them when it finds the sockets ready, before the turn of their steps.
+pub(crate) fn awaited_sockets(
+    python: &Trace,
+    rust: &Trace,
+    at: Divergence,
+) -> Option<(Harmless, Divergence)> {
+    let turn = python.lines.get(at.python).filter(|line| line.is_turn())?.turn;
+    let wakes = rust.lines.get(at.rust..)?.iter().take_while(|line| line.kind() == "wake");
+    let tasks: Vec<String> = wakes.map(|line| line.subject().to_owned()).collect();
+    let alone = python.lines[at.python + 1..].iter().take_while(|line| line.turn == turn);
+    let wakes = tasks.iter().flat_map(|task| ["callback".to_owned(), format!("wake {task}")]);
+    let awaits_socket = |trace: &Trace, end: usize, task: &str| {
+        let wait = format!("wait {task} on ");
+        let mut reasons =
+            trace.lines[..end].iter().rev().filter_map(|line| line.text.strip_prefix(&wait));
+        reasons.next() == Some("readiness of a source")
+    };
+    let all_await = tasks
+        .iter()
+        .all(|task| awaits_socket(python, at.python, task) && awaits_socket(rust, at.rust, task));
+    (all_await && !tasks.is_empty() && alone.map(|line| line.text.clone()).eq(wakes)).then(|| {
+        let next =
+            Divergence { python: at.python + 1 + 2 * tasks.len(), rust: at.rust + tasks.len() };
+        (Harmless::AwaitedSockets { turn, tasks }, next)
     })
 }
 

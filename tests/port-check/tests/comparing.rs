@@ -123,6 +123,35 @@ fn compare_another_task_cancelled_is_a_divergence() {
     assert_eq!(compare(&python, &rust).divergence, Some(Divergence { python: 3, rust: 3 }));
 }
 
+/// Two tasks wait on `reasons`, and are woken: in Python by callbacks in a turn of their own.
+fn awaited(reasons: [&str; 2], is_python: bool) -> Trace {
+    let waits = [2, 3].map(|task| format!("wait t{task} on {}", reasons[task - 2]));
+    let first = ["turn 1 at 0", "step t2", &waits[0], "step t3", &waits[1]];
+    let woken: &[&str] = if is_python {
+        &["turn 2 at 0", "callback", "wake t2", "callback", "wake t3", "turn 3 at 0"]
+    } else {
+        &["wake t2", "wake t3", "turn 2 at 0"]
+    };
+    virtual_trace(&[&first[..], woken, &["step t2", "end t2 result", "step t3"]].concat())
+}
+
+#[test]
+fn compare_awaited_sockets_take_a_turn_less_in_rust() {
+    let reasons = ["readiness of a source"; 2];
+    let sockets = Harmless::AwaitedSockets { turn: 2, tasks: vec!["t2".into(), "t3".into()] };
+    assert_eq!(
+        compare(&awaited(reasons, true), &awaited(reasons, false)),
+        Comparison { harmless: vec![sockets], divergence: None }
+    );
+}
+
+#[test]
+fn compare_a_turn_less_for_other_waits_is_a_divergence() {
+    let reasons = ["readiness of a source", "Event.wait"];
+    let comparison = compare(&awaited(reasons, true), &awaited(reasons, false));
+    assert_eq!(comparison.divergence, Some(Divergence { python: 5, rust: 5 }));
+}
+
 const INTERRUPTED: [&str; 4] = ["turn 1 at 0", "step t1", "wait t1 on t2", "step t2"];
 
 #[test]
