@@ -4,6 +4,7 @@
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
 //! - `rng`: numbers that follow from a seed;
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
+//! - `sort`: a stable sort by a number;
 //! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works.
 
 mod cell_ext;
@@ -11,6 +12,7 @@ mod keyed_queue;
 mod rng;
 #[cfg(feature = "hyper")]
 mod serial_slab;
+mod sort;
 mod timer_key;
 mod timer_wheel;
 mod wheel;
@@ -23,4 +25,5 @@ pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use rng::{Rng, mixed};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
+pub(crate) use sort::sort_by_key;
 pub(crate) use wheel::Wheel;

@@ -40,6 +40,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
 
+use super::sort::sort_by_key;
 use super::timer_key::Keys;
 
 /// A digit is six bits wide, so that the slots of a level fit the bits of a `u64`.
@@ -366,9 +367,7 @@ impl<T, K: Keys> Wheel<T, K> {
             at = next;
         }
         // A stable sort: it leaves equal deadlines as the Made Invariant has them.
-        if due.len() - start > 1 {
-            due[start..].sort_by_key(|&(when, _)| when);
-        }
+        sort_by_key(&mut due[start..], |&(when, _)| when);
     }
 
     /// Frees the storage when the last of many timers is gone.

@@ -15,6 +15,7 @@ use super::task_entry;
 use super::wait_reason::WaitReason;
 use super::{task_block, waker};
 use crate::blocks::Pages;
+use crate::collections::sort_by_key;
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 use crate::error::Error;
@@ -28,7 +29,7 @@ impl TaskRegistry {
     /// The tasks that are not done, oldest first.
     pub(crate) fn all(&self) -> Vec<ErasedFuture> {
         let mut tasks = all_pending(&self.pages);
-        tasks.sort_unstable_by_key(|task| task.task().map(|task| task.serial()));
+        sort_by_key(&mut tasks, |task| task.task().map_or(0, |own| own.serial()));
         tasks
     }
 
