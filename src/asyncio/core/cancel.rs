@@ -32,7 +32,7 @@ use crate::error::Error;
 use crate::event_loop::LoopEvent;
 #[cfg(feature = "std")]
 use crate::event_loop::running_here;
-use crate::event_loop::{Job, JobCell, LoopRef, note_event};
+use crate::event_loop::{Job, JobCell, LoopRef, drop_quietly, note_event};
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
 
@@ -71,7 +71,9 @@ impl Drop for Level<'_> {
             return;
         }
         if walk.entered.take() >= EXACT {
-            walk.visited.take();
+            let visited = walk.visited.take();
+            visited.iter().for_each(|future| future.header().clear(flag::VISITED));
+            drop_quietly(self.0.event_loop(), visited);
         }
         if !walk.put_off.borrow().is_empty() {
             // There was a panic, amid which nothing else of the program's is to run.

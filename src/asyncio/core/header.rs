@@ -67,6 +67,8 @@ pub(super) mod flag {
     pub(crate) const HOOK: u32 = 1 << 15;
     /// It is a task.
     pub(crate) const TASK: u32 = 1 << 16;
+    /// A cancellation that is among very many has come to this future or task.
+    pub(crate) const VISITED: u32 = 1 << 17;
     /// The number of a `WaitReason`.
     pub(crate) const REASON_SHIFT: u32 = 24;
 }

@@ -5,7 +5,7 @@
 //! freed; before, the loop does.
 
 use alloc::boxed::Box;
-use alloc::collections::{BTreeSet, VecDeque};
+use alloc::collections::VecDeque;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::alloc::Layout;
@@ -15,7 +15,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-use super::header::{ErasedFuture, Header};
+use super::header::{ErasedFuture, Header, flag};
 use crate::blocks::Pages;
 use crate::error::{Error, Result};
 #[cfg(feature = "events")]
@@ -73,8 +73,8 @@ pub(crate) struct CancelWalk {
     pub(super) depth: Cell<u32>,
     /// The number of futures and tasks that were entered.
     pub(super) entered: Cell<u32>,
-    /// Those that were entered when there were many.
-    pub(super) visited: RefCell<BTreeSet<*const ()>>,
+    /// Those that were entered when there were many: they have the flag `VISITED`.
+    pub(super) visited: RefCell<Vec<ErasedFuture>>,
     /// The futures to be entered when the others are through; each counts as asked.
     pub(super) put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
 }
@@ -87,7 +87,12 @@ impl CancelWalk {
             self.entered.set(entered + 1);
             return true;
         }
-        self.visited.borrow_mut().insert(future.address())
+        let is_new = !future.header().has(flag::VISITED);
+        if is_new {
+            future.header().set(flag::VISITED);
+            self.visited.borrow_mut().push(future.clone());
+        }
+        is_new
     }
 }
 
