@@ -2,7 +2,7 @@
 //!
 //! In reading order: `direction` (the turns and waits of tasks that read, or write), `watched` (a source
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
-//! it `stream` (what all streams can do), `system` (calls beside those of sockets), `accept`, `bind`,
+//! it `stream` (what all streams can do), `system` (calls beside those of sockets), `accept`,
 //! `connect` and `race` (attempts at several
 //! addresses), `resolve` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
 //!
@@ -13,7 +13,6 @@
 
 mod accept;
 mod async_source;
-mod bind;
 #[cfg(unix)]
 mod connect;
 #[cfg(not(unix))]

@@ -1,5 +1,7 @@
 //! [`TcpListener`] and [`TcpStream`]: connections over IP.
 
+use alloc::format;
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::task::{Context, Poll};
 use std::io::{self, IoSlice};
@@ -7,14 +9,13 @@ use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
 
 use super::accept::accept;
 use super::async_source::Async;
-use super::bind::bind;
 use super::connect::connect;
 use super::connect_options::ConnectOptions;
 use super::connect_to::{ConnectTo, Destination};
 use super::half::take_turn;
 use super::race::connect_to_host;
 use super::stream::{self, impl_socket, impl_stream, nonblocking};
-use crate::error::Result;
+use crate::error::{Result, about};
 use crate::event_loop::Side;
 
 /// A socket that waits for connections: the place of asyncio's `sock_accept`, with the care
@@ -49,7 +50,11 @@ impl TcpListener {
     ///
     /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<TcpListener> {
-        TcpListener::from(bind("can't listen at", address, |all| net::TcpListener::bind(all))?)
+        let found = about(address.to_socket_addrs(), || "can't listen: address lookup".into())?;
+        let all: Vec<SocketAddr> = found.collect();
+        let shown = || all.iter().map(SocketAddr::to_string).collect::<Vec<_>>().join(", ");
+        let listener = net::TcpListener::bind(&*all);
+        TcpListener::from(about(listener, || format!("can't listen at {}", shown()))?)
     }
 
     /// Takes over a listener of the standard library, on the loop that runs.

@@ -4,7 +4,6 @@ use std::io;
 use std::net::{self, SocketAddr, ToSocketAddrs};
 
 use super::async_source::Async;
-use super::bind::bind;
 #[cfg(unix)]
 use super::datagram::{Datagram, receive};
 use super::stream::{impl_socket, nonblocking};
@@ -44,7 +43,7 @@ impl UdpSocket {
     ///
     /// The system's; [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     pub fn bind(address: impl ToSocketAddrs) -> Result<UdpSocket> {
-        UdpSocket::from(bind("can't bind to", address, |all| net::UdpSocket::bind(all))?)
+        UdpSocket::from(about(net::UdpSocket::bind(address), || "can't bind a UDP socket".into())?)
     }
 
     /// Takes over a socket of the standard library, on the loop that runs.
@@ -67,8 +66,7 @@ impl UdpSocket {
     /// See [`UdpSocket`].
     pub async fn send_to(&self, datagram: &[u8], address: impl ToSocketAddrs) -> Result<usize> {
         let address = first_of(address)?;
-        let sent = self.0.write_with(|socket| socket.send_to(datagram, address)).await;
-        about(sent, || format!("can't send to {address}"))
+        self.0.write_with(|socket| socket.send_to(datagram, address)).await
     }
 
     /// Waits for a datagram, and returns its length and its sender. What does not fit into
@@ -138,7 +136,7 @@ impl UdpSocket {
     ///
     /// The system's.
     pub fn connect(&self, address: impl ToSocketAddrs) -> Result<()> {
-        bind("can't connect to", address, |all| self.get_ref().connect(all))
+        about(self.get_ref().connect(address), || "can't connect a UDP socket".into())
     }
 
     /// Sends a datagram to where the socket is [connected](UdpSocket::connect).

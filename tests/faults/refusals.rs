@@ -42,7 +42,7 @@ fn io_errors_without_descriptors_say_of_what() {
         let eaten: Vec<File> = std::iter::from_fn(|| File::open("/dev/null").ok()).collect();
         let any = "127.0.0.1:0";
         assert_about(TcpListener::bind(any), EMFILE, "can't listen at 127.0.0.1:0");
-        assert_about(UdpSocket::bind(any), EMFILE, "can't bind to 127.0.0.1:0");
+        assert_about(UdpSocket::bind(any), EMFILE, "can't bind a UDP socket");
         let to = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
         assert_about(TcpStream::connect(to).await, EMFILE, "can't connect to 127.0.0.1:9");
         assert_about(UnixStream::pair(), EMFILE, "no pair of sockets");

@@ -78,7 +78,6 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
             "io/accept.rs",
             "io/async_source.rs",
             "io/half.rs",
-            "io/bind.rs",
             "io/connect.rs",
             "io/connect_on_thread.rs",
             "io/datagram.rs",
