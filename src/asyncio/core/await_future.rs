@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
+use core::marker::PhantomData;
 use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
@@ -38,7 +39,14 @@ use crate::event_loop::LoopRef;
 /// [`Closed`](crate::ErrorKind::Closed).
 #[must_use = "futures do nothing unless awaited"]
 pub struct Await<T: 'static> {
-    future: TypedFuture<T>,
+    /// Of a `TypedFuture<T>`.
+    wait: Wait,
+    value: PhantomData<TypedFuture<T>>,
+}
+
+/// The wait for a future of any value, which is compiled once for all.
+struct Wait {
+    future: ErasedFuture,
     registered: Registered,
 }
 
@@ -112,12 +120,19 @@ fn places_of(word: *mut ()) -> *mut Places {
 
 impl<T: 'static> Await<T> {
     pub(crate) fn new(future: TypedFuture<T>) -> Await<T> {
-        Await { future, registered: Registered(Cell::new(null_mut())) }
+        let registered = Registered(Cell::new(null_mut()));
+        Await { wait: Wait { future: future.into_erased(), registered }, value: PhantomData }
     }
 
     #[inline(always)]
     fn header(&self) -> &Header {
-        self.future.header()
+        self.wait.header()
+    }
+
+    #[inline(always)]
+    fn future(&self) -> &TypedFuture<T> {
+        // SAFETY: It was one in `new`.
+        unsafe { TypedFuture::of_erased(&self.wait.future) }
     }
 
     /// Returns true if the future that it waits for has a result.
@@ -134,16 +149,41 @@ impl<T: 'static> Await<T> {
     /// Returns true if it waits for `future`.
     #[cfg(feature = "std")]
     pub(crate) fn is_for(&self, future: &ErasedFuture) -> bool {
-        self.future.erased().ptr_eq(future)
+        self.wait.future.ptr_eq(future)
     }
 
     /// The address of what it waits for, by which a timer knows it.
     pub(crate) fn address(&self) -> *const () {
-        self.future.erased().pointer().as_ptr().cast_const().cast()
+        self.wait.future.address()
     }
 
     pub(crate) fn event_loop(&self) -> &LoopRef {
-        self.future.erased().event_loop()
+        self.wait.future.event_loop()
+    }
+
+    /// Does what `poll` does, for waits that are made of this one.
+    #[inline(always)]
+    pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<Result<T>>
+    where
+        T: Clone,
+    {
+        let registry = self.wait.future.registry();
+        if self.header().done() && registry.in_step() && !registry.throws() {
+            self.wait.unregister_from(false);
+            return Poll::Ready(self.future().read());
+        }
+        match self.wait.poll_pending(waker) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(self.future().read()),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        }
+    }
+}
+
+impl Wait {
+    #[inline(always)]
+    fn header(&self) -> &Header {
+        self.future.header()
     }
 
     /// Registers with `task`, which polls it itself, in this step.
@@ -151,7 +191,7 @@ impl<T: 'static> Await<T> {
     fn register(&self, task: NonNull<Header>) {
         // SAFETY: The step's task is counted by the loop, and is a task.
         let own = unsafe { task.cast::<TaskHeader>().as_ref() };
-        let future = self.future.erased().pointer();
+        let future = self.future.pointer();
         if self.registered.is_somewhere() {
             self.leave();
         }
@@ -170,7 +210,7 @@ impl<T: 'static> Await<T> {
     fn register_among_others(&self, task: NonNull<Header>) {
         // SAFETY: The step's task is counted by the loop.
         let task = unsafe { ErasedFuture::from_header(task) };
-        let waiter = self.future.erased().push_waiter(Waiter::Task(task.pointer()));
+        let waiter = self.future.push_waiter(Waiter::Task(task.pointer()));
         let wait = self.add_wait(&task);
         self.registered.set_places(Places { task: Some(task), is_foreign: false, waiter, wait });
     }
@@ -178,7 +218,7 @@ impl<T: 'static> Await<T> {
     /// Adds the future to what `task` awaits.
     fn add_wait(&self, task: &ErasedFuture) -> Option<Key> {
         let own = task.task()?;
-        let future = self.future.erased().pointer();
+        let future = self.future.pointer();
         if own.awaits_nothing() {
             own.set_first_wait(future);
             return None;
@@ -194,7 +234,7 @@ impl<T: 'static> Await<T> {
         if let Some(mistake) = task.as_ref().and_then(|task| self.mistake(task)) {
             return Err(mistake);
         }
-        if self.event_loop().is_closed() {
+        if self.future.event_loop().is_closed() {
             self.unregister();
             return Err(Error::closed());
         }
@@ -213,10 +253,10 @@ impl<T: 'static> Await<T> {
         // Cloning a waker may run the program's code, which may end the future.
         let waker = waker.clone();
         if self.header().done() {
-            self.future.erased().add_waiter(Waiter::Waker(waker));
+            self.future.add_waiter(Waiter::Waker(waker));
             return Ok(());
         }
-        let waiter = self.future.erased().push_waiter(Waiter::Waker(waker));
+        let waiter = self.future.push_waiter(Waiter::Waker(waker));
         let wait = task.as_ref().and_then(|task| self.add_wait(task));
         self.registered.set_places(Places { task, is_foreign: true, waiter, wait });
         Ok(())
@@ -225,10 +265,10 @@ impl<T: 'static> Await<T> {
     /// Returns the error that asyncio throws at an await of the task itself, or of another loop's
     /// future: neither could end well.
     fn mistake(&self, task: &ErasedFuture) -> Option<Error> {
-        if task.ptr_eq(self.future.erased()) {
+        if task.ptr_eq(&self.future) {
             return Some(Error::runtime("Task cannot await on itself"));
         }
-        let same = task.registry().is(self.future.erased().registry());
+        let same = task.registry().is(self.future.registry());
         (!same).then(|| Error::runtime("Task got a future attached to a different loop"))
     }
 
@@ -269,7 +309,7 @@ impl<T: 'static> Await<T> {
     #[cold]
     fn leave_waiters(&self, task: NonNull<Header>) {
         // Perhaps it was polled again in this step.
-        self.future.erased().registry().set_holds(false);
+        self.future.registry().set_holds(false);
         let waiters = &self.header().waiters;
         if waiters.sole_task() == Some(task) {
             waiters.clear_sole_task();
@@ -284,7 +324,7 @@ impl<T: 'static> Await<T> {
         let places = unsafe { Box::from_raw(places_of(word)) };
         let pending = !self.header().done();
         if pending {
-            self.future.erased().registry().set_holds(false);
+            self.future.registry().set_holds(false);
         }
         let waiter = pending.then(|| self.header().waiters.remove(places.waiter));
         if let Some(own) = places.task.as_ref().and_then(|task| task.task()) {
@@ -294,59 +334,37 @@ impl<T: 'static> Await<T> {
         drop(waiter);
     }
 
-    /// Does what `poll` does, for waits that are made of this one.
-    #[inline(always)]
-    pub(crate) fn poll_with(&self, waker: &Waker) -> Poll<Result<T>>
-    where
-        T: Clone,
-    {
-        let registry = self.future.erased().registry();
-        if self.header().done() && registry.in_step() && !registry.throws() {
-            self.unregister_from(false);
-            return Poll::Ready(self.future.read());
-        }
-        self.poll_pending(waker)
-    }
-
     /// Polls where no step of the future's loop goes on, or one that throws.
     #[cold]
-    fn poll_rarely(&self, waker: &Waker) -> Poll<Result<T>>
-    where
-        T: Clone,
-    {
-        if self.future.erased().registry().in_step() {
-            return self.poll_in(self.future.erased().registry(), waker);
+    fn poll_rarely(&self, waker: &Waker) -> Poll<Result<()>> {
+        if self.future.registry().in_step() {
+            return self.poll_in(self.future.registry(), waker);
         }
         match TaskRegistry::running() {
             Ok(registry) => self.poll_in(&registry, waker),
-            Err(_) => self.poll_in(self.future.erased().registry(), waker),
+            Err(_) => self.poll_in(self.future.registry(), waker),
         }
     }
 
     /// Polls in a step of `registry`, or in none.
-    fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>>
-    where
-        T: Clone,
-    {
+    fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<()>> {
         if registry.throws() {
-            if let Some(error) = registry.take_thrown_at(self.future.erased().pointer()) {
+            if let Some(error) = registry.take_thrown_at(self.future.pointer()) {
                 return Poll::Ready(Err(self.thrown(error)));
             }
         }
         if self.header().done() {
             self.unregister_from(false);
-            return Poll::Ready(self.future.read());
+            return Poll::Ready(Ok(()));
         }
         self.register_with_poller(registry, waker)
     }
 
-    /// Polls where there is more to do than to return the result.
+    /// Polls where there is more to do than to return the result. Ready, the result is to be returned, or
+    /// an error in its place.
     #[inline(never)]
-    fn poll_pending(&self, waker: &Waker) -> Poll<Result<T>>
-    where
-        T: Clone,
-    {
-        let registry = self.future.erased().registry();
+    fn poll_pending(&self, waker: &Waker) -> Poll<Result<()>> {
+        let registry = self.future.registry();
         if !registry.in_step() || registry.throws() {
             return self.poll_rarely(waker);
         }
@@ -355,7 +373,7 @@ impl<T: 'static> Await<T> {
 
     /// Registers with what polls it, unless it is registered.
     #[inline(always)]
-    fn register_with_poller(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<T>> {
+    fn register_with_poller(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<()>> {
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
         match direct {
             Some(task) if self.registered.is_with(task) => {
@@ -375,7 +393,7 @@ impl<T: 'static> Await<T> {
 
     #[inline(always)]
     fn register_checked(&self, registry: &TaskRegistry, task: NonNull<Header>) {
-        let own = self.future.erased();
+        let own = &self.future;
         if task == own.pointer() || !core::ptr::eq(own.registry(), registry) {
             if let Some(task) = registry.current_task() {
                 if let (Some(mistake), Some(own)) = (self.mistake(&task), task.task()) {
@@ -408,13 +426,13 @@ impl<T: Clone + 'static> Future for Await<T> {
         let polled = self.poll_with(cx.waker());
         #[cfg(feature = "futures-core")]
         if polled.is_ready() {
-            self.set_returned();
+            self.wait.set_returned();
         }
         polled
     }
 }
 
-impl<T: 'static> Drop for Await<T> {
+impl Drop for Wait {
     #[inline(always)]
     fn drop(&mut self) {
         if self.registered.is_somewhere() {
@@ -424,20 +442,23 @@ impl<T: 'static> Drop for Await<T> {
 }
 
 #[cfg(feature = "futures-core")]
-impl<T: 'static> Await<T> {
+impl Wait {
     /// Unregisters, where a mistake was returned before that was done, and notes the return.
     fn set_returned(&self) {
         self.unregister();
         self.registered.0.set(core::ptr::without_provenance_mut(RETURNED));
     }
+}
 
+#[cfg(feature = "futures-core")]
+impl<T: 'static> Await<T> {
     pub(crate) fn has_returned(&self) -> bool {
-        self.registered.word().addr() == RETURNED
+        self.wait.registered.word().addr() == RETURNED
     }
 }
 
 impl<T: 'static> fmt::Debug for Await<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<Await of {}>", self.future.erased().describe())
+        write!(f, "<Await of {}>", self.wait.future.describe())
     }
 }

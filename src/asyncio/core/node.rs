@@ -226,6 +226,7 @@ impl WeakErased {
 /// let future = event_loop.create_future::<for<'a> fn(&'a str)>();
 /// let other: callsoon::LoopFuture<fn(&'static str)> = future.clone();
 /// ```
+#[repr(transparent)]
 pub(crate) struct TypedFuture<T>(ErasedFuture, PhantomData<Cell<T>>);
 
 /// It is a pointer: its value is pinned nowhere but in the block.
@@ -240,9 +241,23 @@ impl<T> TypedFuture<T> {
         TypedFuture(erased, PhantomData)
     }
 
+    /// # Safety
+    ///
+    /// The value of `erased`'s block is a `T`.
+    #[inline(always)]
+    pub(super) unsafe fn of_erased(erased: &ErasedFuture) -> &TypedFuture<T> {
+        // SAFETY: It is transparent, and is of a `T` by this function's contract.
+        unsafe { NonNull::from(erased).cast::<TypedFuture<T>>().as_ref() }
+    }
+
     #[inline(always)]
     pub(crate) fn erased(&self) -> &ErasedFuture {
         &self.0
+    }
+
+    #[inline(always)]
+    pub(super) fn into_erased(self) -> ErasedFuture {
+        self.0
     }
 
     /// Another handle.
