@@ -55,16 +55,23 @@ impl<T> KeyedQueue<T> {
 
     #[inline]
     fn position(&self, key: Key) -> Option<usize> {
-        let at = usize::try_from(key.checked_sub(self.entries.front()?.0)?).ok()?;
+        self.place(key).ok()
+    }
+
+    /// Returns where the item of `key` stands, or as an error where it would.
+    #[inline]
+    fn place(&self, key: Key) -> Result<usize, usize> {
+        let front = self.entries.front().map_or(key, |entry| entry.0);
+        let at = key.saturating_sub(front) as usize;
         match self.entries.get(at) {
-            Some((own, _)) if *own == key => Some(at),
+            Some((own, _)) if *own == key => Ok(at),
             _ => self.search(key),
         }
     }
 
     #[cold]
-    fn search(&self, key: Key) -> Option<usize> {
-        self.entries.binary_search_by_key(&key, |entry| entry.0).ok()
+    fn search(&self, key: Key) -> Result<usize, usize> {
+        self.entries.binary_search_by_key(&key, |entry| entry.0)
     }
 
     #[inline]
@@ -84,7 +91,12 @@ impl<T> KeyedQueue<T> {
             self.gaps -= 1;
         }
         if self.gaps > FEW && self.gaps * 2 > self.entries.len() {
-            self.entries.retain(|entry| entry.1.is_some());
+            // As `retain` does, by functions that are compiled already.
+            for _ in 0..self.entries.len() {
+                if let Some(entry @ (_, Some(_))) = self.entries.pop_front() {
+                    self.entries.push_back(entry);
+                }
+            }
             self.gaps = 0;
         }
     }
@@ -122,10 +134,7 @@ impl<T> KeyedQueue<T> {
 
     /// The items from `key` on.
     pub(crate) fn iter_from(&self, key: Key) -> impl Iterator<Item = (Key, &T)> {
-        let start = match self.entries.front() {
-            Some((front, _)) if *front < key => self.entries.partition_point(|entry| entry.0 < key),
-            _ => 0,
-        };
+        let (Ok(start) | Err(start)) = self.place(key);
         self.entries.range(start..).filter_map(|(key, item)| Some((*key, item.as_ref()?)))
     }
 }

@@ -14,10 +14,10 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::alloc::Layout;
-use core::mem;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::task::Waker;
+use core::{iter, mem};
 
 use super::any_future::{Callback, Watcher};
 use super::header::Header;
@@ -205,13 +205,28 @@ impl Many {
 
     /// Takes the wakers out, each of which leaves one that does nothing in its place.
     pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
-        let wakers = self.iter().filter(|(_, own)| matches!(own, Waiter::Waker(_)));
-        let keys: Vec<Key> = wakers.map(|(key, _)| key).collect();
-        let mut take = |key| match self.get_mut(key) {
-            Some(Waiter::Waker(waker)) => Some(mem::replace(waker, Waker::noop().clone())),
-            _ => None,
-        };
-        keys.into_iter().filter_map(&mut take).collect()
+        let mut wakers = Vec::new();
+        let mut from = FIRST;
+        while let Some((key, _)) = self.next_from(from) {
+            if let Some(Waiter::Waker(waker)) = self.get_mut(key) {
+                wakers.push(mem::replace(waker, Waker::noop().clone()));
+            }
+            from = key + 1;
+        }
+        wakers
+    }
+
+    /// Takes out what is called at the end, and leaves what awaits.
+    pub(super) fn take_callbacks(&mut self) -> Vec<Waiter> {
+        let mut callbacks = Vec::new();
+        let mut from = FIRST;
+        while let Some((key, waiter)) = self.next_from(from) {
+            if !matches!(waiter, Waiter::Task(_) | Waiter::Waker(_)) {
+                callbacks.extend(self.remove(key));
+            }
+            from = key + 1;
+        }
+        callbacks
     }
 
     pub(super) fn get(&self, key: Key) -> Option<&Waiter> {
@@ -232,12 +247,25 @@ impl Many {
         self.iter_from(FIRST)
     }
 
-    fn iter_from(&self, key: Key) -> impl Iterator<Item = (Key, &Waiter)> {
-        let first = (FIRST..).zip(&self.first).skip_while(move |(own, _)| *own < key);
-        let first = first.filter_map(|(key, waiter)| Some((key, waiter.as_ref()?)));
-        let from = key.saturating_sub(FEW as Key);
-        let rest = self.rest.iter().flat_map(move |rest| rest.iter_from(from));
-        first.chain(rest.map(|(key, waiter)| (key + FEW as Key, waiter)))
+    fn iter_from(&self, mut from: Key) -> impl Iterator<Item = (Key, &Waiter)> {
+        iter::from_fn(move || {
+            let next = self.next_from(from)?;
+            from = next.0 + 1;
+            Some(next)
+        })
+    }
+
+    /// Returns the first waiter at `key` or after it. One function for all that goes through the waiters:
+    /// an iterator of both parts is compiled anew in each place.
+    fn next_from(&self, mut key: Key) -> Option<(Key, &Waiter)> {
+        while key < FEW as Key {
+            if let Some(waiter) = &self.first[key as usize] {
+                return Some((key, waiter));
+            }
+            key += 1;
+        }
+        let (key, waiter) = self.rest.as_ref()?.iter_from(key - FEW as Key).next()?;
+        Some((key + FEW as Key, waiter))
     }
 
     /// Returns the number of watches, and a key before which there is none.

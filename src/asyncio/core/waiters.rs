@@ -266,10 +266,7 @@ impl Waiters {
                 Vec::new()
             }
             Taken::Many(mut many) => {
-                let is_awaiting = |own: &Waiter| matches!(own, Waiter::Task(_) | Waiter::Waker(_));
-                let callbacks = many.iter().filter(|(_, own)| !is_awaiting(own));
-                let keys: Vec<Key> = callbacks.map(|(key, _)| key).collect();
-                let callbacks = keys.into_iter().filter_map(|key| many.remove(key)).collect();
+                let callbacks = many.take_callbacks();
                 self.put_back(many);
                 callbacks
             }
