@@ -369,6 +369,31 @@ fn an_exception_handler_is_called_in_the_context_of_the_fault() {
 }
 
 #[test]
+fn exception_handler_is_called_in_the_context_of_a_panic() {
+    fn panics_in(name: &str) {
+        NAME.set(name.into());
+        panic!("fault");
+    }
+    in_virtual_time(async {
+        let (seen, written) = seen();
+        let on = running_loop()?;
+        on.set_exception_handler(Some(Rc::new(move |_, _| {
+            written.borrow_mut().push(NAME.get().unwrap());
+        })));
+        NAME.set("outside".into());
+        on.call_soon(|| panics_in("callback"))?;
+        let future = on.create_future::<()>();
+        future.add_done_callback(|_: &dyn AnyFuture| panics_in("done callback"));
+        future.set_result(())?;
+        yield_now().await?;
+        assert_eq!(*seen.borrow(), ["callback", "done callback"]);
+        assert_eq!(NAME.get()?, "outside");
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn awaits_in_a_task_run_in_its_context() {
     in_virtual_time(async {
         VAR.set(1);

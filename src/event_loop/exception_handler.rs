@@ -6,9 +6,12 @@ use alloc::format;
 use alloc::string::String;
 use core::any::type_name;
 use core::fmt::Write;
+use core::mem;
 
 use super::exception_context::ExceptionContext;
-use super::loop_ref::{ExceptionHandler, LoopRef};
+use super::loop_ref::{Called, Described, ExceptionHandler, LoopRef};
+#[cfg(feature = "contextvars")]
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::logging::say;
 use crate::panics;
@@ -112,6 +115,37 @@ pub(crate) fn run_callback<R: CallbackOutput>(
 ) {
     if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
         report_callback(on, describe(), error);
+    }
+}
+
+/// Runs `callback` in an entry of the ready queue, where the turn catches panics; its error goes to
+/// the loop's exception handler. What `describe` returns is made where that is needed only.
+#[inline(always)]
+pub(crate) fn run_in_turn<R: CallbackOutput>(
+    on: &LoopRef,
+    describe: impl Fn() -> Described,
+    callback: impl FnOnce() -> R,
+) {
+    /// Dropped by a panic, leaves what the report of that needs.
+    struct Calling<'a, D: Fn() -> Described>(&'a LoopRef, &'a D);
+
+    impl<D: Fn() -> Described> Drop for Calling<'_, D> {
+        #[cold]
+        fn drop(&mut self) {
+            let called = Called {
+                describe: (self.1)(),
+                #[cfg(feature = "contextvars")]
+                context: Context::current(),
+            };
+            self.0.shared().called.set(Some(called.into()));
+        }
+    }
+
+    let calling = Calling(on, &describe);
+    let outcome = callback().into_result();
+    mem::forget(calling);
+    if let Err(error) = outcome {
+        report_callback(on, describe()(), error);
     }
 }
 

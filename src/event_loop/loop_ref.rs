@@ -1,5 +1,6 @@
 //! [`LoopRef`]: the loop as its callbacks, futures and tasks see it. Its owner runs it by `run`.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -100,6 +101,17 @@ pub(crate) type Mail = mail::Mail<LoopRef>;
 /// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 
+/// Describes a callback, and holds what it is made of.
+pub(crate) type Described = Box<dyn Fn() -> String>;
+
+/// A callback from which a panic goes up to the turn.
+pub(super) struct Called {
+    pub(super) describe: Described,
+    /// The context in which it ran, if contexts are used.
+    #[cfg(feature = "contextvars")]
+    pub(super) context: Option<Context>,
+}
+
 /// The waits of the layer above as text, or `None` where there are none.
 pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 
@@ -118,8 +130,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) ready: ReadyQueue<LoopRef>,
     pub(super) calls: Rc<Calls<Entry>>,
-    /// Describes the callback that runs, for a report of its panic.
-    pub(super) called: Cell<Option<fn() -> String>>,
+    pub(super) called: Cell<Option<Box<Called>>>,
     /// Room for the timers that one turn takes out.
     pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
@@ -311,12 +322,6 @@ impl LoopRef {
         self.0.running.get()
     }
 
-    /// Notes the callback that runs.
-    #[inline]
-    pub(super) fn set_called(&self, describe: Option<fn() -> String>) {
-        self.0.called.set(describe);
-    }
-
     pub(super) fn set_running(&self, running: bool) {
         self.0.running.set(running);
     }
@@ -400,11 +405,9 @@ impl LoopRef {
     pub(crate) fn run_inside(&self, entry: Entry) {
         #[cfg(feature = "contextvars")]
         let _entered = Entered::new(self.context_of(&entry));
-        let called = self.0.called.take();
         if let Err(panic) = panics::caught(|| entry.run(self)) {
             self.report_panic(panic);
         }
-        self.0.called.set(called);
     }
 
     /// The context in which `entry` runs, if it is the step of a task and contexts are used here.

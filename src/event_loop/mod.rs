@@ -63,14 +63,14 @@ pub(crate) use entry::{Describe, JobKind};
 pub(crate) use events::note_event;
 #[cfg(feature = "events")]
 pub(crate) use events::{LoopEvent, Outcome, ReasonWords};
-pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback};
+pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback, run_in_turn};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};
 #[cfg(any(not(feature = "std"), all(test, any(loom, shuttle))))]
 pub(crate) use linked_mail::Link;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use linked_mail::{Linked, LinkedMail};
-pub(crate) use loop_ref::{Entry, EntryHead, EntryTable, Mail, TaskScheduler};
+pub(crate) use loop_ref::{Described, Entry, EntryHead, EntryTable, Mail, TaskScheduler};
 pub(crate) use mail::Woken;
 #[cfg(all(windows, feature = "process"))]
 pub(crate) use poller::tcp_pair;

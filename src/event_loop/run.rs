@@ -17,6 +17,8 @@ use super::loop_ref::{Entry, LoopRef, Mail, Shared};
 use super::poller::SystemHost;
 use super::ready::RETAINED_CAPACITY;
 use super::running::Running;
+#[cfg(feature = "contextvars")]
+use crate::context::Entered;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::drop_on_thread;
 use crate::panics;
@@ -476,8 +478,14 @@ impl LoopRef {
     /// A panic in a callback is the callback's, and one in a task's step is the task's. Whatever ends
     /// with it may panic in turn.
     pub(super) fn report_panic(&self, panic: Error) {
-        if let Some(describe) = self.shared().called.take() {
-            return report_callback(self, describe(), panic);
+        if let Some(called) = self.shared().called.take().map(|called| *called) {
+            #[cfg(feature = "contextvars")]
+            let _entered = called.context.map(|context| Entered::new(Some(context)));
+            report_callback(self, (called.describe)(), panic);
+            if let Err(panic) = panics::caught(|| drop(called.describe)) {
+                self.report_panic(panic);
+            }
+            return;
         }
         let tasks = self.shared().tasks.borrow().clone();
         let panic = match tasks {

@@ -32,7 +32,7 @@ use super::calls::{self, TimerIndex};
 use super::entry::JobKind;
 #[cfg(feature = "events")]
 use super::events::LoopEvent;
-use super::exception_handler::{CallbackOutput, report_callback, run_callback};
+use super::exception_handler::{CallbackOutput, run_callback, run_in_turn};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
 use crate::blocks::owner_of;
 use crate::flat_drops::drop_on_thread;
@@ -152,12 +152,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
         // SAFETY: By the Callback Invariant: it waited, and is moved out of its place once.
         let callback = unsafe { (*place_of::<F>(call.0)).assume_init_read() };
         call.give_up_empty();
-        event_loop.set_called(Some(describe::<F>));
-        let outcome = callback().into_result();
-        event_loop.set_called(None);
-        if let Err(error) = outcome {
-            report_callback(event_loop, describe::<F>(), error);
-        }
+        run_in_turn(event_loop, || Box::new(describe::<F>), callback);
     }
 }
 

@@ -9,7 +9,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, ExceptionContext, LoopRef, Result, running_loop,
+    AnyFuture, Error, ErrorKind, EventLoop, ExceptionContext, LoopRef, Result, Watcher,
+    running_loop,
 };
 
 use crate::support::log_lines::{log_lines_of, log_lines_with};
@@ -149,6 +150,46 @@ fn a_panic_in_the_drop_of_what_a_callback_captured_is_told() {
     trace.expect([
         "told: Exception in callback, in the closure's drop",
         "told: Exception in a drop after a callback, in the done callback's drop",
+        "goes on",
+    ]);
+}
+
+#[test]
+fn panic_in_a_done_callback_and_then_in_its_drop_is_two_reports() {
+    struct PanicsTwice;
+    impl Watcher for PanicsTwice {
+        fn ended(&self, _token: u64) {}
+
+        fn joined(&self, _token: u64) {}
+
+        fn called(&self, _token: u64) {
+            panics("in the watcher");
+        }
+    }
+    impl Drop for PanicsTwice {
+        fn drop(&mut self) {
+            panics("in the watcher's drop");
+        }
+    }
+    let (trace, event_loop) = told();
+    let fut = event_loop.create_future::<()>();
+    let captured = on_drop(|| panic!("in the drop"));
+    fut.add_done_callback(move |_: &dyn AnyFuture| {
+        let _captured = &captured;
+        panics("in the callback");
+    });
+    let watcher: Rc<dyn Watcher> = Rc::new(PanicsTwice);
+    assert!(AnyFuture::watch(&fut, &watcher, 1));
+    drop(watcher);
+    fut.set_result(()).unwrap();
+    drop(fut);
+    event_loop.call_soon(trace.says("goes on")).unwrap();
+    assert_eq!(event_loop.run_once(None).unwrap(), 3);
+    trace.expect([
+        "told: Exception in callback, in the callback",
+        "told: Exception in a drop after a callback, in the drop",
+        "told: Exception in callback, in the watcher",
+        "told: Exception in a drop after a callback, in the watcher's drop",
         "goes on",
     ]);
 }

@@ -6,6 +6,7 @@
 //! first of them. What waits is not touched from outside once the future is done.
 #![allow(unsafe_code)]
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -13,7 +14,7 @@ use core::cell::Cell;
 use core::ptr::NonNull;
 use core::task::Waker;
 
-use super::any_future::Callback;
+use super::any_future::{Callback, Watcher};
 use super::header::{ErasedFuture, Header, flag};
 use super::many::{ManyBox, Waiter, Watch};
 use super::node::{add_count, drop_count, entry_head, registry_of};
@@ -23,7 +24,8 @@ use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::Error;
-use crate::event_loop::{Entry, Job, JobCell, JobKind, LoopRef, drop_quietly, run_callback};
+use crate::event_loop::{Described, Entry, Job, JobCell, JobKind, LoopRef, drop_quietly};
+use crate::event_loop::{run_callback, run_in_turn};
 
 /// Wakes a waker in its turn, or when its loop closes before that.
 struct Wake(Cell<Option<Waker>>);
@@ -216,7 +218,25 @@ unsafe fn schedule_awaiting(header: NonNull<Header>, waiter: &mut Option<Waiter>
 /// Runs `call`, a call of a watcher. Its panic goes to the exception handler, and keeps nothing from
 /// being done.
 fn call_watcher(event_loop: &LoopRef, call: impl FnOnce()) {
-    run_callback(event_loop, || "<watcher of a future>".into(), call);
+    run_callback(event_loop, describe_watcher, call);
+}
+
+fn describe_watcher() -> String {
+    "<watcher of a future>".into()
+}
+
+#[cold]
+fn describe_called(watcher: Rc<dyn Watcher>) -> Described {
+    Box::new(move || {
+        let _held = &watcher;
+        describe_watcher()
+    })
+}
+
+/// Describes the call of `callback` with `future`, which this holds.
+#[cold]
+fn describe_call(callback: Callback, future: ErasedFuture) -> Described {
+    Box::new(move || format!("<Handle {} of {}>", callback.name(), future.describe()))
 }
 
 /// Schedules an entry that runs the next callback.
@@ -234,7 +254,8 @@ unsafe fn schedule_callback(header: NonNull<Header>) {
     }
 }
 
-/// Runs the first callback that has an entry, and gives back the entry's count.
+/// Runs the first callback that has an entry, and gives back the entry's count. A panic in it goes up to
+/// the turn.
 ///
 /// # Safety
 ///
@@ -245,11 +266,12 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     let future = unsafe { ErasedFuture::from_count(header) };
     match future.header().waiters.pop_at_end() {
         Some(Waiter::Callback(callback)) => {
-            let describe = || format!("<Handle {} of {}>", callback.name(), future.describe());
-            run_callback(event_loop, describe, || future.call(&callback));
+            let describe = || describe_call(callback.clone(), future.clone());
+            run_in_turn(event_loop, describe, || future.call(&callback));
         }
         Some(Waiter::Watch(Watch { watcher, token })) => {
-            call_watcher(event_loop, || watcher.called(token));
+            let describe = || describe_called(watcher.clone());
+            run_in_turn(event_loop, describe, || watcher.called(token));
         }
         _ => {}
     }
