@@ -178,6 +178,7 @@ impl Many {
     }
 
     /// Removes the first waiter.
+    #[inline]
     pub(super) fn pop(&mut self) -> Option<Waiter> {
         let first = self.first.iter_mut().find(|waiter| waiter.is_some());
         let popped = match first {
@@ -293,22 +294,28 @@ impl Many {
     /// any more.
     #[inline]
     pub(super) fn take_some(&mut self, mut take: impl FnMut(&mut Option<Waiter>)) {
-        let mut take = |waiter: &mut Option<Waiter>| {
+        for waiter in self.first.iter_mut().filter(|waiter| waiter.is_some()) {
             take(waiter);
             self.len -= usize::from(waiter.is_none());
-        };
-        self.first.iter_mut().filter(|waiter| waiter.is_some()).for_each(&mut take);
-        if let Some(rest) = &mut self.rest {
-            for _ in 0..rest.len() {
-                let mut waiter = rest.pop_front();
-                take(&mut waiter);
-                if let Some(waiter) = waiter {
-                    rest.push(waiter);
-                }
-            }
+        }
+        if self.rest.is_some() {
+            self.take_some_behind(&mut take);
         }
         if self.first_watch >= FEW as Key {
             self.first_watch = FIRST;
+        }
+    }
+
+    #[cold]
+    fn take_some_behind(&mut self, take: &mut dyn FnMut(&mut Option<Waiter>)) {
+        let Some(rest) = &mut self.rest else { return };
+        for _ in 0..rest.len() {
+            let mut waiter = rest.pop_front();
+            take(&mut waiter);
+            match waiter {
+                Some(waiter) => _ = rest.push(waiter),
+                None => self.len -= 1,
+            }
         }
     }
 }

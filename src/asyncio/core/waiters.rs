@@ -216,10 +216,18 @@ impl Waiters {
     /// Removes the next of what is left at the end, which are callbacks and watches.
     #[inline(always)]
     pub(super) fn pop_at_end(&self) -> Option<Waiter> {
-        match self.take_sole_callback() {
-            Some(callback) => Some(Waiter::Callback(callback)),
-            None => self.pop(),
+        let word = self.0.get();
+        if word.addr() & TAG != MANY {
+            return self.take_sole_callback().map(Waiter::Callback);
         }
+        let many = word.map_addr(|address| address & !TAG).cast::<Many>();
+        // SAFETY: By the Word Invariant the word owns the block, which nothing else looks into meanwhile.
+        let many = unsafe { &mut *many };
+        let first = many.pop();
+        if many.is_empty() {
+            drop(self.take());
+        }
+        first
     }
 
     /// Removes the waiter that was added with `key`, to be dropped where nothing is borrowed.
