@@ -27,4 +27,3 @@ pub use waiting::{cancel_futures_and_wait, wait_for_all_futures, wait_for_first_
 pub(crate) use reporter::log_exception;
 pub(crate) use waiting::Callbacks;
 pub(crate) use waiting::unique;
-pub(crate) use waiting::wait_for_what_is_done;

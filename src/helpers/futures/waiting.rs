@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
-use crate::{AnyFuture, Callback, LoopFuture, Result, ReusableSignal, running_loop};
+use crate::{AnyFuture, Callback, LoopFuture, Result, running_loop};
 
 /// Waits until all of `futs` are done, with any outcome: `hp.wait_for_all_futures`. Without futures it
 /// doesn't yield; for futures that are done already it still takes two turns.
@@ -108,12 +108,6 @@ async fn wait_for_ends<F: AnyFuture>(futs: Vec<F>, wanted: usize) -> Result<()> 
     });
     let _callbacks = Callbacks::add(futs, callback);
     waiter.await
-}
-
-/// Waits as [`wait_for_all_futures`] does, for tasks and plain futures that are all done: they call
-/// back in the next turn, and the wait is over in the one after.
-pub(crate) async fn wait_for_what_is_done(naps: &ReusableSignal) -> Result<()> {
-    naps.begin_completed()?.await
 }
 
 /// A callback on many futures, taken back when it is not waited for any more.

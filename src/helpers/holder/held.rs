@@ -2,7 +2,6 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::mem;
 
 use crate::{AnyFuture, ErasedFuture, FutureId};
 
@@ -41,22 +40,17 @@ impl Held {
 
 /// Tasks that were taken out, mostly one, to be dropped where nothing is borrowed.
 #[derive(Default)]
-pub(super) enum Removed {
-    #[default]
-    Nothing,
-    One(Held),
-    More(Vec<Held>),
+pub(super) struct Removed {
+    first: Option<Held>,
+    more: Vec<Held>,
 }
 
 impl Removed {
+    #[inline(always)]
     pub(super) fn push(&mut self, task: Held) {
-        *self = match mem::take(self) {
-            Removed::Nothing => Removed::One(task),
-            Removed::One(first) => Removed::More([first, task].into()),
-            Removed::More(mut tasks) => {
-                tasks.push(task);
-                Removed::More(tasks)
-            }
-        };
+        match &self.first {
+            None => self.first = Some(task),
+            Some(_) => self.more.push(task),
+        }
     }
 }

@@ -12,6 +12,7 @@
 //! noted the place (`noted_by`), is hidden until the last of these has let it go: clean-ups that are
 //! going on, and the call that follows the end of a watched task.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -89,7 +90,7 @@ impl Listed {
     }
 
     /// Hides the task of `place`, and has the clean-ups that are going on know of it.
-    fn hide(&mut self, key: Key, place: &mut Place, cleans: &mut [Clean]) {
+    fn hide(&mut self, key: Key, place: &mut Place, cleans: &mut [Option<Box<Clean>>]) {
         if mem::replace(&mut place.hidden, true) {
             return;
         }
@@ -103,7 +104,7 @@ impl Listed {
         if !place.tells {
             self.to_ask.remove(&key);
         }
-        for clean in cleans.iter_mut().filter(|clean| clean.keeps(key)) {
+        for clean in cleans.iter_mut().flatten().filter(|clean| clean.keeps(key)) {
             // One that another clean-up has put back in between may be known already.
             if !place.was_back || !clean.taken.contains(&key) {
                 clean.taken.push(key);
@@ -134,8 +135,8 @@ pub(crate) struct HeldTasks {
     agains: usize,
     /// The last round that has begun.
     round: Round,
-    /// Each is known by its place.
-    cleans: Vec<Clean>,
+    /// Each is known by its place, which is empty while it ends.
+    cleans: Vec<Option<Box<Clean>>>,
 }
 
 /// A clean-up that is over keeps room for so many keys at most.
@@ -232,8 +233,9 @@ impl HeldTasks {
 
     /// Notes that a task that has ended was called. Returns the rounds of one that is not there
     /// `again`.
+    #[inline]
     pub(crate) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
-        let mut removed = Removed::Nothing;
+        let mut removed = Removed::default();
         let Some(place) = self.places.get_mut(key) else { return (None, removed) };
         let rounds = Some(place.rounds).filter(|_| !place.again);
         place.noted_by -= 1;
@@ -244,6 +246,7 @@ impl HeldTasks {
     }
 
     /// Takes a place out.
+    #[inline]
     fn give_back(&mut self, key: Key, removed: &mut Removed) {
         let Some(place) = self.places.remove(key) else { return };
         self.agains -= usize::from(place.again);
@@ -329,12 +332,12 @@ impl HeldTasks {
 
     /// Begins a clean-up of those that are done. Returns its number, and what it waits for.
     pub(crate) fn begin_clean(&mut self, asked_done: &[Key]) -> (usize, Gone) {
-        let free = self.cleans.iter().position(|clean| !clean.goes_on);
-        let number = free.unwrap_or_else(|| {
-            self.cleans.push(Clean::default());
-            self.cleans.len() - 1
-        });
-        let clean = &mut self.cleans[number];
+        let is_free = |clean: &Option<Box<Clean>>| clean.as_ref().is_none_or(|own| !own.goes_on);
+        let number = self.cleans.iter().position(is_free).unwrap_or(self.cleans.len());
+        if number == self.cleans.len() {
+            self.cleans.push(None);
+        }
+        let clean = self.cleans[number].get_or_insert_default();
         clean.goes_on = true;
         clean.start = self.places.next_key();
         self.listed.list_done(&self.places, asked_done, &mut clean.gone);
@@ -361,34 +364,30 @@ impl HeldTasks {
     /// there again; mostly it is done, and goes with the next clean-up.
     pub(crate) fn end_clean(&mut self, number: usize, finished: bool) -> Removed {
         let mut removed = Removed::default();
-        let clean = &mut self.cleans[number];
-        clean.goes_on = false;
-        clean.late.clear();
-        let start = clean.start;
-        let (mut gone, mut taken) = (mem::take(&mut clean.gone), mem::take(&mut clean.taken));
+        let Some(mut clean) = self.cleans[number].take() else { return removed };
         if finished && self.agains > 0 {
-            for key in self.come_again(start, &gone, &taken) {
+            for key in self.come_again(&clean) {
                 self.remove(key, &mut removed);
             }
         }
-        for &key in &gone {
+        for &key in &clean.gone {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
-            if finished {
+            if finished && !place.hidden {
                 self.listed.hide(key, place, &mut self.cleans);
             }
             if place.is_over() {
                 self.give_back(key, &mut removed);
             }
         }
-        if !taken.is_empty() {
-            self.end_taken(&mut taken, finished, &mut removed);
+        if !clean.taken.is_empty() {
+            self.end_taken(&mut clean.taken, finished, &mut removed);
         }
-        if gone.capacity().max(taken.capacity()) <= KEPT {
-            gone.clear();
-            taken.clear();
-            let clean = &mut self.cleans[number];
-            (clean.gone, clean.taken) = (gone, taken);
+        if clean.gone.capacity().max(clean.taken.capacity()) <= KEPT && clean.late.is_empty() {
+            clean.goes_on = false;
+            clean.gone.clear();
+            clean.taken.clear();
+            self.cleans[number] = Some(clean);
         }
         removed
     }
@@ -396,14 +395,14 @@ impl HeldTasks {
     /// Puts the tasks that were `taken` out during a clean-up back, or lets them go with it.
     fn end_taken(&mut self, taken: &mut [Key], finished: bool, removed: &mut Removed) {
         taken.sort_unstable();
-        self.cleans.iter_mut().for_each(|clean| clean.taken.sort_unstable());
+        self.cleans.iter_mut().flatten().for_each(|clean| clean.taken.sort_unstable());
         for &key in &*taken {
             let Some(place) = self.places.get_mut(key) else { continue };
             place.noted_by -= 1;
             if finished && place.hidden {
                 (place.hidden, place.was_back) = (false, true);
                 self.listed.count += 1;
-                self.cleans.iter_mut().for_each(|clean| clean.note_back(key));
+                self.cleans.iter_mut().flatten().for_each(|clean| clean.note_back(key));
                 if !place.tells {
                     self.listed.to_ask.insert(key);
                 } else if place.ended() {
@@ -415,13 +414,14 @@ impl HeldTasks {
         }
     }
 
-    /// Returns the tasks that came since a clean-up began at `start`, though they were in the list by then.
-    fn come_again(&self, start: Key, gone: &[Key], taken: &[Key]) -> Vec<Key> {
+    /// Returns the tasks that came since `clean` began, though they were in the list by then.
+    fn come_again(&self, clean: &Clean) -> Vec<Key> {
+        let start = clean.start;
         let new = self.places.iter_from(start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
         let old = self.places.iter_from(0).take_while(|(key, _)| *key < start);
         let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
-        let gone = taken.iter().chain(gone).filter_map(|key| self.places.get(*key));
+        let gone = clean.taken.iter().chain(&clean.gone).filter_map(|key| self.places.get(*key));
         let ids: BTreeSet<FutureId> = old.chain(gone).map(|place| place.task.id()).collect();
         again.retain(|(_, place)| ids.contains(&place.task.id()));
         again.into_iter().map(|(key, _)| key).collect()

@@ -86,6 +86,9 @@ impl HolderWait {
 
     /// Puts `callback` behind the waiters that were added since the last round began.
     pub(crate) fn put_last(&self, callback: &Callback, tasks: &RefCell<HeldTasks>) {
+        if self.joined.borrow().is_empty() {
+            return;
+        }
         for key in self.joined.take() {
             let task = tasks.borrow().to_follow(key);
             if let Some(task) = task.map(|task| task.to_any()) {

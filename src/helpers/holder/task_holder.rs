@@ -1,5 +1,6 @@
 //! [`TaskHolder`]: tasks that end, or are cancelled, before their holder is left.
 
+use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -11,10 +12,11 @@ use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
 use crate::collections::Key;
 use crate::helpers::futures::ChildOfFuture;
-use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures, wait_for_what_is_done};
+use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures};
 use crate::helpers::futures::{background, reporter, silent_reporter};
 use crate::{
-    AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body, expect_possible,
+    AnyFuture, Await, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body,
+    expect_possible,
 };
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
@@ -307,7 +309,10 @@ impl TaskHolder {
                 let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                waiting.next(self.to_ask()).await?;
+                let (end, others) = waiting.begin(self.to_ask())?;
+                let ended = end.await;
+                drop(others);
+                ended?;
             }
             self.drop_done();
         }
@@ -326,15 +331,24 @@ impl TaskHolder {
         wait_for_all_futures([&last]).await
     }
 
+    fn begin_clean(&self) -> (usize, Gone) {
+        let asked_done = self.asked_done();
+        self.0.ts.borrow_mut().begin_clean(&asked_done)
+    }
+
     /// Drops the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
     async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
-        let asked_done = self.asked_done();
-        let (number, gone) = self.0.ts.borrow_mut().begin_clean(&asked_done);
+        let (number, gone) = self.begin_clean();
         let waited = match gone {
             Gone::None => Ok(()),
-            Gone::ForGood => wait_for_what_is_done(naps).await,
-            Gone::Asked(tasks) => wait_for_all_futures(tasks).await,
+            // They call back in the next turn, and the wait is over in the one after.
+            Gone::ForGood => match naps.begin_completed() {
+                Ok(nap) => nap.await,
+                Err(error) => Err(error),
+            },
+            // Few have it: a box keeps the others short.
+            Gone::Asked(tasks) => Box::pin(wait_for_all_futures(tasks)).await,
         };
         let removed = self.0.ts.borrow_mut().end_clean(number, waited.is_ok());
         drop(removed);
@@ -358,6 +372,9 @@ impl TaskHolder {
     }
 }
 
+/// The callbacks of a wait on tasks that can't be watched.
+type Others = Box<Callbacks<Rc<dyn AnyFuture>>>;
+
 /// While it lives, a `finish` waits.
 struct Waiting<'a> {
     holder: &'a TaskHolder,
@@ -378,16 +395,18 @@ impl Waiting<'_> {
         Waiting { holder, callback: wait.callback(), wait, follow, name }
     }
 
-    /// Waits until a task, the final future, or one of `others`, has called back. The others are the
-    /// tasks that can't be watched.
-    async fn next(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
+    /// Begins a wait until a task, the final future, or one of `others`, has called back. The others are
+    /// the tasks that can't be watched; they have callbacks for as long as what is returned with the wait.
+    #[inline]
+    fn begin(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<(Await<()>, Option<Others>)> {
         self.follow();
         let end = self.wait.begin(&self.holder.0.ts)?;
         self.begin_last();
         let others = (!others.is_empty()).then_some(others);
-        let _others = others.map(|all| Callbacks::add(all, self.wait.callback_of_this_round()));
+        let others =
+            others.map(|all| Box::new(Callbacks::add(all, self.wait.callback_of_this_round())));
         self.wait.put_last(&self.callback, &self.holder.0.ts);
-        end.await
+        Ok((end, others))
     }
 
     /// Moves the wait behind those that began their rounds before.

@@ -204,7 +204,9 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
                 StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
             streamer.pass_on(result, on_done.as_ref())
         };
-        self.add_any(&task, false, on_end).await?;
+        if !self.add_any(&task, on_end)? {
+            refuse(&task, false).await?;
+        }
         if self.0.final_future.done() {
             cancel_futures_and_wait([&task]).await?;
             let close = background(async move { generator.aclose().await }, reporter())?;
@@ -233,7 +235,9 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             streamer.0.queue.append(Entry::Stopped);
             Ok(())
         };
-        self.add_any(&stop, true, on_end).await?;
+        if !self.add_any(&stop, on_end)? {
+            refuse(&stop, true).await?;
+        }
         outcome.map(|()| complete)
     }
 
@@ -308,21 +312,20 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             let result = StreamResult::of_end(done, context.clone(), StreamValue::of_result);
             streamer.pass_on(result, on_done.as_ref())
         };
-        self.add_any(task, force, on_end).await
+        if !self.add_any(task, on_end)? {
+            Box::pin(refuse(task, force)).await?;
+        }
+        Ok(())
     }
 
-    async fn add_any(
+    /// Has `on_end` called with the end of `task`. Returns false where the streamer is over.
+    fn add_any(
         &self,
         task: &dyn AnyFuture,
-        force: bool,
         on_end: impl Fn(&Self, &dyn AnyFuture) -> Result<()> + 'static,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         if self.0.final_future.done() {
-            return if force {
-                wait_for_all_futures([task]).await
-            } else {
-                cancel_futures_and_wait([task]).await
-            };
+            return Ok(false);
         }
         let streamer = self.clone();
         task.add_callback(Callback::new(move |done: &dyn AnyFuture| {
@@ -332,7 +335,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         }));
         self.0.ts.hold(task)?;
         self.0.registered.set(self.0.registered.get() + 1);
-        Ok(())
+        Ok(true)
     }
 
     /// A task has ended with `result`.
@@ -395,6 +398,12 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
         self.finish(outcome.as_ref().err().cloned()).await?;
         outcome
     }
+}
+
+/// Waits for a task that came when its streamer was over, which is cancelled, unless that is to `force`
+/// it.
+async fn refuse(task: &dyn AnyFuture, force: bool) -> Result<()> {
+    if force { wait_for_all_futures([task]).await } else { cancel_futures_and_wait([task]).await }
 }
 
 /// An iteration over a [`ResultStreamer`].
