@@ -41,45 +41,52 @@ pub fn sleep(delay: Duration) -> Sleep {
 #[must_use = "futures do nothing unless awaited"]
 pub struct Sleep(Stage);
 
+/// Its fields stand in the variants, where the tag needs no word of its own.
 enum Stage {
     /// It wasn't polled yet.
     Awake(Duration),
-    Asleep(Asleep),
+    /// A wait for a signal, and the timer that completes it.
+    Asleep {
+        wait: Await<()>,
+        timer: TimerIndex,
+    },
     Yields(YieldNow),
     Over,
 }
 
-/// A wait for a signal, and the timer that completes it.
-struct Asleep {
-    wait: Await<()>,
-    timer: TimerIndex,
-}
-
-impl Asleep {
-    fn new(delay: Duration) -> Result<Asleep> {
+impl Stage {
+    fn asleep(delay: Duration) -> Result<Stage> {
         with_running(|registry| {
             let signal = Signal::new(registry, WaitReason::Sleep);
             let timer = registry.event_loop().add_timer(delay, signal.entry())?;
-            Ok(Asleep { wait: signal.into_wait(), timer })
+            Ok(Stage::Asleep { wait: signal.into_wait(), timer })
         })
     }
 }
 
-impl Asleep {
-    #[cold]
-    fn forget_timer(&self) {
-        let timer = self.wait.event_loop().forget_timer(self.timer, self.wait.address());
-        drop(timer);
+impl Sleep {
+    #[inline]
+    fn end(&mut self) {
+        if let Stage::Asleep { wait, timer } = &self.0 {
+            // Nothing but its timer completes it.
+            if !wait.is_complete() {
+                forget_timer(wait, *timer);
+            }
+        }
+        self.0 = Stage::Over;
     }
 }
 
-impl Drop for Asleep {
+#[cold]
+fn forget_timer(wait: &Await<()>, timer: TimerIndex) {
+    let timer = wait.event_loop().forget_timer(timer, wait.address());
+    drop(timer);
+}
+
+impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        // Nothing but its timer completes it.
-        if !self.wait.is_complete() {
-            self.forget_timer();
-        }
+        self.end();
     }
 }
 
@@ -95,18 +102,18 @@ impl Future for Sleep {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         if let Stage::Awake(delay) = self.0 {
-            match Asleep::new(delay) {
-                Ok(asleep) => self.0 = Stage::Asleep(asleep),
+            match Stage::asleep(delay) {
+                Ok(asleep) => self.0 = asleep,
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
         let outcome = match &mut self.0 {
-            Stage::Asleep(asleep) => asleep.wait.poll_with(cx.waker()),
+            Stage::Asleep { wait, .. } => wait.poll_with(cx.waker()),
             Stage::Yields(yields) => Pin::new(yields).poll(cx),
             Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
         };
         if outcome.is_ready() {
-            self.0 = Stage::Over;
+            self.end();
         }
         outcome
     }
@@ -116,7 +123,7 @@ impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
             Stage::Awake(delay) => return write!(f, "<Sleep of {delay:?}>"),
-            Stage::Asleep(_) => "asleep",
+            Stage::Asleep { .. } => "asleep",
             Stage::Yields(_) => "yields",
             Stage::Over => "over",
         };
@@ -184,3 +191,6 @@ impl Future for YieldNow {
         Poll::Pending
     }
 }
+
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Sleep>() == 24);
