@@ -200,6 +200,7 @@ impl LoopRef {
     /// The time since the loop's clock started: asyncio's `loop.time()`. A virtual clock
     /// starts at zero and stands still while callbacks run.
     #[must_use]
+    #[inline]
     pub fn time(&self) -> Duration {
         clock::duration(self.now())
     }

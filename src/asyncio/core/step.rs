@@ -98,6 +98,7 @@ impl TaskRegistry {
     }
 
     /// Returns the task that is polled on this thread, if one is.
+    #[inline]
     pub(crate) fn current_here() -> Option<ErasedFuture> {
         in_step(TaskRegistry::current_task).flatten()
     }

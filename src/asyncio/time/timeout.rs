@@ -377,6 +377,7 @@ impl Inside {
 
     /// Leaves the scope, once. Returns true if a cancellation that comes out of the body is the
     /// scope's own: it has requested one, and there was no other request since.
+    #[inline]
     fn leave(&self) -> bool {
         let scope = &self.scope.0;
         let expires = match scope.state.get() {
