@@ -154,6 +154,10 @@ impl Events for Called {
         self.0.data_received(data)
     }
 
+    fn may_have_buffers(&self) -> bool {
+        true
+    }
+
     fn get_buffer(&self) -> Option<Result<Vec<u8>>> {
         self.0.buffered().map(BufferedProtocol::get_buffer)
     }

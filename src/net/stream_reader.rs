@@ -52,7 +52,9 @@ pub(super) struct ReaderState {
     buffer: RefCell<ByteBuffer>,
     eof: Cell<bool>,
     paused: Cell<bool>,
+    /// The future of a wait that goes on, or else that of the last one, to be used again.
     waiter: Cell<Option<LoopFuture<()>>>,
+    waits: Cell<bool>,
     error: Cell<Option<Error>>,
     transport: Cell<Option<Transport>>,
 }
@@ -89,6 +91,7 @@ impl StreamReader {
             eof: Cell::new(false),
             paused: Cell::new(false),
             waiter: Cell::default(),
+            waits: Cell::new(false),
             error: Cell::default(),
             transport: Cell::default(),
         })))
@@ -312,8 +315,14 @@ impl ReaderState {
     }
 
     fn wake_waiter(&self, error: Option<&Error>) {
-        if let Some(waiter) = self.waiter.take() {
-            settle(&waiter, error);
+        if !self.waits.replace(false) {
+            return;
+        }
+        let Some(waiter) = self.waiter.take() else { return };
+        settle(&waiter, error);
+        // A waker of other code may have begun the next wait.
+        if error.is_none() && !self.waits.get() {
+            self.waiter.set(Some(waiter));
         }
     }
 
@@ -416,7 +425,7 @@ impl ReaderState {
     }
 
     fn data_waiter(&self, what: &str) -> Result<LoopFuture<()>> {
-        if self.waiter.with(|waiter| waiter.is_some()) {
+        if self.waits.get() {
             let already = "called while another coroutine is already waiting for incoming data";
             return Err(Error::runtime(format!("{what}() {already}")));
         }
@@ -424,8 +433,12 @@ impl ReaderState {
             // Waiting while the transport is paused would never end.
             self.resume_transport()?;
         }
-        let waiter = LoopFuture::new(&self.on);
+        let waiter = match self.waiter.take() {
+            Some(used) if used.renew() => used,
+            _ => LoopFuture::new(&self.on),
+        };
         self.waiter.set(Some(waiter.clone()));
+        self.waits.set(true);
         Ok(waiter)
     }
 }
@@ -451,9 +464,13 @@ impl Future for DataWait<'_> {
 
 impl Drop for DataWait<'_> {
     fn drop(&mut self) {
-        let Ok(waits) = &self.waits else { return };
+        let (reader, Ok(waits)) = (self.reader, &self.waits) else { return };
+        if !reader.waits.get() {
+            return;
+        }
         let is_own = |own: &mut LoopFuture<()>| waits.is_for(own.erased());
-        drop(self.reader.waiter.with(|waiter| waiter.take_if(is_own)));
+        let own = reader.waiter.with(|waiter| waiter.take_if(is_own));
+        reader.waits.set(own.is_none());
     }
 }
 

@@ -117,11 +117,16 @@ impl<T: 'static> FutureRef<T> {
         let table = const { &Functions::<T, H>::TABLE };
         let future = FutureRef(make::<T>(registry, table, reason));
         #[cfg(feature = "events")]
-        if reason.is_seen() {
-            let address = future.erased().pointer().as_ptr().addr();
-            note_event!(registry.event_loop(), LoopEvent::FutureMade(address));
-        }
+        future.note_made(reason);
         future
+    }
+
+    #[cfg(feature = "events")]
+    fn note_made(&self, reason: WaitReason) {
+        if reason.is_seen() {
+            let address = self.erased().pointer().as_ptr().addr();
+            note_event!(self.erased().event_loop(), LoopEvent::FutureMade(address));
+        }
     }
 
     /// The same future as a callback is called with it.
@@ -164,6 +169,34 @@ impl<T: 'static> FutureRef<T> {
     /// Fails a future that is pending.
     pub(crate) fn fail(&self, error: crate::error::Error) {
         self.0.erased().end_with(flag::FAILED, error);
+    }
+}
+
+impl FutureRef<()> {
+    /// Makes it what it was when it was made for `reason`, if nothing else has it. Returns true if it did.
+    #[cfg(feature = "std")]
+    #[inline]
+    pub(crate) fn renew(&self, reason: WaitReason) -> bool {
+        let renewed = self.0.renew(reason);
+        #[cfg(feature = "events")]
+        if renewed {
+            self.note_made(reason);
+        }
+        renewed
+    }
+}
+
+impl TypedFuture<()> {
+    /// Makes it pending for `reason`, as it was when it was made, if nothing else has it. Returns true if it
+    /// did. It has no value that would be lost.
+    #[inline]
+    fn renew(&self, reason: WaitReason) -> bool {
+        let header = self.header();
+        let free = header.count() == 1 && header.waiters.is_empty() && !header.has_rare();
+        if free {
+            header.flags.set((reason as u32) << flag::REASON_SHIFT);
+        }
+        free
     }
 }
 
@@ -272,12 +305,7 @@ impl Signal {
     /// Makes it what it was when it was made, if nothing else has it. Returns true if it did.
     #[inline]
     pub(crate) fn renew(&self, reason: WaitReason) -> bool {
-        let header = self.0.header();
-        let free = header.count() == 1 && header.waiters.is_empty() && !header.has_rare();
-        if free {
-            header.flags.set((reason as u32) << flag::REASON_SHIFT);
-        }
-        free
+        self.0.renew(reason)
     }
 
     /// # Safety

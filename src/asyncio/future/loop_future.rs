@@ -39,6 +39,15 @@ use crate::event_loop::LoopRef;
 /// Cancelling a task that awaits a future cancels the future, for all its waiters.
 pub struct LoopFuture<T: 'static>(pub(crate) FutureRef<T>);
 
+#[cfg(feature = "std")]
+impl LoopFuture<()> {
+    /// Makes it pending, as it was when it was made, if nothing else has it. Returns true if it did.
+    #[inline]
+    pub(crate) fn renew(&self) -> bool {
+        self.0.renew(WaitReason::Future)
+    }
+}
+
 impl<T: 'static> Handle<T> for LoopFuture<T> {
     fn from_typed(future: TypedFuture<T>) -> LoopFuture<T> {
         LoopFuture(FutureRef::from_typed(future))

@@ -94,6 +94,48 @@ impl Watch {
         }
         Ok(())
     }
+
+    /// Adds to `ready` the listeners that `event` concerns: the reader before the writer, as in asyncio.
+    #[inline(always)]
+    fn collect(
+        &mut self,
+        poller: &Poller,
+        event: Event,
+        ready: &mut Vec<(Rc<dyn Listener>, Side)>,
+    ) -> Result<()> {
+        let mut take_back = false;
+        let mut note = |listener: &Option<Rc<dyn Listener>>, side| {
+            let Some(listener) = listener else { return };
+            if listener.wanted(side) {
+                ready.push((Rc::clone(listener), side));
+            } else {
+                listener.unwanted(side);
+                take_back = true;
+            }
+        };
+        if event.readable {
+            note(&self.reader, Side::Reader);
+        }
+        if event.writable {
+            note(&self.writer, Side::Writer);
+        }
+        if poller.supports_level() && !take_back {
+            return Ok(());
+        }
+        self.take_back(poller, event.key)
+    }
+
+    /// Has the poller watch what is wanted only, after a report.
+    #[cold]
+    fn take_back(&mut self, poller: &Poller, key: usize) -> Result<()> {
+        if !poller.supports_level() {
+            // It was reported, so it is not watched any more.
+            let interest = Interest::default();
+            self.known = self.known.map(|told| Watching { interest, ..told });
+        }
+        let edge = self.known.is_some_and(|told| told.edge);
+        self.update(poller, key, Watching { interest: self.wanted(), edge })
+    }
 }
 
 /// A poller and the process that made it, by the Fork Invariant the only one that uses it.
@@ -229,10 +271,13 @@ impl Reactor {
 
     /// Notes all events, and returns the first error: what is watched by edge is reported once.
     fn collect_each(&self, poller: &Poller, events: impl Iterator<Item = Event>) -> Result<()> {
+        let (mut watches, mut ready) = (self.watches.borrow_mut(), self.ready.borrow_mut());
         let mut outcome = Ok(());
         for event in events {
-            let noted = self.collect(poller, event);
-            outcome = outcome.and(noted);
+            let Some(watch) = watches.get_mut(event.key) else { continue };
+            if let Err(error) = watch.collect(poller, event, &mut ready) {
+                outcome = outcome.and(Err(error));
+            }
         }
         outcome
     }
@@ -246,41 +291,6 @@ impl Reactor {
             reactor.collect_each(poller, events.into_iter())
         };
         self.collect_all.set(seed.map(|_| in_disorder));
-    }
-
-    /// The listeners that `event` concerns: the reader before the writer, as in asyncio.
-    fn collect(&self, poller: &Poller, event: Event) -> Result<()> {
-        let mut watches = self.watches.borrow_mut();
-        let Some(watch) = watches.get_mut(event.key) else { return Ok(()) };
-        let mut ready = self.ready.borrow_mut();
-        let mut take_back = false;
-        let mut note = |listener: &Option<Rc<dyn Listener>>, side| {
-            let Some(listener) = listener else { return };
-            if listener.wanted(side) {
-                ready.push((Rc::clone(listener), side));
-            } else {
-                listener.unwanted(side);
-                take_back = true;
-            }
-        };
-        if event.readable {
-            note(&watch.reader, Side::Reader);
-        }
-        if event.writable {
-            note(&watch.writer, Side::Writer);
-        }
-        if !poller.supports_level() {
-            // It was reported, so it is not watched any more.
-            let interest = Interest::default();
-            watch.known = watch.known.map(|told| Watching { interest, ..told });
-            take_back = true;
-        }
-        if !take_back {
-            return Ok(());
-        }
-        let edge = watch.known.is_some_and(|told| told.edge);
-        let watching = Watching { interest: watch.wanted(), edge };
-        watch.update(poller, event.key, watching)
     }
 
     /// Returns true if sockets were ready and their listeners were not called yet.

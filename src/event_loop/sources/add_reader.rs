@@ -24,9 +24,8 @@ struct ReaderHandle<F> {
 }
 
 impl<F> ReaderHandle<F> {
-    /// The loop, until it is cancelled.
-    fn event_loop(&self) -> Option<LoopRef> {
-        self.on.with(|on| on.clone())
+    fn is_cancelled(&self) -> bool {
+        self.on.with(|on| on.is_none())
     }
 }
 
@@ -34,7 +33,7 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for ReaderHandl
     fn run(this: Rc<JobCell<Self>>, on: &LoopRef) {
         let Some(mut callback) = this.callback.take() else { return };
         run_callback(on, || this.describe(), &mut callback);
-        if this.event_loop().is_some() {
+        if !this.is_cancelled() {
             this.callback.set(Some(callback));
         }
     }
@@ -50,9 +49,11 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Listener for JobCel
     }
 
     fn notify(self: Rc<Self>, _side: Side) {
-        if let Some(on) = self.event_loop() {
-            on.schedule(self);
-        }
+        self.on.with(|on| {
+            if let Some(on) = on {
+                on.schedule(Rc::clone(&self));
+            }
+        });
     }
 
     fn cancel(&self) {

@@ -25,6 +25,11 @@ impl ByteBuffer {
     }
 
     pub(crate) fn extend(&mut self, more: &[u8]) {
+        if self.bytes.is_empty() {
+            // Of their size: most often they are taken as they are.
+            self.bytes = more.to_vec();
+            return;
+        }
         if self.start > self.len() {
             self.bytes.drain(..self.start);
             self.start = 0;

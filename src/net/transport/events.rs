@@ -17,6 +17,11 @@ pub(crate) trait BaseEvents {
 pub(crate) trait Events: BaseEvents {
     fn data_received(&self, data: &[u8]) -> Result<()>;
 
+    /// Returns whether it may have buffers of its own: [`get_buffer`](Events::get_buffer) is asked then.
+    fn may_have_buffers(&self) -> bool {
+        false
+    }
+
     /// The buffer that the next read is to fill, if the protocol has its own.
     fn get_buffer(&self) -> Option<Result<Vec<u8>>> {
         None

@@ -58,6 +58,12 @@ impl Drop for Connection {
 }
 
 impl Connection {
+    /// Calls `body`, a system call, with the socket, until the connection is lost.
+    #[inline]
+    fn with_socket<R>(&self, body: impl FnOnce(&Socket) -> R) -> Option<R> {
+        self.socket.with(|socket| socket.as_ref().map(body))
+    }
+
     fn detach(&self) {
         if let Some((clients, key)) = self.attached.take() {
             clients.detach(key);
@@ -256,11 +262,11 @@ impl SocketTransport {
         }
         let mut left = data;
         if self.0.buffer.borrow().is_empty() {
-            let Some(socket) = self.socket() else { return Ok(()) };
-            match socket.send(data) {
-                Ok(count) => left = &data[count..],
-                Err(error) if is_passing(&error) => {}
-                Err(error) => {
+            match self.0.with_socket(|socket| socket.send(data)) {
+                None => return Ok(()),
+                Some(Ok(count)) => left = &data[count..],
+                Some(Err(error)) if is_passing(&error) => {}
+                Some(Err(error)) => {
                     self.fatal_error(error.into(), "Fatal write error on socket transport");
                     return Ok(());
                 }
@@ -268,6 +274,7 @@ impl SocketTransport {
             if left.is_empty() {
                 return Ok(());
             }
+            let Some(socket) = self.socket() else { return Ok(()) };
             self.add_writer(&socket)?;
         }
         self.0.buffer.borrow_mut().extend(left);
@@ -313,21 +320,26 @@ impl SocketTransport {
         }
     }
 
+    /// Receives; where the protocol has ended the connection in between, as if nothing were there.
+    fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let received = self.0.with_socket(|socket| socket.recv(buffer));
+        received.unwrap_or_else(|| Err(io::ErrorKind::WouldBlock.into()))
+    }
+
     fn read_ready(&self) {
-        let (Some(socket), Some(protocol)) = (self.socket(), self.0.callbacks.protocol()) else {
-            return;
-        };
+        let Some(protocol) = self.0.callbacks.protocol() else { return };
         if self.0.lost.is_lost() {
             return;
         }
-        if let Some(own) = caught(|| protocol.get_buffer()).transpose() {
-            return self.read_into(&socket, &*protocol, own.and_then(|own| own));
+        if protocol.may_have_buffers() {
+            if let Some(own) = caught(|| protocol.get_buffer()).transpose() {
+                return self.read_into(&*protocol, own.and_then(|own| own));
+            }
         }
         let mut buffer = self.0.reads.take();
-        let outcome = socket.recv(&mut buffer);
-        let (outcome, what) = match outcome {
+        let (outcome, what) = match self.recv(&mut buffer) {
             Ok(0) => {
-                self.read_eof(&socket, &*protocol);
+                self.read_eof(&*protocol);
                 (Ok(()), "")
             }
             Ok(count) => {
@@ -344,7 +356,7 @@ impl SocketTransport {
     }
 
     /// Reads into a buffer of the protocol: asyncio's `_read_ready__get_buffer`.
-    fn read_into(&self, socket: &Socket, protocol: &dyn Events, buffer: Result<Vec<u8>>) {
+    fn read_into(&self, protocol: &dyn Events, buffer: Result<Vec<u8>>) {
         let is_empty = || Error::runtime("get_buffer() returned an empty buffer");
         let buffer = buffer.and_then(|own| if own.is_empty() { Err(is_empty()) } else { Ok(own) });
         let mut buffer = match buffer {
@@ -353,8 +365,8 @@ impl SocketTransport {
                 return self.fatal_error(error, "Fatal error: protocol.get_buffer() call failed.");
             }
         };
-        let (outcome, what) = match socket.recv(&mut buffer) {
-            Ok(0) => return self.read_eof(socket, protocol),
+        let (outcome, what) = match self.recv(&mut buffer) {
+            Ok(0) => return self.read_eof(protocol),
             Ok(count) => {
                 let updated = caught(|| protocol.buffer_updated(buffer, count));
                 let what = "Fatal error: protocol.buffer_updated() call failed.";
@@ -367,9 +379,9 @@ impl SocketTransport {
         }
     }
 
-    fn read_eof(&self, socket: &Socket, protocol: &dyn Events) {
+    fn read_eof(&self, protocol: &dyn Events) {
         match caught(|| protocol.eof_received()).and_then(|answer| answer) {
-            Ok(true) => socket.remove_reader(self.get_loop()),
+            Ok(true) => self.remove_reader(),
             Ok(false) => self.close(),
             Err(error) => {
                 self.fatal_error(error, "Fatal error: protocol.eof_received() call failed.");
