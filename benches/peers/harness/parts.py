@@ -81,5 +81,6 @@ PARTS = {
     "floors": [Job("floor", [10 * K], ["boxed_calls", "clock", "poll", "eventfd_trip"], [])],
     # These have ways of their own.
     "echo": [echo.take, echo.take_lines],
+    "idle": [echo.take_idle],
     "minimal": [minimal.take],
 }

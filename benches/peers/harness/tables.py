@@ -3,7 +3,7 @@
 import statistics
 from collections import defaultdict
 
-OURS = ("callsoon", "callsoon-hp")
+OURS = ("callsoon", "callsoon-hp", "callsoon-streams")
 NOT_FIGURES = ("workload", "contender", "n", "tag", "round")
 
 

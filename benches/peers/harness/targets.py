@@ -5,6 +5,8 @@ from typing import Callable
 
 K, M = 1000, 1_000_000
 HP = "callsoon-hp"
+STREAMS, PROTOCOL, RATE, CPU = "callsoon-streams", "callsoon-protocol", "requests/s", "server's cpu us"
+NOT_MEASURED = "not measured"
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Target:
         sign = "≥" if self.at_least else "≤"
         target = f"{sign} {self.limit:,g}{self.unit}"
         if value is None:
-            return f"| {self.what} | not measured | {target} | |"
+            return f"| {self.what} | {NOT_MEASURED} | {target} | |"
         met = value >= self.limit if self.at_least else value <= self.limit
         shown = f"{value:.2f}" if value < 10 else f"{value:,.0f}"
         return f"| {self.what} | {shown}{self.unit} | {target} | {'yes' if met else '**no**'} |"
@@ -60,9 +62,9 @@ def flat(workload, many, few, limit, ours="callsoon"):
     return Target(f"`{workload}`: {ours} at {many:,} to itself at {few:,}", measure, limit)
 
 
-def amount(workload, name, n, limit, unit):
+def amount(workload, name, n, limit, unit, ours="callsoon"):
     def measure(groups):
-        return groups[workload, name].median("callsoon", ("", n))
+        return groups[workload, name].median(ours, ("", n))
 
     return Target(f"`{workload}`, {n:,}: {name}", measure, limit, unit=unit)
 
@@ -76,6 +78,22 @@ def echo_rate(groups):
         return in_regime[len(in_regime) // 2]
 
     return fast("callsoon") / max(fast("tokio-localset"), fast("tokio-localrt"))
+
+
+def beside_in_sockets(workload, name, ours, theirs, limit):
+    """How many times theirs ours is: the median of the rounds."""
+
+    def measure(groups):
+        return groups[workload, name].ratio(ours, theirs, ("", 64))
+
+    return Target(f"`{workload}`, {name}: {ours} to {theirs}", measure, limit, at_least=True)
+
+
+def less_cpu(workload, ours, theirs, limit):
+    def measure(groups):
+        return 1 / groups[workload, CPU].ratio(ours, theirs, ("", 64))
+
+    return Target(f"`{workload}`, {CPU}: {theirs} to {ours}", measure, limit, at_least=True)
 
 
 def echo_calls(groups):
@@ -137,6 +155,16 @@ TARGETS = [
     amount("sleeping_task", "resident bytes", M, 176, " bytes"),
     Target("`tcp_echo`: rate to tokio's", echo_rate, 1.02, at_least=True),
     Target("`tcp_echo`: system calls a request to bare epoll's", echo_calls, 1),
+    beside_in_sockets("tcp_echo", RATE, STREAMS, "tokio-buffered", 0.95),
+    beside_in_sockets("tcp_echo", RATE, STREAMS, "uvloop-streams", 3),
+    beside_in_sockets("tcp_echo", RATE, PROTOCOL, "uvloop-protocol", 1),
+    less_cpu("tcp_echo", STREAMS, "tokio-buffered", 0.95),
+    less_cpu("tcp_echo", STREAMS, "uvloop-streams", 3),
+    less_cpu("tcp_echo", PROTOCOL, "uvloop-protocol", 1),
+    beside_in_sockets("tcp_lines", RATE, STREAMS, "tokio-buffered", 0.95),
+    beside_in_sockets("tcp_lines", RATE, STREAMS, "uvloop-streams", 3),
+    less_cpu("tcp_lines", STREAMS, "uvloop-streams", 3),
+    amount("idle_connection", "private bytes", 10 * K, 900, " bytes", ours=STREAMS),
     times_faster("call_soon", K, "uvloop", 12),
     times_faster("call_soon", 100 * K, "uvloop", 12),
     Target("minimal program over bare std", binary, 36, unit=" kB"),
@@ -145,6 +173,8 @@ TARGETS = [
 ]
 
 
-def table(groups):
-    lines = ["| figure | measured | target | met |", "| --- | ---: | ---: | --- |"]
-    return "\n".join([*lines, *(target.line(groups) for target in TARGETS)]) + "\n"
+def table(groups, only_measured=False):
+    lines = (target.line(groups) for target in TARGETS)
+    lines = [line for line in lines if not (only_measured and NOT_MEASURED in line)]
+    heading = ["| figure | measured | target | met |", "| --- | ---: | ---: | --- |"]
+    return "\n".join([*heading, *lines]) + "\n" if lines else ""
