@@ -2,12 +2,13 @@
 //! each n. Descriptors are counted, in a process of its own.
 
 use std::fs;
+use std::time::Duration;
 
 use callsoon::net::{
     DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, open_unix_connection, start_server,
     start_unix_server,
 };
-use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, yield_now};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, timeout, yield_now};
 
 use crate::child::is_child;
 use crate::descriptors::descriptors;
@@ -178,4 +179,55 @@ fn server_that_cannot_serve_leaves_no_path() {
         start_unix_server(answer, &own, 1).await.map(|server| server.close())
     };
     EventLoop::new().run_until_complete(serving).unwrap();
+}
+
+#[test]
+fn connecting_without_descriptors_leaves_nothing() {
+    if !is_child("faults::connecting_without_descriptors_leaves_nothing", "ulimit -n 40") {
+        return;
+    }
+    let connecting = async move {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        // The first one makes what stays: the poller.
+        drop(open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?);
+        yield_now().await?;
+        let before = descriptors();
+        let eaten: Vec<fs::File> =
+            std::iter::from_fn(|| fs::File::open("/dev/null").ok()).collect();
+        let error = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        drop(eaten);
+        assert_eq!(descriptors(), before);
+        open_connection("127.0.0.1", port, DEFAULT_LIMIT).await.map(drop)
+    };
+    EventLoop::new().run_until_complete(connecting).unwrap();
+}
+
+#[test]
+fn writer_to_a_peer_that_never_reads_stays_below_its_limit() {
+    const PIECE: usize = 10_000;
+
+    let event_loop = EventLoop::with_virtual_time();
+    let writing = async move {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        let (_reader, writer) = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?;
+        let (_peer, _) = listener.accept()?;
+        let (_, high) = writer.transport().write_buffer_limits();
+        let filling = async |_| -> Result<()> {
+            loop {
+                writer.write(&[b'x'; PIECE])?;
+                assert!(writer.transport().write_buffer_size() <= high + PIECE);
+                writer.drain().await?;
+            }
+        };
+        let limit = Duration::from_secs(1);
+        let outcome = timeout(limit, filling).await;
+        assert_eq!(outcome.unwrap_err().kind(), ErrorKind::Timeout);
+        assert!(writer.transport().write_buffer_size() > high);
+        writer.transport().abort();
+        Ok(())
+    };
+    event_loop.run_until_complete(writing).unwrap();
 }
