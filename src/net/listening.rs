@@ -168,6 +168,7 @@ mod tests {
         let [missing, own] = [[192, 0, 2, 1], [127, 0, 0, 1]].map(|ip| SocketAddr::from((ip, 0)));
         let bound = bound_to(vec![own, missing]).unwrap();
         assert_eq!(bound.len(), 1);
+        bound[0].listen(1).unwrap();
         let error = bound_to(vec![missing]).unwrap_err();
         assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::AddrNotAvailable));
         let taken = bound[0].address().unwrap().ip().unwrap();

@@ -12,7 +12,7 @@ use std::thread;
 use callsoon::io::Async;
 use callsoon::{ErrorKind, Event, EventLoop, Result, create_task, yield_now};
 
-use crate::support::sockets::{LocalStream, local_pair};
+use crate::support::sockets::{LocalStream, async_local_pair, local_pair};
 
 /// Begins to wait for `source`, and forgets the wait.
 async fn forget_wait(source: &Async<LocalStream>, reads: bool) {
@@ -77,6 +77,23 @@ fn stalled_returns_when_a_forgotten_waits_task_is_cancelled() {
         yield_now().await?;
         assert!(task.cancel());
         assert!(task.await.unwrap_err().is_cancelled());
+        mem::forget((ours, theirs));
+        Ok(())
+    });
+}
+
+#[test]
+fn stalled_returns_when_a_pending_operation_was_dropped() {
+    stalls_after(async {
+        let (ours, theirs) = async_local_pair()?;
+        let mut buffer = [0];
+        let mut read = Box::pin(ours.read(&mut buffer));
+        poll_fn(|cx| {
+            assert!(read.as_mut().poll(cx).is_pending());
+            Poll::Ready(())
+        })
+        .await;
+        drop(read);
         mem::forget((ours, theirs));
         Ok(())
     });
