@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::{env, fs, process};
 
 use callsoon::net::{Address, DatagramProtocol};
-use callsoon::{EventLoop, Result, run_on, running_loop, yield_now};
+use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
 
 #[derive(Default)]
 struct Says(Rc<RefCell<Vec<&'static str>>>);
@@ -19,6 +19,11 @@ impl DatagramProtocol for Says {
 
     fn resume_writing(&self) -> Result<()> {
         self.0.borrow_mut().push("resume");
+        Ok(())
+    }
+
+    fn error_received(&self, _error: Error) -> Result<()> {
+        self.0.borrow_mut().push("error");
         Ok(())
     }
 }
@@ -58,6 +63,31 @@ fn datagrams_that_had_to_wait_go_out_in_order() {
     };
     let outcome = run_on(&EventLoop::with_virtual_time(), body);
     fs::remove_dir_all(&folder).unwrap();
+    outcome.unwrap();
+}
+
+#[test]
+fn error_of_a_datagram_that_had_to_wait_is_received() {
+    let path = env::temp_dir().join(format!("callsoon-refusing-{}", process::id()));
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    let own = path.clone();
+    let body = async move {
+        let on = running_loop()?;
+        let endpoint = on.create_unix_datagram_endpoint(Says::default, None, Some(&own)).await?;
+        let (transport, protocol) = endpoint;
+        while transport.write_buffer_size() == 0 {
+            transport.sendto(b"waits", None)?;
+        }
+        drop(receiver);
+        for _ in 0..10 {
+            yield_now().await?;
+        }
+        assert_eq!(protocol.0.borrow().first(), Some(&"error"));
+        transport.abort();
+        Ok(())
+    };
+    let outcome = run_on(&EventLoop::with_virtual_time(), body);
+    fs::remove_file(&path).unwrap();
     outcome.unwrap();
 }
 

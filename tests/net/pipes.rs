@@ -105,6 +105,7 @@ fn writelines_is_one_write() {
         let (reading, writing) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::DIRECT).unwrap();
         let on = running_loop()?;
         let (transport, _) = on.connect_write_pipe(Received::default, writing).await?;
+        assert_eq!(transport.write_buffer_limits(), (16 * 1024, 64 * 1024));
         transport.writelines(["line1", "line2", "line3"])?;
         transport.write(b"next")?;
         let mut reading = File::from(reading);

@@ -301,6 +301,11 @@ fn reading_rests_until_no_more_than_the_limit_is_left() {
     run(async {
         let serve = async |_: StreamReader, writer: StreamWriter| writer.write(&[b'x'; 100]);
         let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        // Twice the limit is not too much yet.
+        let (reader, writer) = open_connection("127.0.0.1", port(&server), 50).await?;
+        assert_eq!(reader.readexactly(1).await?, b"x");
+        assert!(writer.transport().is_reading());
+        writer.transport().abort();
         let (reader, writer) = open_connection("127.0.0.1", port(&server), 10).await?;
         assert_eq!(reader.readexactly(1).await?, b"x");
         assert!(!writer.transport().is_reading());

@@ -1,5 +1,6 @@
 //! The calls of a protocol over TLS, and the ends of a connection.
 
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
@@ -320,6 +321,77 @@ fn connection_over_tls_is_lost_with_what_breaks_it() {
         assert!(calls.len() == 1 && calls[0].starts_with("lost Some("), "{calls:?}");
         drop(raw);
         served.until_lost().await?;
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+/// Counts what it receives, and notes the pauses of its writing.
+#[derive(Default)]
+struct Counts {
+    transport: RefCell<Option<Transport>>,
+    received: Cell<usize>,
+    calls: RefCell<Vec<&'static str>>,
+}
+
+struct Counting(Rc<Counts>);
+
+impl Protocol for Counting {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.0.transport.replace(Some(transport.clone()));
+        Ok(())
+    }
+
+    fn data_received(&self, data: &[u8]) -> Result<()> {
+        self.0.received.set(self.0.received.get() + data.len());
+        Ok(())
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        self.0.calls.borrow_mut().push("pause");
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.0.calls.borrow_mut().push("resume");
+        Ok(())
+    }
+}
+
+#[test]
+fn writing_over_tls_rests_while_the_peer_does_not_read() {
+    run(async {
+        let on = running_loop()?;
+        let (served, client) = (Rc::new(Counts::default()), Rc::new(Counts::default()));
+        let (own, other) = (served.clone(), client.clone());
+        let factory = move || Counting(own.clone());
+        let server = on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
+        let (options, tls) = (ConnectOptions::new(), client_side("localhost"));
+        let factory = || Counting(other);
+        let connecting =
+            on.create_connection_tls(factory, "127.0.0.1", port(&server), &options, &tls);
+        let transport = connecting.await?.0;
+        assert_eq!(transport.write_buffer_limits(), (128 * 1024, 512 * 1024));
+        while served.transport.borrow().is_none() {
+            yield_now().await?;
+        }
+        let peer = served.transport.take().unwrap();
+        peer.pause_reading();
+        let mut written = 0;
+        while client.calls.borrow().is_empty() {
+            assert!(written < 100_000_000, "the peer reads");
+            transport.write(&[7; 100_000])?;
+            written += 100_000;
+            yield_now().await?;
+        }
+        assert!(transport.write_buffer_size() >= 512 * 1024);
+        peer.resume_reading()?;
+        while served.received.get() < written {
+            yield_now().await?;
+        }
+        assert_eq!(*client.calls.borrow(), ["pause", "resume"]);
+        assert_eq!(transport.write_buffer_size(), 0);
+        transport.abort();
         server.close();
         server.wait_closed().await
     });
