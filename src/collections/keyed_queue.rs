@@ -91,7 +91,7 @@ impl<T> KeyedQueue<T> {
             self.gaps -= 1;
         }
         if self.gaps > FEW && self.gaps * 2 > self.entries.len() {
-            // As `retain` does, by functions that are compiled already.
+            // In place of `retain`: by functions that are compiled already.
             for _ in 0..self.entries.len() {
                 if let Some(entry @ (_, Some(_))) = self.entries.pop_front() {
                     self.entries.push_back(entry);
