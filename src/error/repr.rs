@@ -254,16 +254,17 @@ impl Error {
 
     /// The error that it was made of, and the sources of that, outermost first.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn core::error::Error + 'static)> {
-        core::iter::successors(self.made_of(), |error| error.source())
+        core::iter::successors(self.source(), |error| error.source())
     }
 
-    /// The error that it was made of.
-    pub(super) fn made_of(&self) -> Option<&(dyn core::error::Error + 'static)> {
+    /// The error that it was made of: the first of the [`chain`](Error::chain).
+    #[must_use]
+    pub fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match &self.0 {
             Repr::Shared(shared) => match &shared.detail {
                 Detail::Source(source) => Some(&**source),
                 #[cfg(feature = "std")]
-                Detail::About(_, error) => error.made_of(),
+                Detail::About(_, error) => error.source(),
                 _ => None,
             },
             Repr::Cancelled => None,
@@ -273,7 +274,7 @@ impl Error {
     /// The program's own error, if it is an `E`.
     #[must_use]
     pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
-        self.made_of()?.downcast_ref()
+        self.source()?.downcast_ref()
     }
 
     /// Returns the operating system's error, if this error is made of one.

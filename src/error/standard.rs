@@ -61,7 +61,7 @@ impl fmt::Debug for Standard {
 
 impl core::error::Error for Standard {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.0.made_of()?.source()
+        self.0.source()?.source()
     }
 }
 

@@ -318,3 +318,39 @@ impl<T: Source + fmt::Debug + 'static> fmt::Debug for Async<T> {
         f.debug_tuple("Async").field(self.get_ref()).finish()
     }
 }
+
+/// Implements the standard library's traits of descriptors for a type with a `get_ref`.
+macro_rules! impl_descriptor {
+    ([$($generics:tt)*] $handle:ty) => {
+        #[cfg(unix)]
+        impl<$($generics)*> std::os::fd::AsFd for $handle {
+            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+                self.get_ref().as_fd()
+            }
+        }
+
+        #[cfg(unix)]
+        impl<$($generics)*> std::os::fd::AsRawFd for $handle {
+            fn as_raw_fd(&self) -> std::os::fd::RawFd {
+                std::os::fd::AsFd::as_fd(self).as_raw_fd()
+            }
+        }
+
+        #[cfg(windows)]
+        impl<$($generics)*> std::os::windows::io::AsSocket for $handle {
+            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
+                self.get_ref().as_socket()
+            }
+        }
+
+        #[cfg(windows)]
+        impl<$($generics)*> std::os::windows::io::AsRawSocket for $handle {
+            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
+                std::os::windows::io::AsSocket::as_socket(self).as_raw_socket()
+            }
+        }
+    };
+}
+pub(crate) use impl_descriptor;
+
+impl_descriptor!([T: Source + 'static] Async<T>);

@@ -35,6 +35,7 @@ mod unix;
 mod watched;
 
 pub(crate) use accept::{REST, is_out_of_resources, report_out_of_resources};
+pub(crate) use async_source::impl_descriptor;
 pub use async_source::{Async, Interest, Readiness};
 pub use connect_options::ConnectOptions;
 pub use connect_to::ConnectTo;

@@ -416,33 +416,7 @@ macro_rules! impl_socket {
             }
         }
 
-        #[cfg(unix)]
-        impl std::os::fd::AsFd for $socket {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.get_ref().as_fd()
-            }
-        }
-
-        #[cfg(unix)]
-        impl std::os::fd::AsRawFd for $socket {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                self.get_ref().as_raw_fd()
-            }
-        }
-
-        #[cfg(windows)]
-        impl std::os::windows::io::AsSocket for $socket {
-            fn as_socket(&self) -> std::os::windows::io::BorrowedSocket<'_> {
-                self.get_ref().as_socket()
-            }
-        }
-
-        #[cfg(windows)]
-        impl std::os::windows::io::AsRawSocket for $socket {
-            fn as_raw_socket(&self) -> std::os::windows::io::RawSocket {
-                self.get_ref().as_raw_socket()
-            }
-        }
+        $crate::io::impl_descriptor!([] $socket);
     };
 }
 pub(super) use impl_socket;

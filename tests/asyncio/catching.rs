@@ -65,6 +65,7 @@ fn error_gives_its_own_error_back_by_value_once() {
     let error = Error::other(Outer("x".parse::<u8>().unwrap_err()));
     let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     assert_eq!(chain, ["outer", "invalid digit found in string"]);
+    assert_eq!(error.source().unwrap().to_string(), "outer");
     let other = error.clone();
     let shared = error.downcast::<Outer>().unwrap_err();
     assert!(shared.ptr_eq(&other), "another clone has it too");
@@ -73,6 +74,7 @@ fn error_gives_its_own_error_back_by_value_once() {
     assert!(wrong.downcast::<Outer>().is_ok());
     let plain = Error::new(ErrorKind::Value, "no error inside");
     assert_eq!(plain.chain().count(), 0);
+    assert!(plain.source().is_none());
     assert_eq!(plain.downcast::<Outer>().unwrap_err().message(), "no error inside");
     assert_eq!(format!("{:>12}|", ErrorKind::Value), "  ValueError|");
 }

@@ -1,11 +1,13 @@
 //! `Async` itself: any source, its modes, its errors, what it returns.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{Error as IoError, ErrorKind as IoErrorKind, Read, Write};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Wake, Waker};
 
 use callsoon::io::Async;
-use callsoon::{ErrorKind, EventLoop, create_task};
+use callsoon::{ErrorKind, EventLoop, Result, create_task};
 
 use crate::run::{on, run, settle};
 use crate::support::sockets::{LocalStream, assert_closed, local_pair};
@@ -44,6 +46,55 @@ fn new_sets_a_pipe_to_non_blocking_mode() {
         assert_eq!(&byte, b"!");
         cat.wait()?;
         Ok(())
+    });
+}
+
+/// A program sets options by the descriptor, without the source's own type.
+#[cfg(unix)]
+#[test]
+fn async_has_the_descriptor_of_its_source() {
+    use std::os::fd::{AsFd, AsRawFd};
+    run(async {
+        let (stream, _peer) = local_pair()?;
+        let descriptor = stream.as_raw_fd();
+        let stream = Async::new(stream)?;
+        assert_eq!(stream.as_raw_fd(), descriptor);
+        assert_eq!(stream.as_fd().as_raw_fd(), descriptor);
+        Ok(())
+    });
+}
+
+thread_local! {
+    static TAKEN: RefCell<Option<Async<LocalStream>>> = const { RefCell::new(None) };
+    static OUTCOME: RefCell<Option<Result<()>>> = const { RefCell::new(None) };
+}
+
+struct Takes;
+
+impl Wake for Takes {
+    fn wake(self: Arc<Self>) {
+        if let Some(source) = TAKEN.take() {
+            OUTCOME.set(Some(source.into_inner().map(drop)));
+        }
+    }
+}
+
+#[test]
+fn into_inner_works_in_a_waker_that_the_source_wakes() {
+    run(async {
+        let (stream, mut peer) = local_pair()?;
+        TAKEN.set(Some(Async::new(stream)?));
+        let waker = Waker::from(Arc::new(Takes));
+        TAKEN.with_borrow(|source| {
+            let source = source.as_ref().unwrap();
+            let polled = source.poll_read_with(&mut Context::from_waker(&waker), |mut stream| {
+                stream.read(&mut [0])
+            });
+            assert!(polled.is_pending());
+        });
+        peer.write_all(b"!")?;
+        settle().await?;
+        OUTCOME.take().expect("the waker ran")
     });
 }
 

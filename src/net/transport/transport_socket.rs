@@ -3,9 +3,9 @@
 use alloc::rc::Rc;
 use core::fmt;
 #[cfg(unix)]
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::AsRawFd;
 #[cfg(windows)]
-use std::os::windows::io::{AsRawSocket, AsSocket, BorrowedSocket, RawSocket};
+use std::os::windows::io::AsRawSocket;
 
 use crate::event_loop::Source;
 
@@ -20,35 +20,13 @@ impl TransportSocket {
     pub(crate) fn new<S: Source + 'static>(source: &Rc<S>) -> TransportSocket {
         TransportSocket(Rc::<S>::clone(source))
     }
-}
 
-#[cfg(unix)]
-impl AsFd for TransportSocket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+    fn get_ref(&self) -> &dyn Source {
+        &*self.0
     }
 }
 
-#[cfg(unix)]
-impl AsRawFd for TransportSocket {
-    fn as_raw_fd(&self) -> RawFd {
-        self.0.as_fd().as_raw_fd()
-    }
-}
-
-#[cfg(windows)]
-impl AsSocket for TransportSocket {
-    fn as_socket(&self) -> BorrowedSocket<'_> {
-        self.0.as_socket()
-    }
-}
-
-#[cfg(windows)]
-impl AsRawSocket for TransportSocket {
-    fn as_raw_socket(&self) -> RawSocket {
-        self.0.as_socket().as_raw_socket()
-    }
-}
+crate::io::impl_descriptor!([] TransportSocket);
 
 impl fmt::Debug for TransportSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
