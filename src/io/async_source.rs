@@ -303,12 +303,9 @@ impl<T: Source + 'static> Async<T> {
         self.watched.event_loop()
     }
 
-    /// Gives the source back, still in non-blocking mode. The loop doesn't watch it any more.
-    ///
-    /// # Errors
-    ///
-    /// None that a program can meet: the source has no other owner.
-    pub fn into_inner(self) -> Result<T> {
+    /// Returns the source, still in non-blocking mode. The loop doesn't watch it any more.
+    #[must_use]
+    pub fn into_inner(self) -> T {
         self.watched.into_source()
     }
 }

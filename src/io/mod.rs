@@ -45,6 +45,7 @@ pub(crate) use datagram::udp_socket;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;
 pub(crate) use listen::{bind_tcp, is_missing, listen};
+pub use system::Fallback;
 pub(crate) use system::{FilePart, not_available};
 #[cfg(unix)]
 pub(crate) use system::{abstract_name, unix_address};

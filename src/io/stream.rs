@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use super::async_source::Async;
 use super::half::Half;
-use super::system::{FilePart, not_available};
+use super::system::{Fallback, FilePart, not_available};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, Source};
 
@@ -51,7 +51,7 @@ pub(super) async fn send_file<T>(
     half: Half<'_, T>,
     on: &LoopRef,
     mut part: FilePart,
-    fallback: bool,
+    fallback: Fallback,
 ) -> Result<u64>
 where
     T: Source + 'static,
@@ -65,7 +65,7 @@ where
             Err(error) => return Err(error),
         }
     }
-    if !fallback {
+    if fallback == Fallback::Forbidden {
         return Err(not_available());
     }
     loop {
@@ -278,7 +278,7 @@ macro_rules! impl_stream {
             ///
             /// As [`write`](Self::write); [`Value`](crate::ErrorKind::Value) if `count` is 0;
             /// [`Runtime`](crate::ErrorKind::Runtime) without the system's help if `fallback` is
-            /// false (asyncio's `SendfileNotAvailableError`).
+            /// [`Forbidden`](super::Fallback::Forbidden) (asyncio's `SendfileNotAvailableError`).
             ///
             /// # Cancellation
             ///
@@ -288,7 +288,7 @@ macro_rules! impl_stream {
                 file: &std::fs::File,
                 offset: u64,
                 count: Option<u64>,
-                fallback: bool,
+                fallback: super::Fallback,
             ) -> Result<u64> {
                 let part = super::system::FilePart::new(file, offset, count)?;
                 let half = self.0.half(Side::Writer);
@@ -398,12 +398,9 @@ macro_rules! impl_socket {
                 self.0.get_ref()
             }
 
-            /// Gives the standard library's socket back, in non-blocking mode.
-            ///
-            /// # Errors
-            ///
-            /// As [`Async::into_inner`](super::Async::into_inner).
-            pub fn into_inner(self) -> Result<$std> {
+            /// Returns the standard library's socket, in non-blocking mode.
+            #[must_use]
+            pub fn into_inner(self) -> $std {
                 self.0.into_inner()
             }
         }

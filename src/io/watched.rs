@@ -4,7 +4,7 @@ use alloc::rc::Rc;
 use core::cell::Cell;
 
 use super::direction::Direction;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event_loop::{Listener, Listening, LoopRef, Registration, Side, Source};
 
 pub(super) struct Watched<T: Source + 'static> {
@@ -83,10 +83,10 @@ impl<T: Source + 'static> Watched<T> {
     }
 
     /// Takes the source out, which the loop doesn't watch any more.
-    pub(super) fn into_source(self) -> Result<T> {
+    pub(super) fn into_source(self) -> T {
         let Watched { registration, source, .. } = self;
         drop(registration);
         let source = Rc::into_inner(source).map(Listening::into_source);
-        source.ok_or_else(|| Error::runtime("the source is still watched"))
+        source.expect("the registration, which shares the source, has forgotten it")
     }
 }

@@ -56,7 +56,7 @@ impl LoopRef {
         options: &ConnectOptions,
     ) -> Result<(Transport, Rc<P>)> {
         let stream = TcpStream::connect_to_host_with(host, port, options).await?;
-        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?)), None).await
+        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner())), None).await
     }
 
     /// Connects to the listener at `path`: `loop.create_unix_connection`. For the rest see
@@ -75,7 +75,7 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         path: impl AsRef<Path>,
     ) -> Result<(Transport, Rc<P>)> {
-        let stream = UnixStream::connect(path).await?.into_inner()?;
+        let stream = UnixStream::connect(path).await?.into_inner();
         self.connected(factory, Socket::Unix(Rc::new(stream)), None).await
     }
 

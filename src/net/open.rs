@@ -86,7 +86,7 @@ pub(super) async fn open_tcp(
 ) -> Result<(StreamReader, StreamWriter)> {
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
-    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner()?;
+    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner();
     open(&on, Socket::Tcp(Rc::new(stream)), tls, reader).await
 }
 
@@ -107,7 +107,7 @@ pub async fn open_unix_connection(
 ) -> Result<(StreamReader, StreamWriter)> {
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
-    let stream = UnixStream::connect(path).await?.into_inner()?;
+    let stream = UnixStream::connect(path).await?.into_inner();
     open(&on, Socket::Unix(Rc::new(stream)), None, reader).await
 }
 

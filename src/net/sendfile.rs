@@ -11,7 +11,7 @@ use super::transport::{BaseEvents, Events, Socket, SocketTransport, Transport, i
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
-use crate::io::{FilePart, not_available};
+use crate::io::{Fallback, FilePart, not_available};
 use crate::panics::caught;
 
 /// The bytes that are read at once.
@@ -28,7 +28,7 @@ impl LoopRef {
     /// # Errors
     ///
     /// [`Runtime`](ErrorKind::Runtime) if `transport` is closing, or no connection, and without the
-    /// system's help if `fallback` is false (asyncio's `SendfileNotAvailableError`);
+    /// system's help if `fallback` is [`Forbidden`](Fallback::Forbidden) (asyncio's `SendfileNotAvailableError`);
     /// [`Value`](ErrorKind::Value) if `count` is 0; the error of the connection.
     ///
     /// # Cancellation
@@ -40,7 +40,7 @@ impl LoopRef {
         file: &File,
         offset: u64,
         count: Option<u64>,
-        fallback: bool,
+        fallback: Fallback,
     ) -> Result<u64> {
         if transport.is_closing() {
             return Err(Error::runtime("Transport is closing"));
@@ -53,10 +53,10 @@ impl LoopRef {
             let part = FilePart::new(file, offset, count)?;
             match send_natively(self, connection, part).await? {
                 Some(sent) => return Ok(sent),
-                None if fallback => {}
+                None if fallback == Fallback::Allowed => {}
                 None => return Err(not_available()),
             }
-        } else if !fallback {
+        } else if fallback == Fallback::Forbidden {
             let message = format!(
                 "fallback is disabled and native sendfile is not supported for transport {transport:?}"
             );

@@ -80,7 +80,7 @@ impl LoopRef {
         tls: &TlsOptions,
     ) -> Result<(Transport, Rc<P>)> {
         let stream = TcpStream::connect_to_host_with(host, port, options).await?;
-        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner()?)), Some(tls)).await
+        self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner())), Some(tls)).await
     }
 
     /// Serves like [`create_server`](LoopRef::create_server), over TLS: `loop.create_server` with

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
 use callsoon::io::Async;
-use callsoon::{ErrorKind, EventLoop, Result, create_task};
+use callsoon::{ErrorKind, EventLoop, create_task};
 
 use crate::run::{on, run, settle};
 use crate::support::sockets::{LocalStream, assert_closed, local_pair};
@@ -66,15 +66,20 @@ fn async_has_the_descriptor_of_its_source() {
 
 thread_local! {
     static TAKEN: RefCell<Option<Async<LocalStream>>> = const { RefCell::new(None) };
-    static OUTCOME: RefCell<Option<Result<()>>> = const { RefCell::new(None) };
+    static LEFT: RefCell<Option<LocalStream>> = const { RefCell::new(None) };
 }
 
+/// Takes the source out when it wakes, or is dropped.
 struct Takes;
 
 impl Wake for Takes {
-    fn wake(self: Arc<Self>) {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Takes {
+    fn drop(&mut self) {
         if let Some(source) = TAKEN.take() {
-            OUTCOME.set(Some(source.into_inner().map(drop)));
+            LEFT.set(Some(source.into_inner()));
         }
     }
 }
@@ -86,16 +91,41 @@ fn into_inner_works_in_a_waker_that_the_source_wakes() {
         TAKEN.set(Some(Async::new(stream)?));
         let waker = Waker::from(Arc::new(Takes));
         TAKEN.with_borrow(|source| {
-            let source = source.as_ref().unwrap();
-            let polled = source.poll_read_with(&mut Context::from_waker(&waker), |mut stream| {
-                stream.read(&mut [0])
-            });
-            assert!(polled.is_pending());
+            let (source, mut context) = (source.as_ref().unwrap(), Context::from_waker(&waker));
+            let read = source.poll_read_with(&mut context, |mut stream| stream.read(&mut [0]));
+            assert!(read.is_pending());
+            let full = IoErrorKind::WouldBlock;
+            let written = source.poll_write_with(&mut context, |_| Err::<(), _>(full.into()));
+            assert!(written.is_pending());
         });
+        drop(waker);
         peer.write_all(b"!")?;
         settle().await?;
-        OUTCOME.take().expect("the waker ran")
+        let mut stream = LEFT.take().expect("the waker ran");
+        assert_eq!(stream.read(&mut [0; 8])?, 1);
+        Ok(())
     });
+}
+
+#[test]
+fn into_inner_works_where_the_loop_drops_its_readers() {
+    let event_loop = EventLoop::new();
+    let (stream, mut peer) = local_pair().unwrap();
+    let (watched, _peer) = local_pair().unwrap();
+    event_loop
+        .run_until_complete(async move {
+            let takes = Takes;
+            on().add_reader(Rc::new(watched), move || {
+                let _held = &takes;
+            })?;
+            TAKEN.set(Some(Async::new(stream)?));
+            Ok(())
+        })
+        .unwrap();
+    event_loop.close().unwrap();
+    peer.write_all(b"!").unwrap();
+    let mut stream = LEFT.take().expect("the callback was dropped");
+    assert_eq!(stream.read(&mut [0; 8]).unwrap(), 1);
 }
 
 #[test]
@@ -198,12 +228,12 @@ fn into_inner_deregisters_and_returns_the_source() {
         settle().await?; // it is registered by now
         waiting.cancel();
         assert!(waiting.await.unwrap_err().is_cancelled());
-        let stream = Rc::into_inner(stream).unwrap().into_inner()?;
+        let stream = Rc::into_inner(stream).unwrap().into_inner();
         // The poller has forgotten it, or it would refuse it now.
         let again = Async::new(stream)?;
         peer.write_all(b"!")?;
         again.readable().await?;
-        let mut stream = again.into_inner()?;
+        let mut stream = again.into_inner();
         assert_eq!(stream.read(&mut [0; 8])?, 1);
         drop(stream);
         assert_closed(peer);
@@ -299,7 +329,7 @@ fn making_one_takes_no_second_descriptor() {
     assert_eq!(blocked.kind(), IoErrorKind::WouldBlock);
     drop(all);
     // The descriptor was borrowed, and is open still.
-    source.into_inner().unwrap().set_nonblocking(false).unwrap();
+    source.into_inner().set_nonblocking(false).unwrap();
 }
 
 #[test]

@@ -166,7 +166,7 @@ for_each_stream! {
     the_standard_librarys_stream_comes_back(ours, theirs) {
         theirs.write_all(b"!").await?;
         assert_eq!(ours.read(&mut [0]).await?, 1);
-        let ours = ours.into_inner()?;
+        let ours = ours.into_inner();
         ours.shutdown(Shutdown::Both)?;
         assert_eq!(theirs.read(&mut [0]).await?, 0);
         Ok(())

@@ -6,7 +6,7 @@ use std::io::{Read, Seek, Write};
 use std::os::unix::net::UnixStream as StdStream;
 use std::rc::Rc;
 
-use callsoon::io::UnixStream;
+use callsoon::io::{Fallback, UnixStream};
 use callsoon::net::{Protocol, Transport};
 use callsoon::{
     Error, ErrorKind, EventLoop, LoopRef, Result, create_task, run_on, running_loop, yield_now,
@@ -60,15 +60,15 @@ fn file_is_sent_over_an_awaited_socket() {
         let (ours, theirs) = (UnixStream::from(ours)?, UnixStream::from(theirs)?);
         let reading = create_task(read_all(theirs));
         let (all, mut file) = (bytes(), file_of(&bytes()));
-        assert_eq!(ours.sendfile(&file_of(b""), 0, None, true).await?, 0);
+        assert_eq!(ours.sendfile(&file_of(b""), 0, None, Fallback::Allowed).await?, 0);
         ours.write_all(b"before").await?;
-        assert_eq!(ours.sendfile(&file, 0, None, true).await?, SIZE as u64);
+        assert_eq!(ours.sendfile(&file, 0, None, Fallback::Allowed).await?, SIZE as u64);
         assert_eq!(file.stream_position()?, SIZE as u64);
         ours.write_all(b"between").await?;
-        assert_eq!(ours.sendfile(&file, 1000, Some(2000), true).await?, 2000);
+        assert_eq!(ours.sendfile(&file, 1000, Some(2000), Fallback::Allowed).await?, 2000);
         assert_eq!(file.stream_position()?, 3000);
-        assert_eq!(ours.sendfile(&file, SIZE as u64 - 5, Some(100), true).await?, 5);
-        let refused = ours.sendfile(&file, 0, Some(0), true).await.unwrap_err();
+        assert_eq!(ours.sendfile(&file, SIZE as u64 - 5, Some(100), Fallback::Allowed).await?, 5);
+        let refused = ours.sendfile(&file, 0, Some(0), Fallback::Allowed).await.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Value);
         drop(ours);
         let expected: [&[u8]; 5] =
@@ -89,18 +89,24 @@ fn file_that_only_can_be_read_is_sent_by_blocks() {
         let (ours, theirs) = StdStream::pair()?;
         let (ours, theirs) = (UnixStream::from(ours)?, UnixStream::from(theirs)?);
         let reading = create_task(read_all(theirs));
-        let native = ours.sendfile(&file, 0, Some(1), false).await;
+        let native = ours.sendfile(&file, 0, Some(1), Fallback::Forbidden).await;
         // Kernels before 5.10 send any file.
         assert!(native.as_ref().map_or_else(|error| error.kind() == ErrorKind::Runtime, |_| true));
         let rest = u64::from(native.is_ok());
-        assert_eq!(ours.sendfile(&file, rest, Some(1 << 30), true).await?, length - rest);
+        assert_eq!(
+            ours.sendfile(&file, rest, Some(1 << 30), Fallback::Allowed).await?,
+            length - rest
+        );
         drop(ours);
         assert_eq!(reading.await?, environment);
 
         let Sides { transport, peer, .. } = sides(&running_loop()?).await?;
         let reading = create_task(read_all(UnixStream::from(peer)?));
         let on = running_loop()?;
-        assert_eq!(on.sendfile(&transport, &file, 1, Some(length - 1), true).await?, length - 1);
+        assert_eq!(
+            on.sendfile(&transport, &file, 1, Some(length - 1), Fallback::Allowed).await?,
+            length - 1
+        );
         assert!(transport.is_reading());
         transport.close();
         assert_eq!(reading.await?, environment[1..]);
@@ -153,7 +159,10 @@ fn file_is_sent_over_a_transport() {
         // More than the socket takes at once, so that the file waits behind it.
         transport.write(&all)?;
         let (own, sending, sent) = (on.clone(), transport.clone(), file.clone());
-        let task = create_task(async move { own.sendfile(&sending, &sent, 0, None, true).await });
+        let task =
+            create_task(
+                async move { own.sendfile(&sending, &sent, 0, None, Fallback::Allowed).await },
+            );
         yield_now().await?;
         let amid = transport.write(b"amid").unwrap_err();
         assert_eq!(
@@ -162,19 +171,19 @@ fn file_is_sent_over_a_transport() {
         );
         assert!(!transport.is_reading());
         peer.write_all(b"read after")?;
-        let again = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();
+        let again = on.sendfile(&transport, &file, 0, None, Fallback::Allowed).await.unwrap_err();
         assert_eq!(again.kind(), ErrorKind::Runtime);
         let reading = create_task(read_all(UnixStream::from(peer.try_clone()?)?));
         assert_eq!((task.await?, (&*file).stream_position()?), (SIZE as u64, SIZE as u64));
         assert!(transport.is_reading());
-        assert_eq!(on.sendfile(&transport, &file, 10, Some(20), false).await?, 20);
+        assert_eq!(on.sendfile(&transport, &file, 10, Some(20), Fallback::Forbidden).await?, 20);
         assert_eq!((&*file).stream_position()?, 30);
         transport.write(b"after")?;
         while protocol.0.borrow().len() < 2 {
             yield_now().await?;
         }
         transport.close();
-        let closing = on.sendfile(&transport, &file, 0, None, true).await.unwrap_err();
+        let closing = on.sendfile(&transport, &file, 0, None, Fallback::Allowed).await.unwrap_err();
         assert_eq!(
             (closing.kind(), closing.message()),
             (ErrorKind::Runtime, "Transport is closing".into())
@@ -194,7 +203,8 @@ fn file_is_not_sent_over_a_pipe() {
         let on = running_loop()?;
         let (ours, _peer) = StdStream::pair()?;
         let (transport, _) = on.connect_write_pipe(Noting::default, ours).await?;
-        let error = on.sendfile(&transport, &file_of(b"x"), 0, None, true).await.unwrap_err();
+        let error =
+            on.sendfile(&transport, &file_of(b"x"), 0, None, Fallback::Allowed).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Runtime);
         assert!(error.message().starts_with("sendfile is not supported for transport"), "{error}");
         transport.close();
@@ -211,8 +221,9 @@ fn sendfile_fails_when_the_peer_closes() {
             let Sides { transport, protocol, mut peer } = sides(&on).await?;
             let mut file = file_of(&bytes());
             let (own, sending, sent) = (on.clone(), transport.clone(), file.try_clone()?);
-            let task =
-                create_task(async move { own.sendfile(&sending, &sent, 0, None, true).await });
+            let task = create_task(async move {
+                own.sendfile(&sending, &sent, 0, None, Fallback::Allowed).await
+            });
             let mut front = [0; 1000];
             yield_now().await?;
             peer.read_exact(&mut front)?;
@@ -248,7 +259,7 @@ fn sendfile_succeeds_when_the_peer_closes_at_the_end() {
         let (own, sending) = (on.clone(), transport.clone());
         let task = create_task(async move {
             let mut file = file_of(&bytes());
-            let sent = own.sendfile(&sending, &file, 0, None, true).await?;
+            let sent = own.sendfile(&sending, &file, 0, None, Fallback::Allowed).await?;
             Ok((sent, file.stream_position()?))
         });
         peer.set_nonblocking(true)?;

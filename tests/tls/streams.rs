@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::Seek;
 use std::rc::Rc;
 
+use callsoon::io::Fallback;
 use callsoon::net::{DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, start_server};
 use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop};
 
@@ -116,10 +117,12 @@ fn file_is_sent_over_tls() {
         let (transport, whole) = (writer.transport().clone(), expected.len());
         writer.write(b"before")?;
         let sending = create_task(async move {
-            let refused = on.sendfile(&transport, &file, 0, None, false).await.unwrap_err();
+            let refused =
+                on.sendfile(&transport, &file, 0, None, Fallback::Forbidden).await.unwrap_err();
             assert!(refused.message().starts_with("fallback is disabled"), "{refused}");
             assert_eq!((&file).stream_position()?, 0);
-            let sent = on.sendfile(&transport, &file, 1000, Some(length), true).await?;
+            let sent =
+                on.sendfile(&transport, &file, 1000, Some(length), Fallback::Allowed).await?;
             assert_eq!((&file).stream_position()?, 1000 + length);
             transport.write(b"after").map(|()| sent)
         });
@@ -155,7 +158,7 @@ fn file_over_tls_fails_when_the_peer_goes_away() {
             let (_reader, writer) = connect_tls(port(&server), 100, &tls).await?;
             let mut file = std::fs::File::open(&own)?;
             let part = is_whole.then_some(count as u64);
-            let sent = on.sendfile(writer.transport(), &file, 0, part, true).await;
+            let sent = on.sendfile(writer.transport(), &file, 0, part, Fallback::Allowed).await;
             if is_whole {
                 assert_eq!((sent?, file.stream_position()?), (50_000, 50_000));
             } else {

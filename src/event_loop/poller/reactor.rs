@@ -399,6 +399,13 @@ impl Reactor {
         self.closed.get()
     }
 
+    /// Forgets that the source of `watch`, which is a [`Registration`](Watch::registered)'s, was ready. Then the
+    /// registration's owner alone has the source, once `watch` is dropped.
+    pub(crate) fn forget_ready(&self, watch: &Watch) {
+        let Some(own) = &watch.reader else { return };
+        self.ready.borrow_mut().retain(|(listener, _)| !Rc::ptr_eq(own, listener));
+    }
+
     /// Forgets every source, and returns what the program has there, to be dropped where nothing is
     /// borrowed. Called once, when the loop closes.
     pub(crate) fn close(&self) -> (Vec<(Rc<dyn Listener>, Side)>, Vec<Watch>) {
@@ -415,6 +422,10 @@ impl Reactor {
                 let _ = watch.forget(poller);
             }
         }
+        // Registered sources have their owners, so that nothing of the program's is dropped with these.
+        let (registered, watches) = watches.into_iter().partition(|watch| watch.registered);
+        let registered: Vec<Watch> = registered;
+        registered.iter().for_each(|watch| self.forget_ready(watch));
         (self.ready.take(), watches)
     }
 }

@@ -104,6 +104,7 @@ impl Registration {
         // A wait that was forgotten ends with its source.
         self.reactor.count(0, self.waits.take());
         self.reactor.keys.borrow_mut().remove(self.raw);
+        self.reactor.forget_ready(&watch);
         let told = watch.update(self.reactor.poller()?, self.key, Watching::default());
         drop(watch);
         told

@@ -9,6 +9,15 @@ use std::io::{self, Read, Seek, SeekFrom};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 
+/// Selects what `sendfile` does where the system can't send a file by itself: asyncio's parameter `fallback`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fallback {
+    /// It reads blocks of the file and writes them: `fallback=True`, asyncio's default.
+    Allowed,
+    /// It fails: `fallback=False`.
+    Forbidden,
+}
+
 /// A part of a file, from a place on. When it is dropped, the file's position is behind what was sent,
 /// if anything was.
 pub(crate) struct FilePart {

@@ -9,6 +9,7 @@ mod name_info;
 #[cfg(unix)]
 mod unix_address;
 
+pub use file_part::Fallback;
 pub(crate) use file_part::{FilePart, not_available};
 #[cfg(unix)]
 pub(super) use name_info::name_info;

@@ -39,7 +39,7 @@ macro_rules! datagram {
             }
 
             pub fn into_std(self) -> std::io::Result<$std> {
-                self.io.into_inner().into_inner().map_err(crate::net::to_io)
+                Ok(self.io.into_inner().into_inner())
             }
 
             pub fn local_addr(&self) -> std::io::Result<$addr> {

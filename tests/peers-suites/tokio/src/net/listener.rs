@@ -31,7 +31,7 @@ macro_rules! listener {
             }
 
             pub fn into_std(self) -> io::Result<$std> {
-                self.io.into_inner().into_inner().map_err(to_io)
+                Ok(self.io.into_inner().into_inner())
             }
 
             pub fn local_addr(&self) -> io::Result<$addr> {

@@ -36,7 +36,7 @@ macro_rules! stream {
             }
 
             pub fn into_std(self) -> io::Result<$std> {
-                self.io.into_inner().into_inner().map_err(to_io)
+                Ok(self.io.into_inner().into_inner())
             }
 
             pub fn local_addr(&self) -> io::Result<$addr> {
@@ -127,7 +127,7 @@ impl TcpStream {
         for addr in addr.all()? {
             on();
             let connect = Here::new(callsoon::io::TcpStream::connect(addr));
-            match connect.await.and_then(|stream| stream.into_inner()) {
+            match connect.await.map(|stream| stream.into_inner()) {
                 Ok(std) => return TcpStream::from_std(std),
                 Err(error) => last = to_io(error),
             }
@@ -215,7 +215,7 @@ impl UnixStream {
     pub async fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         on();
         let connect = Here::new(callsoon::io::UnixStream::connect(path.as_ref().to_owned()));
-        let stream = connect.await.and_then(|stream| stream.into_inner()).map_err(to_io)?;
+        let stream = connect.await.map(|stream| stream.into_inner()).map_err(to_io)?;
         UnixStream::from_std(stream)
     }
 
