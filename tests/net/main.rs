@@ -19,6 +19,8 @@ mod faults;
 mod pipes;
 mod protocols;
 mod readers;
+#[cfg(target_os = "linux")]
+mod resets;
 mod scripts;
 #[cfg(unix)]
 mod sendfile;
