@@ -8,6 +8,7 @@ use callsoon::{ErrorKind, EventLoop, LoopFuture, Result, Task, run_on};
 
 use crate::combinators::{boxed, join};
 use crate::driver::{Reports, secs, settle, turn};
+use crate::support::itself::words_of_itself;
 use crate::support::trace::Trace;
 
 /// So deep that a recursion would overflow a test's stack if its frames had 70 bytes.
@@ -210,9 +211,14 @@ fn in_a_process_of_its_own(test: &str, body: impl FnOnce()) {
     if std::env::var_os(INSIDE).is_some() {
         return body();
     }
-    let itself = std::env::current_exe().unwrap();
+    let words = words_of_itself();
     let test = format!("chains::{test}");
-    let outcome = Command::new(itself).args([&*test, "--exact"]).env(INSIDE, "1").output().unwrap();
+    let outcome = Command::new(&words[0])
+        .args(&words[1..])
+        .args([&*test, "--exact"])
+        .env(INSIDE, "1")
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&outcome.stderr);
     assert!(outcome.status.success(), "{test}: {}\n{said}", outcome.status);
 }

@@ -6,6 +6,8 @@ mod child;
 #[cfg(target_os = "linux")]
 #[path = "../support/descriptors.rs"]
 mod descriptors;
+#[path = "../support/itself.rs"]
+mod itself;
 #[cfg(target_os = "linux")]
 mod leaks;
 mod portable;

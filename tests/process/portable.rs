@@ -11,6 +11,8 @@ use callsoon::process::{
 };
 use callsoon::{ErrorKind, EventLoop, Result, run_on};
 
+use crate::itself::words_of_itself;
+
 /// Says what the child does.
 const PART: &str = "CALLSOON_TEST_PART";
 
@@ -39,8 +41,10 @@ async fn start(part: &str, options: SubprocessOptions) -> Result<Process> {
     let mut variables: Vec<_> = env::vars_os().collect();
     variables.push((PART.into(), part.into()));
     let options = options.env(variables);
-    let arguments = ["--exact", "portable::child", "--nocapture", "--quiet"];
-    create_subprocess_exec(env::current_exe()?, arguments, options).await
+    let mut words = words_of_itself();
+    words.extend(["--exact", "portable::child", "--nocapture", "--quiet"].map(Into::into));
+    let program = words.remove(0);
+    create_subprocess_exec(program, words, options).await
 }
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
