@@ -5,6 +5,7 @@ Timers that are due at one time run in the order in which they were made.
 
 import asyncio
 import heapq
+import inspect
 import selectors
 import weakref
 
@@ -94,10 +95,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.stalled = False
         self.has_sockets = False
         self.turns = 0
-        self.tasks = []
+        self.tasks = []  # those that close a generator aside: an error of theirs would keep frames
         self.made = []  # every task, weakly
         self.after_step = lambda: None
         self._asyncgens = OrderedWeakSet()
+        self.closers = weakref.WeakSet()
         self.closing = 0  # dropped generators that are not closed yet
         self.all_closed = None
         self.set_task_factory(self._make_task)
@@ -105,7 +107,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _make_task(self, loop, coro, **kwargs):
         task = asyncio.Task(coro, loop=loop, **kwargs)
         self.made.append(weakref.ref(task))
-        self.tasks.append(task)
+        if inspect.iscoroutine(coro):
+            self.tasks.append(task)
         return task
 
     def time(self):
@@ -130,8 +133,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.call_soon_threadsafe(self._close_dropped, agen.aclose())
 
     def _close_dropped(self, closing):
-        self.create_task(closing).add_done_callback(self._closed_dropped)
-        self.tasks.pop()  # none of the program's
+        closer = self.create_task(closing)
+        self.closers.add(closer)
+        closer.add_done_callback(self._closed_dropped)
 
     def _closed_dropped(self, task):
         self.closing -= 1

@@ -75,7 +75,7 @@ class TracedLoop(oracle.VirtualLoop):
 class Machine(oracle.Machine):
     def wind_down(self):
         """As the port's machine does it, in as many turns as the oracle's, but without a gathering."""
-        left = [task for task in self.loop.tasks if not task.done()]
+        left = [task for task in self.loop.pending() if task not in self.loop.closers]
         count = len(left)
 
         def ended(_task):
