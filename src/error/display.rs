@@ -10,8 +10,20 @@ use super::repr::{Detail, Error, Repr};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Display for Repr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.kind().name();
-        match &self.0 {
+        match self {
             Repr::Cancelled => f.write_str(name),
             Repr::Shared(shared) => match &shared.detail {
                 Detail::Source(source) => fmt::Display::fmt(source, f),
@@ -27,9 +39,9 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
+impl fmt::Debug for Repr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match self {
             Repr::Shared(shared) => match &shared.detail {
                 Detail::Source(source) => fmt::Debug::fmt(source, f),
                 #[cfg(feature = "std")]
@@ -43,27 +55,28 @@ impl fmt::Debug for Error {
 }
 
 /// Shows a group as `Display` does: `ExceptionGroup: message [first, second]`.
-fn show(group: &Error, f: &mut Formatter<'_>) -> fmt::Result {
+fn show(group: &Repr, f: &mut Formatter<'_>) -> fmt::Result {
     let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}: {message} [");
     write_group(group, f, begin, "]", |error, f| write!(f, "{error}"))
 }
 
 /// Shows a group as `Debug` does: `ExceptionGroup("message", [first, second])`.
-fn debug(group: &Error, f: &mut Formatter<'_>) -> fmt::Result {
+fn debug(group: &Repr, f: &mut Formatter<'_>) -> fmt::Result {
     let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}({message:?}, [");
     write_group(group, f, begin, "])", |error, f| write!(f, "{error:?}"))
 }
 
 /// Writes the beginning and the end of each group, with its errors between these.
 fn write_group(
-    group: &Error,
+    group: &Repr,
     f: &mut Formatter<'_>,
     begin: fn(&str, &'static str, &mut Formatter<'_>) -> fmt::Result,
     end: &str,
     leaf: fn(&Error, &mut Formatter<'_>) -> fmt::Result,
 ) -> fmt::Result {
+    let group = Error(group.clone());
     // The errors that are left to be written, of the outermost group first.
-    let mut open: Vec<slice::Iter<'_, Error>> = vec![slice::from_ref(group).iter()];
+    let mut open: Vec<slice::Iter<'_, Error>> = vec![slice::from_ref(&group).iter()];
     let mut comma = "";
     while let Some(errors) = open.last_mut() {
         let Some(error) = errors.next() else {

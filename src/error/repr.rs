@@ -29,8 +29,8 @@ pub(super) type BoxedError = Box<dyn core::error::Error + Send + Sync + 'static>
 /// back, [`downcast_ref`](Error::downcast_ref). One of `std::io` is of kind
 /// [`Io`](ErrorKind::Io), every other of kind [`Other`](ErrorKind::Other).
 ///
-/// So that this works for all, `Error` itself does not implement `std::error::Error`; it
-/// converts into a `Box<dyn std::error::Error + Send + Sync>`.
+/// So that this works for all, `Error` itself does not implement `std::error::Error`; `as_ref` borrows
+/// it as one, and `into` makes a `Box<dyn std::error::Error + Send + Sync>` of it.
 ///
 /// ```
 /// use callsoon::{Error, ErrorKind};
@@ -68,6 +68,28 @@ pub(super) enum Detail {
     /// An error of the system, and what it is about.
     #[cfg(feature = "std")]
     About(Box<str>, Error),
+}
+
+impl Repr {
+    pub(super) fn kind(&self) -> ErrorKind {
+        match self {
+            Repr::Cancelled => ErrorKind::Cancelled,
+            Repr::Shared(shared) => shared.kind,
+        }
+    }
+
+    /// The error that it was made of.
+    pub(super) fn cause(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Source(source) => Some(&**source),
+                #[cfg(feature = "std")]
+                Detail::About(_, error) => error.source(),
+                _ => None,
+            },
+            Repr::Cancelled => None,
+        }
+    }
 }
 
 impl Detail {
@@ -176,10 +198,7 @@ impl Error {
     /// Returns the kind of this error.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
-        match &self.0 {
-            Repr::Cancelled => ErrorKind::Cancelled,
-            Repr::Shared(shared) => shared.kind,
-        }
+        self.0.kind()
     }
 
     /// Returns the name by which a trace knows it: of its type without the path if it is the program's own,
@@ -260,15 +279,7 @@ impl Error {
     /// The error that it was made of: the first of the [`chain`](Error::chain).
     #[must_use]
     pub fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match &self.0 {
-            Repr::Shared(shared) => match &shared.detail {
-                Detail::Source(source) => Some(&**source),
-                #[cfg(feature = "std")]
-                Detail::About(_, error) => error.source(),
-                _ => None,
-            },
-            Repr::Cancelled => None,
-        }
+        self.0.cause()
     }
 
     /// The program's own error, if it is an `E`.

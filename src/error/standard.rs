@@ -3,13 +3,12 @@
 use alloc::boxed::Box;
 #[cfg(feature = "std")]
 use core::any::TypeId;
-use core::fmt;
 
 #[cfg(feature = "std")]
 use super::kind::ErrorKind;
 #[cfg(feature = "std")]
 use super::repr::Detail;
-use super::repr::{BoxedError, Error};
+use super::repr::{BoxedError, Error, Repr};
 
 impl Error {
     /// The error of this crate that `foreign` was made of, or its source, or the source of that.
@@ -27,7 +26,7 @@ impl Error {
     #[must_use]
     pub fn find_in(foreign: &(dyn core::error::Error + 'static)) -> Option<Error> {
         let mut chain = core::iter::successors(Some(foreign), |error| error.source());
-        chain.find_map(as_own).cloned()
+        chain.find_map(as_own)
     }
 }
 
@@ -36,7 +35,7 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
         #[cfg(feature = "std")]
         if TypeId::of::<E>() == TypeId::of::<std::io::Error>() {
             return match as_own(&error) {
-                Some(own) => own.clone(),
+                Some(own) => own,
                 None => Error::shared(ErrorKind::Io, Detail::Source(Box::new(error))),
             };
         }
@@ -45,29 +44,27 @@ impl<E: core::error::Error + Send + Sync + 'static> From<E> for Error {
 }
 
 /// An [`Error`] as a standard error, for code that collects errors of all sorts.
-struct Standard(Error);
-
-impl fmt::Display for Standard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Standard {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
-    }
-}
-
-impl core::error::Error for Standard {
+impl core::error::Error for Repr {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.0.source()?.source()
+        self.cause()?.source()
     }
 }
 
-/// The error that a standard one was made of by `into`, on its own or inside of a
+impl AsRef<dyn core::error::Error + 'static> for Error {
+    fn as_ref(&self) -> &(dyn core::error::Error + 'static) {
+        &self.0
+    }
+}
+
+impl AsRef<dyn core::error::Error + Send + Sync + 'static> for Error {
+    fn as_ref(&self) -> &(dyn core::error::Error + Send + Sync + 'static) {
+        &self.0
+    }
+}
+
+/// The error that a standard one was made of by `into` or `as_ref`, on its own or inside of a
 /// `std::io::Error`.
-fn as_own<'a>(error: &'a (dyn core::error::Error + 'static)) -> Option<&'a Error> {
+fn as_own(error: &(dyn core::error::Error + 'static)) -> Option<Error> {
     #[cfg(feature = "std")]
     let error = {
         let mut error = error;
@@ -76,7 +73,7 @@ fn as_own<'a>(error: &'a (dyn core::error::Error + 'static)) -> Option<&'a Error
         }
         error
     };
-    error.downcast_ref::<Standard>().map(|Standard(own)| own)
+    error.downcast_ref::<Repr>().cloned().map(Error)
 }
 
 /// For functions that may fail with `std::io::Error` only. What the system said is that again,
@@ -100,18 +97,18 @@ impl From<Error> for std::io::Error {
             ErrorKind::Timeout => std::io::ErrorKind::TimedOut,
             _ => said.map_or(std::io::ErrorKind::Other, std::io::Error::kind),
         };
-        std::io::Error::new(kind, Standard(error))
+        std::io::Error::new(kind, error.0)
     }
 }
 
 impl From<Error> for BoxedError {
     fn from(error: Error) -> BoxedError {
-        Box::new(Standard(error))
+        Box::new(error.0)
     }
 }
 
 impl From<Error> for Box<dyn core::error::Error> {
     fn from(error: Error) -> Box<dyn core::error::Error> {
-        Box::new(Standard(error))
+        Box::new(error.0)
     }
 }

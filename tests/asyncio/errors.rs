@@ -64,6 +64,21 @@ fn as_a_standard_error_it_has_the_cause_of_the_programs_own() {
 }
 
 #[test]
+fn as_ref_lends_an_error_as_a_standard_one() {
+    let late = Error::other(Late(Lost { parcels: 2 }));
+    let standard: &(dyn std::error::Error + 'static) = late.as_ref();
+    assert_eq!(standard.to_string(), late.to_string());
+    assert_eq!(format!("{standard:?}"), format!("{late:?}"));
+    assert_eq!(standard.source().map(ToString::to_string).as_deref(), Some("2 parcels lost"));
+    assert!(Error::find_in(standard).is_some_and(|own| own.ptr_eq(&late)));
+    let sendable: &(dyn std::error::Error + Send + Sync) = late.as_ref();
+    assert!(sendable.source().is_some());
+    let several = Error::from_group("two", vec![late, Error::cancelled()]);
+    let standard: &(dyn std::error::Error + 'static) = several.as_ref();
+    assert_eq!(standard.to_string(), several.to_string());
+}
+
+#[test]
 fn one_error_reaches_all_awaiters_and_their_awaiters() {
     run(async {
         let failing: Task<()> = create_task(async {
