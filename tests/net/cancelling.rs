@@ -17,7 +17,7 @@ use callsoon::{
 use crate::child::is_child;
 use crate::descriptors::descriptors;
 
-async fn until_descriptors_are(count: usize) -> Result<()> {
+pub(crate) async fn until_descriptors_are(count: usize) -> Result<()> {
     while descriptors() != count {
         yield_now().await?;
     }
@@ -73,7 +73,7 @@ fn silent() -> EventLoop {
 }
 
 /// Sends back all that comes.
-async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
+pub(crate) async fn echo(reader: StreamReader, writer: StreamWriter) -> Result<()> {
     loop {
         let data = reader.read(10_000).await?;
         if data.is_empty() {

@@ -10,6 +10,7 @@ use callsoon::net::{
 };
 use callsoon::{ErrorKind, EventLoop, Result, create_task, running_loop, timeout, yield_now};
 
+use crate::cancelling::until_descriptors_are;
 use crate::child::is_child;
 use crate::descriptors::descriptors;
 
@@ -57,9 +58,7 @@ fn cancel_at_each_turn<F: Future<Output = Result<()>> + 'static>(
             let cancelled = task.cancel();
             let outcome = task.await;
             assert_eq!(outcome.is_err(), cancelled, "{outcome:?}");
-            while descriptors() != before {
-                yield_now().await?;
-            }
+            until_descriptors_are(before).await?;
             if !cancelled {
                 assert!(turns > 5, "{turns}");
                 break;
@@ -115,10 +114,7 @@ fn cancelled_server_of_streams_leaves_nothing() {
             let conversed = client.await;
             assert!(turns < 20 || conversed.is_ok(), "{conversed:?}");
             // The first one makes what stays: the poller.
-            let expected = *before.get_or_insert_with(descriptors);
-            while descriptors() != expected {
-                yield_now().await?;
-            }
+            until_descriptors_are(*before.get_or_insert_with(descriptors)).await?;
         }
         Ok(())
     };

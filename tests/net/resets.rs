@@ -10,6 +10,7 @@ use std::time::Duration;
 use callsoon::net::{DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, start_server};
 use callsoon::{EventLoop, Result, create_task, run_on, yield_now};
 
+use crate::cancelling::{echo, until_descriptors_are};
 use crate::child::is_child;
 use crate::descriptors::descriptors;
 
@@ -19,23 +20,13 @@ const TURNS: usize = 30;
 type Ends = Rc<RefCell<Vec<Result<()>>>>;
 
 /// Sends back all that comes, and notes how that ends.
-async fn echo(reader: StreamReader, writer: StreamWriter, ends: Ends) -> Result<()> {
-    let echoing = async {
-        loop {
-            let data = reader.read(10_000).await?;
-            if data.is_empty() {
-                return Ok(());
-            }
-            writer.write(&data)?;
-            writer.drain().await?;
-        }
-    };
-    let outcome = echoing.await;
+async fn noted_echo(reader: StreamReader, writer: StreamWriter, ends: Ends) -> Result<()> {
+    let outcome = echo(reader, writer).await;
     ends.borrow_mut().push(outcome);
     Ok(())
 }
 
-/// Talks to an `echo` for `turns` turns, reads half of what comes back, and resets the connection.
+/// Talks to a `noted_echo` for `turns` turns, reads half of what comes back, and resets the connection.
 async fn talk_and_reset(mut peer: TcpStream, turns: usize, ends: &Ends) -> Result<()> {
     peer.set_nonblocking(true)?;
     for _ in 0..turns {
@@ -64,7 +55,7 @@ fn reset_of_a_client_in_any_turn_leaves_the_others() {
     let serving = async {
         let ends = Ends::default();
         let own = ends.clone();
-        let serve = move |reader, writer| echo(reader, writer, own.clone());
+        let serve = move |reader, writer| noted_echo(reader, writer, own.clone());
         let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
         let address = server.addresses()[0].ip().unwrap();
         let (reader, writer) = open_connection("127.0.0.1", address.port(), DEFAULT_LIMIT).await?;
@@ -75,9 +66,7 @@ fn reset_of_a_client_in_any_turn_leaves_the_others() {
             talk_and_reset(TcpStream::connect(address)?, turns, &ends).await?;
             writer.write(b"still here\n")?;
             assert_eq!(reader.readline().await?, b"still here\n");
-            while descriptors() != before {
-                yield_now().await?;
-            }
+            until_descriptors_are(before).await?;
         }
         server.close();
         Ok(())
@@ -97,14 +86,11 @@ fn reset_of_a_server_in_any_turn_ends_its_client() {
         let mut before = None;
         for turns in 0..TURNS {
             let (reader, writer) = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?;
-            let client = create_task(echo(reader, writer, ends.clone()));
+            let client = create_task(noted_echo(reader, writer, ends.clone()));
             talk_and_reset(listener.accept()?.0, turns, &ends).await?;
             client.await?;
             // The first one makes what stays: the poller.
-            let expected = *before.get_or_insert_with(descriptors);
-            while descriptors() != expected {
-                yield_now().await?;
-            }
+            until_descriptors_are(*before.get_or_insert_with(descriptors)).await?;
         }
         Ok(())
     };

@@ -1,9 +1,10 @@
 //! [`Await`]: the future that `.await` on a future or task polls. It records the wait in the task.
 //!
-//! **Await Invariant**: an await that is registered counts the task that polled it, and its future; it
-//! stands once among the waiters of the future, while that is pending, and once among the waits of
-//! the task, until it unregisters, at the latest when it is dropped. So the pointers in those lists,
-//! which are uncounted, are good; and where an await is leaked, so are its counts.
+//! **Await Invariant**: an await of values of a type keeps the one future of that type that it was made
+//! with. One that is registered counts the task that polled it, and its future; it stands once among
+//! the waiters of the future, while that is pending, and once among the waits of the task, until it
+//! unregisters, at the latest when it is dropped. So the pointers in those lists, which are uncounted,
+//! are good; and where an await is leaked, so are its counts.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -131,7 +132,7 @@ impl<T: 'static> Await<T> {
 
     #[inline(always)]
     fn future(&self) -> &TypedFuture<T> {
-        // SAFETY: It was one in `new`.
+        // SAFETY: By the Await Invariant.
         unsafe { TypedFuture::of_erased(&self.wait.future) }
     }
 

@@ -423,8 +423,8 @@ impl Reactor {
             }
         }
         // Registered sources have their owners, so that nothing of the program's is dropped with these.
-        let (registered, watches) = watches.into_iter().partition(|watch| watch.registered);
-        let registered: Vec<Watch> = registered;
+        let (registered, watches): (Vec<_>, Vec<_>) =
+            watches.into_iter().partition(|watch| watch.registered);
         registered.iter().for_each(|watch| self.forget_ready(watch));
         (self.ready.take(), watches)
     }
