@@ -44,7 +44,7 @@
 //! | sockets (`std`) | module [`io`]; [`Source`] for [`add_reader`](LoopRef::add_reader) |
 //! | errors | [`Error`], [`ErrorKind`], [`Result`], [`Catch`], [`ExceptionContext`], [`ExceptionHandler`] |
 //! | Photons' helpers | module [`helpers`], imported as `hp` |
-//! | inspection | [`task_tree`], [`TaskInfo`], [`TaskState`], [`Watcher`], [`Disorder`]; `Trace` with the feature `trace` |
+//! | inspection | [`task_tree`], [`TaskInfo`], [`TaskState`], [`Disorder`]; `Trace` with the feature `trace` |
 //! | without `std` | [`Host`], [`Notify`], [`set_loop_thread`] |
 //! | other crates' traits | module `bridges`, with the features `futures-core`, `futures-io` and `hyper` |
 //!

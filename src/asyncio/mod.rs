@@ -46,9 +46,9 @@ pub use time::{
     Sleep, Timeout, WaitFor, YieldNow, sleep, timeout, timeout_at, wait_for, yield_now,
 };
 
-pub use self::core::{AnyFuture, Await, Callback, FutureId, Watcher, WeakCallback, WeakFuture};
+pub use self::core::{AnyFuture, Await, Callback, FutureId, WeakCallback, WeakFuture};
 #[doc(hidden)]
-pub use self::core::{Child, ErasedFuture};
+pub use self::core::{Child, ErasedFuture, Watcher};
 #[cfg(feature = "std")]
 pub(crate) use self::core::{LoopExtension, Signal, TaskRegistry, WaitReason};
 #[cfg(feature = "std")]

@@ -120,7 +120,8 @@ impl StreamReader {
         self.0.exception()
     }
 
-    /// Makes `error` what every read fails with from now on: `set_exception`.
+    /// Makes `error` what every read fails with from now on: `set_exception`. As in asyncio, a read that
+    /// data has just woken, and that needs more, waits on until the end is fed.
     pub fn set_exception(&self, error: Error) {
         self.0.set_exception(error);
     }

@@ -21,8 +21,7 @@ pub struct FutureId(NonZeroUsize);
 
 impl FutureId {
     /// The identity of the future-like thing that the handles `shared` share.
-    #[must_use]
-    pub fn of<N: ?Sized>(shared: &Rc<N>) -> FutureId {
+    pub(crate) fn of<N: ?Sized>(shared: &Rc<N>) -> FutureId {
         FutureId::at(Rc::as_ptr(shared).cast())
     }
 
@@ -158,6 +157,7 @@ pub trait AnyFuture: fmt::Debug {
     /// Has `watcher` called at its end, and when something begins to wait for it, with `token`. Returns
     /// false where that can't be: a future-like thing that stands on others may be done and pending
     /// again. One that is done already calls nothing.
+    #[doc(hidden)]
     fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
         false
     }
