@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
-fn allocations_of<R>(work: impl FnOnce() -> R) -> (R, usize) {
+pub fn allocations_of<R>(work: impl FnOnce() -> R) -> (R, usize) {
     let before = ALLOCATIONS.get();
     let outcome = work();
     (outcome, ALLOCATIONS.get() - before)

@@ -1,9 +1,11 @@
 //! A program with threads on the crate without std. Each thread looks for the running loop while the
 //! other thread runs one: before `set_loop_thread` no thread finds a loop, and afterwards the named
-//! thread alone finds its own.
+//! thread alone finds its own. Threads and interrupts leave mail for a loop.
 //!
 //! It prints `bare threads: ok`, and panics where a check fails.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod interrupts;
 mod mail;
 
 use std::cell::{Cell, RefCell};
@@ -231,6 +233,8 @@ fn main() {
     });
     assert_eq!(slept.expect("the task ends"), SECOND);
     a_wake_within_a_step_is_a_message();
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    interrupts::interrupts();
     thread::spawn(a_loop_works_without_look_ups).join().expect("a loop works on another thread");
     println!("bare threads: ok");
 }
