@@ -94,37 +94,37 @@ fn process_ends_with_its_loop() {
     assert_eq!(descriptors(), before);
 }
 
-/// The most turns of a step that are tried: the number of all depends on the machine.
-const MOST_TURNS: usize = 40;
-
-/// Runs `step` again and again, and cancels it in its n-th turn for each n, until it is done before.
-fn cancel_at_each_turn<F: Future<Output = Result<()>> + 'static>(
-    step: impl Fn() -> F + 'static,
-    mut ended: impl AsyncFnMut(bool) -> Result<()> + 'static,
+/// Runs `step` again and again, and cancels it after its n-th turn for each n, until it is done before.
+/// Each turn waits for what comes next, so that no stage of the step is passed over.
+fn cancel_after_each_turn<F: Future<Output = Result<()>> + 'static>(
+    step: impl Fn() -> F,
+    ended: impl AsyncFn(bool) -> Result<()> + 'static,
 ) {
-    let event_loop = prepared();
+    let (event_loop, ended) = (prepared(), Rc::new(ended));
     let before = descriptors();
-    let all = async move {
-        for turns in 0..MOST_TURNS {
-            let task = create_task(step());
-            for _ in 0..turns {
-                yield_now().await?;
+    for turns in 0.. {
+        let task = event_loop.create_task(step()).unwrap();
+        for _ in 0..turns {
+            if !task.done() {
+                event_loop.run_once(None).unwrap();
             }
-            let cancelled = task.cancel();
-            let outcome = task.await;
-            assert_eq!(outcome.is_err(), cancelled);
+        }
+        let cancelled = task.cancel();
+        let ended = ended.clone();
+        let ending = async move {
+            assert_eq!(task.await.is_err(), cancelled);
             ended(cancelled).await?;
             while !children().is_empty() || descriptors() > before {
                 yield_now().await?;
             }
-            if !cancelled {
-                return Ok(turns);
-            }
+            Ok(())
+        };
+        event_loop.run_until_complete(ending).unwrap();
+        if !cancelled {
+            assert!(turns > 5, "{turns}");
+            return;
         }
-        Ok(MOST_TURNS)
-    };
-    let turns = event_loop.run_until_complete(all).unwrap();
-    assert!(turns > 5, "{turns}");
+    }
 }
 
 // CPython: test_subprocess.SubprocessMixin.test_cancel_make_subprocess_transport_exec
@@ -134,7 +134,7 @@ fn cancelled_start_leaves_nothing() {
     if !is_child("leaks::cancelled_start_leaves_nothing", ":") {
         return;
     }
-    cancel_at_each_turn(async || cat().await.map(drop), async |_| Ok(()));
+    cancel_after_each_turn(async || cat().await.map(drop), async |_| Ok(()));
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn cancelled_communicate_loses_nothing() {
             Ok(())
         }
     };
-    cancel_at_each_turn(step, async move |cancelled| {
+    cancel_after_each_turn(step, async move |cancelled| {
         let Some(process) = process.take() else { return Ok(()) };
         if cancelled {
             let (output, _) = process.communicate(None).await?;
