@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::io::UdpSocket;
-use callsoon::{ErrorKind, create_task, sleep, wait_for};
+use callsoon::io::{TcpListener, UdpSocket};
+use callsoon::{ErrorKind, create_task, sleep, wait_for, yield_now};
 
 use crate::run::{on, run, settle};
 use crate::support::sockets::async_local_pair;
@@ -36,6 +36,36 @@ fn a_read_that_is_cancelled_loses_nothing_however_late() {
             let mut buffer = [0; 8];
             assert_eq!(ours.read(&mut buffer).await?, 4, "{late}");
             assert_eq!(&buffer[..4], b"kept");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_accept_cancelled_in_any_turn_loses_no_connection() {
+    run(async {
+        for turns in 0.. {
+            let listener = Rc::new(TcpListener::bind("127.0.0.1:0")?);
+            let address = listener.local_addr()?;
+            let accept = || {
+                let listener = listener.clone();
+                create_task(async move { Ok(listener.accept().await?.1) })
+            };
+            let connect = || std::net::TcpStream::connect(address).unwrap();
+            let (first, second) = (accept(), accept());
+            settle().await?;
+            let clients = [connect(), connect()];
+            let [one, other] = clients.each_ref().map(|client| client.local_addr().unwrap());
+            for _ in 0..turns {
+                yield_now().await?;
+            }
+            if !first.cancel() {
+                assert!(turns > 1, "{turns}");
+                assert_eq!((first.await?, second.await?), (one, other));
+                break;
+            }
+            assert!(first.await.unwrap_err().is_cancelled());
+            assert_eq!((second.await?, accept().await?), (one, other), "{turns}");
         }
         Ok(())
     });
