@@ -69,7 +69,8 @@ pub(super) async fn connect_unix(path: &Path) -> Result<Async<UnixStream>> {
         loop {
             let socket = socket(AddressFamily::UNIX, SocketType::STREAM).map_err(system)?;
             match net::connect(&socket, &address) {
-                // The listener's queue is full. No readiness is reported when it has room again.
+                // The listener's queue is full (other systems than Linux refuse). No readiness is
+                // reported when it has room again.
                 Err(Errno::AGAIN) => drop(socket),
                 begun => return finish(begun, UnixStream::from(socket)).await,
             }

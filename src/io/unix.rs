@@ -92,8 +92,8 @@ impl UnixStream {
 
     /// Connects to the listener at `path`, which may be an abstract name as for
     /// [`UnixListener::bind`], on the loop that runs: asyncio's `sock_connect`. Where
-    /// the listener's queue is full, it tries again after a pause, of at most 64 ms of the loop's
-    /// time.
+    /// the listener's queue is full, Linux has it try again after a pause, of at most 64 ms of the
+    /// loop's time; macOS and BSD refuse the connection.
     ///
     /// # Errors
     ///
@@ -121,7 +121,8 @@ impl_stream!(UnixStream, net::UnixStream);
 impl_socket!(UnixStream, net::UnixStream, SocketAddr);
 
 /// A socket for datagrams on this machine. Its sends and receives wait for the loop. Nothing
-/// is lost on the way: where the receiver's queue is full, the sender waits.
+/// is lost on the way: where the receiver's queue is full, the sender waits; on macOS and BSD the send
+/// is an error.
 ///
 /// # Cancellation
 ///

@@ -19,8 +19,8 @@ use super::listener::Interest;
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Watching {
     pub(crate) interest: Interest,
-    /// Only what comes is reported, once, and not what is there already. Where the system has no such
-    /// mode it makes no difference.
+    /// Only what comes is reported, once, and not what is there already. It makes a difference on Linux
+    /// only, which has sources that need it.
     pub(crate) edge: bool,
 }
 
