@@ -127,7 +127,7 @@ fn a_burst_of_datagrams_is_received_in_order() {
     });
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")] // elsewhere a full queue is an error
 #[test]
 fn unix_datagrams_wait_for_room_and_none_is_lost() {
     run(async {
