@@ -24,7 +24,7 @@ macro_rules! println {
 #[cfg(unix)]
 mod cache;
 mod cleanup;
-#[cfg(feature = "process")]
+#[cfg(all(unix, feature = "process"))] // its commands are those of a Unix shell
 mod commands;
 mod crawler;
 mod finally;
@@ -77,7 +77,7 @@ programs! {
     #[cfg(unix)]
     cache,
     cleanup,
-    #[cfg(feature = "process")]
+    #[cfg(all(unix, feature = "process"))]
     commands,
     crawler, finally, gather, generator, lifx,
     #[cfg(unix)]
