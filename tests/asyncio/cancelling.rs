@@ -81,6 +81,7 @@ fn a_cancel_is_delivered_at_the_turn_of_a_task_that_has_yielded() {
     trace.expect_nothing();
     turn(&event_loop, 1);
     trace.expect(["Err(CancelledError())"]);
+    assert!(task.cancelled() && !task.cancel());
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Properties of every future-like thing, tested with each kind of them.
 
+use std::any::Any;
 use std::rc::Rc;
 
 use callsoon::helpers::{ChildOfFuture, ResettableFuture};
 use callsoon::{
-    AnyFuture, Callback, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, Result, Task,
+    AnyFuture, Await, Callback, Error, ErrorKind, EventLoop, FutureLike, LoopFuture, Result, Task,
 };
 
 use crate::driver::{Reports, settle, turn, turns_of};
@@ -48,6 +49,43 @@ fn child_of_future(event_loop: &EventLoop) -> Subject {
     Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }
 }
 
+/// A type of other code that stands on a future, and writes no more than it has to.
+#[derive(Clone, Debug)]
+struct Standing(LoopFuture<i32>);
+
+impl AnyFuture for Standing {
+    fn base(&self) -> &dyn AnyFuture {
+        &self.0
+    }
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl FutureLike<i32> for Standing {
+    fn result(&self) -> Result<i32> {
+        self.0.result()
+    }
+    fn set_result(&self, value: i32) -> Result<()> {
+        self.0.set_result(value)
+    }
+    fn wait(&self) -> Await<i32> {
+        self.0.wait()
+    }
+    fn to_future_like(&self) -> Rc<dyn FutureLike<i32>> {
+        Rc::new(self.clone())
+    }
+}
+
+fn standing_on_a_future(event_loop: &EventLoop) -> Subject {
+    let future = Standing(event_loop.create_future());
+    let end = future.clone();
+    Subject { future: Rc::new(future), end: Box::new(move |outcome| set(&end, outcome)) }
+}
+
 fn set(future: &dyn FutureLike<i32>, outcome: Result<i32>) {
     match outcome {
         Ok(value) => future.set_result(value).unwrap(),
@@ -71,7 +109,7 @@ macro_rules! suite {
 }
 
 suite! {
-    loop_future, task, resettable_future, child_of_future: {
+    loop_future, task, resettable_future, child_of_future, standing_on_a_future: {
         a_pending_one_has_neither_result_nor_exception
         a_result_is_there_for_every_reader
         an_exception_is_the_same_error_for_every_reader
@@ -99,8 +137,10 @@ fn a_pending_one_has_neither_result_nor_exception(make: Make) {
     let event_loop = EventLoop::with_virtual_time();
     let Subject { future, .. } = make(&event_loop);
     assert!(!future.done() && !future.cancelled());
+    assert!(future.get_loop().ptr_eq(&event_loop));
     let error = future.result().unwrap_err();
     assert_eq!((error.kind(), &*error.message()), (ErrorKind::InvalidState, "Result is not set."));
+    assert_eq!(future.outcome().unwrap_err().kind(), ErrorKind::InvalidState);
     let error = future.exception().unwrap_err();
     assert_eq!(
         (error.kind(), &*error.message()),
@@ -118,6 +158,7 @@ fn a_result_is_there_for_every_reader(make: Make) {
     assert_eq!(future.result().unwrap(), 7);
     assert_eq!(future.result().unwrap(), 7);
     assert!(future.exception().unwrap().is_none());
+    assert!(future.outcome().is_ok() && future.check_settable().is_err());
 }
 
 // CPython: test_futures.BaseFutureTests.test_exception
@@ -130,6 +171,7 @@ fn an_exception_is_the_same_error_for_every_reader(make: Make) {
     assert!(future.done() && !future.cancelled());
     assert!(future.result().unwrap_err().ptr_eq(&error));
     assert!(future.exception().unwrap().unwrap().ptr_eq(&error));
+    assert!(future.outcome().unwrap_err().ptr_eq(&error));
     let awaited = event_loop.run_until_complete({
         let wait = future.wait();
         async move { wait.await.map(drop) }

@@ -37,7 +37,6 @@ fn counter(trace: &Trace) -> AsyncGenerator<i32, &'static str> {
     })
 }
 
-// CPython: test_asyncgen.AsyncGenTest.test_async_gen_iteration_02
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_generator_anext
 // CPython: test_asyncgen.AsyncGenAsyncioTest.test_async_gen_asyncio_anext_04
 #[test]

@@ -1,10 +1,10 @@
 //! Async generators with bodies that handle errors, await what fails, or ask for their own values.
 
 use std::cell::OnceCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use callsoon::{
     AsyncGenerator, Error, ErrorKind, Result, Yielder, create_task, generator, running_loop, sleep,
@@ -235,6 +235,26 @@ fn closing_what_has_come_to_its_end_does_nothing() {
         assert_eq!(all_of(numbers.clone()).await, "1");
         numbers.aclose().await?;
         numbers.aclose().await
+    })
+    .unwrap();
+}
+
+// CPython: test_asyncgen.AsyncGenTest.test_async_gen_iteration_02
+#[test]
+fn body_may_await_before_a_value_and_before_its_end() {
+    run(async {
+        let numbers = generator(async |y| {
+            yield_now().await?;
+            y.give(123).await?;
+            yield_now().await
+        });
+        for expected in [Ok(123), Err(ErrorKind::StopAsyncIteration)] {
+            let mut next = pin!(numbers.anext());
+            let first = poll_fn(|context| Poll::Ready(next.as_mut().poll(context))).await;
+            assert!(first.is_pending());
+            assert_eq!(next.await.map_err(|error| error.kind()), expected);
+        }
+        Ok(())
     })
     .unwrap();
 }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, Result, TaskGroup, create_task, current_task, running_loop, sleep,
-    yield_now,
+    AnyFuture, Error, ErrorKind, Event, Result, TaskGroup, create_task, current_task, running_loop,
+    sleep, yield_now,
 };
 
 use crate::driver::{run, secs};
@@ -32,14 +32,15 @@ fn cancelling() -> usize {
 #[test]
 fn its_tasks_are_over_when_it_is_left() {
     run(async {
-        let (slow, value) = TaskGroup::scope(async |group| {
+        let (slow, quick, value) = TaskGroup::scope(async |group| {
             let slow = group.create_task(after(3, "slow"))?;
             sleep(secs(1)).await?;
-            group.create_task(after(1, 1))?;
-            Ok((slow, "body"))
+            let quick = group.create_task(after(1, 1))?;
+            Ok((slow, quick, "body"))
         })
         .await?;
-        assert_eq!((slow.result()?, value, now()?), ("slow", "body", 3));
+        assert_eq!((slow.result()?, quick.result()?), ("slow", 1));
+        assert_eq!((value, now()?), ("body", 3));
         Ok(())
     })
     .unwrap();
@@ -199,7 +200,6 @@ fn however_often_the_parent_is_cancelled_it_waits_for_the_tasks() {
     .unwrap();
 }
 
-// CPython: test_taskgroups.TestTaskGroup.test_error_and_cancel
 #[test]
 fn parent_cancelled_as_well_gets_the_errors_before_its_cancel() {
     run(async {
@@ -219,6 +219,34 @@ fn parent_cancelled_as_well_gets_the_errors_before_its_cancel() {
         });
         assert_eq!(shown(parent.clone().await), "CancelledError");
         assert_eq!(parent.cancelling(), 1);
+        Ok(())
+    })
+    .unwrap();
+}
+
+// CPython: test_taskgroups.TestTaskGroup.test_error_and_cancel
+#[test]
+fn error_in_the_turn_of_the_parents_cancel_goes_before_it() {
+    run(async {
+        let event = Event::new();
+        let fails = event.clone();
+        let parent = create_task(async move {
+            let ended = TaskGroup::scope(async |group| {
+                group.create_task::<()>(async move {
+                    fails.set();
+                    yield_now().await?;
+                    Err(oops("one"))
+                })?;
+                sleep(secs(60)).await
+            });
+            assert_eq!(messages(ended.await), ["one"]);
+            assert_eq!(cancelling(), 1);
+            sleep(secs(60)).await
+        });
+        event.wait().await?;
+        assert!(parent.cancelling() == 0 && parent.cancel() && parent.cancelling() == 1);
+        assert_eq!(shown(parent.clone().await), "CancelledError");
+        assert_eq!((now()?, parent.cancelled()), (0, true));
         Ok(())
     })
     .unwrap();

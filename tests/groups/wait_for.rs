@@ -118,6 +118,7 @@ fn what_is_shielded_goes_on() {
     run(async {
         let task = create_task(after(5, "in the end"));
         assert_eq!(shown(wait_for(shield(&task), secs(1)).await), "TimeoutError");
+        assert_eq!((now()?, task.done()), (1, false));
         assert_eq!(task.await?, "in the end");
         Ok(())
     })

@@ -109,7 +109,9 @@ fn cancelled_server_of_streams_leaves_nothing() {
             }
             serving.cancel();
             assert!(serving.await.unwrap_err().is_cancelled());
-            assert!(!server.is_serving() && !path.exists());
+            assert!(!server.is_serving() && server.sockets().is_empty() && !path.exists());
+            let closed = server.serve_forever().await.unwrap_err();
+            assert!(closed.message().ends_with("is closed"), "{closed}");
             // A connection that was accepted ends as if nothing had been; another one is refused.
             let conversed = client.await;
             assert!(turns < 20 || conversed.is_ok(), "{conversed:?}");

@@ -168,6 +168,40 @@ fn reader_is_at_its_end_when_all_is_read() {
     });
 }
 
+// CPython: test_streams.StreamTests.test_read_eof
+#[test]
+fn reader_that_waits_reads_nothing_at_the_end() {
+    run(async {
+        let reader = Rc::new(fed(&[])?);
+        let own = reader.clone();
+        let reading = create_task(async move { own.read(1024).await });
+        yield_now().await?;
+        assert!(!reading.done());
+        reader.feed_eof();
+        assert_eq!((reading.await?, reader.at_eof()), (Vec::new(), true));
+        Ok(())
+    });
+}
+
+// CPython: test_streams.StreamTests.test_readuntil_separator
+#[test]
+fn reader_needs_a_separator_that_is_not_empty() {
+    run(async {
+        let reader = fed(&[b"line"])?;
+        let empty = "Separator should be at least one-byte string";
+        let refusals = [
+            (reader.readuntil(b"").await, empty),
+            (reader.readuntil_any(&[b""]).await, empty),
+            (reader.readuntil_any(&[]).await, "Separator should contain at least one element"),
+        ];
+        for (refused, message) in refusals {
+            let error = refused.unwrap_err();
+            assert_eq!((error.kind(), &*error.message()), (ErrorKind::Value, message));
+        }
+        Ok(())
+    });
+}
+
 // CPython: test_streams.StreamTests.test_invalid_limit
 #[test]
 fn reader_limit_is_positive() {

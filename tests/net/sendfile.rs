@@ -241,10 +241,10 @@ fn sendfile_fails_when_the_peer_closes() {
                 transport.write(b"after")?;
                 transport.abort();
             }
-            transport.close();
             while protocol.0.borrow().is_empty() {
                 yield_now().await?;
             }
+            assert!(transport.is_closing(), "{by}");
         }
         Ok(())
     });

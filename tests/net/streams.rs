@@ -158,7 +158,9 @@ fn unix_server_echoes_and_closes_without_a_report() {
         let (reader, writer) = open_unix_connection(&path, DEFAULT_LIMIT).await?;
         writer.write(b"hello world!\n")?;
         assert_eq!(reader.readline().await?, b"hello world!\n");
+        assert!(!writer.is_closing());
         writer.close();
+        assert!(writer.is_closing());
         writer.wait_closed().await?;
         server.close();
         server.wait_closed().await?;

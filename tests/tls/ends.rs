@@ -326,6 +326,57 @@ fn connection_over_tls_is_lost_with_what_breaks_it() {
     });
 }
 
+/// Fails as soon as it receives anything.
+struct Failing(Rc<Noting>, Error);
+
+impl Protocol for Failing {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.0.connection_made(transport)
+    }
+
+    fn data_received(&self, _data: &[u8]) -> Result<()> {
+        Err(self.1.clone())
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.0.connection_lost(error)
+    }
+}
+
+#[test]
+fn failing_protocol_over_tls_loses_its_connection() {
+    run(async {
+        let on = running_loop()?;
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let own = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            own.borrow_mut().push(context.message.to_string());
+        })));
+        let failures = [
+            (Error::new(ErrorKind::Value, "on purpose"), 1),
+            (Error::from(io::Error::other("on purpose")), 0),
+            (Error::cancelled(), 0),
+        ];
+        for (error, reported) in failures {
+            let served = Rc::new(Noting::default());
+            let (own, fails) = (served.clone(), error.clone());
+            let factory = move || Failing(own.clone(), fails.clone());
+            let server =
+                on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
+            let (transport, client) =
+                connect(&on, port(&server), &client_side("localhost")).await?;
+            transport.write(b"hello")?;
+            let lost = format!("lost {:?}", Some(error.message()));
+            assert_eq!(served.until_lost().await?, ["made", &*lost]);
+            assert_eq!(reports.take(), vec!["Fatal error on SSL protocol"; reported]);
+            client.until_lost().await?;
+            server.close();
+            server.wait_closed().await?;
+        }
+        Ok(())
+    });
+}
+
 /// Counts what it receives, and notes the pauses of its writing.
 #[derive(Default)]
 struct Counts {
