@@ -4,8 +4,9 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use callsoon::{
-    Error, ErrorKind, EventLoop, LoopFuture, Result, ReturnWhen, Task, TaskGroup, create_task,
-    current_task, gather_outcomes, helpers as hp, running_loop, shield, sleep, wait, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, LoopFuture, Result, ReturnWhen, Task, TaskGroup,
+    create_task, current_task, gather_outcomes, helpers as hp, running_loop, shield, sleep, wait,
+    yield_now,
 };
 
 use crate::driver::{run, secs, settle, turn};
@@ -408,6 +409,21 @@ fn cancel_passes_to_the_awaited_task_and_both_go_on_if_it_does() {
         assert_eq!((&outer).await?, "swallowed");
         assert!(!outer.cancelled());
         assert_eq!((outer.cancelling(), inner.cancelling()), (1, 1));
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn cancel_of_a_running_task_goes_to_what_it_awaits_next() {
+    run(async {
+        let inner = create_task(async { Ok(sleep(secs(10)).await.is_err()) });
+        yield_now().await?;
+        let outer = create_task(async move {
+            assert!(current_task().is_some_and(|me| me.cancel()));
+            inner.await
+        });
+        assert!(outer.await?, "the inner task was cancelled, and goes on");
         Ok(())
     })
     .unwrap();

@@ -1,6 +1,10 @@
 //! Eager tasks, which run their first step where they are made.
 
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use callsoon::{
     AnyFuture, Error, ErrorKind, LoopFuture, Result, TaskGroup, all_tasks, create_eager_task,
@@ -25,6 +29,24 @@ async fn inner(trace: Trace, name: &'static str, turns: u32) -> Result<&'static 
         trace.push(format!("{name} turn {n}"));
     }
     Ok(name)
+}
+
+#[test]
+fn yield_of_an_eager_step_ends_in_the_next_one() {
+    run(async {
+        let yields = Rc::new(RefCell::new(yield_now()));
+        let is_pending = || {
+            let yields = yields.clone();
+            let polls = poll_fn(move |cx| {
+                let polled = Pin::new(&mut *yields.borrow_mut()).poll(cx);
+                Poll::Ready(Ok(polled.is_pending()))
+            });
+            create_eager_task(polls).result()
+        };
+        assert_eq!((is_pending()?, is_pending()?), (true, false));
+        Ok(())
+    })
+    .unwrap();
 }
 
 /// CPython 3.13 leaves these lines for the same program with `Task(c, eager_start=True)`.

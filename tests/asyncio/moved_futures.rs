@@ -2,7 +2,8 @@
 //! it last.
 
 use std::cell::RefCell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
@@ -241,5 +242,39 @@ fn a_future_that_comes_back_belongs_to_the_first_task_again() {
         settle(&event_loop);
         assert!(first.cancelled() && future.cancelled());
         trace.expect(["first: false"]);
+    }
+}
+
+/// A waker with a name.
+struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Wake for Named {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+#[test]
+fn await_that_is_polled_again_keeps_its_place_or_has_a_new_waker() {
+    let ways = [("one", ["one", "two"]), ("other", ["two", "other"])];
+    for ((again, expected), others) in ways.into_iter().flat_map(|way| [(way, 0), (way, 4)]) {
+        let event_loop = EventLoop::with_virtual_time();
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let wakers = ["one", "two", "other"]
+            .map(|name| (name, Waker::from(Arc::new(Named(name, woken.clone())))));
+        let future = event_loop.create_future::<()>();
+        let mut before: Vec<_> = (0..others).map(|_| future.wait()).collect();
+        for wait in &mut before {
+            assert!(Pin::new(wait).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        let mut awaits = [future.wait(), future.wait()];
+        for (at, name) in [(0, "one"), (1, "two"), (0, again)] {
+            let waker = &wakers.iter().find(|(own, _)| *own == name).unwrap().1;
+            let polled = Pin::new(&mut awaits[at]).poll(&mut Context::from_waker(waker));
+            assert!(polled.is_pending());
+        }
+        future.set_result(()).unwrap();
+        settle(&event_loop);
+        assert_eq!(*woken.lock().unwrap(), expected);
     }
 }

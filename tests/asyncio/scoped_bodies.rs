@@ -225,24 +225,32 @@ fn an_await_that_is_not_polled_again_counts() -> Result<()> {
 
 #[test]
 fn an_await_polled_outside_before_counts() -> Result<()> {
-    run(async {
-        let task = create_task(async {
-            let slow = create_task(async {
-                let slept = sleep(secs(50)).await;
-                sleep(secs(1)).await?;
-                slept
+    for polls in [1, 2] {
+        run(async move {
+            let task = create_task(async move {
+                let slow = create_task(async {
+                    let slept = sleep(secs(50)).await;
+                    sleep(secs(1)).await?;
+                    slept
+                });
+                let mut slow = pin!(slow.into_future());
+                assert!(is_pending(slow.as_mut()).await);
+                foreign_yield().await;
+                let body = async |_| {
+                    for _ in 1..polls {
+                        assert!(is_pending(slow.as_mut()).await);
+                    }
+                    slow.as_mut().await
+                };
+                assert_eq!(word(&timeout(secs(5), body).await), "timeout");
+                // The scope has waited for what the task did about it.
+                running_loop().map(|on| on.time())
             });
-            let mut slow = pin!(slow.into_future());
-            assert!(is_pending(slow.as_mut()).await);
-            foreign_yield().await;
-            let outcome = timeout(secs(5), async |_| slow.as_mut().await).await;
-            assert_eq!(word(&outcome), "timeout");
-            // The scope has waited for what the task did about it.
-            running_loop().map(|on| on.time())
-        });
-        assert_eq!(task.await?, secs(6));
-        Ok(())
-    })
+            assert_eq!(task.await?, secs(6));
+            Ok(())
+        })?;
+    }
+    Ok(())
 }
 
 #[test]

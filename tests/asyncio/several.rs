@@ -201,6 +201,26 @@ fn a_task_that_cancels_itself_cancels_each_of_several() {
 }
 
 #[test]
+fn cancel_replaces_the_end_of_the_first_of_several_tasks() {
+    run(async {
+        let future = running_loop()?.create_future();
+        let first = create_task((&future).into_future());
+        let second = create_task(async { sleep(secs(9)).await.map(|()| 2) });
+        let either = select(vec![boxed((&first).into_future()), boxed((&second).into_future())]);
+        let task = create_task(either);
+        yield_now().await?;
+        yield_now().await?;
+        future.set_result(1)?;
+        yield_now().await?;
+        assert!(first.done() && task.cancel());
+        assert!(task.await.is_err_and(|error| error.is_cancelled()));
+        assert!(second.await.is_err());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
 fn cancel_reaches_each_though_one_of_them_only_yields() {
     let event_loop = EventLoop::with_virtual_time();
     let futures = futures(&event_loop, 2);

@@ -102,6 +102,26 @@ fn events_step_names_the_end_of_an_awaited_future() {
 }
 
 #[test]
+fn events_step_names_what_it_throws() {
+    let other = EventLoop::with_virtual_time();
+    let stranger = other.create_future::<()>();
+    let lines = lines_of(async {
+        let task = create_task(async { yield_now().await });
+        yield_now().await?;
+        assert!(task.cancel() && task.await.is_err());
+        assert!(stranger.await.is_err());
+        Ok(())
+    });
+    let throws: Vec<&String> = lines.iter().filter(|line| line.contains(" throws ")).collect();
+    let expected = [
+        "step t2 throws cancelled",
+        "step t1 throws cancelled",
+        "step t1 throws error RuntimeError",
+    ];
+    assert_eq!(throws, expected);
+}
+
+#[test]
 fn events_callbacks_timers_and_futures_have_numbers() {
     let lines = lines_of(async {
         let on = running_loop()?;
