@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use std::cell::Cell;
 use std::future::{IntoFuture, pending};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 #[cfg(unix)]
 use std::rc::Rc;
 use std::sync::Arc;
@@ -80,7 +80,7 @@ fn wake_in_the_ready_queue_is_done_at_the_close() {
 
 /// Each of them is woken, although the wake of the first panics.
 #[test]
-fn panic_of_a_waker_at_the_close_is_reported() {
+fn panic_of_a_waker_is_reported_also_at_the_close() {
     struct Panics;
 
     impl Wake for Panics {
@@ -89,19 +89,29 @@ fn panic_of_a_waker_at_the_close_is_reported() {
         }
     }
 
-    let event_loop = EventLoop::with_virtual_time();
-    let reports = Reports::of(&event_loop);
-    let future = event_loop.create_future::<()>();
-    let wakes = Arc::new(Wakes::default());
-    let [panics, counts] = [Waker::from(Arc::new(Panics)), Waker::from(wakes.clone())];
-    let (mut one, mut two) = (pin!(future.clone().into_future()), pin!(future.into_future()));
-    assert!(one.as_mut().poll(&mut Context::from_waker(&panics)).is_pending());
-    assert!(two.as_mut().poll(&mut Context::from_waker(&counts)).is_pending());
-    event_loop.close().unwrap();
-    assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-    let reports = reports.take();
-    assert_eq!(reports.len(), 1);
-    assert_eq!(reports[0].exception.as_ref().unwrap().message(), "in a waker");
+    for closes in [true, false] {
+        let event_loop = EventLoop::with_virtual_time();
+        let reports = Reports::of(&event_loop);
+        let future = event_loop.create_future::<()>();
+        let wakes = Arc::new(Wakes::default());
+        let [panics, counts] = [Waker::from(Arc::new(Panics)), Waker::from(wakes.clone())];
+        let mut awaits: Vec<_> = (0..6).map(|_| future.wait()).collect();
+        for (at, wait) in awaits.iter_mut().enumerate() {
+            let mut cx = Context::from_waker(if at == 0 { &panics } else { &counts });
+            assert!(Pin::new(wait).poll(&mut cx).is_pending());
+        }
+        if closes {
+            event_loop.close().unwrap();
+        } else {
+            future.set_result(()).unwrap();
+            settle(&event_loop);
+        }
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 5);
+        let reports = reports.take();
+        assert_eq!(reports.len(), 1);
+        assert_eq!(reports[0].message, "Exception in callback <wake of a waker>");
+        assert_eq!(reports[0].exception.as_ref().unwrap().message(), "in a waker");
+    }
 }
 
 #[cfg(unix)]

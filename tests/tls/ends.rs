@@ -219,7 +219,9 @@ impl BufferedProtocol for Small {
     }
 
     fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()> {
-        self.0.data_received(&buffer[..count])
+        self.0.data_received(&buffer[..count])?;
+        let own = self.0.clone();
+        running_loop()?.call_soon(move || own.note("next turn".to_owned())).map(drop)
     }
 }
 
@@ -251,7 +253,9 @@ fn connection_is_upgraded_by_its_loop() {
         assert!(served.tls().unwrap().peer_certificates.is_empty() && plain.tls().is_none());
         transport.write(b"12345678")?;
         transport.close();
-        let expected = ["data 123", "data 456", "data 78", "lost None"];
+        let parts = ["data 123", "data 456", "data 78"];
+        let expected: Vec<&str> =
+            parts.iter().flat_map(|part| [*part, "next turn"]).chain(["lost None"]).collect();
         assert_eq!(two.until_lost().await?, expected);
         assert_eq!(one.until_lost().await?, ["eof", "lost None"]);
         // A connection that talks TLS, or is closed, can't be upgraded.
@@ -324,6 +328,23 @@ fn connection_over_tls_is_lost_with_what_breaks_it() {
         server.close();
         server.wait_closed().await
     });
+}
+
+#[test]
+fn connection_over_tls_leaves_no_timer() {
+    let event_loop = EventLoop::with_virtual_time();
+    let main = async {
+        let on = running_loop()?;
+        let Pair { server, transport, client, served } = pair(&on).await?;
+        transport.close();
+        client.until_lost().await?;
+        served.until_lost().await?;
+        server.close();
+        server.wait_closed().await?;
+        on.create_future::<()>().await
+    };
+    assert_eq!(run_on(&event_loop, main).unwrap_err().kind(), ErrorKind::Stalled);
+    assert_eq!(event_loop.time(), Duration::ZERO);
 }
 
 /// Fails as soon as it receives anything.

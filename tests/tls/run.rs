@@ -76,7 +76,7 @@ pub(crate) struct Noting {
 }
 
 impl Noting {
-    fn note(&self, call: String) {
+    pub(crate) fn note(&self, call: String) {
         self.calls.borrow_mut().push(call);
     }
 
