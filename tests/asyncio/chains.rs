@@ -1,10 +1,10 @@
 //! Tasks that await tasks: chains longer than any stack is deep, and circles.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::process::Command;
 use std::rc::Rc;
 
-use callsoon::{ErrorKind, EventLoop, LoopFuture, Result, Task, run_on};
+use callsoon::{ErrorKind, EventLoop, LoopFuture, Result, Task, run_on, sleep};
 
 use crate::combinators::{boxed, join};
 use crate::driver::{Reports, secs, settle, turn};
@@ -27,6 +27,32 @@ fn chain(event_loop: &EventLoop, first: &LoopFuture<i32>, count: usize) -> Vec<T
 
 fn settle_long(event_loop: &EventLoop) {
     while event_loop.run_once(Some(secs(0))).unwrap() != 0 {}
+}
+
+/// More tasks than one request enters as often as asyncio would.
+#[test]
+fn each_cancel_of_a_long_chain_reaches_its_end() {
+    let event_loop = EventLoop::with_virtual_time();
+    let _reports = Reports::of(&event_loop);
+    let told = Rc::new(Cell::new(0));
+    let counts = told.clone();
+    let stubborn = async move {
+        while sleep(secs(900)).await.is_err() {
+            counts.set(counts.get() + 1);
+        }
+        Ok(())
+    };
+    let mut last = event_loop.create_task(stubborn).unwrap();
+    for _ in 0..LONG {
+        let before = last;
+        last = event_loop.create_task(async move { before.await }).unwrap();
+    }
+    turn(&event_loop, 1);
+    for times in 1..=3 {
+        assert!(last.cancel());
+        turn(&event_loop, 1);
+        assert_eq!(told.get(), times);
+    }
 }
 
 #[test]
