@@ -15,10 +15,11 @@ use core::ptr::{self, NonNull};
 
 use super::chunk;
 use super::list::{Links, List};
-use super::page::{MOST_ALIGN, PAGE, Page, SCARCE, for_each};
+use super::page::{MOST_ALIGN, PAGE, Page, for_each};
+use crate::collections::SCARCE;
 
 /// Pages of the largest chunk.
-const MOST_PAGES: usize = if SCARCE { 4 } else { 32 };
+const MOST_PAGES: usize = if SCARCE { 2 } else { 32 };
 
 /// So many pages without blocks are not worth the trouble to give back.
 pub(super) const KEPT: usize = if SCARCE { 1 } else { 8 };

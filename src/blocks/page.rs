@@ -20,12 +20,10 @@ use core::ptr::{NonNull, null_mut};
 use super::block;
 use super::chunk::Chunk;
 use super::list::{Linked, Links};
-
-/// Where memory is scarce, there are fewer and smaller blocks.
-pub(super) const SCARCE: bool = cfg!(any(target_os = "none", target_pointer_width = "16"));
+use crate::collections::SCARCE;
 
 /// Bytes of a page, and its alignment.
-pub(super) const PAGE: usize = if SCARCE { 2 } else { 32 } * 1024;
+pub(super) const PAGE: usize = if SCARCE { 128 * size_of::<usize>() } else { 32 * 1024 };
 
 /// The greatest alignment of a block that shares its page; a cache line.
 pub(super) const MOST_ALIGN: usize = align_of::<Page>();

@@ -17,17 +17,18 @@ use core::ptr::{self, NonNull};
 use super::list::List;
 pub(super) use super::memory::Memory;
 use super::memory::{Chunk, Idle, KEPT};
-use super::page::{self, Count, LARGE, Look, MOST_ALIGN, PAGE, Page, SCARCE, page_of};
+use super::page::{self, Count, LARGE, Look, MOST_ALIGN, PAGE, Page, page_of};
 pub(super) use super::page::{owner_of, shared_of};
 use super::words;
 pub(super) use super::words::{returned_link, set_returned_link};
+use crate::collections::SCARCE;
 
 /// The sizes of blocks are multiples of this.
 const GRAIN: usize = size_of::<usize>();
 
 /// Bytes of the largest block that has a class for its size alone. Up to half a page, there is a class
 /// for each number of blocks that a page has room for; what is larger shares no page.
-const LARGEST: usize = if SCARCE { 64 } else { 128 } * GRAIN;
+const LARGEST: usize = if SCARCE { 32 } else { 128 } * GRAIN;
 
 /// The number of the first class of which a page has a certain number of blocks, less that number.
 const BY_COUNT: usize = LARGEST / GRAIN + 1;

@@ -3,6 +3,7 @@
 //! - `cell_ext`: access to the value of a `Cell` in place;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
 //! - `rng`: numbers that follow from a seed;
+//! - `scarce`: targets with kilobytes of memory;
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
 //! - `sort`: a stable sort by a number;
 //! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works.
@@ -10,6 +11,7 @@
 mod cell_ext;
 mod keyed_queue;
 mod rng;
+mod scarce;
 #[cfg(feature = "hyper")]
 mod serial_slab;
 mod sort;
@@ -23,6 +25,7 @@ pub use timer_wheel::TimerWheel;
 pub(crate) use cell_ext::CellExt;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use rng::{Rng, mixed};
+pub(crate) use scarce::SCARCE;
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 pub(crate) use sort::sort_by_key;

@@ -3,11 +3,11 @@
 //!
 //! # How it works
 //!
-//! Written in base 64, a deadline has eleven digits. A timer waits on the level of the highest
+//! Written in base 64, a deadline has eleven digits (and in base 8, 22, where memory is scarce). A timer waits on the level of the highest
 //! digit in which its deadline differs from the present, in the slot of that digit: the next
 //! ticks have a slot each, later ones share a slot of 64 ticks, of 4096, and so on. When the
 //! present enters a slot, the timers in it that are not due yet move to lower levels. A timer
-//! moves at most ten times, however far away it was, and most are cancelled before they move.
+//! moves at most once for each digit, however far away it was, and most are cancelled before they move.
 //!
 //! | operation | cost |
 //! | --- | --- |
@@ -40,20 +40,22 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
 
+use super::scarce::SCARCE;
 use super::sort::sort_by_key;
 use super::timer_key::Keys;
 
-/// A digit is six bits wide, so that the slots of a level fit the bits of a `u64`.
-const DIGIT: u32 = 6;
+/// Bits of a digit. Where memory is scarce, a level takes 192 bytes in place of 1,536.
+const DIGIT: u32 = if SCARCE { 3 } else { 6 };
 const SLOTS: usize = 1 << DIGIT;
-/// Eleven digits of six bits cover 64 bits.
+/// So many digits cover 64 bits.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 /// The end of a list.
 const NIL: u32 = u32::MAX;
 /// Storage for up to so many timers is kept when the wheel becomes empty.
 const KEPT: usize = 1024;
 
-/// The slot in which a deadline waits at a given present: the level times 64, plus the digit.
+/// The slot in which a deadline waits at a given present: the level times the slots of one,
+/// plus the digit.
 #[inline(always)]
 fn place(present: u64, when: u64) -> usize {
     let when = when.max(present);
