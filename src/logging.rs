@@ -5,11 +5,37 @@
 //! reads is never lost without a report. Without std there is no standard error, and only the logger is
 //! left.
 
+use alloc::string::String;
 use core::fmt::Arguments;
 
 pub(crate) use log::Level;
+use log::{LevelFilter, STATIC_MAX_LEVEL};
 
+use crate::error::Error;
 use crate::panics;
+
+/// True where tasks, futures and callbacks are described in reports and by `Debug`. A program without std that
+/// turns the logger off when it is compiled, by a feature of the crate `log`, is spared that code.
+pub(crate) const DESCRIBES: bool =
+    cfg!(feature = "std") || !matches!(STATIC_MAX_LEVEL, LevelFilter::Off);
+
+/// Makes a text as `format!` does, where things are described.
+macro_rules! text {
+    ($($text:tt)+) => {
+        if $crate::logging::DESCRIBES {
+            alloc::format!($($text)+)
+        } else {
+            alloc::string::String::new()
+        }
+    };
+}
+pub(crate) use text;
+
+/// An error as `Debug` shows it, whatever the program's own errors do when they are shown.
+pub(crate) fn shown(error: &Error) -> String {
+    let shown = panics::caught(|| text!("{error:?}"));
+    shown.unwrap_or_else(|_| String::from("<an error that panics when it is shown>"))
+}
 
 /// Logs a line at a [`Level`], as `log::log!` does, with the calling module as its target.
 macro_rules! say {
@@ -48,7 +74,7 @@ fn print(text: Arguments<'_>) {
     use std::io::Write;
 
     let line = panics::caught(|| alloc::format!("{text}\n"));
-    let line = line.unwrap_or_else(|panic| alloc::format!("{}\n", panics::shown(&panic)));
+    let line = line.unwrap_or_else(|panic| alloc::format!("{}\n", shown(&panic)));
     let _ = std::io::stderr().write_all(line.as_bytes());
 }
 

@@ -1,9 +1,8 @@
 //! Panics become errors where there is std to catch them; without it they end the program.
 
-use alloc::format;
-use alloc::string::String;
-
-use crate::error::{Error, Result};
+#[cfg(feature = "std")]
+use crate::error::Error;
+use crate::error::Result;
 
 /// Runs `body`; a panic in it is an error of kind [`Panic`](crate::ErrorKind::Panic) with the
 /// panic's message and payload.
@@ -34,10 +33,4 @@ pub(crate) fn caught_if<R>(
     body: impl FnOnce() -> R,
 ) -> Result<R> {
     Ok(body())
-}
-
-/// An error as `Debug` shows it, whatever the program's own errors do when they are shown.
-pub(crate) fn shown(error: &Error) -> String {
-    let shown = caught(|| format!("{error:?}"));
-    shown.unwrap_or_else(|_| String::from("<an error that panics when it is shown>"))
 }

@@ -2,7 +2,6 @@
 //! callbacks and of drops among them.
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::String;
 use core::any::type_name;
 use core::fmt::Write;
@@ -13,7 +12,7 @@ use super::loop_ref::{Called, Described, ExceptionHandler, LoopRef};
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::logging::say;
+use crate::logging::{self, DESCRIBES, say, text};
 use crate::panics;
 
 impl LoopRef {
@@ -44,8 +43,8 @@ impl LoopRef {
         if let Err(panic) = panics::caught(|| handler(self, context)) {
             let mut failed = ExceptionContext::new("Unhandled error in exception handler");
             failed.exception = Some(panic);
-            let first = context.exception.as_ref().map(panics::shown).unwrap_or_default();
-            failed.handle = Some(format!("while it was told: {} {first}", context.message));
+            let first = context.exception.as_ref().map(logging::shown).unwrap_or_default();
+            failed.handle = Some(text!("while it was told: {} {first}", context.message));
             self.default_exception_handler(&failed);
         }
         // One that was replaced meanwhile goes here, with all that it captured.
@@ -60,12 +59,15 @@ impl LoopRef {
     /// logger or its level refuses even errors of that target, and where the logger panics. A
     /// standard error that is closed is ignored.
     pub fn default_exception_handler(&self, context: &ExceptionContext) {
+        if !DESCRIBES {
+            return;
+        }
         let message = match context.message.as_str() {
             "" => "Unhandled exception in event loop",
             message => message,
         };
         let mut text = message.to_owned();
-        let shown = context.exception.as_ref().map(panics::shown);
+        let shown = context.exception.as_ref().map(logging::shown);
         let lines = [
             ("asyncgen", &context.asyncgen),
             ("exception", &shown),

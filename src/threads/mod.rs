@@ -12,5 +12,6 @@ pub(crate) use worker_group::WorkerGroup;
 
 /// For the code that those threads run.
 pub(crate) use crate::event_loop::WorkItem;
-pub(crate) use crate::panics::{caught, shown};
+pub(crate) use crate::logging::shown;
+pub(crate) use crate::panics::caught;
 pub(crate) use crate::sync::Arc;

@@ -7,7 +7,6 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::Cell;
@@ -26,6 +25,7 @@ use crate::context::is_used;
 use crate::error::Error;
 use crate::event_loop::{Described, Entry, Job, JobCell, JobKind, LoopRef, drop_quietly};
 use crate::event_loop::{run_callback, run_in_turn};
+use crate::logging::text;
 
 /// Wakes a waker in its turn, or when its loop closes before that.
 struct Wake(Cell<Option<Waker>>);
@@ -236,7 +236,7 @@ fn describe_called(watcher: Rc<dyn Watcher>) -> Described {
 /// Describes the call of `callback` with `future`, which this holds.
 #[cold]
 fn describe_call(callback: Callback, future: ErasedFuture) -> Described {
-    Box::new(move || format!("<Handle {} of {}>", callback.name(), future.describe()))
+    Box::new(move || text!("<Handle {} of {}>", callback.name(), future.describe()))
 }
 
 /// Schedules an entry that runs the next callback.
@@ -302,5 +302,5 @@ pub(super) unsafe fn drop_callback_entry(header: NonNull<Header>) {
 
 /// Returns the name that a timeline shows for an entry that runs a callback.
 pub(super) fn describe_callback(future: &ErasedFuture) -> String {
-    format!("<callback of {}>", future.describe())
+    text!("<callback of {}>", future.describe())
 }

@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::alloc::Layout;
@@ -36,6 +35,7 @@ use crate::event_loop::{
 };
 #[cfg(feature = "events")]
 use crate::event_loop::{LoopEvent, note_event};
+use crate::logging::text;
 
 #[repr(C)]
 struct FutureBlock<T> {
@@ -277,7 +277,7 @@ static SIGNAL: Table = Table {
 unsafe fn describe_signal(head: NonNull<EntryHead>) -> Describe {
     // SAFETY: The entry counts the block.
     let signal = unsafe { ErasedFuture::from_header(head.cast()) };
-    Box::new(move || format!("<end of {}>", signal.describe()))
+    Box::new(move || text!("<end of {}>", signal.describe()))
 }
 
 impl Signal {

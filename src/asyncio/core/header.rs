@@ -19,7 +19,7 @@ use crate::collections::{CellExt, KeyedQueue};
 use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::event_loop::EntryTable;
-use crate::panics;
+use crate::logging;
 use crate::sync::AtomicU32;
 #[cfg(feature = "std")]
 use crate::sync::{Arc, AtomicBool};
@@ -289,7 +289,7 @@ impl Header {
 
     /// The error as text, which doesn't count as reading it.
     pub(crate) fn peek_error(&self) -> String {
-        panics::shown(&self.peek())
+        logging::shown(&self.peek())
     }
 
     pub(crate) fn exception(&self) -> Result<Option<Error>> {

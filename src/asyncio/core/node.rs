@@ -38,6 +38,7 @@ use super::registry::TaskRegistry;
 use crate::blocks;
 use crate::error::{Error, Result};
 use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail, drop_flat};
+use crate::logging::DESCRIBES;
 use crate::sync::{Arc, Ordering};
 
 impl ErasedFuture {
@@ -129,7 +130,7 @@ impl ErasedFuture {
     }
 
     pub(crate) fn describe(&self) -> String {
-        describe(self)
+        if DESCRIBES { describe(self) } else { String::new() }
     }
 
     /// Calls `callback` with a handle of the future's own type.
@@ -445,11 +446,11 @@ unsafe fn drop_rare_contents(header: NonNull<Header>) {
 
 /// Reports an exception that was never read.
 fn report_unread(future: &ErasedFuture) {
-    let (what, shown) =
-        (if future.header().is_task() { "Task" } else { "Future" }, future.describe());
-    let mut context = ExceptionContext::new(format!("{what} exception was never retrieved"));
+    let (is_task, shown) = (future.header().is_task(), future.describe());
+    let what = if is_task { "Task" } else { "Future" };
+    let mut context = ExceptionContext::new(String::from(what) + " exception was never retrieved");
     context.exception = Some(future.header().error());
-    if future.header().is_task() {
+    if is_task {
         context.task = Some(shown);
     } else {
         context.future = Some(shown);

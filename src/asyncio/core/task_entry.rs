@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::format;
 #[cfg(feature = "trace")]
 use alloc::string::String;
 use core::ptr::NonNull;
@@ -17,6 +16,7 @@ use crate::context::Context;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
 use crate::event_loop::{Describe, EntryHead, JobKind, LoopRef};
+use crate::logging::text;
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
     let pointer: NonNull<Header> = head.cast();
@@ -79,6 +79,6 @@ pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
     let task = unsafe { ErasedFuture::from_header(head.cast()) };
     let scheduled = task.header().has(flag::SCHEDULED);
     Box::new(move || {
-        if scheduled { format!("<step of {}>", task.describe()) } else { describe_callback(&task) }
+        if scheduled { text!("<step of {}>", task.describe()) } else { describe_callback(&task) }
     })
 }

@@ -2,8 +2,7 @@
 //! running, its waits, and its pending cancellation.
 #![allow(unsafe_code)]
 
-use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem;
@@ -145,7 +144,7 @@ impl TaskHeader {
 
     /// `Task-7`, unless it was given a name.
     pub(crate) fn name(&self) -> String {
-        self.header.name().unwrap_or_else(|| format!("Task-{}", self.serial))
+        self.header.name().unwrap_or_else(|| String::from("Task-") + &self.serial.to_string())
     }
 
     /// Its context, made if it has none yet.
