@@ -2,8 +2,9 @@
 //!
 //! In reading order: `core` (what a future and a task are made of), `future`, `task`, `scope` (the
 //! bodies of scopes), `time`, `sync` (what tasks share), `combine` (many futures at once),
-//! `generator` and `generators`, `threads`, `memory`; `runner`, and `interrupted`, which is Ctrl-C.
+//! `generator` and `generators`, `threads`, `memory`; `close`, `runner`, and `interrupted`, which is Ctrl-C.
 
+mod close;
 mod combine;
 mod core;
 mod future;

@@ -55,9 +55,6 @@ pub(crate) trait TaskScheduler {
     /// The loop is about to wait: unused memory may go back.
     fn idle(&self);
 
-    /// The loop has closed: drops everything.
-    fn close(&self);
-
     /// The context of a task, by the entry of its step.
     #[cfg(feature = "contextvars")]
     fn context_of(&self, entry: &Entry) -> Option<Context>;

@@ -12,7 +12,7 @@ use super::clock::{Clock, NEVER, Nanos, VirtualClock, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
-use super::loop_ref::{Entry, LoopRef, Mail, Shared};
+use super::loop_ref::{Entry, LoopRef, Mail, Shared, TaskScheduler};
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
 use super::ready::RETAINED_CAPACITY;
@@ -20,7 +20,6 @@ use super::running::Running;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flat_drops::drop_on_thread;
 use crate::panics;
 
 /// An event loop: asyncio's, on one thread.
@@ -142,40 +141,6 @@ impl EventLoop {
         self.shared().stopping.set(false);
         outcome.map(drop)
     }
-
-    /// Closes the loop: asyncio's `close`. Nothing that is scheduled runs any more. It is
-    /// dropped: first what is ready, then the timers and sockets, then the tasks, oldest
-    /// first; a task that was not done is reported to the exception handler. From now on
-    /// whatever schedules returns an error, and wakes do nothing. Closing twice does nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) while the loop runs.
-    pub fn close(&self) -> Result<()> {
-        if self.is_running() {
-            return Err(Error::runtime("Cannot close a running event loop"));
-        }
-        self.shut();
-        Ok(())
-    }
-}
-
-impl Drop for EventLoop {
-    /// Closes the loop. The things that it drops may hold another loop, and so on.
-    fn drop(&mut self) {
-        drop_on_thread(Shut(self.0.clone()));
-    }
-}
-
-/// Closes its loop when it is dropped.
-struct Shut(LoopRef);
-
-impl Drop for Shut {
-    fn drop(&mut self) {
-        self.0.shut();
-        let handler = self.0.set_exception_handler(None);
-        drop_quietly(&self.0, handler);
-    }
 }
 
 impl Deref for EventLoop {
@@ -193,8 +158,9 @@ impl fmt::Debug for EventLoop {
 }
 
 impl LoopRef {
-    /// A value that is dropped may call back into the loop, which is closed by then.
-    fn shut(&self) {
+    /// Closes the loop, and the layer above by `close_tasks`. A value that is dropped may call back into the
+    /// loop, which is closed by then.
+    pub(crate) fn shut(&self, close_tasks: impl FnOnce(&dyn TaskScheduler)) {
         let shared = self.shared();
         if shared.closed.replace(true) {
             return;
@@ -229,7 +195,7 @@ impl LoopRef {
         }
         let tasks = shared.tasks.take();
         if let Some(tasks) = tasks {
-            tasks.close();
+            close_tasks(&*tasks);
         }
         shared.calls.close();
     }

@@ -184,7 +184,7 @@ impl TaskRegistry {
         registry
     }
 
-    fn behind(tasks: &dyn TaskScheduler) -> Option<&TaskRegistry> {
+    pub(crate) fn behind(tasks: &dyn TaskScheduler) -> Option<&TaskRegistry> {
         tasks.as_any().downcast_ref()
     }
 

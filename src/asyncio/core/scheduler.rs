@@ -36,6 +36,27 @@ impl TaskRegistry {
     pub(crate) fn has_tasks(&self) -> bool {
         !all_pending(&self.pages).is_empty()
     }
+
+    /// The loop has closed: drops everything.
+    pub(crate) fn close(&self) {
+        self.end_unwound_step();
+        set_cached(None);
+        for task in self.all() {
+            abandon(task);
+        }
+        let extensions = self.extensions.take();
+        for extension in extensions {
+            extension.close(&self.event_loop);
+            drop_quietly(&self.event_loop, extension);
+        }
+        for future in awaited_by_wakers(&self.pages) {
+            for waker in future.header().waiters.take_wakers() {
+                run_callback(&self.event_loop, || "<wake of a waker>".into(), || waker.wake());
+            }
+            drop_quietly(&self.event_loop, future);
+        }
+        self.hold();
+    }
 }
 
 impl TaskScheduler for TaskRegistry {
@@ -69,26 +90,6 @@ impl TaskScheduler for TaskRegistry {
 
     fn could_be_woken(&self) -> bool {
         has_waker(&self.pages)
-    }
-
-    fn close(&self) {
-        self.end_unwound_step();
-        set_cached(None);
-        for task in self.all() {
-            abandon(task);
-        }
-        let extensions = self.extensions.take();
-        for extension in extensions {
-            extension.close(&self.event_loop);
-            drop_quietly(&self.event_loop, extension);
-        }
-        for future in awaited_by_wakers(&self.pages) {
-            for waker in future.header().waiters.take_wakers() {
-                run_callback(&self.event_loop, || "<wake of a waker>".into(), || waker.wake());
-            }
-            drop_quietly(&self.event_loop, future);
-        }
-        self.hold();
     }
 
     #[cfg(feature = "contextvars")]
