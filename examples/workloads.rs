@@ -6,6 +6,7 @@
 //! Time is virtual and the random numbers are always the same ones, so that each run does the same.
 
 use std::cell::Cell;
+use std::hint::black_box;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
@@ -120,6 +121,21 @@ async fn timer_cancel(n: u64) -> Result<()> {
 async fn timer_fire(n: u64) -> Result<()> {
     let called = Rc::default();
     start_timers(n, Duration::from_millis(50), &called)?;
+    sleep(Duration::from_millis(51)).await?;
+    assert_eq!(called.get(), n);
+    Ok(())
+}
+
+/// `n` timers that fire within 50 ms, each with a pointer and so many words as captures.
+async fn captures<const WORDS: usize>(n: u64) -> Result<()> {
+    let (on, called) = (running_loop()?, Rc::new(Cell::new(0)));
+    for delay in times(n, Duration::from_millis(50)) {
+        let (called, words) = (called.clone(), [n; WORDS]);
+        on.call_later(delay, move || {
+            black_box(&words);
+            called.set(called.get() + 1);
+        })?;
+    }
     sleep(Duration::from_millis(51)).await?;
     assert_eq!(called.get(), n);
     Ok(())
@@ -244,6 +260,10 @@ fn run(workload: &str, n: u64) -> Option<Result<()>> {
         "call_soon" => run_on(&event_loop, call_soon(n)),
         "timer_cancel" => run_on(&event_loop, timer_cancel(n)),
         "timer_fire" => run_on(&event_loop, timer_fire(n)),
+        "timer_8" => run_on(&event_loop, captures::<0>(n)),
+        "timer_16" => run_on(&event_loop, captures::<1>(n)),
+        "timer_24" => run_on(&event_loop, captures::<2>(n)),
+        "timer_64" => run_on(&event_loop, captures::<7>(n)),
         "sleep_cancel" => run_on(&event_loop, sleep_cancel(n)),
         "sleep_fire" => run_on(&event_loop, sleep_fire(n)),
         "limited_wait" => run_on(&event_loop, limited_wait(n)),
