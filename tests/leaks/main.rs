@@ -1,5 +1,5 @@
 //! Nothing leaks: what came and went is gone to the last byte, and so is a loop that is dropped
-//! with everything pending.
+//! with everything pending. A loop that does the same again and again allocates nothing for it.
 //!
 //! Counted is what each thread allocates and frees, so that the tests may run side by side.
 #![allow(unsafe_code)] // an allocator that counts can't be made without
@@ -9,6 +9,7 @@ mod support;
 
 mod comings_and_goings;
 mod dropped_loops;
+mod steady_loops;
 mod wake_floods;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -23,12 +24,16 @@ struct Counting;
 thread_local! {
     static BYTES: Cell<isize> = const { Cell::new(0) };
     static BLOCKS: Cell<isize> = const { Cell::new(0) };
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// A thread that ends frees what it has, and then has no count any more.
 fn count(bytes: isize, blocks: isize) {
     let _ = BYTES.try_with(|count| count.set(count.get() + bytes));
     let _ = BLOCKS.try_with(|count| count.set(count.get() + blocks));
+    if blocks > 0 {
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+    }
 }
 
 // SAFETY: Everything is the system allocator's; counting touches two cells of the thread, which
@@ -53,6 +58,11 @@ static ALLOCATOR: Counting = Counting;
 /// Bytes and blocks that this thread has allocated and not freed.
 pub(crate) fn in_use() -> (isize, isize) {
     (BYTES.get(), BLOCKS.get())
+}
+
+/// The number of allocations that this thread has made, those by growth included.
+pub(crate) fn allocations() -> usize {
+    ALLOCATIONS.get()
 }
 
 /// Runs `body` twice to let it fill what is kept on purpose, and asserts that further runs leave
