@@ -130,13 +130,13 @@ impl EventLoop {
     /// what can't happen any more; the loop is closed all the same, and the tasks reported as
     /// destroyed. Otherwise as [`run_until_complete`](EventLoop::run_until_complete).
     pub fn wind_down(&self) -> Result<()> {
-        let outcome = self.cancel_all_tasks().and_then(|()| self.end_the_rest());
+        let outcome = self.cancel_all_tasks().and_then(|()| self.shut_down_extensions());
         let closed = self.close();
         outcome.and(closed)
     }
 
     /// Ends what the loop has besides tasks.
-    fn end_the_rest(&self) -> Result<()> {
+    fn shut_down_extensions(&self) -> Result<()> {
         self.run_stage(Stage::Generators)?;
         self.run_stage(Stage::Executor)?;
         if TaskRegistry::of(self).needs(Stage::DroppedGenerators) {

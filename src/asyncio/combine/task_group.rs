@@ -99,7 +99,7 @@ impl TaskGroup {
             left: Cell::new(false),
             completed: RefCell::new(None),
         }));
-        let inside = Inside(group.0.clone());
+        let inside = GroupGuard(group.0.clone());
         let outcome = await_body!(body(group));
         inside.0.exit(outcome).await
     }
@@ -253,9 +253,9 @@ impl Group {
 }
 
 /// A guard for the scope of a group: its drop leaves the scope.
-struct Inside(Rc<Group>);
+struct GroupGuard(Rc<Group>);
 
-impl Drop for Inside {
+impl Drop for GroupGuard {
     fn drop(&mut self) {
         let group = &self.0;
         group.exiting.set(true);

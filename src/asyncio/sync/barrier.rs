@@ -121,7 +121,7 @@ impl Barrier {
         state.wait_for_room().await?;
         let index = state.inside.get();
         state.inside.set(index + 1);
-        let _inside = Inside(state);
+        let _inside = BarrierGuard(state);
         if index + 1 == state.parties {
             state.state.set(State::Draining);
             state.changed.notify_all()?;
@@ -191,9 +191,9 @@ impl BarrierState {
 }
 
 /// A task that is inside, until it has left.
-struct Inside<'a>(&'a BarrierState);
+struct BarrierGuard<'a>(&'a BarrierState);
 
-impl Drop for Inside<'_> {
+impl Drop for BarrierGuard<'_> {
     fn drop(&mut self) {
         let state = self.0;
         state.inside.set(state.inside.get() - 1);

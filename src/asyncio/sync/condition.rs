@@ -141,7 +141,7 @@ impl Condition {
         let ConditionState { lock, waiters, bound } = &*self.0;
         let home = bound.running("Condition")?;
         let mut pause = Pause::begin(lock)?;
-        let mut heir = Heir(Some(waiters));
+        let mut next = NotifyNextOnDrop(Some(waiters));
         let mut outcome = waiters.wait(home, WaitReason::Condition, |_woken| ()).await;
         loop {
             match pause.end().await {
@@ -156,7 +156,7 @@ impl Condition {
             }
         }
         if outcome.is_ok() {
-            heir.0 = None;
+            next.0 = None;
         }
         outcome
     }
@@ -247,9 +247,9 @@ impl Drop for Pause<'_> {
 
 /// Notifies the next waiter when it is dropped: a wait that ends without a visible notification may
 /// have consumed one.
-struct Heir<'a>(Option<&'a WaitQueue>);
+struct NotifyNextOnDrop<'a>(Option<&'a WaitQueue>);
 
-impl Drop for Heir<'_> {
+impl Drop for NotifyNextOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(waiters) = self.0 {
             waiters.wake_next();

@@ -56,9 +56,9 @@ pub async fn timeout<T>(
     delay: impl Into<Option<Duration>>,
     body: impl AsyncFnOnce(Timeout) -> Result<T>,
 ) -> Result<T> {
-    let inside = Inside::of_new(delay.into())?;
-    let outcome = await_body!(body(inside.scope.clone()));
-    inside.left_with(outcome)
+    let active = ActiveTimeout::begin(delay.into())?;
+    let outcome = await_body!(body(active.scope.clone()));
+    active.finish(outcome)
 }
 
 /// Does as [`timeout`], with the deadline as a time on the loop's clock, which may have passed:
@@ -112,11 +112,11 @@ thread_own! {
     static SPARE: Cell<Option<Rc<JobCell<Scope>>>> = Cell::new(None);
 }
 
-/// It is its alarm's job itself, so that an alarm needs no block of its own.
+/// It is its timer's job itself, so that a timer needs no block of its own.
 struct Scope {
     when: Cell<Option<Duration>>,
     state: Cell<State>,
-    alarm: Cell<Alarm>,
+    timer_state: Cell<TimerState>,
     /// The number of its entries in the ready queue for alarms that were taken back: in front of any
     /// that was not.
     stale: Cell<u32>,
@@ -150,7 +150,7 @@ impl State {
 
 /// The call when the deadline comes: at once if it has passed, not only after what is ready.
 #[derive(Clone, Copy, Default)]
-enum Alarm {
+enum TimerState {
     #[default]
     None,
     Soon,
@@ -166,7 +166,7 @@ impl Job for Scope {
     }
 
     fn describe(&self) -> String {
-        format!("<alarm of {}>", self.show())
+        format!("<timer of {}>", self.show())
     }
 }
 
@@ -176,7 +176,7 @@ impl Scope {
         if let Ok(Some(spare)) = SPARE.try_with(Cell::take) {
             spare.when.set(when);
             spare.state.set(State::Created);
-            spare.alarm.set(Alarm::None);
+            spare.timer_state.set(TimerState::None);
             // A loop that closed has dropped the entries that were left.
             spare.stale.set(0);
             return ScopeHandle(spare);
@@ -184,14 +184,14 @@ impl Scope {
         ScopeHandle(JobCell::new(Scope {
             when: Cell::new(when),
             state: Cell::new(State::Created),
-            alarm: Cell::default(),
+            timer_state: Cell::default(),
             stale: Cell::new(0),
             task: Cell::new(None),
         }))
     }
 
     fn expire(&self) {
-        self.alarm.set(Alarm::None);
+        self.timer_state.set(TimerState::None);
         self.state.set(State::Expiring);
         let task = self.task.with(|task| task.clone());
         if let Some(task) = task {
@@ -199,7 +199,7 @@ impl Scope {
         }
     }
 
-    /// Has the alarm call on the loop `on` at `when`, or, if that `is_past`, soon.
+    /// Has the timer call on the loop `on` at `when`, or, if that `is_past`, soon.
     #[inline]
     fn set_alarm(
         this: &Rc<JobCell<Scope>>,
@@ -207,26 +207,26 @@ impl Scope {
         when: Duration,
         is_past: bool,
     ) -> Result<()> {
-        this.alarm.set(if is_past {
+        this.timer_state.set(if is_past {
             on.check_open()?;
             on.schedule(this.clone());
-            Alarm::Soon
+            TimerState::Soon
         } else {
-            Alarm::At(on.add_timer_at(when, this.clone())?)
+            TimerState::At(on.add_timer_at(when, this.clone())?)
         });
         Ok(())
     }
 
-    /// Takes the alarm on the loop `on` back.
+    /// Takes the timer on the loop `on` back.
     #[inline]
-    fn silence(this: &Rc<JobCell<Scope>>, on: &LoopRef) {
-        let timer = match this.alarm.take() {
-            Alarm::None => return,
-            Alarm::Soon => {
+    fn disarm(this: &Rc<JobCell<Scope>>, on: &LoopRef) {
+        let timer = match this.timer_state.take() {
+            TimerState::None => return,
+            TimerState::Soon => {
                 note_event!(on, LoopEvent::EntrySkipped(this.address().addr()));
                 None
             }
-            Alarm::At(timer) => on.forget_timer(timer, this.address()),
+            TimerState::At(timer) => on.forget_timer(timer, this.address()),
         };
         if timer.is_none() {
             this.stale.set(this.stale.get() + 1);
@@ -279,10 +279,10 @@ impl Timeout {
     ///
     /// As `timeout`.
     pub async fn scope<T>(&self, body: impl AsyncFnOnce(Timeout) -> Result<T>) -> Result<T> {
-        let inside = Inside::enter(self.clone())?;
+        let active = ActiveTimeout::enter(self.clone())?;
         self.reschedule(self.when())?;
         let outcome = await_body!(body(self.clone()));
-        inside.left_with(outcome)
+        active.finish(outcome)
     }
 
     /// The deadline, on the loop's clock; `None` for never.
@@ -310,7 +310,7 @@ impl Timeout {
         let Some(task) = self.0.task.with(|task| task.clone()) else { return Ok(()) };
         let (on, when) = (task.event_loop(), when.into());
         self.0.when.set(when);
-        Scope::silence(&self.0, on);
+        Scope::disarm(&self.0, on);
         match when {
             Some(when) => Scope::set_alarm(&self.0, on, when, when <= on.time()),
             None => Ok(()),
@@ -325,16 +325,16 @@ impl Timeout {
 }
 
 /// A scope while its body runs.
-pub(crate) struct Inside {
+pub(crate) struct ActiveTimeout {
     scope: Timeout,
     /// The task's requests to cancel before it entered.
     cancelling: usize,
 }
 
-impl Inside {
-    /// Inside of a scope that is new, and ends `delay` from now, or never.
+impl ActiveTimeout {
+    /// Enters a new scope, which ends `delay` from now, or never.
     #[inline]
-    pub(crate) fn of_new(delay: Option<Duration>) -> Result<Inside> {
+    pub(crate) fn begin(delay: Option<Duration>) -> Result<ActiveTimeout> {
         let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
         let on = task.event_loop();
         let when = delay.map(|delay| on.time().saturating_add(delay));
@@ -343,29 +343,29 @@ impl Inside {
             // A look at the clock was just taken: what was to come then is to come still.
             Scope::set_alarm(&scope.0, on, when, delay == Some(Duration::ZERO))?;
         }
-        Ok(Inside::of_task(scope, task))
+        Ok(ActiveTimeout::of_task(scope, task))
     }
 
-    /// Enters `scope`, without its alarm yet.
-    fn enter(scope: Timeout) -> Result<Inside> {
+    /// Enters `scope`, without its timer yet.
+    fn enter(scope: Timeout) -> Result<ActiveTimeout> {
         if scope.0.state.get() != State::Created {
             return Err(Error::runtime("the Timeout was entered before"));
         }
         let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
-        Ok(Inside::of_task(scope, task))
+        Ok(ActiveTimeout::of_task(scope, task))
     }
 
     #[inline]
-    fn of_task(scope: Timeout, task: ErasedFuture) -> Inside {
+    fn of_task(scope: Timeout, task: ErasedFuture) -> ActiveTimeout {
         let cancelling = task.task().map_or(0, |task| task.cancelling());
         scope.0.task.set(Some(task));
         scope.0.state.set(State::Entered);
-        Inside { scope, cancelling }
+        ActiveTimeout { scope, cancelling }
     }
 
     /// The body is left with `outcome`: a cancellation that the scope has caused is a timeout.
     #[inline]
-    pub(crate) fn left_with<T>(self, outcome: Result<T>) -> Result<T> {
+    pub(crate) fn finish<T>(self, outcome: Result<T>) -> Result<T> {
         let is_cause = self.leave();
         match outcome {
             Err(error) if is_cause && error.is_cancelled() => {
@@ -387,7 +387,7 @@ impl Inside {
         };
         scope.state.set(if expires { State::Expired } else { State::Exited });
         let Some(task) = scope.task.take() else { return false };
-        Scope::silence(scope, task.event_loop());
+        Scope::disarm(scope, task.event_loop());
         expires && task.task().is_some_and(|own| own.uncancel() <= self.cancelling)
     }
 }
@@ -400,10 +400,10 @@ fn outside_of_a_task() -> Error {
     }
 }
 
-impl Drop for Inside {
+impl Drop for ActiveTimeout {
     #[inline]
     fn drop(&mut self) {
-        // Most often `left_with` has left it.
+        // Most often `finish` has left it.
         if matches!(self.scope.0.state.get(), State::Entered | State::Expiring) {
             self.leave();
         }

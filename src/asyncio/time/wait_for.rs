@@ -3,7 +3,7 @@
 use core::future::{Future, IntoFuture};
 use core::time::Duration;
 
-use super::timeout::Inside;
+use super::timeout::ActiveTimeout;
 use crate::asyncio::combine::Callbacks;
 use crate::asyncio::core::{AnyFuture, Callback, WaitReason};
 use crate::asyncio::future::FutureLike;
@@ -53,9 +53,9 @@ pub async fn wait_for<T>(
     if limit == Some(Duration::ZERO) {
         return awaited.only_if_done().await;
     }
-    let inside = Inside::of_new(limit)?;
+    let active = ActiveTimeout::begin(limit)?;
     let outcome = await_body!(awaited.into_future());
-    inside.left_with(outcome)
+    active.finish(outcome)
 }
 
 /// The things that [`wait_for`] awaits: coroutines, also those that borrow, and futures and tasks, by
