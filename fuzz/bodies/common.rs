@@ -6,12 +6,32 @@ use std::panic::resume_unwind;
 use std::rc::Rc;
 use std::time::Duration;
 
-use arbitrary::Unstructured;
+use arbitrary::{Arbitrary, Unstructured};
 use callsoon::{Error, ErrorKind, EventLoop, ExceptionContext, LoopRef};
 
 /// A number below `count`; 0 where no bytes are left.
 pub(super) fn below(data: &mut Unstructured<'_>, count: u64) -> u64 {
     data.int_in_range(0..=count.saturating_sub(1)).unwrap_or(0)
+}
+
+/// The operations that the bytes make, up to `most`. No byte says whether there are more, for
+/// random bytes would soon say no.
+pub(super) fn all<'a, T: Arbitrary<'a>>(data: &mut Unstructured<'a>, most: usize) -> Vec<T> {
+    let mut made = Vec::new();
+    while made.len() < most && !data.is_empty() {
+        made.extend(data.arbitrary());
+    }
+    made
+}
+
+/// True once in eight times: for what ends most of what a program could still do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seldom(pub(super) bool);
+
+impl<'a> Arbitrary<'a> for Seldom {
+    fn arbitrary(data: &mut Unstructured<'a>) -> arbitrary::Result<Seldom> {
+        Ok(Seldom(u8::arbitrary(data)? < 32))
+    }
 }
 
 pub(super) const ON_PURPOSE: &str = "on purpose";
@@ -63,6 +83,20 @@ impl Watched {
                 Ok(_) => {}
                 Err(error) if error.kind() == ErrorKind::Stalled => return true,
                 Err(error) => panic!("the loop failed: {error}"),
+            }
+        }
+        false
+    }
+
+    /// Runs turns without waiting until three in a row have nothing to do, and says whether that came within
+    /// `turns`: for what a waker, or the peer of a socket, could wake at any time.
+    pub(super) fn rests(&self, turns: usize) -> bool {
+        let mut idle = 0;
+        for _ in 0..turns {
+            let ran = self.event_loop.run_once(Some(Duration::ZERO)).expect("it is open");
+            idle = if ran == 0 { idle + 1 } else { 0 };
+            if idle == 3 {
+                return true;
             }
         }
         false
