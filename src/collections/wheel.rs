@@ -3,10 +3,10 @@
 //!
 //! # How it works
 //!
-//! Written in base 64, a deadline has eleven digits (and in base 8, 22, where memory is scarce). A timer waits on the level of the highest
-//! digit in which its deadline differs from the present, in the slot of that digit: the next
-//! ticks have a slot each, later ones share a slot of 64 ticks, of 4096, and so on. When the
-//! present enters a slot, the timers in it that are not due yet move to lower levels. A timer
+//! Written in base 64, a deadline has eleven digits; in base 8, where memory is scarce, it has 22. A timer
+//! waits on the level of the highest digit in which its deadline differs from the present, in the slot
+//! of that digit: the next ticks have a slot each, later ones share a slot of 64 ticks, of 4096, and so
+//! on. When the present enters a slot, the timers in it that are not due yet move to lower levels. A timer
 //! moves at most once for each digit, however far away it was, and most are cancelled before they move.
 //!
 //! | operation | cost |
@@ -40,7 +40,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
 
-use super::scarce::SCARCE;
+use super::SCARCE;
 use super::sort::sort_by_key;
 use super::timer_key::Keys;
 

@@ -1,7 +1,7 @@
 //! Interrupts of the loop's thread, by signals. Their handlers wake and call: once between any two
-//! instructions of a push and of a turn, which the processor executes step by step for that, and a hundred
-//! thousand times from another thread, where one handler interrupts the other. No handler allocates
-//! or waits, nothing is lost, and nothing comes twice.
+//! instructions of a push, of a turn and of the way to a sleep, which the processor executes step by step
+//! for that, and a hundred thousand times from another thread, where one handler interrupts the other. No
+//! handler allocates or waits, nothing is lost, and nothing comes twice.
 
 use std::arch::asm;
 use std::cell::Cell;
@@ -86,7 +86,8 @@ impl World {
     }
 }
 
-/// A clock that stands still, and a sleep that only a notification ends: the next signal's.
+/// A clock that stands still, and a sleep that only a notification ends. Where none has come before, it is that
+/// of something that is sent here.
 struct Board;
 
 struct Bell;
@@ -110,7 +111,7 @@ impl Host for Board {
         // In this order: a signal may come between the two.
         assert!(!unread || NOTIFIED.load(SeqCst), "the loop sleeps over what was sent");
         while !NOTIFIED.swap(false, SeqCst) {
-            in_interrupt(0);
+            in_interrupt(OWN);
         }
         Ok(())
     }
@@ -244,9 +245,13 @@ pub fn interrupts() {
         world().send(OWN);
         event_loop.run_once(None).expect("the loop runs");
     });
+    let sleeps = each_instruction(1, &event_loop, || {
+        event_loop.run_once(None).expect("the loop runs");
+    });
     under_fire(&event_loop);
     let refused = world().refused.load(SeqCst);
     println!(
-        "interrupts: {sends} amid pushes, {turns} amid turns, {SIGNALS} signals, {refused} full"
+        "interrupts: {sends} amid pushes, {turns} amid turns, {sleeps} on the way to a sleep and back, \
+         {SIGNALS} signals, {refused} full"
     );
 }
