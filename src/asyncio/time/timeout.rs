@@ -117,7 +117,7 @@ struct Scope {
     when: Cell<Option<Duration>>,
     state: Cell<State>,
     timer_state: Cell<TimerState>,
-    /// The number of its entries in the ready queue for alarms that were taken back: in front of any
+    /// The number of its entries in the ready queue for timers that were taken back: in front of any
     /// that was not.
     stale: Cell<u32>,
     /// The task of the body, while it is inside.
@@ -201,12 +201,7 @@ impl Scope {
 
     /// Has the timer call on the loop `on` at `when`, or, if that `is_past`, soon.
     #[inline]
-    fn set_alarm(
-        this: &Rc<JobCell<Scope>>,
-        on: &LoopRef,
-        when: Duration,
-        is_past: bool,
-    ) -> Result<()> {
+    fn arm(this: &Rc<JobCell<Scope>>, on: &LoopRef, when: Duration, is_past: bool) -> Result<()> {
         this.timer_state.set(if is_past {
             on.check_open()?;
             on.schedule(this.clone());
@@ -312,7 +307,7 @@ impl Timeout {
         self.0.when.set(when);
         Scope::disarm(&self.0, on);
         match when {
-            Some(when) => Scope::set_alarm(&self.0, on, when, when <= on.time()),
+            Some(when) => Scope::arm(&self.0, on, when, when <= on.time()),
             None => Ok(()),
         }
     }
@@ -341,7 +336,7 @@ impl ActiveTimeout {
         let scope = Timeout(Scope::make(when));
         if let Some(when) = when {
             // A look at the clock was just taken: what was to come then is to come still.
-            Scope::set_alarm(&scope.0, on, when, delay == Some(Duration::ZERO))?;
+            Scope::arm(&scope.0, on, when, delay == Some(Duration::ZERO))?;
         }
         Ok(ActiveTimeout::of_task(scope, task))
     }
