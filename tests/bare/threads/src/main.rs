@@ -2,7 +2,8 @@
 //! other thread runs one: before `set_loop_thread` no thread finds a loop, and afterwards the named
 //! thread alone finds its own. Threads and interrupts leave mail for a loop.
 //!
-//! It prints `bare threads: ok`, and panics where a check fails.
+//! It prints `bare threads: ok`, and panics where a check fails. With `--unstepped`, for sanitizers, no code is
+//! executed step by step.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod interrupts;
@@ -234,7 +235,7 @@ fn main() {
     assert_eq!(slept.expect("the task ends"), SECOND);
     a_wake_within_a_step_is_a_message();
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    interrupts::interrupts();
+    interrupts::interrupts(!std::env::args().any(|argument| argument == "--unstepped"));
     thread::spawn(a_loop_works_without_look_ups).join().expect("a loop works on another thread");
     println!("bare threads: ok");
 }
