@@ -1,60 +1,19 @@
-//! callsoon without std, on a host as `examples/bare-metal` has it.
+//! callsoon without std, on the host of `examples/bare-metal`.
 
-use alloc::sync::Arc;
-use core::cell::Cell;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 
-use callsoon::{EventLoop, Host, Notify, Result, create_task, sleep};
-use cortex_m::interrupt::{Mutex, disable, enable, free};
+use callsoon::{EventLoop, Result, create_task, sleep};
 use cortex_m::peripheral::{SCB, SYST, scb::VectActive};
 use cortex_m_rt::exception;
 
-extern crate alloc;
+use host::Board;
 
-static MILLISECONDS: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
-static NOTIFIED: AtomicBool = AtomicBool::new(false);
+#[path = "../../../examples/bare-metal/src/host.rs"]
+mod host;
 
 #[exception]
 fn SysTick() {
-    free(|token| MILLISECONDS.borrow(token).set(MILLISECONDS.borrow(token).get() + 1));
-}
-
-struct Board;
-
-impl Host for Board {
-    fn now(&self) -> Duration {
-        Duration::from_millis(free(|token| MILLISECONDS.borrow(token).get()))
-    }
-
-    fn wait(&self, timeout: Option<Duration>) -> Result<()> {
-        let due = timeout.and_then(|timeout| self.now().checked_add(timeout));
-        loop {
-            disable();
-            let is_over =
-                NOTIFIED.swap(false, Ordering::AcqRel) || due.is_some_and(|due| self.now() >= due);
-            if !is_over {
-                cortex_m::asm::wfi();
-            }
-            // SAFETY: No critical section is going on here.
-            unsafe { enable() };
-            if is_over {
-                return Ok(());
-            }
-        }
-    }
-
-    fn notifier(&self) -> Arc<dyn Notify> {
-        Arc::new(Interrupts)
-    }
-}
-
-struct Interrupts;
-
-impl Notify for Interrupts {
-    fn notify(&self) {
-        NOTIFIED.store(true, Ordering::Release);
-    }
+    host::tick();
 }
 
 async fn sleeps(milliseconds: u64) -> Result<()> {

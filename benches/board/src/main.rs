@@ -9,6 +9,9 @@
     allow(dead_code, reason = "no tasks without an executor")
 )]
 
+#[cfg(feature = "callsoon")]
+extern crate alloc;
+
 use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,15 +1,10 @@
-//! The board's services for the program: a clock that ticks by interrupt, a sleep until the next
-//! one, a heap, and a line to the debugger.
+//! The board's services for the program: its interrupts, a heap, and a line to the debugger; `host` has the
+//! clock and the sleep.
 
-use alloc::sync::Arc;
-use core::cell::Cell;
 use core::mem::MaybeUninit;
 use core::panic::PanicInfo;
-use core::sync::atomic::{AtomicBool, Ordering};
-use core::time::Duration;
 
-use callsoon::{EventLoop, Host, Notify, Result};
-use cortex_m::interrupt::{Mutex, disable, enable, free};
+use callsoon::{EventLoop, Result};
 use cortex_m::peripheral::{
     Peripherals, SCB, scb::SystemHandler, scb::VectActive, syst::SystClkSource,
 };
@@ -17,6 +12,7 @@ use cortex_m_rt::{entry, exception};
 use cortex_m_semihosting::{debug, hprintln};
 use embedded_alloc::LlffHeap;
 
+use crate::host::{self, Board};
 use crate::interrupts::{self, Rung, SYSTICK, Source, TICK_CYCLES};
 use crate::measures::{self, Memory, handler_stack};
 use crate::serial;
@@ -27,55 +23,10 @@ const HEAP: usize = 40 << 10;
 #[global_allocator]
 static ALLOCATOR: LlffHeap = LlffHeap::empty();
 
-static MILLISECONDS: Mutex<Cell<u64>> = Mutex::new(Cell::new(0));
-static NOTIFIED: AtomicBool = AtomicBool::new(false);
-
 #[exception]
 fn SysTick() {
-    free(|token| {
-        let milliseconds = MILLISECONDS.borrow(token);
-        milliseconds.set(milliseconds.get() + 1);
-    });
+    host::tick();
     Source::ring(&SYSTICK);
-}
-
-struct Board;
-
-impl Host for Board {
-    fn now(&self) -> Duration {
-        Duration::from_millis(free(|token| MILLISECONDS.borrow(token).get()))
-    }
-
-    fn wait(&self, timeout: Option<Duration>) -> Result<()> {
-        let due = timeout.and_then(|timeout| self.now().checked_add(timeout));
-        loop {
-            // An interrupt that comes between the look and the sleep still ends the sleep.
-            disable();
-            let over =
-                NOTIFIED.swap(false, Ordering::AcqRel) || due.is_some_and(|due| self.now() >= due);
-            if !over {
-                cortex_m::asm::wfi();
-            }
-            // SAFETY: No critical section is going on here, so none is broken.
-            unsafe { enable() };
-            if over {
-                return Ok(());
-            }
-        }
-    }
-
-    fn notifier(&self) -> Arc<dyn Notify> {
-        Arc::new(Interrupts)
-    }
-}
-
-/// Notes that there was a notification; the interrupt itself has ended the sleep.
-struct Interrupts;
-
-impl Notify for Interrupts {
-    fn notify(&self) {
-        NOTIFIED.store(true, Ordering::Release);
-    }
 }
 
 #[entry]

@@ -10,6 +10,9 @@ mod program;
 mod board;
 
 #[cfg(target_os = "none")]
+mod host;
+
+#[cfg(target_os = "none")]
 mod interrupts;
 
 #[cfg(target_os = "none")]
