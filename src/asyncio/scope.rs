@@ -120,7 +120,10 @@ impl Stop {
     fn wait_for_signal(&mut self, cx: &mut Context<'_>) -> Option<Error> {
         if self.signal.is_none() {
             let registry = TaskRegistry::running().ok()?;
-            self.signal = Some(Signal::new(&registry, WaitReason::Scope).wait());
+            match Signal::new(&registry, WaitReason::Scope) {
+                Some(signal) => self.signal = Some(signal.wait()),
+                None => return Some(Error::no_memory()),
+            }
         }
         self.poll_signal(cx)
     }

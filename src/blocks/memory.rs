@@ -8,7 +8,6 @@
 //! and the rest are linked from `free`.
 #![allow(unsafe_code)]
 
-use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::ptr::{self, NonNull};
@@ -16,6 +15,7 @@ use core::ptr::{self, NonNull};
 use super::chunk;
 use super::list::{Links, List};
 use super::page::{MOST_ALIGN, PAGE, Page, for_each};
+use super::region::{Region, Source};
 use crate::collections::SCARCE;
 
 /// Pages of the largest chunk.
@@ -45,7 +45,7 @@ impl Chunk {
     }
 }
 
-/// The memory that a loop has of the allocator; freed as a whole when it is dropped.
+/// The memory that a loop has of the allocator, and frees as a whole when it is dropped; or of a region.
 #[derive(Default)]
 pub(super) struct Memory {
     full: List<Chunk>,
@@ -55,6 +55,7 @@ pub(super) struct Memory {
     bytes: Cell<usize>,
     /// Bytes that may not be passed; `None` where there is no limit.
     limit: Cell<Option<usize>>,
+    source: Source,
     /// Pages of all chunks.
     pages: Cell<usize>,
     /// Pages of the idle chunks.
@@ -80,6 +81,11 @@ impl Memory {
 
     pub(super) fn set_limit(&self, limit: Option<usize>) {
         self.limit.set(limit);
+    }
+
+    /// Has the chunks that are made from now on be of `region`. There is none yet.
+    pub(super) fn set_region(&self, region: &'static Region) {
+        self.source.set_region(region);
     }
 
     /// Takes a page that has no blocks; its head is not written yet. Returns the page and its chunk.
@@ -185,7 +191,7 @@ impl Memory {
         // SAFETY: the layout has a size: a page and more. The record lies within, behind room for a
         // head, and is aligned as the page is.
         unsafe {
-            let base = NonNull::new(alloc(layout))?.as_ptr();
+            let base = self.source.alloc(layout)?.as_ptr();
             let chunk = base.add(page + size_of::<Page>()).cast::<Chunk>();
             chunk.write(Chunk {
                 links: Links::new(),
@@ -241,7 +247,7 @@ impl Memory {
         unsafe {
             let (base, layout) = ((*chunk).base, (*chunk).layout);
             self.bytes.set(self.bytes.get() - layout.size());
-            dealloc(base, layout);
+            self.source.dealloc(base, layout);
         }
     }
 
@@ -297,6 +303,10 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        // By the Region Invariant: this may be another thread than the loop's.
+        if self.source.is_region() {
+            return;
+        }
         for list in [&self.full, &self.partial, &self.idle, &self.large] {
             while let Some(chunk) = NonNull::new(list.first().cast_mut()) {
                 // SAFETY: on that list; no block is used once the memory is dropped, by the Count

@@ -11,6 +11,7 @@
 //! - `block` is what the blocks' own words say about them.
 //! - `store`, `page`, `chunk`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
 //!   `words` is what free blocks there lead to.
+//! - `region` is memory of a fixed size, in place of the allocator's.
 //! - `plain` stands in their place under `--cfg callsoon_plain` and in models: an allocation for
 //!   each block, which tools that watch allocations can follow.
 //!
@@ -21,6 +22,7 @@ mod block;
 mod chunk;
 mod list;
 mod pages;
+mod region;
 mod remote;
 
 #[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
@@ -40,4 +42,5 @@ mod store;
 mod tests;
 
 pub(crate) use pages::{Pages, owner_of};
+pub(crate) use region::Region;
 pub(crate) use remote::{free_remote, remote_address, remote_of};

@@ -16,6 +16,7 @@ use core::marker::PhantomData;
 use core::ptr::NonNull;
 
 use super::block;
+use super::region::Region;
 use super::remote::Shared;
 use super::store::{self, Store};
 
@@ -67,6 +68,16 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     pub(crate) fn set_owner(&self, owner: NonNull<O>) {
         debug_assert_eq!(self.store.memory().bytes(), 0, "the owner is set after a block was made");
         self.store.set_owner(owner.as_ptr().cast_const().cast());
+    }
+
+    /// Has all blocks be in `region`, before the first [`alloc`](Pages::alloc).
+    pub(crate) fn set_region(&self, region: &'static Region) {
+        debug_assert_eq!(
+            self.store.memory().bytes(),
+            0,
+            "the region is set after a block was made"
+        );
+        self.store.memory().set_region(region);
     }
 
     fn shared(&self) -> &Shared<R> {
@@ -178,6 +189,12 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     #[inline]
     pub(crate) fn release_idle(&self) {
         self.store.rest();
+    }
+
+    /// Gives all memory back that is not in use, for others of its region.
+    pub(crate) fn release(&self) {
+        self.collect_remote();
+        self.store.release();
     }
 
     /// Sets how many bytes may be taken from the allocator; `None`, as it is at first, for as many as

@@ -10,7 +10,6 @@
 //! **Plain Invariant**: a head is on the list of its memory, and was allocated with its `layout`.
 #![allow(unsafe_code)]
 
-use alloc::alloc::{alloc, dealloc};
 use core::alloc::Layout;
 use core::cell::Cell;
 use core::mem;
@@ -18,6 +17,7 @@ use core::ptr::{self, NonNull, null_mut};
 
 use super::block;
 use super::list::{Linked, Links, List};
+use super::region::{Region, Source};
 use crate::sync::UnsafeCell;
 
 #[cfg(debug_assertions)]
@@ -87,13 +87,14 @@ pub(super) unsafe fn returned_link(block: *const u8) -> *mut u8 {
     unsafe { (*head_of(block)).returned.with_mut(|link| *link) }
 }
 
-/// The memory that a loop has of the allocator; freed as a whole when it is dropped.
+/// The memory that a loop has of the allocator, and frees as a whole when it is dropped; or of a region.
 #[derive(Default)]
 pub(super) struct Memory {
     heads: List<Head>,
     bytes: Cell<usize>,
     /// Bytes that may not be passed; `None` where there is no limit.
     limit: Cell<Option<usize>>,
+    source: Source,
     #[cfg(all(test, not(any(all(loom, feature = "loom"), shuttle))))]
     pub(super) refuses: Cell<bool>,
 }
@@ -105,6 +106,11 @@ impl Memory {
 
     pub(super) fn set_limit(&self, limit: Option<usize>) {
         self.limit.set(limit);
+    }
+
+    /// Has the blocks that are made from now on be of `region`. There is none yet.
+    pub(super) fn set_region(&self, region: &'static Region) {
+        self.source.set_region(region);
     }
 
     /// Returns how many bytes there will be with so many more, if there may be.
@@ -144,7 +150,7 @@ impl Memory {
             self.heads.remove(head);
             let (base, layout) = ((*head).base, (*head).layout);
             ptr::drop_in_place(&raw mut (*head.cast_mut()).returned);
-            dealloc(base, layout);
+            self.source.dealloc(base, layout);
             self.bytes.set(self.bytes.get() - layout.size());
         }
     }
@@ -152,6 +158,10 @@ impl Memory {
 
 impl Drop for Memory {
     fn drop(&mut self) {
+        // By the Region Invariant: this may be another thread than the loop's.
+        if self.source.is_region() {
+            return;
+        }
         while let Some(head) = NonNull::new(self.heads.first().cast_mut()) {
             // SAFETY: on the list; when the memory is dropped, no block is used any more, by the
             // Count Invariant of the shared part.
@@ -210,7 +220,7 @@ impl Store {
         // SAFETY: the layout has a size. The head fits in front of the block, aligned, since both
         // its size and `start` are multiples of its alignment.
         unsafe {
-            let base = NonNull::new(alloc(whole))?;
+            let base = self.memory.source.alloc(whole)?;
             let block = base.add(start);
             let head = block.cast::<Head>().sub(1);
             head.write(Head {
@@ -246,4 +256,7 @@ impl Store {
 
     /// Nothing is kept that could be given back.
     pub(super) fn rest(&self) {}
+
+    /// Nothing is kept that could be given back.
+    pub(super) fn release(&self) {}
 }

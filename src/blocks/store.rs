@@ -145,8 +145,7 @@ impl Store {
         };
         made().or_else(|| {
             // The memory kept for blocks to come may be just what is missing.
-            self.empty_classes();
-            self.memory.give_idle(Idle::Any);
+            self.release();
             made()
         })
     }
@@ -287,6 +286,13 @@ impl Store {
                 self.memory.give_page(page);
             }
         }
+    }
+
+    /// Gives all memory back that is not in use.
+    #[cold]
+    pub(super) fn release(&self) {
+        self.empty_classes();
+        self.memory.give_idle(Idle::Any);
     }
 
     /// Gives memory back that hasn't been needed for a while, if there is enough to be worth it.

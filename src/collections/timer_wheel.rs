@@ -52,13 +52,13 @@ impl<T> TimerWheel<T> {
     /// The present becomes `now`. Where `now` is earlier than the present, the present stays, and
     /// what is due is still exactly what has `when <= now`.
     pub fn expire(&mut self, now: u64, due: &mut Vec<(u64, T)>) {
-        self.0.expire(now, due);
+        self.0.expire(now, &mut |when, payload| due.push((when, payload)));
     }
 
     /// Moves every timer to the end of `all`, due or not, in the form and order of
     /// [`expire`](Self::expire). The present stays.
     pub fn drain(&mut self, all: &mut Vec<(u64, T)>) {
-        self.0.drain(all);
+        self.0.drain(&mut |when, payload| all.push((when, payload)));
     }
 
     /// The earliest deadline, exactly; `None` when the wheel is empty.

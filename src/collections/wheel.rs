@@ -31,17 +31,18 @@
 //! such a timer behind: only `expire` moves it, and empties that slot first.
 //!
 //! **Made Invariant.** Timers of one slot that have the same deadline are listed in the order
-//! made: lists are only appended to, and a slot's timers move in list order. So a stable sort by
-//! deadline gives a slot's (deadline, made) order, and no sort is needed across slots.
+//! made: lists are only appended to, and a slot's timers move in list order. So a stable sort of its
+//! list by deadline, which needs no memory, gives a slot's (deadline, made) order, and no sort is needed
+//! across slots.
 //!
 //! **Low Invariant.** No deadline in a slot is earlier than the slot's `low`, and unless that is
 //! `Low::Stale`, one is equal to it.
 
+use alloc::collections::TryReserveError;
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
 
 use super::SCARCE;
-use super::sort::sort_by_key;
 use super::timer_key::Keys;
 
 /// Bits of a digit. Where memory is scarce, a level takes 192 bytes in place of 1,536.
@@ -51,7 +52,7 @@ const SLOTS: usize = 1 << DIGIT;
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 /// The end of a list.
 const NIL: u32 = u32::MAX;
-/// Storage for up to so many timers is kept when the wheel becomes empty.
+/// Storage for up to so many timers is kept when the wheel becomes empty, unless more was reserved.
 const KEPT: usize = 1024;
 
 /// The slot in which a deadline waits at a given present: the level times the slots of one,
@@ -81,6 +82,8 @@ pub(crate) struct Wheel<T, K> {
     /// The first index that is free.
     free: u32,
     len: usize,
+    /// Storage for up to so many timers is kept.
+    kept: usize,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
     /// A bit for each level with timers in it.
@@ -132,6 +135,7 @@ impl<T, K: Keys> Wheel<T, K> {
             keys,
             free: NIL,
             len: 0,
+            kept: KEPT,
             occupied: [0; LEVELS],
             levels: 0,
             slots: [const { None }; LEVELS],
@@ -161,9 +165,9 @@ impl<T, K: Keys> Wheel<T, K> {
         Some(payload)
     }
 
-    /// Moves every timer with `when <= now` to the end of `due`, in order of (`when`, made), and makes
+    /// Takes out every timer with `when <= now`, passes it to `due` in order of (`when`, made), and makes
     /// `now` the present, unless it is earlier.
-    pub(crate) fn expire(&mut self, now: u64, due: &mut Vec<(u64, T)>) {
+    pub(crate) fn expire(&mut self, now: u64, due: &mut dyn FnMut(u64, T)) {
         let present = now.max(self.present);
         // Timers below `reached` are earlier than the new present. Those above it are later, and
         // keep their places: down to the digit that sets them apart, the old present and the new
@@ -179,8 +183,8 @@ impl<T, K: Keys> Wheel<T, K> {
         self.give_back();
     }
 
-    /// Moves every timer to the end of `all`, due or not, in the same order. The present stays.
-    pub(crate) fn drain(&mut self, all: &mut Vec<(u64, T)>) {
+    /// Takes out every timer, due or not, and passes it to `all` in the same order. The present stays.
+    pub(crate) fn drain(&mut self, all: &mut dyn FnMut(u64, T)) {
         while let Some(first) = self.first() {
             self.take(first, u64::MAX, all);
         }
@@ -232,6 +236,30 @@ impl<T, K: Keys> Wheel<T, K> {
     /// For how many pending timers there is room without another allocation.
     pub(crate) fn capacity(&self) -> usize {
         self.payloads.capacity().min(self.links.capacity())
+    }
+
+    /// Returns true if one more timer needs no more memory.
+    #[inline]
+    pub(crate) fn has_room(&self) -> bool {
+        self.free != NIL || self.payloads.len() < self.payloads.capacity()
+    }
+
+    /// Makes room for one more timer, and for others after it.
+    #[cold]
+    pub(crate) fn reserve_one(&mut self) -> Result<(), TryReserveError> {
+        self.payloads.try_reserve(1)?;
+        self.links.try_reserve(1)
+    }
+
+    /// Makes room for `timers` pending timers, whenever they are due, and keeps it.
+    pub(crate) fn reserve(&mut self, timers: usize) -> Result<(), TryReserveError> {
+        self.payloads.try_reserve_exact(timers.saturating_sub(self.payloads.len()))?;
+        self.links.try_reserve_exact(timers.saturating_sub(self.links.len()))?;
+        for slots in &mut self.slots {
+            slots.get_or_insert_with(new_level);
+        }
+        self.kept = self.kept.max(timers);
+        Ok(())
     }
 
     /// A slot that is in use.
@@ -341,41 +369,112 @@ impl<T, K: Keys> Wheel<T, K> {
         }
     }
 
-    /// Moves a timer that is due, and is on no list any more, to the end of `due`.
+    /// Passes a timer that is due, and is on no list any more, to `due`.
     #[inline(always)]
-    fn take_due(&mut self, index: u32, due: &mut Vec<(u64, T)>) {
-        if let Some(payload) = self.payloads[index as usize].take() {
-            due.push((self.links[index as usize].when, payload));
-        }
+    fn take_due(&mut self, index: u32, due: &mut dyn FnMut(u64, T)) {
+        let payload = self.payloads[index as usize].take();
+        let when = self.links[index as usize].when;
         self.release(index);
+        if let Some(payload) = payload {
+            due(when, payload);
+        }
     }
 
     /// Takes a slot in use apart: what is due at `now` goes to `due`, sorted, the rest where it belongs
     /// at the present.
-    fn take(&mut self, place: usize, now: u64, due: &mut Vec<(u64, T)>) {
+    fn take(&mut self, place: usize, now: u64, due: &mut dyn FnMut(u64, T)) {
         self.vacate(place);
-        let Slot { head: mut at, tail, .. } = mem::replace(self.slot(place), Slot::EMPTY);
-        if at == tail && self.links[at as usize].when <= now {
-            return self.take_due(at, due);
+        let Slot { head, tail, low_is, .. } = mem::replace(self.slot(place), Slot::EMPTY);
+        let is_due = head == tail && self.links[head as usize].when <= now;
+        let mut at = if is_due { head } else { self.part(head, now, low_is == Low::Head) };
+        while at != NIL {
+            let next = self.links[at as usize].next;
+            self.take_due(at, due);
+            at = next;
         }
-        let start = due.len();
+    }
+
+    /// Puts the timers of the list that begins with `at` where they belong at the present, but for those
+    /// that are due at `now`. Returns the first of these, sorted.
+    fn part(&mut self, mut at: u32, now: u64, is_sorted: bool) -> u32 {
+        let (mut first, mut last) = (NIL, NIL);
         while at != NIL {
             let Link { when, next, .. } = self.links[at as usize];
-            if when <= now {
-                self.take_due(at, due);
-            } else {
+            if when > now {
                 self.append(at, when);
+            } else {
+                self.join(&mut first, last, at);
+                last = at;
             }
             at = next;
         }
-        // A stable sort: it leaves equal deadlines as the Made Invariant has them.
-        sort_by_key(&mut due[start..], |&(when, _)| when);
+        if last != NIL {
+            self.links[last as usize].next = NIL;
+        }
+        if is_sorted || first == last { first } else { self.sorted(first) }
+    }
+
+    /// Has `next` follow `last`, or be the first where there is none.
+    #[inline(always)]
+    fn join(&mut self, first: &mut u32, last: u32, next: u32) {
+        match last {
+            NIL => *first = next,
+            last => self.links[last as usize].next = next,
+        }
+    }
+
+    /// Sorts the timers of the list that begins with `at` by deadline; equal ones keep their order. Returns
+    /// the first. No link has its `prev` any more.
+    fn sorted(&mut self, mut at: u32) -> u32 {
+        // The list of a number is one of two to that power of runs that were sorted, joined, or none. What
+        // is in it stood before all that is in the lists of lower numbers.
+        let mut runs = [NIL; u32::BITS as usize];
+        while at != NIL {
+            let mut run = at;
+            at = self.cut_behind_run(at);
+            for before in &mut runs {
+                let before = mem::replace(before, if *before == NIL { run } else { NIL });
+                if before == NIL {
+                    break;
+                }
+                run = self.merged(before, run);
+            }
+        }
+        runs.into_iter().fold(NIL, |later, before| self.merged(before, later))
+    }
+
+    /// Cuts a list behind the sorted run that it begins with. Returns the rest.
+    #[inline(always)]
+    fn cut_behind_run(&mut self, mut at: u32) -> u32 {
+        loop {
+            let Link { when, next, .. } = self.links[at as usize];
+            if next == NIL || self.links[next as usize].when < when {
+                self.links[at as usize].next = NIL;
+                return next;
+            }
+            at = next;
+        }
+    }
+
+    /// Joins two sorted lists: of equal deadlines, those in `before` come first.
+    fn merged(&mut self, mut before: u32, mut later: u32) -> u32 {
+        let (mut first, mut last) = (NIL, NIL);
+        while before != NIL && later != NIL {
+            let is_next = self.links[before as usize].when <= self.links[later as usize].when;
+            let from = if is_next { &mut before } else { &mut later };
+            let next = mem::replace(from, self.links[*from as usize].next);
+            self.join(&mut first, last, next);
+            last = next;
+        }
+        let rest = if before == NIL { later } else { before };
+        self.join(&mut first, last, rest);
+        first
     }
 
     /// Frees the storage when the last of many timers is gone.
     #[inline]
     fn give_back(&mut self) {
-        if self.is_empty() && self.payloads.capacity() > KEPT {
+        if self.is_empty() && self.payloads.capacity() > self.kept {
             self.free_storage();
         }
     }
@@ -397,102 +496,4 @@ fn new_level() -> Box<[Slot; SLOTS]> {
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
-mod tests {
-    use super::*;
-
-    /// Walks every list, and asserts what the head of this file says always holds.
-    fn check(wheel: &Wheel<u64, ()>) {
-        let mut listed = 0;
-        let level = |level: &Option<Box<[Slot; SLOTS]>>| level.as_deref().copied();
-        let slots = wheel.slots.iter().flat_map(|own| level(own).unwrap_or([Slot::EMPTY; SLOTS]));
-        for (at_place, slot) in slots.enumerate() {
-            let occupied = wheel.occupied[at_place / SLOTS];
-            assert_eq!(wheel.levels >> (at_place / SLOTS) & 1 == 1, occupied != 0);
-            let bit = occupied >> (at_place % SLOTS) & 1;
-            assert_eq!(bit == 1, slot.head != NIL);
-            assert_eq!(slot.head == NIL, slot.tail == NIL);
-            let mut list = Vec::new();
-            let (mut prev, mut at) = (NIL, slot.head);
-            while at != NIL {
-                let (link, made) = (wheel.links[at as usize], wheel.payloads[at as usize]);
-                assert_eq!(link.prev, prev);
-                assert_eq!(place(wheel.present, link.when), at_place, "Place Invariant");
-                assert!(slot.low <= link.when, "Low Invariant");
-                list.push((link.when, made.expect("a timer in a list has its payload")));
-                (prev, at) = (at, link.next);
-            }
-            assert_eq!(prev, slot.tail);
-            let exact = list.iter().any(|&(when, _)| when == slot.low);
-            assert!(exact || list.is_empty() || slot.low_is == Low::Stale, "Low Invariant");
-            if slot.low_is == Low::Head {
-                assert!(list.is_sorted(), "Low::Head");
-            }
-            listed += list.len();
-            list.sort_by_key(|&(when, _)| when);
-            assert!(list.is_sorted(), "Made Invariant");
-        }
-        assert_eq!(listed, wheel.len());
-    }
-
-    #[test]
-    fn invariants_hold_after_every_step() {
-        let mut rng = fastrand::Rng::with_seed(1);
-        for _ in 0..20 {
-            let mut wheel = Wheel::new(());
-            let (mut keys, mut due) = (Vec::new(), Vec::new());
-            for step in 0..400 {
-                match rng.u32(0..8) {
-                    0 => {
-                        let jump = rng.u64(..) >> rng.u32(1..64);
-                        wheel.expire(wheel.present.saturating_add(jump), &mut due);
-                    }
-                    1 => wheel.expire(wheel.present - wheel.present.min(3), &mut due),
-                    2 if !keys.is_empty() => {
-                        let (key, made) = keys.swap_remove(rng.usize(..keys.len()));
-                        let removed = wheel.remove(key, |payload| *payload == made);
-                        assert_ne!(removed.is_some(), due.iter().any(|&(_, own)| own == made));
-                    }
-                    3 => assert!(wheel.earliest_bound() <= wheel.next_deadline()),
-                    4 => {
-                        let when = wheel.present.saturating_sub(rng.u64(..4));
-                        keys.push((wheel.insert(when, step), step));
-                    }
-                    _ => {
-                        let delay = rng.u64(..) >> rng.u32(..64);
-                        let when = wheel.present.saturating_add(delay);
-                        keys.push((wheel.insert(when, step), step));
-                    }
-                }
-                check(&wheel);
-            }
-        }
-    }
-
-    #[test]
-    fn level_is_that_of_the_highest_digit_that_differs() {
-        assert_eq!([0, 1, 63].map(|when| place(0, when)), [0, 1, 63]);
-        assert_eq!([64, 128, 4095].map(|when| place(0, when)), [65, 66, 127]);
-        assert_eq!([4096, 5000].map(|when| place(4095, when)), [129, 129]);
-        assert_eq!([0, 70, 127].map(|when| place(70, when)), [6, 6, 63]);
-        assert_eq!(place(0, u64::MAX), 10 * SLOTS + 15);
-    }
-
-    #[test]
-    fn beside_its_key_a_timer_is_16_bytes_and_its_payload() {
-        assert_eq!(size_of::<Link>(), 16);
-    }
-
-    #[test]
-    fn a_level_takes_memory_from_its_first_timer_on() {
-        let mut wheel = Wheel::new(());
-        let used = |wheel: &Wheel<u64, ()>| -> Vec<usize> {
-            (0..LEVELS).filter(|&level| wheel.slots[level].is_some()).collect()
-        };
-        assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
-        wheel.expire(5, &mut Vec::new());
-        assert!(used(&wheel).is_empty());
-        wheel.insert(1 << 33, 1);
-        wheel.insert(70, 2);
-        assert_eq!(used(&wheel), [1, 5]);
-    }
-}
+mod tests;

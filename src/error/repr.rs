@@ -326,6 +326,12 @@ impl Error {
         Error::new(ErrorKind::Runtime, message)
     }
 
+    /// There is no room within the loop's limit or region, or the allocator has none.
+    #[cold]
+    pub(crate) fn no_memory() -> Error {
+        Error::runtime("the loop has no memory left")
+    }
+
     pub(crate) fn invalid_state(message: &str) -> Error {
         Error::new(ErrorKind::InvalidState, message)
     }

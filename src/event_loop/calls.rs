@@ -7,10 +7,12 @@ use core::cell::RefCell;
 use core::ptr::NonNull;
 use core::time::Duration;
 
+use super::clock::Nanos;
 #[cfg(feature = "events")]
 use super::events::EventSwitch;
 use crate::blocks::Pages;
 use crate::collections::Wheel;
+use crate::error::{Error, Result};
 
 /// A timer that is pending, or was: by what it runs the wheel knows whether it is that one still.
 pub(crate) type TimerIndex = u32;
@@ -38,6 +40,20 @@ impl<E: 'static> Calls<E> {
         });
         calls.pages.set_owner(NonNull::from(&*calls));
         calls
+    }
+
+    /// Adds a timer that is due at `when`.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it; `entry` is dropped.
+    #[inline(always)]
+    pub(super) fn insert_timer(&self, when: Nanos, entry: E) -> Result<TimerIndex> {
+        let mut timers = self.timers.borrow_mut();
+        if !timers.has_room() && timers.reserve_one().is_err() {
+            return Err(Error::no_memory());
+        }
+        Ok(timers.insert(when, entry))
     }
 
     /// The loop is about to wait: unused memory may go back.

@@ -19,7 +19,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it.
     ///
     /// ```
     /// # use callsoon::EventLoop;
@@ -47,7 +48,7 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
         self.check_open()?;
-        let (call, entry) = self.shared().calls.add(callback);
+        let (call, entry) = self.make_call(callback)?;
         #[cfg(feature = "events")]
         self.log_call(call.name(), &entry);
         self.schedule(entry);
@@ -61,7 +62,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it.
     pub fn call_later<R: CallbackOutput + 'static>(
         &self,
         delay: Duration,
@@ -77,7 +79,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed.
+    /// [`Closed`](crate::ErrorKind::Closed) after the loop has closed;
+    /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it.
     pub fn call_at<R: CallbackOutput + 'static>(
         &self,
         when: Duration,
@@ -109,10 +112,10 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
         self.check_open()?;
-        let (call, entry) = self.shared().calls.add(callback);
+        let (call, entry) = self.make_call(callback)?;
         #[cfg(feature = "events")]
         self.log_timer(call.name(), &entry, when);
-        call.set_timer(self.shared().calls.timers.borrow_mut().insert(when, entry));
+        call.set_timer(self.shared().calls.insert_timer(when, entry)?);
         if when == NEVER {
             call.set_far(exactly());
         }

@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
-use alloc::vec::Vec;
 use core::any::Any;
 #[cfg(feature = "std")]
 use core::cell::OnceCell;
@@ -54,6 +53,9 @@ pub(crate) trait TaskScheduler {
 
     /// The loop is about to wait: unused memory may go back.
     fn idle(&self);
+
+    /// Gives all memory back that is not in use.
+    fn release(&self);
 
     /// The context of a task, by the entry of its step.
     #[cfg(feature = "contextvars")]
@@ -129,7 +131,6 @@ pub(super) struct Shared {
     pub(super) calls: Rc<Calls<Entry>>,
     pub(super) called: Cell<Option<Box<Called>>>,
     /// Room for the timers that one turn takes out.
-    pub(super) due: RefCell<Vec<(Nanos, Entry)>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
@@ -164,7 +165,6 @@ impl Shared {
             ready: ReadyQueue::new(),
             calls: Calls::new(),
             called: Cell::new(None),
-            due: RefCell::new(Vec::new()),
             inbox,
             owed: OwedAnswers::default(),
             tasks: RefCell::new(None),
@@ -285,7 +285,7 @@ impl LoopRef {
         self.check_open()?;
         let entry = job.into();
         note_event!(self, LoopEvent::TimerMade(entry.address().addr(), when));
-        Ok(self.0.calls.timers.borrow_mut().insert(when, entry))
+        self.0.calls.insert_timer(when, entry)
     }
 
     /// Takes the timer out that would run what is at `address`, if it is still in, for the caller to
@@ -334,11 +334,6 @@ impl LoopRef {
     #[must_use]
     pub fn pending_timers(&self) -> usize {
         self.0.calls.timers.borrow().len()
-    }
-
-    /// Bytes that scheduled callbacks have taken from the allocator.
-    pub(crate) fn callback_memory(&self) -> usize {
-        self.0.calls.pages.bytes()
     }
 
     /// Has a stall log what `show_waits` says. A program that never asks for it is spared the code.

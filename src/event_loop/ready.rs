@@ -4,24 +4,28 @@
 //! those entries schedule is put behind them and waits for the next turn, so that no callback can
 //! keep the loop from its timers and its sockets.
 
+use alloc::collections::TryReserveError;
 use core::cell::Cell;
 
 use super::entry::{Entry, EntrySlot};
 use super::ring::Ring;
 
-/// Beyond this capacity an empty queue gives its memory back.
-pub(super) const RETAINED_CAPACITY: usize = 1024;
+/// Beyond this capacity an empty queue gives its memory back, unless more was reserved.
+const RETAINED_CAPACITY: usize = 1024;
 
 /// Entries in the order of their scheduling, a word each.
 pub(crate) struct ReadyQueue<L: 'static> {
     ring: Ring<L>,
     /// The number behind the last entry of the round.
     round_end: Cell<usize>,
+    /// An empty queue keeps this capacity.
+    kept: Cell<usize>,
 }
 
 impl<L> ReadyQueue<L> {
     pub(crate) const fn new() -> ReadyQueue<L> {
-        ReadyQueue { ring: Ring::new(), round_end: Cell::new(0) }
+        let kept = Cell::new(RETAINED_CAPACITY);
+        ReadyQueue { ring: Ring::new(), round_end: Cell::new(0), kept }
     }
 
     #[inline]
@@ -66,9 +70,16 @@ impl<L> ReadyQueue<L> {
         self.ring.is_empty()
     }
 
+    /// Makes room for `entries`, and keeps it.
+    pub(super) fn reserve(&self, entries: usize) -> Result<(), TryReserveError> {
+        self.ring.reserve(entries)?;
+        self.kept.set(self.kept.get().max(self.ring.capacity()));
+        Ok(())
+    }
+
     /// Gives back the memory that a burst has left, once the queue is empty.
     pub(crate) fn shrink(&self) {
-        if self.is_empty() && self.ring.capacity() > RETAINED_CAPACITY {
+        if self.is_empty() && self.ring.capacity() > self.kept.get() {
             self.ring.free_memory();
         }
     }

@@ -4,6 +4,7 @@
 //! higher than that of the entry before, which wraps around. The entries are in the slots of the numbers
 //! from `head` up to `tail`, taken modulo the number of slots; all other slots are free.
 
+use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -35,16 +36,31 @@ impl<L> Ring<L> {
     #[cold]
     #[inline(never)]
     fn push_to_larger(&self, entry: Entry<L>) {
-        self.slots.change(|slots| {
-            let before = slots.len();
-            slots.resize_with((before * 2).max(FEWEST), || EntrySlot::FREE);
-            self.spread(slots, before);
-        });
+        self.slots.change(|slots| self.double(slots));
         self.push(entry);
     }
 
-    /// Moves the entries of a ring that was full to where their numbers are in one of twice the slots,
-    /// of which they are in the lower half, `before`: those before the wrap, or those behind it.
+    fn double(&self, slots: &mut Vec<EntrySlot<L>>) {
+        let before = slots.len();
+        slots.resize_with((before * 2).max(FEWEST), || EntrySlot::FREE);
+        self.spread(slots, before);
+    }
+
+    /// Makes room for `entries` in all.
+    pub(super) fn reserve(&self, entries: usize) -> Result<(), TryReserveError> {
+        let mut outcome = Ok(());
+        self.slots.change(|slots| {
+            let more = entries.next_power_of_two().saturating_sub(slots.len());
+            outcome = slots.try_reserve_exact(more);
+            while outcome.is_ok() && slots.len() < entries {
+                self.double(slots);
+            }
+        });
+        outcome
+    }
+
+    /// Moves the entries of a ring to where their numbers are in one of twice the slots, of which they
+    /// are in the lower half, `before`: those before the wrap, or those behind it.
     fn spread(&self, slots: &mut [EntrySlot<L>], before: usize) {
         let (lower, upper) = slots.split_at_mut(before);
         let first = self.head.get() & before.saturating_sub(1);

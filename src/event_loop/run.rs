@@ -15,7 +15,6 @@ use super::host::Host;
 use super::loop_ref::{Entry, LoopRef, Mail, Shared, TaskScheduler};
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
-use super::ready::RETAINED_CAPACITY;
 use super::running::Running;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
@@ -179,9 +178,9 @@ impl LoopRef {
         }
         shared.ready.shrink();
         let mut timers = Vec::new();
-        shared.calls.timers.borrow_mut().drain(&mut timers);
-        for timer in timers {
-            timer.1.discard(self);
+        shared.calls.timers.borrow_mut().drain(&mut |_when, entry| timers.push(entry));
+        for entry in timers {
+            entry.discard(self);
         }
         #[cfg(feature = "std")]
         if let Some(reactor) = shared.reactor.get() {
@@ -425,20 +424,19 @@ impl LoopRef {
         if earliest > now {
             return;
         }
-        let mut due = shared.due.borrow_mut();
-        shared.calls.timers.borrow_mut().expire(now, &mut due);
         if self.is_observed() {
-            self.note_due(&due);
+            return self.take_observed_timers(now);
         }
-        if due.len() == 1 {
-            // Most often it is one, for which a drain would take three times as long.
-            shared.ready.extend(due.pop().into_iter().map(|(_when, entry)| entry));
-        } else {
-            shared.ready.extend(due.drain(..).map(|(_when, entry)| entry));
-        }
-        if due.capacity() > RETAINED_CAPACITY {
-            *due = Vec::new();
-        }
+        shared.calls.timers.borrow_mut().expire(now, &mut |_when, entry| shared.ready.push(entry));
+    }
+
+    #[cold]
+    fn take_observed_timers(&self, now: Nanos) {
+        let shared = self.shared();
+        let mut due = Vec::new();
+        shared.calls.timers.borrow_mut().expire(now, &mut |when, entry| due.push((when, entry)));
+        self.note_due(&due);
+        shared.ready.extend(due.into_iter().map(|(_when, entry)| entry));
     }
 
     /// A panic in a callback is the callback's, and one in a task's step is the task's. Whatever ends

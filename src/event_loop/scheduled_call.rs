@@ -16,7 +16,6 @@
 //! `Unused`.
 #![allow(unsafe_code)]
 
-use alloc::alloc::handle_alloc_error;
 use alloc::borrow::ToOwned;
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -34,22 +33,30 @@ use super::entry::JobKind;
 use super::events::LoopEvent;
 use super::exception_handler::{CallbackOutput, run_callback, run_in_turn};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef};
-use crate::blocks::owner_of;
+use crate::blocks::{Region, owner_of};
+use crate::error::{Error, Result};
 use crate::flat_drops::drop_on_thread;
 
 /// The timers of a loop, and the memory of its callbacks.
 type Calls = calls::Calls<Entry>;
 
-impl Calls {
+impl LoopRef {
     /// A callback as a handle has it, and the entry that runs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it; it is dropped.
     #[inline]
-    pub(super) fn add<F, R>(&self, callback: F) -> (ScheduledCall, Entry)
+    pub(super) fn make_call<F, R>(&self, callback: F) -> Result<(ScheduledCall, Entry)>
     where
         F: FnOnce() -> R + 'static,
         R: CallbackOutput + 'static,
     {
         let layout = Layout::new::<CallBlock<F>>();
-        let Some(block) = self.pages.alloc(layout) else { handle_alloc_error(layout) };
+        let block = match self.shared().calls.pages.alloc(layout) {
+            Some(block) => block,
+            None => self.memory_of_others(layout)?,
+        };
         let block = block.cast::<CallBlock<F>>();
         let head = Head {
             table: const { &Functions::<F, R>::TABLE },
@@ -61,8 +68,39 @@ impl Calls {
         unsafe {
             (&raw mut (*block.as_ptr()).head).write(head);
             (&raw mut (*block.as_ptr()).callback).cast::<F>().write(callback);
-            (ScheduledCall(block.cast()), Entry::from_head(block.cast()))
+            Ok((ScheduledCall(block.cast()), Entry::from_head(block.cast())))
         }
+    }
+
+    /// Memory that the loop's tasks and futures don't need any more.
+    #[cold]
+    fn memory_of_others(&self, layout: Layout) -> Result<NonNull<u8>> {
+        self.with_tasks(|tasks| tasks.release());
+        self.shared().calls.pages.alloc(layout).ok_or_else(Error::no_memory)
+    }
+
+    /// Bytes that scheduled callbacks have taken from the allocator.
+    pub(crate) fn callback_memory(&self) -> usize {
+        self.shared().calls.pages.bytes()
+    }
+
+    /// Has the callbacks be in `region`. There was none yet.
+    pub(crate) fn set_callback_region(&self, region: &'static Region) {
+        self.shared().calls.pages.set_region(region);
+    }
+
+    /// Makes room for so many entries that are ready, and for so many pending timers, and keeps it.
+    pub(crate) fn reserve_entries(&self, ready: usize, timers: usize) -> Result<()> {
+        let shared = self.shared();
+        let reserved = shared.ready.reserve(ready);
+        reserved
+            .and_then(|()| shared.calls.timers.borrow_mut().reserve(timers))
+            .map_err(|_| Error::no_memory())
+    }
+
+    /// Gives the memory of callbacks back that is not in use.
+    pub(crate) fn release_callback_memory(&self) {
+        self.shared().calls.pages.release();
     }
 }
 

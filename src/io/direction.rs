@@ -5,7 +5,7 @@ use core::cell::{Cell, OnceCell};
 
 use crate::asyncio::{Await, LoopBinding, Signal, TaskRegistry, WaitQueue, WaitReason};
 use crate::collections::CellExt;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event_loop::{After, LoopRef, Registration, Side};
 
 /// One of the two directions of a source. Tasks take turns, first come, first served; the task that has
@@ -101,7 +101,7 @@ impl Direction {
     ) -> Result<Await<()>> {
         let signal = match self.signal.take() {
             Some(used) if used.renew(reason) => used,
-            _ => Signal::new(&TaskRegistry::of(event_loop), reason),
+            _ => Signal::new(&TaskRegistry::of(event_loop), reason).ok_or_else(Error::no_memory)?,
         };
         let wait = signal.wait();
         self.signal.set(Some(signal));

@@ -9,6 +9,7 @@ mod support;
 
 mod comings_and_goings;
 mod dropped_loops;
+mod regions;
 mod steady_loops;
 mod wake_floods;
 

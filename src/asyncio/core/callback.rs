@@ -87,8 +87,7 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
 
     /// A callback in a block of the loop that runs, or where no step goes on, in a box.
     fn share(function: F, awaiter: Option<FutureId>) -> Callback {
-        let page =
-            in_step(|registry| registry.waiter_pages().alloc(Layout::new::<Self>())).flatten();
+        let page = in_step(|registry| registry.allocate_waiters(Layout::new::<Self>())).flatten();
         let table = if page.is_some() { const { &Self::PAGED } } else { const { &Self::BOXED } };
         let head = CallbackHead {
             table,

@@ -115,7 +115,8 @@ impl<T: 'static> FutureRef<T> {
         reason: WaitReason,
     ) -> FutureRef<T> {
         let table = const { &Functions::<T, H>::TABLE };
-        let future = FutureRef(make::<T>(registry, table, reason));
+        let future = make::<T>(registry, table, reason);
+        let future = FutureRef(future.expect("memory for a future"));
         #[cfg(feature = "events")]
         future.note_made(reason);
         future
@@ -214,16 +215,14 @@ impl<T> Clone for FutureRef<T> {
     }
 }
 
-/// A pending future with one handle.
+/// A pending future with one handle; `None` where there is no memory for it.
 #[inline]
 fn make<T: 'static>(
     registry: &TaskRegistry,
     table: &'static Table,
     reason: WaitReason,
-) -> TypedFuture<T> {
-    let block = registry.allocate(Layout::new::<FutureBlock<T>>());
-    let block =
-        block.expect("memory for a future, within the loop's limit").cast::<FutureBlock<T>>();
+) -> Option<TypedFuture<T>> {
+    let block = registry.allocate(Layout::new::<FutureBlock<T>>())?.cast::<FutureBlock<T>>();
     let header = Header::new(table, 1, (reason as u32) << flag::REASON_SHIFT);
     // SAFETY: The block is new, and large enough. The header makes the invariants hold.
     let future = unsafe {
@@ -231,7 +230,7 @@ fn make<T: 'static>(
         TypedFuture::new(ErasedFuture::from_count(block.cast()))
     };
     registry.keep_for_late_block();
-    future
+    Some(future)
 }
 
 // -- signals
@@ -281,25 +280,34 @@ unsafe fn describe_signal(head: NonNull<EntryHead>) -> Describe {
 }
 
 impl Signal {
-    pub(crate) fn new(registry: &TaskRegistry, reason: WaitReason) -> Signal {
-        Signal(make(registry, &SIGNAL, reason))
+    /// A signal for `reason`; `None` where there is no memory for it.
+    #[inline]
+    pub(crate) fn new(registry: &TaskRegistry, reason: WaitReason) -> Option<Signal> {
+        make(registry, &SIGNAL, reason).map(Signal)
     }
 
-    /// A signal for `reason`: `used`, made new, if it has no other handle any more.
+    /// A signal for `reason`: `used`, made new, if it has no other handle any more. `None` where there
+    /// is no memory for another.
     #[inline]
     pub(crate) fn reuse(
         used: Option<Signal>,
         registry: &TaskRegistry,
         reason: WaitReason,
-    ) -> Signal {
+    ) -> Option<Signal> {
         match used {
             Some(signal)
                 if ptr::eq(signal.0.erased().registry(), registry) && signal.renew(reason) =>
             {
-                signal
+                Some(signal)
             }
-            _ => Signal::new(registry, reason),
+            _ => Signal::another(registry, reason),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn another(registry: &TaskRegistry, reason: WaitReason) -> Option<Signal> {
+        Signal::new(registry, reason)
     }
 
     /// Makes it what it was when it was made, if nothing else has it. Returns true if it did.

@@ -9,7 +9,6 @@
 //! the same registry, and that block outlives the box. So the registry does.
 #![allow(unsafe_code)]
 
-use alloc::alloc::handle_alloc_error;
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
@@ -76,9 +75,8 @@ impl ManyBox {
     /// One with `first` alone, which waits for a future of `registry`.
     #[inline]
     pub(super) fn new(first: Waiter, registry: &TaskRegistry) -> ManyBox {
-        let layout = Layout::new::<Many>();
-        let Some(block) = registry.waiter_pages().alloc(layout) else { handle_alloc_error(layout) };
-        let many = block.cast::<Many>();
+        let block = registry.allocate_waiters(Layout::new::<Many>());
+        let many = block.expect("memory for several waiters").cast::<Many>();
         // SAFETY: The block is new, and large enough.
         unsafe { many.write(Many::new(first)) };
         ManyBox(many)

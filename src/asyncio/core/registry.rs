@@ -200,10 +200,29 @@ impl TaskRegistry {
 
     // -- blocks
 
-    /// Memory for a block; `None` where the limit is reached or the allocator has none.
+    /// Memory for a block; `None` where the limit is reached or there is none.
     #[inline(always)]
     pub(super) fn allocate(&self, layout: Layout) -> Option<NonNull<u8>> {
-        self.pages.alloc(layout)
+        self.pages.alloc(layout).or_else(|| {
+            self.release_unused();
+            self.pages.alloc(layout)
+        })
+    }
+
+    /// Memory for waiters or a callback; as [`allocate`](TaskRegistry::allocate).
+    #[inline(always)]
+    pub(super) fn allocate_waiters(&self, layout: Layout) -> Option<NonNull<u8>> {
+        self.waiter_pages.alloc(layout).or_else(|| {
+            self.release_unused();
+            self.waiter_pages.alloc(layout)
+        })
+    }
+
+    /// Gives all memory back that is not in use: it may be what another sort of blocks needs.
+    #[cold]
+    fn release_unused(&self) {
+        self.release();
+        self.event_loop.release_callback_memory();
     }
 
     /// After a block was made: where the loop has closed, the block alone keeps this registry.

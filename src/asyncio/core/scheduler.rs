@@ -84,6 +84,11 @@ impl TaskScheduler for TaskRegistry {
         }
     }
 
+    fn release(&self) {
+        self.pages.release();
+        self.waiter_pages().release();
+    }
+
     fn take_panic(&self, panic: Error) -> Option<Error> {
         task_block::fail_current(self, panic)
     }

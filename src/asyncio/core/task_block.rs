@@ -250,7 +250,7 @@ where
     H: Handle<T> + 'static,
 {
     let Some(block) = registry.allocate(Layout::new::<TaskBlock<F, T>>()) else {
-        return Err(out_of_memory());
+        return Err(Error::no_memory());
     };
     let block = block.cast::<TaskBlock<F, T>>();
     let flags = flag::TASK | flag::SCHEDULED | flag::HAS_FUTURE | Parked::Unstarted.bits();
@@ -272,11 +272,6 @@ where
     // SAFETY: By the Step Invariant: the task is `SCHEDULED`, and this is its entry.
     start(registry, unsafe { Entry::from_head(block.cast()) });
     Ok(handle)
-}
-
-#[cold]
-fn out_of_memory() -> Error {
-    Error::runtime("there is no memory for another task within the loop's limit")
 }
 
 /// Begins a step: state 1 to 2.

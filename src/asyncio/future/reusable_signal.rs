@@ -5,7 +5,7 @@ use core::mem;
 
 use crate::asyncio::core::{Await, Signal, WaitReason, with_running};
 use crate::collections::CellExt;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// One signal after the other, each in the block of the one before, unless something still has that.
 #[derive(Default)]
@@ -37,7 +37,8 @@ impl ReusableSignal {
         let signal = with_running(
             #[inline(always)]
             |registry| {
-                let signal = Signal::reuse(used, registry, WaitReason::Wait);
+                let signal =
+                    Signal::reuse(used, registry, WaitReason::Wait).ok_or_else(Error::no_memory)?;
                 if completed {
                     registry.event_loop().schedule(signal.entry());
                 }

@@ -5,7 +5,7 @@ use core::pin::pin;
 use core::task::Poll;
 
 use crate::asyncio::core::{Signal, TaskRegistry, WaitReason};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Awaits a foreign future so that a cancellation reaches the await: the counterpart of asyncio's
 /// `wrap_future`.
@@ -22,7 +22,8 @@ use crate::error::Result;
 /// The await returns `Err(Cancelled)`, and `foreign` is dropped.
 pub async fn wrap_future<F: Future>(foreign: F) -> Result<F::Output> {
     // Never completed: it is there to be cancelled, as what the task waits for.
-    let mut stopped = Signal::new(&*TaskRegistry::running()?, WaitReason::Foreign).wait();
+    let stopped = Signal::new(&*TaskRegistry::running()?, WaitReason::Foreign);
+    let mut stopped = stopped.ok_or_else(Error::no_memory)?.wait();
     let mut foreign = pin!(foreign);
     poll_fn(|cx| {
         if let Poll::Ready(Err(error)) = pin!(&mut stopped).poll(cx) {

@@ -67,14 +67,24 @@ impl WaitQueue {
         if self.line.get() != Line::Empty {
             return self.wait_behind_others(registry, reason, on_exit);
         }
-        let signal = Signal::reuse(self.own.take(), registry, reason);
-        let waits = signal.wait();
+        let Some(signal) = Signal::reuse(self.own.take(), registry, reason) else {
+            return self.refuse();
+        };
+        let waits = Some(signal.wait());
         self.own.set(Some(signal));
         self.line.set(Line::Sole);
         Wait { queue: self, key: SOLE, waits, on_exit: Some(on_exit) }
     }
 
+    /// The wait of a waiter that can't join the queue.
     #[cold]
+    #[inline(never)]
+    fn refuse<F: FnOnce(bool)>(&self) -> Wait<'_, F> {
+        Wait { queue: self, key: SOLE, waits: None, on_exit: None }
+    }
+
+    #[cold]
+    #[inline(never)]
     fn wait_behind_others<F: FnOnce(bool)>(
         &self,
         registry: &Rc<TaskRegistry>,
@@ -87,8 +97,10 @@ impl WaitQueue {
                 self.others.borrow_mut().push(sole);
             }
         }
-        let signal = Signal::reuse(own, registry, reason);
-        let waits = signal.wait();
+        let Some(signal) = Signal::reuse(own, registry, reason) else {
+            return self.refuse();
+        };
+        let waits = Some(signal.wait());
         let key = self.others.borrow_mut().push(signal);
         Wait { queue: self, key, waits, on_exit: Some(on_exit) }
     }
@@ -199,7 +211,8 @@ impl WaitQueue {
 pub(crate) struct Wait<'a, F: FnOnce(bool)> {
     queue: &'a WaitQueue,
     key: Key,
-    waits: Await<()>,
+    /// None where there was no memory for it: the waiter has not joined the queue.
+    waits: Option<Await<()>>,
     /// Called where the waiter leaves without having been served.
     on_exit: Option<F>,
 }
@@ -209,7 +222,8 @@ impl<F: FnOnce(bool) + Unpin> Future for Wait<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let outcome = self.waits.poll_with(cx.waker());
+        let Some(waits) = &mut self.waits else { return Poll::Ready(Err(Error::no_memory())) };
+        let outcome = waits.poll_with(cx.waker());
         if let Poll::Ready(Ok(())) = outcome {
             self.on_exit = None;
         }
@@ -220,9 +234,10 @@ impl<F: FnOnce(bool) + Unpin> Future for Wait<'_, F> {
 impl<F: FnOnce(bool)> Drop for Wait<'_, F> {
     #[inline]
     fn drop(&mut self) {
+        let Some(waits) = &self.waits else { return };
         self.queue.remove(self.key);
         if let Some(on_exit) = self.on_exit.take() {
-            exit(on_exit, &self.waits);
+            exit(on_exit, waits);
         }
     }
 }

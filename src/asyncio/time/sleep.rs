@@ -9,7 +9,7 @@ use core::time::Duration;
 use crate::asyncio::core::{
     Await, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::event_loop::TimerIndex;
 
 /// Waits for `delay` of the loop's time: `asyncio.sleep`. Without a delay it yields once,
@@ -57,7 +57,7 @@ enum Stage {
 impl Stage {
     fn asleep(delay: Duration) -> Result<Stage> {
         with_running(|registry| {
-            let signal = Signal::new(registry, WaitReason::Sleep);
+            let signal = Signal::new(registry, WaitReason::Sleep).ok_or_else(Error::no_memory)?;
             let timer = registry.event_loop().add_timer(delay, signal.entry())?;
             Ok(Stage::Asleep { wait: signal.into_wait(), timer })
         })

@@ -8,10 +8,12 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
 use alloc::sync::Arc;
+use alloc::vec;
 use alloc::vec::Vec;
 use core::alloc::Layout;
-use core::ptr::NonNull;
-use core::sync::atomic::{AtomicUsize, Ordering};
+use core::mem::MaybeUninit;
+use core::ptr::{NonNull, null_mut};
+use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use crate::blocks::block::set_left;
 use crate::blocks::{Pages, free_remote, owner_of, remote_address, remote_of};
@@ -161,6 +163,20 @@ impl Left {
             free_remote::<Far>(self.0);
         }
     }
+}
+
+/// Memory that is never given back. A tool that looks for leaks finds it here.
+pub(super) fn memory(len: usize) -> &'static mut [MaybeUninit<u8>] {
+    struct Kept {
+        _memory: NonNull<MaybeUninit<u8>>,
+        _before: *mut Kept,
+    }
+    static LAST: AtomicPtr<Kept> = AtomicPtr::new(null_mut());
+    let memory = Vec::leak(vec![MaybeUninit::uninit(); len]);
+    let before = LAST.load(Ordering::Relaxed);
+    let kept = Kept { _memory: NonNull::from(&mut *memory).cast(), _before: before };
+    LAST.store(Box::leak(Box::new(kept)), Ordering::Relaxed);
+    memory
 }
 
 /// An owner that has its pages itself, and is held by them after its end.

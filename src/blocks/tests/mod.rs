@@ -6,4 +6,5 @@ mod harness;
 mod idle;
 mod lives;
 mod model;
+mod region;
 mod remote;

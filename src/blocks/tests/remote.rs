@@ -6,7 +6,8 @@ use core::sync::atomic::Ordering;
 use std::sync::Barrier;
 use std::thread;
 
-use super::harness::{Left, Loop};
+use super::harness::{Left, Loop, memory};
+use crate::blocks::Region;
 
 const THREADS: usize = 4;
 
@@ -119,5 +120,16 @@ fn pages_that_end_with_blocks_in_use_keep_them() {
     block.check();
     // So that the test leaks nothing.
     block.into_left().free();
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_block_outlives_its_pages_in_a_region() {
+    let own = Loop::new();
+    own.pages.set_region(Region::new(memory(200 * 1024)).expect("a region"));
+    let left = own.leave(own.made(64));
+    let dropped = own.fars_dropped.clone();
+    drop(own);
+    thread::spawn(move || left.free()).join().unwrap();
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
 }

@@ -1,0 +1,123 @@
+//! The wheel, looked at from within.
+
+use super::*;
+
+/// Walks every list, and asserts what the head of this file says always holds.
+fn check(wheel: &Wheel<u64, ()>) {
+    let mut listed = 0;
+    let level = |level: &Option<Box<[Slot; SLOTS]>>| level.as_deref().copied();
+    let slots = wheel.slots.iter().flat_map(|own| level(own).unwrap_or([Slot::EMPTY; SLOTS]));
+    for (at_place, slot) in slots.enumerate() {
+        let occupied = wheel.occupied[at_place / SLOTS];
+        assert_eq!(wheel.levels >> (at_place / SLOTS) & 1 == 1, occupied != 0);
+        let bit = occupied >> (at_place % SLOTS) & 1;
+        assert_eq!(bit == 1, slot.head != NIL);
+        assert_eq!(slot.head == NIL, slot.tail == NIL);
+        let mut list = Vec::new();
+        let (mut prev, mut at) = (NIL, slot.head);
+        while at != NIL {
+            let (link, made) = (wheel.links[at as usize], wheel.payloads[at as usize]);
+            assert_eq!(link.prev, prev);
+            assert_eq!(place(wheel.present, link.when), at_place, "Place Invariant");
+            assert!(slot.low <= link.when, "Low Invariant");
+            list.push((link.when, made.expect("a timer in a list has its payload")));
+            (prev, at) = (at, link.next);
+        }
+        assert_eq!(prev, slot.tail);
+        let exact = list.iter().any(|&(when, _)| when == slot.low);
+        assert!(exact || list.is_empty() || slot.low_is == Low::Stale, "Low Invariant");
+        if slot.low_is == Low::Head {
+            assert!(list.is_sorted(), "Low::Head");
+        }
+        listed += list.len();
+        list.sort_by_key(|&(when, _)| when);
+        assert!(list.is_sorted(), "Made Invariant");
+    }
+    assert_eq!(listed, wheel.len());
+}
+
+#[test]
+fn invariants_hold_after_every_step() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    for _ in 0..20 {
+        let mut wheel = Wheel::new(());
+        let (mut keys, mut due) = (Vec::new(), Vec::new());
+        for step in 0..400 {
+            match rng.u32(0..8) {
+                0 => {
+                    let jump = rng.u64(..) >> rng.u32(1..64);
+                    let now = wheel.present.saturating_add(jump);
+                    wheel.expire(now, &mut |when, own| due.push((when, own)));
+                }
+                1 => {
+                    let now = wheel.present - wheel.present.min(3);
+                    wheel.expire(now, &mut |when, own| due.push((when, own)));
+                }
+                2 if !keys.is_empty() => {
+                    let (key, made) = keys.swap_remove(rng.usize(..keys.len()));
+                    let removed = wheel.remove(key, |payload| *payload == made);
+                    assert_ne!(removed.is_some(), due.iter().any(|&(_, own)| own == made));
+                }
+                3 => assert!(wheel.earliest_bound() <= wheel.next_deadline()),
+                4 => {
+                    let when = wheel.present.saturating_sub(rng.u64(..4));
+                    keys.push((wheel.insert(when, step), step));
+                }
+                _ => {
+                    let delay = rng.u64(..) >> rng.u32(..64);
+                    let when = wheel.present.saturating_add(delay);
+                    keys.push((wheel.insert(when, step), step));
+                }
+            }
+            check(&wheel);
+        }
+    }
+}
+
+#[test]
+fn level_is_that_of_the_highest_digit_that_differs() {
+    assert_eq!([0, 1, 63].map(|when| place(0, when)), [0, 1, 63]);
+    assert_eq!([64, 128, 4095].map(|when| place(0, when)), [65, 66, 127]);
+    assert_eq!([4096, 5000].map(|when| place(4095, when)), [129, 129]);
+    assert_eq!([0, 70, 127].map(|when| place(70, when)), [6, 6, 63]);
+    assert_eq!(place(0, u64::MAX), 10 * SLOTS + 15);
+}
+
+#[test]
+fn beside_its_key_a_timer_is_16_bytes_and_its_payload() {
+    assert_eq!(size_of::<Link>(), 16);
+}
+
+#[test]
+fn a_level_takes_memory_from_its_first_timer_on() {
+    let mut wheel = Wheel::new(());
+    let used = |wheel: &Wheel<u64, ()>| -> Vec<usize> {
+        (0..LEVELS).filter(|&level| wheel.slots[level].is_some()).collect()
+    };
+    assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
+    wheel.expire(5, &mut |_, _| ());
+    assert!(used(&wheel).is_empty());
+    wheel.insert(1 << 33, 1);
+    wheel.insert(70, 2);
+    assert_eq!(used(&wheel), [1, 5]);
+}
+
+#[test]
+fn due_timers_of_a_slot_come_in_order_of_deadline_and_making() {
+    let mut rng = fastrand::Rng::with_seed(2);
+    for length in (0..70).chain([1_000, 4_097]) {
+        for deadlines in [1, 3, 50, 1 << 20] {
+            let mut wheel = Wheel::new(());
+            let mut expected = Vec::new();
+            for made in 0..length {
+                let when = (1 << 40) + rng.u64(..deadlines);
+                wheel.insert(when, made);
+                expected.push((when, made));
+            }
+            expected.sort_by_key(|&(when, _)| when);
+            let mut due = Vec::new();
+            wheel.expire(u64::MAX, &mut |when, made| due.push((when, made)));
+            assert_eq!(due, expected);
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! A loop with a region of its own: it allocates nothing after its start, and what has no room is an error.
+
+use std::mem::MaybeUninit;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use callsoon::{
+    ErrorKind, Event, EventLoop, Lock, Queue, Result, create_task, running_loop, sleep, wait_for,
+    yield_now,
+};
+
+use crate::allocations;
+
+const BYTES: usize = 400 * 1024;
+
+const fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// A loop with a region, and room for so many timers and for four times as many ready callbacks.
+fn bounded(timers: usize) -> EventLoop {
+    // Where a tool that looks for leaks finds them.
+    static REGIONS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
+    let region = Vec::leak(vec![MaybeUninit::<u8>::uninit(); BYTES]);
+    REGIONS.lock().unwrap().push(region.as_ptr().expose_provenance());
+    let event_loop = EventLoop::with_virtual_time();
+    event_loop.set_memory_region(region).unwrap();
+    event_loop.reserve(4 * timers, timers).unwrap();
+    event_loop
+}
+
+/// Runs until no task is left.
+fn finish(event_loop: &EventLoop) -> Result<()> {
+    while event_loop.pending_timers() > 0 {
+        event_loop.run_once(None)?;
+    }
+    while event_loop.run_once(Some(Duration::ZERO))? > 0 {}
+    Ok(())
+}
+
+#[test]
+fn loop_with_a_region_serves_waits_without_allocations() {
+    let event_loop = bounded(500);
+    let (queue, event, lock) = (Queue::new(4), Event::new(), Lock::new());
+    // The waits of these grow by themselves, once.
+    let warm = |tasks: u64| -> Result<()> {
+        for number in 0..tasks {
+            let (sender, receiver) = (queue.clone(), queue.clone());
+            event_loop.create_task(async move { sender.put(number).await })?;
+            event_loop.create_task(async move { receiver.get().await.map(drop) })?;
+            let (event, lock) = (event.clone(), lock.clone());
+            event_loop.create_task(async move {
+                sleep(ms(number % 9)).await?;
+                lock.acquire().await?;
+                yield_now().await?;
+                lock.release()?;
+                event.set();
+                event.wait().await
+            })?;
+            event_loop.call_later(ms(number % 5), || ())?;
+            event_loop.call_later(ms(11), || ())?.cancel();
+            event_loop.call_soon(|| ())?;
+        }
+        finish(&event_loop)
+    };
+    (0..4).for_each(|_| warm(100).unwrap());
+    let before = allocations();
+    for _ in 0..20 {
+        warm(100).unwrap();
+    }
+    assert_eq!(allocations() - before, 0);
+    assert!(event_loop.all_tasks().is_empty());
+    assert!(event_loop.memory() <= BYTES);
+}
+
+#[test]
+fn first_tasks_sleeps_and_timers_of_a_region_allocate_nothing() {
+    let event_loop = bounded(1_000);
+    let before = allocations();
+    for number in 0..300 {
+        event_loop
+            .create_task(async move {
+                sleep(ms(number % 70 + 1)).await?;
+                yield_now().await
+            })
+            .unwrap();
+        event_loop.call_later(Duration::from_millis(number << (number % 30)), || ()).unwrap();
+        event_loop.call_soon(|| ()).unwrap();
+    }
+    finish(&event_loop).unwrap();
+    assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn full_region_refuses_tasks_and_calls_until_others_end() {
+    let event_loop = bounded(20_000);
+    let mut tasks = Vec::new();
+    let refused = loop {
+        match event_loop.create_task(sleep(ms(5))) {
+            Ok(task) => tasks.push(task),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(
+        (refused.kind(), refused.to_string()),
+        (ErrorKind::Runtime, "RuntimeError: the loop has no memory left".into())
+    );
+    assert!(tasks.len() > 100);
+    let calls: Vec<Result<()>> = vec![
+        event_loop.call_soon(|| ()).map(drop),
+        event_loop.call_later(ms(1), || ()).map(drop),
+        event_loop.call_at(ms(1), || ()).map(drop),
+    ];
+    for call in calls {
+        assert_eq!(call.unwrap_err().kind(), ErrorKind::Runtime);
+    }
+    // Their sleeps have no memory either.
+    finish(&event_loop).unwrap();
+    let failed = tasks.iter().filter(|task| task.exception().unwrap().is_some()).count();
+    assert!(failed > 100, "{failed} of {}", tasks.len());
+    drop(tasks);
+    for _ in 0..50 {
+        event_loop.create_task(sleep(ms(5))).unwrap();
+        event_loop.call_soon(|| ()).unwrap();
+    }
+    finish(&event_loop).unwrap();
+    assert!(event_loop.memory() <= BYTES);
+}
+
+#[test]
+fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
+    let event_loop = bounded(64);
+    let outcome = event_loop.run_until_complete(async {
+        let (event, lock, queue) = (Event::new(), Lock::new(), Queue::<u8>::new(1));
+        lock.acquire().await?;
+        let mut waits = Vec::new();
+        let mut kept = Vec::new();
+        while let Ok(task) = running_loop()?.create_task(std::future::pending::<Result<()>>()) {
+            kept.push(task);
+        }
+        // A task that frees its place for one future, and no more.
+        for number in 0..4 {
+            waits.push(match number {
+                0 => event.wait().await.unwrap_err().kind(),
+                1 => lock.acquire().await.unwrap_err().kind(),
+                2 => queue.get().await.unwrap_err().kind(),
+                _ => sleep(ms(1)).await.unwrap_err().kind(),
+            });
+        }
+        assert_eq!(waits, [ErrorKind::Runtime; 4]);
+        for task in &kept {
+            task.cancel();
+        }
+        yield_now().await?;
+        yield_now().await?;
+        kept.clear();
+        // All of them work as before.
+        let own = event.clone();
+        let setter = create_task(async move {
+            own.set();
+            Ok(())
+        });
+        event.wait().await?;
+        lock.release()?;
+        lock.acquire().await?;
+        queue.put(7).await?;
+        assert_eq!(queue.get().await?, 7);
+        wait_for(sleep(ms(1)), ms(10)).await?;
+        setter.await?;
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+#[test]
+fn region_is_set_before_a_loop_has_memory() {
+    let event_loop = bounded(8);
+    event_loop.call_soon(|| ()).unwrap();
+    let second = Vec::leak(vec![MaybeUninit::<u8>::uninit(); 8]);
+    let kept = second.as_ptr();
+    assert_eq!(event_loop.set_memory_region(second).unwrap_err().kind(), ErrorKind::Runtime);
+    let small = EventLoop::with_virtual_time();
+    let third = Vec::leak(vec![MaybeUninit::<u8>::uninit(); 8]);
+    assert_eq!(small.set_memory_region(third).unwrap_err().kind(), ErrorKind::Value);
+    assert!(!kept.is_null());
+}
