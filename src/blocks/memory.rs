@@ -21,6 +21,9 @@ use crate::collections::SCARCE;
 /// Pages of the largest chunk.
 const MOST_PAGES: usize = if SCARCE { 2 } else { 32 };
 
+/// A loop with fewer pages gets them one by one.
+const SINGLE: usize = if SCARCE { 4 } else { 1 };
+
 /// So many pages without blocks are not worth the trouble to give back.
 pub(super) const KEPT: usize = if SCARCE { 1 } else { 8 };
 
@@ -161,7 +164,7 @@ impl Memory {
     /// Makes a chunk: as many pages as there are already, so that a loop with little to do has
     /// little, and one with much to do asks seldom.
     fn add_chunk(&self) -> Option<*const Chunk> {
-        let doubled = self.pages.get().max(1);
+        let doubled = (self.pages.get() / SINGLE).max(1);
         let pages = 1 << doubled.ilog2().min(MOST_PAGES.ilog2());
         let made =
             |pages: usize| self.allocate(Layout::from_size_align(pages * PAGE, PAGE).ok()?, 0);

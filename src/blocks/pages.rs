@@ -52,6 +52,7 @@ pub(crate) struct Pages<O, R> {
 
 impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     /// Returns pages without memory. Their blocks lead other threads to `remote`.
+    #[inline(always)]
     pub(crate) fn new(remote: R) -> Pages<O, R> {
         Pages {
             store: Store::new(Shared::new(remote).as_ptr().cast_const().cast()),

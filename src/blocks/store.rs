@@ -62,6 +62,7 @@ pub(super) struct Store {
 
 impl Store {
     /// Returns a store without memory. Its blocks will lead to `shared`.
+    #[inline(always)]
     pub(super) fn new(shared: *const ()) -> Store {
         Store {
             classes: [const { List::new() }; CLASSES],

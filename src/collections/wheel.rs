@@ -425,6 +425,7 @@ impl<T, K: Keys> Wheel<T, K> {
 
     /// Sorts the timers of the list that begins with `at` by deadline; equal ones keep their order. Returns
     /// the first. No link has its `prev` any more.
+    #[inline(never)]
     fn sorted(&mut self, mut at: u32) -> u32 {
         // The list of a number is one of two to that power of runs that were sorted, joined, or none. What
         // is in it stood before all that is in the lists of lower numbers.
@@ -440,7 +441,10 @@ impl<T, K: Keys> Wheel<T, K> {
                 run = self.merged(before, run);
             }
         }
-        runs.into_iter().fold(NIL, |later, before| self.merged(before, later))
+        for before in runs {
+            at = self.merged(before, at);
+        }
+        at
     }
 
     /// Cuts a list behind the sorted run that it begins with. Returns the rest.
