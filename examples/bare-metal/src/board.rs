@@ -49,13 +49,15 @@ fn main() -> ! {
     let of_loop = ALLOCATOR.used() - before;
     let outcome =
         event_loop.run_until_complete(crate::program::program(|line| hprintln!("{}", line)));
+    // The other timer's handler may interrupt the one of SysTick.
+    // SAFETY: No code relies on priorities as they were.
+    unsafe { scb.set_priority(SystemHandler::SysTick, 0x80) };
     let rung = interrupts::run(&event_loop, |ticks| {
         if ticks {
             clock.set_reload(TICK_CYCLES);
             clock.clear_current();
-            // The other timer's handler may interrupt the one of SysTick.
-            // SAFETY: No code relies on priorities as they were.
-            unsafe { scb.set_priority(SystemHandler::SysTick, 0x80) };
+            clock.enable_counter();
+            clock.enable_interrupt();
         } else {
             clock.disable_interrupt();
             clock.disable_counter();

@@ -3,10 +3,10 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::future::poll_fn;
 use core::ptr;
-use core::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use core::task::{Poll, Waker};
 use core::time::Duration;
 
@@ -16,6 +16,7 @@ use cortex_m_rt::exception;
 
 use crate::measures::handler_stack;
 use crate::serial;
+use crate::windows;
 
 /// The least number of interrupts of each source.
 pub const INTERRUPTS: u32 = 50_000;
@@ -40,13 +41,16 @@ pub struct Source {
     called: &'static AtomicU32,
 }
 
+/// The task was woken, and has not run since.
+static WOKEN: AtomicBool = AtomicBool::new(false);
 static CALLED: [AtomicU32; 3] = [const { AtomicU32::new(0) }; 3];
 static DISORDER: AtomicU32 = AtomicU32::new(0);
 pub static SYSTICK: AtomicPtr<Source> = AtomicPtr::new(ptr::null_mut());
 static TIMER_SOURCE: AtomicPtr<Source> = AtomicPtr::new(ptr::null_mut());
 
 impl Source {
-    fn rings(&self) {
+    /// Wakes the task, and makes a call.
+    pub fn rings(&self) {
         let (called, number) = (self.called, self.taken.load(Ordering::Relaxed));
         let call = move || {
             let before = called.load(Ordering::Relaxed);
@@ -55,6 +59,7 @@ impl Source {
                 DISORDER.store(1, Ordering::Relaxed);
             }
         };
+        WOKEN.store(true, Ordering::Relaxed);
         self.waker.wake_by_ref();
         let taken = self.handle.call_soon_threadsafe(call).is_ok();
         let counter = if taken { &self.taken } else { &self.refused };
@@ -106,63 +111,94 @@ pub struct Rung {
     pub stack: usize,
 }
 
-/// Runs until each source has rung often enough, between `set_ticks` of true and of false. An error says
+/// A loop with a task that is woken, and the sources that wake it: two handlers, and the program itself.
+pub struct Sources<'a> {
+    pub event_loop: &'a EventLoop,
+    handlers: [&'static Source; 2],
+    pub own: &'static Source,
+}
+
+impl Sources<'_> {
+    fn new(event_loop: &EventLoop) -> Result<Sources<'_>, &'static str> {
+        let kept: Rc<Cell<Option<Waker>>> = Rc::default();
+        let keeps = kept.clone();
+        let task = event_loop.create_task(poll_fn(move |cx| {
+            WOKEN.store(false, Ordering::Relaxed);
+            keeps.set(Some(cx.waker().clone()));
+            Poll::<Result<()>>::Pending
+        }));
+        drop(task.map_err(|_| "the loop is closed")?);
+        turn(event_loop)?;
+        let waker = kept.take().ok_or("the task was not polled")?;
+        let [timer, ticks, own] = CALLED.each_ref().map(|called| {
+            let (taken, refused) = (AtomicU32::new(0), AtomicU32::new(0));
+            let (waker, handle) = (waker.clone(), event_loop.handle_for(16));
+            &*Box::leak(Box::new(Source { waker, handle, taken, refused, called }))
+        });
+        Ok(Sources { event_loop, handlers: [timer, ticks], own })
+    }
+
+    /// Has the handlers ring from now on, or no more.
+    fn set(&self, rings: bool) {
+        for (place, source) in [&TIMER_SOURCE, &SYSTICK].into_iter().zip(self.handlers) {
+            let source = if rings { ptr::from_ref(source).cast_mut() } else { ptr::null_mut() };
+            place.store(source, Ordering::Release);
+        }
+    }
+
+    /// Takes what has come. An error says what was lost.
+    pub fn check(&self) -> Result<(), &'static str> {
+        turn(self.event_loop)?;
+        turn(self.event_loop)?;
+        let is_whole = |source: &Source| {
+            source.called.load(Ordering::Relaxed) == source.taken.load(Ordering::Relaxed)
+        };
+        if !(self.handlers.into_iter().all(is_whole) && is_whole(self.own)) {
+            return Err("a call was lost");
+        }
+        if DISORDER.load(Ordering::Relaxed) != 0 {
+            return Err("calls of one source came in another order");
+        }
+        if WOKEN.load(Ordering::Relaxed) {
+            return Err("a wake was lost");
+        }
+        Ok(())
+    }
+}
+
+pub fn turn(event_loop: &EventLoop) -> Result<(), &'static str> {
+    event_loop.run_once(Some(Duration::ZERO)).map(drop).map_err(|_| "the loop doesn't run")
+}
+
+/// Runs until each handler has rung often enough, between `set_ticks` of true and of false. An error says
 /// what was lost.
 pub fn run(event_loop: &EventLoop, mut set_ticks: impl FnMut(bool)) -> Result<Rung, &'static str> {
-    let (steps, kept): (Rc<Cell<u32>>, Rc<RefCell<Option<Waker>>>) = Default::default();
-    let (counted, keeps) = (steps.clone(), kept.clone());
-    let task = event_loop.create_task(poll_fn(move |cx| {
-        counted.set(counted.get() + 1);
-        keeps.borrow_mut().get_or_insert_with(|| cx.waker().clone());
-        Poll::<Result<()>>::Pending
-    }));
-    let turn = || event_loop.run_once(Some(Duration::ZERO)).map_err(|_| "the loop doesn't run");
-    let _task = task.map_err(|_| "the loop is closed")?;
-    turn()?;
-    let waker = kept.borrow().clone().ok_or("the task was not polled")?;
-    let sources = CALLED.each_ref().map(|called| {
-        let (taken, refused) = (AtomicU32::new(0), AtomicU32::new(0));
-        let (waker, handle) = (waker.clone(), event_loop.handle_for(16));
-        &*Box::leak(Box::new(Source { waker, handle, taken, refused, called }))
-    });
-    TIMER_SOURCE.store(ptr::from_ref(sources[0]).cast_mut(), Ordering::Release);
-    SYSTICK.store(ptr::from_ref(sources[1]).cast_mut(), Ordering::Release);
+    let sources = Sources::new(event_loop)?;
+    set_ticks(false);
+    sources.set(true);
+    // SAFETY: The controller's register: bits that are 0 change nothing.
+    unsafe { INTERRUPT_ENABLE.write_volatile(1 << TIMER_INTERRUPT) };
+    windows::run(&sources)?;
     set_ticks(true);
-    // SAFETY: The registers of the timer and of its interrupt, as the board's manual has them.
+    // SAFETY: The timer's registers, as the board's manual has them.
     unsafe {
         TIMER.byte_add(8).write_volatile(TIMER_CYCLES);
         TIMER.write_volatile(1 | 1 << 3);
-        INTERRUPT_ENABLE.write_volatile(1 << TIMER_INTERRUPT);
     }
-    while sources[..2].iter().any(|source| source.interrupts() < INTERRUPTS) {
-        (0..4).for_each(|_| sources[2].rings());
-        turn()?;
+    while sources.handlers.iter().any(|source| source.interrupts() < INTERRUPTS) {
+        (0..4).for_each(|_| sources.own.rings());
+        turn(event_loop)?;
     }
     set_ticks(false);
     // SAFETY: The timer's control register.
     unsafe { TIMER.write_volatile(0) };
-    turn()?;
+    sources.check()?;
+    let all = sources.handlers.iter().map(|source| source.interrupts()).sum();
+    let refused =
+        sources.handlers.iter().map(|source| source.refused.load(Ordering::Relaxed)).sum();
     let stack = handler_stack(SCB::set_pendst);
-    SYSTICK.store(ptr::null_mut(), Ordering::Release);
-    TIMER_SOURCE.store(ptr::null_mut(), Ordering::Release);
-    turn()?;
-    turn()?;
-    let before = steps.get();
-    waker.wake_by_ref();
-    turn()?;
-    let is_whole = |source: &&Source| {
-        source.called.load(Ordering::Relaxed) == source.taken.load(Ordering::Relaxed)
-    };
-    if !sources.iter().all(is_whole) {
-        return Err("a call was lost");
-    }
-    if DISORDER.load(Ordering::Relaxed) != 0 {
-        return Err("calls of one source came in another order");
-    }
-    if steps.get() != before + 1 {
-        return Err("a wake was lost");
-    }
-    let all = sources[..2].iter().map(|source| source.interrupts()).sum();
-    let refused = sources[..2].iter().map(|source| source.refused.load(Ordering::Relaxed)).sum();
+    sources.set(false);
+    sources.own.rings();
+    sources.check()?;
     Ok(Rung { all, refused, stack })
 }

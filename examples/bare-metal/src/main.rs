@@ -21,6 +21,9 @@ mod measures;
 #[cfg(target_os = "none")]
 mod serial;
 
+#[cfg(target_os = "none")]
+mod windows;
+
 /// The host runs it on a virtual clock: no time passes but what the program waits for.
 #[cfg(not(target_os = "none"))]
 fn main() -> callsoon::Result<()> {
