@@ -19,7 +19,7 @@ use super::region::{Region, Source};
 use crate::collections::SCARCE;
 
 /// Pages of the largest chunk.
-const MOST_PAGES: usize = if SCARCE { 2 } else { 32 };
+pub(super) const MOST_PAGES: usize = if SCARCE { 2 } else { 32 };
 
 /// A loop with fewer pages gets them one by one.
 const SINGLE: usize = if SCARCE { 4 } else { 1 };

@@ -34,7 +34,7 @@ const LARGEST: usize = if SCARCE { 32 } else { 128 } * GRAIN;
 const BY_COUNT: usize = LARGEST / GRAIN + 1;
 
 /// Bytes of each page that there are for blocks.
-const ROOM: usize = PAGE - size_of::<Page>() - size_of::<Chunk>();
+pub(super) const ROOM: usize = PAGE - size_of::<Page>() - size_of::<Chunk>();
 
 /// The fewest blocks that share a page: of a page with one, a look couldn't tell whether it had room.
 const FEWEST: usize = 2;

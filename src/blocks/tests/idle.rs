@@ -5,9 +5,23 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::harness::{Block, Loop};
+#[cfg(not(callsoon_plain))]
+use crate::blocks::{
+    memory::{KEPT, MOST_PAGES},
+    page::{MOST_ALIGN, PAGE},
+    store::ROOM,
+};
 
 /// The bytes that an idle loop may keep.
-pub(super) const KEPT_BYTES: usize = 8 * 32 * 1024;
+#[cfg(not(callsoon_plain))]
+pub(super) const KEPT_BYTES: usize = KEPT * PAGE;
+#[cfg(callsoon_plain)]
+pub(super) const KEPT_BYTES: usize = 0;
+/// The most that one block keeps from being given back.
+#[cfg(not(callsoon_plain))]
+const CHUNK: usize = MOST_PAGES * PAGE;
+#[cfg(callsoon_plain)]
+const CHUNK: usize = 1024;
 
 /// Blocks of 104 bytes that fill several of the largest chunks.
 const BURST: usize = 40_000;
@@ -76,7 +90,7 @@ fn one_block_keeps_one_chunk() {
     let last = blocks.pop().expect("a block");
     blocks.into_iter().for_each(|block| pages.free(block));
     (0..3).for_each(|_| pages.pages.release_idle());
-    assert!(pages.pages.bytes() <= KEPT_BYTES + 1024 * 1024, "{} bytes", pages.pages.bytes());
+    assert!(pages.pages.bytes() <= KEPT_BYTES + CHUNK, "{} bytes", pages.pages.bytes());
     last.check();
     pages.free(last);
     assert_eq!(pages.pages.live(), 0);
@@ -86,15 +100,17 @@ fn one_block_keeps_one_chunk() {
 #[cfg(not(callsoon_plain))]
 #[test]
 fn blocks_of_any_size_waste_little() {
-    const LIMIT: usize = 16 * 32 * 1024;
-    for size in [104, 1_000, 1_032, 2_000, 3_333, 5_000, 8_192, 10_000, 16_000] {
+    const LIMIT: usize = 16 * PAGE;
+    for count in [2, 3, 4, 6, 9, 16, 31, 32, 300] {
+        // No multiple of anything, and just so small that a page has room for so many.
+        let Some(size) = (ROOM / count / MOST_ALIGN * MOST_ALIGN).checked_sub(7) else { continue };
         let pages = Loop::new();
         pages.pages.set_limit(Some(LIMIT));
         let blocks: Vec<Block> = core::iter::from_fn(|| pages.alloc(size, 8)).collect();
         let used = blocks.len() * size;
         assert!(used * 10 > LIMIT * 7, "{} blocks of {size} bytes", blocks.len());
-        let places: BTreeSet<usize> = blocks.iter().map(|block| block.address() >> 15).collect();
-        assert!(places.len() <= LIMIT >> 15, "{} pages", places.len());
+        let places: BTreeSet<usize> = blocks.iter().map(|block| block.address() / PAGE).collect();
+        assert!(places.len() <= LIMIT / PAGE, "{} pages", places.len());
         blocks.into_iter().for_each(|block| pages.free(block));
     }
 }
@@ -144,8 +160,8 @@ fn kept_memory_makes_room_under_a_limit() {
     let large = pages.made(150_000);
     assert!(pages.pages.bytes() <= 200_000, "{} bytes of {bytes}", pages.pages.bytes());
     pages.free(large);
-    let others: Vec<Block> = core::iter::from_fn(|| pages.alloc(512, 8)).collect();
-    assert!(others.len() > 300, "{} blocks", others.len());
+    let others: Vec<Block> = core::iter::from_fn(|| pages.alloc(250, 8)).collect();
+    assert!(others.len() * 250 > 140_000, "{} blocks", others.len());
     others.into_iter().for_each(|block| pages.free(block));
 }
 

@@ -76,11 +76,13 @@ fn invariants_hold_after_every_step() {
 
 #[test]
 fn level_is_that_of_the_highest_digit_that_differs() {
-    assert_eq!([0, 1, 63].map(|when| place(0, when)), [0, 1, 63]);
-    assert_eq!([64, 128, 4095].map(|when| place(0, when)), [65, 66, 127]);
-    assert_eq!([4096, 5000].map(|when| place(4095, when)), [129, 129]);
-    assert_eq!([0, 70, 127].map(|when| place(70, when)), [6, 6, 63]);
-    assert_eq!(place(0, u64::MAX), 10 * SLOTS + 15);
+    let (ten, hundred) = (SLOTS as u64, 1 << (2 * DIGIT));
+    let digits = |present, when| (place(present, when) / SLOTS, place(present, when) % SLOTS);
+    assert_eq!([ten, hundred - 1].map(|when| digits(0, when)), [(1, 1), (1, SLOTS - 1)]);
+    assert_eq!([hundred, hundred + ten].map(|when| digits(hundred - 1, when)), [(2, 1); 2]);
+    assert_eq!([0, 2 * ten - 1].map(|when| digits(ten + 6, when)), [(0, 6), (0, SLOTS - 1)]);
+    // The last digit has the bits that are left.
+    assert_eq!(digits(0, u64::MAX), (LEVELS - 1, (1 << (u64::BITS % DIGIT)) - 1));
 }
 
 #[test]
@@ -97,8 +99,8 @@ fn a_level_takes_memory_from_its_first_timer_on() {
     assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
     wheel.expire(5, &mut |_, _| ());
     assert!(used(&wheel).is_empty());
-    wheel.insert(1 << 33, 1);
-    wheel.insert(70, 2);
+    wheel.insert(1 << (5 * DIGIT), 1);
+    wheel.insert(1 << DIGIT, 2);
     assert_eq!(used(&wheel), [1, 5]);
 }
 
