@@ -1,6 +1,7 @@
 //! The features that must work without std, each a check by name.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -13,8 +14,8 @@ use alloc::sync::Arc;
 #[cfg(not(target_has_atomic = "ptr"))]
 use callsoon::Arc;
 use callsoon::{
-    Error, ErrorKind, EventLoop, Host, Notify, Result, create_task, generator, helpers as hp,
-    running_loop, sleep,
+    Error, ErrorKind, EventLoop, ExceptionContext, Host, LoopRef, Notify, Result, create_task,
+    generator, helpers as hp, running_loop, sleep,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -54,12 +55,13 @@ pub fn run() -> Result<(), String> {
     check("a ticker", a_ticker)?;
     check("held tasks", held_tasks)?;
     check("streamed results", streamed_results)?;
-    check("a loop with nothing to do says so", a_loop_with_nothing_to_do)
+    check("a loop with nothing to do says so", a_loop_with_nothing_to_do)?;
+    check("errors that nothing reads", errors_that_nothing_reads)
 }
 
 fn check(name: &str, body: fn(&EventLoop) -> Result<()>) -> Result<(), String> {
     let event_loop = EventLoop::with_host(Board(Cell::new(Duration::ZERO)));
-    body(&event_loop).map_err(|error| alloc::format!("{name}: {error}"))
+    body(&event_loop).map_err(|error| format!("{name}: {error}"))
 }
 
 fn expect(fact: bool, what: &str) -> Result<()> {
@@ -202,4 +204,33 @@ fn streamed_results(on: &EventLoop) -> Result<()> {
 fn a_loop_with_nothing_to_do(on: &EventLoop) -> Result<()> {
     let stalled = on.run_once(None).map_or_else(|error| error.kind(), |_| ErrorKind::Other);
     expect(stalled == ErrorKind::Stalled, "it is not stalled")
+}
+
+/// They are told with their message. Where the program turns the logger off, tasks and futures have no
+/// description.
+fn errors_that_nothing_reads(on: &EventLoop) -> Result<()> {
+    let told = Rc::new(RefCell::new(Vec::new()));
+    let tells = Rc::clone(&told);
+    on.set_exception_handler(Some(Rc::new(move |_: &LoopRef, context: &ExceptionContext| {
+        tells.borrow_mut().push(context.clone());
+    })));
+    let broken = || Err::<(), _>(Error::new(ErrorKind::Value, "broken"));
+    on.call_soon(broken)?;
+    let task = on.create_task(async move { broken() })?;
+    on.run_once(Some(Duration::ZERO))?;
+    let mut descriptions = vec![format!("{task:?}"), format!("{:?}", on.create_future::<()>())];
+    drop(task);
+    let told = told.borrow();
+    let messages: Vec<&str> = told.iter().map(|context| context.message.as_str()).collect();
+    let is_told = matches!(messages[..], [first, "Task exception was never retrieved"]
+        if first.starts_with("Exception in callback <Handle "));
+    expect(is_told, "it tells of other errors")?;
+    for context in told.iter() {
+        let exception = context.exception.as_ref().map(ToString::to_string);
+        expect(exception.as_deref() == Some("ValueError: broken"), "it tells another error")?;
+        descriptions.extend(context.task.clone());
+    }
+    let is_described = !cfg!(feature = "no-logger");
+    let is_right = descriptions.iter().all(|text| text.is_empty() != is_described);
+    expect(descriptions.len() == 3 && is_right, &format!("the descriptions are {descriptions:?}"))
 }
