@@ -43,7 +43,7 @@ pub(super) mod flag {
     /// The task's step is on the ready queue: the next entry of this task is that step.
     pub(crate) const SCHEDULED: u32 = 1 << 2;
     /// Why a task doesn't run: see `Parked`.
-    pub(crate) const PARKED: u32 = 7 << 3;
+    pub(crate) const PARKED: u32 = 3 << 3;
     pub(crate) const PARKED_SHIFT: u32 = 3;
     /// A cancellation that nothing awaited has taken: the next step throws it.
     pub(crate) const MUST_CANCEL: u32 = 1 << 6;

@@ -4,7 +4,7 @@
 //! **Step Invariant**: a task that is not done is in one of three states, by what it waits for
 //! ([`Parked`]) and whether its step is on the ready queue (`SCHEDULED`):
 //!
-//! 1. *Scheduled*: the step is on the queue (`Unstarted`, `Yielding`, or woken).
+//! 1. *Scheduled*: the step is on the queue (new, `Yielding`, or woken).
 //! 2. *Running*: [`TaskBlock::run`] polls the future (`Running`).
 //! 3. *Parked*: not scheduled. What it awaits of ours has it as a waiter (`Waiting`), or another
 //!    crate's future holds its waker (`Foreign`).
@@ -253,7 +253,7 @@ where
         return Err(Error::no_memory());
     };
     let block = block.cast::<TaskBlock<F, T>>();
-    let flags = flag::TASK | flag::SCHEDULED | flag::HAS_FUTURE | Parked::Unstarted.bits();
+    let flags = flag::TASK | flag::SCHEDULED | flag::HAS_FUTURE | Parked::Foreign.bits();
     // One count is the loop's, one the handle's.
     let header = Header::new(const { &Functions::<F, T, H>::TABLE }, 2, flags);
     let task = TaskHeader::new(header, created_at, registry.next_serial());
@@ -299,8 +299,8 @@ unsafe fn begin_throwing(pointer: NonNull<Header>, registry: &TaskRegistry) -> b
     let task = unsafe { pointer.cast::<TaskHeader>().as_ref() };
     let (thrown, at) = (task.take_thrown(), task.take_throw_at());
     note_event!(registry.event_loop(), task.step_event(thrown.as_ref()));
-    if matches!(task.parked(), Parked::Unstarted | Parked::Foreign) {
-        // Nothing of it has run, or it stands at no await of ours from which the error could come.
+    if task.parked() == Parked::Foreign {
+        // It stands at no await of ours from which the error could come.
         // SAFETY: As above.
         unsafe {
             drop_future_of(pointer, true);

@@ -29,16 +29,15 @@ use crate::event_loop::{LoopEvent, LoopRef, Outcome, note_event};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub(crate) enum Parked {
-    /// Its first step is scheduled. Until then nothing of it has run.
-    Unstarted,
+    /// It stands at no await of ours: it has not started, or awaits something that knows nothing of this
+    /// loop but a waker.
+    Foreign,
     /// It does: this is its step.
     Running,
     /// It has yielded, and its next step is scheduled.
     Yielding,
     /// It awaits futures of ours.
     Waiting,
-    /// It awaits something that knows nothing of this loop but a waker.
-    Foreign,
 }
 
 impl Parked {
@@ -164,11 +163,10 @@ impl TaskHeader {
 
     pub(crate) fn parked(&self) -> Parked {
         match (self.header.flags.get() & flag::PARKED) >> flag::PARKED_SHIFT {
-            0 => Parked::Unstarted,
+            0 => Parked::Foreign,
             1 => Parked::Running,
             2 => Parked::Yielding,
-            3 => Parked::Waiting,
-            _ => Parked::Foreign,
+            _ => Parked::Waiting,
         }
     }
 
