@@ -22,7 +22,6 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
-use core::fmt;
 use core::mem;
 use core::ptr::{self, NonNull};
 
@@ -237,12 +236,6 @@ impl<L> Slots<L> {
         // SAFETY: By the Slots Invariant. What was put in meanwhile is leaked at most.
         let without = unsafe { self.0.get().replace(slots) };
         debug_assert!(without.is_empty());
-    }
-}
-
-impl<L> fmt::Debug for Entry<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.describe()())
     }
 }
 

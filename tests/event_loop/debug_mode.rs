@@ -1,6 +1,11 @@
 //! Debug mode: slow callbacks are logged.
 
+use std::cell::Cell;
+use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
+
+use callsoon::{EventLoop, Host, Notify, Result, timeout};
 
 use crate::machine::Machine;
 use crate::support::log_lines::log_lines_of;
@@ -88,4 +93,34 @@ fn a_slow_step_that_panics_is_logged_and_the_panic_is_its_tasks() {
     let shown = format!("{task:?}");
     assert_eq!(lines, [format!("WARN: Executing <step of {shown}> took 0.200 seconds")]);
     assert!(callsoon::current_task().is_none());
+}
+
+/// A clock that goes on by a second with each look: everything is slow.
+#[derive(Default)]
+struct Slow(Cell<Duration>);
+
+impl Host for Slow {
+    fn now(&self) -> Duration {
+        self.0.set(self.0.get() + Duration::from_secs(1));
+        self.0.get()
+    }
+
+    fn wait(&self, _: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    fn notifier(&self) -> Arc<dyn Notify> {
+        Machine::default().notifier()
+    }
+}
+
+#[test]
+fn slow_timer_of_a_timeout_is_logged_with_its_state() {
+    let event_loop = EventLoop::with_host(Slow::default());
+    event_loop.set_debug(true);
+    let body =
+        async { timeout(Duration::from_secs(10), async |_| pending::<Result<()>>().await).await };
+    let mut lines = log_lines_of(|| _ = event_loop.run_until_complete(body).unwrap_err());
+    lines.retain(|line| line.contains("timer"));
+    assert_eq!(lines, ["WARN: Executing <timer of <Timeout [expiring]>> took 1.000 seconds"]);
 }

@@ -90,3 +90,17 @@ fn handles_outlive_their_loop() {
     assert!(soon.cancelled() && timer.cancelled() && !large.as_ref().unwrap().cancelled());
     assert_eq!(timer.when(), second);
 }
+
+#[test]
+fn loop_shows_its_state() {
+    let event_loop = EventLoop::with_virtual_time();
+    assert_eq!(format!("{event_loop:?}"), "<EventLoop running=false closed=false debug=false>");
+    assert_eq!(format!("{:?}", event_loop.handle()), "LoopHandle { .. }");
+    let inside = event_loop.clone();
+    let shows = async move { Ok(format!("{inside:?}")) };
+    let shown = event_loop.run_until_complete(shows).unwrap();
+    assert_eq!(shown, "<EventLoop running=true closed=false debug=false>");
+    event_loop.set_debug(true);
+    event_loop.close().unwrap();
+    assert_eq!(format!("{event_loop:?}"), "<EventLoop running=false closed=true debug=true>");
+}

@@ -80,6 +80,17 @@ fn a_delay_too_long_to_count_lasts_for_ever() {
     assert_eq!(machine.take_waits(), [Some(Duration::from_nanos(u64::MAX) - SECOND)]);
 }
 
+/// 1,000 years, where the loop counts 584 in nanoseconds.
+#[test]
+fn timer_beyond_the_clock_knows_its_time() {
+    let (machine, event_loop) = Machine::with_loop();
+    machine.set_now(SECOND);
+    let far = 365_000 * DAY;
+    let timer = event_loop.call_later(far, || ()).unwrap();
+    assert_eq!(timer.when(), far + SECOND);
+    assert_eq!(event_loop.call_at(far, || ()).unwrap().when(), far);
+}
+
 #[test]
 fn a_cancelled_earliest_timer_does_not_wake_the_loop() {
     let (machine, event_loop) = Machine::with_loop();

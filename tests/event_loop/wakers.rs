@@ -5,6 +5,7 @@ use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Poll, Wake, Waker};
+use std::thread;
 use std::time::Duration;
 
 use callsoon::{ErrorKind, EventLoop, Result, Task};
@@ -64,6 +65,26 @@ fn a_wake_inside_a_turn_keeps_its_place_among_the_calls() {
     event_loop.call_soon(wakes).unwrap();
     run_all(&event_loop);
     trace.expect(["before", "step", "after"]);
+}
+
+/// The step is one of the other thread's own loop, which is not the task's.
+#[test]
+fn wake_in_another_threads_step_is_posted() {
+    let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+    let (_task, kept) = polls_for_ever(&event_loop, &trace, "step");
+    let (on, says, waker) = (event_loop.clone(), trace.clone(), waker_of(&kept));
+    let wakes = move || {
+        let step = async move {
+            waker.wake();
+            Ok(())
+        };
+        let other = thread::spawn(move || EventLoop::with_virtual_time().run_until_complete(step));
+        other.join().unwrap().unwrap();
+        on.call_soon(says.says("before the inbox")).unwrap();
+    };
+    event_loop.call_soon(wakes).unwrap();
+    run_all(&event_loop);
+    trace.expect(["before the inbox", "step"]);
 }
 
 #[test]

@@ -34,13 +34,14 @@ fn queues_and_holders_show_how_much_they_hold() -> Result<()> {
         assert_eq!(format!("{:?}", queue.iter()), "QueueIter { queue: Queue { len: 2, .. }, .. }");
         let to_threads = hp::SyncQueue::<i32>::new(&stop);
         to_threads.append(1);
-        assert_eq!(format!("{to_threads:?}"), "SyncQueue { len: 1, finished: false, .. }");
+        to_threads.append(2);
+        assert_eq!(format!("{to_threads:?}"), "SyncQueue { len: 2, finished: false, .. }");
         let holder = TaskHolder::new(&stop);
         let task = holder.add(async { Ok(1) });
         assert_eq!(format!("{holder:?}"), "TaskHolder { pending: 1, .. }");
         task.await?;
         stop.cancel();
-        assert_eq!(format!("{to_threads:?}"), "SyncQueue { len: 1, finished: false, .. }");
+        assert_eq!(format!("{to_threads:?}"), "SyncQueue { len: 2, finished: false, .. }");
         holder.finish(None).await
     })
 }

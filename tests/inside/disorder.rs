@@ -93,7 +93,7 @@ impl Host for CallsWhileItWaits {
 
 #[test]
 fn free_disorder_moves_another_threads_calls_and_loses_none() {
-    let mut turns = BTreeSet::new();
+    let mut deferred = Vec::new();
     for seed in 0..SEEDS {
         let host = CallsWhileItWaits::default();
         let event_loop = EventLoop::with_host(host.clone());
@@ -104,9 +104,22 @@ fn free_disorder_moves_another_threads_calls_and_loses_none() {
         while event_loop.run_once(None).unwrap() == 0 {
             after_the_wait += usize::from(host.0.borrow().is_none());
         }
-        turns.insert(after_the_wait);
+        deferred.push(after_the_wait);
     }
-    assert_eq!(turns.into_iter().collect::<Vec<_>>(), [0, 1]);
+    assert!(deferred.iter().all(|turns| *turns <= 1), "{deferred:?}");
+    let number = deferred.iter().sum::<usize>();
+    assert!((1..SEEDS as usize / 2).contains(&number), "{number}, where one in four is meant");
+}
+
+#[test]
+fn without_disorder_an_observed_loop_defers_nothing() {
+    let host = CallsWhileItWaits::default();
+    let event_loop = EventLoop::with_host(host.clone());
+    event_loop.start_schedule_hash();
+    for _ in 0..100 {
+        host.0.replace(Some(event_loop.handle()));
+        assert_eq!(event_loop.run_once(None).unwrap(), 1);
+    }
 }
 
 /// Runs a program that relies on the order: the second task takes for granted that the first has run.

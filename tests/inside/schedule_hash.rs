@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use callsoon::{EventLoop, LoopFuture, create_task, run_on, running_loop, yield_now};
+use callsoon::{AnyFuture, EventLoop, LoopFuture, create_task, run_on, running_loop, yield_now};
 
 /// The difference between one run of [`hash_of`] and another.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -127,4 +127,23 @@ fn where_one_turn_ends_and_the_next_begins_counts() {
     assert_eq!(hash_of(&[1, 2]), hash_of(&[1, 2]));
     assert_ne!(hash_of(&[1, 2]), hash_of(&[2, 1]));
     assert_ne!(hash_of(&[1, 2]), hash_of(&[3]));
+}
+
+/// Of turns with as many entries, none of which is a task's.
+#[test]
+fn kind_of_an_entry_counts() {
+    let hash_of = |schedule: fn(&EventLoop)| {
+        let event_loop = EventLoop::with_virtual_time();
+        event_loop.start_schedule_hash();
+        schedule(&event_loop);
+        assert_eq!(event_loop.run_once(None).unwrap(), 1);
+        event_loop.schedule_hash()
+    };
+    let call = hash_of(|event_loop| drop(event_loop.call_soon(|| ()).unwrap()));
+    let done_callback = hash_of(|event_loop| {
+        let future = event_loop.create_future();
+        future.add_done_callback(|_: &dyn AnyFuture| ());
+        future.set_result(()).unwrap();
+    });
+    assert_ne!(call, done_callback);
 }

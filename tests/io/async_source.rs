@@ -20,6 +20,7 @@ fn new_sets_any_source_to_non_blocking_mode() {
         let stream = Async::new(stream)?;
         let refused = stream.get_ref().read(&mut [0]).unwrap_err();
         assert_eq!(refused.kind(), IoErrorKind::WouldBlock);
+        assert_eq!(format!("{stream:?}"), format!("Async({:?})", stream.get_ref()));
         Ok(())
     });
 }

@@ -1,8 +1,9 @@
 //! Sockets in poll functions written by hand: the same promises as the methods that are awaited.
 
 use std::cell::Cell;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, Read, Write};
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -173,6 +174,25 @@ fn a_wait_that_another_method_took_over_is_begun_anew() {
         let again = wait_for(async move { read(&mut ours, &mut buffer).await }, LONG);
         assert_eq!(again.await?, 5);
         writes.await
+    });
+}
+
+/// Its drop would end its wait.
+#[test]
+fn wait_of_a_forgotten_future_is_taken_over() {
+    run(async {
+        let (mut ours, mut theirs) = pair()?;
+        let mut buffer = [0; 8];
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut buffer)).await.is_pending());
+        let mut elsewhere = [0; 8];
+        let mut forgotten = ManuallyDrop::new(Box::pin(ours.read(&mut elsewhere)));
+        assert!(poll_once(|cx| forgotten.as_mut().poll(cx)).await.is_pending());
+        // Its own wait has a signal that nothing completes any more.
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut buffer)).await.is_pending());
+        theirs.write_all(b"one")?;
+        let read = wait_for(async move { read(&mut ours, &mut buffer).await }, LONG);
+        assert_eq!(read.await?, 3);
+        Ok(())
     });
 }
 

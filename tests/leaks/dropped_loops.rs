@@ -11,9 +11,9 @@ use callsoon::{
     create_task, gather, gather_outcomes, generator, shield, sleep, wrap_future, yield_now,
 };
 
-use crate::leaves_nothing;
 use crate::support::on_drop::on_drop;
 use crate::support::sockets::local_pair;
+use crate::{in_use, leaves_nothing};
 
 /// Fills a loop that is then dropped, and asserts that nothing of it is left.
 #[track_caller]
@@ -326,4 +326,30 @@ fn future_that_ends_after_its_loop_drops_its_callbacks() {
             future.add_done_callback(move |_: &dyn AnyFuture| _ = &own);
         }
     });
+}
+
+/// A page of its loop, with whatever the page belongs to.
+#[test]
+fn kept_waker_keeps_memory_beyond_its_loop() {
+    const SIZE: usize = 4000;
+    let waker = || {
+        let event_loop = EventLoop::with_virtual_time();
+        let (kept, room) = (Rc::new(Cell::new(None)), [0_u8; SIZE]);
+        let keeps = kept.clone();
+        let foreign = poll_fn(move |cx| {
+            keeps.set(Some(cx.waker().clone()));
+            if room[0] == 0 { Poll::Pending::<Result<()>> } else { Poll::Ready(Ok(())) }
+        });
+        event_loop.set_exception_handler(Some(Rc::new(|_, _| ())));
+        drop(spawn(&event_loop, foreign));
+        event_loop.run_once(Some(Duration::ZERO)).unwrap();
+        kept.take().expect("the future keeps it")
+    };
+    // It fills what the thread keeps.
+    drop(waker());
+    let before = in_use();
+    let waker: Waker = waker();
+    assert!(in_use().0 - before.0 >= SIZE as isize, "{} bytes", in_use().0 - before.0);
+    drop(waker);
+    assert_eq!(in_use(), before);
 }

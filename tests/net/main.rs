@@ -14,6 +14,8 @@ mod datagrams;
 #[path = "../support/descriptors.rs"]
 mod descriptors;
 #[cfg(target_os = "linux")]
+mod display;
+#[cfg(target_os = "linux")]
 mod faults;
 #[cfg(target_os = "linux")]
 mod pipes;

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::net::Shutdown;
+use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
@@ -115,6 +117,91 @@ fn writelines_is_one_write() {
             assert_eq!(&packet[..length], expected);
         }
         transport.abort();
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
+
+#[test]
+fn pipes_lend_their_descriptors_until_they_are_lost() {
+    let body = async {
+        let (reading, writing) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let expected = [reading.as_raw_fd(), writing.as_raw_fd()];
+        let on = running_loop()?;
+        let (reading, _) = on.connect_read_pipe(Received::default, reading).await?;
+        let (writing, _) = on.connect_write_pipe(Received::default, writing).await?;
+        for (transport, expected) in [reading, writing].iter().zip(expected) {
+            assert_eq!(transport.socket().map(|socket| socket.as_raw_fd()), Some(expected));
+            transport.abort();
+            yield_now().await?;
+            assert!(transport.socket().is_none());
+        }
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
+
+/// Other writers fill the pipe in the same turn, one of them before the transport.
+#[test]
+fn write_pipe_goes_on_after_a_false_alarm() {
+    let body = async {
+        let (reading, writing) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).unwrap();
+        let mut reading = File::from(reading);
+        let other = || writing.try_clone().map(|other| Rc::new(File::from(other)));
+        let (first, last) = (other()?, other()?);
+        let on = running_loop()?;
+        let fills = Rc::new(Cell::new(0));
+        let fill = |file: &Rc<File>| {
+            let (file, fills) = (file.clone(), fills.clone());
+            move || {
+                while (&*file).write(&[2; 4096]).is_ok() {}
+                fills.set(fills.get() + 1);
+            }
+        };
+        fill(&first)();
+        on.add_writer(first.clone(), fill(&first))?;
+        let (transport, protocol) = on.connect_write_pipe(Received::default, writing).await?;
+        let own = vec![1; 100_000];
+        transport.write(&own)?;
+        on.add_writer(last.clone(), fill(&last))?;
+        let mut received = Vec::new();
+        _ = reading.read_to_end(&mut received);
+        while fills.get() < 3 {
+            yield_now().await?;
+        }
+        on.remove_writer(&first)?;
+        on.remove_writer(&last)?;
+        while transport.write_buffer_size() > 0 {
+            _ = reading.read_to_end(&mut received);
+            yield_now().await?;
+        }
+        _ = reading.read_to_end(&mut received);
+        received.retain(|byte| *byte == 1);
+        assert!(received == own && !protocol.lost.get());
+        transport.close();
+        yield_now().await
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}
+
+/// The peer has ended its reading alone, of which only a write is told.
+#[test]
+fn write_pipe_ends_with_the_error_of_its_write() {
+    let body = async {
+        let (writing, mut peer) = UnixStream::pair()?;
+        let on = running_loop()?;
+        let (transport, protocol) = on.connect_write_pipe(Received::default, writing).await?;
+        transport.write(&[1; 1_000_000])?;
+        assert!(transport.write_buffer_size() > 0);
+        peer.set_nonblocking(true)?;
+        _ = peer.read_to_end(&mut Vec::new());
+        peer.shutdown(Shutdown::Read)?;
+        for _ in 0..5 {
+            yield_now().await?;
+        }
+        assert!(protocol.lost.get() && transport.is_closing());
+        let error = protocol.error.take().expect("the system's error");
+        assert_eq!(error.io_error().unwrap().kind(), ErrorKind::BrokenPipe);
         Ok(())
     };
     run_on(&EventLoop::new(), body).unwrap();

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::fs::{self, File};
-use std::io::{Read, Seek, Write};
+use std::io::{self, Read, Seek, Write};
 use std::os::unix::net::UnixStream as StdStream;
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::io::{Fallback, UnixStream};
 use callsoon::net::{Protocol, Transport};
@@ -17,6 +18,13 @@ const SIZE: usize = 1_000_000;
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
+}
+
+/// Runs a few turns.
+fn turns(event_loop: &EventLoop) {
+    for _ in 0..5 {
+        event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    }
 }
 
 /// A file without a name.
@@ -103,6 +111,11 @@ fn file_that_only_can_be_read_is_sent_by_blocks() {
         let Sides { transport, peer, .. } = sides(&running_loop()?).await?;
         let reading = create_task(read_all(UnixStream::from(peer)?));
         let on = running_loop()?;
+        if native.is_err() {
+            let refused = on.sendfile(&transport, &file, 1, Some(1), Fallback::Forbidden).await;
+            assert_eq!(refused.unwrap_err().kind(), ErrorKind::Runtime);
+            assert!(transport.is_reading() && transport.write_buffer_size() == 0);
+        }
         assert_eq!(
             on.sendfile(&transport, &file, 1, Some(length - 1), Fallback::Allowed).await?,
             length - 1
@@ -235,6 +248,10 @@ fn sendfile_fails_when_the_peer_closes() {
             let error = task.await.unwrap_err();
             let expected = if by == "cancel" { ErrorKind::Cancelled } else { ErrorKind::Io };
             assert_eq!(error.kind(), expected, "{by}: {error:?}");
+            if by == "peer" {
+                // The system's error, and not that of a second try by blocks.
+                assert_eq!(error.io_error().unwrap().kind(), io::ErrorKind::BrokenPipe);
+            }
             assert!((1..SIZE as u64).contains(&file.stream_position()?), "{by}");
             if by == "cancel" {
                 assert!(transport.is_reading());
@@ -245,6 +262,77 @@ fn sendfile_fails_when_the_peer_closes() {
                 yield_now().await?;
             }
             assert!(transport.is_closing(), "{by}");
+        }
+        Ok(())
+    });
+}
+
+/// Nothing of it was sent, which without the cancellation would mean that the system can't send it.
+#[test]
+fn sendfile_cancelled_before_its_first_byte_ends() {
+    let event_loop = EventLoop::new();
+    let on = event_loop.clone();
+    let connect = async move { sides(&on).await.map(Rc::new) };
+    let connected = event_loop.run_until_complete(connect).unwrap();
+    let Sides { transport, peer, .. } = &*connected;
+    let socket = transport.socket().unwrap();
+    while rustix::io::write(&socket, &[0; 10_000]).is_ok() {}
+    let (on, sending) = (event_loop.clone(), transport.clone());
+    let body =
+        async move { on.sendfile(&sending, &file_of(b"x"), 0, None, Fallback::Forbidden).await };
+    let task = event_loop.create_task(body).unwrap();
+    turns(&event_loop);
+    task.cancel();
+    turns(&event_loop);
+    assert_eq!(task.exception().unwrap_err().kind(), ErrorKind::Cancelled);
+    // There is room again, and the loop does not watch for it any more.
+    peer.set_nonblocking(true).unwrap();
+    let _ = (&*peer).read_to_end(&mut Vec::new());
+    assert_eq!(event_loop.run_once(Some(Duration::ZERO)).unwrap(), 0);
+    drop(socket);
+    transport.abort();
+    turns(&event_loop);
+}
+
+/// The socket is full, and the file one that kernels from 5.10 on don't send.
+#[cfg(target_os = "linux")]
+#[test]
+fn file_by_blocks_waits_for_room_or_the_end() {
+    run(async {
+        let on = running_loop()?;
+        for ends in [false, true] {
+            let Sides { transport, protocol, mut peer } = sides(&on).await?;
+            let socket = transport.socket().unwrap();
+            while rustix::io::write(&socket, &[0; 10_000]).is_ok() {}
+            drop(socket);
+            transport.set_write_buffer_limits(Some(0), None)?;
+            let (own, sending) = (on.clone(), transport.clone());
+            let task = create_task(async move {
+                let file = File::open("/proc/self/environ")?;
+                own.sendfile(&sending, &file, 0, Some(1), Fallback::Allowed).await
+            });
+            while transport.write_buffer_size() == 0 {
+                yield_now().await?;
+            }
+            for _ in 0..5 {
+                yield_now().await?;
+            }
+            assert!(!task.done());
+            if ends {
+                drop(peer);
+                assert_eq!(task.await.unwrap_err().kind(), ErrorKind::Io);
+                while protocol.0.borrow().is_empty() {
+                    yield_now().await?;
+                }
+                assert_eq!(*protocol.0.borrow(), ["lost"]);
+                assert_eq!(Rc::strong_count(&protocol), 1);
+            } else {
+                peer.set_nonblocking(true)?;
+                let _ = peer.read_to_end(&mut Vec::new());
+                assert_eq!(task.await?, 1);
+            }
+            transport.abort();
+            yield_now().await?;
         }
         Ok(())
     });

@@ -33,6 +33,7 @@ fn an_answer_ends_its_future_as_it_says() -> Result<()> {
         let gives = |outcome: Result<u8>| -> Result<LoopFuture<u8>> {
             let (future, answer) = owed()?;
             may_be_sent(&answer);
+            assert_eq!(format!("{answer:?}"), "Answer { .. }");
             thread::spawn(move || answer.give(outcome)).join().unwrap()?;
             assert!(!future.done(), "not before the loop's turn");
             Ok(future)

@@ -37,6 +37,11 @@ fn streams_talk_tls() {
         for limit in [DEFAULT_LIMIT, 100] {
             let (reader, writer) = connect_tls(port(&server), limit, &tls).await?;
             assert!(!writer.can_write_eof());
+            let shown = format!("{writer:?}");
+            assert!(
+                shown.starts_with("StreamWriter { transport: TlsTransport { state: "),
+                "{shown}"
+            );
             assert_eq!(writer.write_eof().unwrap_err().kind(), ErrorKind::Runtime);
             let much = vec![b'x'; 1_000_000];
             writer.write(&much)?;

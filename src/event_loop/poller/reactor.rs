@@ -17,7 +17,6 @@ use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
-use core::fmt;
 use core::mem;
 use core::time::Duration;
 
@@ -449,9 +448,3 @@ impl Unwatched {
 }
 
 const REGISTERED: &str = "the descriptor is awaited by an `Async` of this loop";
-
-impl fmt::Debug for Reactor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reactor").field("sources", &self.watches.borrow().len()).finish()
-    }
-}
