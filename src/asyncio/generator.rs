@@ -391,16 +391,22 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
         }
         let on = tasks.event_loop().clone();
         tasks.extension::<Generators>().one_to_close();
+        let own = tasks.clone();
         let close = move || -> Result<()> {
-            let task =
-                tasks.event_loop().create_started_task(async move { aclose(&state).await })?;
-            task.add_done_callback(move |_: &dyn AnyFuture| {
-                tasks.extension::<Generators>().one_closed()
-            });
+            let closing = own.event_loop().create_started_task(async move { aclose(&state).await });
+            let closed = move || own.extension::<Generators>().one_closed();
+            let Ok(task) = closing else {
+                closed()?;
+                return closing.map(drop);
+            };
+            task.add_done_callback(move |_: &dyn AnyFuture| closed());
             Ok(())
         };
-        // A loop that has closed closes no generators: the body is dropped as it is.
-        let _ = on.call_soon(close);
+        // A loop that has closed closes no generators: the body is dropped as it is. So it is where
+        // there is no memory for the callback.
+        if !on.call_soon_or_report(close) {
+            _ = tasks.extension::<Generators>().one_closed();
+        }
     }
 }
 

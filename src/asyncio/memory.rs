@@ -39,7 +39,7 @@ impl LoopRef {
     /// Where the region is full, the functions that make a task or schedule a callback return an error of
     /// the kind [`Runtime`](crate::ErrorKind::Runtime), and so do awaits that need memory, as a
     /// [`sleep`](crate::sleep); [`create_future`](LoopRef::create_future), and adding a second waiter
-    /// to a future, panic. What has ended makes room.
+    /// to a future, panic, as do functions that stand on these. What has ended makes room.
     ///
     /// The ready queue and the timers have memory of the allocator: see [`reserve`](LoopRef::reserve).
     ///
@@ -82,7 +82,8 @@ impl LoopRef {
     }
 
     /// Makes room for `ready` callbacks that are ready at once, and for `timers` that are pending at
-    /// once, whenever they are due. The loop keeps it, and allocates for more alone. A task
+    /// once, whenever they are due. The loop gives no memory of these back any more, and allocates for
+    /// more of them alone, which ends the program where the allocator has none. A task
     /// counts as one callback while it is ready, a done callback counts from the end of its future on,
     /// and a sleep is a timer.
     ///

@@ -21,8 +21,8 @@ use crate::collections::SCARCE;
 /// Pages of the largest chunk.
 pub(super) const MOST_PAGES: usize = if SCARCE { 2 } else { 32 };
 
-/// A loop with fewer pages gets them one by one.
-const SINGLE: usize = if SCARCE { 4 } else { 1 };
+/// A loop with fewer than twice as many pages gets them one by one.
+const SINGLE: usize = if SCARCE { 2 } else { 1 };
 
 /// So many pages without blocks are not worth the trouble to give back.
 pub(super) const KEPT: usize = if SCARCE { 1 } else { 8 };
@@ -165,7 +165,9 @@ impl Memory {
     /// little, and one with much to do asks seldom.
     fn add_chunk(&self) -> Option<*const Chunk> {
         let doubled = (self.pages.get() / SINGLE).max(1);
-        let pages = 1 << doubled.ilog2().min(MOST_PAGES.ilog2());
+        // A region's pages are shared with others.
+        let most = if self.source.is_region() { 1 } else { MOST_PAGES };
+        let pages = 1 << doubled.ilog2().min(most.ilog2());
         let made =
             |pages: usize| self.allocate(Layout::from_size_align(pages * PAGE, PAGE).ok()?, 0);
         let chunk = made(pages).or_else(|| made(1))?;

@@ -29,7 +29,7 @@ impl Source {
         self.0.set(Some(region));
     }
 
-    /// Returns true if what was allocated needs not be given back at the end.
+    /// Returns true if all is of a region: it needs not be given back at the end.
     pub(super) fn is_region(&self) -> bool {
         self.0.get().is_some()
     }

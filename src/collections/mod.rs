@@ -6,7 +6,8 @@
 //! - `scarce`: targets with kilobytes of memory;
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
 //! - `sort`: a stable sort by a number;
-//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works.
+//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works;
+//!   `wheel_room`: its memory.
 
 mod cell_ext;
 mod keyed_queue;
@@ -18,6 +19,7 @@ mod sort;
 mod timer_key;
 mod timer_wheel;
 mod wheel;
+mod wheel_room;
 
 pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;

@@ -38,7 +38,6 @@
 //! **Low Invariant.** No deadline in a slot is earlier than the slot's `low`, and unless that is
 //! `Low::Stale`, one is equal to it.
 
-use alloc::collections::TryReserveError;
 use alloc::{boxed::Box, vec::Vec};
 use core::mem;
 
@@ -47,12 +46,13 @@ use super::timer_key::Keys;
 
 /// Bits of a digit. Where memory is scarce, a level takes 192 bytes in place of 1,536.
 const DIGIT: u32 = if SCARCE { 3 } else { 6 };
-const SLOTS: usize = 1 << DIGIT;
+pub(super) const SLOTS: usize = 1 << DIGIT;
 /// So many digits cover 64 bits.
 const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 /// The end of a list.
-const NIL: u32 = u32::MAX;
-/// Storage for up to so many timers is kept when the wheel becomes empty, unless more was reserved.
+pub(super) const NIL: u32 = u32::MAX;
+
+/// Storage for up to so many timers is kept when the wheel becomes empty, unless some was reserved.
 const KEPT: usize = 1024;
 
 /// The slot in which a deadline waits at a given present: the level times the slots of one,
@@ -72,29 +72,29 @@ pub(crate) struct Wheel<T, K> {
     /// The latest time that `expire` was told.
     pub(super) present: u64,
     /// By index; `None` for one that is free.
-    payloads: Vec<Option<T>>,
+    pub(super) payloads: Vec<Option<T>>,
     /// The place of the timer that has the payload of the same index; of an index that is free, which is
     /// free behind it. Apart from the payloads, because a walk over a list knows the next place
     /// only when it has seen the one before: so a walk sees less memory.
-    links: Vec<Link>,
+    pub(super) links: Vec<Link>,
     /// Looked at only where a timer is made.
     pub(super) keys: K,
     /// The first index that is free.
-    free: u32,
+    pub(super) free: u32,
     len: usize,
     /// Storage for up to so many timers is kept.
-    kept: usize,
+    pub(super) kept: usize,
     /// A bit for each slot with timers in it, a word for each level.
     occupied: [u64; LEVELS],
     /// A bit for each level with timers in it.
     levels: u32,
     /// The slots of each level that was ever used.
-    slots: [Option<Box<[Slot; SLOTS]>>; LEVELS],
+    pub(super) slots: [Option<Box<[Slot; SLOTS]>>; LEVELS],
 }
 
 /// A timer's deadline, and its neighbours in its slot's list.
 #[derive(Clone, Copy)]
-struct Link {
+pub(super) struct Link {
     when: u64,
     next: u32,
     prev: u32,
@@ -102,7 +102,7 @@ struct Link {
 
 /// A list of timers, and the earliest deadline among them as far as it is known.
 #[derive(Clone, Copy)]
-struct Slot {
+pub(super) struct Slot {
     head: u32,
     tail: u32,
     low: u64,
@@ -122,7 +122,7 @@ enum Low {
 }
 
 impl Slot {
-    const EMPTY: Slot = Slot { head: NIL, tail: NIL, low: u64::MAX, low_is: Low::Head };
+    pub(super) const EMPTY: Slot = Slot { head: NIL, tail: NIL, low: u64::MAX, low_is: Low::Head };
 }
 
 impl<T, K: Keys> Wheel<T, K> {
@@ -231,35 +231,6 @@ impl<T, K: Keys> Wheel<T, K> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// For how many pending timers there is room without another allocation.
-    pub(crate) fn capacity(&self) -> usize {
-        self.payloads.capacity().min(self.links.capacity())
-    }
-
-    /// Returns true if one more timer needs no more memory.
-    #[inline]
-    pub(crate) fn has_room(&self) -> bool {
-        self.free != NIL || self.payloads.len() < self.payloads.capacity()
-    }
-
-    /// Makes room for one more timer, and for others after it.
-    #[cold]
-    pub(crate) fn reserve_one(&mut self) -> Result<(), TryReserveError> {
-        self.payloads.try_reserve(1)?;
-        self.links.try_reserve(1)
-    }
-
-    /// Makes room for `timers` pending timers, whenever they are due, and keeps it.
-    pub(crate) fn reserve(&mut self, timers: usize) -> Result<(), TryReserveError> {
-        self.payloads.try_reserve_exact(timers.saturating_sub(self.payloads.len()))?;
-        self.links.try_reserve_exact(timers.saturating_sub(self.links.len()))?;
-        for slots in &mut self.slots {
-            slots.get_or_insert_with(new_level);
-        }
-        self.kept = self.kept.max(timers);
-        Ok(())
     }
 
     /// A slot that is in use.
@@ -473,23 +444,6 @@ impl<T, K: Keys> Wheel<T, K> {
         let rest = if before == NIL { later } else { before };
         self.join(&mut first, last, rest);
         first
-    }
-
-    /// Frees the storage when the last of many timers is gone.
-    #[inline]
-    fn give_back(&mut self) {
-        if self.is_empty() && self.payloads.capacity() > self.kept {
-            self.free_storage();
-        }
-    }
-
-    #[cold]
-    fn free_storage(&mut self) {
-        if self.keys.forget() {
-            self.payloads = Vec::new();
-            self.links = Vec::new();
-            self.free = NIL;
-        }
     }
 }
 

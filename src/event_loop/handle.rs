@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::clock::{NEVER, Nanos, duration, nanos};
-use super::exception_handler::CallbackOutput;
+use super::exception_handler::{CallbackOutput, report_callback};
 use super::loop_ref::LoopRef;
 use super::scheduled_call::ScheduledCall;
 #[cfg(feature = "contextvars")]
@@ -40,6 +40,19 @@ impl LoopRef {
             return self.schedule_call(context.bind(callback));
         }
         self.schedule_call(callback)
+    }
+
+    /// Schedules a callback of the crate's own. A loop that has closed drops it; where there is no
+    /// memory for it, the exception handler is told. Returns true if it was scheduled.
+    pub(crate) fn call_soon_or_report<R: CallbackOutput + 'static>(
+        &self,
+        callback: impl FnOnce() -> R + 'static,
+    ) -> bool {
+        let Err(error) = self.call_soon(callback) else { return true };
+        if !self.is_closed() {
+            report_callback(self, "<callback of the loop's own>".into(), error);
+        }
+        false
     }
 
     #[inline(always)]

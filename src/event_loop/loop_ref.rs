@@ -130,7 +130,6 @@ pub(super) struct Shared {
     pub(super) ready: ReadyQueue<LoopRef>,
     pub(super) calls: Rc<Calls<Entry>>,
     pub(super) called: Cell<Option<Box<Called>>>,
-    /// Room for the timers that one turn takes out.
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,

@@ -10,7 +10,7 @@ use core::cell::Cell;
 use super::entry::{Entry, EntrySlot};
 use super::ring::Ring;
 
-/// Beyond this capacity an empty queue gives its memory back, unless more was reserved.
+/// Beyond this capacity an empty queue gives its memory back, unless some was reserved.
 const RETAINED_CAPACITY: usize = 1024;
 
 /// Entries in the order of their scheduling, a word each.
@@ -70,10 +70,10 @@ impl<L> ReadyQueue<L> {
         self.ring.is_empty()
     }
 
-    /// Makes room for `entries`, and keeps it.
+    /// Makes room for `entries`, and gives no memory back any more.
     pub(super) fn reserve(&self, entries: usize) -> Result<(), TryReserveError> {
         self.ring.reserve(entries)?;
-        self.kept.set(self.kept.get().max(self.ring.capacity()));
+        self.kept.set(usize::MAX);
         Ok(())
     }
 

@@ -50,8 +50,9 @@ impl<L> Ring<L> {
     pub(super) fn reserve(&self, entries: usize) -> Result<(), TryReserveError> {
         let mut outcome = Ok(());
         self.slots.change(|slots| {
-            let more = entries.next_power_of_two().saturating_sub(slots.len());
-            outcome = slots.try_reserve_exact(more);
+            let all = entries.max(FEWEST).checked_next_power_of_two();
+            outcome = slots
+                .try_reserve_exact(all.map_or(usize::MAX, |all| all.saturating_sub(slots.len())));
             while outcome.is_ok() && slots.len() < entries {
                 self.double(slots);
             }

@@ -60,7 +60,7 @@ fn watch_by_thread(
     let answer = on.expect_answer(move |_: Result<()>| {
         let code = own.reap();
         // A loop that has closed calls nothing.
-        let _ = event_loop.call_soon(move || exited(code));
+        event_loop.call_soon_or_report(move || exited(code));
     })?;
     let waits = move || {
         ending.wait();

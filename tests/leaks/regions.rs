@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use callsoon::{
-    ErrorKind, Event, EventLoop, Lock, Queue, Result, create_task, running_loop, sleep, wait_for,
-    yield_now,
+    ErrorKind, Event, EventLoop, Lock, LoopFuture, LoopRef, Queue, Result, Task, create_task,
+    running_loop, sleep, wait_for, yield_now,
 };
 
 use crate::allocations;
@@ -134,11 +134,8 @@ fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
         let (event, lock, queue) = (Event::new(), Lock::new(), Queue::<u8>::new(1));
         lock.acquire().await?;
         let mut waits = Vec::new();
-        let mut kept = Vec::new();
-        while let Ok(task) = running_loop()?.create_task(std::future::pending::<Result<()>>()) {
-            kept.push(task);
-        }
-        // A task that frees its place for one future, and no more.
+        let on = running_loop()?;
+        let kept = fill(&on);
         for number in 0..4 {
             waits.push(match number {
                 0 => event.wait().await.unwrap_err().kind(),
@@ -153,7 +150,7 @@ fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
         }
         yield_now().await?;
         yield_now().await?;
-        kept.clear();
+        drop(kept);
         // All of them work as before.
         let own = event.clone();
         let setter = create_task(async move {
@@ -170,6 +167,55 @@ fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
         Ok(())
     });
     outcome.unwrap();
+}
+
+/// Has tasks take all memory, and returns those.
+fn fill(event_loop: &LoopRef) -> Vec<Task<()>> {
+    std::iter::from_fn(|| event_loop.create_task(std::future::pending::<Result<()>>()).ok())
+        .collect()
+}
+
+#[test]
+fn waiter_keeps_its_place_where_a_second_has_no_memory() {
+    let event_loop = bounded(64);
+    let future = event_loop.create_future::<u8>();
+    let awaits = |future: LoopFuture<u8>| event_loop.create_task(future.into_future());
+    let (first, second) = (awaits(future.clone()).unwrap(), awaits(future.clone()).unwrap());
+    let filled = fill(&event_loop);
+    event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    // The panic was the second's alone.
+    assert_eq!(second.exception().unwrap().unwrap().kind(), ErrorKind::Panic);
+    assert!(!first.done());
+    future.set_result(7).unwrap();
+    finish(&event_loop).unwrap();
+    assert_eq!(first.result().unwrap(), 7);
+    filled.iter().for_each(|task| _ = task.cancel());
+    finish(&event_loop).unwrap();
+}
+
+#[test]
+fn bursts_beyond_what_was_reserved_leave_it_reserved() {
+    let event_loop = bounded(600);
+    let burst = |timers: u64| {
+        for number in 0..timers {
+            event_loop.call_later(ms(number % 7), || ()).unwrap();
+        }
+        finish(&event_loop).unwrap();
+    };
+    burst(3_000);
+    let before = allocations();
+    burst(3_000);
+    burst(600);
+    assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn reserving_more_than_there_can_be_is_an_error() {
+    let event_loop = bounded(8);
+    for (ready, timers) in [(usize::MAX, 0), (usize::MAX / 2, 0), (0, usize::MAX)] {
+        let refused = event_loop.reserve(ready, timers).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Runtime);
+    }
 }
 
 #[test]

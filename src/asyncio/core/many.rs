@@ -72,14 +72,27 @@ pub(super) struct Many {
 pub(super) struct ManyBox(NonNull<Many>);
 
 impl ManyBox {
-    /// One with `first` alone, which waits for a future of `registry`.
+    /// Room for the waiters of a future of `registry`.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no memory.
     #[inline]
-    pub(super) fn new(first: Waiter, registry: &TaskRegistry) -> ManyBox {
+    pub(super) fn room(registry: &TaskRegistry) -> NonNull<Many> {
         let block = registry.allocate_waiters(Layout::new::<Many>());
-        let many = block.expect("memory for several waiters").cast::<Many>();
+        block.expect("memory for several waiters").cast()
+    }
+
+    /// One with `first` alone.
+    ///
+    /// # Safety
+    ///
+    /// `room` is that of a [`room`](ManyBox::room), used once.
+    #[inline]
+    pub(super) unsafe fn new(first: Waiter, room: NonNull<Many>) -> ManyBox {
         // SAFETY: The block is new, and large enough.
-        unsafe { many.write(Many::new(first)) };
-        ManyBox(many)
+        unsafe { room.write(Many::new(first)) };
+        ManyBox(room)
     }
 
     /// Gives up the box for its pointer.

@@ -138,22 +138,24 @@ impl Waiters {
     /// Adds a waiter behind the others, which are of a future of `registry`. Returns its key, unless it
     /// stands alone in the word.
     pub(super) fn push(&self, waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
-        let (many, key) = match self.take() {
-            Taken::None if matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) => {
-                self.0.set(pack(waiter));
-                return None;
+        if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
+            self.0.set(pack(waiter));
+            return None;
+        }
+        // Taken before the waiters are: there may be no memory.
+        let room = (self.0.get().addr() & TAG != MANY).then(|| ManyBox::room(registry));
+        let mut many = match (self.take(), room) {
+            (Taken::Many(many), _) => many,
+            // SAFETY: The room is used once.
+            (Taken::One(first), Some(room)) => unsafe { ManyBox::new(first, room) },
+            (_, Some(room)) => {
+                // SAFETY: As above.
+                self.put_back(unsafe { ManyBox::new(waiter, room) });
+                return Some(FIRST);
             }
-            Taken::None => (ManyBox::new(waiter, registry), FIRST),
-            Taken::One(first) => {
-                let mut many = ManyBox::new(first, registry);
-                let key = many.push(waiter);
-                (many, key)
-            }
-            Taken::Many(mut many) => {
-                let key = many.push(waiter);
-                (many, key)
-            }
+            (_, None) => return None,
         };
+        let key = many.push(waiter);
         self.put_back(many);
         Some(key)
     }

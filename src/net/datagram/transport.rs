@@ -279,7 +279,7 @@ impl DatagramTransport {
         self.remove_writer();
         let transport = self.clone();
         // A loop that has closed calls nothing; it has dropped the socket.
-        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
+        self.get_loop().call_soon_or_report(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {

@@ -151,7 +151,7 @@ impl ReadPipe {
         self.remove_reader();
         let transport = Rc::clone(self);
         // A loop that has closed calls nothing; it has dropped the pipe.
-        let _ = self.get_loop().call_soon(move || transport.call_connection_lost(error));
+        self.get_loop().call_soon_or_report(move || transport.call_connection_lost(error));
     }
 
     fn call_connection_lost(&self, error: Option<Error>) -> Result<()> {

@@ -174,7 +174,7 @@ impl TlsTransport {
             (Some(error), _) => self.fatal_error(error, "Fatal error on transport"),
             (None, Some(lower)) => {
                 // A loop that has closed calls nothing.
-                let _ = self.get_loop().call_soon(move || lower.close());
+                self.get_loop().call_soon_or_report(move || lower.close());
             }
             (None, None) => {}
         }
