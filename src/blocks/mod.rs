@@ -9,9 +9,9 @@
 //! - `remote` is what other threads use: [`remote_of`], [`free_remote`]. It outlives the loop for
 //!   as long as another thread holds a block's memory.
 //! - `block` is what the blocks' own words say about them.
+//! - `region` is memory of a fixed size, in place of the allocator's, for chunks and plain blocks.
 //! - `store`, `page`, `chunk`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
 //!   `words` is what free blocks there lead to.
-//! - `region` is memory of a fixed size, in place of the allocator's.
 //! - `plain` stands in their place under `--cfg callsoon_plain` and in models: an allocation for
 //!   each block, which tools that watch allocations can follow.
 //!
