@@ -92,6 +92,20 @@ impl Model {
         let hidden = self.held.places.len() - self.list.len();
         let noted = !self.cleans.is_empty() || !self.to_call.is_empty();
         assert!(hidden == 0 || noted, "no place is lost");
+        self.check_to_follow();
+    }
+
+    /// A `finish` follows the tasks that are held, pending and added once, of those that tell of their end.
+    fn check_to_follow(&self) {
+        for (key, task) in &self.known {
+            let added = self.known.iter().filter(|(_, other)| other.id() == task.id()).count();
+            if task.as_any().is::<ResettableFuture<()>>() {
+                assert!(self.held.to_follow(*key).is_none());
+            } else if added == 1 {
+                let follows = among(&self.list, task) && !task.done();
+                assert_eq!(self.held.to_follow(*key).is_some(), follows);
+            }
+        }
     }
 }
 
