@@ -324,9 +324,8 @@ impl LoopRef {
 
     /// Time moves on by itself only when nothing real is left to do, and then at once.
     fn wait_in_virtual_time(&self, clock: &VirtualClock, max_wait: Option<Nanos>) -> Result<bool> {
-        let has_events = self.poll()?;
-        self.drain_inbox();
-        if has_events {
+        if self.poll()? {
+            self.drain_inbox();
             self.take_events();
         }
         let shared = self.shared();
