@@ -64,7 +64,7 @@ pub(crate) use await_body;
 pub(super) struct Stop {
     /// Never completed, but cancelled with the task that waits for it.
     signal: Option<Await<()>>,
-    inside: Inside,
+    body_waits: BodyWaits,
 }
 
 impl Stop {
@@ -101,11 +101,11 @@ impl Stop {
     fn park(&mut self, cx: &mut Context<'_>, waits: Option<PartWaits>) -> Option<Error> {
         let Some(waits) = waits else {
             // Outside of a task there is no cancellation to wait for.
-            self.inside = Inside::default();
+            self.body_waits = BodyWaits::default();
             return self.poll_signal(cx);
         };
-        self.inside.count(waits);
-        if waits.holds || !self.inside.is_empty() {
+        self.body_waits.count(waits);
+        if waits.holds || !self.body_waits.is_empty() {
             // Most scopes have none, and one that isn't there need not be dropped.
             if self.signal.is_some() {
                 self.signal = None;
@@ -141,19 +141,19 @@ impl Stop {
 /// The number of waits that the polls of a body have left with its task. A body is polled in one
 /// piece, so what a poll of it adds to the task's waits, or takes from them, is its own.
 #[derive(Default)]
-struct Inside {
+struct BodyWaits {
     /// The serial number of the task that polled last.
     task: u64,
     waits: usize,
 }
 
-impl Inside {
+impl BodyWaits {
     /// Counts what a poll has changed.
     #[inline(always)]
     fn count(&mut self, waits: PartWaits) {
         if self.task != waits.task {
             // Waits of another task are none of this one's.
-            *self = Inside { task: waits.task, waits: 0 };
+            *self = BodyWaits { task: waits.task, waits: 0 };
         }
         // An await that was first polled outside of the body may have been dropped inside of it.
         self.waits = (self.waits + waits.after).saturating_sub(waits.before);

@@ -53,7 +53,7 @@ impl FutureLike<()> for Cancels {
 }
 
 #[test]
-fn panic_amid_a_cancellation_loses_nothing_that_was_put_off() {
+fn panic_amid_a_cancellation_loses_nothing_that_was_deferred() {
     let event_loop = EventLoop::with_virtual_time();
     let first: LoopFuture<()> = event_loop.create_future();
     let waits = first.clone();

@@ -6,7 +6,7 @@
 //! throws instead.
 //!
 //! Only a future-like thing with a cancellation of its own comes back in here from inside of the
-//! loop. Where that happens inside of itself too often, the task is put off until the others are
+//! loop. Where that happens inside of itself too often, the task is deferred until the others are
 //! through.
 //!
 //! A task may also be cancelled by [`RemoteTask`], which holds the memory of its block by the Memory
@@ -41,20 +41,20 @@ use crate::sync::Ordering;
 const DEEPEST: u32 = 100;
 
 /// One level of cancellations, until it is dropped.
-struct Level<'a>(&'a TaskRegistry);
+struct DepthGuard<'a>(&'a TaskRegistry);
 
-impl<'a> Level<'a> {
-    fn enter(registry: &'a TaskRegistry) -> Level<'a> {
+impl<'a> DepthGuard<'a> {
+    fn enter(registry: &'a TaskRegistry) -> DepthGuard<'a> {
         let depth = &registry.cancel_walk.depth;
         depth.set(depth.get() + 1);
-        Level(registry)
+        DepthGuard(registry)
     }
 
-    /// Enters what was put off, if this is the outermost level.
-    fn enter_put_off(&self) {
+    /// Enters what was deferred, if this is the outermost level.
+    fn enter_deferred(&self) {
         let walk = &self.0.cancel_walk;
         while walk.depth.get() == 1 {
-            let Some((next, error)) = walk.put_off.borrow_mut().pop_front() else { break };
+            let Some((next, error)) = walk.deferred.borrow_mut().pop_front() else { break };
             if let Answer::Enter(frame) = ask(&next, &error, false) {
                 go_down(frame);
             }
@@ -62,7 +62,7 @@ impl<'a> Level<'a> {
     }
 }
 
-impl Drop for Level<'_> {
+impl Drop for DepthGuard<'_> {
     fn drop(&mut self) {
         let walk = &self.0.cancel_walk;
         let depth = walk.depth.get() - 1;
@@ -75,23 +75,23 @@ impl Drop for Level<'_> {
             visited.iter().for_each(|future| future.header().clear(flag::VISITED));
             drop_quietly(self.0.event_loop(), visited);
         }
-        if !walk.put_off.borrow().is_empty() {
+        if !walk.deferred.borrow().is_empty() {
             // There was a panic, amid which nothing else of the program's is to run.
-            self.0.event_loop().schedule(JobCell::new(EnterPutOff));
+            self.0.event_loop().schedule(JobCell::new(EnterDeferred));
         }
     }
 }
 
-/// Enters what a panic has left put off.
-struct EnterPutOff;
+/// Enters what a panic has left deferred.
+struct EnterDeferred;
 
-impl Job for EnterPutOff {
+impl Job for EnterDeferred {
     fn run(_this: Rc<JobCell<Self>>, event_loop: &LoopRef) {
-        Level::enter(&TaskRegistry::of(event_loop)).enter_put_off();
+        DepthGuard::enter(&TaskRegistry::of(event_loop)).enter_deferred();
     }
 
     fn describe(&self) -> String {
-        "<cancellations that were put off>".into()
+        "<cancellations that were deferred>".into()
     }
 }
 
@@ -109,12 +109,12 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
             let walk = &registry.cancel_walk;
             if walk.depth.get() >= DEEPEST {
                 drop(frame);
-                walk.put_off.borrow_mut().push_back((future.clone(), error.clone()));
+                walk.deferred.borrow_mut().push_back((future.clone(), error.clone()));
                 return true;
             }
-            let level = Level::enter(registry);
+            let guard = DepthGuard::enter(registry);
             let accepted = go_down(frame);
-            level.enter_put_off();
+            guard.enter_deferred();
             accepted
         }
     }
@@ -184,8 +184,8 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         }
         waits.reverse();
         let circles = Vec::new();
-        let below = Below::Waits { waits, asked: None, parked, was_scheduled, circles };
-        return Answer::Enter(Frame::new(future, error, below));
+        let frontier = Frontier::Waits { waits, asked: None, parked, was_scheduled, circles };
+        return Answer::Enter(Frame::new(future, error, frontier));
     }
     let hook = if header.has(flag::HOOK) { header.cancel_hook() } else { None };
     match hook {
@@ -196,8 +196,8 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
             if !future.registry().cancel_walk.may_enter(future) {
                 return Answer::Accepts;
             }
-            let below = Below::Children { children, next: 0, circle: false };
-            return Answer::Enter(Frame::new(future, error, below));
+            let frontier = Frontier::Children { children, next: 0, circle: false };
+            return Answer::Enter(Frame::new(future, error, frontier));
         }
         #[cfg(feature = "std")]
         Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
@@ -229,12 +229,12 @@ fn throw_at(future: &ErasedFuture, error: &Error, circles: &[ErasedFuture]) {
 struct Frame {
     future: ErasedFuture,
     error: Error,
-    below: Below,
+    frontier: Frontier,
     accepted: bool,
 }
 
 /// The futures that a request goes on to.
-enum Below {
+enum Frontier {
     /// The futures that a task awaits, the next one last.
     Waits {
         waits: Vec<ErasedFuture>,
@@ -255,21 +255,21 @@ enum Below {
 }
 
 impl Frame {
-    fn new(future: &ErasedFuture, error: &Error, below: Below) -> Frame {
+    fn new(future: &ErasedFuture, error: &Error, frontier: Frontier) -> Frame {
         future.header().set(flag::ON_PATH);
-        Frame { future: future.clone(), error: error.clone(), below, accepted: false }
+        Frame { future: future.clone(), error: error.clone(), frontier, accepted: false }
     }
 
     /// Asks the next one below. `None` where there is none left.
     fn ask_next(&mut self) -> Option<Answer> {
-        match &mut self.below {
-            Below::Waits { waits, asked, .. } => {
+        match &mut self.frontier {
+            Frontier::Waits { waits, asked, .. } => {
                 let wait = waits.pop()?;
                 let answer = ask(&wait, &self.error, true);
                 *asked = Some(wait);
                 Some(answer)
             }
-            Below::Children { children, next, .. } => {
+            Frontier::Children { children, next, .. } => {
                 let children = children.clone();
                 let child = children.child(*next)?;
                 *next += 1;
@@ -296,28 +296,28 @@ impl Frame {
     /// Notes that the future that was asked last leads back to one that is on the way.
     fn note_circle(&mut self) {
         self.accepted = true;
-        match &mut self.below {
-            Below::Waits { asked, circles, .. } => circles.extend(asked.take()),
-            Below::Children { circle, .. } => *circle = true,
+        match &mut self.frontier {
+            Frontier::Waits { asked, circles, .. } => circles.extend(asked.take()),
+            Frontier::Children { circle, .. } => *circle = true,
         }
     }
 
     /// All below were asked. Returns whether the request was accepted, and whether a future that stands
     /// for others leads back to what is on the way: then the task that awaits it is to throw.
     fn leave(self) -> (bool, bool) {
-        match &self.below {
-            Below::Waits { circles, .. } if !circles.is_empty() => {
+        match &self.frontier {
+            Frontier::Waits { circles, .. } if !circles.is_empty() => {
                 throw_at(&self.future, &self.error, circles);
                 (true, false)
             }
-            Below::Waits { parked, was_scheduled, .. } => {
+            Frontier::Waits { parked, was_scheduled, .. } => {
                 // A task that was woken already goes on with what woke it, unless it throws.
                 if *parked != Parked::Waiting || *was_scheduled || !self.accepted {
                     throw(&self.future, &self.error, *parked);
                 }
                 (true, false)
             }
-            Below::Children { children, circle, .. } => {
+            Frontier::Children { children, circle, .. } => {
                 if self.accepted {
                     children.note_accepted();
                 }

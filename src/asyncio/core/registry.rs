@@ -76,7 +76,7 @@ pub(crate) struct CancelWalk {
     /// Those that were entered when there were many: they have the flag `VISITED`.
     pub(super) visited: RefCell<Vec<ErasedFuture>>,
     /// The futures to be entered when the others are through; each counts as asked.
-    pub(super) put_off: RefCell<VecDeque<(ErasedFuture, Error)>>,
+    pub(super) deferred: RefCell<VecDeque<(ErasedFuture, Error)>>,
 }
 
 impl CancelWalk {

@@ -366,7 +366,7 @@ impl HeldTasks {
         let mut removed = Removed::default();
         let Some(mut clean) = self.cleans[number].take() else { return removed };
         if finished && self.agains > 0 {
-            for key in self.come_again(&clean) {
+            for key in self.reinserted(&clean) {
                 self.remove(key, &mut removed);
             }
         }
@@ -415,7 +415,7 @@ impl HeldTasks {
     }
 
     /// Returns the tasks that came since `clean` began, though they were in the list by then.
-    fn come_again(&self, clean: &Clean) -> Vec<Key> {
+    fn reinserted(&self, clean: &Clean) -> Vec<Key> {
         let start = clean.start;
         let new = self.places.iter_from(start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();

@@ -49,10 +49,10 @@ struct Inner {
     ts: RefCell<HeldTasks>,
     final_future: ChildOfFuture<()>,
     /// The `finish` that was the last to put its callback on that.
-    last_to_follow: Cell<u64>,
+    last_listener: Cell<u64>,
     finishes: Cell<u64>,
     cleaner: RefCell<Option<Task<()>>>,
-    to_clean: ToClean,
+    cleanup: CleanupSignal,
     /// The `finish`es that wait for a task to end, in the order in which their rounds began.
     waits: RefCell<Vec<Rc<HolderWait>>>,
     /// The number of times that a waiter was added behind a watch.
@@ -61,7 +61,7 @@ struct Inner {
 
 /// The cleaner's wait for tasks to end.
 #[derive(Default)]
-struct ToClean {
+struct CleanupSignal {
     /// A task has ended since the cleaner looked.
     called: Cell<bool>,
     /// The cleaner's waits for that.
@@ -71,7 +71,7 @@ struct ToClean {
     cancelled: Cell<bool>,
 }
 
-impl ToClean {
+impl CleanupSignal {
     fn call(&self) {
         self.cancelled.set(false);
         if !self.called.replace(true) {
@@ -110,7 +110,7 @@ impl Watcher for Inner {
     }
 
     fn called(&self, key: u64) {
-        self.to_clean.call();
+        self.cleanup.call();
         let (rounds, removed) = self.ts.borrow_mut().note_called(key);
         if let Some(rounds) = rounds {
             self.waits.borrow().iter().for_each(|wait| wait.called(rounds));
@@ -133,10 +133,10 @@ impl TaskHolder {
         TaskHolder(Rc::new(Inner {
             ts: RefCell::default(),
             final_future,
-            last_to_follow: Cell::new(0),
+            last_listener: Cell::new(0),
             finishes: Cell::new(0),
             cleaner: RefCell::new(None),
-            to_clean: ToClean::default(),
+            cleanup: CleanupSignal::default(),
             waits: RefCell::default(),
             joins: Cell::new(0),
         }))
@@ -210,7 +210,7 @@ impl TaskHolder {
         } else {
             inner.ts.borrow_mut().set_to_ask(key);
             let inner = inner.clone();
-            task.add_callback(Callback::new(move |_: &dyn AnyFuture| inner.to_clean.call()));
+            task.add_callback(Callback::new(move |_: &dyn AnyFuture| inner.cleanup.call()));
         }
         Ok(())
     }
@@ -219,7 +219,7 @@ impl TaskHolder {
         if self.0.cleaner.borrow().is_some() {
             return Ok(());
         }
-        let cleaner = background(clean_for_ever(self.clone()), reporter())?;
+        let cleaner = background(cleanup_loop(self.clone()), reporter())?;
         self.0.cleaner.replace(Some(cleaner.clone()));
         let (holder, id) = (self.clone(), cleaner.id());
         cleaner.add_done_callback(move |_: &dyn AnyFuture| {
@@ -423,7 +423,7 @@ impl Waiting<'_> {
     /// so anew for each of its rounds.
     fn follow(&self) {
         let TaskHolder(inner) = self.holder;
-        if inner.last_to_follow.replace(self.name) != self.name {
+        if inner.last_listener.replace(self.name) != self.name {
             inner.final_future.remove_done_callback(&self.follow);
             inner.final_future.add_done_callback(&self.follow);
         }
@@ -444,10 +444,10 @@ impl Drop for Waiting<'_> {
     }
 }
 
-async fn clean_for_ever(holder: TaskHolder) -> Result<()> {
+async fn cleanup_loop(holder: TaskHolder) -> Result<()> {
     let naps = ReusableSignal::default();
     loop {
-        holder.0.to_clean.wait().await?;
+        holder.0.cleanup.wait().await?;
         holder.clean(&naps).await?;
     }
 }
