@@ -106,3 +106,18 @@ fn drop_against_a_thread() {
             .unwrap();
     });
 }
+
+/// A loop closes, and with it goes a future that has no handle, while a thread begins with its function:
+/// the memory of the future is freed by the one that is through with it last.
+#[test]
+fn close_against_begin() {
+    check("executor::close_against_begin", Search::Preemptions(3), || {
+        let event_loop = event_loop();
+        let pool = ThreadPoolExecutor::new(1).unwrap();
+        for _ in 0..size(1, 4) {
+            drop(event_loop.run_in_executor(Some(&pool), || Ok(())).unwrap());
+        }
+        drop(event_loop);
+        drop(pool);
+    });
+}

@@ -142,7 +142,7 @@ impl<L> Entry<L> {
 
     /// Returns its pointer, with all that it owns.
     #[inline(always)]
-    pub(super) fn into_head(self) -> NonNull<EntryHead<L>> {
+    pub(crate) fn into_head(self) -> NonNull<EntryHead<L>> {
         mem::ManuallyDrop::new(self).0
     }
 

@@ -21,7 +21,7 @@ use super::exception_context::ExceptionContext;
 use super::host::Host;
 use super::inbox::Inbox;
 use super::mail::{self, Woken};
-use super::owed_answers::OwedAnswers;
+use super::owed_answers::{self, OwedAnswers};
 #[cfg(feature = "std")]
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
@@ -97,6 +97,9 @@ pub(crate) type RemoteHead = entry::RemoteHead<LoopRef>;
 /// A message of a thread to the loop.
 pub(crate) type Mail = mail::Mail<LoopRef>;
 
+/// A receiver of an answer.
+pub(crate) type Owed = owed_answers::Owed<Entry>;
+
 /// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 
@@ -131,7 +134,7 @@ pub(super) struct Shared {
     pub(super) calls: Rc<Calls<Entry>>,
     pub(super) called: Cell<Option<Box<Called>>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
-    pub(super) owed: OwedAnswers,
+    pub(super) owed: OwedAnswers<Entry>,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
     pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
     pub(super) drops: FlatDrops,
@@ -165,7 +168,7 @@ impl Shared {
             calls: Calls::new(),
             called: Cell::new(None),
             inbox,
-            owed: OwedAnswers::default(),
+            owed: OwedAnswers::new(),
             tasks: RefCell::new(None),
             exception_handler: RefCell::new(None),
             drops: FlatDrops::new(),

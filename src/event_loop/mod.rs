@@ -70,8 +70,9 @@ pub(crate) use job::{Job, JobCell};
 pub(crate) use linked_mail::Link;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use linked_mail::{Linked, LinkedMail};
-pub(crate) use loop_ref::{Described, Entry, EntryHead, EntryTable, Mail, TaskScheduler};
+pub(crate) use loop_ref::{Described, Entry, EntryHead, EntryTable, Mail, Owed, TaskScheduler};
 pub(crate) use mail::Woken;
+
 #[cfg(all(windows, feature = "process"))]
 pub(crate) use poller::tcp_pair;
 #[cfg(all(test, any(loom, shuttle)))]
@@ -80,7 +81,7 @@ pub(crate) use poller::{Bell, EndWait};
 pub(crate) use poller::{Listener, Listening, Side, set_nonblocking};
 #[cfg(feature = "std")]
 pub(crate) use remote::WorkItem;
-pub(crate) use remote::{Receiver, running_here};
+pub(crate) use remote::running_here;
 #[cfg(not(feature = "std"))]
 pub(crate) use running::LoopThreadOwn;
 pub(crate) use running::thread_own;

@@ -6,16 +6,26 @@ use core::cell::RefCell;
 
 use slab::Slab;
 
-/// A receiver for each answer that is not in yet, by the key that travels with the answer.
-#[derive(Default)]
-pub(super) struct OwedAnswers(RefCell<Slab<Rc<dyn Any>>>);
+/// A receiver of an answer; `E` is the sort of entries.
+pub(crate) enum Owed<E> {
+    Receiver(Rc<dyn Any>),
+    /// A future of the layer above, as an entry that is not run.
+    Future(E),
+}
 
-impl OwedAnswers {
-    pub(super) fn insert(&self, receiver: Rc<dyn Any>) -> usize {
+/// A receiver for each answer that is not in yet, by the key that travels with the answer.
+pub(super) struct OwedAnswers<E>(RefCell<Slab<Owed<E>>>);
+
+impl<E> OwedAnswers<E> {
+    pub(super) fn new() -> OwedAnswers<E> {
+        OwedAnswers(RefCell::default())
+    }
+
+    pub(super) fn insert(&self, receiver: Owed<E>) -> usize {
         self.0.borrow_mut().insert(receiver)
     }
 
-    pub(super) fn take(&self, key: usize) -> Option<Rc<dyn Any>> {
+    pub(super) fn take(&self, key: usize) -> Option<Owed<E>> {
         self.0.borrow_mut().try_remove(key)
     }
 
@@ -24,7 +34,7 @@ impl OwedAnswers {
     }
 
     /// Takes all receivers out: an answer that comes from now on has none.
-    pub(super) fn take_all(&self) -> impl Iterator<Item = Rc<dyn Any>> + use<> {
+    pub(super) fn take_all(&self) -> impl Iterator<Item = Owed<E>> + use<E> {
         self.0.take().into_iter().map(|(_key, receiver)| receiver)
     }
 }

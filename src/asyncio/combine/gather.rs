@@ -15,8 +15,8 @@ use slab::Slab;
 use super::children::{Children, Gather};
 use super::wait::unique;
 use crate::asyncio::core::{
-    AnyFuture, Callback, CancelHook, CancelledChild, CancelledChildren, ErasedFuture,
-    LoopExtension, TaskHeader, TaskRegistry, WaitReason,
+    AnyFuture, Callback, CancelledChild, CancelledChildren, ErasedFuture, LoopExtension,
+    TaskHeader, TaskRegistry, WaitReason,
 };
 use crate::asyncio::future::{LoopFuture, check_loop};
 use crate::error::{Error, Result};
@@ -224,7 +224,7 @@ fn watch<C: Children, R: 'static>(
     collect: fn(&C) -> Result<R>,
     outer: &LoopFuture<R>,
 ) -> Result<()> {
-    outer.set_cancel_hook(CancelHook::Children(gathered.clone()));
+    outer.set_children(gathered.clone());
     let unique = unique(gathered.iter());
     let on = outer.get_loop();
     let left = Cell::new(unique.len());

@@ -9,8 +9,9 @@
 //! loop. Where that happens inside of itself too often, the task is deferred until the others are
 //! through.
 //!
-//! A task may also be cancelled by [`RemoteTask`], which holds the memory of its block by the Memory
-//! Invariant of `node`.
+//! A task may also be cancelled by [`RemoteTask`], and the cancellation of a future keeps another thread
+//! from work by [`Claim`]. Both hold the memory of the block by the Memory Invariant of `node`, and read
+//! nothing of it on another thread but `memory`.
 #![allow(unsafe_code)]
 
 use alloc::rc::Rc;
@@ -18,13 +19,15 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 #[cfg(feature = "std")]
-use core::task::Waker;
+use core::{ptr::NonNull, task::Waker};
 
-use super::header::{CancelHook, CancelledChild, CancelledChildren, ErasedFuture, flag};
+#[cfg(feature = "std")]
+use super::header::{CLAIMED, Header, drop_memory};
+use super::header::{CancelledChild, CancelledChildren, ErasedFuture, flag};
 use super::registry::{EXACT, TaskRegistry};
 use super::task_header::Parked;
 #[cfg(feature = "std")]
-use super::waker::{for_poll, task_of};
+use super::waker::{for_poll, memory_of, task_of};
 #[cfg(feature = "std")]
 use crate::blocks;
 use crate::error::Error;
@@ -187,21 +190,20 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         let frontier = Frontier::Waits { waits, asked: None, parked, was_scheduled, circles };
         return Answer::Enter(Frame::new(future, error, frontier));
     }
-    let hook = if header.has(flag::HOOK) { header.cancel_hook() } else { None };
-    match hook {
-        Some(CancelHook::Children(children)) => {
-            if header.has(flag::ON_PATH) {
-                return Answer::Circle;
-            }
-            if !future.registry().cancel_walk.may_enter(future) {
-                return Answer::Accepts;
-            }
-            let frontier = Frontier::Children { children, next: 0, circle: false };
-            return Answer::Enter(Frame::new(future, error, frontier));
+    let children = if header.has(flag::CHILDREN) { header.children() } else { None };
+    if let Some(children) = children {
+        if header.has(flag::ON_PATH) {
+            return Answer::Circle;
         }
-        #[cfg(feature = "std")]
-        Some(CancelHook::Flag(flag)) => flag.store(true, Ordering::Relaxed),
-        None => {}
+        if !future.registry().cancel_walk.may_enter(future) {
+            return Answer::Accepts;
+        }
+        let frontier = Frontier::Children { children, next: 0, circle: false };
+        return Answer::Enter(Frame::new(future, error, frontier));
+    }
+    #[cfg(feature = "std")]
+    if header.has(flag::CLAIM) {
+        header.memory.fetch_or(CLAIMED, Ordering::Relaxed);
     }
     future.end_with(flag::CANCELLED, error.clone());
     Answer::Accepts
@@ -387,5 +389,39 @@ impl RemoteTask {
             // SAFETY: The count is not zero.
             cancel(&unsafe { ErasedFuture::from_header(task) }, &Error::cancelled());
         }
+    }
+}
+
+/// The right to begin the work of which a future awaits the outcome: the first has it that takes it, the
+/// thread that holds this or the cancellation of the future.
+#[cfg(feature = "std")]
+pub(crate) struct Claim(NonNull<Header>);
+
+// SAFETY: By the Memory Invariant the memory of the block is held, and of the block only `memory` is used.
+#[cfg(feature = "std")]
+unsafe impl Send for Claim {}
+
+#[cfg(feature = "std")]
+impl Claim {
+    /// The claim on the work of `future`, which is new and no task.
+    pub(crate) fn of(future: &ErasedFuture) -> Claim {
+        debug_assert!(!future.header().is_task());
+        future.header().set(flag::CLAIM);
+        future.header().memory.fetch_add(1, Ordering::Relaxed);
+        Claim(future.pointer())
+    }
+
+    /// Returns true unless the future was cancelled.
+    pub(crate) fn take(self) -> bool {
+        // SAFETY: By the Memory Invariant.
+        unsafe { memory_of(self.0) }.fetch_or(CLAIMED, Ordering::Relaxed) & CLAIMED == 0
+    }
+}
+
+#[cfg(feature = "std")]
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // SAFETY: By the Memory Invariant this gives back what `of` has added, once.
+        unsafe { drop_memory(self.0) }
     }
 }

@@ -21,7 +21,7 @@ use super::cancel::cancel;
 use super::completion::{
     describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
 };
-use super::header::{CancelHook, ErasedFuture, Header, State, Table, flag};
+use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
 use super::many::{Waiter, Watch};
 use super::node::{TypedFuture, drop_count, entry_head};
 use super::registry::TaskRegistry;
@@ -31,7 +31,7 @@ use super::wait_reason::WaitReason;
 use crate::context::Entered;
 use crate::error::{Error, Result};
 use crate::event_loop::{
-    Describe, Entry, EntryHead, EntryTable, ExceptionContext, JobKind, LoopRef,
+    Answer, Describe, Entry, EntryHead, EntryTable, ExceptionContext, JobKind, LoopRef, Owed,
 };
 #[cfg(feature = "events")]
 use crate::event_loop::{LoopEvent, note_event};
@@ -136,11 +136,11 @@ impl<T: 'static> FutureRef<T> {
         FutureRef(future)
     }
 
-    /// Sets what happens when it is cancelled.
-    pub(crate) fn set_cancel_hook(&self, hook: CancelHook) {
+    /// Has `children` cancelled in its place.
+    pub(crate) fn set_children(&self, children: Rc<dyn CancelledChildren>) {
         let header = self.0.header();
-        header.set(flag::HOOK);
-        let before = header.with_rare(|rare| rare.on_cancel.replace(hook));
+        header.set(flag::CHILDREN);
+        let before = header.with_rare(|rare| rare.children.replace(children));
         drop(before);
     }
 
@@ -167,8 +167,38 @@ impl<T: 'static> FutureRef<T> {
         Ok(())
     }
 
+    /// The answer, expected by the loop `on`, that ends it: with a value, an exception or a cancellation.
+    /// Where it is done by then, what comes is dropped.
+    pub(crate) fn answer_on(&self, on: &LoopRef) -> Result<Answer<T>>
+    where
+        T: Send,
+    {
+        let count = self.0.erased().clone().into_count();
+        // SAFETY: The table is that of a future. The entry has the count of the handle; it is not run.
+        let owed = Owed::Future(unsafe { Entry::from_head(entry_head(count)) });
+        on.owe_to(owed, FutureRef::<T>::receive)
+    }
+
+    fn receive(owed: Owed, outcome: Result<T>) {
+        let Owed::Future(entry) = owed else { return };
+        // SAFETY: By the Receiver Invariant the entry is the one that `answer_on` has made: it has the count
+        // of a handle of this type.
+        let future = unsafe {
+            let count = entry.into_head().cast();
+            FutureRef(TypedFuture::<T>::new(ErasedFuture::from_count(count)))
+        };
+        if future.header().done() {
+            return;
+        }
+        match outcome {
+            Ok(value) => drop(future.finish(value)),
+            Err(error) if error.is_cancelled() => _ = cancel(future.erased(), &error),
+            Err(error) => future.fail(error),
+        }
+    }
+
     /// Fails a future that is pending.
-    pub(crate) fn fail(&self, error: crate::error::Error) {
+    pub(crate) fn fail(&self, error: Error) {
         self.0.erased().end_with(flag::FAILED, error);
     }
 }

@@ -14,15 +14,14 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use super::wait_reason::WaitReason;
+use crate::blocks;
 use crate::collections::{CellExt, KeyedQueue};
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 use crate::error::{Error, Result};
-use crate::event_loop::EntryTable;
+use crate::event_loop::{EntryTable, Inbox, Mail};
 use crate::logging;
-use crate::sync::AtomicU32;
-#[cfg(feature = "std")]
-use crate::sync::{Arc, AtomicBool};
+use crate::sync::{Arc, AtomicU32, Ordering};
 
 /// The state of a future: two bits of its flags.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -63,12 +62,15 @@ pub(super) mod flag {
     pub(crate) const ON_PATH: u32 = 1 << 13;
     /// The task's Rust future stands in the block.
     pub(crate) const HAS_FUTURE: u32 = 1 << 14;
-    /// The future has a `CancelHook`.
-    pub(crate) const HOOK: u32 = 1 << 15;
+    /// The future has children that are cancelled in its place.
+    pub(crate) const CHILDREN: u32 = 1 << 15;
     /// It is a task.
     pub(crate) const TASK: u32 = 1 << 16;
     /// A cancellation that is among very many has come to this future or task.
     pub(crate) const VISITED: u32 = 1 << 17;
+    /// The future has a `Claim`, on work of another thread.
+    #[cfg(feature = "std")]
+    pub(crate) const CLAIM: u32 = 1 << 18;
     /// The number of a `WaitReason`.
     pub(crate) const REASON_SHIFT: u32 = 24;
 }
@@ -76,6 +78,10 @@ pub(super) mod flag {
 /// Set in a header's `memory` while a message that the task was woken is on its way: by the Woken
 /// Invariant of `waker`.
 pub(super) const WOKEN: u32 = 1 << 31;
+
+/// The same bit of a future that is no task: its `Claim` was taken.
+#[cfg(feature = "std")]
+pub(super) const CLAIMED: u32 = WOKEN;
 
 /// The beginning of each block.
 #[repr(C)]
@@ -231,8 +237,8 @@ impl Header {
         self.with_rare_if_any(|rare| rare.made_at).flatten()
     }
 
-    pub(super) fn cancel_hook(&self) -> Option<CancelHook> {
-        self.with_rare_if_any(|rare| rare.on_cancel.clone()).flatten()
+    pub(super) fn children(&self) -> Option<Rc<dyn CancelledChildren>> {
+        self.with_rare_if_any(|rare| rare.children.clone()).flatten()
     }
 
     pub(super) fn set_error(&self, error: Error) {
@@ -312,6 +318,21 @@ impl Header {
     }
 }
 
+/// Gives back a share of the memory, on any thread.
+///
+/// # Safety
+///
+/// By the Memory Invariant the share is the caller's; on the loop's thread the block is left to the others.
+pub(super) unsafe fn drop_memory(header: NonNull<Header>) {
+    // SAFETY: By this function's contract. No reference to the whole header is made: the rest may be
+    // another thread's. Of the last share, the contents are dropped by now.
+    unsafe {
+        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
+            blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
+        }
+    }
+}
+
 /// **Quiet Invariant**: no field is dropped while the block is in use: what may run the program's
 /// code when it is dropped is taken out first.
 #[derive(Default)]
@@ -321,8 +342,8 @@ pub(super) struct Rare {
     pub(super) name: Option<Box<str>>,
     /// Where a future was made, noted in debug mode only.
     pub(super) made_at: Option<&'static Location<'static>>,
-    /// An action in place of the cancellation of a future.
-    pub(super) on_cancel: Option<CancelHook>,
+    /// The futures that are cancelled in the place of this one.
+    pub(super) children: Option<Rc<dyn CancelledChildren>>,
     /// The message of a task's last cancellation that nothing awaited has taken. It stays when it
     /// was thrown: see `gather`.
     pub(super) cancellation: Option<Error>,
@@ -337,16 +358,6 @@ pub(super) struct Rare {
     pub(super) context: Option<Context>,
     /// The cell that weak handles share and read.
     pub(super) weak: Option<Rc<WeakCell>>,
-}
-
-/// An action in place of the cancellation of a future.
-#[derive(Clone)]
-pub(crate) enum CancelHook {
-    /// These are cancelled in its place.
-    Children(Rc<dyn CancelledChildren>),
-    /// This is set, for another thread to see.
-    #[cfg(feature = "std")]
-    Flag(Arc<AtomicBool>),
 }
 
 /// The futures that are cancelled in the place of another.

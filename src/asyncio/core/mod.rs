@@ -39,13 +39,13 @@ pub use callback::WeakCallback;
 
 pub(crate) use any_future::{any_future_by, forward, identity_traits};
 pub(crate) use borrowed_future::{BorrowedFuture, with_borrowed};
-#[cfg(feature = "std")]
-pub(crate) use cancel::RemoteTask;
 pub(crate) use cancel::cancel;
+#[cfg(feature = "std")]
+pub(crate) use cancel::{Claim, RemoteTask};
 pub(crate) use future_block::{FutureRef, Signal};
 #[doc(hidden)]
 pub use header::ErasedFuture;
-pub(crate) use header::{CancelHook, CancelledChild, CancelledChildren};
+pub(crate) use header::{CancelledChild, CancelledChildren};
 pub(crate) use node::TypedFuture;
 pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
 pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};

@@ -13,7 +13,8 @@
 //! that has not ended. When it falls to zero, the contents are dropped, once.
 //!
 //! **Memory Invariant**: `memory` is one for all those together, until the contents are dropped, and
-//! one for each waker of another crate that is kept. When it falls to zero the block is freed.
+//! one for each waker of another crate that is kept, and for each claim of another thread. When it falls
+//! to zero the block is freed.
 //!
 //! **Value Invariant**: a value that was written when the state became `FINISHED` is not written
 //! again, nor moved, until the contents are dropped. So it may be borrowed from any handle.
@@ -33,13 +34,13 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, Callback, FutureId};
-use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, flag};
+use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, drop_memory, flag};
 use super::registry::TaskRegistry;
 use crate::blocks;
 use crate::error::{Error, Result};
-use crate::event_loop::{EntryHead, ExceptionContext, Inbox, LoopRef, Mail, drop_flat};
+use crate::event_loop::{EntryHead, ExceptionContext, LoopRef, drop_flat};
 use crate::logging::DESCRIBES;
-use crate::sync::{Arc, Ordering};
+use crate::sync::Ordering;
 
 impl ErasedFuture {
     /// A handle that takes over one of the counts.
@@ -488,9 +489,7 @@ unsafe fn leave_memory(header: NonNull<Header>) {
     unsafe {
         registry_of(header).pages().leave(header.cast());
         // From here on the block's first word isn't the header's any more.
-        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
-            blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
-        }
+        drop_memory(header);
     }
 }
 

@@ -109,13 +109,13 @@ impl ErasedFuture {
     }
 
     /// Returns the future that a task awaits, if it awaits only this one, which is no task and has
-    /// no hook.
+    /// no children.
     #[inline]
     pub(super) fn sole_plain_wait(&self) -> Option<ErasedFuture> {
         let task = self.task().filter(|task| !task.header.has(flag::MORE_WAITS))?;
         // SAFETY: By the Await Invariant the await that has added the wait counts it.
         let wait = unsafe { ErasedFuture::from_header(task.first_wait.get()?) };
-        (!wait.header().has(flag::TASK | flag::HOOK)).then_some(wait)
+        (!wait.header().has(flag::TASK | flag::CHILDREN)).then_some(wait)
     }
 
     /// Returns the futures that a task awaits, in the order of adding.

@@ -79,7 +79,7 @@ pub(super) fn is_kept(header: &Header) -> bool {
 ///
 /// The memory of the block is held for as long as the reference is used.
 #[inline(always)]
-unsafe fn memory_of<'a>(task: NonNull<Header>) -> &'a AtomicU32 {
+pub(super) unsafe fn memory_of<'a>(task: NonNull<Header>) -> &'a AtomicU32 {
     // SAFETY: By this function's contract. No reference to the whole header is made: the rest may
     // be another thread's.
     unsafe { &(*task.as_ptr()).memory }

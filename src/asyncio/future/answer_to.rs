@@ -1,10 +1,8 @@
 //! [`LoopRef::answer_to`]: a future that another thread completes.
 
-use alloc::rc::Rc;
-
 use super::loop_future::LoopFuture;
 use crate::error::Result;
-use crate::event_loop::{Answer, LoopRef, Receiver};
+use crate::event_loop::{Answer, LoopRef};
 
 impl LoopRef {
     /// The [`Answer`] that settles `future`, from whatever thread it is given: a value is its
@@ -28,23 +26,6 @@ impl LoopRef {
     /// }).unwrap();
     /// ```
     pub fn answer_to<T: Send + 'static>(&self, future: &LoopFuture<T>) -> Result<Answer<T>> {
-        self.owe_to(Rc::new(future.clone()))
-    }
-}
-
-impl<T: Send + 'static> Receiver<T> for LoopFuture<T> {
-    fn receive(self: Rc<Self>, outcome: Result<T>) {
-        if !self.done() {
-            settle(&self, outcome);
-        }
-    }
-}
-
-fn settle<T: 'static>(future: &LoopFuture<T>, outcome: Result<T>) {
-    // Each can only fail on a future that is done, and this one is not.
-    match outcome {
-        Ok(value) => drop(future.set_result(value)),
-        Err(error) if error.is_cancelled() => drop(future.cancel_as(error)),
-        Err(error) => drop(future.set_exception(error)),
+        future.answer_on(self)
     }
 }

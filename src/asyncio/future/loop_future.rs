@@ -9,11 +9,11 @@ use core::panic::Location;
 
 use super::future_like::FutureLike;
 use crate::asyncio::core::{
-    AnyFuture, Await, Callback, CancelHook, ErasedFuture, FutureId, FutureRef, Handle,
+    AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, Handle,
     TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
 };
 use crate::error::{Error, Result};
-use crate::event_loop::LoopRef;
+use crate::event_loop::{Answer, LoopRef};
 
 /// A result to come, which is set once and awaited by any number of tasks: asyncio's `Future`.
 ///
@@ -82,9 +82,17 @@ impl<T: 'static> LoopFuture<T> {
         self.0.set_reason(reason);
     }
 
-    /// Sets what happens when it is cancelled.
-    pub(crate) fn set_cancel_hook(&self, hook: CancelHook) {
-        self.0.set_cancel_hook(hook);
+    /// Has `children` cancelled in its place.
+    pub(crate) fn set_children(&self, children: Rc<dyn CancelledChildren>) {
+        self.0.set_children(children);
+    }
+
+    /// The answer, expected by the loop `on`, that settles it.
+    pub(super) fn answer_on(&self, on: &LoopRef) -> Result<Answer<T>>
+    where
+        T: Send,
+    {
+        self.0.answer_on(on)
     }
 
     pub(crate) fn erased(&self) -> &ErasedFuture {

@@ -12,14 +12,14 @@ use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
 
-use crate::asyncio::core::{CancelHook, Ending, LoopExtension, Stage, TaskRegistry, WaitReason};
+use crate::asyncio::core::{Claim, Ending, LoopExtension, Stage, TaskRegistry, WaitReason};
 use crate::asyncio::future::LoopFuture;
 use crate::asyncio::time::timeout;
 use crate::collections::CellExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, Seconds, WorkItem, running_loop};
 use crate::logging::say;
-use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::sync::Arc;
 use crate::threads::{WorkQueue, WorkerGroup, caught, logged};
 
 /// Work for a thread, of any type.
@@ -29,7 +29,7 @@ trait Job: Send {
 
 /// A function to call, unless its future was cancelled before.
 struct Cancellable<F> {
-    taken: Arc<AtomicBool>,
+    claim: Claim,
     func: F,
 }
 
@@ -38,8 +38,8 @@ impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job
 {
     fn work(self: Box<Self>) {
         let mut called = false;
-        let given = self.run(|Cancellable { taken, func }| {
-            called = !taken.swap(true, Ordering::Relaxed);
+        let given = self.run(|Cancellable { claim, func }| {
+            called = claim.take();
             if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
         });
         if called && given.is_err() {
@@ -321,13 +321,11 @@ impl LoopRef {
             let _span = trace.begin();
             func()
         };
-        // Set by the first: the thread that begins, or the cancellation.
-        let taken = Arc::new(AtomicBool::new(false));
         let future = LoopFuture::new(self);
         future.set_reason(WaitReason::Executor);
-        future.set_cancel_hook(CancelHook::Flag(Arc::clone(&taken)));
+        let claim = Claim::of(future.erased());
         let answer = self.answer_to(&future)?;
-        executor.submit(WorkItem::of(Cancellable { taken, func }, answer))?;
+        executor.submit(WorkItem::of(Cancellable { claim, func }, answer))?;
         Ok(future)
     }
 

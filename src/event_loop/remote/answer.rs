@@ -2,32 +2,14 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::any::Any;
 use core::fmt;
 
 use super::loop_handle::send_call;
 use crate::error::{Error, Result};
 use crate::event_loop::inbox::Inbox;
 use crate::event_loop::job::{Call, CallCell};
-use crate::event_loop::loop_ref::{LoopRef, Mail};
+use crate::event_loop::loop_ref::{LoopRef, Mail, Owed};
 use crate::sync::Arc;
-
-/// The receiver of an answer.
-pub(crate) trait Receiver<T>: Any {
-    fn receive(self: Rc<Self>, outcome: Result<T>);
-}
-
-/// A function that is called with the answer.
-struct Function<F>(F);
-
-impl<T, F: FnOnce(Result<T>) + 'static> Receiver<T> for Function<F> {
-    fn receive(self: Rc<Self>, outcome: Result<T>) {
-        // This is the last handle of it.
-        if let Some(Function(receive)) = Rc::into_inner(self) {
-            receive(outcome);
-        }
-    }
-}
 
 /// An answer that another thread, or other code outside of a loop, owes the loop:
 /// [`LoopRef::expect_answer`] makes it, and [`give`](Answer::give) gives it.
@@ -70,16 +52,22 @@ impl<T: Send + 'static> Debt<T> {
     }
 }
 
-/// Where an answer goes.
+/// Where an answer goes: the key of its receiver among those of the loop, and the function that gives
+/// it to the receiver.
+///
+/// **Receiver Invariant**: the function is called with what was given to [`LoopRef::owe_to`] together
+/// with it, once, and with nothing else: a key is given away once, and comes back once.
 pub(super) struct Address<T> {
     key: usize,
-    /// Takes the receiver out of the loop's `OwedAnswers`, and gives it the answer.
-    deliver: fn(&LoopRef, usize, Result<T>),
+    receive: fn(Owed, Result<T>),
 }
 
 impl<T> Address<T> {
     pub(super) fn deliver(self, on: &LoopRef, outcome: Result<T>) {
-        (self.deliver)(on, self.key, outcome);
+        let receiver = on.shared().owed.take(self.key);
+        if let Some(receiver) = receiver {
+            (self.receive)(receiver, outcome);
+        }
     }
 }
 
@@ -154,26 +142,27 @@ impl LoopRef {
         &self,
         receive: F,
     ) -> Result<Answer<T>> {
-        self.owe_to(Rc::new(Function(receive)))
+        self.owe_to(Owed::Receiver(Rc::new(receive)), call::<T, F>)
     }
 
-    /// Expects an answer from outside the loop for `receiver`: see
+    /// Expects an answer from outside the loop, with which `receive` is called, and with `receiver`: see
     /// [`expect_answer`](LoopRef::expect_answer).
-    pub(crate) fn owe_to<T: Send + 'static, R: Receiver<T>>(
+    pub(crate) fn owe_to<T: Send + 'static>(
         &self,
-        receiver: Rc<R>,
+        receiver: Owed,
+        receive: fn(Owed, Result<T>),
     ) -> Result<Answer<T>> {
         self.check_open()?;
-        let key = self.shared().owed.insert(receiver);
-        let address = Address { key, deliver: deliver::<T, R> };
+        let address = Address { key: self.shared().owed.insert(receiver), receive };
         Ok(Answer { debt: Some(Debt::new(Arc::clone(self.inbox()), address)) })
     }
 }
 
-fn deliver<T, R: Receiver<T>>(on: &LoopRef, key: usize, outcome: Result<T>) {
-    // It is there, and of this type: a key is given away once, and comes back once.
-    let receiver = on.shared().owed.take(key);
-    if let Some(receiver) = receiver.and_then(|receiver| receiver.downcast::<R>().ok()) {
-        receiver.receive(outcome);
+/// Calls the function that is the receiver.
+fn call<T, F: FnOnce(Result<T>) + 'static>(receiver: Owed, outcome: Result<T>) {
+    // By the Receiver Invariant it is this function, of which there is one handle.
+    let Owed::Receiver(receiver) = receiver else { return };
+    if let Some(receive) = receiver.downcast::<F>().ok().and_then(Rc::into_inner) {
+        receive(outcome);
     }
 }

@@ -14,7 +14,6 @@ mod work_item;
 pub use answer::Answer;
 pub use loop_handle::LoopHandle;
 
-pub(crate) use answer::Receiver;
 pub(crate) use loop_handle::running_here;
 #[cfg(feature = "std")]
 pub(crate) use work_item::WorkItem;
