@@ -42,6 +42,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let path = Path::new(to).join(&file);
         // A file that is unchanged keeps its date, so that it isn't compiled for nothing.
         if fs::read_to_string(&path).ok().as_ref() != Some(&woven.text) {
+            // Of a folder the weaver may write all files.
+            fs::create_dir_all(path.parent().ok_or("a file without a folder")?)?;
             fs::write(&path, &woven.text)?;
         }
         regions.insert(file, woven.regions);
