@@ -144,10 +144,10 @@ impl<T: 'static> FutureRef<T> {
         drop(before);
     }
 
-    /// Changes why a task awaits it.
+    /// Sets why a task awaits it. Nothing has set that before.
     pub(crate) fn set_reason(&self, reason: WaitReason) {
         let header = self.0.header();
-        header.clear(u32::MAX << flag::REASON_SHIFT);
+        debug_assert_eq!(header.reason() as u32, WaitReason::Future as u32);
         header.set((reason as u32) << flag::REASON_SHIFT);
     }
 

@@ -302,7 +302,7 @@ impl Many {
     }
 
     /// Calls `take` with each waiter, in order, which it may take out. Keys from before say nothing
-    /// any more.
+    /// any more, but that no watch has come before the first.
     #[inline]
     pub(super) fn take_some(&mut self, mut take: impl FnMut(&mut Option<Waiter>)) {
         for waiter in self.first.iter_mut().filter(|waiter| waiter.is_some()) {
@@ -311,9 +311,6 @@ impl Many {
         }
         if self.rest.is_some() {
             self.take_some_behind(&mut take);
-        }
-        if self.first_watch >= FEW as Key {
-            self.first_watch = FIRST;
         }
     }
 
