@@ -163,6 +163,8 @@ impl Drop for CancelOnDrop {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
+    #[cfg(target_os = "linux")]
+    use crate::asyncio::yield_now;
     #[cfg(unix)]
     use crate::event_loop::EventLoop;
     #[cfg(unix)]
@@ -231,6 +233,22 @@ mod tests {
         assert_eq!((port.unwrap(), time), (one.port(), delay));
         let (port, time) = raced(vec![silent, silent, two]);
         assert_eq!((port.unwrap(), time), (two.port(), 2 * delay));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn race_that_is_left_cancels_its_attempts() {
+        let (_full, silent) = listener(0);
+        let _first = TcpStream::connect(silent).expect("a place in the queue");
+        let event_loop = EventLoop::with_virtual_time();
+        let tasks = event_loop.run_until_complete(async move {
+            let racing = Race::new(vec![silent], None).run(Duration::from_secs(1));
+            let late = wait_for(racing, Duration::from_millis(1)).await;
+            assert_eq!(late.map(drop).unwrap_err().kind(), ErrorKind::Timeout);
+            yield_now().await?;
+            Ok(running_loop()?.all_tasks().len())
+        });
+        assert_eq!(tasks.unwrap(), 1);
     }
 
     #[cfg(unix)]

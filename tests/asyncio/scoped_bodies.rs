@@ -359,3 +359,16 @@ fn scope_leaves_a_cancel_to_the_second_wait_of_its_body() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn scope_that_has_ended_is_no_wait_of_the_body_around_it() -> Result<()> {
+    run(async {
+        let outcome = timeout(secs(1), async |_| {
+            timeout(None, async |_| Ok(())).await?;
+            pending::<Result<()>>().await
+        })
+        .await;
+        assert_eq!(word(&outcome), "timeout");
+        Ok(())
+    })
+}

@@ -2,8 +2,9 @@
 //! dropped: nothing is borrowed while they do.
 
 use std::cell::RefCell;
-use std::future::{Future, IntoFuture, pending};
+use std::future::{Future, IntoFuture, pending, poll_fn};
 use std::pin::{Pin, pin};
+use std::ptr::null;
 use std::rc::Rc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
@@ -41,7 +42,7 @@ fn call_hook(which: Hook) {
 
 /// A waker that calls the hooks of its thread.
 #[allow(unsafe_code)]
-fn hooked_waker() -> Waker {
+fn hooked_waker(data: *const ()) -> Waker {
     static TABLE: RawWakerVTable = RawWakerVTable::new(
         |data| {
             call_hook(Hook::Clone);
@@ -54,9 +55,9 @@ fn hooked_waker() -> Waker {
         |_| call_hook(Hook::Wake),
         |_| call_hook(Hook::Drop),
     );
-    // SAFETY: There is no data, and what the table's functions look up is their own thread's: they
+    // SAFETY: No function looks at the data, and what the table's functions look up is their own thread's: they
     // can be called anywhere, in any number and order.
-    unsafe { Waker::from_raw(RawWaker::new(std::ptr::null(), &TABLE)) }
+    unsafe { Waker::from_raw(RawWaker::new(data, &TABLE)) }
 }
 
 /// Polls what is inside with the hooked waker, and forgets about its own.
@@ -66,7 +67,7 @@ impl<F: Future + Unpin> Future for Hooked<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<F::Output> {
-        let waker = hooked_waker();
+        let waker = hooked_waker(null());
         let outcome = pin!(&mut self.0).poll(&mut Context::from_waker(&waker));
         std::mem::forget(waker);
         outcome
@@ -85,7 +86,7 @@ fn wakers_of_others_may_when_they_are_cloned_woken_and_dropped() {
         hook(Hook::Drop, world.calls_back("drop"));
         let (polled, trace) = (waits.clone(), says.clone());
         let poll = move || {
-            let waker = hooked_waker();
+            let waker = hooked_waker(null());
             let mut polled = polled.borrow_mut();
             let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
             std::mem::forget(waker);
@@ -136,7 +137,7 @@ fn a_waker_that_is_taken_back_may_when_it_is_dropped() {
     let polled = cell.clone();
     on.call_soon(move || {
         let mut polled = polled.borrow_mut();
-        let waker = hooked_waker();
+        let waker = hooked_waker(null());
         let outcome = pin!(polled.as_mut().unwrap()).poll(&mut Context::from_waker(&waker));
         assert!(outcome.is_pending());
     })
@@ -162,7 +163,7 @@ fn future_set_while_a_task_parks_on_it_wakes_the_task() {
     let mut waits = Hooked(fut.into_future());
     let says = world.trace.clone();
     let polls = move || {
-        let waker = hooked_waker();
+        let waker = hooked_waker(null());
         let outcome = pin!(&mut waits).poll(&mut Context::from_waker(&waker));
         says.push(format!("{outcome:?}"));
         std::mem::forget(waits);
@@ -170,4 +171,23 @@ fn future_set_while_a_task_parks_on_it_wakes_the_task() {
     on.call_soon(polls).unwrap();
     world.run();
     world.trace.expect(["Pending", "woken"]);
+}
+
+/// The functions of a waker say what it does, not its data alone.
+#[test]
+fn wakers_of_others_may_have_the_data_of_the_tasks_own() {
+    let world = World::new();
+    let fut = world.event_loop.create_future::<i32>();
+    let mut waits = fut.clone().into_future();
+    let body = poll_fn(move |cx| {
+        let waker = hooked_waker(cx.waker().data());
+        Pin::new(&mut waits).poll(&mut Context::from_waker(&waker))
+    });
+    let task = world.event_loop.create_task(body).unwrap();
+    world.event_loop.run_once(None).unwrap();
+    hook(Hook::Wake, world.trace.says("woken"));
+    fut.set_result(7).unwrap();
+    world.event_loop.run_once(None).unwrap();
+    world.trace.expect(["woken"]);
+    assert!(!task.done());
 }

@@ -122,6 +122,18 @@ fn events_step_names_what_it_throws() {
 }
 
 #[test]
+fn events_future_that_nothing_waits_for_any_more_ends_unseen() {
+    let lines = lines_of(async {
+        let future = running_loop()?.create_future::<()>();
+        let callback = future.add_done_callback(|_: &dyn AnyFuture| ());
+        future.add_done_callback(&callback);
+        assert_eq!(future.remove_done_callback(&callback), 2);
+        future.set_result(())
+    });
+    assert!(!lines.iter().any(|line| line.starts_with("set ")), "{lines:?}");
+}
+
+#[test]
 fn events_callbacks_timers_and_futures_have_numbers() {
     let lines = lines_of(async {
         let on = running_loop()?;

@@ -86,6 +86,7 @@ fn steps_callbacks_timers_waits_and_threads_are_told_apart() {
     let due: Vec<_> = timers.iter().filter(|event| event["ph"] == "i").collect();
     assert_eq!(due.len(), 1, "{timers:?}");
     assert_eq!(due[0]["args"]["when"], 2.0);
+    assert_eq!(timers.len() - due.len(), 1, "it runs: {timers:?}");
     assert!(!of(&events, "wait").is_empty());
     let callbacks = of(&events, "callback");
     let own = |event: &&&Value| event["name"].as_str().unwrap().contains("inside::trace::traced");

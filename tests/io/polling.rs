@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use callsoon::io::Async;
-use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for};
+use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for, yield_now};
 
 use crate::run::{run, settle};
 use crate::support::sockets::{AsyncLocalStream, LocalStream, local_pair};
@@ -130,6 +130,28 @@ fn pending_wait_does_not_try_the_source_until_it_is_ready() {
         theirs.write_all(b"now")?;
         assert_eq!(poll_fn(poll).await?, 3);
         assert_eq!(tries.get(), 2);
+        Ok(())
+    });
+}
+
+/// A read that left room in its buffer makes the next one wait first, unless more has come since.
+#[test]
+fn poll_after_an_alarm_that_nothing_waited_for_is_ready() {
+    run(async {
+        let ((mut ours, mut theirs), (mut other, _silent)) = (pair()?, pair()?);
+        // The loop looks for events as long as something waits for one.
+        let waits = create_task(async move { read(&mut other, &mut [0; 8]).await });
+        let mut buffer = [0; 8];
+        assert!(poll_once(|cx| ours.poll_read(cx, &mut buffer)).await.is_pending());
+        theirs.write_all(b"a")?;
+        assert_eq!(read(&mut ours, &mut buffer).await?, 1);
+        theirs.write_all(b"bc")?;
+        for _ in 0..3 {
+            yield_now().await?;
+        }
+        let polled = poll_once(|cx| ours.poll_read(cx, &mut buffer)).await;
+        assert!(matches!(polled, Poll::Ready(Ok(2))), "{polled:?}");
+        waits.cancel();
         Ok(())
     });
 }

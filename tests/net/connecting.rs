@@ -33,6 +33,7 @@ fn connection_is_made_from_a_local_address() {
         let (reader, writer) =
             open_connection_with("127.0.0.1", port, DEFAULT_LIMIT, &options).await?;
         assert!(writer.sockname().unwrap().ip().unwrap().ip().is_loopback());
+        assert_eq!(writer.peername(), server.addresses().pop());
         writer.write(b"hello\n")?;
         assert_eq!(reader.readline().await?, b"hello\n");
         let taken = writer.sockname().unwrap().ip().unwrap().port();

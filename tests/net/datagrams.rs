@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::{env, fs, process};
 
 use callsoon::net::{Address, DatagramProtocol};
-use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
+use callsoon::{Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, yield_now};
 
 #[derive(Default)]
 struct Says(Rc<RefCell<Vec<&'static str>>>);
@@ -103,4 +103,24 @@ fn unix_addresses_are_equal_by_their_paths() {
     let unnamed = || Address::Unix(UnixDatagram::unbound().unwrap().local_addr().unwrap());
     assert!(one == one.clone() && one != other && one != unnamed() && unnamed() == unnamed());
     fs::remove_dir_all(&folder).unwrap();
+}
+
+#[test]
+fn endpoint_is_closed_when_its_making_is_cancelled() {
+    let body = async {
+        let on = running_loop()?;
+        let says = Rc::new(RefCell::new(Vec::new()));
+        let own = Rc::clone(&says);
+        let making = create_task(async move {
+            on.create_unix_datagram_endpoint(|| Says(own), None, None).await.map(drop)
+        });
+        yield_now().await?;
+        assert_eq!(Rc::strong_count(&says), 2);
+        making.cancel();
+        assert_eq!(making.await.unwrap_err().kind(), ErrorKind::Cancelled);
+        yield_now().await?;
+        assert_eq!(Rc::strong_count(&says), 1);
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
 }

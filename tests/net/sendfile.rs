@@ -294,6 +294,23 @@ fn sendfile_cancelled_before_its_first_byte_ends() {
     turns(&event_loop);
 }
 
+#[test]
+fn sock_sendfile_cancelled_before_its_first_byte_ends() {
+    run(async {
+        let (ours, _theirs) = StdStream::pair()?;
+        ours.set_nonblocking(true)?;
+        while (&ours).write(&[0; 10_000]).is_ok() {}
+        let ours = UnixStream::from(ours)?;
+        let task = create_task(async move {
+            ours.sendfile(&file_of(b"x"), 0, None, Fallback::Forbidden).await
+        });
+        yield_now().await?;
+        task.cancel();
+        assert_eq!(task.await.unwrap_err().kind(), ErrorKind::Cancelled);
+        Ok(())
+    });
+}
+
 /// The socket is full, and the file one that kernels from 5.10 on don't send.
 #[cfg(target_os = "linux")]
 #[test]

@@ -102,6 +102,21 @@ fn stream_is_upgraded_to_tls() {
     });
 }
 
+#[test]
+fn server_aborts_its_clients_over_tls() {
+    run(async {
+        let server = serve_tls(echo).await?;
+        let (reader, writer) = connect_tls(port(&server), 100, &client_side("localhost")).await?;
+        writer.write(b"line\n")?;
+        assert_eq!(reader.readline().await?, b"line\n");
+        server.abort_clients();
+        assert!(reader.read(1).await.is_ok_and(|data| data.is_empty()));
+        writer.close();
+        server.close();
+        server.wait_closed().await
+    });
+}
+
 // CPython: test_sendfile.SendfileMixin.test_sendfile_ssl
 // CPython: test_sendfile.SendfileMixin.test_sendfile_ssl_pre_and_post_data
 // CPython: test_sendfile.SendfileMixin.test_sendfile_ssl_partial

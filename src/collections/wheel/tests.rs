@@ -123,3 +123,14 @@ fn due_timers_of_a_slot_come_in_order_of_deadline_and_making() {
         }
     }
 }
+
+#[test]
+fn wheel_has_room_for_as_many_timers_as_it_has_memory_for() {
+    let mut wheel = Wheel::<(), ()>::new(());
+    assert!(!wheel.has_room());
+    wheel.reserve_one().unwrap();
+    while wheel.has_room() {
+        wheel.insert(1, ());
+    }
+    assert_eq!(wheel.len(), wheel.capacity());
+}
