@@ -1,4 +1,4 @@
-//! A cancellation amid which the program panics: what was put off until the rest is through is
+//! A cancellation amid which the program panics: what was deferred until the rest is through is
 //! cancelled all the same.
 
 use std::any::Any;
@@ -9,7 +9,7 @@ use callsoon::{AnyFuture, Await, EventLoop, FutureLike, LoopFuture, Result, Task
 
 use crate::driver::settle;
 
-/// Cancellations inside of each other, of which some are put off.
+/// Cancellations inside of each other, of which some are deferred.
 const DEEP: usize = 150;
 
 /// A future that cancels a task in its place, and then panics or not.
@@ -76,6 +76,6 @@ fn panic_amid_a_cancellation_loses_nothing_that_was_deferred() {
         let mut trace = Vec::new();
         event_loop.stop_trace().unwrap().write(&mut trace).unwrap();
         let trace = String::from_utf8(trace).unwrap();
-        assert!(trace.contains("<cancellations that were put off>"), "{trace}");
+        assert!(trace.contains("<cancellations that were deferred>"), "{trace}");
     }
 }
