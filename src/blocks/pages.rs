@@ -250,6 +250,10 @@ impl<O, R> Drop for Pages<O, R> {
     fn drop(&mut self) {
         let shared = self.store.shared().cast::<Shared<R>>().cast_mut();
         let out = self.left.get() + (self.live.get() & !NOTHING_HELD);
+        if out > 0 {
+            // A block that is out may stay for long: it keeps no memory that no block is in.
+            self.store.release();
+        }
         // SAFETY: the end of the loop's part, on its thread. Blocks that were returned and not
         // collected are still counted as left, and so are their returns.
         unsafe {

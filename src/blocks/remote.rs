@@ -1,6 +1,6 @@
 //! [`Shared`]: the part of a loop's memory that other threads use.
 //!
-//! Wakers hold the memory of blocks on other threads, and may do so when the loop is gone. So what
+//! Wakers and claims hold the memory of blocks on other threads, and may do so when the loop is gone. So what
 //! they use lives on its own: the loop's data for other threads, a stack of the blocks that they
 //! have returned, and a count that decides which thread frees it all.
 //!

@@ -142,7 +142,7 @@ impl<L> Entry<L> {
 
     /// Returns its pointer, with all that it owns.
     #[inline(always)]
-    pub(crate) fn into_head(self) -> NonNull<EntryHead<L>> {
+    pub(super) fn into_head(self) -> NonNull<EntryHead<L>> {
         mem::ManuallyDrop::new(self).0
     }
 
@@ -156,6 +156,20 @@ impl<L> Drop for Entry<L> {
     fn drop(&mut self) {
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (self.table().drop)(self.0) }
+    }
+}
+
+/// An entry that is kept for what it owns: it is dropped, or gives its pointer back, and is never run.
+pub(crate) struct HeldEntry<L: 'static>(Entry<L>);
+
+impl<L> HeldEntry<L> {
+    pub(crate) fn new(entry: Entry<L>) -> HeldEntry<L> {
+        HeldEntry(entry)
+    }
+
+    /// Returns its pointer, with all that it owns.
+    pub(crate) fn into_head(self) -> NonNull<EntryHead<L>> {
+        self.0.into_head()
     }
 }
 

@@ -87,6 +87,7 @@ pub(super) trait Observer {
 
 /// An entry of this loop, and what it is made of.
 pub(crate) type Entry = entry::Entry<LoopRef>;
+pub(crate) type HeldEntry = entry::HeldEntry<LoopRef>;
 pub(crate) type EntryHead = entry::EntryHead<LoopRef>;
 pub(crate) type EntryTable = entry::EntryTable<LoopRef>;
 
@@ -98,7 +99,7 @@ pub(crate) type RemoteHead = entry::RemoteHead<LoopRef>;
 pub(crate) type Mail = mail::Mail<LoopRef>;
 
 /// A receiver of an answer.
-pub(crate) type Owed = owed_answers::Owed<Entry>;
+pub(crate) type Owed = owed_answers::Owed<HeldEntry>;
 
 /// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
@@ -134,7 +135,7 @@ pub(super) struct Shared {
     pub(super) calls: Rc<Calls<Entry>>,
     pub(super) called: Cell<Option<Box<Called>>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
-    pub(super) owed: OwedAnswers<Entry>,
+    pub(super) owed: OwedAnswers<HeldEntry>,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
     pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
     pub(super) drops: FlatDrops,

@@ -70,7 +70,9 @@ pub(crate) use job::{Job, JobCell};
 pub(crate) use linked_mail::Link;
 #[cfg(all(test, any(loom, shuttle)))]
 pub(crate) use linked_mail::{Linked, LinkedMail};
-pub(crate) use loop_ref::{Described, Entry, EntryHead, EntryTable, Mail, Owed, TaskScheduler};
+pub(crate) use loop_ref::{
+    Described, Entry, EntryHead, EntryTable, HeldEntry, Mail, Owed, TaskScheduler,
+};
 pub(crate) use mail::Woken;
 
 #[cfg(all(windows, feature = "process"))]

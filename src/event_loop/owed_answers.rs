@@ -6,10 +6,10 @@ use core::cell::RefCell;
 
 use slab::Slab;
 
-/// A receiver of an answer; `E` is the sort of entries.
+/// A receiver of an answer; `E` is the sort of entries that are held.
 pub(crate) enum Owed<E> {
     Receiver(Rc<dyn Any>),
-    /// A future of the layer above, as an entry that is not run.
+    /// A future of the layer above.
     Future(E),
 }
 

@@ -3,9 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Future, pending, poll_fn};
 use std::rc::Rc;
+#[cfg(not(callsoon_plain))]
+use std::sync::mpsc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+#[cfg(not(callsoon_plain))]
+use callsoon::ThreadPoolExecutor;
 use callsoon::{
     AnyFuture, AsyncGenerator, EventLoop, Handle, LoopHandle, LoopRef, Result, Task, TimerHandle,
     create_task, gather, gather_outcomes, generator, shield, sleep, wrap_future, yield_now,
@@ -352,4 +356,37 @@ fn kept_waker_keeps_memory_beyond_its_loop() {
     assert!(in_use().0 - before.0 >= SIZE as isize, "{} bytes", in_use().0 - before.0);
     drop(waker);
     assert_eq!(in_use(), before);
+}
+
+/// A function that no thread has begun and a waker hold the memory of blocks of a loop that is gone: that
+/// and the memory near it, and not what the loop had besides.
+#[cfg(not(callsoon_plain))]
+#[test]
+fn what_outlives_a_loop_holds_little_of_its_memory() {
+    const FUTURES: usize = 20_000;
+    let pool = ThreadPoolExecutor::new(1).unwrap();
+    let (open, door) = mpsc::channel::<()>();
+    let (before, _) = in_use();
+    let event_loop = EventLoop::with_virtual_time();
+    let waits = move || Ok(door.recv().is_err());
+    drop(event_loop.run_in_executor(Some(&pool), waits).unwrap());
+    let futures: Vec<_> = (0..FUTURES).map(|_| event_loop.create_future::<[u64; 8]>()).collect();
+    drop(event_loop.run_in_executor(Some(&pool), || Ok(())).unwrap());
+    let waker = Rc::new(RefCell::new(None));
+    let kept = waker.clone();
+    spawn(
+        &event_loop,
+        poll_fn(move |context| {
+            kept.replace(Some(context.waker().clone()));
+            Poll::<Result<()>>::Pending
+        }),
+    );
+    event_loop.run_once(None).unwrap();
+    let (most, _) = in_use();
+    drop(futures);
+    drop(event_loop);
+    let (held, _) = in_use();
+    assert!(most - before > 2_000_000);
+    assert!(held - before < 1_200_000, "{} of {} bytes", held - before, most - before);
+    drop((waker, open));
 }

@@ -403,11 +403,12 @@ unsafe impl Send for Claim {}
 
 #[cfg(feature = "std")]
 impl Claim {
-    /// The claim on the work of `future`, which is new and no task.
+    /// The claim on the work of `future`, which is new and no task, and has no other.
     pub(crate) fn of(future: &ErasedFuture) -> Claim {
         debug_assert!(!future.header().is_task());
         future.header().set(flag::CLAIM);
-        future.header().memory.fetch_add(1, Ordering::Relaxed);
+        let before = future.header().memory.fetch_add(1, Ordering::Relaxed);
+        debug_assert_eq!(before, 1);
         Claim(future.pointer())
     }
 

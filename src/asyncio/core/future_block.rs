@@ -31,7 +31,8 @@ use super::wait_reason::WaitReason;
 use crate::context::Entered;
 use crate::error::{Error, Result};
 use crate::event_loop::{
-    Answer, Describe, Entry, EntryHead, EntryTable, ExceptionContext, JobKind, LoopRef, Owed,
+    Answer, Describe, Entry, EntryHead, EntryTable, ExceptionContext, HeldEntry, JobKind, LoopRef,
+    Owed,
 };
 #[cfg(feature = "events")]
 use crate::event_loop::{LoopEvent, note_event};
@@ -173,10 +174,11 @@ impl<T: 'static> FutureRef<T> {
     where
         T: Send,
     {
+        debug_assert!(!self.0.header().is_task());
         let count = self.0.erased().clone().into_count();
-        // SAFETY: The table is that of a future. The entry has the count of the handle; it is not run.
-        let owed = Owed::Future(unsafe { Entry::from_head(entry_head(count)) });
-        on.owe_to(owed, FutureRef::<T>::receive)
+        // SAFETY: The table is that of a future. The entry has the count of the handle.
+        let entry = unsafe { Entry::from_head(entry_head(count)) };
+        on.owe_to(Owed::Future(HeldEntry::new(entry)), FutureRef::<T>::receive)
     }
 
     fn receive(owed: Owed, outcome: Result<T>) {
@@ -224,6 +226,8 @@ impl TypedFuture<()> {
     fn renew(&self, reason: WaitReason) -> bool {
         let header = self.header();
         let free = header.count() == 1 && header.waiters.is_empty() && !header.has_rare();
+        #[cfg(feature = "std")]
+        debug_assert!(!header.has(flag::CLAIM));
         if free {
             header.flags.set((reason as u32) << flag::REASON_SHIFT);
         }

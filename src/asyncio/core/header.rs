@@ -79,7 +79,7 @@ pub(super) mod flag {
 /// Invariant of `waker`.
 pub(super) const WOKEN: u32 = 1 << 31;
 
-/// The same bit of a future that is no task: its `Claim` was taken.
+/// The same bit of a future that is no task: its `Claim` was taken, by the thread or by a cancellation.
 #[cfg(feature = "std")]
 pub(super) const CLAIMED: u32 = WOKEN;
 
@@ -322,7 +322,7 @@ impl Header {
 ///
 /// # Safety
 ///
-/// By the Memory Invariant the share is the caller's; on the loop's thread the block is left to the others.
+/// By the Memory Invariant the share is the caller's. Where it may be the last, the loop has left the block.
 pub(super) unsafe fn drop_memory(header: NonNull<Header>) {
     // SAFETY: By this function's contract. No reference to the whole header is made: the rest may be
     // another thread's. Of the last share, the contents are dropped by now.

@@ -9,8 +9,9 @@
 //! as long as the block does.
 //!
 //! **Count Invariant**: `count` is the number of [`ErasedFuture`]s, and of what stands for one: each
-//! callback of a future that is done and has an entry in the ready queue for it; the loop, for a task
-//! that has not ended. When it falls to zero, the contents are dropped, once.
+//! callback of a future that is done and has an entry in the ready queue for it; an entry of a signal; an
+//! answer that is owed; the loop, for a task that has not ended. When it falls to zero, the contents are
+//! dropped, once.
 //!
 //! **Memory Invariant**: `memory` is one for all those together, until the contents are dropped, and
 //! one for each waker of another crate that is kept, and for each claim of another thread. When it falls
@@ -363,7 +364,7 @@ pub(super) unsafe fn drop_count(header: NonNull<Header>) {
     }
 }
 
-/// Drops the contents of a block, and frees it unless a waker has its memory.
+/// Drops the contents of a block, and frees it unless another thread has its memory.
 ///
 /// # Safety
 ///
@@ -470,7 +471,7 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {
         let pages = registry_of(header).pages();
-        // A message that a closed loop has dropped unread leaves `WOKEN` set.
+        // A message that a closed loop has dropped unread leaves `WOKEN` set, and a claim its own bit.
         if header.as_ref().memory.load(Ordering::Acquire) & !WOKEN == 1 {
             return pages.free(header.cast());
         }
@@ -478,7 +479,7 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     }
 }
 
-/// Leaves the memory to the wakers that hold it, unless the last is dropped just now.
+/// Leaves the memory to the wakers, or the claim, that hold it, unless the last is dropped just now.
 ///
 /// # Safety
 ///

@@ -56,7 +56,8 @@ impl<T: Send + 'static> Debt<T> {
 /// it to the receiver.
 ///
 /// **Receiver Invariant**: the function is called with what was given to [`LoopRef::owe_to`] together
-/// with it, once, and with nothing else: a key is given away once, and comes back once.
+/// with it, once, and with nothing else: an address travels with the inbox of its loop, and comes to no
+/// other; and a key of that loop is given away once, and comes back once.
 pub(super) struct Address<T> {
     key: usize,
     receive: fn(Owed, Result<T>),
