@@ -9,6 +9,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import pathlib
 import random
 import ssl
 import sys
@@ -149,6 +150,9 @@ async def listen(command, say, sides):
     say(await done)
     server.close()
     await server.wait_closed()
+    if kind == "unix":
+        # Before 3.13 the server leaves it.
+        pathlib.Path(address).unlink(missing_ok=True)
 
 
 async def connect(command, say, sides):
