@@ -7,11 +7,11 @@ use core::alloc::Layout;
 use core::cell::Cell;
 
 use super::list::{Linked, Links, List};
+use crate::collections::CacheLine;
 
 #[repr(C)]
-#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
-#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
 pub(super) struct Chunk<P: Linked> {
+    pub(super) line: [CacheLine; 0],
     pub(super) links: Links<Chunk<P>>,
     pub(super) base: *mut u8,
     pub(super) layout: Layout,

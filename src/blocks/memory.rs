@@ -199,6 +199,7 @@ impl Memory {
             let base = self.source.alloc(layout)?.as_ptr();
             let chunk = base.add(page + size_of::<Page>()).cast::<Chunk>();
             chunk.write(Chunk {
+                line: [],
                 links: Links::new(),
                 base,
                 layout,

@@ -20,12 +20,12 @@ use core::ptr::{NonNull, null_mut};
 use super::block;
 use super::chunk::Chunk;
 use super::list::{Linked, Links};
-use crate::collections::SCARCE;
+use crate::collections::{CacheLine, SCARCE};
 
 /// Bytes of a page, and its alignment.
 pub(super) const PAGE: usize = if SCARCE { 128 * size_of::<usize>() } else { 32 * 1024 };
 
-/// The greatest alignment of a block that shares its page; a cache line.
+/// The greatest alignment of a block that shares its page.
 pub(super) const MOST_ALIGN: usize = align_of::<Page>();
 
 /// Counts bytes or blocks of a page: small enough that a head is no larger than a cache line.
@@ -41,9 +41,8 @@ pub(super) const LARGE: Count = 0;
 const CANARY: u32 = 0x9a6e_c0de;
 
 #[repr(C)]
-#[cfg_attr(target_pointer_width = "64", repr(align(64)))]
-#[cfg_attr(not(target_pointer_width = "64"), repr(align(32)))]
 pub(super) struct Page {
+    _line: [CacheLine; 0],
     /// Free blocks, to be handed out last in, first out.
     pub(super) free: Cell<*mut u8>,
     /// The blocks that may be freed, beyond those that are made, before the page is looked at.
@@ -77,6 +76,7 @@ impl Page {
         size: Count,
     ) -> Page {
         Page {
+            _line: [],
             free: Cell::new(null_mut()),
             look_in: Cell::new(0),
             beyond: Cell::new(0),

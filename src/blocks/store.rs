@@ -28,7 +28,7 @@ const GRAIN: usize = size_of::<usize>();
 
 /// Bytes of the largest block that has a class for its size alone. Up to half a page, there is a class
 /// for each number of blocks that a page has room for; what is larger shares no page.
-const LARGEST: usize = if SCARCE { 32 } else { 128 } * GRAIN;
+const LARGEST: usize = if SCARCE { 16 } else { 128 } * GRAIN;
 
 /// The number of the first class of which a page has a certain number of blocks, less that number.
 const BY_COUNT: usize = LARGEST / GRAIN + 1;

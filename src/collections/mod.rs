@@ -27,7 +27,7 @@ pub use timer_wheel::TimerWheel;
 pub(crate) use cell_ext::CellExt;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use rng::{Rng, mixed};
-pub(crate) use scarce::SCARCE;
+pub(crate) use scarce::{CacheLine, SCARCE};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 pub(crate) use sort::sort_by_key;

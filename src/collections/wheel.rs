@@ -3,11 +3,14 @@
 //!
 //! # How it works
 //!
-//! Written in base 64, a deadline has eleven digits; in base 8, where memory is scarce, it has 22. A timer
-//! waits on the level of the highest digit in which its deadline differs from the present, in the slot
-//! of that digit: the next ticks have a slot each, later ones share a slot of 64 ticks, of 4096, and so
-//! on. When the present enters a slot, the timers in it that are not due yet move to lower levels. A timer
-//! moves at most once for each digit, however far away it was, and most are cancelled before they move.
+//! Written in base 64, a deadline has eleven digits. A timer waits on the level of the highest digit in
+//! which its deadline differs from the present, in the slot of that digit: the next ticks have a slot
+//! each, later ones share a slot of 64 ticks, of 4096, and so on. When the present enters a slot, the
+//! timers in it that are not due yet move to lower levels. A timer moves at most once for each digit,
+//! however far away it was, and most are cancelled before they move.
+//!
+//! Where memory is scarce, the digits are those of base 8, of the deadline without its lowest 20 bits: so
+//! many ticks share the lowest slots, and a timer in the slot of the present that is not due yet stays in it.
 //!
 //! | operation | cost |
 //! | --- | --- |
@@ -44,11 +47,14 @@ use core::mem;
 use super::SCARCE;
 use super::timer_key::Keys;
 
-/// Bits of a digit. Where memory is scarce, a level takes 192 bytes in place of 1,536.
+/// Bits of a digit. Where memory is scarce, a level takes 144 bytes in place of 1,096.
 const DIGIT: u32 = if SCARCE { 3 } else { 6 };
+/// Bits below the lowest digit. A level that no deadline needs takes no memory: of nanoseconds, 20 bits are
+/// about a millisecond.
+const FINE: u32 = if SCARCE { 20 } else { 0 };
 pub(super) const SLOTS: usize = 1 << DIGIT;
-/// So many digits cover 64 bits.
-const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
+/// So many digits cover the other bits.
+const LEVELS: usize = (u64::BITS - FINE).div_ceil(DIGIT) as usize;
 /// The end of a list.
 pub(super) const NIL: u32 = u32::MAX;
 
@@ -59,7 +65,7 @@ const KEPT: usize = 1024;
 /// plus the digit.
 #[inline(always)]
 fn place(present: u64, when: u64) -> usize {
-    let when = when.max(present);
+    let (present, when) = (present >> FINE, when.max(present) >> FINE);
     let highest = (u64::BITS - 1) - ((present ^ when) | (SLOTS as u64 - 1)).leading_zeros();
     let level = highest / DIGIT;
     let digit = (when >> (level * DIGIT)) as usize % SLOTS;
@@ -84,12 +90,23 @@ pub(crate) struct Wheel<T, K> {
     len: usize,
     /// Storage for up to so many timers is kept.
     pub(super) kept: usize,
-    /// A bit for each slot with timers in it, a word for each level.
-    occupied: [u64; LEVELS],
     /// A bit for each level with timers in it.
-    levels: u32,
-    /// The slots of each level that was ever used.
-    pub(super) slots: [Option<Box<[Slot; SLOTS]>>; LEVELS],
+    in_use: u32,
+    /// The levels that were ever used.
+    pub(super) levels: [Option<LevelBox>; LEVELS],
+}
+
+/// A level in memory of its own: an array, as only that of a list can be asked for without a panic.
+pub(super) type LevelBox = Box<[Level; 1]>;
+
+/// The slots of a digit.
+#[derive(Clone, Copy)]
+pub(super) struct Level {
+    /// A bit for each slot with timers in it.
+    occupied: u64,
+    slots: [Slot; SLOTS],
+    /// By slot.
+    low_is: [Low; SLOTS],
 }
 
 /// A timer's deadline, and its neighbours in its slot's list.
@@ -102,11 +119,10 @@ pub(super) struct Link {
 
 /// A list of timers, and the earliest deadline among them as far as it is known.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+struct Slot {
     head: u32,
     tail: u32,
     low: u64,
-    low_is: Low,
 }
 
 /// The meaning of a slot's `low`. It is worth a state of its own that a slot is sorted: requests
@@ -122,7 +138,12 @@ enum Low {
 }
 
 impl Slot {
-    pub(super) const EMPTY: Slot = Slot { head: NIL, tail: NIL, low: u64::MAX, low_is: Low::Head };
+    const EMPTY: Slot = Slot { head: NIL, tail: NIL, low: u64::MAX };
+}
+
+impl Level {
+    pub(super) const EMPTY: Level =
+        Level { occupied: 0, slots: [Slot::EMPTY; SLOTS], low_is: [Low::Head; SLOTS] };
 }
 
 impl<T, K: Keys> Wheel<T, K> {
@@ -136,9 +157,8 @@ impl<T, K: Keys> Wheel<T, K> {
             free: NIL,
             len: 0,
             kept: KEPT,
-            occupied: [0; LEVELS],
-            levels: 0,
-            slots: [const { None }; LEVELS],
+            in_use: 0,
+            levels: [const { None }; LEVELS],
         }
     }
 
@@ -177,7 +197,7 @@ impl<T, K: Keys> Wheel<T, K> {
             self.take(first, now, due);
         }
         self.present = present;
-        if self.occupied[reached / SLOTS] >> (reached % SLOTS) & 1 != 0 {
+        if self.first() == Some(reached) {
             self.take(reached, now, due);
         }
         self.give_back();
@@ -194,13 +214,14 @@ impl<T, K: Keys> Wheel<T, K> {
     /// The earliest deadline, exactly; `None` when the wheel is empty.
     pub(crate) fn next_deadline(&mut self) -> Option<u64> {
         let first = self.first()?;
-        let Slot { head, low, low_is, .. } = *self.slot(first);
-        if low_is != Low::Stale {
+        let digit = first % SLOTS;
+        let [level] = self.levels[first / SLOTS].as_deref_mut()?;
+        let Slot { head, low, .. } = level.slots[digit];
+        if level.low_is[digit] != Low::Stale {
             return Some(low);
         }
-        let low = self.earliest_in(head, low);
-        let slot = self.slot(first);
-        (slot.low, slot.low_is) = (low, Low::Held);
+        let low = earliest_in(&self.links, head, low);
+        (level.slots[digit].low, level.low_is[digit]) = (low, Low::Held);
         Some(low)
     }
 
@@ -209,7 +230,8 @@ impl<T, K: Keys> Wheel<T, K> {
     #[inline]
     pub(crate) fn earliest_bound(&self) -> Option<u64> {
         let first = self.first()?;
-        Some(self.slots[first / SLOTS].as_ref()?[first % SLOTS].low)
+        let [level] = self.levels[first / SLOTS].as_deref()?;
+        Some(level.slots[first % SLOTS].low)
     }
 
     /// Every timer that is pending, as its deadline and its payload, in no order.
@@ -228,12 +250,6 @@ impl<T, K: Keys> Wheel<T, K> {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len == 0
-    }
-
-    /// A slot that is in use.
-    #[inline]
-    fn slot(&mut self, place: usize) -> &mut Slot {
-        &mut self.slots[place / SLOTS].get_or_insert_with(new_level)[place % SLOTS]
     }
 
     /// Keeps `payload` at an index that is free, or else a new one.
@@ -263,51 +279,30 @@ impl<T, K: Keys> Wheel<T, K> {
 
     /// The lowest place in use: by the Place Invariant, that of the earliest timer.
     fn first(&self) -> Option<usize> {
-        let level = self.levels.trailing_zeros() as usize;
-        let slots = self.occupied.get(level)?;
+        let number = self.in_use.trailing_zeros() as usize;
+        let [level] = self.levels.get(number)?.as_deref()?;
         // The remainder changes nothing, but has the compiler know a digit: callers take it out again.
-        Some(level * SLOTS + slots.trailing_zeros() as usize % SLOTS)
-    }
-
-    fn occupy(&mut self, place: usize) {
-        self.occupied[place / SLOTS] |= 1 << (place % SLOTS);
-        self.levels |= 1 << (place / SLOTS);
-    }
-
-    fn vacate(&mut self, place: usize) {
-        let slots = &mut self.occupied[place / SLOTS];
-        *slots &= !(1 << (place % SLOTS));
-        if *slots == 0 {
-            self.levels &= !(1 << (place / SLOTS));
-        }
-    }
-
-    /// The earliest deadline of the list that begins with `head`, none of which is earlier than `low`.
-    fn earliest_in(&self, head: u32, low: u64) -> u64 {
-        let (mut at, mut earliest) = (head, u64::MAX);
-        // The first of the deadline `low` ends the walk.
-        while at != NIL && earliest != low {
-            let link = self.links[at as usize];
-            earliest = earliest.min(link.when);
-            at = link.next;
-        }
-        earliest
+        Some(number * SLOTS + level.occupied.trailing_zeros() as usize % SLOTS)
     }
 
     /// Puts a timer at the end of its slot's list, as the Made Invariant wants it.
     #[inline(always)]
     fn append(&mut self, index: u32, when: u64) {
         let place = place(self.present, when);
-        let slot = &mut self.slots[place / SLOTS].get_or_insert_with(new_level)[place % SLOTS];
+        let (level, digit) = (place / SLOTS, place % SLOTS);
+        let [own] = &mut **self.levels[level].get_or_insert_with(new_level);
+        let slot = &mut own.slots[digit];
         let prev = mem::replace(&mut slot.tail, index);
         if prev == NIL {
-            *slot = Slot { head: index, tail: index, low: when, low_is: Low::Head };
-            self.occupy(place);
+            *slot = Slot { head: index, tail: index, low: when };
+            own.low_is[digit] = Low::Head;
+            own.occupied |= 1 << digit;
+            self.in_use |= 1 << level;
         } else {
             let tail = &mut self.links[prev as usize];
             tail.next = index;
-            if slot.low_is == Low::Head && when < tail.when {
-                slot.low_is = Low::Held;
+            if own.low_is[digit] == Low::Head && when < tail.when {
+                own.low_is[digit] = Low::Held;
             }
             slot.low = slot.low.min(when);
         }
@@ -319,8 +314,9 @@ impl<T, K: Keys> Wheel<T, K> {
     fn unlink(&mut self, index: u32) {
         let link = self.links[index as usize];
         let place = place(self.present, link.when);
-        let Some(level) = &mut self.slots[place / SLOTS] else { return };
-        let slot = &mut level[place % SLOTS];
+        let digit = place % SLOTS;
+        let Some([level]) = self.levels[place / SLOTS].as_deref_mut() else { return };
+        let slot = &mut level.slots[digit];
         match link.prev {
             NIL => slot.head = link.next,
             prev => self.links[prev as usize].next = link.next,
@@ -330,11 +326,14 @@ impl<T, K: Keys> Wheel<T, K> {
             next => self.links[next as usize].prev = link.prev,
         }
         if slot.head == NIL {
-            self.vacate(place);
+            level.occupied &= !(1 << digit);
+            if level.occupied == 0 {
+                self.in_use &= !(1 << (place / SLOTS));
+            }
         } else if link.when == slot.low {
-            match slot.low_is {
+            match level.low_is[digit] {
                 Low::Head => slot.low = self.links[slot.head as usize].when,
-                Low::Held | Low::Stale => slot.low_is = Low::Stale,
+                Low::Held | Low::Stale => level.low_is[digit] = Low::Stale,
             }
         }
     }
@@ -353,10 +352,16 @@ impl<T, K: Keys> Wheel<T, K> {
     /// Takes a slot in use apart: what is due at `now` goes to `due`, sorted, the rest where it belongs
     /// at the present.
     fn take(&mut self, place: usize, now: u64, due: &mut dyn FnMut(u64, T)) {
-        self.vacate(place);
-        let Slot { head, tail, low_is, .. } = mem::replace(self.slot(place), Slot::EMPTY);
+        let digit = place % SLOTS;
+        let Some([level]) = self.levels[place / SLOTS].as_deref_mut() else { return };
+        let Slot { head, tail, .. } = mem::replace(&mut level.slots[digit], Slot::EMPTY);
+        let is_sorted = level.low_is[digit] == Low::Head;
+        level.occupied &= !(1 << digit);
+        if level.occupied == 0 {
+            self.in_use &= !(1 << (place / SLOTS));
+        }
         let is_due = head == tail && self.links[head as usize].when <= now;
-        let mut at = if is_due { head } else { self.part(head, now, low_is == Low::Head) };
+        let mut at = if is_due { head } else { self.part(head, now, is_sorted) };
         while at != NIL {
             let next = self.links[at as usize].next;
             self.take_due(at, due);
@@ -446,10 +451,22 @@ impl<T, K: Keys> Wheel<T, K> {
     }
 }
 
-/// The slots of a level that is used for the first time.
+/// The earliest deadline of the list that begins with `head`, none of which is earlier than `low`.
+fn earliest_in(links: &[Link], head: u32, low: u64) -> u64 {
+    let (mut at, mut earliest) = (head, u64::MAX);
+    // The first of the deadline `low` ends the walk.
+    while at != NIL && earliest != low {
+        let link = links[at as usize];
+        earliest = earliest.min(link.when);
+        at = link.next;
+    }
+    earliest
+}
+
+/// A level that is used for the first time.
 #[cold]
-fn new_level() -> Box<[Slot; SLOTS]> {
-    Box::new([Slot::EMPTY; SLOTS])
+fn new_level() -> LevelBox {
+    Box::new([Level::EMPTY])
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

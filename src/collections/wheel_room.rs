@@ -4,7 +4,7 @@ use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 
 use super::timer_key::Keys;
-use super::wheel::{NIL, SLOTS, Slot, Wheel};
+use super::wheel::{Level, NIL, Wheel};
 
 impl<T, K: Keys> Wheel<T, K> {
     /// For how many pending timers there is room without another allocation.
@@ -29,11 +29,11 @@ impl<T, K: Keys> Wheel<T, K> {
     pub(crate) fn reserve(&mut self, timers: usize) -> Result<(), TryReserveError> {
         self.payloads.try_reserve_exact(timers.saturating_sub(self.payloads.len()))?;
         self.links.try_reserve_exact(timers.saturating_sub(self.links.len()))?;
-        for slots in self.slots.iter_mut().filter(|slots| slots.is_none()) {
-            let mut level = Vec::new();
-            level.try_reserve_exact(SLOTS)?;
-            level.resize(SLOTS, Slot::EMPTY);
-            *slots = level.into_boxed_slice().try_into().ok();
+        for level in self.levels.iter_mut().filter(|level| level.is_none()) {
+            let mut one = Vec::new();
+            one.try_reserve_exact(1)?;
+            one.push(Level::EMPTY);
+            *level = one.into_boxed_slice().try_into().ok();
         }
         self.kept = usize::MAX;
         Ok(())

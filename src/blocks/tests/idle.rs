@@ -58,9 +58,10 @@ fn bursts_in_each_turn_keep_their_memory() {
     let pages = Loop::new();
     let bytes = burst(&pages, BURST);
     for _ in 0..5 {
+        // Not all pages have room for as many: one burst may need a chunk less than another.
         pages.pages.release_idle();
-        assert_eq!(pages.pages.bytes(), bytes);
-        assert_eq!(burst(&pages, BURST), bytes);
+        assert!(pages.pages.bytes().abs_diff(bytes) <= CHUNK, "{} bytes", pages.pages.bytes());
+        assert!(burst(&pages, BURST).abs_diff(bytes) <= CHUNK, "{} bytes", pages.pages.bytes());
     }
     // Half of it is still needed: the other half isn't.
     for _ in 0..3 {
@@ -103,7 +104,10 @@ fn blocks_of_any_size_waste_little() {
     const LIMIT: usize = 16 * PAGE;
     for count in [2, 3, 4, 6, 9, 16, 31, 32, 300] {
         // No multiple of anything, and just so small that a page has room for so many.
-        let Some(size) = (ROOM / count / MOST_ALIGN * MOST_ALIGN).checked_sub(7) else { continue };
+        let size = (ROOM / count / MOST_ALIGN * MOST_ALIGN).saturating_sub(7);
+        if size < 50 {
+            continue;
+        }
         let pages = Loop::new();
         pages.pages.set_limit(Some(LIMIT));
         let blocks: Vec<Block> = core::iter::from_fn(|| pages.alloc(size, 8)).collect();

@@ -5,12 +5,12 @@ use super::*;
 /// Walks every list, and asserts what the head of this file says always holds.
 fn check(wheel: &Wheel<u64, ()>) {
     let mut listed = 0;
-    let level = |level: &Option<Box<[Slot; SLOTS]>>| level.as_deref().copied();
-    let slots = wheel.slots.iter().flat_map(|own| level(own).unwrap_or([Slot::EMPTY; SLOTS]));
-    for (at_place, slot) in slots.enumerate() {
-        let occupied = wheel.occupied[at_place / SLOTS];
-        assert_eq!(wheel.levels >> (at_place / SLOTS) & 1 == 1, occupied != 0);
-        let bit = occupied >> (at_place % SLOTS) & 1;
+    for at_place in 0..LEVELS * SLOTS {
+        let (level, digit) = (at_place / SLOTS, at_place % SLOTS);
+        let own = wheel.levels[level].as_deref().map_or(Level::EMPTY, |[own]| *own);
+        assert_eq!(wheel.in_use >> level & 1 == 1, own.occupied != 0);
+        let (slot, low_is) = (own.slots[digit], own.low_is[digit]);
+        let bit = own.occupied >> digit & 1;
         assert_eq!(bit == 1, slot.head != NIL);
         assert_eq!(slot.head == NIL, slot.tail == NIL);
         let mut list = Vec::new();
@@ -25,8 +25,8 @@ fn check(wheel: &Wheel<u64, ()>) {
         }
         assert_eq!(prev, slot.tail);
         let exact = list.iter().any(|&(when, _)| when == slot.low);
-        assert!(exact || list.is_empty() || slot.low_is == Low::Stale, "Low Invariant");
-        if slot.low_is == Low::Head {
+        assert!(exact || list.is_empty() || low_is == Low::Stale, "Low Invariant");
+        if low_is == Low::Head {
             assert!(list.is_sorted(), "Low::Head");
         }
         listed += list.len();
@@ -77,12 +77,14 @@ fn invariants_hold_after_every_step() {
 #[test]
 fn level_is_that_of_the_highest_digit_that_differs() {
     let (ten, hundred) = (SLOTS as u64, 1 << (2 * DIGIT));
+    let place = |present, when| place(present << FINE, when << FINE);
     let digits = |present, when| (place(present, when) / SLOTS, place(present, when) % SLOTS);
     assert_eq!([ten, hundred - 1].map(|when| digits(0, when)), [(1, 1), (1, SLOTS - 1)]);
     assert_eq!([hundred, hundred + ten].map(|when| digits(hundred - 1, when)), [(2, 1); 2]);
     assert_eq!([0, 2 * ten - 1].map(|when| digits(ten + 6, when)), [(0, 6), (0, SLOTS - 1)]);
     // The last digit has the bits that are left.
-    assert_eq!(digits(0, u64::MAX), (LEVELS - 1, (1 << (u64::BITS % DIGIT)) - 1));
+    let left = (u64::BITS - FINE) % DIGIT;
+    assert_eq!(digits(0, u64::MAX >> FINE), (LEVELS - 1, (1 << left) - 1));
 }
 
 #[test]
@@ -94,13 +96,13 @@ fn beside_its_key_a_timer_is_16_bytes_and_its_payload() {
 fn a_level_takes_memory_from_its_first_timer_on() {
     let mut wheel = Wheel::new(());
     let used = |wheel: &Wheel<u64, ()>| -> Vec<usize> {
-        (0..LEVELS).filter(|&level| wheel.slots[level].is_some()).collect()
+        (0..LEVELS).filter(|&level| wheel.levels[level].is_some()).collect()
     };
     assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
     wheel.expire(5, &mut |_, _| ());
     assert!(used(&wheel).is_empty());
-    wheel.insert(1 << (5 * DIGIT), 1);
-    wheel.insert(1 << DIGIT, 2);
+    wheel.insert(1 << (FINE + 5 * DIGIT), 1);
+    wheel.insert(1 << (FINE + DIGIT), 2);
     assert_eq!(used(&wheel), [1, 5]);
 }
 
