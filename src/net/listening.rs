@@ -125,16 +125,16 @@ impl Listening {
     }
 }
 
-/// The sockets of a server at `port` of `host`, or of all interfaces of either family. An address of
-/// no interface here is passed over, unless there is no other.
+/// The sockets of a server at `port` of `host`, or, without one or with an empty one, of all interfaces
+/// of either family. An address of no interface here is passed over, unless there is no other.
 pub(super) async fn listening_at(
     on: &LoopRef,
     host: Option<&str>,
     port: u16,
 ) -> Result<Vec<Listening>> {
     let addresses = match host {
-        Some(host) => on.addresses_of(host, port).await?,
-        None => {
+        Some(host) if !host.is_empty() => on.addresses_of(host, port).await?,
+        _ => {
             let all = [Ipv4Addr::UNSPECIFIED.into(), Ipv6Addr::UNSPECIFIED.into()];
             all.map(|address| SocketAddr::new(address, port)).to_vec()
         }
@@ -145,7 +145,11 @@ pub(super) async fn listening_at(
 fn bound_to(addresses: Vec<SocketAddr>) -> Result<Vec<Listening>> {
     let mut sockets = Vec::new();
     let mut missing = None;
-    for address in addresses {
+    for (place, &address) in addresses.iter().enumerate() {
+        if addresses[..place].contains(&address) {
+            // A name may have an address twice.
+            continue;
+        }
         match Listening::tcp(address) {
             Ok(socket) => sockets.push(socket),
             Err(error) if error.io_error().is_some_and(is_missing) => missing = Some(error),
@@ -171,6 +175,7 @@ mod tests {
         bound[0].listen(1).unwrap();
         let error = bound_to(vec![missing]).unwrap_err();
         assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::AddrNotAvailable));
+        assert_eq!(bound_to(vec![own, missing, own]).unwrap().len(), 1);
         let taken = bound[0].address().unwrap().ip().unwrap();
         let error = bound_to(vec![own, taken]).unwrap_err();
         assert_eq!(error.io_error().map(io::Error::kind), Some(io::ErrorKind::AddrInUse));

@@ -128,7 +128,7 @@ async fn open(
 }
 
 /// Serves streams at `port` of `host` (port 0: one that is free): `asyncio.start_server`. Without a
-/// host it serves on all interfaces, of either family.
+/// host, or with an empty one, it serves on all interfaces, of either family.
 ///
 /// `connected` is called with the streams of each client, and its future is a task. A task that
 /// fails is reported (`Unhandled exception in client_connected_cb`), and its connection is closed;

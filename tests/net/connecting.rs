@@ -410,3 +410,21 @@ fn write_buffer_limits_follow_from_each_other() {
         server.wait_closed().await
     });
 }
+
+#[cfg(unix)]
+#[test]
+fn server_of_an_empty_host_serves_on_all_interfaces() {
+    run(async {
+        let server = start_server(echo, Some(""), 0, DEFAULT_LIMIT).await?;
+        let addresses: Vec<_> =
+            server.addresses().iter().filter_map(|address| address.ip()).collect();
+        assert!(addresses.iter().all(|address| address.ip().is_unspecified()), "{addresses:?}");
+        let port = addresses.iter().find(|address| address.is_ipv4()).unwrap().port();
+        let (reader, writer) = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?;
+        writer.write(b"hello\n")?;
+        assert_eq!(reader.readline().await?, b"hello\n");
+        drop(writer);
+        server.close();
+        server.wait_closed().await
+    });
+}
