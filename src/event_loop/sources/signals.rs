@@ -8,18 +8,20 @@ use signal_hook::consts;
 
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::exception_handler::CallbackOutput;
 use crate::event_loop::loop_ref::LoopRef;
 use crate::event_loop::poller::{Handled, INTERRUPT, Schedule, WakeStream, Wakeup, signals_in};
 
-/// Two signals can't be caught at all; those by which the system says that the program is broken
-/// can't be outlived.
+/// No system has a signal above it: the status of a process has seven bits for the signal that ended it.
+const LAST: i32 = 127;
+
+/// Refuses what is no signal's number on any system.
 fn check_signal(signal: i32) -> Result<()> {
-    if consts::FORBIDDEN.contains(&signal) {
-        return Err(Error::runtime(format!("sig {signal} cannot be caught")));
+    if (1..=LAST).contains(&signal) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::new(ErrorKind::Value, format!("invalid signal number {signal}")))
 }
 
 impl LoopRef {
@@ -61,6 +63,11 @@ impl LoopRef {
     ) -> Result<()> {
         check_signal(signal)?;
         self.check_open()?;
+        // Two signals can't be caught at all; those by which the system says that the program is broken
+        // can't be outlived.
+        if consts::FORBIDDEN.contains(&signal) {
+            return Err(Error::runtime(format!("sig {signal} cannot be caught")));
+        }
         let reactor = self.reactor()?;
         let callback = Rc::new(RefCell::new(callback));
         let on = self.clone();
@@ -127,8 +134,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// As [`add_signal_handler`](LoopRef::add_signal_handler) for signals that can't be caught,
-    /// and what the system says.
+    /// [`Value`](crate::ErrorKind::Value) for a number that is no signal's on any system; what the system
+    /// says.
     pub fn remove_signal_handler(&self, signal: i32) -> Result<bool> {
         check_signal(signal)?;
         if self.is_closed() {
