@@ -245,6 +245,12 @@ impl Error {
         )
     }
 
+    /// Returns true if `except OSError` catches it: Python's `TimeoutError` is one, too.
+    #[cfg(feature = "std")]
+    pub(crate) fn is_os_error(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Io | ErrorKind::Timeout)
+    }
+
     /// The program's own error by value, if it is an `E` and no other clone is left.
     ///
     /// # Errors

@@ -20,8 +20,8 @@ use crate::event_loop::LoopRef;
 /// # Errors
 ///
 /// An error or a panic of `data_received` or `eof_received` closes the connection, and is reported
-/// to the exception handler unless it is of kind [`Io`](crate::ErrorKind::Io). One of any other
-/// callback is reported only.
+/// to the exception handler unless it is of kind [`Io`](crate::ErrorKind::Io) or
+/// [`Timeout`](crate::ErrorKind::Timeout). One of any other callback is reported only.
 pub trait Protocol {
     /// Called when the connection is made: `connection_made`.
     ///

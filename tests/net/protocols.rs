@@ -1,7 +1,7 @@
 //! The order in which a transport calls its protocol, and what comes after its end.
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
 
@@ -190,6 +190,50 @@ fn dropped_connection_is_not_waited_for_by_its_server() {
         }
         server.close();
         server.wait_closed().await
+    })
+    .unwrap();
+}
+
+/// Fails with each chunk.
+struct Failing {
+    fails_with: Error,
+    lost: callsoon::LoopFuture<Option<Error>>,
+}
+
+impl Protocol for Failing {
+    fn data_received(&self, _data: &[u8]) -> Result<()> {
+        Err(self.fails_with.clone())
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        self.lost.set_result(error)
+    }
+}
+
+/// Python's `TimeoutError` is an `OSError`, of which the exception handler is not told.
+#[test]
+fn timeout_out_of_a_protocol_is_not_reported() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let own = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            own.borrow_mut().push(context.message.clone());
+        })));
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        for (kind, reported) in [(ErrorKind::Timeout, 0), (ErrorKind::Io, 0), (ErrorKind::Value, 1)]
+        {
+            let mut peer = TcpStream::connect(listener.local_addr()?)?;
+            let lost = on.create_future();
+            let fails_with = Error::new(kind, "as told");
+            let protocol = Failing { fails_with: fails_with.clone(), lost: lost.clone() };
+            let accepted = listener.accept()?.0;
+            let _transport = on.connect_accepted_socket(|| protocol, accepted).await?;
+            peer.write_all(b"x")?;
+            assert!(lost.await?.is_some_and(|error| error.ptr_eq(&fails_with)));
+            assert_eq!(reports.take().len(), reported, "{kind}");
+        }
+        Ok(())
     })
     .unwrap();
 }

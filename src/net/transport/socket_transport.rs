@@ -18,7 +18,7 @@ use super::socket::{Socket, is_passing};
 use super::transport_socket::TransportSocket;
 use crate::asyncio::LoopFuture;
 use crate::collections::{CellExt, Key};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::net::settle::settle;
 use crate::panics::caught;
@@ -427,7 +427,7 @@ impl SocketTransport {
     }
 
     fn fatal_error(&self, error: Error, message: &str) {
-        if error.kind() != ErrorKind::Io {
+        if !error.is_os_error() {
             self.report(message, Some(error.clone()));
         }
         self.force_close(Some(error));

@@ -20,7 +20,7 @@ impl TlsTransport {
         if let Some(lower) = self.lower() {
             lower.force_close(Some(error.clone()));
         }
-        if error.kind() != ErrorKind::Io && !error.is_cancelled() {
+        if !error.is_os_error() && !error.is_cancelled() {
             self.report(message, Some(error));
         }
     }
