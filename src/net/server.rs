@@ -18,6 +18,7 @@ use crate::collections::{Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::io::{REST, is_out_of_resources, report_out_of_resources};
+use crate::panics::caught;
 
 /// The most connections that wait to be accepted, and that are accepted in one turn.
 const BACKLOG: i32 = 100;
@@ -173,8 +174,8 @@ impl Server {
         Ok(())
     }
 
-    /// Makes the transport of an accepted connection: asyncio's `_accept_connection2`. Its errors
-    /// are reported in debug mode only, as there.
+    /// Makes the transport of an accepted connection: asyncio's `_accept_connection2`. Its errors, and those
+    /// of the protocol's factory, are reported in debug mode only, as there.
     async fn connect(&self, socket: Socket) -> Result<()> {
         match self.connected(socket).await {
             Err(error) if self.0.on.debug() => {
@@ -191,7 +192,8 @@ impl Server {
     async fn connected(&self, socket: Socket) -> Result<()> {
         self.check_open()?;
         let waiter = LoopFuture::new(&self.0.on);
-        let transport = (self.0.connect)(socket, waiter.clone())?;
+        let connect = || (self.0.connect)(socket, waiter.clone());
+        let transport = caught(connect).and_then(|made| made)?;
         self.attach(&transport);
         let outcome = waiter.await;
         if outcome.is_err() {

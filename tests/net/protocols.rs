@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
 
-use callsoon::net::{Address, DatagramOptions, DatagramProtocol, Protocol, Transport};
+use callsoon::net::{
+    Address, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, Transport, open_connection,
+};
 use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_now};
 
 /// Notes its calls. Answers each chunk in a server; closes at `bye`.
@@ -234,6 +236,32 @@ fn timeout_out_of_a_protocol_is_not_reported() {
             assert_eq!(reports.take().len(), reported, "{kind}");
         }
         Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn factory_of_a_server_that_fails_is_told_in_debug_mode() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let own = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            own.borrow_mut().push(context.message.clone());
+        })));
+        let factory = || -> Nothing { std::panic::resume_unwind(Box::new("no protocol")) };
+        let server = on.create_server(factory, Some("127.0.0.1"), 0).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        for debug in [false, true] {
+            on.set_debug(debug);
+            let (reader, _writer) = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?;
+            assert_eq!(reader.read_to_end().await?, b"");
+            yield_now().await?;
+            let expected = "Error on transport creation for incoming connection";
+            assert_eq!(*reports.take(), *vec![expected; usize::from(debug)]);
+        }
+        server.close();
+        server.wait_closed().await
     })
     .unwrap();
 }
