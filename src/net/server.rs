@@ -262,8 +262,8 @@ impl Server {
         let outcome = forever.await;
         if outcome.as_ref().is_err_and(Error::is_cancelled) {
             self.close();
-            // The cancellation is what the caller is given, whatever comes here.
-            let _ = self.wait_closed().await;
+            // Another cancellation takes the place of the first.
+            self.wait_closed().await?;
         }
         outcome
     }

@@ -356,3 +356,26 @@ fn aborted_clients_are_gone_in_two_turns() {
         waiting.await
     });
 }
+
+#[test]
+fn serve_forever_ends_with_the_last_of_two_cancellations() {
+    run(async {
+        let serve = async |reader: StreamReader, _writer: StreamWriter| {
+            reader.read_to_end().await.map(drop)
+        };
+        let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;
+        let (_reader, writer) = open_connection("127.0.0.1", port(&server), 100).await?;
+        while callsoon::all_tasks().len() < 2 {
+            yield_now().await?;
+        }
+        let own = server.clone();
+        let serving = create_task(async move { own.serve_forever().await });
+        yield_now().await?;
+        serving.cancel_with("first");
+        yield_now().await?;
+        serving.cancel_with("second");
+        assert_eq!(serving.await.unwrap_err().message(), "second");
+        drop(writer);
+        server.wait_closed().await
+    });
+}
