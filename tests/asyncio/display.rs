@@ -191,12 +191,12 @@ fn what_stands_for_others_shows_how_many() {
         assert_eq!(format!("{completed:?}"), "<AsCompleted left=1>");
         let group = TaskGroup::scope(async |group| {
             group.create_task(std::future::pending::<callsoon::Result<()>>())?;
-            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=1>");
+            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=1 entered>");
             group.create_task(async { Err::<(), _>(Error::new(ErrorKind::Value, "bad")) })?;
             let own = group.clone();
             group.create_task(async move {
                 let cancelled = sleep(secs(1)).await;
-                assert_eq!(format!("{own:?}"), "<TaskGroup tasks=2 cancelling>");
+                assert_eq!(format!("{own:?}"), "<TaskGroup tasks=2 errors=1 cancelling>");
                 cancelled
             })?;
             Ok(())

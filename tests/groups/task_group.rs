@@ -292,12 +292,15 @@ fn none_is_added_once_it_fails_or_is_left() {
             group.create_task(fails::<i32>(0, "early"))?;
             group.create_task(after(5, 5))?;
             assert!(sleep(secs(1)).await.is_err());
-            assert_eq!(refused(&group), "RuntimeError: the TaskGroup is shutting down");
+            assert_eq!(
+                refused(&group),
+                "RuntimeError: TaskGroup <TaskGroup tasks=1 errors=1 cancelling> is shutting down"
+            );
             Ok(())
         });
         assert_eq!(messages(ended.await), ["early"]);
         let group = kept.take().expect("it was entered");
-        assert_eq!(refused(&group), "RuntimeError: the TaskGroup is finished");
+        assert_eq!(refused(&group), "RuntimeError: TaskGroup <TaskGroup cancelling> is finished");
         Ok(())
     })
     .unwrap();

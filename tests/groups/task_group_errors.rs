@@ -204,9 +204,9 @@ fn done_tasks_are_dropped_while_the_body_runs() {
                 assert_eq!(job.name(), name);
             }
             // One of them ends now, behind the body.
-            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=4>");
+            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=4 entered>");
             sleep(secs(4)).await?;
-            assert_eq!(format!("{group:?}"), "<TaskGroup tasks=0>");
+            assert_eq!(format!("{group:?}"), "<TaskGroup entered>");
             Ok(())
         })
         .await
@@ -261,7 +261,10 @@ fn what_a_group_refuses_is_dropped() {
             drop(guard);
             Ok(())
         });
-        assert_eq!(shown(refused.map(drop)), "RuntimeError: the TaskGroup is finished");
+        assert_eq!(
+            shown(refused.map(drop)),
+            "RuntimeError: TaskGroup <TaskGroup entered> is finished"
+        );
         trace.expect(["dropped"]);
         assert_eq!((now()?, callsoon::all_tasks().len()), (0, 1));
         Ok(())
@@ -280,11 +283,11 @@ fn it_needs_a_parent_task() {
         let waker = std::task::Waker::noop();
         let polled = entered.as_mut().poll(&mut std::task::Context::from_waker(waker));
         match polled {
-            std::task::Poll::Ready(Err(error)) => own.push(error.kind().name()),
+            std::task::Poll::Ready(Err(error)) => own.push(error),
             other => panic!("{other:?}"),
         }
     };
     event_loop.call_soon(outside).unwrap();
     event_loop.run_once(None).unwrap();
-    trace.expect(["RuntimeError"]);
+    trace.expect(["RuntimeError: TaskGroup <TaskGroup> cannot determine the parent task"]);
 }

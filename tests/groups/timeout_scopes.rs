@@ -233,7 +233,7 @@ fn a_scope_is_entered_once_and_not_from_inside_either() {
         let amid = refused.await?.unwrap_err();
         let after = scope.scope(async |_| Ok(())).await.unwrap_err();
         for error in [amid, after] {
-            let expected = (ErrorKind::Runtime, "the Timeout was entered before".to_owned());
+            let expected = (ErrorKind::Runtime, "Timeout has already been entered".to_owned());
             assert_eq!((error.kind(), error.message()), expected);
         }
         assert_eq!(running_loop()?.pending_timers(), 0);

@@ -77,7 +77,8 @@ fn one_named_twice_is_returned_once_and_none_at_all_is_an_error() {
         assert_eq!((places(&done, &[&one, &two]), pending.len()), (vec![0, 1], 0));
         let nothing: [&Task<i32>; 0] = [];
         let error = wait(nothing, None, ReturnWhen::AllCompleted).await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Value);
+        let expected = (ErrorKind::Value, "Set of Tasks/Futures is empty.".to_owned());
+        assert_eq!((error.kind(), error.message()), expected);
         Ok(())
     })
     .unwrap();

@@ -8,6 +8,7 @@
 //! interrupted. That request is the group's own, and is taken back when the scope is left.
 
 use alloc::collections::BTreeMap;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -85,7 +86,7 @@ impl TaskGroup {
     /// cancelled at its next await. Dropped, the scope cancels the tasks and can't wait.
     pub async fn scope<T>(body: impl AsyncFnOnce(TaskGroup) -> Result<T>) -> Result<T> {
         let Some(parent) = current_task() else {
-            return Err(Error::runtime("a TaskGroup is entered inside of a task only"));
+            return Err(Error::runtime("TaskGroup <TaskGroup> cannot determine the parent task"));
         };
         let group = TaskGroup(Rc::new(Group {
             on: running_loop()?,
@@ -117,10 +118,10 @@ impl TaskGroup {
     ) -> Result<Task<T>> {
         let group = &self.0;
         if group.exiting.get() && group.tasks.borrow().is_empty() {
-            return Err(Error::runtime("the TaskGroup is finished"));
+            return Err(Error::runtime(format!("TaskGroup {self:?} is finished")));
         }
         if group.aborting.get() {
-            return Err(Error::runtime("the TaskGroup is shutting down"));
+            return Err(Error::runtime(format!("TaskGroup {self:?} is shutting down")));
         }
         let task = group.on.create_task(future)?;
         group.tasks.borrow_mut().insert(task.header().serial(), task.erased().clone());
@@ -261,7 +262,9 @@ impl Drop for GroupGuard {
         group.exiting.set(true);
         group.left.set(true);
         // The rest is for a scope that is dropped half way: any other has done it.
-        group.abort();
+        if !group.is_empty() {
+            group.abort();
+        }
         if group.cancelled_parent.take() {
             group.parent.uncancel();
         }
@@ -270,10 +273,12 @@ impl Drop for GroupGuard {
 
 impl fmt::Debug for TaskGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<TaskGroup tasks={}", self.0.tasks.borrow().len())?;
-        if self.0.aborting.get() {
-            f.write_str(" cancelling")?;
+        f.write_str("<TaskGroup")?;
+        let counts =
+            [("tasks", self.0.tasks.borrow().len()), ("errors", self.0.errors.borrow().len())];
+        for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
+            write!(f, " {name}={count}")?;
         }
-        f.write_str(">")
+        f.write_str(if self.0.aborting.get() { " cancelling>" } else { " entered>" })
     }
 }

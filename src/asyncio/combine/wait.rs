@@ -65,7 +65,7 @@ pub async fn wait<F: AnyFuture>(
 ) -> Result<(Vec<F>, Vec<F>)> {
     let futures = unique(futures);
     if futures.is_empty() {
-        return Err(Error::new(ErrorKind::Value, "there are no futures to wait for"));
+        return Err(Error::new(ErrorKind::Value, "Set of Tasks/Futures is empty."));
     }
     wait_until(&futures, limit.into(), return_when).await?;
     Ok(futures.into_iter().partition(|future| future.done()))

@@ -296,9 +296,9 @@ impl Timeout {
     pub fn reschedule(&self, when: impl Into<Option<Duration>>) -> Result<()> {
         match self.0.state.get() {
             State::Entered => {}
-            State::Created => return Err(Error::runtime("the Timeout was not entered yet")),
+            State::Created => return Err(Error::runtime("Timeout has not been entered")),
             state => {
-                let message = format!("the Timeout is {} already", state.name());
+                let message = format!("Cannot change state of {} Timeout", state.name());
                 return Err(Error::runtime(message));
             }
         }
@@ -344,7 +344,7 @@ impl ActiveTimeout {
     /// Enters `scope`, without its timer yet.
     fn enter(scope: Timeout) -> Result<ActiveTimeout> {
         if scope.0.state.get() != State::Created {
-            return Err(Error::runtime("the Timeout was entered before"));
+            return Err(Error::runtime("Timeout has already been entered"));
         }
         let Some(task) = TaskRegistry::current_here() else { return Err(outside_of_a_task()) };
         Ok(ActiveTimeout::of_task(scope, task))
@@ -390,7 +390,7 @@ impl ActiveTimeout {
 #[cold]
 fn outside_of_a_task() -> Error {
     match running_loop() {
-        Ok(_) => Error::runtime("a Timeout is entered inside of a task only"),
+        Ok(_) => Error::runtime("Timeout should be used inside a task"),
         Err(error) => error,
     }
 }
