@@ -160,7 +160,7 @@ impl LoopRef {
         let outcomes = gather_outcomes(&tasks).await?;
         for (generator, outcome) in generators.iter().zip(outcomes) {
             let Err(error) = outcome else { continue };
-            if error.is_cancelled() {
+            if !error.is_exception() {
                 continue;
             }
             let shown = generator.show();

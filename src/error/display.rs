@@ -6,7 +6,7 @@ use core::fmt::{self, Formatter};
 use core::mem;
 use core::slice;
 
-use super::repr::{Detail, Error, Repr};
+use super::repr::{Detail, Error, Group, Repr};
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -22,7 +22,7 @@ impl fmt::Debug for Error {
 
 impl fmt::Display for Repr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.kind().name();
+        let name = self.name();
         match self {
             Repr::Cancelled => f.write_str(name),
             Repr::Shared(shared) => match &shared.detail {
@@ -88,9 +88,9 @@ fn write_group(
         };
         f.write_str(mem::replace(&mut comma, ", "))?;
         match as_group(error) {
-            Some((message, errors)) => {
-                begin(message, error.kind().name(), f)?;
-                open.push(errors.iter());
+            Some(group) => {
+                begin(&group.message, error.0.name(), f)?;
+                open.push(group.errors.iter());
                 comma = "";
             }
             None => leaf(error, f)?,
@@ -99,10 +99,10 @@ fn write_group(
     Ok(())
 }
 
-fn as_group(error: &Error) -> Option<(&str, &[Error])> {
+fn as_group(error: &Error) -> Option<&Group> {
     let Repr::Shared(shared) = &error.0 else { return None };
     match &shared.detail {
-        Detail::Group(message, errors) => Some((message, errors)),
+        Detail::Group(group) => Some(group),
         _ => None,
     }
 }

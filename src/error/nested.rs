@@ -15,7 +15,7 @@ impl Drop for Shared {
         match mem::replace(&mut self.detail, Detail::Message(Box::default())) {
             // An error of the program's own may hold an `Error` in turn, and so on.
             Detail::Source(source) => drop_on_thread(source),
-            Detail::Group(_, errors) => drop_group(errors),
+            Detail::Group(group) => drop_group(group.errors),
             _ => {}
         }
     }
@@ -29,8 +29,8 @@ fn drop_group(errors: Box<[Error]>) {
         let Repr::Shared(shared) = error.0 else { continue };
         // Others may hold the same error still.
         let Some(mut shared) = Arc::into_inner(shared) else { continue };
-        if let Detail::Group(_, errors) = &mut shared.detail {
-            left.extend(mem::take(errors).into_vec().into_iter().rev());
+        if let Detail::Group(group) = &mut shared.detail {
+            left.extend(mem::take(&mut group.errors).into_vec().into_iter().rev());
         }
     }
 }

@@ -62,7 +62,7 @@ pub(super) struct Shared {
 pub(super) enum Detail {
     Message(Box<str>),
     Source(BoxedError),
-    Group(Box<str>, Box<[Error]>),
+    Group(Group),
     #[cfg(feature = "std")]
     Panic(Box<Panicked>),
     /// An error of the system, and what it is about.
@@ -70,11 +70,40 @@ pub(super) enum Detail {
     About(Box<str>, Error),
 }
 
+/// Several errors in one.
+pub(super) struct Group {
+    pub(super) message: Box<str>,
+    pub(super) errors: Box<[Error]>,
+    /// All of them are exceptions: noted, as groups may be as deep as they like.
+    is_exception: bool,
+}
+
 impl Repr {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Repr::Cancelled => ErrorKind::Cancelled,
             Repr::Shared(shared) => shared.kind,
+        }
+    }
+
+    fn is_exception(&self) -> bool {
+        match self {
+            Repr::Shared(shared) => match &shared.detail {
+                Detail::Group(group) => group.is_exception,
+                _ => !matches!(
+                    shared.kind,
+                    ErrorKind::Cancelled | ErrorKind::GeneratorExit | ErrorKind::KeyboardInterrupt
+                ),
+            },
+            Repr::Cancelled => false,
+        }
+    }
+
+    /// The name of its class.
+    pub(super) fn name(&self) -> &'static str {
+        match self.kind() {
+            ErrorKind::Group if !self.is_exception() => "BaseExceptionGroup",
+            kind => kind.name(),
         }
     }
 
@@ -96,7 +125,7 @@ impl Detail {
     /// The message, where it has one of its own.
     pub(super) fn text(&self) -> &str {
         match self {
-            Detail::Message(message) | Detail::Group(message, _) => message,
+            Detail::Message(message) | Detail::Group(Group { message, .. }) => message,
             #[cfg(feature = "std")]
             Detail::Panic(panicked) => &panicked.message,
             _ => "",
@@ -141,11 +170,13 @@ impl Error {
         })))
     }
 
-    /// Several errors in one, as `ExceptionGroup(message, errors)`.
+    /// Several errors in one, as `BaseExceptionGroup(message, errors)`: an `ExceptionGroup` if all of them
+    /// are [exceptions](Error::is_exception).
     #[must_use]
     pub fn from_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
-        let message = message.into().into_boxed_str();
-        Error::shared(ErrorKind::Group, Detail::Group(message, errors.into_boxed_slice()))
+        let is_exception = errors.iter().all(Error::is_exception);
+        let (message, errors) = (message.into().into_boxed_str(), errors.into_boxed_slice());
+        Error::shared(ErrorKind::Group, Detail::Group(Group { message, errors, is_exception }))
     }
 
     pub(super) fn shared(kind: ErrorKind, detail: Detail) -> Error {
@@ -236,13 +267,10 @@ impl Error {
     }
 
     /// Returns true if `except Exception` catches it: everything but a cancellation, the end of a generator,
-    /// and Ctrl-C. See [`Catch`](crate::Catch).
+    /// Ctrl-C, and a group that has one of these in it. See [`Catch`](crate::Catch).
     #[must_use]
     pub fn is_exception(&self) -> bool {
-        !matches!(
-            self.kind(),
-            ErrorKind::Cancelled | ErrorKind::GeneratorExit | ErrorKind::KeyboardInterrupt
-        )
+        self.0.is_exception()
     }
 
     /// Returns true if `except OSError` catches it: Python's `TimeoutError` is one, too.
@@ -320,7 +348,7 @@ impl Error {
     pub fn group(&self) -> &[Error] {
         match &self.0 {
             Repr::Shared(shared) => match &shared.detail {
-                Detail::Group(_, errors) => errors,
+                Detail::Group(group) => &group.errors,
                 _ => &[],
             },
             Repr::Cancelled => &[],

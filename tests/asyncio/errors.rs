@@ -2,7 +2,9 @@
 
 use std::{fmt, io};
 
-use callsoon::{Error, ErrorKind, EventLoop, Result, Task, create_task, running_loop, yield_now};
+use callsoon::{
+    Catch, Error, ErrorKind, EventLoop, Result, Task, create_task, running_loop, yield_now,
+};
 
 use crate::driver::{Reports, run, settle, turn};
 
@@ -249,7 +251,10 @@ fn a_group_holds_its_errors() {
     let group = Error::from_group("both failed", vec![one, two.clone()]);
     assert_eq!((group.kind(), group.group().len()), (ErrorKind::Group, 2));
     assert!(group.group()[1].ptr_eq(&two));
-    assert_eq!(group.to_string(), "ExceptionGroup: both failed [CancelledError, 2 parcels lost]");
+    assert_eq!(
+        group.to_string(),
+        "BaseExceptionGroup: both failed [CancelledError, 2 parcels lost]"
+    );
     assert!(two.group().is_empty());
     let event_loop = EventLoop::with_virtual_time();
     let raised = group.clone();
@@ -348,4 +353,19 @@ fn an_own_error_is_found_in_a_foreign_one_however_deep() {
     let deeper = Around(io::Error::other(around));
     assert!(Error::find_in(&deeper).is_some_and(|found| found.ptr_eq(&error)));
     assert!(Error::find_in(&Around(io::Error::from_raw_os_error(2))).is_none());
+}
+
+/// Python's `BaseExceptionGroup`, which is no `Exception`.
+#[test]
+fn group_with_an_exit_in_it_is_no_exception() {
+    let of = |errors| Error::from_group("m", errors);
+    let exit = Error::new(ErrorKind::GeneratorExit, "");
+    let plain = of(vec![Error::new(ErrorKind::Value, "v")]);
+    let base = of(vec![plain.clone(), of(vec![exit])]);
+    assert!(plain.is_exception() && !base.is_exception());
+    assert!(Err::<(), _>(plain.clone()).catch().is_ok());
+    assert!(Err::<(), _>(base.clone()).catch().is_err_and(|error| error.ptr_eq(&base)));
+    assert_eq!(plain.to_string(), "ExceptionGroup: m [ValueError: v]");
+    let inner = "ExceptionGroup: m [ValueError: v], BaseExceptionGroup: m [GeneratorExit]";
+    assert_eq!(base.to_string(), format!("BaseExceptionGroup: m [{inner}]"));
 }

@@ -1,7 +1,7 @@
 //! The closing of async generators: by hand, by being dropped, and with their loop.
 
 use callsoon::{
-    AsyncGenerator, Error, ErrorKind, EventLoop, Result, create_task, generator, run_on,
+    AsyncGenerator, Error, ErrorKind, EventLoop, Result, TaskGroup, create_task, generator, run_on,
     running_loop, sleep, yield_now,
 };
 
@@ -427,4 +427,31 @@ fn cancel_during_aclose_is_thrown_into_the_clean_up() {
     trace.expect(["Err(CancelledError())"]);
     assert_eq!(event_loop.pending_timers(), 0);
     turn(&event_loop, 2);
+}
+
+/// Around a `give`, a task group makes a `BaseExceptionGroup` of the exit.
+#[test]
+fn exit_through_a_task_group_is_an_error_and_is_not_reported() {
+    let event_loop = EventLoop::with_virtual_time();
+    let reports = Reports::of(&event_loop);
+    let numbers = || {
+        generator(async |y| {
+            TaskGroup::scope(async |group| {
+                group.create_task(sleep(secs(1)))?;
+                y.give(1).await?;
+                y.give(2).await.map(drop)
+            })
+            .await
+        })
+    };
+    let (closed, left, on) = (numbers(), numbers(), event_loop.clone());
+    let shutdown = async move {
+        closed.anext().await?;
+        let error = closed.aclose().await.unwrap_err();
+        assert_eq!((error.kind(), error.is_exception()), (ErrorKind::Group, false));
+        left.anext().await?;
+        on.shutdown_asyncgens().await
+    };
+    event_loop.run_until_complete(shutdown).unwrap();
+    assert!(reports.take().is_empty());
 }
