@@ -109,8 +109,8 @@ impl LoopRef {
     ///
     /// # Errors
     ///
-    /// [`Runtime`](crate::ErrorKind::Runtime) if `transport` is no plain connection, or is closing;
-    /// what fails the handshake.
+    /// [`Type`](crate::ErrorKind::Type) if `transport` is no plain connection;
+    /// [`Runtime`](crate::ErrorKind::Runtime) if it is closing; what fails the handshake.
     ///
     /// # Cancellation
     ///

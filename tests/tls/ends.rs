@@ -132,6 +132,14 @@ fn silent_peer_is_given_up_after_its_time() {
         let tls = tls.handshake_timeout(Duration::from_millis(500));
         connect(&on, port, &tls).await.unwrap_err();
         assert_eq!(clock.time().as_millis(), 60_500);
+        for (name, tls) in [
+            ("handshake", tls.clone().handshake_timeout(Duration::ZERO)),
+            ("shutdown", tls.shutdown_timeout(Duration::ZERO)),
+        ] {
+            let refused = connect(&on, port, &tls).await.unwrap_err();
+            let said = format!("ssl_{name}_timeout should be a positive number, got 0");
+            assert_eq!((refused.kind(), refused.message()), (ErrorKind::Value, said));
+        }
         Ok(())
     };
     run_on(&event_loop, waiting).unwrap();
@@ -259,10 +267,10 @@ fn connection_is_upgraded_by_its_loop() {
         assert_eq!(two.until_lost().await?, expected);
         assert_eq!(one.until_lost().await?, ["eof", "lost None"]);
         // A connection that talks TLS, or is closed, can't be upgraded.
-        for refused in [&transport, &plain] {
+        for (refused, kind) in [(&transport, ErrorKind::Type), (&plain, ErrorKind::Runtime)] {
             let shared = Rc::new(Shared(one.clone()));
             let upgraded = on.start_tls(refused, shared, &client_side("localhost")).await;
-            assert_eq!(upgraded.unwrap_err().kind(), ErrorKind::Runtime);
+            assert_eq!(upgraded.unwrap_err().kind(), kind);
         }
         assert_eq!(
             TlsOptions::client(client_config(), "no name").unwrap_err().kind(),

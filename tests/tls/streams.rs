@@ -81,10 +81,7 @@ fn stream_is_upgraded_to_tls() {
             assert_eq!(reader.readline().await?, b"STARTTLS\n");
             writer.write(b"go ahead\n")?;
             writer.start_tls(&server_side()).await?;
-            assert_eq!(
-                writer.start_tls(&server_side()).await.unwrap_err().kind(),
-                ErrorKind::Runtime
-            );
+            assert_eq!(writer.start_tls(&server_side()).await.unwrap_err().kind(), ErrorKind::Type);
             echo(reader, writer).await
         };
         let server = start_server(serve, Some("127.0.0.1"), 0, DEFAULT_LIMIT).await?;

@@ -26,6 +26,8 @@ use super::write_pipe::WritePipe;
 use super::{tls_session::TlsInfo, tls_transport::TlsTransport};
 use crate::asyncio::LoopFuture;
 use crate::collections::Key;
+#[cfg(feature = "tls")]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 
@@ -91,7 +93,10 @@ impl Transport {
         match &self.0 {
             Kind::Socket(socket) => TlsTransport::upgrade(socket, options, protocol, waiter)
                 .map(|tls| Transport(Kind::Tls(tls))),
-            _ => Err(Error::runtime(format!("transport {self:?} is not supported by start_tls()"))),
+            _ => {
+                let message = format!("transport {self:?} is not supported by start_tls()");
+                Err(Error::new(ErrorKind::Type, message))
+            }
         }
     }
 

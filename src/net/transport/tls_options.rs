@@ -50,7 +50,8 @@ impl TlsOptions {
         TlsOptions { side, handshake_timeout, shutdown_timeout }
     }
 
-    /// Sets the time after which a handshake is given up: `ssl_handshake_timeout`, 60 s by default.
+    /// Sets the time after which a handshake is given up: `ssl_handshake_timeout`, 60 s by default. Where it is
+    /// zero, making a connection is an error of kind [`Value`](ErrorKind::Value).
     #[must_use]
     pub fn handshake_timeout(mut self, timeout: Duration) -> TlsOptions {
         self.handshake_timeout = timeout;
@@ -58,7 +59,7 @@ impl TlsOptions {
     }
 
     /// Sets the time after which the peer's end is not waited for any more:
-    /// `ssl_shutdown_timeout`, 30 s by default.
+    /// `ssl_shutdown_timeout`, 30 s by default. It may not be zero either.
     #[must_use]
     pub fn shutdown_timeout(mut self, timeout: Duration) -> TlsOptions {
         self.shutdown_timeout = timeout;
@@ -70,7 +71,15 @@ impl TlsOptions {
         (self.handshake_timeout, self.shutdown_timeout)
     }
 
+    /// The connection that is to be made with them.
     pub(super) fn connection(&self) -> Result<Connection> {
+        let (handshake, shutdown) = self.timeouts();
+        for (name, timeout) in [("handshake", handshake), ("shutdown", shutdown)] {
+            if timeout.is_zero() {
+                let message = format!("ssl_{name}_timeout should be a positive number, got 0");
+                return Err(Error::new(ErrorKind::Value, message));
+            }
+        }
         let mut connection = match &self.side {
             Side::Client(config, name) => {
                 let client = ClientConnection::new(Arc::clone(config), name.clone());
