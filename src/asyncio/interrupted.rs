@@ -75,6 +75,6 @@ fn report_lost(task: &Task<()>, outcome: Result<()>) {
     }
     let mut context = ExceptionContext::new("Task exception was never retrieved");
     context.exception = Some(error);
-    context.task = Some(format!("{task:?}"));
+    context.future = Some(format!("{task:?}"));
     task.erased().report(&context);
 }

@@ -12,7 +12,7 @@ pub struct ExceptionContext {
     pub message: String,
     /// The error, where there is one.
     pub exception: Option<Error>,
-    /// The future concerned, as it shows itself.
+    /// The future concerned, as it shows itself; the task, if its exception was never retrieved.
     pub future: Option<String>,
     /// The task concerned, as it shows itself.
     pub task: Option<String>,

@@ -50,10 +50,10 @@ fn unread_exception_of_a_task_is_reported_at_its_drop() {
     let report = &reports.take()[0];
     assert_eq!(report.message, TASK);
     assert_eq!(
-        report.task.as_deref(),
+        report.future.as_deref(),
         Some(r#"<Task finished exception=ValueError("unread") name='worker'>"#)
     );
-    assert!(report.future.is_none());
+    assert!(report.task.is_none());
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn report_without_a_handler_is_logged_as_an_error() {
                     .to_owned()
                     + &made,
                 "ERROR: Task exception was never retrieved\nexception: ValueError(\"t\")\n\
-                 task: <Task finished exception=ValueError(\"t\") name='t'"
+                 future: <Task finished exception=ValueError(\"t\") name='t'"
                     .to_owned()
                     + &made,
                 "ERROR: Task was destroyed but it is pending!\ntask: <Task pending name='p'"

@@ -105,7 +105,7 @@ async fn fail_on_threads() -> Result<()> {
 
 /// The messages of [`fail_everywhere`], each by its first words.
 const ERRORS: [&str; 8] = [
-    "Task exception was never retrieved\nexception: ValueError(\"task\")\ntask: <Task ",
+    "Task exception was never retrieved\nexception: ValueError(\"task\")\nfuture: <Task ",
     "Exception in callback <Handle ",
     "Future exception was never retrieved\nexception: ValueError(\"future\")\nfuture: <Future ",
     "ValueError: reported",

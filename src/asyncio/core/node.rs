@@ -448,15 +448,11 @@ unsafe fn drop_rare_contents(header: NonNull<Header>) {
 
 /// Reports an exception that was never read.
 fn report_unread(future: &ErasedFuture) {
-    let (is_task, shown) = (future.header().is_task(), future.describe());
-    let what = if is_task { "Task" } else { "Future" };
+    let what = if future.header().is_task() { "Task" } else { "Future" };
     let mut context = ExceptionContext::new(String::from(what) + " exception was never retrieved");
+    // A task's, too, as in asyncio.
+    context.future = Some(future.describe());
     context.exception = Some(future.header().error());
-    if is_task {
-        context.task = Some(shown);
-    } else {
-        context.future = Some(shown);
-    }
     future.report(&context);
 }
 

@@ -228,7 +228,7 @@ fn errors_that_nothing_reads(on: &EventLoop) -> Result<()> {
     for context in told.iter() {
         let exception = context.exception.as_ref().map(ToString::to_string);
         expect(exception.as_deref() == Some("ValueError: broken"), "it tells another error")?;
-        descriptions.extend(context.task.clone());
+        descriptions.extend(context.future.clone());
     }
     let is_described = !cfg!(feature = "no-logger");
     let is_right = descriptions.iter().all(|text| text.is_empty() != is_described);
