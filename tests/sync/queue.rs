@@ -81,6 +81,7 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
         turns(1).await?;
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 getters=2>");
         queue.put_nowait(1)?;
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 getters=1 tasks=1>");
         turns(2).await?;
         trace.expect(["first: Ok(1)"]);
         queue.put_nowait(2)?;
@@ -93,6 +94,7 @@ fn a_put_wakes_one_getter_and_a_get_one_putter() {
         turns(1).await?;
         assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 items=1 putters=2 tasks=3>");
         assert_eq!(queue.get_nowait()?, 3);
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=1 putters=1 tasks=3>");
         turns(2).await?;
         trace.expect(["put 4: Ok(())"]);
         assert_eq!(queue.get().await?, 4);
@@ -223,7 +225,7 @@ fn after_a_shutdown_nothing_comes_in_and_what_is_there_goes_out() {
         putter(&queue, &trace, 3);
         turns(1).await?;
         queue.shutdown();
-        assert_eq!(format!("{queue:?}"), "<Queue maxsize=2 items=2 putters=1 tasks=2 shutdown>");
+        assert_eq!(format!("{queue:?}"), "<Queue maxsize=2 items=2 tasks=2 shutdown>");
         turns(1).await?;
         trace.expect(["put 3: Err(QueueShutDown(\"\"))"]);
         assert_eq!(kind(queue.put_nowait(3)), ErrorKind::QueueShutDown);

@@ -436,15 +436,15 @@ impl<T: 'static> Clone for Queue<T> {
     }
 }
 
-/// Shown as `<Queue maxsize=2 items=1 getters=1 tasks=3 shutdown>`.
+/// Shown as `<Queue maxsize=2 items=1 getters=1 tasks=3 shutdown>`, where those that were woken don't count.
 impl<T: 'static> fmt::Debug for Queue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = &*self.0;
         write!(f, "<{} maxsize={}", state.what, state.maxsize)?;
         let counts = [
             ("items", self.qsize()),
-            ("getters", state.getters.len()),
-            ("putters", state.putters.len()),
+            ("getters", state.getters.unwoken()),
+            ("putters", state.putters.unwoken()),
             ("tasks", state.unfinished.get()),
         ];
         for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {

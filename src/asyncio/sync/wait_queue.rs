@@ -169,6 +169,16 @@ impl WaitQueue {
         }
     }
 
+    /// Returns the number of waiters that were not woken.
+    pub(crate) fn unwoken(&self) -> usize {
+        let is_unwoken = |signal: &&Signal| !signal.is_done() || signal.is_cancelled();
+        match self.line.get() {
+            Line::Empty => 0,
+            Line::Sole => self.own.with(|own| own.iter().filter(is_unwoken).count()),
+            Line::Others => self.others.borrow().iter().filter(is_unwoken).count(),
+        }
+    }
+
     /// The first of the others that `is_it` says, none of which stands before `from`; which moves on.
     fn first_after(&self, from: &Cell<Key>, is_it: impl Fn(&Signal) -> bool) -> Option<Signal> {
         let others = self.others.borrow();
