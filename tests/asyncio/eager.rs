@@ -322,3 +322,18 @@ fn an_eager_task_inside_of_scopes_counts_none_of_its_waits() {
     })
     .unwrap();
 }
+
+#[test]
+fn eager_task_is_given_a_name_behind_its_first_step() {
+    run(async {
+        let task = create_eager_task(async {
+            let first = name_of_current();
+            yield_now().await?;
+            Ok((first, name_of_current()))
+        });
+        let task = task.with_name("eager");
+        assert_eq!(task.await?, ("Task-2".to_owned(), "eager".to_owned()));
+        Ok(())
+    })
+    .unwrap();
+}

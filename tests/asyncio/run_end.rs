@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use callsoon::{
-    AsyncGenerator, ErrorKind, EventLoop, LoopRef, Result, Runner, create_task, generator, run_on,
-    running_loop, sleep, yield_now,
+    AsyncGenerator, Error, ErrorKind, EventLoop, LoopRef, Result, Runner, create_task, generator,
+    run_on, running_loop, sleep, yield_now,
 };
 
 use crate::driver::{Reports, secs};
@@ -168,5 +168,23 @@ fn stop_while_run_end_waits_for_tasks_is_an_error() {
     };
     let error = run_on(&event_loop, main).unwrap_err();
     assert_eq!(error.message(), "Event loop stopped before Future completed.");
+    assert!(event_loop.is_closed());
+}
+
+#[test]
+fn error_of_main_comes_before_that_of_its_run_end() {
+    let event_loop = EventLoop::with_virtual_time();
+    let on = event_loop.clone();
+    let main = async {
+        create_task(async move {
+            let slept = sleep(secs(9)).await;
+            on.stop();
+            sleep(secs(1)).await?;
+            slept
+        });
+        yield_now().await?;
+        Err::<(), _>(Error::new(ErrorKind::Value, "main's"))
+    };
+    assert_eq!(run_on(&event_loop, main).unwrap_err().message(), "main's");
     assert!(event_loop.is_closed());
 }

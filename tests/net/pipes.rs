@@ -206,3 +206,23 @@ fn write_pipe_ends_with_the_error_of_its_write() {
     };
     run_on(&EventLoop::new(), body).unwrap();
 }
+
+/// In CPython `connection_lost` is called a second time, and fails.
+#[test]
+fn pipe_that_is_ended_twice_is_lost_once() {
+    let body = async {
+        let (_reading, writing) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let on = running_loop()?;
+        let told = Rc::new(Cell::new(0));
+        let tells = told.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, _| tells.set(1))));
+        let (transport, _) = on.connect_write_pipe(Received::default, writing).await?;
+        transport.close();
+        transport.abort();
+        transport.abort();
+        yield_now().await?;
+        assert!(transport.socket().is_none() && told.get() == 0);
+        Ok(())
+    };
+    run_on(&EventLoop::new(), body).unwrap();
+}

@@ -383,3 +383,27 @@ fn sendfile_succeeds_when_the_peer_closes_at_the_end() {
         Ok(())
     });
 }
+
+#[test]
+fn sendfile_cancelled_behind_earlier_data_spares_the_rest() {
+    run(async {
+        let on = running_loop()?;
+        let Sides { transport, peer, .. } = sides(&on).await?;
+        transport.write(&bytes())?;
+        assert!(transport.write_buffer_size() > 0);
+        let sending = transport.clone();
+        let task = create_task(async move {
+            on.sendfile(&sending, &file_of(b"x"), 0, None, Fallback::Allowed).await
+        });
+        yield_now().await?;
+        assert!(!transport.is_reading() && transport.write(b"amid").is_err());
+        task.cancel();
+        assert_eq!(task.await.unwrap_err().kind(), ErrorKind::Cancelled);
+        assert!(transport.is_reading());
+        transport.write(b"after")?;
+        transport.close();
+        let all = read_all(UnixStream::from(peer)?).await?;
+        assert!(all == [&bytes()[..], b"after"].concat());
+        Ok(())
+    });
+}

@@ -306,6 +306,9 @@ fn closed_transport_kills_the_process() {
 #[test]
 fn limit_of_a_process_holds_for_its_readers() {
     run(async {
+        let none = SubprocessOptions::new().limit(0);
+        let refused = create_subprocess_shell("exit", none).await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Value);
         let long = "echo 0123456789; echo end";
         let options = SubprocessOptions::new().stdout(Stdio::Pipe).limit(4);
         let sh = create_subprocess_shell(long, options).await?;
@@ -396,6 +399,39 @@ fn standard_input_is_nothing_or_what_is_written() {
         let (output, _) = counting.communicate(Some(b"abc")).await?;
         assert_eq!(output.unwrap().trim_ascii(), b"3 /dev/stdin");
         assert_eq!(counting.returncode(), Some(0));
+        Ok(())
+    });
+}
+
+/// CPython's `close` reaps it, so that its watcher finds no child and says 255.
+#[cfg(target_os = "linux")]
+#[test]
+fn close_spares_the_code_of_a_process_that_has_ended() {
+    run(async {
+        let sh = shell("exit 3").await?;
+        let state = format!("/proc/{}/stat", sh.pid());
+        while !std::fs::read_to_string(&state)?.contains(") Z ") {}
+        sh.transport().close();
+        assert_eq!(sh.wait().await?, 3);
+        Ok(())
+    });
+}
+
+/// In CPython the call of `pipe_connection_lost` fails then.
+#[test]
+fn cancelled_wait_closed_of_stdin_spares_its_end() {
+    run(async {
+        let told = Rc::new(Cell::new(0));
+        let tells = told.clone();
+        running_loop()?.set_exception_handler(Some(Rc::new(move |_, _| tells.set(1))));
+        let cat = Rc::new(create_subprocess_exec("cat", ["-"], piped()).await?);
+        let own = cat.clone();
+        let waiting = create_task(async move { own.stdin.as_ref().unwrap().wait_closed().await });
+        yield_now().await?;
+        waiting.cancel();
+        assert!(waiting.await.is_err());
+        cat.stdin.as_ref().unwrap().close();
+        assert_eq!((cat.wait().await?, told.get()), (0, 0));
         Ok(())
     });
 }
