@@ -19,7 +19,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{AnyFuture, TaskRegistry, note_held};
+use super::core::{TaskRegistry, note_held};
 use super::generators::{Closing, Generators};
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
@@ -390,23 +390,17 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
             return;
         }
         let on = tasks.event_loop().clone();
-        tasks.extension::<Generators>().one_to_close();
-        let own = tasks.clone();
-        let close = move || -> Result<()> {
-            let closing = own.event_loop().create_started_task(async move { aclose(&state).await });
-            let closed = move || own.extension::<Generators>().one_closed();
-            let Ok(task) = closing else {
-                closed()?;
-                return closing.map(drop);
+        let open = tasks.extension::<Generators>().half_way(&on);
+        let close = move || {
+            let closing = async move {
+                let _open = open;
+                aclose(&state).await
             };
-            task.add_done_callback(move |_: &dyn AnyFuture| closed());
-            Ok(())
+            on.create_started_task(closing).map(drop)
         };
         // A loop that has closed closes no generators: the body is dropped as it is. So it is where
         // there is no memory for the callback.
-        if !on.call_soon_or_report(close) {
-            _ = tasks.extension::<Generators>().one_closed();
-        }
+        tasks.event_loop().call_soon_or_report(close);
     }
 }
 

@@ -13,9 +13,9 @@ use core::pin::Pin;
 
 use super::combine::gather_outcomes;
 use super::core::{Ending, LoopExtension, Stage, TaskRegistry};
-use super::future::LoopFuture;
+use super::future::{LoopFuture, release};
 use crate::error::Result;
-use crate::event_loop::{ExceptionContext, LoopRef};
+use crate::event_loop::{ExceptionContext, Job, JobCell, JobKind, LoopRef};
 
 /// A generator as its loop sees it.
 pub(super) trait Closing {
@@ -77,20 +77,21 @@ impl Generators {
         self.closing.get() > 0
     }
 
-    /// Counts a generator that was dropped half way, and is to be closed.
-    pub(super) fn one_to_close(&self) {
+    /// Counts a generator of `on` that was dropped half way, until what is returned is dropped.
+    pub(super) fn half_way(self: Rc<Self>, on: &LoopRef) -> HalfWay {
         self.closing.set(self.closing.get() + 1);
+        HalfWay(on.clone(), self)
     }
 
     /// Counts the end of such a closing.
-    pub(super) fn one_closed(&self) -> Result<()> {
+    fn one_closed(&self) {
         self.closing.set(self.closing.get() - 1);
-        match self.all_closed.take() {
-            Some(waiter) if !self.are_closing() && !waiter.done() => waiter.set_result(()),
-            waiter => {
-                self.all_closed.set(waiter);
-                Ok(())
-            }
+        if self.are_closing() {
+            return;
+        }
+        if let Some(waiter) = self.all_closed.take() {
+            // It is pending, or was cancelled.
+            let _ = release(&waiter);
         }
     }
 
@@ -102,6 +103,34 @@ impl Generators {
             waiter.await?;
         }
         Ok(())
+    }
+}
+
+/// A generator that was dropped half way and is not closed yet.
+pub(super) struct HalfWay(LoopRef, Rc<Generators>);
+
+impl Drop for HalfWay {
+    /// Counts the end in the next turn, as a done callback of the task that closes it would. That would
+    /// keep the task until then, and hold back the report of its error.
+    fn drop(&mut self) {
+        self.0.schedule(JobCell::new(Closed(self.1.clone())));
+    }
+}
+
+/// Counts the end of a closing.
+struct Closed(Rc<Generators>);
+
+impl Job for Closed {
+    fn run(this: Rc<JobCell<Self>>, _on: &LoopRef) {
+        this.0.one_closed();
+    }
+
+    fn kind(&self) -> JobKind {
+        JobKind::FutureDone
+    }
+
+    fn describe(&self) -> String {
+        "<end of a generator's closing>".into()
     }
 }
 
