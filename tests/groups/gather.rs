@@ -195,7 +195,7 @@ fn unread_cancellation_of_a_gathering_is_reported() {
             yield_now().await?;
             assert!(outer.done());
             drop(outer);
-            assert_eq!(reports.messages(), ["Future exception was never retrieved"]);
+            assert_eq!(reports.messages(), ["_GatheringFuture exception was never retrieved"]);
         }
         Ok(())
     })

@@ -224,6 +224,15 @@ impl Header {
         WaitReason::of_number(self.flags.get() >> flag::REASON_SHIFT)
     }
 
+    /// The name of its class in asyncio.
+    pub(super) fn class_name(&self) -> &'static str {
+        match self.reason() {
+            _ if self.is_task() => "Task",
+            WaitReason::Gather => "_GatheringFuture",
+            _ => "Future",
+        }
+    }
+
     pub(crate) fn name(&self) -> Option<String> {
         self.with_rare_if_any(|rare| rare.name.as_deref().map(String::from)).flatten()
     }

@@ -180,7 +180,7 @@ impl fmt::Debug for ErasedFuture {
 fn describe(future: &ErasedFuture) -> String {
     let header = future.header();
     let task = future.task();
-    let what = if task.is_some() { "Task" } else { "Future" };
+    let what = header.class_name();
     let state = match header.state() {
         State::Pending if task.is_some_and(|task| task.cancelling() > 0) => "cancelling",
         State::Pending => "pending",
@@ -448,8 +448,8 @@ unsafe fn drop_rare_contents(header: NonNull<Header>) {
 
 /// Reports an exception that was never read.
 fn report_unread(future: &ErasedFuture) {
-    let what = if future.header().is_task() { "Task" } else { "Future" };
-    let mut context = ExceptionContext::new(String::from(what) + " exception was never retrieved");
+    let what = String::from(future.header().class_name());
+    let mut context = ExceptionContext::new(what + " exception was never retrieved");
     // A task's, too, as in asyncio.
     context.future = Some(future.describe());
     context.exception = Some(future.header().error());
