@@ -152,18 +152,20 @@ fn stop_in_mains_last_step_makes_the_next_run_short() {
     runner.close().unwrap();
 }
 
-/// The clean-up of a task takes longer than the run that a stop ends.
+/// Stops the loop when it is cancelled, and takes longer than the run that this ends.
+async fn stops_in_its_clean_up(on: LoopRef) -> Result<()> {
+    let slept = sleep(secs(9)).await;
+    on.stop();
+    sleep(secs(1)).await?;
+    slept
+}
+
 #[test]
 fn stop_while_run_end_waits_for_tasks_is_an_error() {
     let event_loop = EventLoop::with_virtual_time();
     let on = event_loop.clone();
     let main = async {
-        create_task(async move {
-            let slept = sleep(secs(9)).await;
-            on.stop();
-            sleep(secs(1)).await?;
-            slept
-        });
+        create_task(stops_in_its_clean_up(on));
         yield_now().await
     };
     let error = run_on(&event_loop, main).unwrap_err();
@@ -176,12 +178,7 @@ fn error_of_main_comes_before_that_of_its_run_end() {
     let event_loop = EventLoop::with_virtual_time();
     let on = event_loop.clone();
     let main = async {
-        create_task(async move {
-            let slept = sleep(secs(9)).await;
-            on.stop();
-            sleep(secs(1)).await?;
-            slept
-        });
+        create_task(stops_in_its_clean_up(on));
         yield_now().await?;
         Err::<(), _>(Error::new(ErrorKind::Value, "main's"))
     };

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use callsoon::net::{
     Address, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, Transport, open_connection,
 };
-use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_now};
+use callsoon::{Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, yield_now};
 
 /// Notes its calls. Answers each chunk in a server; closes at `bye`.
 struct Noting {
@@ -58,15 +58,21 @@ impl Protocol for Noting {
     }
 }
 
+/// The messages that the exception handler is given from now on.
+fn reports(on: &LoopRef) -> Rc<RefCell<Vec<String>>> {
+    let reports = Rc::new(RefCell::new(Vec::new()));
+    let own = reports.clone();
+    on.set_exception_handler(Some(Rc::new(move |_, context| {
+        own.borrow_mut().push(context.message.clone());
+    })));
+    reports
+}
+
 #[test]
 fn protocol_callbacks_come_in_order() {
     run_on(&EventLoop::new(), async {
         let on = running_loop()?;
-        let calls = Rc::new(RefCell::new(Vec::new()));
-        let reports = calls.clone();
-        on.set_exception_handler(Some(Rc::new(move |_, context| {
-            reports.borrow_mut().push(context.message.clone());
-        })));
+        let calls = reports(&on);
         let (lost, done) = (on.create_future(), on.create_future());
         let protocol = |name, lost: &callsoon::LoopFuture<()>| Noting {
             name,
@@ -217,11 +223,7 @@ impl Protocol for Failing {
 fn timeout_out_of_a_protocol_is_not_reported() {
     run_on(&EventLoop::new(), async {
         let on = running_loop()?;
-        let reports = Rc::new(RefCell::new(Vec::new()));
-        let own = reports.clone();
-        on.set_exception_handler(Some(Rc::new(move |_, context| {
-            own.borrow_mut().push(context.message.clone());
-        })));
+        let reports = reports(&on);
         let listener = TcpListener::bind("127.0.0.1:0")?;
         for (kind, reported) in [(ErrorKind::Timeout, 0), (ErrorKind::Io, 0), (ErrorKind::Value, 1)]
         {
@@ -244,11 +246,7 @@ fn timeout_out_of_a_protocol_is_not_reported() {
 fn factory_of_a_server_that_fails_is_told_in_debug_mode() {
     run_on(&EventLoop::new(), async {
         let on = running_loop()?;
-        let reports = Rc::new(RefCell::new(Vec::new()));
-        let own = reports.clone();
-        on.set_exception_handler(Some(Rc::new(move |_, context| {
-            own.borrow_mut().push(context.message.clone());
-        })));
+        let reports = reports(&on);
         let factory = || -> Nothing { std::panic::resume_unwind(Box::new("no protocol")) };
         let server = on.create_server(factory, Some("127.0.0.1"), 0).await?;
         let port = server.addresses()[0].ip().unwrap().port();
