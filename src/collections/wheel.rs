@@ -100,7 +100,6 @@ pub(crate) struct Wheel<T, K> {
 pub(super) type LevelBox = Box<[Level; 1]>;
 
 /// The slots of a digit.
-#[derive(Clone, Copy)]
 pub(super) struct Level {
     /// A bit for each slot with timers in it.
     occupied: u64,
@@ -144,6 +143,13 @@ impl Slot {
 impl Level {
     pub(super) const EMPTY: Level =
         Level { occupied: 0, slots: [Slot::EMPTY; SLOTS], low_is: [Low::Head; SLOTS] };
+
+    /// A slot has no timers any more. Returns true if no other has.
+    #[inline(always)]
+    fn vacate(&mut self, digit: usize) -> bool {
+        self.occupied &= !(1 << digit);
+        self.occupied == 0
+    }
 }
 
 impl<T, K: Keys> Wheel<T, K> {
@@ -326,8 +332,7 @@ impl<T, K: Keys> Wheel<T, K> {
             next => self.links[next as usize].prev = link.prev,
         }
         if slot.head == NIL {
-            level.occupied &= !(1 << digit);
-            if level.occupied == 0 {
+            if level.vacate(digit) {
                 self.in_use &= !(1 << (place / SLOTS));
             }
         } else if link.when == slot.low {
@@ -356,8 +361,7 @@ impl<T, K: Keys> Wheel<T, K> {
         let Some([level]) = self.levels[place / SLOTS].as_deref_mut() else { return };
         let Slot { head, tail, .. } = mem::replace(&mut level.slots[digit], Slot::EMPTY);
         let is_sorted = level.low_is[digit] == Low::Head;
-        level.occupied &= !(1 << digit);
-        if level.occupied == 0 {
+        if level.vacate(digit) {
             self.in_use &= !(1 << (place / SLOTS));
         }
         let is_due = head == tail && self.links[head as usize].when <= now;

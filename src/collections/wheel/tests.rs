@@ -7,7 +7,7 @@ fn check(wheel: &Wheel<u64, ()>) {
     let mut listed = 0;
     for at_place in 0..LEVELS * SLOTS {
         let (level, digit) = (at_place / SLOTS, at_place % SLOTS);
-        let own = wheel.levels[level].as_deref().map_or(Level::EMPTY, |[own]| *own);
+        let own = wheel.levels[level].as_deref().map_or(&Level::EMPTY, |[own]| own);
         assert_eq!(wheel.in_use >> level & 1 == 1, own.occupied != 0);
         let (slot, low_is) = (own.slots[digit], own.low_is[digit]);
         let bit = own.occupied >> digit & 1;
