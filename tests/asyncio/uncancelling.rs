@@ -167,6 +167,24 @@ fn uncancel_that_leaves_one_request_keeps_the_cancel() {
 }
 
 #[test]
+fn cancelling_counts_hundreds_of_requests() {
+    const REQUESTS: usize = 600;
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(async { yield_now().await }).unwrap();
+    turn(&event_loop, 1);
+    for requests in 1..=REQUESTS {
+        task.cancel();
+        assert_eq!(task.cancelling(), requests);
+    }
+    for left in (0..REQUESTS).rev() {
+        assert_eq!(task.uncancel(), left);
+        assert_eq!(task.cancelling(), left);
+    }
+    settle(&event_loop);
+    assert!(task.result().is_ok());
+}
+
+#[test]
 fn uncancel_is_too_late_once_the_awaited_future_took_the_cancel() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();

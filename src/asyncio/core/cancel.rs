@@ -22,12 +22,12 @@ use alloc::vec::Vec;
 use core::{ptr::NonNull, task::Waker};
 
 #[cfg(feature = "std")]
-use super::header::{CLAIMED, Header, drop_memory};
+use super::header::{CLAIMED, Header, drop_memory, memory_of};
 use super::header::{CancelledChild, CancelledChildren, ErasedFuture, flag};
 use super::registry::{EXACT, TaskRegistry};
 use super::task_header::Parked;
 #[cfg(feature = "std")]
-use super::waker::{for_poll, memory_of, task_of};
+use super::waker::{for_poll, task_of};
 #[cfg(feature = "std")]
 use crate::blocks;
 use crate::error::Error;
@@ -203,7 +203,8 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
     }
     #[cfg(feature = "std")]
     if header.has(flag::CLAIM) {
-        header.memory.fetch_or(CLAIMED, Ordering::Relaxed);
+        // SAFETY: By the Memory Invariant, as the handle holds it.
+        unsafe { memory_of(future.pointer()) }.fetch_or(CLAIMED, Ordering::Relaxed);
     }
     future.end_with(flag::CANCELLED, error.clone());
     Answer::Accepts
@@ -403,12 +404,13 @@ unsafe impl Send for Claim {}
 
 #[cfg(feature = "std")]
 impl Claim {
-    /// The claim on the work of `future`, which is new and no task, and has no other.
-    pub(crate) fn of(future: &ErasedFuture) -> Claim {
-        debug_assert!(!future.header().is_task());
-        future.header().set(flag::CLAIM);
-        let before = future.header().memory.fetch_add(1, Ordering::Relaxed);
-        debug_assert_eq!(before, 1);
+    /// The claim on the work of `future`, which was made for it.
+    ///
+    /// # Safety
+    ///
+    /// The block begins with a `HeldHeader`, of which a share of the memory is given to the claim.
+    pub(super) unsafe fn of(future: &ErasedFuture) -> Claim {
+        debug_assert!(future.header().has(flag::CLAIM));
         Claim(future.pointer())
     }
 
@@ -422,7 +424,7 @@ impl Claim {
 #[cfg(feature = "std")]
 impl Drop for Claim {
     fn drop(&mut self) {
-        // SAFETY: By the Memory Invariant this gives back what `of` has added, once.
+        // SAFETY: By the Memory Invariant this gives back the share that `of` was given, once.
         unsafe { drop_memory(self.0) }
     }
 }

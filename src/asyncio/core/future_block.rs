@@ -5,6 +5,8 @@
 //! needs a future that is pending.
 #![allow(unsafe_code)]
 
+pub(super) mod signal;
+
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -16,14 +18,17 @@ use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
 use super::any_future::{Callback, Watcher};
-use super::await_future::Await;
+#[cfg(feature = "std")]
+use super::cancel::Claim;
 use super::cancel::cancel;
 use super::completion::{
     describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
 };
+#[cfg(feature = "std")]
+use super::header::HeldHeader;
 use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
 use super::many::{Waiter, Watch};
-use super::node::{TypedFuture, drop_count, entry_head};
+use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
 use super::task_block::{Handle, lent_handle};
 use super::wait_reason::WaitReason;
@@ -36,11 +41,20 @@ use crate::event_loop::{
 };
 #[cfg(feature = "events")]
 use crate::event_loop::{LoopEvent, note_event};
-use crate::logging::text;
+#[cfg(feature = "std")]
+use crate::sync::AtomicU32;
 
 #[repr(C)]
 struct FutureBlock<T> {
     header: Header,
+    value: UnsafeCell<MaybeUninit<T>>,
+}
+
+/// The block of a future that has a [`Claim`].
+#[cfg(feature = "std")]
+#[repr(C)]
+struct ClaimedBlock<T> {
+    held: HeldHeader,
     value: UnsafeCell<MaybeUninit<T>>,
 }
 
@@ -88,16 +102,21 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
         future_name: || "",
         value_offset: offset_of!(FutureBlock<T>, value),
     };
+
+    /// The same, with a [`ClaimedBlock`].
+    #[cfg(feature = "std")]
+    const CLAIMED: Table =
+        Table { value_offset: offset_of!(ClaimedBlock<T>, value), ..Functions::<T, H>::TABLE };
 }
 
 /// The place of the value.
 ///
 /// # Safety
 ///
-/// `header` is that of a `FutureBlock<T>`.
+/// `header` is that of a future with values of type `T`.
 unsafe fn value_of<T>(header: NonNull<Header>) -> *mut T {
     // SAFETY: By this function's contract.
-    unsafe { header.cast::<FutureBlock<T>>().as_ref() }.value.get().cast()
+    unsafe { header.byte_add(header.as_ref().table.value_offset).cast().as_ptr() }
 }
 
 unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
@@ -121,6 +140,31 @@ impl<T: 'static> FutureRef<T> {
         #[cfg(feature = "events")]
         future.note_made(reason);
         future
+    }
+
+    /// The same, and the claim on the work of which it is to have the outcome.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_claim<H: Handle<T> + 'static>(
+        registry: &TaskRegistry,
+        reason: WaitReason,
+    ) -> (FutureRef<T>, Claim) {
+        let block = registry.allocate(Layout::new::<ClaimedBlock<T>>());
+        let block = block.expect("memory for a future").cast::<ClaimedBlock<T>>();
+        let flags = flag::CLAIM | (reason as u32) << flag::NUMBER_SHIFT;
+        let header = Header::new(const { &Functions::<T, H>::CLAIMED }, 1, flags);
+        // One share of the memory is the claim's.
+        let held = HeldHeader { header, memory: AtomicU32::new(2) };
+        // SAFETY: The block is new, and large enough. The header makes the invariants hold.
+        let (future, claim) = unsafe {
+            (&raw mut (*block.as_ptr()).held).write(held);
+            let future = ErasedFuture::from_count(block.cast());
+            let claim = Claim::of(&future);
+            (FutureRef(TypedFuture::new(future)), claim)
+        };
+        registry.keep_for_late_block();
+        #[cfg(feature = "events")]
+        future.note_made(reason);
+        (future, claim)
     }
 
     #[cfg(feature = "events")]
@@ -149,7 +193,7 @@ impl<T: 'static> FutureRef<T> {
     pub(crate) fn set_reason(&self, reason: WaitReason) {
         let header = self.0.header();
         debug_assert_eq!(header.reason() as u32, WaitReason::Future as u32);
-        header.set((reason as u32) << flag::REASON_SHIFT);
+        header.set((reason as u32) << flag::NUMBER_SHIFT);
     }
 
     /// Makes `value` the result of a future that is pending, and schedules what waits. Gives it back
@@ -229,7 +273,7 @@ impl TypedFuture<()> {
         #[cfg(feature = "std")]
         debug_assert!(!header.has(flag::CLAIM));
         if free {
-            header.flags.set((reason as u32) << flag::REASON_SHIFT);
+            header.flags.set((reason as u32) << flag::NUMBER_SHIFT);
         }
         free
     }
@@ -257,7 +301,7 @@ fn make<T: 'static>(
     reason: WaitReason,
 ) -> Option<TypedFuture<T>> {
     let block = registry.allocate(Layout::new::<FutureBlock<T>>())?.cast::<FutureBlock<T>>();
-    let header = Header::new(table, 1, (reason as u32) << flag::REASON_SHIFT);
+    let header = Header::new(table, 1, (reason as u32) << flag::NUMBER_SHIFT);
     // SAFETY: The block is new, and large enough. The header makes the invariants hold.
     let future = unsafe {
         (&raw mut (*block.as_ptr()).header).write(header);
@@ -265,155 +309,6 @@ fn make<T: 'static>(
     };
     registry.keep_for_late_block();
     Some(future)
-}
-
-// -- signals
-
-/// A `()` future with one waiter, for which a task waits in a lock, a queue or a sleep. It is never
-/// handed out, so it has no callbacks; its entry, in the timers or in the ready queue, completes it.
-pub(crate) struct Signal(TypedFuture<()>);
-
-static SIGNAL: Table = Table {
-    entry: EntryTable {
-        run: |head, _event_loop| {
-            // SAFETY: The entry gives its count to the handle.
-            unsafe { Signal::from_entry(head) }.complete();
-        },
-        // SAFETY: As for `run`.
-        discard: |head, _event_loop| drop(unsafe { Signal::from_entry(head) }),
-        // SAFETY: As for `run`.
-        drop: |head| unsafe { drop_count(head.cast()) },
-        kind: |head| {
-            // SAFETY: The entry counts the block.
-            match unsafe { head.cast::<Header>().as_ref() }.reason() {
-                WaitReason::Sleep => JobKind::Sleep,
-                _ => JobKind::Call,
-            }
-        },
-        #[cfg(feature = "trace")]
-        title: |head| {
-            // SAFETY: As for `kind`.
-            let describe = unsafe { describe_signal(head) };
-            describe()
-        },
-        describe: describe_signal,
-    },
-    call: |_signal, _callback| Ok(()),
-    value_owns: false,
-    drop_contents: |_| {},
-    drop_future: |_| {},
-    finish: |_| {},
-    future_name: || "",
-    value_offset: offset_of!(FutureBlock<()>, value),
-};
-
-unsafe fn describe_signal(head: NonNull<EntryHead>) -> Describe {
-    // SAFETY: The entry counts the block.
-    let signal = unsafe { ErasedFuture::from_header(head.cast()) };
-    Box::new(move || text!("<end of {}>", signal.describe()))
-}
-
-impl Signal {
-    /// A signal for `reason`; `None` where there is no memory for it.
-    #[inline]
-    pub(crate) fn new(registry: &TaskRegistry, reason: WaitReason) -> Option<Signal> {
-        make(registry, &SIGNAL, reason).map(Signal)
-    }
-
-    /// A signal for `reason`: `used`, made new, if it has no other handle any more. `None` where there
-    /// is no memory for another.
-    #[inline]
-    pub(crate) fn reuse(
-        used: Option<Signal>,
-        registry: &TaskRegistry,
-        reason: WaitReason,
-    ) -> Option<Signal> {
-        match used {
-            Some(signal)
-                if ptr::eq(signal.0.erased().registry(), registry) && signal.renew(reason) =>
-            {
-                Some(signal)
-            }
-            _ => Signal::another(registry, reason),
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn another(registry: &TaskRegistry, reason: WaitReason) -> Option<Signal> {
-        Signal::new(registry, reason)
-    }
-
-    /// Makes it what it was when it was made, if nothing else has it. Returns true if it did.
-    #[inline]
-    pub(crate) fn renew(&self, reason: WaitReason) -> bool {
-        self.0.renew(reason)
-    }
-
-    /// # Safety
-    ///
-    /// `head` is that of a signal, and a count of it is given to the handle.
-    unsafe fn from_entry(head: NonNull<EntryHead>) -> Signal {
-        // SAFETY: By this function's contract. A value of no size may be read at any time.
-        unsafe { Signal(TypedFuture::new(ErasedFuture::from_count(head.cast()))) }
-    }
-
-    /// An entry that completes it.
-    pub(crate) fn entry(&self) -> Entry {
-        let count = self.0.erased().clone().into_count();
-        // SAFETY: The table is that of a signal; the entry has the count of the handle.
-        unsafe { Entry::from_head(entry_head(count)) }
-    }
-
-    /// Completes it, unless it is done: one that was cancelled stays so. Returns true if it did.
-    #[inline]
-    pub(crate) fn complete(&self) -> bool {
-        let pending = !self.is_done();
-        if pending {
-            self.0.erased().end(flag::FINISHED);
-        }
-        pending
-    }
-
-    /// Returns true once it was completed or cancelled.
-    #[inline]
-    pub(crate) fn is_done(&self) -> bool {
-        self.0.header().done()
-    }
-
-    #[inline]
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.0.header().state() == State::Cancelled
-    }
-
-    pub(crate) fn event_loop(&self) -> &LoopRef {
-        self.0.erased().event_loop()
-    }
-
-    /// Returns true if `wait` awaits this signal.
-    #[cfg(feature = "std")]
-    pub(crate) fn is_of(&self, wait: &Await<()>) -> bool {
-        wait.is_for(self.0.erased())
-    }
-
-    /// Waits until it is completed.
-    #[inline]
-    pub(crate) fn wait(&self) -> Await<()> {
-        self.clone().into_wait()
-    }
-
-    /// The same with this handle.
-    #[inline]
-    pub(crate) fn into_wait(self) -> Await<()> {
-        Await::new(self.0)
-    }
-}
-
-impl Clone for Signal {
-    #[inline]
-    fn clone(&self) -> Signal {
-        Signal(self.0.clone())
-    }
 }
 
 impl ErasedFuture {

@@ -5,6 +5,8 @@
 //! does; what may run the program's code when it is dropped is taken out first, and dropped after.
 #![allow(unsafe_code)]
 
+pub(super) mod site;
+
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
@@ -71,11 +73,16 @@ pub(super) mod flag {
     /// The future has a `Claim`, on work of another thread.
     #[cfg(feature = "std")]
     pub(crate) const CLAIM: u32 = 1 << 18;
-    /// The number of a `WaitReason`.
-    pub(crate) const REASON_SHIFT: u32 = 24;
+    /// The block begins with a `HeldHeader`.
+    #[cfg(feature = "std")]
+    pub(crate) const HELD: u32 = TASK | CLAIM;
+    #[cfg(not(feature = "std"))]
+    pub(crate) const HELD: u32 = TASK;
+    /// The number of a `WaitReason`; of a task, the requests to cancel it.
+    pub(crate) const NUMBER_SHIFT: u32 = 24;
 }
 
-/// Set in a header's `memory` while a message that the task was woken is on its way: by the Woken
+/// Set in a task's `memory` while a message that the task was woken is on its way: by the Woken
 /// Invariant of `waker`.
 pub(super) const WOKEN: u32 = 1 << 31;
 
@@ -92,10 +99,14 @@ pub(crate) struct Header {
     pub(super) flags: Cell<u32>,
     pub(super) waiters: Waiters,
     pub(super) rare: Cell<Option<Box<Rare>>>,
+}
+
+/// The beginning of a block that other threads may hold: that of a task, or of a future with a `Claim`.
+#[repr(C)]
+pub(super) struct HeldHeader {
+    pub(super) header: Header,
     /// By the Memory Invariant of `node`.
     pub(super) memory: AtomicU32,
-    /// The requests to cancel a task, less the `uncancel`s.
-    pub(super) cancels: Cell<u32>,
 }
 
 /// The waiters of a future or task, in one word: see `waiters`.
@@ -134,8 +145,6 @@ impl Header {
             flags: Cell::new(flags),
             waiters: Waiters::new(),
             rare: Cell::new(None),
-            memory: AtomicU32::new(1),
-            cancels: Cell::new(0),
         }
     }
 
@@ -220,17 +229,18 @@ impl Header {
         self.rare.with(|rare| rare.as_deref_mut().map(body))
     }
 
+    /// The reason for which a task awaits it. It is no task itself.
     pub(crate) fn reason(&self) -> WaitReason {
-        WaitReason::of_number(self.flags.get() >> flag::REASON_SHIFT)
+        debug_assert!(!self.is_task());
+        WaitReason::of_number(self.flags.get() >> flag::NUMBER_SHIFT)
     }
 
     /// The name of its class in asyncio.
     pub(super) fn class_name(&self) -> &'static str {
-        match self.reason() {
-            _ if self.is_task() => "Task",
-            WaitReason::Gather => "_GatheringFuture",
-            _ => "Future",
+        if self.is_task() {
+            return "Task";
         }
+        if self.reason() == WaitReason::Gather { "_GatheringFuture" } else { "Future" }
     }
 
     pub(crate) fn name(&self) -> Option<String> {
@@ -327,16 +337,25 @@ impl Header {
     }
 }
 
+/// # Safety
+///
+/// The block begins with a [`HeldHeader`], and its memory is held for as long as the reference is used.
+#[inline(always)]
+pub(super) unsafe fn memory_of<'a>(header: NonNull<Header>) -> &'a AtomicU32 {
+    // SAFETY: By this function's contract. No reference to the whole header is made: the rest may be
+    // another thread's.
+    unsafe { &(*header.cast::<HeldHeader>().as_ptr()).memory }
+}
+
 /// Gives back a share of the memory, on any thread.
 ///
 /// # Safety
 ///
 /// By the Memory Invariant the share is the caller's. Where it may be the last, the loop has left the block.
 pub(super) unsafe fn drop_memory(header: NonNull<Header>) {
-    // SAFETY: By this function's contract. No reference to the whole header is made: the rest may be
-    // another thread's. Of the last share, the contents are dropped by now.
+    // SAFETY: By this function's contract. Of the last share, the contents are dropped by now.
     unsafe {
-        if (*header.as_ptr()).memory.fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
+        if memory_of(header).fetch_sub(1, Ordering::AcqRel) & !WOKEN == 1 {
             blocks::free_remote::<Arc<Inbox<Mail>>>(header.cast());
         }
     }
@@ -349,7 +368,7 @@ pub(super) struct Rare {
     /// The exception, or the cancellation if it has a message.
     pub(super) error: Option<Error>,
     pub(super) name: Option<Box<str>>,
-    /// Where a future was made, noted in debug mode only.
+    /// Where a future was made, noted in debug mode only; or a task, where its `Site` can't say it.
     pub(super) made_at: Option<&'static Location<'static>>,
     /// The futures that are cancelled in the place of this one.
     pub(super) children: Option<Rc<dyn CancelledChildren>>,
@@ -360,6 +379,8 @@ pub(super) struct Rare {
     pub(super) throw_next: Option<Error>,
     /// The awaited futures at which the cancellation is to be thrown; none for the first await.
     pub(super) throw_at: Vec<NonNull<Header>>,
+    /// The requests to cancel a task, where they are too many for its flags.
+    pub(super) cancels: u32,
     /// The futures that a task awaits besides its first, inside a join or a select.
     pub(super) waits: KeyedQueue<NonNull<Header>>,
     /// A task's, once contexts are used.

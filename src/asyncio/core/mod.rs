@@ -42,7 +42,8 @@ pub(crate) use borrowed_future::{BorrowedFuture, with_borrowed};
 pub(crate) use cancel::cancel;
 #[cfg(feature = "std")]
 pub(crate) use cancel::{Claim, RemoteTask};
-pub(crate) use future_block::{FutureRef, Signal};
+pub(crate) use future_block::FutureRef;
+pub(crate) use future_block::signal::Signal;
 #[doc(hidden)]
 pub use header::ErasedFuture;
 pub(crate) use header::{CancelledChild, CancelledChildren};

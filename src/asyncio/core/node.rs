@@ -15,7 +15,8 @@
 //!
 //! **Memory Invariant**: `memory` is one for all those together, until the contents are dropped, and
 //! one for each waker of another crate that is kept, and for each claim of another thread. When it falls
-//! to zero the block is freed.
+//! to zero the block is freed. A block without it, which is no [`HeldHeader`](super::header::HeldHeader), is
+//! held by its handles alone.
 //!
 //! **Value Invariant**: a value that was written when the state became `FINISHED` is not written
 //! again, nor moved, until the contents are dropped. So it may be borrowed from any handle.
@@ -35,7 +36,7 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, Callback, FutureId};
-use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, drop_memory, flag};
+use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, drop_memory, flag, memory_of};
 use super::registry::TaskRegistry;
 use crate::blocks;
 use crate::error::{Error, Result};
@@ -468,7 +469,9 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     unsafe {
         let pages = registry_of(header).pages();
         // A message that a closed loop has dropped unread leaves `WOKEN` set, and a claim its own bit.
-        if header.as_ref().memory.load(Ordering::Acquire) & !WOKEN == 1 {
+        if !header.as_ref().has(flag::HELD)
+            || memory_of(header).load(Ordering::Acquire) & !WOKEN == 1
+        {
             return pages.free(header.cast());
         }
         leave_memory(header);

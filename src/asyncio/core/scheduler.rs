@@ -168,9 +168,8 @@ fn awaited_by_wakers<R: Send + Sync + 'static>(
 fn has_waker<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> bool {
     let mut kept = false;
     for_each_pending(pages, &mut |header| {
-        // SAFETY: It is in use.
-        let header = unsafe { header.as_ref() };
-        kept |= header.is_task() && waker::is_kept(header);
+        // SAFETY: It is in use; its header says whether it is a task.
+        kept |= unsafe { header.as_ref().is_task() && waker::is_kept(header) };
     });
     kept
 }

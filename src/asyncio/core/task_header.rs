@@ -2,19 +2,19 @@
 //! running, its waits, and its pending cancellation.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "events")]
+mod events;
+
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
-use core::mem;
+use core::mem::{self, offset_of};
 use core::panic::Location;
 use core::ptr::NonNull;
 
-#[cfg(feature = "events")]
-use super::header::State;
-use super::header::{ErasedFuture, Header, flag};
+use super::header::site::Site;
+use super::header::{ErasedFuture, Header, HeldHeader, flag};
 use super::node::{entry_head, registry_of};
-#[cfg(feature = "events")]
-use super::wait_reason::WaitReason;
 use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, captured};
@@ -22,8 +22,7 @@ use crate::error::Error;
 use crate::event_loop::Entry;
 #[cfg(not(feature = "std"))]
 use crate::event_loop::Link;
-#[cfg(feature = "events")]
-use crate::event_loop::{LoopEvent, LoopRef, Outcome, note_event};
+use crate::sync::AtomicU32;
 
 /// Why a task doesn't run.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,6 +45,9 @@ impl Parked {
     }
 }
 
+/// The number of cancellations in a task's flags that says that they stand in its `Rare`.
+const MANY: u32 = u32::MAX >> flag::NUMBER_SHIFT;
+
 /// The header of a task, with the state behind it that only tasks have.
 ///
 /// **Wait Invariant**: the first wait is one that was added when there was no other, so that those of
@@ -53,18 +55,26 @@ impl Parked {
 #[repr(C)]
 pub(crate) struct TaskHeader {
     pub(super) header: Header,
+    /// The word of a [`HeldHeader`], by the Memory Invariant of `node`.
+    memory: AtomicU32,
+    site: Site,
     /// The first wait: a future of ours that it awaits, most often the only one. Uncounted: the
     /// await that added it counts it.
     pub(super) first_wait: Cell<Option<NonNull<Header>>>,
-    created_at: &'static Location<'static>,
     serial: u64,
     /// By the Woken Invariant of `waker`.
     #[cfg(not(feature = "std"))]
     pub(super) link: Link,
 }
 
+const _: () = assert!(offset_of!(TaskHeader, memory) == offset_of!(HeldHeader, memory));
+
+#[cfg(all(feature = "std", target_pointer_width = "64", not(any(loom, shuttle))))]
+const _: () = assert!(size_of::<TaskHeader>() == 7 * size_of::<usize>());
+
 impl TaskHeader {
     /// A new task's, number `serial`.
+    #[inline(always)]
     pub(super) fn new(
         header: Header,
         created_at: &'static Location<'static>,
@@ -72,8 +82,9 @@ impl TaskHeader {
     ) -> TaskHeader {
         TaskHeader {
             header,
+            memory: AtomicU32::new(1),
+            site: Site::of(created_at),
             first_wait: Cell::new(None),
-            created_at,
             serial,
             #[cfg(not(feature = "std"))]
             link: Link::new(),
@@ -131,6 +142,14 @@ impl ErasedFuture {
 }
 
 impl TaskHeader {
+    /// Notes the place where it was made, if its site doesn't say it.
+    #[inline(always)]
+    pub(super) fn note_created_at(&self, place: &'static Location<'static>) {
+        if self.site == Site::ELSEWHERE {
+            self.header.with_rare(|rare| rare.made_at = Some(place));
+        }
+    }
+
     /// Its number, counted from one.
     pub(crate) fn serial(&self) -> u64 {
         self.serial
@@ -138,7 +157,7 @@ impl TaskHeader {
 
     /// Where in the source it was made.
     pub(crate) fn created_at(&self) -> &'static Location<'static> {
-        self.created_at
+        self.site.location().or(self.header.made_at()).expect("a place at hand")
     }
 
     /// `Task-7`, unless it was given a name.
@@ -291,22 +310,39 @@ impl TaskHeader {
     }
 
     pub(super) fn count_cancel(&self) {
-        self.header.cancels.set(self.header.cancels.get().saturating_add(1));
+        self.set_cancels(self.cancels().saturating_add(1));
     }
 
     /// The number of requests to cancel it, less the `uncancel`s.
     pub(crate) fn cancelling(&self) -> usize {
-        self.header.cancels.get() as usize
+        self.cancels() as usize
     }
 
     /// Takes a request back, and returns how many are left: with the last one, a cancellation that
     /// was not thrown yet is off.
     pub(crate) fn uncancel(&self) -> usize {
-        let left = self.header.cancels.get().saturating_sub(1);
-        if self.header.cancels.replace(left) == 1 {
+        let cancels = self.cancels();
+        if cancels == 1 {
             self.header.clear(flag::MUST_CANCEL);
         }
-        left as usize
+        self.set_cancels(cancels.saturating_sub(1));
+        self.cancelling()
+    }
+
+    fn cancels(&self) -> u32 {
+        match self.header.flags.get() >> flag::NUMBER_SHIFT {
+            MANY => self.header.with_rare_if_any(|rare| rare.cancels).unwrap_or(MANY),
+            few => few,
+        }
+    }
+
+    fn set_cancels(&self, cancels: u32) {
+        let number = cancels.min(MANY);
+        if number == MANY {
+            self.header.with_rare(|rare| rare.cancels = cancels);
+        }
+        let others = self.header.flags.get() & !(MANY << flag::NUMBER_SHIFT);
+        self.header.flags.set(others | number << flag::NUMBER_SHIFT);
     }
 }
 
@@ -327,124 +363,6 @@ pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
             #[cfg(feature = "events")]
             TaskHeader::at(task).note_woken();
             registry_of(task).event_loop().schedule(Entry::from_head(entry_head(task)));
-        }
-    }
-}
-
-/// The events of a task.
-#[cfg(feature = "events")]
-impl TaskHeader {
-    /// The header of a task that is kept by something else.
-    ///
-    /// # Safety
-    ///
-    /// The Block Invariant holds for `task`, which is a task, for as long as the header is used.
-    pub(super) unsafe fn at<'a>(task: NonNull<Header>) -> &'a TaskHeader {
-        // SAFETY: By this function's contract: the header of a task begins a `TaskHeader`.
-        unsafe { task.cast().as_ref() }
-    }
-
-    /// Returns the event of a step that throws `thrown`, or the error of what the task awaits.
-    #[inline(always)]
-    pub(super) fn step_event(&self, thrown: Option<&Error>) -> LoopEvent {
-        let outcome = match thrown {
-            Some(error) if error.is_cancelled() => Some(Outcome::Cancelled),
-            Some(error) => {
-                // SAFETY: The Block Invariant holds for a task that begins a step.
-                let registry = unsafe { registry_of(NonNull::from(&self.header)) };
-                registry.event_loop().log_error(error);
-                Some(Outcome::Error)
-            }
-            None => {
-                // SAFETY: By the Await Invariant the await that has added the wait counts it.
-                let awaited = self.first_wait.get().map(|wait| unsafe { wait.as_ref() });
-                awaited.and_then(Header::ended).filter(|outcome| *outcome != Outcome::Result)
-            }
-        };
-        LoopEvent::Step(self.serial, outcome)
-    }
-
-    /// Returns the event of a park after a step.
-    pub(super) fn park_event(&self) -> LoopEvent {
-        if self.parked() == Parked::Yielding { self.yield_event() } else { self.wait_event() }
-    }
-
-    #[inline(always)]
-    pub(super) fn yield_event(&self) -> LoopEvent {
-        LoopEvent::Yields(self.serial)
-    }
-
-    /// Returns the event of a park that is no yield.
-    #[inline]
-    pub(super) fn wait_event(&self) -> LoopEvent {
-        let Some(wait) = self.first_wait.get() else {
-            return LoopEvent::Waits(self.serial, WaitReason::Foreign as u8);
-        };
-        // SAFETY: As in `step_event`.
-        let awaited = unsafe { wait.as_ref() };
-        if awaited.is_task() {
-            // SAFETY: It is a task.
-            return LoopEvent::WaitsForTask(self.serial, unsafe { TaskHeader::at(wait) }.serial);
-        }
-        match awaited.reason() {
-            WaitReason::Future => LoopEvent::WaitsForFuture(self.serial, wait.as_ptr().addr()),
-            reason => LoopEvent::Waits(self.serial, reason as u8),
-        }
-    }
-
-    /// Notes that its step was put on the ready queue, unless it has yielded.
-    fn note_woken(&self) {
-        if self.parked() != Parked::Yielding {
-            // SAFETY: The Block Invariant holds for a task that is not done.
-            let registry = unsafe { registry_of(NonNull::from(&self.header)) };
-            note_event!(registry.event_loop(), LoopEvent::Woken(self.serial));
-        }
-    }
-}
-
-#[cfg(feature = "events")]
-impl Header {
-    /// Returns the outcome, if it has ended, for the next event: an error's name is noted before.
-    #[inline(always)]
-    pub(super) fn ended(&self) -> Option<Outcome> {
-        match self.state() {
-            State::Pending => None,
-            State::Cancelled => Some(Outcome::Cancelled),
-            State::Failed => {
-                self.log_failure();
-                Some(Outcome::Error)
-            }
-            State::Finished => Some(Outcome::Result),
-        }
-    }
-
-    /// Notes the name of its error for the event that says that it has failed.
-    #[cold]
-    #[inline(never)]
-    fn log_failure(&self) {
-        // SAFETY: The Block Invariant holds for a future that ends or is awaited.
-        let registry = unsafe { registry_of(NonNull::from(self)) };
-        registry.event_loop().log_error(&self.peek());
-    }
-
-    /// Notes its end on its loop `on`, before anything that waits is scheduled.
-    #[inline(always)]
-    pub(super) fn note_end(&self, on: &LoopRef) {
-        if on.records_events() {
-            self.log_end(on);
-        }
-    }
-
-    #[inline(never)]
-    fn log_end(&self, on: &LoopRef) {
-        let (reason, outcome) = (self.reason(), || self.ended().unwrap_or(Outcome::Result));
-        if self.is_task() {
-            // SAFETY: It is a task.
-            let task = unsafe { TaskHeader::at(NonNull::from(self)) };
-            on.log_event(LoopEvent::TaskEnded(task.serial, outcome()));
-        } else if reason.is_seen() {
-            let address = (&raw const *self).addr();
-            on.log_event(LoopEvent::FutureEnded(address, reason as u8, outcome()));
         }
     }
 }

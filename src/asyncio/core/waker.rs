@@ -23,7 +23,7 @@ use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 use core::task::{RawWaker, RawWakerVTable, Waker};
 
-use super::header::{Header, WOKEN};
+use super::header::{Header, WOKEN, memory_of};
 use super::registry::TaskRegistry;
 use super::step;
 #[cfg(not(feature = "std"))]
@@ -31,7 +31,7 @@ use super::task_header::TaskHeader;
 use super::task_header::schedule_step;
 use crate::blocks;
 use crate::event_loop::{Inbox, Mail, Woken, running_here};
-use crate::sync::{Arc, AtomicU32, Ordering};
+use crate::sync::{Arc, Ordering};
 
 /// The reference that a task is polled with while no clone is kept.
 static POLLING: RawWakerVTable = RawWakerVTable::new(clone, |_| (), wake_polling, |_| ());
@@ -70,19 +70,14 @@ fn has_kept(waker: &Waker) -> bool {
     ptr::eq(waker.vtable(), &KEPT)
 }
 
-/// Returns true if a clone of a waker of this block is kept.
-pub(super) fn is_kept(header: &Header) -> bool {
-    header.memory.load(Ordering::Acquire) & !WOKEN > 1
-}
-
+/// Returns true if a clone of a waker of this task is kept.
+///
 /// # Safety
 ///
-/// The memory of the block is held for as long as the reference is used.
-#[inline(always)]
-pub(super) unsafe fn memory_of<'a>(task: NonNull<Header>) -> &'a AtomicU32 {
-    // SAFETY: By this function's contract. No reference to the whole header is made: the rest may
-    // be another thread's.
-    unsafe { &(*task.as_ptr()).memory }
+/// The memory of the block, which is that of a task, is held.
+pub(super) unsafe fn is_kept(task: NonNull<Header>) -> bool {
+    // SAFETY: By this function's contract.
+    unsafe { memory_of(task) }.load(Ordering::Acquire) & !WOKEN > 1
 }
 
 pub(super) fn task_of(data: *const ()) -> NonNull<Header> {

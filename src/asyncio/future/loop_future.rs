@@ -8,6 +8,8 @@ use core::future::IntoFuture;
 use core::panic::Location;
 
 use super::future_like::FutureLike;
+#[cfg(feature = "std")]
+use crate::asyncio::core::Claim;
 use crate::asyncio::core::{
     AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, Handle,
     TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
@@ -75,6 +77,14 @@ impl<T: 'static> LoopFuture<T> {
 
     pub(crate) fn of(registry: &TaskRegistry, reason: WaitReason) -> LoopFuture<T> {
         LoopFuture(FutureRef::new::<LoopFuture<T>>(registry, reason))
+    }
+
+    /// A pending future of `on` that a task awaits for `reason`, and the claim on the work of which it is to
+    /// have the outcome.
+    #[cfg(feature = "std")]
+    pub(crate) fn with_claim(on: &LoopRef, reason: WaitReason) -> (LoopFuture<T>, Claim) {
+        let (future, claim) = FutureRef::with_claim::<LoopFuture<T>>(&TaskRegistry::of(on), reason);
+        (LoopFuture(future), claim)
     }
 
     /// Sets why a task awaits it.

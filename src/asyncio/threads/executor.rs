@@ -9,6 +9,7 @@ use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
+use core::panic::Location;
 use core::pin::Pin;
 use core::time::Duration;
 
@@ -321,9 +322,8 @@ impl LoopRef {
             let _span = trace.begin();
             func()
         };
-        let future = LoopFuture::new(self);
-        future.set_reason(WaitReason::Executor);
-        let claim = Claim::of(future.erased());
+        let (future, claim) = LoopFuture::with_claim(self, WaitReason::Executor);
+        future.erased().note_made_at(Location::caller());
         let answer = self.answer_to(&future)?;
         executor.submit(WorkItem::of(Cancellable { claim, func }, answer))?;
         Ok(future)
