@@ -191,6 +191,22 @@ impl<T, K: Keys> Wheel<T, K> {
         Some(payload)
     }
 
+    /// Has the timer of an index pass on `payload`, if it has one and `is_it` says of its payload that it is
+    /// the one that is meant. Returns its deadline and that payload; or else `payload`.
+    pub(crate) fn replace(
+        &mut self,
+        index: u32,
+        is_it: impl FnOnce(&T) -> bool,
+        payload: T,
+    ) -> Result<(u64, T), T> {
+        match self.payloads.get_mut(index as usize) {
+            Some(Some(own)) if is_it(own) => {
+                Ok((self.links[index as usize].when, mem::replace(own, payload)))
+            }
+            _ => Err(payload),
+        }
+    }
+
     /// Takes out every timer with `when <= now`, passes it to `due` in order of (`when`, made), and makes
     /// `now` the present, unless it is earlier.
     pub(crate) fn expire(&mut self, now: u64, due: &mut dyn FnMut(u64, T)) {

@@ -11,6 +11,9 @@
 //! **Owner Invariant**: an entry is used up by exactly one of `run`, `discard` and its drop, each of
 //! which passes the pointer to the table's function of that name and forgets the entry.
 //!
+//! **Tag Invariant**: the lowest bit of an entry's pointer, which no address of a head has, is set if the
+//! functions to call are those of its table's `second`, which such a table has. They get the address of the head.
+//!
 //! **Slots Invariant**: what a [`Slots`] has is reached by its own functions alone, each of which is done
 //! with it before it returns or calls anything.
 //!
@@ -23,6 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::UnsafeCell;
 use core::mem;
+use core::num::NonZeroUsize;
 use core::ptr::{self, NonNull};
 
 #[cfg(not(feature = "std"))]
@@ -85,10 +89,21 @@ pub(crate) struct EntryTable<L: 'static> {
     pub(crate) title: unsafe fn(NonNull<EntryHead<L>>) -> String,
     /// Returns its name in debug mode, which can be made also after it has run.
     pub(crate) describe: unsafe fn(NonNull<EntryHead<L>>) -> Describe,
+    /// The functions of another sort of entries that the same head has, if it has any.
+    pub(crate) second: Option<&'static EntryTable<L>>,
 }
 
 /// Describes what an entry runs, at any time.
 pub(crate) type Describe = Box<dyn FnOnce() -> String>;
+
+/// The lowest bit of a pointer.
+const TAG: NonZeroUsize = NonZeroUsize::MIN;
+
+/// The pointer of an entry of the second sort that the table of `head` has.
+#[inline(always)]
+pub(crate) fn tagged<L>(head: NonNull<EntryHead<L>>) -> NonNull<EntryHead<L>> {
+    head.map_addr(|address| address | TAG)
+}
 
 /// Something to run, once.
 pub(crate) struct Entry<L: 'static>(NonNull<EntryHead<L>>);
@@ -103,41 +118,59 @@ impl<L> Entry<L> {
         Entry(head)
     }
 
+    /// Returns its functions, and the head that they take.
     #[inline(always)]
-    fn table(&self) -> &'static EntryTable<L> {
+    fn parts(&self) -> (&'static EntryTable<L>, NonNull<EntryHead<L>>) {
+        if self.0.addr().get() & TAG.get() != 0 {
+            return self.second_parts();
+        }
         // SAFETY: By the Owner Invariant what the entry points to is there until it is used up.
-        unsafe { self.0.as_ref() }.table
+        (unsafe { self.0.as_ref() }.table, self.0)
+    }
+
+    #[cold]
+    fn second_parts(&self) -> (&'static EntryTable<L>, NonNull<EntryHead<L>>) {
+        // SAFETY: By the Tag Invariant the head stands at the address before, and by the Owner Invariant it
+        // is there.
+        unsafe {
+            let head = self.0.byte_sub(TAG.get());
+            let table = head.as_ref().table;
+            (table.second.unwrap_or(table), head)
+        }
     }
 
     #[inline(always)]
     pub(super) fn run(self, event_loop: &L) {
-        let (table, head) = (self.table(), self.0);
+        let (table, head) = self.parts();
         mem::forget(self);
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (table.run)(head, event_loop) }
     }
 
     pub(super) fn discard(self, event_loop: &L) {
-        let (table, head) = (self.table(), self.0);
+        let (table, head) = self.parts();
         mem::forget(self);
         // SAFETY: By the Table Invariant and the Owner Invariant.
         unsafe { (table.discard)(head, event_loop) }
     }
 
     pub(crate) fn kind(&self) -> JobKind {
+        let (table, head) = self.parts();
         // SAFETY: By the Table Invariant.
-        unsafe { (self.table().kind)(self.0) }
+        unsafe { (table.kind)(head) }
     }
 
     #[cfg(feature = "trace")]
     pub(super) fn title(&self) -> String {
+        let (table, head) = self.parts();
         // SAFETY: By the Table Invariant.
-        unsafe { (self.table().title)(self.0) }
+        unsafe { (table.title)(head) }
     }
 
     pub(super) fn describe(&self) -> Describe {
+        let (table, head) = self.parts();
         // SAFETY: By the Table Invariant.
-        unsafe { (self.table().describe)(self.0) }
+        unsafe { (table.describe)(head) }
     }
 
     /// Returns its pointer, with all that it owns.
@@ -154,8 +187,9 @@ impl<L> Entry<L> {
 
 impl<L> Drop for Entry<L> {
     fn drop(&mut self) {
+        let (table, head) = self.parts();
         // SAFETY: By the Table Invariant and the Owner Invariant.
-        unsafe { (self.table().drop)(self.0) }
+        unsafe { (table.drop)(head) }
     }
 }
 

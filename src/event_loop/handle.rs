@@ -4,9 +4,12 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::calls::TimerIndex;
 use super::clock::{NEVER, Nanos, duration, nanos};
+#[cfg(feature = "events")]
+use super::events::{LoopEvent, note_event};
 use super::exception_handler::{CallbackOutput, report_callback};
-use super::loop_ref::LoopRef;
+use super::loop_ref::{Entry, LoopRef};
 use super::scheduled_call::ScheduledCall;
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
@@ -100,6 +103,26 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
         self.call_when(nanos(when), || when, callback)
+    }
+
+    /// Has the timer that would run what is at `address` run `entry` in its place, if it is still in.
+    /// Returns the entry that it had, for the caller to drop; or else `entry`.
+    pub(crate) fn replace_timer(
+        &self,
+        timer: TimerIndex,
+        address: *const (),
+        entry: Entry,
+    ) -> Result<Entry, Entry> {
+        #[cfg(feature = "events")]
+        let new = entry.address().addr();
+        let is_it = |own: &Entry| own.address() == address;
+        let (_when, before) =
+            self.shared().calls.timers.borrow_mut().replace(timer, is_it, entry)?;
+        #[cfg(feature = "events")]
+        note_event!(self, LoopEvent::TimerCancelled(address.addr(), false));
+        #[cfg(feature = "events")]
+        note_event!(self, LoopEvent::TimerMade(new, _when));
+        Ok(before)
     }
 
     /// `exactly` is when, also where that is never.

@@ -68,6 +68,7 @@ impl<J: Job> JobCell<J> {
             };
             Box::new(move || cell.job.describe())
         },
+        second: None,
     };
 
     pub(crate) fn new(job: J) -> Rc<JobCell<J>> {
@@ -135,6 +136,7 @@ impl<C: Call> CallCell<C> {
         #[cfg(feature = "trace")]
         title: |_| REMOTE.into(),
         describe: |_| Box::new(|| REMOTE.into()),
+        second: None,
     };
 
     pub(crate) fn new(call: C) -> Box<CallCell<C>> {

@@ -171,6 +171,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
             #[cfg(feature = "trace")]
             title: |_| describe::<F>(),
             describe: |_| Box::new(describe::<F>),
+            second: None,
         },
         drop_callback: |head| {
             // SAFETY: By the Callback Invariant: the caller has found that it waits.

@@ -34,6 +34,7 @@ mod generators_left;
 mod handles;
 mod model;
 mod moved_futures;
+mod own_sleeps;
 mod reports;
 mod run_end;
 mod runners;

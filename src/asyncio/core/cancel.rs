@@ -126,7 +126,7 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
 /// Cancels all that a task awaits, and returns true if any of it accepted.
 pub(super) fn cancel_waits(task: &ErasedFuture) -> bool {
     let error = task.task().map_or(Error::cancelled(), |task| task.cancellation());
-    let mut accepted = false;
+    let mut accepted = task.cancel_sleep(&error);
     for wait in task.waits() {
         accepted |= cancel(&wait, &error);
     }
@@ -166,10 +166,7 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         }
         let parked = task.parked();
         let was_scheduled = task.scheduled();
-        if let Some(wait) = future.sole_plain_wait() {
-            // Most often a task awaits one future, which is no task and stands for no other.
-            let accepts =
-                parked != Parked::Running && matches!(ask(&wait, error, true), Answer::Accepts);
+        if let Some(accepts) = ask_sole(future, error, parked) {
             if !accepts || parked != Parked::Waiting || was_scheduled {
                 throw(future, error, parked);
             }
@@ -188,7 +185,9 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         waits.reverse();
         let circles = Vec::new();
         let frontier = Frontier::Waits { waits, asked: None, parked, was_scheduled, circles };
-        return Answer::Enter(Frame::new(future, error, frontier));
+        let mut frame = Frame::new(future, error, frontier);
+        frame.accepted = future.cancel_sleep(error);
+        return Answer::Enter(frame);
     }
     let children = if header.has(flag::CHILDREN) { header.children() } else { None };
     if let Some(children) = children {
@@ -208,6 +207,19 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
     }
     future.end_with(flag::CANCELLED, error.clone());
     Answer::Accepts
+}
+
+/// Asks the one thing that a task awaits, if it awaits no other, and it is the task's own sleep, or a
+/// future that is no task and stands for no other. Returns true if that accepts.
+#[inline]
+fn ask_sole(task: &ErasedFuture, error: &Error, parked: Parked) -> Option<bool> {
+    // A running task is told at its next await, whatever it awaited before.
+    let asks = parked != Parked::Running;
+    if task.sleeps_only() {
+        return Some(asks && task.cancel_sleep(error));
+    }
+    let wait = task.sole_plain_wait()?;
+    Some(asks && matches!(ask(&wait, error, true), Answer::Accepts))
 }
 
 /// Has the next step of a task throw.

@@ -82,6 +82,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
                 describe()
             },
             describe: describe_entry,
+            second: None,
         },
         // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
         call: |future, callback| unsafe {

@@ -73,6 +73,12 @@ pub(super) mod flag {
     /// The future has a `Claim`, on work of another thread.
     #[cfg(feature = "std")]
     pub(crate) const CLAIM: u32 = 1 << 18;
+    /// The entry of the timer of the task's own sleep has come: see `own_sleep`.
+    pub(crate) const SLEEP_FIRED: u32 = 1 << 19;
+    /// The task's own sleep was cancelled.
+    pub(crate) const SLEEP_CANCELLED: u32 = 1 << 20;
+    /// Timers of the task's earlier sleeps have entries that are still to come.
+    pub(crate) const STALE_SLEEPS: u32 = 1 << 21;
     /// The block begins with a `HeldHeader`.
     #[cfg(feature = "std")]
     pub(crate) const HELD: u32 = TASK | CLAIM;
@@ -379,6 +385,10 @@ pub(super) struct Rare {
     pub(super) throw_next: Option<Error>,
     /// The awaited futures at which the cancellation is to be thrown; none for the first await.
     pub(super) throw_at: Vec<NonNull<Header>>,
+    /// The cancellation of a task's own sleep, if it has a message.
+    pub(super) sleep_error: Option<Error>,
+    /// The entries that are still to come of timers of a task's earlier sleeps.
+    pub(super) stale_sleeps: u32,
     /// The requests to cancel a task, where they are too many for its flags.
     pub(super) cancels: u32,
     /// The futures that a task awaits besides its first, inside a join or a select.

@@ -51,5 +51,6 @@ pub(crate) use node::TypedFuture;
 pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
 pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};
 pub(crate) use task_block::{Handle, spawn};
+pub(crate) use task_header::own_sleep::OwnSleep;
 pub(crate) use task_header::{Parked, TaskHeader};
 pub(crate) use wait_reason::WaitReason;

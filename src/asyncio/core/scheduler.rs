@@ -125,9 +125,7 @@ fn abandon(task: ErasedFuture) {
         unsafe { drop_future_of(task.pointer(), true) }
     }
     if let Some(own) = task.task() {
-        own.first_wait.set(None);
-        own.header.clear(flag::MORE_WAITS);
-        drop(own.header.with_rare_if_any(|rare| core::mem::take(&mut rare.waits)));
+        own.forget_waits();
     }
     let callbacks = task.header().waiters.take_callbacks();
     drop_quietly(&event_loop, callbacks);

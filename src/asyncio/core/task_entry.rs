@@ -1,5 +1,6 @@
 //! The functions of a task's entry besides `run`. An entry is the task's step while the task is
-//! `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`.
+//! `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`. The entry of the timer
+//! of its own sleep is of a second sort, [`SLEEP_ENTRY`]: see `own_sleep`.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -15,7 +16,7 @@ use super::task_header::TaskHeader;
 use crate::context::Context;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
-use crate::event_loop::{Describe, EntryHead, JobKind, LoopRef};
+use crate::event_loop::{Describe, EntryHead, EntryTable, JobKind, LoopRef, drop_quietly};
 use crate::logging::text;
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
@@ -82,3 +83,28 @@ pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
         if scheduled { text!("<step of {}>", task.describe()) } else { describe_callback(&task) }
     })
 }
+
+/// Ends the sleep of a task when its timer is due. By the Sleep Invariant of `own_sleep` it has a count.
+pub(super) static SLEEP_ENTRY: EntryTable = EntryTable {
+    // SAFETY: The entry gives up its count.
+    run: |head, _event_loop| unsafe { ErasedFuture::from_count(head.cast()) }.end_sleep(),
+    discard: |head, event_loop| {
+        // SAFETY: As for `run`.
+        drop_quietly(event_loop, unsafe { ErasedFuture::from_count(head.cast()) });
+    },
+    // SAFETY: As for `run`.
+    drop: |head| unsafe { drop_count(head.cast()) },
+    kind: |_| JobKind::Sleep,
+    #[cfg(feature = "trace")]
+    title: |head| {
+        // SAFETY: The entry counts the task, which has a name.
+        let name = unsafe { head.cast::<TaskHeader>().as_ref() }.name();
+        text!("<end of a sleep of {name}>")
+    },
+    describe: |head| {
+        // SAFETY: The entry counts the task.
+        let task = unsafe { ErasedFuture::from_header(head.cast()) };
+        Box::new(move || text!("<end of a sleep of {}>", task.describe()))
+    },
+    second: None,
+};

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "events")]
 mod events;
+pub(super) mod own_sleep;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -45,22 +46,24 @@ impl Parked {
     }
 }
 
+/// The first wait of a task that sleeps without a future: see `own_sleep`. It is dereferenced nowhere.
+pub(super) const OWN_SLEEP: NonNull<Header> = NonNull::dangling();
+
 /// The number of cancellations in a task's flags that says that they stand in its `Rare`.
 const MANY: u32 = u32::MAX >> flag::NUMBER_SHIFT;
 
 /// The header of a task, with the state behind it that only tasks have.
 ///
 /// **Wait Invariant**: the first wait is one that was added when there was no other, so that those of
-/// `Rare` all came after it.
+/// `Rare` all came after it. It is a future of ours, or [`OWN_SLEEP`].
 #[repr(C)]
 pub(crate) struct TaskHeader {
     pub(super) header: Header,
     /// The word of a [`HeldHeader`], by the Memory Invariant of `node`.
     memory: AtomicU32,
     site: Site,
-    /// The first wait: a future of ours that it awaits, most often the only one. Uncounted: the
-    /// await that added it counts it.
-    pub(super) first_wait: Cell<Option<NonNull<Header>>>,
+    /// The first wait, most often the only one. Uncounted: the await that added it counts it.
+    first_wait: Cell<Option<NonNull<Header>>>,
     serial: u64,
     /// By the Woken Invariant of `waker`.
     #[cfg(not(feature = "std"))]
@@ -125,14 +128,14 @@ impl ErasedFuture {
     pub(super) fn sole_plain_wait(&self) -> Option<ErasedFuture> {
         let task = self.task().filter(|task| !task.header.has(flag::MORE_WAITS))?;
         // SAFETY: By the Await Invariant the await that has added the wait counts it.
-        let wait = unsafe { ErasedFuture::from_header(task.first_wait.get()?) };
+        let wait = unsafe { ErasedFuture::from_header(task.first_future()?) };
         (!wait.header().has(flag::TASK | flag::CHILDREN)).then_some(wait)
     }
 
-    /// Returns the futures that a task awaits, in the order of adding.
+    /// Returns the futures that a task awaits, in the order of adding; its own sleep is none.
     pub(crate) fn waits(&self) -> Vec<ErasedFuture> {
         let Some(task) = self.task() else { return Vec::new() };
-        let mut waits: Vec<_> = task.first_wait.get().into_iter().collect();
+        let mut waits: Vec<_> = task.first_future().into_iter().collect();
         if task.header.has(flag::MORE_WAITS) {
             task.header.with_rare_if_any(|rare| waits.extend(rare.waits.iter().copied()));
         }
@@ -205,13 +208,32 @@ impl TaskHeader {
         self.header.has(flag::SCHEDULED)
     }
 
-    /// Returns true if it awaits futures of ours.
+    /// Returns true if it awaits anything of ours.
     #[inline(always)]
     pub(super) fn awaits(&self) -> bool {
         self.first_wait.get().is_some() || self.header.has(flag::MORE_WAITS)
     }
 
-    /// Counts the futures of ours that it awaits.
+    /// The first wait, if it is a future.
+    #[inline(always)]
+    pub(super) fn first_future(&self) -> Option<NonNull<Header>> {
+        self.first_wait.get().filter(|wait| *wait != OWN_SLEEP)
+    }
+
+    /// Returns true if its first wait is its own sleep.
+    #[inline(always)]
+    pub(crate) fn sleeps(&self) -> bool {
+        self.first_wait.get() == Some(OWN_SLEEP)
+    }
+
+    /// Forgets its waits. The awaits that have added them are not polled any more.
+    pub(super) fn forget_waits(&self) {
+        self.first_wait.set(None);
+        self.header.clear(flag::MORE_WAITS);
+        drop(self.header.with_rare_if_any(|rare| mem::take(&mut rare.waits)));
+    }
+
+    /// Counts the futures of ours, and sleeps, that it awaits.
     #[inline]
     pub(super) fn wait_count(&self) -> usize {
         let more = if self.header.has(flag::MORE_WAITS) { self.more_wait_count() } else { 0 };

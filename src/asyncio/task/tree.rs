@@ -108,7 +108,7 @@ impl LoopRef {
             }
         }
         let deadlines = self.deadlines();
-        let until = |node: &ErasedFuture| deadlines.get(&node.address()).copied();
+        let until = |address| deadlines.get(&address).copied();
         let info = |node: &ErasedFuture| Some(info(node, node.task()?, &told, &until));
         let mut infos: Vec<_> = tasks.iter().filter_map(info).collect();
         let mut awaited_by: BTreeMap<FutureId, Vec<FutureId>> = BTreeMap::new();
@@ -182,7 +182,7 @@ fn info(
     node: &ErasedFuture,
     task: &TaskHeader,
     told: &Told,
-    until: &dyn Fn(&ErasedFuture) -> Option<Duration>,
+    until: &dyn Fn(*const ()) -> Option<Duration>,
 ) -> TaskInfo {
     let state = match (task.parked(), task.scheduled()) {
         (Parked::Running, _) => TaskState::Running,
@@ -191,6 +191,9 @@ fn info(
     };
     let mut waits_on = Vec::new();
     if state == TaskState::Waiting {
+        if task.sleeps() {
+            waits_on.push(Awaited::Sleep(until(node.sleep_address())));
+        }
         waits_on.extend(node.waits().iter().filter_map(|wait| awaited(wait, told, until)));
         if task.parked() == Parked::Foreign {
             waits_on.push(Awaited::Foreign);
@@ -214,14 +217,14 @@ fn info(
 fn awaited(
     node: &ErasedFuture,
     told: &Told,
-    until: &dyn Fn(&ErasedFuture) -> Option<Duration>,
+    until: &dyn Fn(*const ()) -> Option<Duration>,
 ) -> Option<Awaited> {
     let id = node.id();
     if node.task().is_some() {
         return Some(Awaited::Task(id));
     }
     match node.header().reason() {
-        WaitReason::Sleep => Some(Awaited::Sleep(until(node))),
+        WaitReason::Sleep => Some(Awaited::Sleep(until(node.address()))),
         WaitReason::Group => None,
         reason => Some(Awaited::Future {
             id,

@@ -2,12 +2,13 @@
 
 use core::fmt;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use crate::asyncio::core::{
-    Await, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running,
+    Await, OwnSleep, Signal, TaskRegistry, WaitReason, in_step, note_held, with_running,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::TimerIndex;
@@ -45,7 +46,9 @@ pub struct Sleep(Stage);
 enum Stage {
     /// It wasn't polled yet.
     Awake(Duration),
-    /// A wait for a signal, and the timer that completes it.
+    Own(OwnSleep),
+    /// A wait for a signal, and the timer that completes it: a sleep that isn't the only wait of its task, or
+    /// that another crate's future polls.
     Asleep {
         wait: Await<()>,
         timer: TimerIndex,
@@ -55,38 +58,79 @@ enum Stage {
 }
 
 impl Stage {
-    fn asleep(delay: Duration) -> Result<Stage> {
-        with_running(|registry| {
-            let signal = Signal::new(registry, WaitReason::Sleep).ok_or_else(Error::no_memory)?;
-            let timer = registry.event_loop().add_timer(delay, signal.entry())?;
-            Ok(Stage::Asleep { wait: signal.into_wait(), timer })
-        })
+    fn asleep(registry: &TaskRegistry, delay: Duration) -> Result<Stage> {
+        let signal = Signal::new(registry, WaitReason::Sleep).ok_or_else(Error::no_memory)?;
+        let timer = registry.event_loop().add_timer(delay, signal.entry())?;
+        Ok(Stage::Asleep { wait: signal.into_wait(), timer })
     }
 }
 
 impl Sleep {
+    fn begin(&mut self, delay: Duration, waker: &Waker) -> Result<()> {
+        self.0 = with_running(|registry| match OwnSleep::begin(registry, waker, delay) {
+            Some(begun) => begun.map(Stage::Own),
+            None => Stage::asleep(registry, delay),
+        })?;
+        Ok(())
+    }
+
+    /// Polls a sleep that a task has begun without a future.
     #[inline]
-    fn end(&mut self) {
+    fn poll_own(&mut self, waker: &Waker) -> Poll<Result<()>> {
+        let Stage::Own(own) = &self.0 else { return Poll::Ready(Ok(())) };
+        match own.poll(waker) {
+            Some(Poll::Pending) => Poll::Pending,
+            Some(outcome) => {
+                self.take_own();
+                outcome
+            }
+            None => self.poll_elsewhere(waker),
+        }
+    }
+
+    #[inline(always)]
+    fn take_own(&mut self) -> Option<OwnSleep> {
+        match mem::replace(&mut self.0, Stage::Over) {
+            Stage::Own(own) => Some(own),
+            _ => None,
+        }
+    }
+
+    /// Polls it where its task does not do so itself.
+    #[cold]
+    fn poll_elsewhere(&mut self, waker: &Waker) -> Poll<Result<()>> {
+        if let Some(own) = self.take_own() {
+            let (wait, timer) = own.into_wait()?;
+            self.0 = Stage::Asleep { wait, timer };
+        }
+        self.poll_asleep(waker)
+    }
+
+    fn poll_asleep(&mut self, waker: &Waker) -> Poll<Result<()>> {
+        let Stage::Asleep { wait, .. } = &self.0 else { return Poll::Ready(Ok(())) };
+        let outcome = wait.poll_with(waker);
+        if outcome.is_ready() {
+            self.forget_timer();
+            self.0 = Stage::Over;
+        }
+        outcome
+    }
+
+    #[inline]
+    fn forget_timer(&self) {
         if let Stage::Asleep { wait, timer } = &self.0 {
             // Nothing but its timer completes it.
             if !wait.is_complete() {
-                forget_timer(wait, *timer);
+                drop(wait.event_loop().forget_timer(*timer, wait.address()));
             }
         }
-        self.0 = Stage::Over;
     }
-}
-
-#[cold]
-fn forget_timer(wait: &Await<()>, timer: TimerIndex) {
-    let timer = wait.event_loop().forget_timer(timer, wait.address());
-    drop(timer);
 }
 
 impl Drop for Sleep {
     #[inline]
     fn drop(&mut self) {
-        self.end();
+        self.forget_timer();
     }
 }
 
@@ -101,21 +145,27 @@ impl Future for Sleep {
     type Output = Result<()>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        if let Stage::Awake(delay) = self.0 {
-            match Stage::asleep(delay) {
-                Ok(asleep) => self.0 = asleep,
-                Err(error) => return Poll::Ready(Err(error)),
+        match &mut self.0 {
+            Stage::Awake(delay) => {
+                let delay = *delay;
+                self.begin(delay, cx.waker())?;
+                if let Stage::Asleep { .. } = self.0 {
+                    self.poll_asleep(cx.waker())
+                } else {
+                    Poll::Pending
+                }
             }
+            Stage::Own(_) => self.poll_own(cx.waker()),
+            Stage::Asleep { .. } => self.poll_asleep(cx.waker()),
+            Stage::Yields(yields) => {
+                let outcome = Pin::new(yields).poll(cx);
+                if outcome.is_ready() {
+                    self.0 = Stage::Over;
+                }
+                outcome
+            }
+            Stage::Over => Poll::Ready(Ok(())),
         }
-        let outcome = match &mut self.0 {
-            Stage::Asleep { wait, .. } => wait.poll_with(cx.waker()),
-            Stage::Yields(yields) => Pin::new(yields).poll(cx),
-            Stage::Awake(_) | Stage::Over => Poll::Ready(Ok(())),
-        };
-        if outcome.is_ready() {
-            self.end();
-        }
-        outcome
     }
 }
 
@@ -123,7 +173,7 @@ impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
             Stage::Awake(delay) => return write!(f, "<Sleep of {delay:?}>"),
-            Stage::Asleep { .. } => "asleep",
+            Stage::Own(_) | Stage::Asleep { .. } => "asleep",
             Stage::Yields(_) => "yields",
             Stage::Over => "over",
         };

@@ -125,6 +125,7 @@ where
         #[cfg(feature = "trace")]
         title: |_| IN_INTERRUPT.into(),
         describe: |_| Box::new(|| IN_INTERRUPT.into()),
+        second: None,
     }
 }
 

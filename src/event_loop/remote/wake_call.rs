@@ -54,6 +54,7 @@ impl<F: Fn() + Send + Sync + 'static> WakeCall<F> {
         #[cfg(feature = "trace")]
         title: |_| WAKER.into(),
         describe: |_| Box::new(|| WAKER.into()),
+        second: None,
     };
 
     pub(super) fn new(callback: F) -> Arc<WakeCall<F>> {

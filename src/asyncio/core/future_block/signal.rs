@@ -6,11 +6,13 @@ use core::mem::offset_of;
 use core::ptr::{self, NonNull};
 
 use super::super::await_future::Await;
+use super::super::cancel::cancel;
 use super::super::header::{ErasedFuture, Header, State, Table, flag};
 use super::super::node::{TypedFuture, drop_count, entry_head};
 use super::super::registry::TaskRegistry;
 use super::super::wait_reason::WaitReason;
 use super::{FutureBlock, make};
+use crate::error::Error;
 use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef};
 use crate::logging::text;
 
@@ -42,6 +44,7 @@ static SIGNAL: Table = Table {
             describe()
         },
         describe: describe_signal,
+        second: None,
     },
     call: |_signal, _callback| Ok(()),
     value_owns: false,
@@ -118,6 +121,11 @@ impl Signal {
             self.0.erased().end(flag::FINISHED);
         }
         pending
+    }
+
+    /// Cancels it with `error`, unless it is done.
+    pub(crate) fn cancel_with(&self, error: &Error) {
+        cancel(self.0.erased(), error);
     }
 
     /// Returns true once it was completed or cancelled.

@@ -34,7 +34,7 @@ impl TaskHeader {
             }
             None => {
                 // SAFETY: By the Await Invariant the await that has added the wait counts it.
-                let awaited = self.first_wait.get().map(|wait| unsafe { wait.as_ref() });
+                let awaited = self.first_future().map(|wait| unsafe { wait.as_ref() });
                 awaited.and_then(Header::ended).filter(|outcome| *outcome != Outcome::Result)
             }
         };
@@ -54,8 +54,9 @@ impl TaskHeader {
     /// Returns the event of a park that is no yield.
     #[inline]
     pub(crate) fn wait_event(&self) -> LoopEvent {
-        let Some(wait) = self.first_wait.get() else {
-            return LoopEvent::Waits(self.serial, WaitReason::Foreign as u8);
+        let Some(wait) = self.first_future() else {
+            let reason = if self.sleeps() { WaitReason::Sleep } else { WaitReason::Foreign };
+            return LoopEvent::Waits(self.serial, reason as u8);
         };
         // SAFETY: As in `step_event`.
         let awaited = unsafe { wait.as_ref() };

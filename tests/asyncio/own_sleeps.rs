@@ -1,0 +1,350 @@
+//! Sleeps that are the only wait of their task, which take no future: what ends them, what is left of
+//! them, and how they become waits for a future.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use callsoon::{
+    Awaited, Error, EventLoop, Host, Notify, Result, Sleep, Task, create_task, current_task, sleep,
+    yield_now,
+};
+
+use crate::combinators::{boxed, join, select};
+use crate::driver::{run, secs, settle, turn};
+use crate::support::trace::Trace;
+
+/// A clock that the test sets.
+#[derive(Clone, Default)]
+struct Clock(Rc<Cell<Duration>>);
+
+impl Clock {
+    fn pass(&self, time: Duration) {
+        self.0.set(self.0.get() + time);
+    }
+}
+
+struct Deaf;
+
+impl Notify for Deaf {
+    fn notify(&self) {}
+}
+
+impl Host for Clock {
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+
+    fn wait(&self, _timeout: Option<Duration>) -> Result<()> {
+        Ok(())
+    }
+
+    fn notifier(&self) -> Arc<dyn Notify> {
+        Arc::new(Deaf)
+    }
+}
+
+fn with_clock() -> (EventLoop, Clock) {
+    let clock = Clock::default();
+    (EventLoop::with_host(clock.clone()), clock)
+}
+
+/// A sleep that several tasks may poll, one after the other.
+#[derive(Clone)]
+struct Shared(Rc<RefCell<Option<Sleep>>>);
+
+impl Shared {
+    fn new(delay: Duration) -> Shared {
+        Shared(Rc::new(RefCell::new(Some(sleep(delay)))))
+    }
+
+    async fn wait(&self) -> Result<()> {
+        poll_fn(|cx| {
+            let mut sleep = self.0.borrow_mut();
+            Pin::new(sleep.as_mut().expect("it was not dropped")).poll(cx)
+        })
+        .await
+    }
+
+    fn task(&self, on: &EventLoop, trace: &Trace, name: &'static str) -> Task<()> {
+        let (own, trace) = (self.clone(), trace.clone());
+        on.create_task(async move {
+            let outcome = own.wait().await;
+            trace.push(format!("{name}: {outcome:?}"));
+            outcome
+        })
+        .unwrap()
+    }
+}
+
+#[test]
+fn entry_of_a_dropped_sleep_does_not_end_the_next() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let first = event_loop.create_future::<()>();
+    let (awaited, says) = (first.clone(), trace.clone());
+    let task = event_loop
+        .create_task(async move {
+            select(vec![boxed(sleep(secs(1))), boxed(async move { awaited.await })]).await?;
+            says.push("first");
+            sleep(secs(1)).await?;
+            says.push("second");
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    // The step is on the ready queue before the timer's entry.
+    first.set_result(()).unwrap();
+    clock.pass(secs(1));
+    turn(&event_loop, 4);
+    trace.expect(["first"]);
+    assert_eq!((task.done(), event_loop.pending_timers()), (false, 1));
+    clock.pass(secs(1));
+    turn(&event_loop, 2);
+    trace.expect(["second"]);
+    assert!(task.done());
+}
+
+#[test]
+fn cancel_before_the_entry_of_a_sleep_that_is_due() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let says = trace.clone();
+    let task: Rc<RefCell<Option<Task<()>>>> = Rc::default();
+    let cancelled = task.clone();
+    let canceller = move || {
+        assert!(cancelled.borrow().as_ref().is_some_and(Task::cancel));
+    };
+    // It is due with the sleep, and was made before.
+    event_loop.call_at(secs(1), canceller).unwrap();
+    *task.borrow_mut() = Some(
+        event_loop
+            .create_task(async move {
+                says.push(format!("{:?}", sleep(secs(1)).await));
+                says.push(format!("{:?}", sleep(secs(1)).await));
+                Ok(())
+            })
+            .unwrap(),
+    );
+    turn(&event_loop, 1);
+    clock.pass(secs(1));
+    turn(&event_loop, 4);
+    trace.expect(["Err(CancelledError())"]);
+    clock.pass(secs(1));
+    turn(&event_loop, 2);
+    trace.expect(["Ok(())"]);
+}
+
+#[test]
+fn cancel_of_a_sleep_delivers_the_first_message_of_two() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(sleep(secs(1))).unwrap();
+    turn(&event_loop, 1);
+    task.cancel_with("first");
+    task.cancel_with("second");
+    settle(&event_loop);
+    assert_eq!(task.result().unwrap_err().message(), "first");
+    assert_eq!((event_loop.pending_timers(), task.cancelling()), (0, 2));
+}
+
+#[test]
+fn message_of_a_cancelled_sleep_is_not_that_of_the_next() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let says = trace.clone();
+    let sleeper = event_loop
+        .create_task(async move {
+            for _ in 0..2 {
+                says.push(format!("{:?}", sleep(secs(1)).await));
+            }
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    sleeper.cancel_with("first");
+    turn(&event_loop, 1);
+    sleeper.cancel();
+    settle(&event_loop);
+    trace.expect(["Err(CancelledError(\"first\"))", "Err(CancelledError())"]);
+}
+
+#[test]
+fn uncancel_does_not_take_back_what_a_sleep_has_accepted() {
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(sleep(secs(1))).unwrap();
+    turn(&event_loop, 1);
+    task.cancel();
+    assert_eq!(task.uncancel(), 0);
+    settle(&event_loop);
+    assert!(task.cancelled());
+}
+
+#[test]
+fn cancel_reaches_a_sleep_and_what_is_joined_with_it() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (says, future) = (trace.clone(), event_loop.create_future::<()>());
+    let awaited = future.clone();
+    let task = event_loop
+        .create_task(async move {
+            let both: Vec<_> = vec![
+                boxed(sleep(secs(1))),
+                boxed(async move { awaited.await }),
+                boxed(sleep(secs(2))),
+            ];
+            for outcome in join(both).await {
+                says.push(format!("{outcome:?}"));
+            }
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    assert_eq!(event_loop.pending_timers(), 2);
+    let waits = &event_loop.task_infos()[0].waits_on;
+    assert_eq!(waits[0], Awaited::Sleep(Some(secs(1))));
+    assert_eq!(waits[2], Awaited::Sleep(Some(secs(2))));
+    assert!(task.cancel_with("all"));
+    settle(&event_loop);
+    trace.expect(["Err(CancelledError(\"all\"))"; 3]);
+    assert!(future.cancelled());
+    assert_eq!(event_loop.pending_timers(), 0);
+}
+
+#[test]
+fn sleep_ends_where_it_is_polled_last() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let first = shared.task(&event_loop, &trace, "first");
+    let second = shared.task(&event_loop, &trace, "second");
+    turn(&event_loop, 1);
+    assert_eq!(event_loop.pending_timers(), 1);
+    event_loop.run_until_complete(async move { second.await }).unwrap();
+    trace.expect(["second: Ok(())"]);
+    assert_eq!(event_loop.time(), secs(1));
+    first.cancel();
+    settle(&event_loop);
+    assert!(first.cancelled());
+}
+
+#[test]
+fn due_sleep_that_another_task_polls_ends_there() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let first = shared.task(&event_loop, &trace, "first");
+    turn(&event_loop, 1);
+    // Its step is ready before the timer's entry.
+    let second = shared.task(&event_loop, &trace, "second");
+    clock.pass(secs(1));
+    turn(&event_loop, 3);
+    trace.expect(["second: Ok(())"]);
+    assert!(second.done() && !first.done());
+    first.cancel();
+    settle(&event_loop);
+    assert!(first.cancelled());
+}
+
+#[test]
+fn sleep_that_is_over_is_so_for_another_task() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let second: Rc<RefCell<Option<Task<()>>>> = Rc::default();
+    let (place, own, says) = (second.clone(), shared.clone(), trace.clone());
+    // It is due with the sleep, and was made before.
+    let make = move || {
+        let task = create_task(async move {
+            says.push(format!("second: {:?}", own.wait().await));
+            Ok(())
+        });
+        *place.borrow_mut() = Some(task);
+    };
+    event_loop.call_at(secs(1), make).unwrap();
+    let first = shared.task(&event_loop, &trace, "first");
+    turn(&event_loop, 1);
+    clock.pass(secs(1));
+    turn(&event_loop, 2);
+    trace.expect(["second: Ok(())", "first: Ok(())"]);
+    assert!(first.done());
+}
+
+#[test]
+fn cancelled_sleep_is_so_for_another_task() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let first = shared.task(&event_loop, &trace, "first");
+    turn(&event_loop, 1);
+    let second = shared.task(&event_loop, &trace, "second");
+    first.cancel_with("why");
+    turn(&event_loop, 1);
+    trace.expect(["second: Err(CancelledError(\"why\"))", "first: Ok(())"]);
+    assert!(first.done() && second.cancelled());
+    assert_eq!(event_loop.pending_timers(), 0);
+}
+
+#[test]
+fn sleep_that_is_leaked_leaves_its_task_to_others() {
+    run(async {
+        let mut leaked = Box::pin(sleep(secs(1)));
+        poll_fn(|cx| {
+            assert!(leaked.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        std::mem::forget(leaked);
+        sleep(secs(3)).await?;
+        let task = create_task(async { yield_now().await });
+        task.await?;
+        let own = current_task().expect("a task");
+        own.cancel_with("on purpose");
+        assert_eq!(sleep(secs(1)).await.unwrap_err().message(), "on purpose");
+        own.uncancel();
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn sleep_that_outlives_its_loop_is_dropped_quietly() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let task = shared.task(&event_loop, &trace, "task");
+    turn(&event_loop, 1);
+    event_loop.set_exception_handler(Some(Rc::new(|_: &_, _: &_| {})));
+    event_loop.close().unwrap();
+    drop(event_loop);
+    assert!(!task.done());
+    drop(shared.0.borrow_mut().take());
+    drop(task);
+    trace.expect_nothing();
+}
+
+#[test]
+fn error_thrown_at_a_sleep_takes_its_timer_back() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let (says, other) = (trace.clone(), event_loop.create_future::<()>());
+    let awaited = other.clone();
+    let task = event_loop
+        .create_task(async move {
+            let outcome =
+                join(vec![boxed(sleep(secs(5))), boxed(async move { awaited.await })]).await;
+            says.push(format!("{outcome:?}"));
+            Ok(())
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    // It is woken first, and cancelled then: what is thrown meets the first await.
+    other.set_result(()).unwrap();
+    assert!(task.cancel());
+    settle(&event_loop);
+    trace.expect(["[Err(CancelledError()), Ok(())]"]);
+    assert_eq!(event_loop.pending_timers(), 0);
+    assert_eq!(task.result().map_err(|error: Error| error.kind()), Ok(()));
+}
