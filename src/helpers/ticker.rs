@@ -216,7 +216,8 @@ impl ATicker {
     /// [`scope`](ATicker::scope).
     pub fn iter(&self) -> Result<AsyncGenerator<Tick>> {
         self.ticks.borrow().clone().ok_or_else(|| {
-            let message = "The ticker must be used as a context manager before being iterated";
+            let message = "The ticker must be used as a context manager before being used as an \
+                           async iterator";
             Error::new(ErrorKind::Other, message)
         })
     }

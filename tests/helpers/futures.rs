@@ -1,7 +1,7 @@
 //! Futures that may go unread, tasks in the background, reporters, and what is asked of futures.
 
 use callsoon::helpers as hp;
-use callsoon::{AnyFuture, EventLoop, LoopFuture, Result, running_loop, sleep};
+use callsoon::{AnyFuture, Error, EventLoop, LoopFuture, Result, running_loop, sleep};
 
 use crate::driver::{Reports, run, secs, settle};
 use crate::parts::{error, rest, work};
@@ -83,20 +83,47 @@ fn a_future_is_shown_in_each_state_with_its_name_and_without() {
 }
 
 #[test]
+fn future_without_a_name_and_group_are_shown_as_python_does() -> Result<()> {
+    run(async {
+        let future = hp::create_future::<()>();
+        let task = hp::async_as_background(async { Ok(()) });
+        for unnamed in [&future as &dyn AnyFuture, &task] {
+            assert_eq!(hp::fut_to_string(unnamed), "<Future#None(pending)>");
+        }
+        let group = |count| Error::from_group("several", vec![error("bad"); count]);
+        for (count, text) in [(1, "1 sub-exception"), (2, "2 sub-exceptions")] {
+            let future = hp::create_future::<()>();
+            future.set_exception(group(count))?;
+            let state = format!("(exception:ExceptionGroup:several ({text}))");
+            assert_eq!(hp::fut_state_to_string(&future), state);
+        }
+        Ok(())
+    })
+}
+
+#[test]
 fn the_futures_that_stand_on_others_show_those_too() -> Result<()> {
     run(async {
         let house = hp::create_future::<()>();
         house.set_name("house");
         let room = hp::ChildOfFuture::<()>::named(&house, "room");
         let doors = hp::ResettableFuture::<()>::named("doors");
-        assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors(pending)>");
-        let shown = format!("{room:?}");
-        assert!(shown.starts_with("<ChildOfFuture#room(pending)"), "{shown}");
-        assert!(shown.contains("house"), "{shown}");
+        let bed = hp::ChildOfFuture::<()>::new(&hp::ChildOfFuture::<()>::new(&doors));
+        assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors((pending))>");
+        assert_eq!(format!("{room:?}"), "<ChildOfFuture#room((pending))<Future#house(pending)>>");
         room.cancel();
+        house.set_result(())?;
         doors.set_result(())?;
-        assert_eq!(format!("{doors:?}"), "<ResettableFuture#doors(result)>");
-        assert!(format!("{room:?}").starts_with("<ChildOfFuture#room(cancelled)"));
+        let room_shown = "<ChildOfFuture#room((cancelled))<Future#house(result)>>";
+        let bed_shown = "<ChildOfFuture#None((pending))<ChildOfFuture#None((pending))\
+                         <ResettableFuture#doors((result))>>>";
+        assert_eq!([format!("{room:?}"), format!("{bed:?}")], [room_shown, bed_shown]);
+        // Showing a child leaves it as it is.
+        let as_text = [hp::fut_to_string(&bed), hp::fut_state_to_string(&bed)];
+        assert_eq!(
+            (as_text, format!("{bed:?}").as_str()),
+            ([bed_shown; 2].map(String::from), bed_shown)
+        );
         Ok(())
     })
 }

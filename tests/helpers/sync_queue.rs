@@ -3,8 +3,8 @@
 use std::sync::mpsc;
 use std::thread;
 
-use callsoon::Result;
 use callsoon::helpers::{self as hp, SyncQueue};
+use callsoon::{Result, yield_now};
 
 use crate::driver::run;
 use crate::parts::{ends, rest};
@@ -86,6 +86,21 @@ fn each_value_goes_to_one_of_several_threads() -> Result<()> {
         let mut all: Vec<u32> = threads.into_iter().flat_map(|it| it.join().unwrap()).collect();
         all.sort_unstable();
         assert_eq!(all, (0..1000).collect::<Vec<u32>>());
+        Ok(())
+    })
+}
+
+#[test]
+fn end_of_final_future_counts_a_turn_later_on_its_own_thread() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>();
+        let queue = SyncQueue::new(&stop);
+        queue.append(1);
+        queue.append(2);
+        stop.cancel();
+        assert_eq!(queue.iter().next(), Some(1));
+        yield_now().await?;
+        assert_eq!(queue.iter().next(), None);
         Ok(())
     })
 }

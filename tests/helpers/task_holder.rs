@@ -356,3 +356,15 @@ fn finished_holder_leaves_no_callback_at_its_final_future() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn iteration_gives_the_tasks_that_were_held_at_its_beginning() -> Result<()> {
+    run(async {
+        let holder = TaskHolder::new(&hp::create_future::<()>());
+        holder.add(sleep(secs(1)));
+        holder.add(sleep(secs(1)));
+        let given = holder.iter().inspect(|_| drop(holder.add(sleep(secs(1))))).count();
+        assert_eq!((given, holder.pending()), (2, 4));
+        holder.finish(None).await
+    })
+}

@@ -140,3 +140,21 @@ fn a_result_of_another_type_is_told_to_the_exception_handler() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn errors_only_ignores_the_type_of_a_result() -> Result<()> {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let errors_only = || hp::TransferOptions { errors_only: true, process: None };
+        let (good, bad) = (hp::create_future::<&str>(), hp::create_future::<&str>());
+        let (from_good, from_bad) = (hp::create_future::<i32>(), hp::create_future::<i32>());
+        good.add_done_callback(hp::transfer_result_with(&from_good, errors_only()));
+        bad.add_done_callback(hp::transfer_result_with(&from_bad, errors_only()));
+        good.set_result("not a number")?;
+        bad.set_exception(error("bad"))?;
+        rest().await?;
+        assert_eq!((reports.messages().len(), from_good.done()), (0, false));
+        assert_eq!(kind(from_bad.result()), Some(ErrorKind::Value));
+        Ok(())
+    })
+}

@@ -4,7 +4,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::named_future::fut_state_to_string;
+use super::named_future::{fut_state_to_string, fut_to_string, shown_name};
 use crate::{AnyFuture, Child, Error, Result};
 
 /// The first parent of a chain that is no child.
@@ -176,12 +176,14 @@ pub(super) fn check_settable(first: &dyn Child) -> Result<()> {
 pub(super) fn debug(first: &dyn Child, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let (mut child, mut depth) = (first, 1);
     let parent = loop {
-        write!(f, "<ChildOfFuture#{}{}", child.name(), fut_state_to_string(child.own()))?;
+        let name = child.name();
+        let name = shown_name(Some(&*name).filter(|name| !name.is_empty()));
+        write!(f, "<ChildOfFuture#{name}({})", fut_state_to_string(child.own()))?;
         match child.parent().as_child() {
             Some(above) => (child, depth) = (above, depth + 1),
             None => break child.parent(),
         }
     };
-    write!(f, "{parent:?}")?;
+    f.write_str(&fut_to_string(parent))?;
     (0..depth).try_for_each(|_| f.write_str(">"))
 }

@@ -5,7 +5,7 @@ use alloc::format;
 use alloc::string::String;
 
 use super::reporter::silent_reporter;
-use crate::{AnyFuture, Callback, LoopFuture, LoopRef, expect_running_loop};
+use crate::{AnyFuture, Callback, Error, LoopFuture, LoopRef, expect_running_loop};
 
 /// Creates a future of the running loop, with [`silent_reporter`] as its first callback, so that an
 /// exception that is never retrieved is not reported: `hp.create_future`.
@@ -36,7 +36,8 @@ pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {
 }
 
 /// A future's name and state as text, like `<Future#name(pending)>`: `hp.fut_to_string`. The states
-/// are `pending`, `cancelled`, `exception:` with the error's class and message, and `result`.
+/// are `pending`, `cancelled`, `exception:` with the error's class and text, and `result`; without a
+/// name, `None` stands in its place. What is neither a future nor a task is shown by its `Debug`.
 ///
 /// ```
 /// use callsoon::{EventLoop, helpers as hp};
@@ -51,22 +52,41 @@ pub fn fut_has_callback(future: &dyn AnyFuture, callback: &Callback) -> bool {
 /// ```
 #[must_use]
 pub fn fut_to_string(future: &dyn AnyFuture) -> String {
-    format!("<Future#{}{}>", future.name(), fut_state_to_string(future))
+    let state = fut_state_to_string(future);
+    match future.erased() {
+        Some(own) => format!("<Future#{}{state}>", shown_name(own.header().name().as_deref())),
+        None => state,
+    }
 }
 
 /// A future's state as text, like `(pending)`: `hp.fut_to_string(..., with_name=False)`.
 #[must_use]
 pub fn fut_state_to_string(future: &dyn AnyFuture) -> String {
-    if !future.done() {
+    if future.erased().is_none() {
+        format!("{future:?}")
+    } else if !future.done() {
         String::from("(pending)")
     } else if future.cancelled() {
         String::from("(cancelled)")
     } else {
         match future.exception() {
-            Ok(Some(error)) => {
-                format!("(exception:{}:{})", error.kind().name(), error.message())
-            }
+            Ok(Some(error)) => format!("(exception:{}:{})", error.kind().name(), text_of(&error)),
             _ => String::from("(result)"),
         }
+    }
+}
+
+/// A name as Python shows it.
+pub(super) fn shown_name(name: Option<&str>) -> &str {
+    name.unwrap_or("None")
+}
+
+/// Python's `str(error)`.
+fn text_of(error: &Error) -> String {
+    let message = error.message();
+    match error.group().len() {
+        0 => message,
+        1 => format!("{message} (1 sub-exception)"),
+        count => format!("{message} ({count} sub-exceptions)"),
     }
 }

@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use core::fmt;
 use core::future::IntoFuture;
 
-use super::named_future::{create_future_on, fut_state_to_string};
+use super::named_future::{create_future_on, fut_state_to_string, shown_name};
 use super::stands_on_a_future::stands_on_a_future;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
@@ -182,7 +182,7 @@ stands_on_a_future! {
 
 impl<T: 'static> fmt::Debug for ResettableFuture<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.0.name.as_deref().unwrap_or_default();
-        write!(f, "<ResettableFuture#{name}{}>", fut_state_to_string(&self.fut()))
+        let name = shown_name(self.0.name.as_deref());
+        write!(f, "<ResettableFuture#{name}({})>", fut_state_to_string(&self.fut()))
     }
 }

@@ -47,7 +47,7 @@ impl<T> fmt::Debug for TransferOptions<T> {
 /// }).unwrap();
 /// ```
 ///
-/// The callback goes on a future of `T`. On one of another type it does nothing but return a
+/// The callback goes on a future of `T`. With a result of another type it does nothing but return a
 /// [`Type`](crate::ErrorKind::Type) error, which the loop's exception handler is told.
 pub fn transfer_result<T: Clone + 'static>(to: &dyn FutureLike<T>) -> Callback {
     transfer_result_with(to, TransferOptions::default())
@@ -71,6 +71,9 @@ pub fn transfer_result_with<T: Clone + 'static>(
         }
         if let Some(error) = exception {
             return to.set_exception(error);
+        }
+        if errors_only && process.is_none() {
+            return Ok(());
         }
         let Some(done) = done.downcast_ref::<T>() else {
             let message = "a result can't be transferred between futures of different types";
