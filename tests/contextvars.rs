@@ -308,6 +308,36 @@ fn callbacks_and_timers_run_in_copies_of_their_makers_context() {
     .unwrap();
 }
 
+#[test]
+fn callbacks_in_a_context_are_known_by_their_own_names() {
+    in_virtual_time(async {
+        let (seen, written) = seen();
+        let on = running_loop()?;
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            written.borrow_mut().push(context.handle.clone().unwrap());
+        })));
+        fn fault() -> Result<()> {
+            Err(callsoon::Error::new(ErrorKind::Runtime, "fault"))
+        }
+        VAR.set(1);
+        let name = format!("{}>", std::any::type_name_of_val(&fault));
+        let handle = on.call_soon(fault)?;
+        let timer = on.call_later(Duration::from_secs(2), fault)?;
+        assert_eq!(format!("{handle:?}"), format!("<Handle {name}"));
+        assert_eq!(format!("{timer:?}"), format!("<TimerHandle when=2s {name}"));
+        let socket = Rc::new(UdpSocket::bind("127.0.0.1:0")?);
+        on.add_writer(socket.clone(), fault)?;
+        yield_now().await?;
+        on.remove_writer(&socket)?;
+        sleep(Duration::from_secs(2)).await?;
+        let mut seen = seen.take();
+        seen.dedup();
+        assert_eq!(seen, [format!("<Handle {name}")]);
+        Ok(())
+    })
+    .unwrap();
+}
+
 trait ReplaceBy {
     /// Sets the variable, and returns the value before.
     fn replace_by(&self, value: i32) -> i32;
@@ -363,6 +393,29 @@ fn an_exception_handler_is_called_in_the_context_of_the_fault() {
         on.call_soon(move || Err::<(), _>(fail()))?;
         yield_now().await?;
         assert_eq!(*seen.borrow(), ["task", "callback", "outside"]);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn handler_of_an_error_in_context_run_is_called_outside() {
+    in_virtual_time(async {
+        let (seen, written) = seen();
+        let on = running_loop()?;
+        on.set_exception_handler(Some(Rc::new(move |_, _| {
+            written.borrow_mut().push(NAME.get().unwrap());
+        })));
+        let context = Context::new();
+        NAME.set("outside".into());
+        on.call_soon(move || {
+            context.run(|| {
+                NAME.set("inside".into());
+                Err::<(), _>(callsoon::Error::new(ErrorKind::Runtime, "fault"))
+            })
+        })?;
+        yield_now().await?;
+        assert_eq!(*seen.borrow(), ["outside"]);
         Ok(())
     })
     .unwrap();

@@ -10,7 +10,7 @@ use super::clock::{NEVER, Nanos, duration, nanos};
 use super::events::{LoopEvent, note_event};
 use super::exception_handler::{CallbackOutput, report_callback};
 use super::loop_ref::{Entry, LoopRef};
-use super::scheduled_call::ScheduledCall;
+use super::scheduled_call::{NameOf, ScheduledCall};
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
 use crate::error::Result;
@@ -38,11 +38,12 @@ impl LoopRef {
         &self,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
+        let name = NameOf::new(&callback);
         #[cfg(feature = "contextvars")]
         if let Some(context) = captured() {
-            return self.schedule_call(context.bind(callback));
+            return self.schedule_call(name, context.bind(callback));
         }
-        self.schedule_call(callback)
+        self.schedule_call(name, callback)
     }
 
     /// Schedules a callback of the crate's own. A loop that has closed drops it; where there is no
@@ -61,10 +62,11 @@ impl LoopRef {
     #[inline(always)]
     fn schedule_call<R: CallbackOutput + 'static>(
         &self,
+        name: NameOf<impl Sized + 'static>,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<Handle> {
         self.check_open()?;
-        let (call, entry) = self.make_call(callback)?;
+        let (call, entry) = self.make_call(name, callback)?;
         #[cfg(feature = "events")]
         self.log_call(call.name(), &entry);
         self.schedule(entry);
@@ -133,11 +135,12 @@ impl LoopRef {
         exactly: impl FnOnce() -> Duration,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
+        let name = NameOf::new(&callback);
         #[cfg(feature = "contextvars")]
         if let Some(context) = captured() {
-            return self.add_call(when, exactly, context.bind(callback));
+            return self.add_call(when, exactly, name, context.bind(callback));
         }
-        self.add_call(when, exactly, callback)
+        self.add_call(when, exactly, name, callback)
     }
 
     #[inline(always)]
@@ -145,10 +148,11 @@ impl LoopRef {
         &self,
         when: Nanos,
         exactly: impl FnOnce() -> Duration,
+        name: NameOf<impl Sized + 'static>,
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
         self.check_open()?;
-        let (call, entry) = self.make_call(callback)?;
+        let (call, entry) = self.make_call(name, callback)?;
         #[cfg(feature = "events")]
         self.log_timer(call.name(), &entry, when);
         call.set_timer(self.shared().calls.insert_timer(when, entry)?);

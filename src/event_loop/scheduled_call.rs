@@ -47,8 +47,13 @@ impl LoopRef {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it; it is dropped.
     #[inline]
-    pub(super) fn make_call<F, R>(&self, callback: F) -> Result<(ScheduledCall, Entry)>
+    pub(super) fn make_call<N, F, R>(
+        &self,
+        _name: NameOf<N>,
+        callback: F,
+    ) -> Result<(ScheduledCall, Entry)>
     where
+        N: 'static,
         F: FnOnce() -> R + 'static,
         R: CallbackOutput + 'static,
     {
@@ -59,7 +64,7 @@ impl LoopRef {
         };
         let block = block.cast::<CallBlock<F>>();
         let head = Head {
-            table: const { &Functions::<F, R>::TABLE },
+            table: const { &Functions::<N, F, R>::TABLE },
             state: Cell::new((2 * ONE) | WAITS),
             timer: Cell::new(NO_TIMER),
         };
@@ -153,10 +158,24 @@ struct CallTable {
     owns: bool,
 }
 
-/// The functions of a callback of type `F`.
-struct Functions<F, R>(PhantomData<(F, R)>);
+/// The type that a callback is named by, where others are around it.
+pub(super) struct NameOf<N>(PhantomData<fn() -> N>);
 
-impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
+impl<N> NameOf<N> {
+    pub(super) fn new(_callback: &N) -> NameOf<N> {
+        NameOf(PhantomData)
+    }
+}
+
+/// The functions of a callback of type `F`, which is named by `N`.
+struct Functions<N, F, R>(PhantomData<(N, F, R)>);
+
+impl<N, F, R> Functions<N, F, R>
+where
+    N: 'static,
+    F: FnOnce() -> R + 'static,
+    R: CallbackOutput + 'static,
+{
     const TABLE: CallTable = CallTable {
         entry: EntryTable {
             run: Self::run,
@@ -169,15 +188,15 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
             drop: |head| drop(unsafe { ScheduledCall::from_entry(head) }),
             kind: |_| JobKind::Call,
             #[cfg(feature = "trace")]
-            title: |_| describe::<F>(),
-            describe: |_| Box::new(describe::<F>),
+            title: |_| describe::<N>(),
+            describe: |_| Box::new(describe::<N>),
             second: None,
         },
         drop_callback: |head| {
             // SAFETY: By the Callback Invariant: the caller has found that it waits.
             unsafe { (*place_of::<F>(head)).assume_init_drop() }
         },
-        name: type_name::<F>,
+        name: type_name::<N>,
         owns: needs_drop::<F>(),
     };
 
@@ -191,7 +210,7 @@ impl<F: FnOnce() -> R + 'static, R: CallbackOutput + 'static> Functions<F, R> {
         // SAFETY: By the Callback Invariant: it waited, and is moved out of its place once.
         let callback = unsafe { (*place_of::<F>(call.0)).assume_init_read() };
         call.give_up_empty();
-        run_in_turn(event_loop, || Box::new(describe::<F>), callback);
+        run_in_turn(event_loop, || Box::new(describe::<N>), callback);
     }
 }
 
@@ -206,8 +225,8 @@ unsafe fn place_of<F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
     unsafe { head.cast::<CallBlock<F>>().as_ref() }.callback.get()
 }
 
-fn describe<F>() -> String {
-    "<Handle ".to_owned() + type_name::<F>() + ">"
+fn describe<N>() -> String {
+    "<Handle ".to_owned() + type_name::<N>() + ">"
 }
 
 /// A callback as its handles have it.

@@ -133,6 +133,21 @@ fn events_future_that_nothing_waits_for_any_more_ends_unseen() {
     assert!(!lines.iter().any(|line| line.starts_with("set ")), "{lines:?}");
 }
 
+#[cfg(feature = "contextvars")]
+#[test]
+fn events_callbacks_in_a_context_are_those_of_the_program() {
+    static VAR: callsoon::ContextVar<u8> = callsoon::ContextVar::new("var");
+    let lines = lines_of(async {
+        VAR.set(1);
+        let on = running_loop()?;
+        on.call_soon(|| ())?;
+        on.call_later(secs(3), || ())?.cancel();
+        yield_now().await
+    });
+    let expected = ["make call1", "make timer1 due 3", "cancel timer1"];
+    assert_eq!(lines[5..8], expected);
+}
+
 #[test]
 fn events_callbacks_timers_and_futures_have_numbers() {
     let lines = lines_of(async {

@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::any::type_name;
+use core::any::type_name_of_val;
 use core::cell::Cell;
 
 use crate::collections::CellExt;
@@ -21,6 +21,7 @@ struct ReaderHandle<F> {
     on: Cell<Option<LoopRef>>,
     /// Away while it runs, and for good once it is cancelled.
     callback: Cell<Option<F>>,
+    name: &'static str,
 }
 
 impl<F> ReaderHandle<F> {
@@ -39,7 +40,7 @@ impl<F: FnMut() -> R + 'static, R: CallbackOutput + 'static> Job for ReaderHandl
     }
 
     fn describe(&self) -> String {
-        "<Handle ".to_owned() + type_name::<F>() + ">"
+        "<Handle ".to_owned() + self.name + ">"
     }
 }
 
@@ -149,22 +150,24 @@ impl LoopRef {
         side: Side,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
+        let name = type_name_of_val(&callback);
         #[cfg(feature = "contextvars")]
         if let Some(context) = captured() {
-            return self.watch_by(source, side, context.bind_mut(callback));
+            return self.watch_by(source, side, name, context.bind_mut(callback));
         }
-        self.watch_by(source, side, callback)
+        self.watch_by(source, side, name, callback)
     }
 
     fn watch_by<R: CallbackOutput + 'static>(
         &self,
         source: Rc<dyn Source>,
         side: Side,
+        name: &'static str,
         callback: impl FnMut() -> R + 'static,
     ) -> Result<()> {
         self.check_open()?;
         let (on, callback) = (Cell::new(Some(self.clone())), Cell::new(Some(callback)));
-        let repeat = JobCell::new(ReaderHandle { on, callback });
+        let repeat = JobCell::new(ReaderHandle { on, callback, name });
         if let Some(before) = self.reactor()?.watch(source, side, repeat)? {
             before.cancel();
         }
