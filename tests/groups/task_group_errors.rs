@@ -287,6 +287,8 @@ fn it_needs_a_parent_task() {
             other => panic!("{other:?}"),
         }
     };
+    outside();
+    trace.expect(["RuntimeError: no running event loop"]);
     event_loop.call_soon(outside).unwrap();
     event_loop.run_once(None).unwrap();
     trace.expect(["RuntimeError: TaskGroup <TaskGroup> cannot determine the parent task"]);

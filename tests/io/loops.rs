@@ -96,7 +96,7 @@ fn a_socket_of_another_loop_can_not_be_waited_for() {
     let ours = Async::new_on(&other, ours).unwrap();
     run(async move {
         let refused = ours.readable().await.unwrap_err();
-        assert_eq!(refused.message(), "Task got a future attached to a different loop");
+        assert!(refused.message().ends_with(" attached to a different loop"), "{refused}");
         Ok(())
     });
 }

@@ -85,11 +85,12 @@ impl TaskGroup {
     /// same. Where tasks have failed too, the group of errors is returned, and the parent is
     /// cancelled at its next await. Dropped, the scope cancels the tasks and can't wait.
     pub async fn scope<T>(body: impl AsyncFnOnce(TaskGroup) -> Result<T>) -> Result<T> {
+        let on = running_loop()?;
         let Some(parent) = current_task() else {
             return Err(Error::runtime("TaskGroup <TaskGroup> cannot determine the parent task"));
         };
         let group = TaskGroup(Rc::new(Group {
-            on: running_loop()?,
+            on,
             parent,
             tasks: RefCell::default(),
             on_done: Cell::new(None),

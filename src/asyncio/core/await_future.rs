@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
+use alloc::string::String;
 use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
@@ -267,10 +268,10 @@ impl Wait {
     /// future: neither could end well.
     fn mistake(&self, task: &ErasedFuture) -> Option<Error> {
         if task.ptr_eq(&self.future) {
-            return Some(Error::runtime("Task cannot await on itself"));
+            return Some(awaits_itself(task));
         }
         let same = task.registry().is(self.future.registry());
-        (!same).then(|| Error::runtime("Task got a future attached to a different loop"))
+        (!same).then(|| awaits_stranger(task, &self.future))
     }
 
     /// Unregisters, if it is registered.
@@ -456,6 +457,19 @@ impl<T: 'static> Await<T> {
     pub(crate) fn has_returned(&self) -> bool {
         self.wait.registered.word().addr() == RETURNED
     }
+}
+
+#[cold]
+fn awaits_itself(task: &ErasedFuture) -> Error {
+    Error::runtime(String::from("Task cannot await on itself: ") + &task.describe())
+}
+
+#[cold]
+fn awaits_stranger(task: &ErasedFuture, future: &ErasedFuture) -> Error {
+    let (task, future) = (task.describe(), future.describe());
+    Error::runtime(
+        ["Task ", &task, " got Future ", &future, " attached to a different loop"].concat(),
+    )
 }
 
 impl<T: 'static> fmt::Debug for Await<T> {
