@@ -1,14 +1,14 @@
 //! `TaskGroup`: what comes out when errors and cancellations meet, in one group and in several.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use callsoon::{
     Error, ErrorKind, Result, Task, TaskGroup, create_task, current_task, running_loop, sleep,
-    yield_now,
+    timeout, yield_now,
 };
 
-use crate::driver::{run, secs};
+use crate::driver::{Reports, run, secs};
 use crate::parts::{after, fails, never_started, now, oops, shown};
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
@@ -292,4 +292,24 @@ fn it_needs_a_parent_task() {
     event_loop.call_soon(outside).unwrap();
     event_loop.run_once(None).unwrap();
     trace.expect(["RuntimeError: TaskGroup <TaskGroup> cannot determine the parent task"]);
+}
+
+#[test]
+fn kept_group_and_timeout_let_their_task_go() {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let kept = Rc::new(RefCell::new(None));
+        let keep = kept.clone();
+        drop(create_task(async move {
+            let group = TaskGroup::scope(async |group| Ok(group)).await?;
+            let timeout = timeout(None, async |scope| Ok(scope)).await?;
+            keep.replace(Some((group, timeout)));
+            Err::<(), _>(oops("unread"))
+        }));
+        yield_now().await?;
+        assert!(kept.borrow().is_some());
+        assert_eq!(reports.messages(), ["Task exception was never retrieved"]);
+        Ok(())
+    })
+    .unwrap();
 }

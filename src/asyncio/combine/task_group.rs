@@ -15,7 +15,7 @@ use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
-use crate::asyncio::core::{AnyFuture, Callback, ErasedFuture, WaitReason, WeakCallback};
+use crate::asyncio::core::{AnyFuture, Callback, ErasedFuture, FutureId, WaitReason, WeakCallback};
 use crate::asyncio::future::LoopFuture;
 use crate::asyncio::future::release;
 use crate::asyncio::scope::await_body;
@@ -47,7 +47,9 @@ pub struct TaskGroup(Rc<Group>);
 
 struct Group {
     on: LoopRef,
-    parent: AnyTask,
+    /// Until the scope is left: the group may be kept for longer, also by what its parent returns.
+    parent: Cell<Option<AnyTask>>,
+    parent_id: FutureId,
     /// The tasks that are not done, by their serial numbers: in the order in which they were made.
     tasks: RefCell<BTreeMap<u64, ErasedFuture>>,
     /// The callback on all of these. It holds the group.
@@ -91,7 +93,8 @@ impl TaskGroup {
         };
         let group = TaskGroup(Rc::new(Group {
             on,
-            parent,
+            parent_id: parent.id(),
+            parent: Cell::new(Some(parent)),
             tasks: RefCell::default(),
             on_done: Cell::new(None),
             errors: RefCell::default(),
@@ -132,6 +135,10 @@ impl TaskGroup {
 }
 
 impl Group {
+    fn parent(&self) -> Option<AnyTask> {
+        self.parent.with(|parent| parent.clone())
+    }
+
     fn is_empty(&self) -> bool {
         self.tasks.borrow().is_empty()
     }
@@ -141,9 +148,8 @@ impl Group {
         let in_use = self.on_done.with(|weak| weak.as_ref().and_then(WeakCallback::upgrade));
         in_use.unwrap_or_else(|| {
             let own = self.clone();
-            let on_done = Callback::telling(self.parent.id(), move |task: &dyn AnyFuture| {
-                own.task_done(task)
-            });
+            let on_done =
+                Callback::telling(self.parent_id, move |task: &dyn AnyFuture| own.task_done(task));
             self.on_done.set(Some(on_done.downgrade()));
             on_done
         })
@@ -184,8 +190,10 @@ impl Group {
         self.errors.borrow_mut().push(error);
         if !self.aborting.get() && !self.cancelled_parent.get() {
             self.abort();
-            self.cancelled_parent.set(true);
-            self.parent.cancel();
+            if let Some(parent) = self.parent() {
+                self.cancelled_parent.set(true);
+                parent.cancel();
+            }
         }
         Ok(())
     }
@@ -205,10 +213,8 @@ impl Group {
             }
             Err(error) => (None, Some(error)),
         };
-        if self.cancelled_parent.take() {
-            // There are errors then, and they go before the cancellation.
-            self.parent.uncancel();
-        }
+        // There are errors then, and they go before the cancellation.
+        self.uncancel_parent();
         let mut errors = self.errors.take();
         if errors.is_empty() {
             if let Some(cancelled) = interrupted {
@@ -247,9 +253,16 @@ impl Group {
     /// The errors go before a cancellation of the parent that came from outside. So that it
     /// isn't lost, the parent's next await is to return it; the count of requests stays.
     fn cancel_parent_again(&self) {
-        if self.parent.cancelling() > 0 {
-            self.parent.uncancel();
-            self.parent.cancel();
+        if let Some(parent) = self.parent().filter(|parent| parent.cancelling() > 0) {
+            parent.uncancel();
+            parent.cancel();
+        }
+    }
+
+    /// Takes the group's own cancellation of its parent back.
+    fn uncancel_parent(&self) {
+        if let Some(parent) = self.parent().filter(|_| self.cancelled_parent.take()) {
+            parent.uncancel();
         }
     }
 }
@@ -266,9 +279,8 @@ impl Drop for GroupGuard {
         if !group.is_empty() {
             group.abort();
         }
-        if group.cancelled_parent.take() {
-            group.parent.uncancel();
-        }
+        group.uncancel_parent();
+        drop(group.parent.take());
     }
 }
 
