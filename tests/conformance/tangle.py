@@ -200,6 +200,8 @@ class Tangle:
             main.append([self.pick(["spawn", "task"]), f"t{i}", f"k{i}"])
             if self.chance(0.1):
                 main.append(["cancel_with", f"t{i}", "m0"])
+        if self.chance(0.5):
+            main.append(["forget", f"k{self.member(self.coros)}"])
         main += self.setup_helpers()
         if self.chance(0.4):
             main.append(["task", "p", "pulse"])
@@ -304,7 +306,7 @@ class Tangle:
 
     def another_task(self):
         i = self.member(self.coros)
-        return self.pick([["task", f"t{i}", f"k{i}"], ["spawn", f"t{i}", f"k{i}"], ["spawn", f"t{i}", f"k{i}", {"silent": True}]])
+        return self.pick([["forget", f"k{i}"], ["task", f"t{i}", f"k{i}"], ["spawn", f"t{i}", f"k{i}"], ["spawn", f"t{i}", f"k{i}", {"silent": True}]])
 
     def now_callbacks(self, above):
         handle = self.pick(["hd0", "hd1"])

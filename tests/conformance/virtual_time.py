@@ -4,6 +4,7 @@ Timers that are due at one time run in the order in which they were made.
 """
 
 import asyncio
+import collections.abc
 import heapq
 import inspect
 import selectors
@@ -29,6 +30,7 @@ class Timer(asyncio.TimerHandle):
     def _run(self):
         loop = self._loop
         super()._run()
+        self = None  # as in asyncio: the frames of an error would keep its task
         loop.after_step()
 
 
@@ -38,6 +40,7 @@ class Handle(asyncio.Handle):
     def _run(self):
         loop = self._loop
         super()._run()
+        self = None  # as in asyncio: the frames of an error would keep its task
         loop.after_step()
 
 
@@ -66,6 +69,33 @@ class OrderedWeakSet:
 
     def copy(self):
         return list(self)
+
+
+class Closing(collections.abc.Coroutine):
+    """Closes a dropped generator, and tells the loop of the end by a callback. A done callback would do so
+    too, but would keep the task, of which an error is to be reported as soon as it has ended."""
+
+    def __init__(self, closing, loop):
+        self.closing, self.loop = closing, loop
+
+    def send(self, value):
+        return self._step(self.closing.send, value)
+
+    def throw(self, *error):
+        return self._step(self.closing.throw, *error)
+
+    def close(self):
+        self.closing.close()
+
+    def __await__(self):
+        return self
+
+    def _step(self, step, *args):
+        try:
+            return step(*args)
+        except BaseException:
+            self.loop.call_soon(self.loop.closed_dropped)
+            raise
 
 
 class VirtualSelector(selectors.DefaultSelector):
@@ -111,6 +141,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.tasks.append(task)
         return task
 
+    def make_forgotten(self, coro):
+        """Makes a task that nothing keeps: what it is to report, it reports as soon as it has ended."""
+        self.made.append(weakref.ref(asyncio.Task(coro, loop=self)))
+
     def time(self):
         return self.now
 
@@ -133,14 +167,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
             self.call_soon_threadsafe(self._close_dropped, agen.aclose())
 
     def _close_dropped(self, closing):
-        closer = self.create_task(closing)
-        self.closers.add(closer)
-        closer.add_done_callback(self._closed_dropped)
+        self.closers.add(self.create_task(Closing(closing, self)))
 
-    def _closed_dropped(self, task):
+    def closed_dropped(self):
         self.closing -= 1
         if self.all_closed is not None and not self.closing and not self.all_closed.done():
             self.all_closed.set_result(None)
+
+    closed_dropped.__module__ = "asyncio"  # so that a tracer takes it for none of the program's
 
     async def until_closed(self):
         """Waits for the generators that were dropped and are still being closed."""

@@ -38,7 +38,8 @@ class HelpersTracer(Tracer):
 
     def record(self, task):
         record = self._tasks.get(task)
-        if record is None and any(task.get_coro() is closing for closing in self.closing):
+        closes = getattr(task.get_coro(), "closing", None)
+        if record is None and any(closes is closing for closing in self.closing):
             record = self._tasks[task] = INSIDE
         return record or super().record(task)
 

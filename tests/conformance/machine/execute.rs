@@ -82,7 +82,8 @@ fn execute(program: Program, prepare: impl FnOnce(&EventLoop)) -> Vec<String> {
 
 fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
     let message = &context.message;
-    if message.contains("never retrieved") || message.contains("was destroyed") {
+    // See `loop_error` of the oracle.
+    if message.contains("was destroyed") {
         return;
     }
     let name = context.exception.as_ref().map_or_else(|| "NoneType".to_owned(), error_name);
@@ -150,7 +151,8 @@ fn run_until(
 /// Cancels what is left, oldest first, and runs until it has ended.
 ///
 /// The oracle gathers the tasks: a done callback of each, the last of which makes the
-/// gathering's own callback ready for the turn after. So the loop stops at the end of that.
+/// gathering's own callback ready for the turn after. So the loop stops at the end of that. By then the
+/// errors of all are read.
 fn wind_down(event_loop: &EventLoop, machine: &Machine) -> Result<(), Error> {
     let mut left = event_loop.all_tasks();
     left.retain(|task| !task.done());
@@ -162,13 +164,17 @@ fn wind_down(event_loop: &EventLoop, machine: &Machine) -> Result<(), Error> {
     }
     let stopping = Rc::new(Cell::new(false));
     let count = Rc::new(Cell::new(left.len()));
-    for task in &left {
+    let left = Rc::new(left);
+    for task in &*left {
         let (count, stopping) = (count.clone(), stopping.clone());
-        let on = LoopRef::clone(event_loop);
+        let (on, left) = (LoopRef::clone(event_loop), left.clone());
         task.add_callback(Callback::new(move |_| {
             count.set(count.get() - 1);
             if count.get() > 0 {
                 return Ok(());
+            }
+            for task in left.iter().filter(|task| !task.cancelled()) {
+                let _ = task.exception();
             }
             let stopping = stopping.clone();
             on.call_soon(move || stopping.set(true)).map(drop)

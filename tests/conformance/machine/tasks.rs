@@ -30,6 +30,14 @@ pub(crate) fn decode(op: &str, args: &mut Args<'_>) -> Result<Option<Statement>,
                 Ok(())
             })
         }
+        "forget" => {
+            let coro = args.name()?;
+            now(move |me| {
+                let task = me.event_loop.create_task(me.coroutine(&coro))?;
+                drop(task);
+                Ok(())
+            })
+        }
         "call" => {
             let coro = args.name()?;
             awaits(async move |me| me.outcome(format_args!("call {coro}"), me.called(&coro)).await)

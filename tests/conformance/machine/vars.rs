@@ -40,8 +40,8 @@ struct Table {
     /// In the order in which the names first came up, which is the order of the end's report.
     things: Vec<(Name, Thing)>,
     places: HashMap<Name, usize>,
-    /// The former objects of names. Nothing is dropped while a program runs: the effects of a drop
-    /// (a report of an unread exception, a generator left half way) are no part of the language.
+    /// The former objects of names. Nothing that had a name is dropped while a program runs: the effects of
+    /// a drop are part of the language where it says so, as for `drop` and `forget`.
     kept: Vec<Thing>,
 }
 
