@@ -5,14 +5,14 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use callsoon::{EventLoop, Host, Notify, Result, timeout};
+use callsoon::{AnyFuture, EventLoop, Host, Notify, Result, timeout};
 
 use crate::machine::Machine;
 use crate::support::log_lines::log_lines_of;
 
 const TENTH: Duration = Duration::from_millis(100);
 
-fn takes(machine: &Machine, duration: Duration) -> impl FnOnce() + 'static {
+fn takes(machine: &Machine, duration: Duration) -> impl Fn() + 'static {
     let machine = machine.clone();
     move || {
         let now = callsoon::running_loop().unwrap().time();
@@ -65,16 +65,32 @@ fn a_slow_step_is_logged_with_its_task_as_it_is_afterwards() {
     event_loop.set_debug(true);
     let lines = log_lines_of(|| {
         let step = takes(&machine, 2 * TENTH);
-        let main = async {
+        let main = async move {
             step();
             Ok(())
         };
         event_loop.run_until_complete(main).unwrap();
     });
     assert_eq!(lines.len(), 1, "{lines:?}");
-    assert!(lines[0].starts_with("WARN: Executing <step of <Task "), "{lines:?}");
+    assert!(lines[0].starts_with("WARN: Executing <Task "), "{lines:?}");
     assert!(lines[0].contains("'Task-1'") && lines[0].contains(" finished"), "{lines:?}");
     assert!(lines[0].ends_with(" took 0.200 seconds"), "{lines:?}");
+}
+
+#[test]
+fn slow_done_callback_is_logged_with_its_name_and_future() {
+    let (machine, event_loop) = Machine::with_loop();
+    event_loop.set_debug(true);
+    let future = event_loop.create_future::<()>();
+    let slow = takes(&machine, 2 * TENTH);
+    let callback = move |_: &dyn AnyFuture| slow();
+    let name = std::any::type_name_of_val(&callback).to_owned();
+    future.add_done_callback(|_: &dyn AnyFuture| ());
+    future.add_done_callback(callback);
+    future.set_result(()).unwrap();
+    let lines = log_lines_of(|| assert_eq!(event_loop.run_once(None).unwrap(), 2));
+    let expected = format!("WARN: Executing <Handle {name} of {future:?}> took 0.200 seconds");
+    assert_eq!(lines, [expected]);
 }
 
 #[test]
@@ -91,7 +107,7 @@ fn a_slow_step_that_panics_is_logged_and_the_panic_is_its_tasks() {
     let lines = log_lines_of(|| assert_eq!(event_loop.run_once(None).unwrap(), 1));
     assert_eq!(task.exception().unwrap().unwrap().kind(), callsoon::ErrorKind::Panic);
     let shown = format!("{task:?}");
-    assert_eq!(lines, [format!("WARN: Executing <step of {shown}> took 0.200 seconds")]);
+    assert_eq!(lines, [format!("WARN: Executing {shown} took 0.200 seconds")]);
     assert!(callsoon::current_task().is_none());
 }
 

@@ -114,7 +114,7 @@ const ERRORS: [&str; 8] = [
     "create_args failed: ValueError(\"arguments\")",
     "onerror failed: Panic(\"onerror\")",
 ];
-const WARNING: &str = "Executing <step of <Task ";
+const WARNING: &str = "Executing <Task ";
 
 /// The child's standard output and standard error.
 fn outputs_of(name: &str, first: &str) -> Option<(String, String)> {

@@ -23,7 +23,7 @@ use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::Error;
-use crate::event_loop::{Described, Entry, Job, JobCell, JobKind, LoopRef, drop_quietly};
+use crate::event_loop::{Describe, Described, Entry, Job, JobCell, JobKind, LoopRef, drop_quietly};
 use crate::event_loop::{run_callback, run_in_turn};
 use crate::logging::text;
 
@@ -300,7 +300,11 @@ pub(super) unsafe fn drop_callback_entry(header: NonNull<Header>) {
     unsafe { drop_count(header) }
 }
 
-/// Returns the name that a timeline shows for an entry that runs a callback.
-pub(super) fn describe_callback(future: &ErasedFuture) -> String {
-    text!("<callback of {}>", future.describe())
+/// Describes the entry that runs the next callback of `future`.
+pub(super) fn describe_callback(future: ErasedFuture) -> Describe {
+    let name = future.header().waiters.next_callback_name();
+    Box::new(move || match name {
+        Some(name) => text!("<Handle {name} of {}>", future.describe()),
+        None => text!("<callback of {}>", future.describe()),
+    })
 }

@@ -123,7 +123,7 @@ unsafe fn value_of<T>(header: NonNull<Header>) -> *mut T {
 unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
     // SAFETY: The entry counts the block.
     let future = unsafe { ErasedFuture::from_header(head.cast()) };
-    Box::new(move || describe_callback(&future))
+    describe_callback(future)
 }
 
 /// A future with a value still to be set: a [`TypedFuture`] that is no task.

@@ -78,10 +78,10 @@ pub(super) fn context(entry: &Entry) -> Option<Context> {
 pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
     // SAFETY: As in `kind`.
     let task = unsafe { ErasedFuture::from_header(head.cast()) };
-    let scheduled = task.header().has(flag::SCHEDULED);
-    Box::new(move || {
-        if scheduled { text!("<step of {}>", task.describe()) } else { describe_callback(&task) }
-    })
+    match task.header().has(flag::SCHEDULED) {
+        true => Box::new(move || task.describe()),
+        false => describe_callback(task),
+    }
 }
 
 /// Ends the sleep of a task when its timer is due. By the Sleep Invariant of `own_sleep` it has a count.

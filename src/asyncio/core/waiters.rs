@@ -312,6 +312,28 @@ impl Waiters {
         }
     }
 
+    /// The name of the next callback, if the next waiter is one.
+    pub(super) fn next_callback_name(&self) -> Option<&'static str> {
+        let taken = self.take();
+        let name = |waiter: &Waiter| match waiter {
+            Waiter::Callback(callback) => Some(callback.name()),
+            _ => None,
+        };
+        match taken {
+            Taken::None => None,
+            Taken::One(waiter) => {
+                let name = name(&waiter);
+                self.0.set(pack(waiter));
+                name
+            }
+            Taken::Many(many) => {
+                let name = many.iter().next().and_then(|(_, waiter)| name(waiter));
+                self.put_back(many);
+                name
+            }
+        }
+    }
+
     /// Calls `look` with each waiter. `look` runs no code but the crate's own.
     pub(super) fn for_each(&self, mut look: impl FnMut(&Waiter)) {
         match self.take() {
