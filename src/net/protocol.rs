@@ -2,6 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::any::Any;
 
 use super::transport::{BaseEvents, Events, Socket, Tls, Transport};
 use crate::asyncio::LoopFuture;
@@ -111,6 +112,72 @@ pub trait BufferedProtocol {
     fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()>;
 }
 
+impl Transport {
+    /// Calls `protocol` from the next event on, in the place of the protocol before: `set_protocol`.
+    /// Its `connection_made` is not called. One that receives into buffers of its own may follow one that
+    /// doesn't, and the reverse.
+    ///
+    /// Once the connection is lost it does nothing.
+    ///
+    /// ```
+    /// use std::rc::Rc;
+    /// use callsoon::net::{Protocol, Transport};
+    /// use callsoon::{LoopFuture, Result, run, running_loop};
+    ///
+    /// /// Waits for the line by which the client says what it speaks.
+    /// struct Hello(LoopFuture<Vec<u8>>, std::cell::OnceCell<Transport>);
+    ///
+    /// /// Takes all that comes after it.
+    /// struct Chat(LoopFuture<Vec<u8>>);
+    ///
+    /// impl Protocol for Hello {
+    ///     fn connection_made(&self, transport: &Transport) -> Result<()> {
+    ///         let _ = self.1.set(transport.clone());
+    ///         Ok(())
+    ///     }
+    ///
+    ///     fn data_received(&self, hello: &[u8]) -> Result<()> {
+    ///         assert_eq!(hello, b"chat\n");
+    ///         let transport = self.1.get().expect("it is made");
+    ///         transport.set_protocol(Rc::new(Chat(self.0.clone())));
+    ///         transport.write(b"go on\n")
+    ///     }
+    /// }
+    ///
+    /// impl Protocol for Chat {
+    ///     fn data_received(&self, data: &[u8]) -> Result<()> {
+    ///         self.0.set_result(data.to_vec())
+    ///     }
+    /// }
+    ///
+    /// run(async {
+    ///     let on = running_loop()?;
+    ///     let said = on.create_future();
+    ///     let hello = said.clone();
+    ///     let factory = move || Hello(hello.clone(), Default::default());
+    ///     let server = on.create_server(factory, Some("127.0.0.1"), 0).await?;
+    ///     let port = server.addresses()[0].ip().map_or(0, |address| address.port());
+    ///     let (reader, writer) = callsoon::net::open_connection("127.0.0.1", port, 100).await?;
+    ///     writer.write(b"chat\n")?;
+    ///     assert_eq!(reader.readline().await?, b"go on\n");
+    ///     writer.write(b"hi")?;
+    ///     assert_eq!((&said).await?, b"hi");
+    ///     server.close();
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub fn set_protocol(&self, protocol: Rc<dyn Protocol>) {
+        self.callbacks().set_protocol(Rc::new(Called(protocol)));
+    }
+
+    /// The protocol that it calls: `get_protocol`. There is none once the connection is lost, and none to see
+    /// while streams, TLS or a file that is being sent stand in the place of the program's own.
+    #[must_use]
+    pub fn get_protocol(&self) -> Option<Rc<dyn Protocol>> {
+        Some(Rc::clone(&self.callbacks().protocol_as::<Called>()?.0))
+    }
+}
+
 /// The callbacks of `protocol` as transports call them: those of [`Events`], and
 /// `connection_made`.
 pub(super) fn callbacks_of(
@@ -146,6 +213,10 @@ impl BaseEvents for Called {
 
     fn resume_writing(&self) -> Result<()> {
         self.0.resume_writing()
+    }
+
+    fn into_any(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        Some(self)
     }
 }
 

@@ -45,7 +45,7 @@ impl LoopRef {
         if transport.is_closing() {
             return Err(Error::runtime("Transport is closing"));
         }
-        if transport.callbacks().is_none() {
+        if transport.flow().is_none() {
             let message = format!("sendfile is not supported for transport {transport:?}");
             return Err(Error::runtime(message));
         }
@@ -167,13 +167,14 @@ impl Sending {
 
 /// Writes `part` by blocks: asyncio's `_sendfile_fallback`.
 async fn send_by_blocks(on: &LoopRef, transport: &Transport, mut part: FilePart) -> Result<u64> {
-    let Some((callbacks, flow)) = transport.callbacks() else { return Err(not_available()) };
+    let Some(flow) = transport.flow() else { return Err(not_available()) };
+    let callbacks = transport.callbacks();
     let Some(own) = callbacks.protocol() else { return Err(closed()) };
     let (resumes_reading, resumes_writing) = (transport.is_reading(), flow.is_paused());
     transport.pause_reading();
     let room = RefCell::new(resumes_writing.then(|| LoopFuture::new(on)));
     let pausing = Rc::new(Pausing { on: on.clone(), own, room });
-    drop(callbacks.set_protocol(Rc::<Pausing>::clone(&pausing)));
+    callbacks.set_protocol(Rc::<Pausing>::clone(&pausing));
     let _restoring = Restoring { transport, pausing: &pausing, resumes_reading, resumes_writing };
     loop {
         let block = part.read(on, BLOCK).await?;
@@ -249,12 +250,9 @@ struct Restoring<'a> {
 impl Drop for Restoring<'_> {
     fn drop(&mut self) {
         let own = &self.pausing.own;
-        match self.transport.callbacks() {
-            Some((callbacks, _)) if callbacks.protocol().is_some() => {
-                drop(callbacks.set_protocol(Rc::clone(own)));
-            }
+        if !self.transport.callbacks().set_protocol(Rc::clone(own)) {
             // It was lost.
-            _ => return,
+            return;
         }
         if self.resumes_reading {
             // A socket that can't be watched shows that at the next operation.

@@ -1,6 +1,7 @@
 //! [`SubprocessProtocol`]: the callbacks of a child process.
 
 use alloc::rc::Rc;
+use core::any::Any;
 
 use super::events::SubprocessEvents;
 use super::started::Started;
@@ -90,6 +91,21 @@ pub trait SubprocessProtocol {
     }
 }
 
+impl SubprocessTransport {
+    /// Calls `protocol` from the next event on, in the place of the protocol before: `set_protocol`.
+    /// Its `connection_made` is not called, and a call that is scheduled already is the old one's. Once
+    /// the process and its pipes have ended it does nothing.
+    pub fn set_protocol(&self, protocol: Rc<dyn SubprocessProtocol>) {
+        self.callbacks().set_protocol(Rc::new(Called(protocol)));
+    }
+
+    /// The protocol that it calls, until the process and its pipes have ended: `get_protocol`.
+    #[must_use]
+    pub fn get_protocol(&self) -> Option<Rc<dyn SubprocessProtocol>> {
+        Some(Rc::clone(&self.callbacks().protocol_as::<Called>()?.0))
+    }
+}
+
 /// Makes a transport that calls `protocol`; `waiter` is done when the pipes are connected.
 pub(super) fn transport_of(
     on: &LoopRef,
@@ -116,6 +132,10 @@ impl BaseEvents for Called {
 
     fn resume_writing(&self) -> Result<()> {
         self.0.resume_writing()
+    }
+
+    fn into_any(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        Some(self)
     }
 }
 

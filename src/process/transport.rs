@@ -163,6 +163,10 @@ impl SubprocessTransport {
         self.0.callbacks.event_loop()
     }
 
+    pub(super) fn callbacks(&self) -> &Callbacks<dyn SubprocessEvents> {
+        &self.0.callbacks
+    }
+
     /// The number of the process: `get_pid`.
     #[must_use]
     pub fn pid(&self) -> u32 {

@@ -6,7 +6,8 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
 
 use callsoon::net::{
-    Address, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol, Transport, open_connection,
+    Address, BufferedProtocol, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol,
+    Transport, open_connection,
 };
 use callsoon::{Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, yield_now};
 
@@ -260,6 +261,59 @@ fn factory_of_a_server_that_fails_is_told_in_debug_mode() {
         }
         server.close();
         server.wait_closed().await
+    })
+    .unwrap();
+}
+
+/// Has another protocol take its place as soon as it is asked for a buffer.
+struct Leaving {
+    transport: RefCell<Option<Transport>>,
+    next: Rc<Noting>,
+    updated: callsoon::LoopFuture<Vec<u8>>,
+}
+
+impl Protocol for Leaving {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.transport.replace(Some(transport.clone()));
+        Ok(())
+    }
+
+    fn buffered(&self) -> Option<&dyn BufferedProtocol> {
+        Some(self)
+    }
+}
+
+impl BufferedProtocol for Leaving {
+    fn get_buffer(&self) -> Result<Vec<u8>> {
+        let transport = self.transport.take().expect("it is asked once");
+        transport.set_protocol(self.next.clone());
+        Ok(vec![0; 16])
+    }
+
+    fn buffer_updated(&self, buffer: Vec<u8>, count: usize) -> Result<()> {
+        self.updated.set_result(buffer[..count].to_vec())
+    }
+}
+
+#[test]
+fn buffer_goes_back_to_the_protocol_that_gave_it() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let (calls, lost, updated) = (Rc::default(), on.create_future(), on.create_future());
+        let (name, transport) = ("next", RefCell::default());
+        let next = Rc::new(Noting { name, calls, transport, lost: lost.clone() });
+        let (transport, calls) = (RefCell::default(), next.calls.clone());
+        let leaving = Leaving { transport, next, updated: updated.clone() };
+        let mut peer = TcpStream::connect(listener.local_addr()?)?;
+        let accepted = listener.accept()?.0;
+        let _transport = on.connect_accepted_socket(|| leaving, accepted).await?;
+        peer.write_all(b"hello")?;
+        assert_eq!(updated.await?, b"hello");
+        drop(peer);
+        lost.await?;
+        assert_eq!(*calls.borrow(), ["next eof", "next lost None"]);
+        Ok(())
     })
     .unwrap();
 }

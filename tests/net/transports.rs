@@ -91,7 +91,23 @@ impl End {
         if data.starts_with(b"fail") {
             return Err(Error::new(ErrorKind::Value, "as told"));
         }
+        if let Some(kind) = data.strip_prefix(b">") {
+            self.switch("next", std::str::from_utf8(kind).unwrap());
+        }
         Ok(())
+    }
+
+    /// Has the transport call another protocol: a plain, a buffered or a datagram one, the first letter of
+    /// `kind`, which stays open at the end of data if a `k` follows.
+    fn switch(&self, name: &'static str, kind: &str) {
+        let next = Proto::new(name, &self.log, kind.starts_with('b'));
+        next.0.keep.set(kind.ends_with('k'));
+        next.0.transport.replace(self.transport.borrow().clone());
+        next.0.datagrams.replace(self.datagrams.borrow().clone());
+        match &*self.datagrams.borrow() {
+            Some(datagrams) => datagrams.set_protocol(Rc::new(next)),
+            None => self.transport.borrow().as_ref().unwrap().set_protocol(Rc::new(next)),
+        }
     }
 }
 
@@ -159,6 +175,11 @@ impl DatagramProtocol for Proto {
         Ok(())
     }
 
+    fn pause_writing(&self) -> Result<()> {
+        self.0.note("pause");
+        Ok(())
+    }
+
     fn connection_lost(&self, error: Option<Error>) -> Result<()> {
         self.0.note(&format!("lost {}", error_name(error.as_ref())));
         Ok(())
@@ -215,7 +236,7 @@ async fn make(number: usize, kind: &str, on: &LoopRef, log: &Rc<Log>) -> Result<
     Ok(())
 }
 
-async fn run(number: usize, kind: &str, lines: &[&str]) -> Result<Vec<String>> {
+async fn run(number: usize, kind: &str, lines: &[&'static str]) -> Result<Vec<String>> {
     let (on, log) = (running_loop()?, Rc::new(Log::default()));
     let reports = log.clone();
     on.set_exception_handler(Some(Rc::new(move |_, context| {
@@ -235,7 +256,7 @@ async fn run(number: usize, kind: &str, lines: &[&str]) -> Result<Vec<String>> {
     made.sort();
     let mut trace = vec![format!("made -> {}", joined(&made))];
     for line in lines {
-        let words: Vec<&str> = line.split(' ').collect();
+        let words: Vec<&'static str> = line.split(' ').collect();
         if words == ["turn"] {
             yield_now().await?;
             trace.push(format!("turn -> {}", joined(&log.take())));
@@ -258,8 +279,12 @@ async fn run(number: usize, kind: &str, lines: &[&str]) -> Result<Vec<String>> {
     Ok(trace)
 }
 
-fn step(end: &End, words: &[&str]) -> Result<String> {
+fn step(end: &End, words: &[&'static str]) -> Result<String> {
     let done = |()| "ok".to_owned();
+    let none = || Ok("none".to_owned());
+    if let ["switch", name, kind] = *words {
+        return did(|| end.switch(name, kind));
+    }
     let number = |text: &str| Some(text.parse::<usize>().unwrap());
     if let Some(datagrams) = end.datagrams.borrow().clone() {
         return match *words {
@@ -272,6 +297,10 @@ fn step(end: &End, words: &[&str]) -> Result<String> {
             ["close"] => did(|| datagrams.close()),
             ["abort"] => did(|| datagrams.abort()),
             ["is_closing"] => Ok(datagrams.is_closing().to_string()),
+            ["protocol"] => {
+                let own = datagrams.get_protocol();
+                own.map_or_else(none, |own| own.pause_writing().map(done))
+            }
             _ => panic!("no such step: {words:?}"),
         };
     }
@@ -290,6 +319,10 @@ fn step(end: &End, words: &[&str]) -> Result<String> {
             transport.set_write_buffer_limits(number(high), number(low)).map(done)
         }
         ["keep"] => did(|| end.keep.set(true)),
+        ["protocol"] => {
+            let own = transport.get_protocol();
+            own.map_or_else(none, |own| own.pause_writing().map(done))
+        }
         _ => panic!("no such step: {words:?}"),
     }
 }

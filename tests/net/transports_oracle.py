@@ -52,6 +52,13 @@ class Base:
         self.note(f"{what} {shown(data)}")
         if bytes(data).startswith(b"fail"):
             raise ValueError("as told")
+        if bytes(data).startswith(b">"):
+            switch(self, "next", bytes(data)[1:].decode())
+
+    def next(self, name, kind):
+        made = {"p": Plain, "b": Buffered, "d": Datagrams}[kind[0]](name, self.log)
+        made.transport, made.keep = self.transport, kind[1:] == "k"
+        return made
 
 
 class Plain(Base, asyncio.Protocol):
@@ -78,6 +85,10 @@ class Datagrams(Base, asyncio.DatagramProtocol):
         self.note(f"error {error_name(error)}")
 
 
+def switch(end, name, kind):
+    end.transport.set_protocol(end.next(name, kind))
+
+
 def step(end, words):
     transport = end.transport
     match words:
@@ -92,6 +103,10 @@ def step(end, words):
         case ["buffered"]: return str(transport.get_write_buffer_size())
         case ["limits", high, low]: return transport.set_write_buffer_limits(int(high), int(low))
         case ["keep"]: end.keep = True
+        case ["switch", name, kind]: return switch(end, name, kind)
+        case ["protocol"]:
+            protocol = transport.get_protocol()
+            return "none" if protocol is None else protocol.pause_writing()
         case ["send", text]: return transport.sendto(data(text))
         case ["reply", text]: return transport.sendto(data(text), end.last)
         case ["send_elsewhere", text]: return transport.sendto(data(text), ("127.0.0.1", 9))

@@ -13,37 +13,40 @@ def error_name(error):
 
 
 class Noting(asyncio.SubprocessProtocol):
-    def __init__(self):
-        self.calls = []
+    def __init__(self, calls=None, mark=""):
+        self.calls, self.mark = [] if calls is None else calls, mark
+
+    def note(self, call):
+        self.calls.append(call + self.mark)
 
     def connection_made(self, transport):
-        self.calls.append("made")
+        self.note("made")
 
     def pipe_data_received(self, fd, data):
-        self.calls.append(f"data {fd} {shown(data)}")
+        self.note(f"data {fd} {shown(data)}")
 
     def pipe_connection_lost(self, fd, error):
-        self.calls.append(f"pipe_lost {fd} {error_name(error)}")
+        self.note(f"pipe_lost {fd} {error_name(error)}")
 
     def process_exited(self):
-        self.calls.append("exited")
+        self.note("exited")
 
     def connection_lost(self, error):
-        self.calls.append(f"lost {error_name(error)}")
+        self.note(f"lost {error_name(error)}")
 
     def pause_writing(self):
-        self.calls.append("pause")
+        self.note("pause")
 
     def resume_writing(self):
-        self.calls.append("resume")
+        self.note("resume")
 
 
 def channel(call):
     match call.split(" "):
         case ["made"]: return 0
         case [_, "0" | "1" | "2" as fd, *_]: return 1 + int(fd)
-        case ["pause" | "resume"]: return 1
-        case ["exited"]: return 4
+        case ["pause" | "resume", *_]: return 1
+        case ["exited", *_]: return 4
     return 5
 
 
@@ -59,6 +62,10 @@ def step(transport, words):
         case ["signal", number]: return transport.send_signal(int(number))
         case ["terminate"]: return transport.terminate()
         case ["kill"]: return transport.kill()
+        case ["switch"]: return transport.set_protocol(Noting(transport.get_protocol().calls, " (next)"))
+        case ["protocol"]:
+            protocol = transport.get_protocol()
+            return "none" if protocol is None else protocol.pause_writing()
 
 
 def outcome(transport, words):
@@ -81,7 +88,7 @@ async def run(command, lines):
                 await asyncio.sleep(0)
             # What comes by several pipes comes in any order.
             print(line, "->", "; ".join(sorted(protocol.calls, key=channel)))
-            protocol.calls = []
+            protocol.calls.clear()
         else:
             print(line, "->", outcome(transport, words))
     assert transport.get_returncode() is not None

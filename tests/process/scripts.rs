@@ -2,6 +2,7 @@
 //! `tests/process/goldens` makes them anew.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use callsoon::process::{SubprocessOptions, SubprocessProtocol, SubprocessTransport};
 use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_now};
@@ -30,12 +31,13 @@ fn processes_make_the_calls_of_cpython() {
     assert_eq!(trace.len(), golden.len());
 }
 
+/// Notes its calls, each with a mark behind it.
 #[derive(Default)]
-struct Noting(RefCell<Vec<String>>);
+struct Noting(Rc<RefCell<Vec<String>>>, &'static str);
 
 impl Noting {
     fn note(&self, call: String) -> Result<()> {
-        self.0.borrow_mut().push(call);
+        self.0.borrow_mut().push(call + self.1);
         Ok(())
     }
 }
@@ -86,8 +88,8 @@ fn channel(call: &str) -> usize {
     match *call.split(' ').collect::<Vec<_>>() {
         ["made"] => 0,
         [_, fd @ ("0" | "1" | "2"), ..] => 1 + fd.parse::<usize>().unwrap(),
-        ["pause" | "resume"] => 1,
-        ["exited"] => 4,
+        ["pause" | "resume", ..] => 1,
+        ["exited", ..] => 4,
         _ => 5,
     }
 }
@@ -100,7 +102,7 @@ async fn run(command: &str, lines: &[&str]) -> Result<Vec<String>> {
     for line in lines {
         let Some(wanted) = line.strip_prefix("until ") else {
             let words: Vec<&str> = line.split(' ').collect();
-            let outcome = match step(&transport, &words) {
+            let outcome = match step(&transport, &noting, &words) {
                 Ok(outcome) => outcome,
                 Err(error) => error_name(Some(&error)).to_owned(),
             };
@@ -119,7 +121,7 @@ async fn run(command: &str, lines: &[&str]) -> Result<Vec<String>> {
     Ok(trace)
 }
 
-fn step(transport: &SubprocessTransport, words: &[&str]) -> Result<String> {
+fn step(transport: &SubprocessTransport, noting: &Noting, words: &[&str]) -> Result<String> {
     let done = |()| "ok".to_owned();
     let pipe = |fd: &str| transport.pipe_transport(fd.parse().unwrap()).expect("a pipe");
     match *words {
@@ -135,6 +137,11 @@ fn step(transport: &SubprocessTransport, words: &[&str]) -> Result<String> {
         ["signal", number] => transport.send_signal(number.parse().unwrap()).map(done),
         ["terminate"] => transport.terminate().map(done),
         ["kill"] => transport.kill().map(done),
+        ["switch"] => did(|| transport.set_protocol(Rc::new(Noting(noting.0.clone(), " (next)")))),
+        ["protocol"] => match transport.get_protocol() {
+            Some(own) => own.pause_writing().map(done),
+            None => Ok("none".to_owned()),
+        },
         _ => panic!("no such step: {words:?}"),
     }
 }

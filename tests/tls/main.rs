@@ -11,3 +11,4 @@ mod ends;
 mod leaks;
 mod run;
 mod streams;
+mod switching;

@@ -7,7 +7,6 @@
 
 pub(super) mod signal;
 
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::alloc::Layout;

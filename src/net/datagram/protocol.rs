@@ -1,6 +1,7 @@
 //! [`DatagramProtocol`]: the callbacks of an endpoint of datagrams.
 
 use alloc::rc::Rc;
+use core::any::Any;
 
 use super::events::DatagramEvents;
 use super::socket::Socket;
@@ -81,6 +82,20 @@ pub trait DatagramProtocol {
     }
 }
 
+impl DatagramTransport {
+    /// Calls `protocol` from the next event on, in the place of the protocol before: `set_protocol`.
+    /// Its `connection_made` is not called. Once the endpoint is closed it does nothing.
+    pub fn set_protocol(&self, protocol: Rc<dyn DatagramProtocol>) {
+        self.callbacks().set_protocol(Rc::new(Called(protocol)));
+    }
+
+    /// The protocol that it calls, until the endpoint is closed: `get_protocol`.
+    #[must_use]
+    pub fn get_protocol(&self) -> Option<Rc<dyn DatagramProtocol>> {
+        Some(Rc::clone(&self.callbacks().protocol_as::<Called>()?.0))
+    }
+}
+
 /// Makes an endpoint that calls `protocol`; `waiter` is done after `connection_made`.
 pub(super) fn endpoint_of(
     on: &LoopRef,
@@ -109,6 +124,10 @@ impl BaseEvents for Called {
 
     fn resume_writing(&self) -> Result<()> {
         self.0.resume_writing()
+    }
+
+    fn into_any(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        Some(self)
     }
 }
 

@@ -78,6 +78,10 @@ impl DatagramTransport {
         self.0.callbacks.event_loop()
     }
 
+    pub(super) fn callbacks(&self) -> &Callbacks<dyn DatagramEvents> {
+        &self.0.callbacks
+    }
+
     /// The socket itself, until it is lost: `get_extra_info('socket')`.
     #[must_use]
     pub fn socket(&self) -> Option<TransportSocket> {

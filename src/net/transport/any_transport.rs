@@ -109,12 +109,24 @@ impl Transport {
         }
     }
 
-    /// The protocol of a connection, with the marks of its write buffer.
-    pub(crate) fn callbacks(&self) -> Option<(&Callbacks<dyn Events>, &FlowControl)> {
+    pub(crate) fn callbacks(&self) -> &Callbacks<dyn Events> {
         match &self.0 {
-            Kind::Socket(socket) => Some(socket.callbacks()),
+            Kind::Socket(socket) => socket.callbacks(),
             #[cfg(feature = "tls")]
-            Kind::Tls(tls) => Some(tls.callbacks()),
+            Kind::Tls(tls) => tls.callbacks(),
+            #[cfg(unix)]
+            Kind::ReadPipe(pipe) => pipe.callbacks(),
+            #[cfg(unix)]
+            Kind::WritePipe(pipe) => pipe.callbacks(),
+        }
+    }
+
+    /// The marks of the write buffer of a connection.
+    pub(crate) fn flow(&self) -> Option<&FlowControl> {
+        match &self.0 {
+            Kind::Socket(socket) => Some(socket.flow()),
+            #[cfg(feature = "tls")]
+            Kind::Tls(tls) => Some(tls.flow()),
             #[cfg(unix)]
             _ => None,
         }
@@ -179,15 +191,7 @@ impl Transport {
     /// The loop on which it reads and writes.
     #[must_use]
     pub fn get_loop(&self) -> &LoopRef {
-        match &self.0 {
-            Kind::Socket(socket) => socket.get_loop(),
-            #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.get_loop(),
-            #[cfg(unix)]
-            Kind::ReadPipe(pipe) => pipe.get_loop(),
-            #[cfg(unix)]
-            Kind::WritePipe(pipe) => pipe.get_loop(),
-        }
+        self.callbacks().event_loop()
     }
 
     /// The socket or pipe itself, until it is lost: `get_extra_info('socket')` or `'pipe'`.
@@ -448,15 +452,7 @@ impl Transport {
 
     /// Tells the exception handler about an error of this connection.
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
-        match &self.0 {
-            Kind::Socket(socket) => socket.report(message, error),
-            #[cfg(feature = "tls")]
-            Kind::Tls(tls) => tls.report(message, error),
-            #[cfg(unix)]
-            Kind::ReadPipe(pipe) => pipe.report(message, error),
-            #[cfg(unix)]
-            Kind::WritePipe(pipe) => pipe.report(message, error),
-        }
+        self.callbacks().report(self, message, error);
     }
 }
 

@@ -34,9 +34,21 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
         self.protocol.with(|protocol| protocol.clone())
     }
 
-    /// Calls `protocol` in the place of the one before, which is returned.
-    pub(crate) fn set_protocol(&self, protocol: Rc<P>) -> Option<Rc<P>> {
-        self.protocol.replace(Some(protocol))
+    /// The protocol, if it is a `C`.
+    pub(crate) fn protocol_as<C: 'static>(&self) -> Option<Rc<C>> {
+        self.protocol()?.into_any()?.downcast().ok()
+    }
+
+    /// Calls `protocol` in the place of the one before, unless the transport is lost. Returns whether
+    /// it isn't.
+    pub(crate) fn set_protocol(&self, protocol: Rc<P>) -> bool {
+        let before = self.protocol.take();
+        let is_there = before.is_some();
+        if is_there {
+            self.protocol.set(Some(protocol));
+        }
+        drop(before);
+        is_there
     }
 
     /// Takes the protocol out: nothing calls it any more.

@@ -1,6 +1,8 @@
 //! [`Events`]: the events of a transport, which stands below its protocols.
 
+use alloc::rc::Rc;
 use alloc::vec::Vec;
+use core::any::Any;
 
 use crate::error::{Error, Result};
 
@@ -11,6 +13,11 @@ pub(crate) trait BaseEvents {
     fn pause_writing(&self) -> Result<()>;
 
     fn resume_writing(&self) -> Result<()>;
+
+    /// Itself, if it stands for a protocol of the program, which is found by this.
+    fn into_any(self: Rc<Self>) -> Option<Rc<dyn Any>> {
+        None
+    }
 }
 
 /// The callbacks of a transport once the connection is made: see [`Protocol`](super::super::Protocol).

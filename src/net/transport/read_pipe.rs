@@ -55,7 +55,11 @@ impl ReadPipe {
         Ok(transport)
     }
 
-    pub(crate) fn get_loop(&self) -> &LoopRef {
+    pub(crate) fn callbacks(&self) -> &Callbacks<dyn Events> {
+        &self.callbacks
+    }
+
+    fn get_loop(&self) -> &LoopRef {
         self.callbacks.event_loop()
     }
 
@@ -132,7 +136,7 @@ impl ReadPipe {
         Ok(())
     }
 
-    pub(crate) fn report(&self, message: &str, error: Option<Error>) {
+    fn report(&self, message: &str, error: Option<Error>) {
         self.callbacks.report(self, message, error);
     }
 

@@ -112,8 +112,12 @@ impl SocketTransport {
         weak.upgrade().map(SocketTransport)
     }
 
-    pub(crate) fn callbacks(&self) -> (&Callbacks<dyn Events>, &FlowControl) {
-        (&self.0.callbacks, &self.0.flow)
+    pub(crate) fn callbacks(&self) -> &Callbacks<dyn Events> {
+        &self.0.callbacks
+    }
+
+    pub(crate) fn flow(&self) -> &FlowControl {
+        &self.0.flow
     }
 
     /// The socket, for a file that is to be sent. Until [`end_file`](SocketTransport::end_file),
@@ -339,7 +343,7 @@ impl SocketTransport {
         let mut buffer = self.0.reads.take();
         let (outcome, what) = match self.recv(&mut buffer) {
             Ok(0) => {
-                self.read_eof(&*protocol);
+                self.read_eof();
                 (Ok(()), "")
             }
             Ok(count) => {
@@ -366,7 +370,7 @@ impl SocketTransport {
             }
         };
         let (outcome, what) = match self.recv(&mut buffer) {
-            Ok(0) => return self.read_eof(protocol),
+            Ok(0) => return self.read_eof(),
             Ok(count) => {
                 let updated = caught(|| protocol.buffer_updated(buffer, count));
                 let what = "Fatal error: protocol.buffer_updated() call failed.";
@@ -379,7 +383,8 @@ impl SocketTransport {
         }
     }
 
-    fn read_eof(&self, protocol: &dyn Events) {
+    fn read_eof(&self) {
+        let Some(protocol) = self.0.callbacks.protocol() else { return };
         match caught(|| protocol.eof_received()).and_then(|answer| answer) {
             Ok(true) => self.remove_reader(),
             Ok(false) => self.close(),

@@ -133,7 +133,7 @@ impl TlsTransport {
         let tls = TlsTransport::new(on, options, protocol, None, waiter)?;
         lower.pause_reading();
         tls.stand_on(lower);
-        drop(lower.callbacks().0.set_protocol(Rc::new(tls.clone())));
+        lower.callbacks().set_protocol(Rc::new(tls.clone()));
         let own = tls.clone();
         on.call_soon(move || own.begin())?;
         let lower = lower.clone();
@@ -189,8 +189,12 @@ impl TlsTransport {
         (held, self.0.waiter.take(), self.0.timer.take())
     }
 
-    pub(crate) fn callbacks(&self) -> (&Callbacks<dyn Events>, &FlowControl) {
-        (&self.0.callbacks, &self.0.flow)
+    pub(crate) fn callbacks(&self) -> &Callbacks<dyn Events> {
+        &self.0.callbacks
+    }
+
+    pub(crate) fn flow(&self) -> &FlowControl {
+        &self.0.flow
     }
 
     pub(crate) fn get_loop(&self) -> &LoopRef {

@@ -64,7 +64,11 @@ impl WritePipe {
         Ok(transport)
     }
 
-    pub(crate) fn get_loop(&self) -> &LoopRef {
+    pub(crate) fn callbacks(&self) -> &Callbacks<dyn Events> {
+        &self.callbacks
+    }
+
+    fn get_loop(&self) -> &LoopRef {
         self.callbacks.event_loop()
     }
 
@@ -194,7 +198,7 @@ impl WritePipe {
         Ok(())
     }
 
-    pub(crate) fn report(&self, message: &str, error: Option<Error>) {
+    fn report(&self, message: &str, error: Option<Error>) {
         self.callbacks.report(self, message, error);
     }
 
