@@ -4,6 +4,8 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::time::Duration;
 
+use super::family::Family;
+
 /// The way in which the addresses of a host are tried: parameters of asyncio's `create_connection`.
 ///
 /// ```
@@ -18,6 +20,8 @@ pub struct ConnectOptions {
     pub(super) local_addr: Option<(String, u16)>,
     pub(super) happy_eyeballs_delay: Option<Duration>,
     pub(super) interleave: Option<usize>,
+    pub(super) family: Option<Family>,
+    pub(super) all_errors: bool,
 }
 
 impl ConnectOptions {
@@ -52,6 +56,21 @@ impl ConnectOptions {
     #[must_use]
     pub fn interleave(mut self, count: usize) -> ConnectOptions {
         self.interleave = Some(count);
+        self
+    }
+
+    /// Tries the addresses of `family` only: `family`. A local address is of the same.
+    #[must_use]
+    pub fn family(mut self, family: Family) -> ConnectOptions {
+        self.family = Some(family);
+        self
+    }
+
+    /// Fails with a [group](crate::ErrorKind::Group) of the errors of all attempts, if none of them
+    /// connects: `all_errors`. Otherwise the error is the only one, or has the texts of all.
+    #[must_use]
+    pub fn all_errors(mut self, all: bool) -> ConnectOptions {
+        self.all_errors = all;
         self
     }
 }

@@ -1,7 +1,10 @@
 //! [`Datagram`]: a received datagram, its length, address and truncation; and the sockets of endpoints.
 
+#[cfg(unix)]
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+
+use crate::error::Result;
 
 /// A datagram that was received into a buffer.
 #[cfg(unix)]
@@ -35,18 +38,15 @@ pub(crate) fn udp_socket(
     family: SocketAddr,
     local: Option<SocketAddr>,
     reuse_port: bool,
-) -> io::Result<UdpSocket> {
+) -> Result<UdpSocket> {
     use rustix::net::{AddressFamily, SocketType, bind};
     let family = if family.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = super::connect::socket(family, SocketType::DGRAM)?;
+    let socket = super::connect::socket(family, SocketType::DGRAM).map_err(io::Error::from)?;
     if reuse_port {
-        #[cfg(any(target_os = "solaris", target_os = "illumos"))]
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "no reuse_port on this system"));
-        #[cfg(not(any(target_os = "solaris", target_os = "illumos")))]
-        rustix::net::sockopt::set_socket_reuseport(&socket, true)?;
+        super::listen::set_reuse_port(&socket)?;
     }
     if let Some(local) = local {
-        bind(&socket, &local)?;
+        bind(&socket, &local).map_err(io::Error::from)?;
     }
     Ok(socket.into())
 }
@@ -57,10 +57,10 @@ pub(crate) fn udp_socket(
     family: SocketAddr,
     local: Option<SocketAddr>,
     reuse_port: bool,
-) -> io::Result<UdpSocket> {
+) -> Result<UdpSocket> {
     use std::net::{Ipv4Addr, Ipv6Addr};
     if reuse_port {
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "no reuse_port on this system"));
+        return Err(super::listen::not_supported("reuse_port"));
     }
     let any = if family.is_ipv4() {
         SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0)

@@ -4,7 +4,7 @@
 //! with both), `half` (an operation in one of them, from its try to its wait), [`Async`] (any source with a descriptor); on
 //! it `stream` (what all streams can do), `system` (calls beside those of sockets), `accept`,
 //! `connect` and `race` (attempts at several
-//! addresses), `resolve` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
+//! addresses), [`Family`] and `resolve` (names of hosts); and the public types: `tcp`, `udp`, `unix`.
 //!
 //! Everything is done by methods of `&self`: a socket in an `Rc` can be read by one task and written by
 //! another, and no splitting into halves is needed. With the feature `futures-io` a `&TcpStream` is an
@@ -22,6 +22,7 @@ mod connect_options;
 mod connect_to;
 mod datagram;
 mod direction;
+mod family;
 mod half;
 mod listen;
 mod race;
@@ -42,11 +43,12 @@ pub use connect_to::ConnectTo;
 #[cfg(unix)]
 pub use datagram::Datagram;
 pub(crate) use datagram::udp_socket;
+pub use family::Family;
 #[cfg(unix)]
 pub(crate) use listen::bind_unix;
-pub(crate) use listen::{bind_tcp, is_missing, listen};
+pub(crate) use listen::{BindOptions, bind_tcp, is_missing, listen};
 pub use system::Fallback;
-pub(crate) use system::{FilePart, not_available};
+pub(crate) use system::{FilePart, check_stream, not_available};
 #[cfg(unix)]
 pub(crate) use system::{abstract_name, unix_address};
 pub use tcp::{TcpListener, TcpStream};

@@ -24,9 +24,9 @@ pub(super) async fn connect_to_host(
     options: &ConnectOptions,
 ) -> Result<Async<TcpStream>> {
     let on = running_loop()?;
-    let mut addresses = on.addresses_of(host, port).await?;
+    let mut addresses = on.addresses_of(host, port, options.family).await?;
     let locals = match &options.local_addr {
-        Some((host, port)) => Some(on.addresses_of(host, *port).await?),
+        Some((host, port)) => Some(on.addresses_of(host, *port, options.family).await?),
         None => None,
     };
     let default = usize::from(options.happy_eyeballs_delay.is_some());
@@ -35,7 +35,7 @@ pub(super) async fn connect_to_host(
         addresses = interleaved(&addresses, interleave);
     }
     if let Some(delay) = options.happy_eyeballs_delay {
-        return Race::new(addresses, locals).run(delay).await;
+        return Race::new(addresses, locals).run(delay, options.all_errors).await;
     }
     let mut errors = Vec::new();
     for address in addresses {
@@ -46,7 +46,7 @@ pub(super) async fn connect_to_host(
         }
         errors.append(&mut own);
     }
-    Err(combined(&errors))
+    Err(combined(errors, options.all_errors))
 }
 
 /// Has families take turns: asyncio's `_interleave_addrinfos`.
@@ -83,7 +83,7 @@ impl Race {
         })
     }
 
-    async fn run(self: Rc<Race>, delay: Duration) -> Result<Async<TcpStream>> {
+    async fn run(self: Rc<Race>, delay: Duration, all_errors: bool) -> Result<Async<TcpStream>> {
         let _cancelling = CancelOnDrop(Rc::clone(&self));
         self.start(None, delay);
         let mut done = 0;
@@ -101,7 +101,7 @@ impl Race {
         }
         match self.winner.take() {
             Some(stream) => Ok(stream),
-            None => Err(combined(&self.errors.take().concat())),
+            None => Err(combined(self.errors.take().concat(), all_errors)),
         }
     }
 
@@ -168,7 +168,7 @@ mod tests {
     #[cfg(unix)]
     use crate::event_loop::EventLoop;
     #[cfg(unix)]
-    use crate::io::{bind_tcp, listen};
+    use crate::io::{BindOptions, bind_tcp, listen};
 
     #[test]
     fn interleaved_addresses_are_those_of_cpython() {
@@ -198,7 +198,7 @@ mod tests {
     fn raced(addresses: Vec<SocketAddr>) -> (Result<u16>, Duration) {
         let event_loop = EventLoop::with_virtual_time();
         let racing = async move {
-            let outcome = Race::new(addresses, None).run(Duration::from_millis(250)).await;
+            let outcome = Race::new(addresses, None).run(Duration::from_millis(250), false).await;
             Ok(outcome.and_then(|stream| Ok(stream.get_ref().peer_addr()?.port())))
         };
         let outcome = event_loop.run_until_complete(racing).expect("a race");
@@ -207,7 +207,8 @@ mod tests {
 
     #[cfg(unix)]
     fn listener(backlog: i32) -> (std::net::TcpListener, SocketAddr) {
-        let listener = bind_tcp(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let listener =
+            bind_tcp(([127, 0, 0, 1], 0).into(), BindOptions::default()).expect("a free port");
         listen(&listener, backlog).expect("a listener");
         let address = listener.local_addr().expect("its address");
         (listener, address)
@@ -216,7 +217,8 @@ mod tests {
     /// An address that refuses connections.
     #[cfg(unix)]
     fn refusing() -> (std::net::TcpListener, SocketAddr) {
-        let unused = bind_tcp(([127, 0, 0, 1], 0).into()).expect("a free port");
+        let unused =
+            bind_tcp(([127, 0, 0, 1], 0).into(), BindOptions::default()).expect("a free port");
         let address = unused.local_addr().expect("its address");
         (unused, address)
     }
@@ -242,7 +244,7 @@ mod tests {
         let _first = TcpStream::connect(silent).expect("a place in the queue");
         let event_loop = EventLoop::with_virtual_time();
         let tasks = event_loop.run_until_complete(async move {
-            let racing = Race::new(vec![silent], None).run(Duration::from_secs(1));
+            let racing = Race::new(vec![silent], None).run(Duration::from_secs(1), false);
             let late = wait_for(racing, Duration::from_millis(1)).await;
             assert_eq!(late.map(drop).unwrap_err().kind(), ErrorKind::Timeout);
             yield_now().await?;
@@ -288,7 +290,7 @@ mod tests {
     fn race_fails_with_errors_that_are_not_the_systems() {
         let (_one, one) = listener(1);
         let racing = async move {
-            let outcome = Race::new(vec![one], None).run(Duration::from_millis(250)).await;
+            let outcome = Race::new(vec![one], None).run(Duration::from_millis(250), false).await;
             Ok(outcome.map(drop))
         };
         let outcome = EventLoop::with_host(Bare).run_until_complete(racing).unwrap();

@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 
+use super::family::Family;
 use crate::error::{Error, Result, about};
 use crate::event_loop::LoopRef;
 
@@ -52,21 +53,34 @@ impl LoopRef {
         self.run_in_executor(None, look_up)?.await
     }
 
-    /// The addresses of `host`, at once if it is an address itself.
-    pub(crate) async fn addresses_of(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-        if let Ok(address) = host.parse::<IpAddr>() {
-            return Ok(vec![SocketAddr::new(address, port)]);
-        }
-        let found = self.getaddrinfo(host, port).await?;
+    /// The addresses of `host` that are of `family`, at once if it is an address itself.
+    pub(crate) async fn addresses_of(
+        &self,
+        host: &str,
+        port: u16,
+        family: Option<Family>,
+    ) -> Result<Vec<SocketAddr>> {
+        let mut found = match host.parse::<IpAddr>() {
+            Ok(address) => vec![SocketAddr::new(address, port)],
+            Err(_) => self.getaddrinfo(host, port).await?,
+        };
         if found.is_empty() {
             return Err(io::Error::other("getaddrinfo() returned empty list").into());
+        }
+        found.retain(|address| family.is_none_or(|family| family.has(address)));
+        if found.is_empty() {
+            let none = Error::from(io::Error::other("Address family for hostname not supported"));
+            return Err(none.about(|| format!("can't look up {host:?}")));
         }
         Ok(found)
     }
 }
 
-/// One error for all attempts: the first, if all say the same.
-pub(super) fn combined(errors: &[Error]) -> Error {
+/// One error for all attempts: with `all_errors` a group, and otherwise the first, if all say the same.
+pub(super) fn combined(errors: Vec<Error>, all_errors: bool) -> Error {
+    if all_errors {
+        return Error::from_group("create_connection failed", errors);
+    }
     let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
     match (errors.first(), said.first()) {
         (Some(error), Some(first)) if said.iter().all(|other| other == first) => error.clone(),

@@ -1,16 +1,19 @@
 //! Connections and servers of the program's own protocols.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use std::net::TcpStream as TcpSocket;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream as UnixSocket;
 #[cfg(unix)]
 use std::path::Path;
 
-use super::listening::{Listening, listening_at};
+use super::listening::listening_at;
 use super::protocol::{Protocol, transport_of};
+#[cfg(unix)]
+use super::serve_at::ServeAtPath;
+use super::serve_at::{Place, ServeAt};
 use super::server::Server;
+use super::server_options::ServerOptions;
 use super::transport::{Socket, Tls, Transport, made_by};
 use crate::error::Result;
 use crate::event_loop::LoopRef;
@@ -80,11 +83,13 @@ impl LoopRef {
     }
 
     /// Has a connection that was accepted elsewhere call the protocol that `factory` makes:
-    /// `loop.connect_accepted_socket`. It returns after `connection_made`.
+    /// `loop.connect_accepted_socket`, and also `loop.create_connection` with `sock`. It returns after
+    /// `connection_made`. To talk TLS, go on with `start_tls`, of the feature `tls`.
     ///
     /// # Errors
     ///
-    /// What the system says; the cancellation.
+    /// [`Value`](crate::ErrorKind::Value) for a socket that isn't one of streams; what the system says; the
+    /// cancellation.
     ///
     /// # Cancellation
     ///
@@ -94,8 +99,7 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         socket: TcpSocket,
     ) -> Result<(Transport, Rc<P>)> {
-        socket.set_nonblocking(true)?;
-        self.connected(factory, Socket::Tcp(Rc::new(socket)), None).await
+        self.connected(factory, Socket::given_tcp(socket)?, None).await
     }
 
     /// Does as [`connect_accepted_socket`](LoopRef::connect_accepted_socket), for a Unix socket.
@@ -113,8 +117,7 @@ impl LoopRef {
         factory: impl FnOnce() -> P,
         socket: UnixSocket,
     ) -> Result<(Transport, Rc<P>)> {
-        socket.set_nonblocking(true)?;
-        self.connected(factory, Socket::Unix(Rc::new(socket)), None).await
+        self.connected(factory, Socket::given_unix(socket)?, None).await
     }
 
     pub(super) async fn connected<P: Protocol + 'static>(
@@ -142,8 +145,26 @@ impl LoopRef {
         host: Option<&str>,
         port: u16,
     ) -> Result<Server> {
-        let sockets = listening_at(self, host, port).await?;
-        self.serve(factory, sockets, None).await
+        self.create_server_with(factory, (host, port), &ServerOptions::new()).await
+    }
+
+    /// Serves like [`create_server`](LoopRef::create_server), at any place and with options: several
+    /// hosts, the parameter `sock`, and those that [`ServerOptions`] has.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_server_with`](super::start_server_with).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`start_server`](super::start_server).
+    pub async fn create_server_with<P: Protocol + 'static>(
+        &self,
+        factory: impl Fn() -> P + 'static,
+        at: impl ServeAt,
+        options: &ServerOptions,
+    ) -> Result<Server> {
+        self.serve(factory, at.place(), options).await
     }
 
     /// Serves at `path`: `loop.create_unix_server`. A socket that is left there is removed, and so
@@ -163,20 +184,41 @@ impl LoopRef {
         factory: impl Fn() -> P + 'static,
         path: impl AsRef<Path>,
     ) -> Result<Server> {
-        let sockets = [Listening::unix(path.as_ref())?];
-        self.serve(factory, sockets.into(), None).await
+        self.create_unix_server_with(factory, path.as_ref(), &ServerOptions::new()).await
     }
 
-    pub(super) async fn serve<P: Protocol + 'static>(
+    /// Serves like [`create_unix_server`](LoopRef::create_unix_server), at a path or by a listener, and
+    /// with options: the parameter `sock`, and `backlog`, `start_serving`, `cleanup_socket` and `ssl`
+    /// of [`ServerOptions`]. The others are for addresses of IP.
+    ///
+    /// # Errors
+    ///
+    /// As [`start_unix_server_with`](super::start_unix_server_with).
+    ///
+    /// # Cancellation
+    ///
+    /// As [`start_server`](super::start_server).
+    #[cfg(unix)]
+    pub async fn create_unix_server_with<P: Protocol + 'static>(
         &self,
         factory: impl Fn() -> P + 'static,
-        sockets: Vec<Listening>,
-        tls: Option<Tls>,
+        at: impl ServeAtPath,
+        options: &ServerOptions,
     ) -> Result<Server> {
-        let on = self.clone();
+        self.serve(factory, at.place(), options).await
+    }
+
+    async fn serve<P: Protocol + 'static>(
+        &self,
+        factory: impl Fn() -> P + 'static,
+        place: Place,
+        options: &ServerOptions,
+    ) -> Result<Server> {
+        let sockets = listening_at(self, place, options).await?;
+        let (on, of) = (self.clone(), options.clone());
         let connect = move |socket, waiter| {
-            transport_of(&on, socket, tls.as_ref(), Rc::new(factory()), waiter)
+            transport_of(&on, socket, of.tls.as_ref(), Rc::new(factory()), waiter)
         };
-        Server::start(self, sockets, Rc::new(connect)).await
+        Server::start(self, sockets, options, Rc::new(connect)).await
     }
 }

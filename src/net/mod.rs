@@ -2,7 +2,7 @@
 //!
 //! In reading order: `transport` (a socket or pipe that calls its protocol), [`Protocol`] (the
 //! callbacks); on these [`StreamReader`], `write_flow` (waits for room and for the end),
-//! `stream_protocol` (between both and the transport) and [`StreamWriter`]; [`Server`], `create`, `pipes` and
+//! `stream_protocol` (between both and the transport) and [`StreamWriter`]; [`ServeAt`], [`ServerOptions`] and [`Server`], `create`, `pipes` and
 //! `open`, by which connections are made, and `tls`, by which those over TLS are; and `datagram`, endpoints of datagrams.
 //!
 //! For sockets with awaited operations and without a buffer, see [`io`](crate::io).
@@ -20,7 +20,9 @@ mod pipes;
 mod protocol;
 mod read_error;
 mod sendfile;
+mod serve_at;
 mod server;
+mod server_options;
 mod settle;
 mod stream_protocol;
 mod stream_reader;
@@ -31,12 +33,20 @@ mod transport;
 mod write_flow;
 
 pub use datagram::{DatagramOptions, DatagramProtocol, DatagramTransport};
-pub use open::{open_connection, open_connection_with, start_server};
+pub use open::{
+    open_connection, open_connection_on, open_connection_with, start_server, start_server_with,
+};
 #[cfg(unix)]
-pub use open::{open_unix_connection, start_unix_server};
+pub use open::{
+    open_unix_connection, open_unix_connection_on, start_unix_server, start_unix_server_with,
+};
 pub use protocol::{BufferedProtocol, Protocol};
 pub use read_error::{IncompleteReadError, LimitOverrunError};
+pub use serve_at::ServeAt;
+#[cfg(unix)]
+pub use serve_at::ServeAtPath;
 pub use server::Server;
+pub use server_options::ServerOptions;
 pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
 #[cfg(feature = "tls")]

@@ -1,13 +1,19 @@
 //! Connections and servers of streams.
 
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use core::future::Future;
+use std::net::TcpStream as TcpSocket;
+#[cfg(unix)]
+use std::os::unix::net::UnixStream as UnixSocket;
 #[cfg(unix)]
 use std::path::Path;
 
-use super::listening::{Listening, listening_at};
+use super::listening::listening_at;
+#[cfg(unix)]
+use super::serve_at::ServeAtPath;
+use super::serve_at::{Place, ServeAt};
 use super::server::Server;
+use super::server_options::ServerOptions;
 use super::stream_protocol::StreamProtocol;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
@@ -111,6 +117,58 @@ pub async fn open_unix_connection(
     open(&on, Socket::Unix(Rc::new(stream)), None, reader).await
 }
 
+/// The streams of `socket`, which is connected already: `asyncio.open_connection` with `sock`. To talk TLS,
+/// go on with `start_tls` of the writer, of the feature `tls`.
+///
+/// # Errors
+///
+/// [`Value`](crate::ErrorKind::Value) if `limit` is 0, and for a socket that isn't one of streams; what the
+/// system says.
+///
+/// # Cancellation
+///
+/// Cancelled or dropped, the connection is closed.
+pub async fn open_connection_on(
+    socket: TcpSocket,
+    limit: usize,
+) -> Result<(StreamReader, StreamWriter)> {
+    let on = running_loop()?;
+    let reader = StreamReader::on(&on, limit)?;
+    open(&on, Socket::given_tcp(socket)?, None, reader).await
+}
+
+/// Does as [`open_connection_on`], for a Unix socket: `asyncio.open_unix_connection` with `sock`.
+///
+/// ```
+/// use callsoon::net::{DEFAULT_LIMIT, open_unix_connection_on};
+///
+/// callsoon::run(async {
+///     let (ours, theirs) = std::os::unix::net::UnixStream::pair()?;
+///     let (_, writer) = open_unix_connection_on(ours, DEFAULT_LIMIT).await?;
+///     let (reader, _writer) = open_unix_connection_on(theirs, DEFAULT_LIMIT).await?;
+///     writer.write(b"hello\n")?;
+///     assert_eq!(reader.readline().await?, b"hello\n");
+///     Ok(())
+/// }).unwrap();
+/// ```
+///
+/// # Errors
+///
+/// As [`open_connection_on`].
+///
+/// # Cancellation
+///
+/// As [`open_connection_on`].
+#[cfg(unix)]
+pub async fn open_unix_connection_on(
+    socket: UnixSocket,
+    limit: usize,
+) -> Result<(StreamReader, StreamWriter)> {
+    let on = running_loop()?;
+    let reader = StreamReader::on(&on, limit)?;
+    open(&on, Socket::given_unix(socket)?, None, reader).await
+}
+
 /// The streams of a connection.
 async fn open(
     on: &LoopRef,
@@ -152,24 +210,30 @@ pub async fn start_server<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    serve_tcp(connected, host, port, limit, None).await
+    start_server_with(connected, (host, port), limit, &ServerOptions::new()).await
 }
 
-/// Serves streams at `port` of `host`, over TLS if `tls` is given.
-pub(super) async fn serve_tcp<F>(
+/// Serves like [`start_server`], at any place and with options: several hosts, the parameter `sock`, and
+/// those that [`ServerOptions`] has.
+///
+/// # Errors
+///
+/// As [`start_server`]; [`Value`](crate::ErrorKind::Value) for a listener that isn't one of streams, and for
+/// options that the system is without.
+///
+/// # Cancellation
+///
+/// As [`start_server`].
+pub async fn start_server_with<F>(
     connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
-    host: Option<&str>,
-    port: u16,
+    at: impl ServeAt,
     limit: usize,
-    tls: Option<Tls>,
+    options: &ServerOptions,
 ) -> Result<Server>
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    let on = running_loop()?;
-    drop(StreamReader::on(&on, limit)?);
-    let sockets = listening_at(&on, host, port).await?;
-    serve(&on, sockets, tls, connected, limit).await
+    serve(connected, at.place(), limit, options).await
 }
 
 /// Serves streams at `path`: `asyncio.start_unix_server`. A socket that is left there is removed, and
@@ -191,24 +255,48 @@ pub async fn start_unix_server<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    let on = running_loop()?;
-    drop(StreamReader::on(&on, limit)?);
-    serve(&on, [Listening::unix(path.as_ref())?].into(), None, connected, limit).await
+    start_unix_server_with(connected, path.as_ref(), limit, &ServerOptions::new()).await
 }
 
-/// Serves streams.
-async fn serve<F>(
-    on: &LoopRef,
-    sockets: Vec<Listening>,
-    tls: Option<Tls>,
+/// Serves like [`start_unix_server`], at a path or by a listener, and with options: the parameter `sock`, and
+/// `backlog`, `start_serving`, `cleanup_socket` and `ssl` of [`ServerOptions`]. The others are for addresses
+/// of IP.
+///
+/// # Errors
+///
+/// As [`start_server`]; [`Value`](crate::ErrorKind::Value) for a listener that isn't one of Unix streams.
+///
+/// # Cancellation
+///
+/// As [`start_server`].
+#[cfg(unix)]
+pub async fn start_unix_server_with<F>(
     connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
+    at: impl ServeAtPath,
     limit: usize,
+    options: &ServerOptions,
 ) -> Result<Server>
 where
     F: Future<Output = Result<()>> + 'static,
 {
+    serve(connected, at.place(), limit, options).await
+}
+
+/// Serves streams.
+async fn serve<F>(
+    connected: impl Fn(StreamReader, StreamWriter) -> F + 'static,
+    place: Place,
+    limit: usize,
+    options: &ServerOptions,
+) -> Result<Server>
+where
+    F: Future<Output = Result<()>> + 'static,
+{
+    let on = running_loop()?;
+    drop(StreamReader::on(&on, limit)?);
+    let sockets = listening_at(&on, place, options).await?;
     let connected = Rc::new(connected);
-    let of = on.clone();
+    let (of, own_options) = (on.clone(), options.clone());
     let connect = move |socket, waiter| {
         let reader = StreamReader::on(&of, limit)?;
         let protocol = StreamProtocol::new(&of, &reader);
@@ -218,9 +306,9 @@ where
             let served = connected(reader, writer);
             serve_client(transport, served)
         };
-        protocol.transport(socket, tls.as_ref(), made, waiter)
+        protocol.transport(socket, own_options.tls.as_ref(), made, waiter)
     };
-    Server::start(on, sockets, Rc::new(connect)).await
+    Server::start(&on, sockets, options, Rc::new(connect)).await
 }
 
 /// Runs what the callback of a server has returned, as a task: asyncio's

@@ -9,6 +9,7 @@ use core::time::Duration;
 use std::io;
 
 use super::listening::Listening;
+use super::server_options::ServerOptions;
 use super::settle::settle;
 use super::transport::{
     Address, Clients, Close, Connection, Socket, Transport, TransportSocket, is_passing, made,
@@ -19,9 +20,6 @@ use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::io::{REST, is_out_of_resources, report_out_of_resources};
 use crate::panics::caught;
-
-/// The most connections that wait to be accepted, and that are accepted in one turn.
-const BACKLOG: i32 = 100;
 
 /// Makes the transport and the protocol of an accepted connection.
 pub(super) type Connect = Rc<dyn Fn(Socket, LoopFuture<()>) -> Result<Transport>>;
@@ -41,32 +39,38 @@ struct ServerState {
     clients: RefCell<KeyedQueue<Weak<Connection>>>,
     /// Gone once it is closed and all connections are lost.
     waiters: RefCell<Option<Vec<LoopFuture<()>>>>,
+    backlog: u32,
     connect: Connect,
     serving: Cell<bool>,
     forever: RefCell<Option<LoopFuture<()>>>,
 }
 
 impl Server {
-    fn new(on: &LoopRef, sockets: Vec<Listening>, connect: Connect) -> Server {
+    fn new(on: &LoopRef, sockets: Vec<Listening>, backlog: u32, connect: Connect) -> Server {
         Server(Rc::new(ServerState {
             on: on.clone(),
             sockets: RefCell::new(Some(sockets.into_iter().map(Rc::new).collect())),
             clients: RefCell::default(),
             waiters: RefCell::new(Some(Vec::new())),
+            backlog,
             connect,
             serving: Cell::new(false),
             forever: RefCell::default(),
         }))
     }
 
-    /// Makes a server that accepts connections. It is closed if it can't, and if the start is cancelled
-    /// or dropped.
+    /// Makes a server, which accepts connections if the options say so. It is closed if it can't, and if
+    /// the start is cancelled or dropped.
     pub(super) async fn start(
         on: &LoopRef,
         sockets: Vec<Listening>,
+        options: &ServerOptions,
         connect: Connect,
     ) -> Result<Server> {
-        let server = Server::new(on, sockets, connect);
+        let server = Server::new(on, sockets, options.backlog, connect);
+        if !options.start_serving {
+            return Ok(server);
+        }
         server.begin_serving().inspect_err(|_| server.close())?;
         made(server, sleep(Duration::ZERO)).await
     }
@@ -127,7 +131,7 @@ impl Server {
             return Ok(());
         }
         for socket in self.listening() {
-            socket.listen(BACKLOG)?;
+            socket.listen(i32::try_from(self.0.backlog).unwrap_or(i32::MAX))?;
             self.watch(&socket)?;
         }
         Ok(())
@@ -140,7 +144,7 @@ impl Server {
 
     /// Accepts what there is, and at most so much in one turn as may wait to be accepted.
     fn accept(&self, listening: &Rc<Listening>) -> Result<()> {
-        for _ in 0..BACKLOG {
+        for _ in 0..self.0.backlog.max(1) {
             let error = match listening.accept() {
                 Ok(socket) => {
                     let server = self.clone();

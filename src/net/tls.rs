@@ -3,10 +3,10 @@
 use alloc::rc::Rc;
 use core::future::Future;
 
-use super::listening::listening_at;
-use super::open::{open_tcp, serve_tcp};
+use super::open::{open_tcp, start_server_with};
 use super::protocol::{Protocol, callbacks_of};
 use super::server::Server;
+use super::server_options::ServerOptions;
 use super::stream_protocol::StreamProtocol;
 use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
@@ -57,7 +57,7 @@ pub async fn start_server_tls<F>(
 where
     F: Future<Output = Result<()>> + 'static,
 {
-    serve_tcp(connected, host, port, limit, Some(tls.clone())).await
+    start_server_with(connected, (host, port), limit, &ServerOptions::new().tls(tls.clone())).await
 }
 
 impl LoopRef {
@@ -100,8 +100,8 @@ impl LoopRef {
         port: u16,
         tls: &TlsOptions,
     ) -> Result<Server> {
-        let sockets = listening_at(self, host, port).await?;
-        self.serve(factory, sockets, Some(tls.clone())).await
+        let options = ServerOptions::new().tls(tls.clone());
+        self.create_server_with(factory, (host, port), &options).await
     }
 
     /// Has the connection of `transport` talk TLS, and returns the transport that is to be used from

@@ -95,6 +95,7 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
             "net/open.rs",
             "net/pipes.rs",
             "net/sendfile.rs",
+            "net/serve_at.rs",
             "net/server.rs",
             "net/transport/",
             "net/write_flow.rs",

@@ -17,6 +17,7 @@ mod descriptors;
 mod display;
 #[cfg(target_os = "linux")]
 mod faults;
+mod options;
 #[cfg(target_os = "linux")]
 mod pipes;
 mod protocols;
@@ -26,6 +27,11 @@ mod resets;
 mod scripts;
 #[cfg(unix)]
 mod sendfile;
+#[cfg(target_os = "linux")]
+mod servers;
+mod serving;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
 #[cfg(target_os = "linux")]
 mod transports;

@@ -5,7 +5,10 @@ use std::io::Seek;
 use std::rc::Rc;
 
 use callsoon::io::Fallback;
-use callsoon::net::{DEFAULT_LIMIT, StreamReader, StreamWriter, open_connection, start_server};
+use callsoon::net::{
+    DEFAULT_LIMIT, ServerOptions, StreamReader, StreamWriter, open_connection, start_server,
+    start_server_with,
+};
 use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, running_loop};
 
 use crate::run::{client_side, connect_tls, port, serve_tls, server_side};
@@ -185,5 +188,47 @@ fn file_over_tls_fails_when_the_peer_goes_away() {
         }
         server.close();
         Ok(())
+    });
+}
+
+async fn answered(reader: &StreamReader, writer: &StreamWriter) -> Result<()> {
+    writer.write(b"hello\n")?;
+    assert_eq!(reader.readline().await?, b"hello\n");
+    writer.close();
+    // The end of TLS is the peer's answer.
+    let _ = writer.wait_closed().await;
+    Ok(())
+}
+
+#[test]
+fn server_over_tls_starts_later() {
+    run(async {
+        let options = ServerOptions::new().tls(server_side()).start_serving(false);
+        let at = (["127.0.0.1", "127.0.0.1"], 0);
+        let server = start_server_with(echo, at, DEFAULT_LIMIT, &options).await?;
+        assert_eq!((server.addresses().len(), server.is_serving()), (1, false));
+        server.start_serving().await?;
+        let (reader, writer) = connect_tls(port(&server), 100, &client_side("localhost")).await?;
+        answered(&reader, &writer).await?;
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+#[cfg(unix)]
+#[test]
+fn unix_server_talks_tls() {
+    use callsoon::net::{open_unix_connection, start_unix_server_with};
+    run(async {
+        let name = format!("callsoon-tls-{}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        let options = ServerOptions::new().tls(server_side());
+        let server = start_unix_server_with(echo, &path, DEFAULT_LIMIT, &options).await?;
+        let (reader, writer) = open_unix_connection(&path, DEFAULT_LIMIT).await?;
+        writer.start_tls(&client_side("localhost")).await?;
+        answered(&reader, &writer).await?;
+        server.close();
+        assert!(!path.exists());
+        server.wait_closed().await
     });
 }

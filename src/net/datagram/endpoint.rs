@@ -136,7 +136,7 @@ impl LoopRef {
         let mut pairs: Vec<(bool, Pair)> = Vec::new();
         for (named, is_local) in [(local, true), (remote, false)] {
             let Some((host, port)) = named else { continue };
-            for address in self.addresses_of(host, port).await? {
+            for address in self.addresses_of(host, port, None).await? {
                 let family = address.is_ipv4();
                 let place = pairs.iter().position(|(of, _)| *of == family).unwrap_or_else(|| {
                     pairs.push((family, (None, None)));

@@ -10,6 +10,7 @@ use super::address::Ends;
 use super::transport_socket::TransportSocket;
 use crate::error::Result;
 use crate::event_loop::{CallbackOutput, LoopRef, Side};
+use crate::io::check_stream;
 
 #[derive(Clone, Debug)]
 pub(crate) enum Socket {
@@ -30,6 +31,21 @@ macro_rules! each {
 }
 
 impl Socket {
+    /// Takes a socket that the program has made.
+    pub(crate) fn given_tcp(socket: TcpStream) -> Result<Socket> {
+        check_stream(&socket, false)?;
+        socket.set_nonblocking(true)?;
+        Ok(Socket::Tcp(Rc::new(socket)))
+    }
+
+    /// Takes a Unix socket that the program has made.
+    #[cfg(unix)]
+    pub(crate) fn given_unix(socket: UnixStream) -> Result<Socket> {
+        check_stream(&socket, true)?;
+        socket.set_nonblocking(true)?;
+        Ok(Socket::Unix(Rc::new(socket)))
+    }
+
     pub(crate) fn source(&self) -> TransportSocket {
         each!(self, socket => TransportSocket::new(socket))
     }

@@ -32,6 +32,7 @@ mod programs {
     pub(crate) mod rate_limiter;
     pub(crate) mod retrying_client;
     pub(crate) mod scheduler;
+    pub(crate) mod servers;
     pub(crate) mod worker_pool;
 }
 
@@ -48,7 +49,7 @@ macro_rules! tests {
 
 tests! {
     ported: cleanup, crawler, finally, gather, generator, shield, task_group, threads, timeout, workers;
-    programs: broker, rate_limiter, retrying_client, scheduler, worker_pool;
+    programs: broker, rate_limiter, retrying_client, scheduler, servers, worker_pool;
 }
 
 fn golden(name: &str) -> PathBuf {
