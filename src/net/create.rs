@@ -84,7 +84,7 @@ impl LoopRef {
 
     /// Has a connection that was accepted elsewhere call the protocol that `factory` makes:
     /// `loop.connect_accepted_socket`, and also `loop.create_connection` with `sock`. It returns after
-    /// `connection_made`. To talk TLS, go on with `start_tls`, of the feature `tls`.
+    /// `connection_made`. With the feature `tls`, `connect_accepted_socket_tls` talks TLS.
     ///
     /// # Errors
     ///

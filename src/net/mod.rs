@@ -49,6 +49,8 @@ pub use server::Server;
 pub use server_options::ServerOptions;
 pub use stream_reader::{DEFAULT_LIMIT, StreamReader};
 pub use stream_writer::StreamWriter;
+#[cfg(all(unix, feature = "tls"))]
+pub use tls::open_unix_connection_tls;
 #[cfg(feature = "tls")]
 pub use tls::{open_connection_tls, start_server_tls};
 #[cfg(all(windows, feature = "process"))]

@@ -111,10 +111,20 @@ pub async fn open_unix_connection(
     path: impl AsRef<Path>,
     limit: usize,
 ) -> Result<(StreamReader, StreamWriter)> {
+    open_unix(path, limit, None).await
+}
+
+/// The streams of a connection to a path, over TLS if `tls` is given.
+#[cfg(unix)]
+pub(super) async fn open_unix(
+    path: impl AsRef<Path>,
+    limit: usize,
+    tls: Option<&Tls>,
+) -> Result<(StreamReader, StreamWriter)> {
     let on = running_loop()?;
     let reader = StreamReader::on(&on, limit)?;
     let stream = UnixStream::connect(path).await?.into_inner();
-    open(&on, Socket::Unix(Rc::new(stream)), None, reader).await
+    open(&on, Socket::Unix(Rc::new(stream)), tls, reader).await
 }
 
 /// The streams of `socket`, which is connected already: `asyncio.open_connection` with `sock`. To talk TLS,

@@ -2,7 +2,12 @@
 
 use alloc::rc::Rc;
 use core::future::Future;
+use std::net::TcpStream as TcpSocket;
+#[cfg(unix)]
+use std::path::Path;
 
+#[cfg(unix)]
+use super::open::open_unix;
 use super::open::{open_tcp, start_server_with};
 use super::protocol::{Protocol, callbacks_of};
 use super::server::Server;
@@ -14,6 +19,8 @@ use super::transport::{Events, Socket, TlsOptions, Transport, made};
 use crate::asyncio::LoopFuture;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+#[cfg(unix)]
+use crate::io::UnixStream;
 use crate::io::{ConnectOptions, TcpStream};
 
 /// Connects like [`open_connection_with`](super::open_connection_with), over TLS:
@@ -35,6 +42,25 @@ pub async fn open_connection_tls(
     tls: &TlsOptions,
 ) -> Result<(StreamReader, StreamWriter)> {
     open_tcp(host, port, limit, options, Some(tls)).await
+}
+
+/// Connects like [`open_unix_connection`](super::open_unix_connection), over TLS:
+/// `asyncio.open_unix_connection` with `ssl`.
+///
+/// # Errors
+///
+/// As [`open_unix_connection`](super::open_unix_connection) and [`open_connection_tls`].
+///
+/// # Cancellation
+///
+/// Cancelled or dropped, the connection is closed.
+#[cfg(unix)]
+pub async fn open_unix_connection_tls(
+    path: impl AsRef<Path>,
+    limit: usize,
+    tls: &TlsOptions,
+) -> Result<(StreamReader, StreamWriter)> {
+    open_unix(path, limit, Some(tls)).await
 }
 
 /// Serves like [`start_server`](super::start_server), over TLS: `asyncio.start_server` with `ssl`.
@@ -81,6 +107,47 @@ impl LoopRef {
     ) -> Result<(Transport, Rc<P>)> {
         let stream = TcpStream::connect_to_host_with(host, port, options).await?;
         self.connected(factory, Socket::Tcp(Rc::new(stream.into_inner())), Some(tls)).await
+    }
+
+    /// Connects like [`create_unix_connection`](LoopRef::create_unix_connection), over TLS:
+    /// `loop.create_unix_connection` with `ssl`.
+    ///
+    /// # Errors
+    ///
+    /// As [`open_unix_connection_tls`].
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    #[cfg(unix)]
+    pub async fn create_unix_connection_tls<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        path: impl AsRef<Path>,
+        tls: &TlsOptions,
+    ) -> Result<(Transport, Rc<P>)> {
+        let stream = UnixStream::connect(path).await?;
+        self.connected(factory, Socket::Unix(Rc::new(stream.into_inner())), Some(tls)).await
+    }
+
+    /// Has a connection that was made elsewhere talk TLS, and call the protocol that `factory` makes:
+    /// `loop.connect_accepted_socket` with `ssl`, and, as `tls` says on which side it is, also
+    /// `loop.create_connection` with `sock` and `ssl`.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_accepted_socket`](LoopRef::connect_accepted_socket); what fails the handshake.
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelled or dropped, the connection is closed.
+    pub async fn connect_accepted_socket_tls<P: Protocol + 'static>(
+        &self,
+        factory: impl FnOnce() -> P,
+        socket: TcpSocket,
+        tls: &TlsOptions,
+    ) -> Result<(Transport, Rc<P>)> {
+        self.connected(factory, Socket::given_tcp(socket)?, Some(tls)).await
     }
 
     /// Serves like [`create_server`](LoopRef::create_server), over TLS: `loop.create_server` with

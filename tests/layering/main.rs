@@ -97,6 +97,7 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
             "net/sendfile.rs",
             "net/serve_at.rs",
             "net/server.rs",
+            "net/tls.rs",
             "net/transport/",
             "net/write_flow.rs",
             "process/create.rs",

@@ -218,7 +218,11 @@ fn server_over_tls_starts_later() {
 #[cfg(unix)]
 #[test]
 fn unix_server_talks_tls() {
-    use callsoon::net::{open_unix_connection, start_unix_server_with};
+    use callsoon::net::{
+        Protocol, open_unix_connection, open_unix_connection_tls, start_unix_server_with,
+    };
+    struct Nothing;
+    impl Protocol for Nothing {}
     run(async {
         let name = format!("callsoon-tls-{}", std::process::id());
         let path = std::env::temp_dir().join(name);
@@ -227,6 +231,16 @@ fn unix_server_talks_tls() {
         let (reader, writer) = open_unix_connection(&path, DEFAULT_LIMIT).await?;
         writer.start_tls(&client_side("localhost")).await?;
         answered(&reader, &writer).await?;
+        let tls = client_side("localhost");
+        let (reader, writer) = open_unix_connection_tls(&path, DEFAULT_LIMIT, &tls).await?;
+        answered(&reader, &writer).await?;
+        let on = running_loop()?;
+        let (transport, _) = on.create_unix_connection_tls(|| Nothing, &path, &tls).await?;
+        assert_eq!(transport.tls().unwrap().peer_certificates.len(), 1);
+        transport.close();
+        let other = client_side("elsewhere");
+        let failed = open_unix_connection_tls(&path, DEFAULT_LIMIT, &other).await.unwrap_err();
+        assert_eq!(failed.kind(), ErrorKind::Io);
         server.close();
         assert!(!path.exists());
         server.wait_closed().await

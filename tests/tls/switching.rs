@@ -1,9 +1,11 @@
-//! Protocols that take each other's place over TLS. The calls are those that CPython's protocols got.
+//! Protocols over TLS that take each other's place, and those of sockets that were made elsewhere. The calls are
+//! those that CPython's protocols got.
 
+use std::net::{TcpListener, TcpStream};
 use std::rc::Rc;
 
 use callsoon::net::{BufferedProtocol, Protocol, Transport};
-use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
+use callsoon::{Error, EventLoop, Result, create_task, run_on, running_loop, yield_now};
 
 use crate::run::{Noting, Shared, client_side, port, server_side};
 
@@ -74,6 +76,30 @@ fn protocol_over_tls_is_switched_amid_its_data() {
         assert!(served.get_protocol().is_none());
         server.close();
         server.wait_closed().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn sockets_made_elsewhere_call_their_protocols_over_tls() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let socket = TcpStream::connect(listener.local_addr()?)?;
+        let (own, accepted) = (on.clone(), listener.accept()?.0);
+        let serving = create_task(async move {
+            let factory = || Noting { echoes: true, ..Noting::default() };
+            own.connect_accepted_socket_tls(factory, accepted, &server_side()).await
+        });
+        let side = client_side("localhost");
+        let made = on.connect_accepted_socket_tls(Noting::default, socket, &side).await?;
+        let ((client, own), (_served, other)) = (made, serving.await?);
+        // Both are made after the handshake.
+        assert_eq!(own.calls.take(), ["made"]);
+        assert_eq!(sent(&client, b"hello", &own, "data hello").await?, ["data hello"]);
+        client.close();
+        assert_eq!(other.until_lost().await?, ["made", "data hello", "eof", "lost None"]);
+        Ok(())
     })
     .unwrap();
 }
