@@ -3,7 +3,7 @@
 
 use core::ptr::NonNull;
 
-use super::super::header::{Header, State};
+use super::super::header::{Header, State, flag};
 use super::super::node::registry_of;
 use super::super::wait_reason::WaitReason;
 use super::{Parked, TaskHeader};
@@ -32,6 +32,7 @@ impl TaskHeader {
                 registry.event_loop().log_error(error);
                 Some(Outcome::Error)
             }
+            None if self.header.has(flag::SLEEP_CANCELLED) => Some(Outcome::Cancelled),
             None => {
                 // SAFETY: By the Await Invariant the await that has added the wait counts it.
                 let awaited = self.first_future().map(|wait| unsafe { wait.as_ref() });
