@@ -408,7 +408,9 @@ fn standard_input_is_nothing_or_what_is_written() {
 #[test]
 fn close_spares_the_code_of_a_process_that_has_ended() {
     run(async {
-        let sh = shell("exit 3").await?;
+        let sh = shell("read line; exit 3").await?;
+        // It is written at once, and the loop runs no turn until the process has ended.
+        sh.stdin.as_ref().unwrap().write(b"\n")?;
         let state = format!("/proc/{}/stat", sh.pid());
         while !std::fs::read_to_string(&state)?.contains(") Z ") {}
         sh.transport().close();
