@@ -409,3 +409,22 @@ fn a_streamer_that_was_left_has_no_callback_at_its_final_future() -> Result<()> 
         Ok(())
     })
 }
+
+#[test]
+fn results_are_equal_by_value_context_and_success() {
+    let result = |value: StreamValue<u64>, context| StreamResult {
+        successful: !matches!(value, StreamValue::Error(_)),
+        value,
+        context: StreamContext::Given(context),
+    };
+    let error = Error::new(ErrorKind::Value, "bad");
+    let one = result(StreamValue::Value(1), "a");
+    assert_eq!(one, one.clone());
+    assert_ne!(one, result(StreamValue::Value(2), "a"));
+    assert_ne!(one, result(StreamValue::Value(1), "b"));
+    assert_ne!(one, StreamResult { successful: false, ..one.clone() });
+    assert_ne!(one, result(StreamValue::GeneratorComplete, "a"));
+    let failed = result(StreamValue::Error(error.clone()), "a");
+    assert_eq!(failed, result(StreamValue::Error(error), "a"));
+    assert_ne!(failed, result(StreamValue::Error(Error::new(ErrorKind::Value, "bad")), "a"));
+}

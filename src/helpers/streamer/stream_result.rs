@@ -6,8 +6,9 @@ use crate::{AnyFuture, Error, Result};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct GeneratorComplete;
 
-/// One result of a [`ResultStreamer`](super::ResultStreamer): `ResultStreamer.Result`.
-#[derive(Clone, Debug)]
+/// One result of a [`ResultStreamer`](super::ResultStreamer): `ResultStreamer.Result`. Two are equal if
+/// their values, contexts and success are.
+#[derive(Clone, PartialEq, Debug)]
 pub struct StreamResult<V, C> {
     /// The value, or the error in its place.
     pub value: StreamValue<V>,
@@ -26,6 +27,18 @@ pub enum StreamValue<V> {
     Error(Error),
     /// A generator came to its end. Only `on_done` is told.
     GeneratorComplete,
+}
+
+/// Errors are equal where they are [the same](Error::ptr_eq), as Python's are.
+impl<V: PartialEq> PartialEq for StreamValue<V> {
+    fn eq(&self, other: &StreamValue<V>) -> bool {
+        match (self, other) {
+            (StreamValue::Value(own), StreamValue::Value(other)) => own == other,
+            (StreamValue::Error(own), StreamValue::Error(other)) => own.ptr_eq(other),
+            (StreamValue::GeneratorComplete, StreamValue::GeneratorComplete) => true,
+            _ => false,
+        }
+    }
 }
 
 impl<V> StreamValue<V> {
