@@ -333,3 +333,22 @@ fn accepted_cancellation_has_the_last_childs_message() {
     })
     .unwrap();
 }
+
+#[test]
+fn cancelled_gathering_with_outcomes_has_read_the_errors() {
+    run(async {
+        let reports = Reports::of(&running_loop()?);
+        let fails = |message| async move {
+            let _cancelled = sleep(secs(1)).await;
+            Err::<(), _>(oops(message))
+        };
+        let gathering = gather_outcomes([fails("one"), fails("two")]);
+        yield_now().await?;
+        gathering.cancel();
+        assert!(gathering.await.unwrap_err().is_cancelled());
+        yield_now().await?;
+        assert_eq!(reports.messages(), [""; 0]);
+        Ok(())
+    })
+    .unwrap();
+}

@@ -271,6 +271,10 @@ impl<C: Children, R> Gathering<C, R> {
         }
         let children = &self.gathered.children;
         if self.gathered.cancelled.get() {
+            // asyncio has collected the outcomes by then, which counts as reading them.
+            for child in self.gathered.iter().filter(|child| !child.cancelled()) {
+                let _ = child.exception();
+            }
             // Not the one that ended last, but the last in the list.
             let last = children.len().checked_sub(1).and_then(|place| children.get(place));
             let error = last.map(last_message);
