@@ -63,7 +63,11 @@ fn execute(program: Program, prepare: impl FnOnce(&EventLoop)) -> Vec<String> {
     let listening = Listening::to(trace.clone());
     on.set_exception_handler(Some(Rc::new({
         let trace = trace.clone();
-        move |_, context| say_unhandled(&trace, context)
+        // The closing drops all that is left, which Python does some time after.
+        move |on, context| match on.is_closed() {
+            true => {}
+            false => say_unhandled(&trace, context),
+        }
     })));
     if machine.program.then.is_some() {
         run_mains(event_loop, &machine);
@@ -82,10 +86,6 @@ fn execute(program: Program, prepare: impl FnOnce(&EventLoop)) -> Vec<String> {
 
 fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
     let message = &context.message;
-    // See `loop_error` of the oracle.
-    if message.contains("was destroyed") {
-        return;
-    }
     let name = context.exception.as_ref().map_or_else(|| "NoneType".to_owned(), error_name);
     let parts = [
         ("asyncgen", &context.asyncgen),
