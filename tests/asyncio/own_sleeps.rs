@@ -1,6 +1,7 @@
 //! Sleeps that are the only wait of their task, which take no future: what ends them, what is left of
 //! them, and how they become waits for a future.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callsoon::{
-    Awaited, Error, EventLoop, Host, Notify, Result, Sleep, Task, create_task, current_task, sleep,
+    AnyFuture, Await, Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, Host,
+    LoopFuture, LoopRef, Notify, Result, Sleep, Task, create_task, current_task, gather, sleep,
     yield_now,
 };
 
@@ -240,7 +242,7 @@ fn due_sleep_that_another_task_polls_ends_there() {
     // Its step is ready before the timer's entry.
     let second = shared.task(&event_loop, &trace, "second");
     clock.pass(secs(1));
-    turn(&event_loop, 3);
+    turn(&event_loop, 2);
     trace.expect(["second: Ok(())"]);
     assert!(second.done() && !first.done());
     first.cancel();
@@ -307,6 +309,150 @@ fn sleep_that_is_leaked_leaves_its_task_to_others() {
         Ok(())
     })
     .unwrap();
+}
+
+/// It says so when it is dropped.
+struct Says(Trace, &'static str);
+
+impl Drop for Says {
+    fn drop(&mut self) {
+        self.0.push(self.1);
+    }
+}
+
+#[test]
+fn task_that_ends_before_its_sleeps_entry_is_dropped_then() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let reports = trace.clone();
+    let handler = move |_: &LoopRef, _: &ExceptionContext| reports.push("report");
+    event_loop.set_exception_handler(Some(Rc::new(handler)));
+    for (fails, last) in [(true, "report"), (false, "drop")] {
+        let own = trace.clone();
+        let task = event_loop
+            .create_task(async move {
+                assert!(sleep(secs(1)).await.is_err());
+                own.push("end");
+                if fails { Err(Error::new(ErrorKind::Value, "x")) } else { Ok(Says(own, "drop")) }
+            })
+            .unwrap();
+        event_loop.call_later(Duration::from_millis(500), trace.says("other")).unwrap();
+        turn(&event_loop, 1);
+        // Its step is ready before the entries of both timers.
+        task.cancel();
+        drop(task);
+        clock.pass(secs(1));
+        turn(&event_loop, 1);
+        trace.expect(["end", last, "other"]);
+    }
+    assert_eq!(event_loop.pending_timers(), 0);
+}
+
+#[test]
+fn moved_sleep_outlives_the_task_that_has_begun_it() {
+    let (event_loop, clock) = with_clock();
+    let trace = Trace::new();
+    let shared = Shared::new(secs(1));
+    let (own, says) = (shared.clone(), trace.clone());
+    let first = event_loop
+        .create_task(async move {
+            let kept = Says(says, "first dropped");
+            select(vec![boxed(async move { own.wait().await }), boxed(yield_now())]).await?;
+            Ok(kept)
+        })
+        .unwrap();
+    turn(&event_loop, 1);
+    // The steps of both are ready before the timer's entry.
+    let second = shared.task(&event_loop, &trace, "second");
+    drop(first);
+    clock.pass(secs(1));
+    turn(&event_loop, 1);
+    trace.expect(["first dropped"]);
+    turn(&event_loop, 1);
+    trace.expect(["second: Ok(())"]);
+    assert!(second.done());
+}
+
+/// A future-like thing that cancels a task in its place.
+#[derive(Clone, Debug)]
+struct InPlace(LoopFuture<i32>, Option<Task<i32>>);
+
+impl AnyFuture for InPlace {
+    fn base(&self) -> &dyn AnyFuture {
+        &self.0
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn cancel(&self) -> bool {
+        self.1.as_ref().map_or_else(|| self.0.cancel(), Task::cancel)
+    }
+}
+
+impl FutureLike<i32> for InPlace {
+    fn result(&self) -> Result<i32> {
+        self.0.result()
+    }
+
+    fn set_result(&self, value: i32) -> Result<()> {
+        self.0.set_result(value)
+    }
+
+    fn wait(&self) -> Await<i32> {
+        self.0.wait()
+    }
+
+    fn to_future_like(&self) -> Rc<dyn FutureLike<i32>> {
+        Rc::new(self.clone())
+    }
+}
+
+/// A hundred cancellations inside of each other go on; the next task's waits are asked when they are
+/// through, its sleep among them.
+#[test]
+fn deferred_cancel_reaches_a_sleep_after_the_others() {
+    let event_loop = EventLoop::with_virtual_time();
+    let trace = Trace::new();
+    let mut next: Option<Task<i32>> = None;
+    for number in (0..=101).rev() {
+        let seen = number > 97;
+        let first = InPlace(event_loop.create_future(), next.take());
+        let last = InPlace(event_loop.create_future(), None);
+        let (awaited, says) = (last.clone(), trace.clone());
+        let watcher = async move {
+            let _ = awaited.0.await;
+            if seen {
+                says.push(format!("future {number}"));
+            }
+            Ok(())
+        };
+        drop(event_loop.create_task(watcher).unwrap());
+        let says = trace.clone();
+        let sleeper = async move {
+            let both = gather(vec![Rc::new(first), Rc::new(last)]);
+            let sleeps = async move {
+                let _ = sleep(secs(9)).await;
+                if seen {
+                    says.push(format!("sleep {number}"));
+                }
+            };
+            join(vec![boxed(sleeps), boxed(async move { _ = both.await })]).await;
+            Ok(1)
+        };
+        next = Some(event_loop.create_task(sleeper).unwrap());
+    }
+    turn(&event_loop, 1);
+    next.unwrap().cancel();
+    turn(&event_loop, 1);
+    let order = [("sleep", 98), ("sleep", 99), ("future", 99), ("future", 98)];
+    let deferred = [("sleep", 100), ("sleep", 101), ("future", 101), ("future", 100)];
+    trace.expect([order, deferred].concat().iter().map(|(what, at)| format!("{what} {at}")));
 }
 
 #[test]

@@ -18,6 +18,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
+use core::mem;
 #[cfg(feature = "std")]
 use core::{ptr::NonNull, task::Waker};
 
@@ -184,10 +185,10 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         }
         waits.reverse();
         let circles = Vec::new();
-        let frontier = Frontier::Waits { waits, asked: None, parked, was_scheduled, circles };
-        let mut frame = Frame::new(future, error, frontier);
-        frame.accepted = future.cancel_sleep(error);
-        return Answer::Enter(frame);
+        let sleeps = task.sleeps();
+        let frontier =
+            Frontier::Waits { sleeps, waits, asked: None, parked, was_scheduled, circles };
+        return Answer::Enter(Frame::new(future, error, frontier));
     }
     let children = if header.has(flag::CHILDREN) { header.children() } else { None };
     if let Some(children) = children {
@@ -252,6 +253,8 @@ struct Frame {
 enum Frontier {
     /// The futures that a task awaits, the next one last.
     Waits {
+        /// Its own sleep, which comes before them, is still to be asked.
+        sleeps: bool,
         waits: Vec<ErasedFuture>,
         /// The future that was asked last.
         asked: Option<ErasedFuture>,
@@ -278,7 +281,11 @@ impl Frame {
     /// Asks the next one below. `None` where there is none left.
     fn ask_next(&mut self) -> Option<Answer> {
         match &mut self.frontier {
-            Frontier::Waits { waits, asked, .. } => {
+            Frontier::Waits { sleeps, waits, asked, .. } => {
+                if mem::take(sleeps) {
+                    let accepts = self.future.cancel_sleep(&self.error);
+                    return Some(if accepts { Answer::Accepts } else { Answer::Refuses });
+                }
                 let wait = waits.pop()?;
                 let answer = ask(&wait, &self.error, true);
                 *asked = Some(wait);

@@ -77,8 +77,14 @@ pub(super) mod flag {
     pub(crate) const SLEEP_FIRED: u32 = 1 << 19;
     /// The task's own sleep was cancelled.
     pub(crate) const SLEEP_CANCELLED: u32 = 1 << 20;
-    /// Timers of the task's earlier sleeps have entries that are still to come.
-    pub(crate) const STALE_SLEEPS: u32 = 1 << 21;
+    /// No entry of the timer of the task's own sleep will come.
+    pub(crate) const SLEEP_LOST: u32 = 1 << 5;
+    /// The number of entries to come of the task's earlier sleeps. Three stands for more, too: then the
+    /// block is kept for good.
+    pub(crate) const STALE_SLEEPS: u32 = 3 << 21;
+    pub(crate) const ONE_STALE_SLEEP: u32 = 1 << 21;
+    /// The contents are dropped, and the last of these entries frees the block.
+    pub(crate) const LEFT_TO_SLEEPS: u32 = 1 << 23;
     /// The block begins with a `HeldHeader`.
     #[cfg(feature = "std")]
     pub(crate) const HELD: u32 = TASK | CLAIM;
@@ -157,6 +163,11 @@ impl Header {
     #[inline(always)]
     pub(super) fn has(&self, flags: u32) -> bool {
         self.flags.get() & flags != 0
+    }
+
+    /// Returns true if it has all of `flags`.
+    pub(super) fn has_all(&self, flags: u32) -> bool {
+        self.flags.get() & flags == flags
     }
 
     #[inline(always)]
@@ -387,8 +398,6 @@ pub(super) struct Rare {
     pub(super) throw_at: Vec<NonNull<Header>>,
     /// The cancellation of a task's own sleep, if it has a message.
     pub(super) sleep_error: Option<Error>,
-    /// The entries that are still to come of timers of a task's earlier sleeps.
-    pub(super) stale_sleeps: u32,
     /// The requests to cancel a task, where they are too many for its flags.
     pub(super) cancels: u32,
     /// The futures that a task awaits besides its first, inside a join or a select.
@@ -431,5 +440,15 @@ impl WeakCell {
     /// The future has no handles any more.
     pub(super) fn clear(&self) {
         self.0.set(None);
+    }
+}
+
+/// A handle of a future or task that doesn't keep it alive.
+#[derive(Clone)]
+pub(crate) struct WeakErased(pub(super) Rc<WeakCell>);
+
+impl WeakErased {
+    pub(crate) fn upgrade(&self) -> Option<ErasedFuture> {
+        self.0.0.get().map(ErasedFuture::from_weak)
     }
 }

@@ -36,7 +36,9 @@ use core::panic::Location;
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, Callback, FutureId};
-use super::header::{ErasedFuture, Header, State, WOKEN, WeakCell, drop_memory, flag, memory_of};
+use super::header::{
+    ErasedFuture, Header, State, WOKEN, WeakCell, WeakErased, drop_memory, flag, memory_of,
+};
 use super::registry::TaskRegistry;
 use crate::blocks;
 use crate::error::{Error, Result};
@@ -208,16 +210,6 @@ fn describe(future: &ErasedFuture) -> String {
         let _ = write!(text, " created at {}:{}", site.file(), site.line());
     }
     text + ">"
-}
-
-/// A handle of a future or task that doesn't keep it alive.
-#[derive(Clone)]
-pub(crate) struct WeakErased(pub(super) Rc<WeakCell>);
-
-impl WeakErased {
-    pub(crate) fn upgrade(&self) -> Option<ErasedFuture> {
-        self.0.0.get().map(ErasedFuture::from_weak)
-    }
 }
 
 /// A handle of a future or task with a `T` as result.
@@ -464,13 +456,15 @@ fn report_unread(future: &ErasedFuture) {
 /// The Block Invariant holds for `header`, and the contents are dropped. The registry may be gone when
 /// this returns.
 #[inline(always)]
-unsafe fn drop_memory_here(header: NonNull<Header>) {
+pub(super) unsafe fn drop_memory_here(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {
         let pages = registry_of(header).pages();
         // A message that a closed loop has dropped unread leaves `WOKEN` set, and a claim its own bit.
-        if !header.as_ref().has(flag::HELD)
-            || memory_of(header).load(Ordering::Acquire) & !WOKEN == 1
+        let own = header.as_ref();
+        if !own.has(flag::HELD)
+            || !own.has(flag::STALE_SLEEPS)
+                && memory_of(header).load(Ordering::Acquire) & !WOKEN == 1
         {
             return pages.free(header.cast());
         }
@@ -478,7 +472,7 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
     }
 }
 
-/// Leaves the memory to the wakers, or the claim, that hold it, unless the last is dropped just now.
+/// Leaves the memory to the entries, wakers or the claim that hold it, unless the last is dropped just now.
 ///
 /// # Safety
 ///
@@ -487,6 +481,9 @@ unsafe fn drop_memory_here(header: NonNull<Header>) {
 unsafe fn leave_memory(header: NonNull<Header>) {
     // SAFETY: By this function's contract, and the Memory Invariant.
     unsafe {
+        if header.as_ref().has(flag::STALE_SLEEPS) {
+            return header.as_ref().set(flag::LEFT_TO_SLEEPS);
+        }
         registry_of(header).pages().leave(header.cast());
         // From here on the block's first word isn't the header's any more.
         drop_memory(header);

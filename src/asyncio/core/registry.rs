@@ -139,6 +139,8 @@ pub(crate) struct TaskRegistry {
     waiter_pages: Pages<TaskRegistry, ()>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
+    /// The futures that entries of earlier sleeps of tasks complete, by the blocks of these.
+    pub(super) moved_sleeps: RefCell<Vec<(NonNull<Header>, ErasedFuture)>>,
     /// The number of the task that was made last: they are counted from one.
     serial: Cell<u64>,
     pub(super) extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
@@ -172,6 +174,7 @@ impl TaskRegistry {
             waiter_pages: Pages::new(()),
             step: StepState::default(),
             cancel_walk: CancelWalk::default(),
+            moved_sleeps: RefCell::default(),
             serial: Cell::new(0),
             extensions: RefCell::default(),
             stage: Cell::new(None),

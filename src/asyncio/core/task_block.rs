@@ -263,8 +263,8 @@ where
     // SAFETY: The block is new, and large enough. The header makes the invariants hold.
     let handle = unsafe {
         (&raw mut (*block.as_ptr()).task).write(task);
-        block.as_ref().task.note_created_at(created_at);
         (&raw mut (*block.as_ptr()).stage).cast::<F>().write(future);
+        block.as_ref().task.note_created_at(created_at);
         TypedFuture::new(ErasedFuture::from_count(block.cast()))
     };
     registry.keep_for_late_block();

@@ -4,19 +4,18 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-#[cfg(feature = "trace")]
 use alloc::string::String;
 use core::ptr::NonNull;
 
 use super::completion::{describe_callback, discard_next_callback, drop_callback_entry};
 use super::header::{ErasedFuture, Header, flag};
-use super::node::drop_count;
-use super::task_header::TaskHeader;
+use super::node::{drop_count, drop_memory_here, registry_of};
+use super::task_header::{TaskHeader, schedule_step};
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
-use crate::event_loop::{Describe, EntryHead, EntryTable, JobKind, LoopRef, drop_quietly};
+use crate::event_loop::{Describe, EntryHead, EntryTable, JobKind, LoopRef};
 use crate::logging::text;
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
@@ -84,27 +83,92 @@ pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
     }
 }
 
-/// Ends the sleep of a task when its timer is due. By the Sleep Invariant of `own_sleep` it has a count.
+/// Ends the sleep of a task when its timer is due. By the Sleep Invariant of `own_sleep` the task is there.
 pub(super) static SLEEP_ENTRY: EntryTable = EntryTable {
-    // SAFETY: The entry gives up its count.
-    run: |head, _event_loop| unsafe { ErasedFuture::from_count(head.cast()) }.end_sleep(),
-    discard: |head, event_loop| {
-        // SAFETY: As for `run`.
-        drop_quietly(event_loop, unsafe { ErasedFuture::from_count(head.cast()) });
-    },
+    // SAFETY: It is the entry of the timer of a sleep.
+    run: |head, _event_loop| unsafe { end_sleep(head.cast()) },
     // SAFETY: As for `run`.
-    drop: |head| unsafe { drop_count(head.cast()) },
+    discard: |head, _event_loop| unsafe { lose_sleep(head.cast()) },
+    // SAFETY: As for `run`.
+    drop: |head| unsafe { lose_sleep(head.cast()) },
     kind: |_| JobKind::Sleep,
     #[cfg(feature = "trace")]
     title: |head| {
-        // SAFETY: The entry counts the task, which has a name.
+        // SAFETY: As for `run`.
         let name = unsafe { head.cast::<TaskHeader>().as_ref() }.name();
         text!("<end of a sleep of {name}>")
     },
     describe: |head| {
-        // SAFETY: The entry counts the task.
-        let task = unsafe { ErasedFuture::from_header(head.cast()) };
-        Box::new(move || text!("<end of a sleep of {}>", task.describe()))
+        // SAFETY: As for `run`. The contents of a task without a count are dropped.
+        let task = unsafe {
+            let is_counted = head.cast::<Header>().as_ref().count() > 0;
+            is_counted.then(|| ErasedFuture::from_header(head.cast()))
+        };
+        let task_text = move || task.map_or_else(String::new, |task| task.describe());
+        Box::new(move || text!("<end of a sleep of {}>", task_text()))
     },
     second: None,
 };
+
+/// The entry of the timer of a task's own sleep has come.
+///
+/// # Safety
+///
+/// The Sleep Invariant holds for `task`, of which it is an entry.
+#[inline]
+unsafe fn end_sleep(task: NonNull<Header>) {
+    // SAFETY: By the Sleep Invariant the block is there, and is that of a task.
+    unsafe {
+        let own = task.as_ref();
+        if own.has(flag::STALE_SLEEPS) {
+            return end_stale_sleep(task, true);
+        }
+        own.set(flag::SLEEP_FIRED);
+        if !own.has(flag::SLEEP_CANCELLED) {
+            schedule_step(task);
+        }
+    }
+}
+
+/// The entry of the timer of a task's own sleep will not come: the loop closes, or has refused it.
+///
+/// # Safety
+///
+/// As for [`end_sleep`].
+#[cold]
+unsafe fn lose_sleep(task: NonNull<Header>) {
+    // SAFETY: As in `end_sleep`.
+    unsafe {
+        let own = task.as_ref();
+        if own.has(flag::STALE_SLEEPS) && !own.has(flag::SLEEP_LOST) {
+            return end_stale_sleep(task, false);
+        }
+        own.set(flag::SLEEP_LOST);
+    }
+}
+
+/// The entry of an earlier sleep has come, or will not come.
+///
+/// # Safety
+///
+/// As for [`end_sleep`].
+#[cold]
+unsafe fn end_stale_sleep(task: NonNull<Header>, completes: bool) {
+    // SAFETY: As in `end_sleep`.
+    let (own, registry) = unsafe { (task.as_ref(), registry_of(task)) };
+    let moved = {
+        let mut all = registry.moved_sleeps.borrow_mut();
+        let place = all.iter().position(|(of, _)| *of == task);
+        place.map(|place| all.remove(place).1)
+    };
+    if !own.has_all(flag::STALE_SLEEPS) {
+        own.flags.set(own.flags.get() - flag::ONE_STALE_SLEEP);
+        if !own.has(flag::STALE_SLEEPS) && own.take(flag::LEFT_TO_SLEEPS) {
+            // SAFETY: The contents are dropped, and the entries were all that kept the block on this thread.
+            unsafe { drop_memory_here(task) }
+        }
+    }
+    if let Some(moved) = moved.filter(|moved| completes && !moved.done()) {
+        moved.end(flag::FINISHED);
+    }
+}

@@ -139,6 +139,10 @@ impl Signal {
         self.0.header().state() == State::Cancelled
     }
 
+    pub(crate) fn erased(&self) -> &ErasedFuture {
+        self.0.erased()
+    }
+
     pub(crate) fn event_loop(&self) -> &LoopRef {
         self.0.erased().event_loop()
     }

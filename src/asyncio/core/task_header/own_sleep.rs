@@ -1,9 +1,10 @@
 //! [`OwnSleep`]: the sleep of a task that awaits nothing else, without a future.
 //!
-//! **Sleep Invariant**: a task's first wait is `OWN_SLEEP` from the making of an [`OwnSleep`] to its drop.
-//! The entry of its timer, which counts the task, is among the timers, on the ready queue, or has come
-//! (`SLEEP_FIRED`). One that is still on the ready queue when the sleep is dropped is one of the task's
-//! `stale_sleeps`: it comes before those of later sleeps, and does nothing.
+//! **Sleep Invariant**: a task's first wait is `OWN_SLEEP` from the making of an [`OwnSleep`], which counts
+//! the task, to its drop. The entry of its timer is among the timers, on the ready queue, or has come
+//! (`SLEEP_FIRED`), or never will (`SLEEP_LOST`). One that is still on the ready queue when the sleep is
+//! dropped is one of the task's `STALE_SLEEPS`, which keep the block, also without its contents: it comes
+//! before those of later sleeps, and does nothing, unless the sleep has moved to a future, which it completes.
 #![allow(unsafe_code)]
 
 use core::task::{Poll, Waker};
@@ -18,7 +19,7 @@ use super::super::wait_reason::WaitReason;
 use super::super::waker;
 use super::{OWN_SLEEP, TaskHeader};
 use crate::error::{Error, Result};
-use crate::event_loop::{Entry, TimerIndex, tagged};
+use crate::event_loop::{Entry, HeldEntry, TimerIndex, tagged};
 
 /// A sleep of the task that polls it.
 pub(crate) struct OwnSleep {
@@ -47,14 +48,16 @@ impl OwnSleep {
         if own.awaits() || registry.throws() {
             return None;
         }
-        // SAFETY: The entry has the count of a handle, as a task's second sort of entry has by the Sleep
-        // Invariant.
-        let entry = unsafe { Entry::from_head(tagged(entry_head(task.clone().into_count()))) };
-        let begun = registry.event_loop().add_timer(delay, entry).map(|timer| {
+        // SAFETY: It is of a task's second sort of entries, and holds to the Sleep Invariant.
+        let entry = unsafe { Entry::from_head(tagged(entry_head(task.pointer()))) };
+        // One that is refused is dropped, and is no sleep's.
+        own.header.set(flag::SLEEP_LOST);
+        let timer = registry.event_loop().add_timer(delay, entry);
+        own.header.clear(flag::SLEEP_LOST);
+        Some(timer.map(|timer| {
             own.set_first_wait(OWN_SLEEP);
             OwnSleep { task, timer }
-        });
-        Some(begun)
+        }))
     }
 
     #[inline(always)]
@@ -77,7 +80,7 @@ impl OwnSleep {
             return None;
         }
         if registry.throws() {
-            // No cancellation is thrown at a task's own sleep by name.
+            // No error is thrown at a task's own sleep by name.
             if let Some(error) = registry.take_thrown_at(task) {
                 return Some(Poll::Ready(Err(self.thrown(error))));
             }
@@ -121,15 +124,9 @@ impl OwnSleep {
         } else if self.header().has(flag::SLEEP_FIRED) {
             signal.complete();
         } else {
-            let entry = signal.entry();
-            match registry.event_loop().replace_timer(self.timer, self.task.sleep_address(), entry)
-            {
-                Ok(own) => {
-                    self.header().set(flag::SLEEP_FIRED);
-                    drop(own);
-                }
-                // Its entry is on the ready queue.
-                Err(entry) => registry.event_loop().schedule(entry),
+            registry.set_holds(false);
+            if !self.header().has(flag::SLEEP_LOST) {
+                self.move_entry(&signal);
             }
         }
         let timer = self.timer;
@@ -137,19 +134,36 @@ impl OwnSleep {
         Ok((signal.into_wait(), timer))
     }
 
+    /// Has its timer complete `signal`.
+    fn move_entry(&self, signal: &Signal) {
+        let on = self.task.event_loop();
+        match on.replace_timer(self.timer, self.task.sleep_address(), signal.entry()) {
+            Ok(own) => {
+                use_up(own);
+                self.header().set(flag::SLEEP_LOST);
+            }
+            Err(refused) => {
+                drop(refused);
+                // Its entry is on the ready queue.
+                let moved = (self.task.pointer(), signal.erased().clone());
+                self.task.registry().moved_sleeps.borrow_mut().push(moved);
+            }
+        }
+    }
+
     /// It is given up before its timer's entry has come.
     #[cold]
     #[inline(never)]
     fn forget_timer(&self) {
-        let registry = self.task.registry();
+        let header = self.header();
         if !self.is_done() {
             // Perhaps it was polled again in this step.
-            registry.set_holds(false);
+            self.task.registry().set_holds(false);
         }
-        let entry = registry.event_loop().forget_timer(self.timer, self.task.sleep_address());
-        if entry.is_none() {
-            self.header().set(flag::STALE_SLEEPS);
-            self.header().with_rare(|rare| rare.stale_sleeps += 1);
+        match self.task.event_loop().forget_timer(self.timer, self.task.sleep_address()) {
+            Some(entry) => use_up(entry),
+            None if header.has_all(flag::STALE_SLEEPS) => {}
+            None => header.flags.set(header.flags.get() + flag::ONE_STALE_SLEEP),
         }
     }
 }
@@ -157,16 +171,21 @@ impl OwnSleep {
 impl Drop for OwnSleep {
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.header().has(flag::SLEEP_FIRED) {
+        if !self.header().has(flag::SLEEP_FIRED | flag::SLEEP_LOST) {
             self.forget_timer();
         }
         if self.header().has(flag::SLEEP_CANCELLED) {
             drop(self.cancellation());
         }
-        self.header().clear(flag::SLEEP_FIRED | flag::SLEEP_CANCELLED);
+        self.header().clear(flag::SLEEP_FIRED | flag::SLEEP_LOST | flag::SLEEP_CANCELLED);
         // SAFETY: The handle keeps the task, which is one.
         unsafe { self.task.pointer().cast::<TaskHeader>().as_ref() }.remove_wait(None);
     }
+}
+
+/// Uses up the entry of a sleep that was among the timers.
+fn use_up(entry: Entry) {
+    HeldEntry::new(entry).into_head();
 }
 
 impl ErasedFuture {
@@ -196,28 +215,5 @@ impl ErasedFuture {
         }
         self.schedule_step();
         true
-    }
-
-    /// The entry of the timer of a task's own sleep has come.
-    #[inline]
-    pub(crate) fn end_sleep(&self) {
-        if self.header().has(flag::STALE_SLEEPS) {
-            return self.end_stale_sleep();
-        }
-        self.header().set(flag::SLEEP_FIRED);
-        if !self.header().has(flag::SLEEP_CANCELLED) {
-            self.schedule_step();
-        }
-    }
-
-    #[cold]
-    fn end_stale_sleep(&self) {
-        let left = self.header().with_rare(|rare| {
-            rare.stale_sleeps = rare.stale_sleeps.saturating_sub(1);
-            rare.stale_sleeps
-        });
-        if left == 0 {
-            self.header().clear(flag::STALE_SLEEPS);
-        }
     }
 }
