@@ -20,7 +20,7 @@ use super::stream_writer::StreamWriter;
 use super::transport::{Socket, Tls, Transport};
 use crate::asyncio::{AnyFuture, LoopFuture};
 use crate::error::Result;
-use crate::event_loop::{LoopRef, running_loop};
+use crate::event_loop::running_loop;
 #[cfg(unix)]
 use crate::io::UnixStream;
 use crate::io::{ConnectOptions, TcpStream};
@@ -90,10 +90,11 @@ pub(super) async fn open_tcp(
     options: &ConnectOptions,
     tls: Option<&Tls>,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let on = running_loop()?;
-    let reader = StreamReader::on(&on, limit)?;
-    let stream = TcpStream::connect_to_host_with(host, port, options).await?.into_inner();
-    open(&on, Socket::Tcp(Rc::new(stream)), tls, reader).await
+    open(limit, tls, async || {
+        let stream = TcpStream::connect_to_host_with(host, port, options).await?;
+        Ok(Socket::Tcp(Rc::new(stream.into_inner())))
+    })
+    .await
 }
 
 /// Connects to the listener at `path`: `asyncio.open_unix_connection`. For the rest see
@@ -121,10 +122,11 @@ pub(super) async fn open_unix(
     limit: usize,
     tls: Option<&Tls>,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let on = running_loop()?;
-    let reader = StreamReader::on(&on, limit)?;
-    let stream = UnixStream::connect(path).await?.into_inner();
-    open(&on, Socket::Unix(Rc::new(stream)), tls, reader).await
+    open(limit, tls, async || {
+        let stream = UnixStream::connect(path).await?;
+        Ok(Socket::Unix(Rc::new(stream.into_inner())))
+    })
+    .await
 }
 
 /// The streams of `socket`, which is connected already: `asyncio.open_connection` with `sock`. To talk TLS,
@@ -142,9 +144,7 @@ pub async fn open_connection_on(
     socket: TcpSocket,
     limit: usize,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let on = running_loop()?;
-    let reader = StreamReader::on(&on, limit)?;
-    open(&on, Socket::given_tcp(socket)?, None, reader).await
+    open(limit, None, async || Socket::given_tcp(socket)).await
 }
 
 /// Does as [`open_connection_on`], for a Unix socket: `asyncio.open_unix_connection` with `sock`.
@@ -174,20 +174,20 @@ pub async fn open_unix_connection_on(
     socket: UnixSocket,
     limit: usize,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let on = running_loop()?;
-    let reader = StreamReader::on(&on, limit)?;
-    open(&on, Socket::given_unix(socket)?, None, reader).await
+    open(limit, None, async || Socket::given_unix(socket)).await
 }
 
-/// The streams of a connection.
+/// The streams of the connection that `connect` makes, over TLS if `tls` is given.
 async fn open(
-    on: &LoopRef,
-    socket: Socket,
+    limit: usize,
     tls: Option<&Tls>,
-    reader: StreamReader,
+    connect: impl AsyncFnOnce() -> Result<Socket>,
 ) -> Result<(StreamReader, StreamWriter)> {
-    let protocol = StreamProtocol::new(on, &reader);
-    let waiter = LoopFuture::new(on);
+    let on = running_loop()?;
+    let reader = StreamReader::on(&on, limit)?;
+    let socket = connect().await?;
+    let protocol = StreamProtocol::new(&on, &reader);
+    let waiter = LoopFuture::new(&on);
     let transport = protocol.transport(socket, tls, |_| Ok(()), waiter.clone())?;
     // Dropped before the connection is made, it closes that.
     let writer = StreamWriter::new(&transport, protocol, Some(&reader));
