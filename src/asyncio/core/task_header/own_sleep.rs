@@ -43,11 +43,12 @@ impl OwnSleep {
     ) -> Option<Result<OwnSleep>> {
         let task = registry.current().filter(|task| waker::is_of(waker, *task))?;
         // SAFETY: The loop counts the step's task, which is one.
-        let (own, task) =
-            unsafe { (task.cast::<TaskHeader>().as_ref(), ErasedFuture::from_header(task)) };
+        let own = unsafe { task.cast::<TaskHeader>().as_ref() };
         if own.awaits() || registry.throws() {
             return None;
         }
+        // SAFETY: As above.
+        let task = unsafe { ErasedFuture::from_header(task) };
         // SAFETY: It is of a task's second sort of entries, and holds to the Sleep Invariant.
         let entry = unsafe { Entry::from_head(tagged(entry_head(task.pointer()))) };
         // One that is refused is dropped, and is no sleep's.
