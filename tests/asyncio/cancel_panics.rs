@@ -14,10 +14,10 @@ const DEEP: usize = 150;
 
 /// A future that cancels a task in its place, and then panics or not.
 #[derive(Clone, Debug)]
-struct Cancels {
-    own: LoopFuture<()>,
-    task: Task<()>,
-    panics: bool,
+pub(crate) struct Cancels {
+    pub(crate) own: LoopFuture<()>,
+    pub(crate) task: Task<()>,
+    pub(crate) panics: bool,
 }
 
 impl AnyFuture for Cancels {

@@ -1,56 +1,26 @@
 //! Sleeps that are the only wait of their task, which take no future: what ends them, what is left of
 //! them, and how they become waits for a future.
 
-use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Await, Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, Host,
-    LoopFuture, LoopRef, Notify, Result, Sleep, Task, create_task, current_task, gather, sleep,
-    yield_now,
+    Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, LoopFuture, LoopRef,
+    Result, Sleep, Task, create_task, current_task, gather, sleep, yield_now,
 };
 
+use crate::cancel_panics::Cancels;
 use crate::combinators::{boxed, join, select};
 use crate::driver::{run, secs, settle, turn};
+use crate::support::hand_clock::HandClock;
+use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
-/// A clock that the test sets.
-#[derive(Clone, Default)]
-struct Clock(Rc<Cell<Duration>>);
-
-impl Clock {
-    fn pass(&self, time: Duration) {
-        self.0.set(self.0.get() + time);
-    }
-}
-
-struct Deaf;
-
-impl Notify for Deaf {
-    fn notify(&self) {}
-}
-
-impl Host for Clock {
-    fn now(&self) -> Duration {
-        self.0.get()
-    }
-
-    fn wait(&self, _timeout: Option<Duration>) -> Result<()> {
-        Ok(())
-    }
-
-    fn notifier(&self) -> Arc<dyn Notify> {
-        Arc::new(Deaf)
-    }
-}
-
-fn with_clock() -> (EventLoop, Clock) {
-    let clock = Clock::default();
+fn with_clock() -> (EventLoop, HandClock) {
+    let clock = HandClock::default();
     (EventLoop::with_host(clock.clone()), clock)
 }
 
@@ -311,15 +281,6 @@ fn sleep_that_is_leaked_leaves_its_task_to_others() {
     .unwrap();
 }
 
-/// It says so when it is dropped.
-struct Says(Trace, &'static str);
-
-impl Drop for Says {
-    fn drop(&mut self) {
-        self.0.push(self.1);
-    }
-}
-
 #[test]
 fn task_that_ends_before_its_sleeps_entry_is_dropped_then() {
     let (event_loop, clock) = with_clock();
@@ -333,7 +294,11 @@ fn task_that_ends_before_its_sleeps_entry_is_dropped_then() {
             .create_task(async move {
                 assert!(sleep(secs(1)).await.is_err());
                 own.push("end");
-                if fails { Err(Error::new(ErrorKind::Value, "x")) } else { Ok(Says(own, "drop")) }
+                if fails {
+                    Err(Error::new(ErrorKind::Value, "x"))
+                } else {
+                    Ok(on_drop(own.says("drop")))
+                }
             })
             .unwrap();
         event_loop.call_later(Duration::from_millis(500), trace.says("other")).unwrap();
@@ -356,7 +321,7 @@ fn moved_sleep_outlives_the_task_that_has_begun_it() {
     let (own, says) = (shared.clone(), trace.clone());
     let first = event_loop
         .create_task(async move {
-            let kept = Says(says, "first dropped");
+            let kept = on_drop(says.says("first dropped"));
             select(vec![boxed(async move { own.wait().await }), boxed(yield_now())]).await?;
             Ok(kept)
         })
@@ -373,60 +338,24 @@ fn moved_sleep_outlives_the_task_that_has_begun_it() {
     assert!(second.done());
 }
 
-/// A future-like thing that cancels a task in its place.
-#[derive(Clone, Debug)]
-struct InPlace(LoopFuture<i32>, Option<Task<i32>>);
-
-impl AnyFuture for InPlace {
-    fn base(&self) -> &dyn AnyFuture {
-        &self.0
-    }
-
-    fn to_any(&self) -> Rc<dyn AnyFuture> {
-        Rc::new(self.clone())
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
-
-    fn cancel(&self) -> bool {
-        self.1.as_ref().map_or_else(|| self.0.cancel(), Task::cancel)
-    }
-}
-
-impl FutureLike<i32> for InPlace {
-    fn result(&self) -> Result<i32> {
-        self.0.result()
-    }
-
-    fn set_result(&self, value: i32) -> Result<()> {
-        self.0.set_result(value)
-    }
-
-    fn wait(&self) -> Await<i32> {
-        self.0.wait()
-    }
-
-    fn to_future_like(&self) -> Rc<dyn FutureLike<i32>> {
-        Rc::new(self.clone())
-    }
-}
-
 /// A hundred cancellations inside of each other go on; the next task's waits are asked when they are
 /// through, its sleep among them.
 #[test]
 fn deferred_cancel_reaches_a_sleep_after_the_others() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
-    let mut next: Option<Task<i32>> = None;
+    let mut next: Option<Task<()>> = None;
     for number in (0..=101).rev() {
         let seen = number > 97;
-        let first = InPlace(event_loop.create_future(), next.take());
-        let last = InPlace(event_loop.create_future(), None);
+        let last: LoopFuture<()> = event_loop.create_future();
+        let own = event_loop.create_future();
+        let first: Rc<dyn FutureLike<()>> = match next.take() {
+            Some(task) => Rc::new(Cancels { own, task, panics: false }),
+            None => Rc::new(own),
+        };
         let (awaited, says) = (last.clone(), trace.clone());
         let watcher = async move {
-            let _ = awaited.0.await;
+            let _ = awaited.await;
             if seen {
                 says.push(format!("future {number}"));
             }
@@ -435,7 +364,7 @@ fn deferred_cancel_reaches_a_sleep_after_the_others() {
         drop(event_loop.create_task(watcher).unwrap());
         let says = trace.clone();
         let sleeper = async move {
-            let both = gather(vec![Rc::new(first), Rc::new(last)]);
+            let both = gather([first, Rc::new(last)]);
             let sleeps = async move {
                 let _ = sleep(secs(9)).await;
                 if seen {
@@ -443,7 +372,7 @@ fn deferred_cancel_reaches_a_sleep_after_the_others() {
                 }
             };
             join(vec![boxed(sleeps), boxed(async move { _ = both.await })]).await;
-            Ok(1)
+            Ok(())
         };
         next = Some(event_loop.create_task(sleeper).unwrap());
     }

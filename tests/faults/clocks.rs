@@ -1,46 +1,16 @@
 //! Clocks that stand still, go back, or jump by years.
 
-use std::cell::Cell;
-use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
-use callsoon::{EventLoop, Host, Notify, Result};
+use callsoon::EventLoop;
 
+use crate::support::hand_clock::HandClock;
 use crate::support::trace::Trace;
 
 const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// A clock that is set by hand. Its sleep ends at once.
-#[derive(Clone, Default)]
-struct Lying {
-    now: Rc<Cell<Duration>>,
-    sleeps: Rc<Cell<usize>>,
-}
-
-struct Silent;
-
-impl Notify for Silent {
-    fn notify(&self) {}
-}
-
-impl Host for Lying {
-    fn now(&self) -> Duration {
-        self.now.get()
-    }
-
-    fn wait(&self, _: Option<Duration>) -> Result<()> {
-        self.sleeps.set(self.sleeps.get() + 1);
-        Ok(())
-    }
-
-    fn notifier(&self) -> Arc<dyn Notify> {
-        Arc::new(Silent)
-    }
-}
-
-fn lying() -> (Lying, EventLoop, Trace) {
-    let clock = Lying::default();
+fn lying() -> (HandClock, EventLoop, Trace) {
+    let clock = HandClock::default();
     (clock.clone(), EventLoop::with_host(clock), Trace::new())
 }
 

@@ -75,10 +75,7 @@ fn streams_leave_the_traces_of_cpython() {
         ran
     };
     let golden: Vec<&str> = GOLDEN.lines().filter(of_those_that_ran).collect();
-    for (own, other) in trace.iter().zip(&golden) {
-        assert_eq!(own, other);
-    }
-    assert_eq!(trace.len(), golden.len());
+    compare(&trace, &golden);
     assert_eq!(reports.take(), [""; 0]);
 }
 
@@ -155,6 +152,14 @@ enum Outcome {
     Done,
     Is(bool),
     Bytes(Vec<u8>),
+}
+
+/// Compares the lines of a trace with those of CPython's.
+pub(crate) fn compare(trace: &[String], golden: &[&str]) {
+    for (at, (own, other)) in trace.iter().zip(golden).enumerate() {
+        assert_eq!(own, other, "line {}", at + 1);
+    }
+    assert_eq!(trace.len(), golden.len());
 }
 
 pub(crate) fn data(text: &str) -> Vec<u8> {

@@ -24,6 +24,8 @@ use callsoon::{
 use rustix::event::{PollFd, PollFlags};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, sockopt};
 
+use crate::scripts::compare;
+
 const SCRIPTS: &str = include_str!("servers.txt");
 const GOLDEN: &str = include_str!("servers_golden.txt");
 
@@ -45,10 +47,7 @@ fn servers_do_as_those_of_cpython() {
         );
     }
     let golden: Vec<&str> = GOLDEN.lines().collect();
-    for (at, (own, other)) in trace.iter().zip(&golden).enumerate() {
-        assert_eq!(own, other, "line {}", at + 1);
-    }
-    assert_eq!(trace.len(), golden.len());
+    compare(&trace, &golden);
 }
 
 /// The calls of protocols, and the ends of connections, which are open until they are dropped.

@@ -12,7 +12,7 @@ use callsoon::net::{
 };
 use callsoon::{Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, yield_now};
 
-use crate::scripts::{data, shown_bytes};
+use crate::scripts::{compare, data, shown_bytes};
 
 const SCRIPTS: &str = include_str!("transports.txt");
 const GOLDEN: &str = include_str!("transports_golden.txt");
@@ -31,10 +31,7 @@ fn transports_make_the_calls_of_cpython() {
         trace.extend(done.unwrap());
     }
     let golden: Vec<&str> = GOLDEN.lines().collect();
-    for (at, (own, other)) in trace.iter().zip(&golden).enumerate() {
-        assert_eq!(own, other, "line {}", at + 1);
-    }
-    assert_eq!(trace.len(), golden.len());
+    compare(&trace, &golden);
 }
 
 #[derive(Default)]
