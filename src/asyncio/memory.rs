@@ -38,7 +38,7 @@ impl LoopRef {
     ///
     /// Where the region is full, the functions that make a task or schedule a callback return an error of
     /// the kind [`Runtime`](crate::ErrorKind::Runtime), and so do awaits that need memory, as that of a
-    /// lock; [`create_future`](LoopRef::create_future), and adding a second waiter
+    /// lock beside another await of the task; [`create_future`](LoopRef::create_future), and adding a second waiter
     /// to a future, panic, as do functions that stand on these. What has ended makes room.
     ///
     /// The ready queue and the timers have memory of the allocator: see [`reserve`](LoopRef::reserve).

@@ -51,6 +51,8 @@ pub use self::core::{AnyFuture, Await, Callback, FutureId, WeakCallback, WeakFut
 #[doc(hidden)]
 pub use self::core::{Child, ErasedFuture, Watcher};
 #[cfg(feature = "std")]
-pub(crate) use self::core::{LoopExtension, Signal, TaskRegistry, WaitReason};
+pub(crate) use self::core::{
+    LoopExtension, TaskRegistry, TaskWait, WaitHandle, WaitReason, with_registry_of,
+};
 #[cfg(feature = "std")]
 pub(crate) use sync::{LoopBinding, WaitQueue};

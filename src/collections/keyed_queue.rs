@@ -101,6 +101,11 @@ impl<T> KeyedQueue<T> {
         }
     }
 
+    /// The key of the first item.
+    pub(crate) fn first_key(&self) -> Option<Key> {
+        self.entries.front().map(|entry| entry.0)
+    }
+
     /// The key of the next item.
     pub(crate) fn next_key(&self) -> Key {
         self.next

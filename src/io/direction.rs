@@ -2,10 +2,11 @@
 
 use alloc::boxed::Box;
 use core::cell::{Cell, OnceCell};
+use core::task::{Poll, Waker};
 
-use crate::asyncio::{Await, LoopBinding, Signal, TaskRegistry, WaitQueue, WaitReason};
+use crate::asyncio::{LoopBinding, TaskWait, WaitHandle, WaitQueue, WaitReason, with_registry_of};
 use crate::collections::CellExt;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::event_loop::{After, LoopRef, Registration, Side};
 
 /// One of the two directions of a source. Tasks take turns, first come, first served; the task that has
@@ -20,8 +21,8 @@ pub(super) struct Direction {
     exhausted: Cell<bool>,
     /// The side was reported ready, and no operation has succeeded since.
     alarmed: Cell<bool>,
-    /// The signal of the last wait, used again for the next: a server waits for each request.
-    signal: Cell<Option<Signal>>,
+    /// The handle of the wait that was begun last.
+    handle: Cell<Option<WaitHandle>>,
     /// The tasks that wait for their turn; made when one has to.
     queue: OnceCell<Box<Queue>>,
 }
@@ -40,7 +41,7 @@ impl Direction {
             waiting: Cell::default(),
             exhausted: Cell::default(),
             alarmed: Cell::default(),
-            signal: Cell::default(),
+            handle: Cell::default(),
             queue: OnceCell::default(),
         }
     }
@@ -90,44 +91,65 @@ impl Direction {
         self.exhausted.take()
     }
 
-    /// Begins a wait for `reason`, which ends when the poller reports the side. It takes the place of one that was
-    /// begun before.
+    /// Begins a wait in `place`, of what polls with `waker`, for `reason`, which ends when the poller reports
+    /// the side. It takes the place of one that was begun before.
     pub(super) fn begin_wait(
         &self,
+        place: &mut Option<TaskWait>,
         event_loop: &LoopRef,
+        waker: &Waker,
         registration: &Registration,
         after: After,
         reason: WaitReason,
-    ) -> Result<Await<()>> {
-        let signal = match self.signal.take() {
-            Some(used) if used.renew(reason) => used,
-            _ => Signal::new(&TaskRegistry::of(event_loop), reason).ok_or_else(Error::no_memory)?,
-        };
-        let wait = signal.wait();
-        self.signal.set(Some(signal));
+    ) -> Result<()> {
+        with_registry_of(event_loop, |registry| {
+            TaskWait::begin(place, &self.handle, registry, waker, reason)
+        })?;
         self.waiting.set(true);
         let begun = registration.begin_wait(self.side, after);
         if begun.is_err() {
-            self.waiting.set(false);
+            *place = None;
+            self.leave();
         }
-        begun.map(|()| wait)
+        begun
+    }
+
+    /// Polls `wait`.
+    #[inline]
+    pub(super) fn poll_wait(&self, wait: &mut TaskWait, waker: &Waker) -> Poll<Result<()>> {
+        // Another wait may have begun, which has its handle there.
+        wait.poll(waker, |before, handle| WaitHandle::move_in(&self.handle, before, handle))
+    }
+
+    fn has_handle_of(&self, wait: &TaskWait) -> bool {
+        self.handle.with(|own| own.as_ref().is_some_and(|own| own.is_of(wait)))
     }
 
     /// Ends the wait that was begun.
     pub(super) fn end_wait(&self, registration: &Registration) {
-        self.waiting.set(false);
+        self.leave();
         registration.end_wait();
     }
 
+    #[inline]
+    fn leave(&self) {
+        self.waiting.set(false);
+        WaitHandle::leave(&self.handle);
+    }
+
+    /// Forgets a wait that is dropped without its end.
+    pub(super) fn forget(&self, wait: &TaskWait) {
+        WaitHandle::leave_wait(&self.handle, wait);
+    }
+
     /// Returns whether a report of the side ends `wait`, or has ended it.
-    pub(super) fn serves(&self, wait: &Await<()>) -> bool {
-        let is_own = || self.signal.with(|own| own.as_ref().is_some_and(|own| own.is_of(wait)));
-        wait.is_done() || self.waiting.get() && is_own()
+    pub(super) fn serves(&self, wait: &TaskWait) -> bool {
+        wait.is_done() || self.waiting.get() && self.has_handle_of(wait)
     }
 
     /// Returns whether a wait has begun, and not ended.
     pub(super) fn is_wanted(&self) -> bool {
-        let is_pending = || self.signal.with(|own| own.as_ref().is_some_and(|own| !own.is_done()));
+        let is_pending = || self.handle.with(|own| own.as_ref().is_some_and(|own| !own.is_done()));
         self.waiting.get() && is_pending()
     }
 
@@ -141,7 +163,7 @@ impl Direction {
         if self.waiting.get() {
             self.alarmed.set(true);
             // A wait that was cancelled meanwhile has its end already.
-            self.signal.with(|signal| signal.as_ref().is_some_and(Signal::complete));
+            self.handle.with(|own| own.as_ref().is_some_and(WaitHandle::complete));
         }
     }
 }

@@ -3,13 +3,14 @@
 
 use core::cell::Cell;
 use core::future::{Future, poll_fn};
+use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 use std::io;
 
 use super::direction::{Direction, Turn};
 use super::watched::Watched;
-use crate::asyncio::{Await, WaitReason, YieldNow, yield_now};
+use crate::asyncio::{TaskWait, WaitReason, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{After, Side, Source};
 
@@ -33,7 +34,7 @@ impl<T: Source> Clone for Half<'_, T> {
 impl<T: Source> Copy for Half<'_, T> {}
 
 /// A wait that was begun, and is to be ended by [`Half::end_wait`].
-type Wait = Option<Await<()>>;
+type Wait = Option<TaskWait>;
 
 /// The state of a poll function between two calls.
 #[derive(Default)]
@@ -89,8 +90,15 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         // The operation that follows is tried by the program's own code, and shows nothing of this direction.
         self.direction.take_exhausted();
         let mut waiting = Waiting { half: self, wait: None };
-        self.begin_wait(&mut waiting.wait, After::Anything, reason)?;
-        poll_fn(|cx| self.poll_wait(&mut waiting.wait, cx)).await
+        let mut first = true;
+        poll_fn(|cx| {
+            let first = mem::take(&mut first);
+            if first {
+                self.begin_wait(&mut waiting.wait, cx.waker(), After::Anything, reason)?;
+            }
+            self.poll_wait(&mut waiting.wait, cx, first)
+        })
+        .await
     }
 
     /// Polls `operation` as [`operate`](Half::operate) does, for a poll function: other methods may have
@@ -105,7 +113,10 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         // The operation is the program's code, and may poll this direction, too: nothing is borrowed.
         let mut own = between.take();
         let polled = self.poll_between(&mut own, cx, operation, exhausts);
-        between.set(own);
+        let nested = between.replace(own);
+        if let Some(wait) = &nested.wait {
+            self.direction.forget(wait);
+        }
         polled
     }
 
@@ -140,9 +151,10 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         operation: &mut impl FnMut(&T) -> io::Result<R>,
         exhausts: &impl Fn(&R) -> bool,
     ) -> Poll<Result<R>> {
+        let mut first = false;
         loop {
             if wait.is_some() {
-                ready!(self.poll_wait(wait, cx))?;
+                ready!(self.poll_wait(wait, cx, first))?;
             }
             let after = if self.direction.take_exhausted() {
                 // The event that has ended the stream may have come before, and been reported.
@@ -161,23 +173,33 @@ impl<'a, T: Source + 'static> Half<'a, T> {
                     }
                 }
             };
-            self.begin_wait(wait, after, WaitReason::Source)?;
+            self.begin_wait(wait, cx.waker(), after, WaitReason::Source)?;
+            first = true;
         }
     }
 
     #[inline]
-    fn begin_wait(self, wait: &mut Wait, after: After, reason: WaitReason) -> Result<()> {
+    fn begin_wait(
+        self,
+        wait: &mut Wait,
+        waker: &Waker,
+        after: After,
+        reason: WaitReason,
+    ) -> Result<()> {
         self.watched.in_a_row().set(0);
         let (event_loop, registration) = (self.watched.event_loop(), self.watched.registration());
-        *wait = Some(self.direction.begin_wait(event_loop, registration, after, reason)?);
-        Ok(())
+        self.direction.begin_wait(wait, event_loop, waker, registration, after, reason)
     }
 
-    /// Polls the wait that was begun, if one was.
+    /// Polls the wait that was begun, if one was: in this poll, if it is the `first` time.
     #[inline]
-    fn poll_wait(self, wait: &mut Wait, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    fn poll_wait(self, wait: &mut Wait, cx: &mut Context<'_>, first: bool) -> Poll<Result<()>> {
         let Some(waits) = wait else { return Poll::Ready(Ok(())) };
-        let outcome = ready!(waits.poll_with(cx.waker()));
+        let outcome = match first {
+            true => waits.poll_first(cx.waker()),
+            false => self.direction.poll_wait(waits, cx.waker()),
+        };
+        let outcome = ready!(outcome);
         self.end_wait(wait);
         Poll::Ready(outcome)
     }

@@ -35,6 +35,7 @@ mod handles;
 mod model;
 mod moved_futures;
 mod own_sleeps;
+mod own_waits;
 mod reports;
 mod run_end;
 mod runners;

@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use callsoon::io::Async;
-use callsoon::{ErrorKind, EventLoop, Result, create_task, run_on, wait_for, yield_now};
+use callsoon::{ErrorKind, EventLoop, Lock, Result, create_task, run_on, wait_for, yield_now};
 
 use crate::run::{run, settle};
 use crate::support::sockets::{AsyncLocalStream, LocalStream, local_pair};
@@ -325,6 +325,43 @@ fn operation_that_polls_its_own_direction_disturbs_nothing() {
         assert!(poll_once(poll).await.is_pending());
         theirs.write_all(b"now")?;
         assert_eq!(poll_fn(|cx| ours.poll_read(cx, &mut [0; 8])).await?, 3);
+        Ok(())
+    });
+}
+
+#[test]
+fn nested_poll_does_not_end_a_later_wait_of_its_task() {
+    run(async {
+        let (ours, mut theirs) = local_pair()?;
+        let (ours, lock) = (Async::new(ours)?, Lock::new());
+        lock.acquire().await?;
+        let (trace, wanted) = (Trace::new(), lock.clone());
+        let says = trace.clone();
+        let task = create_task(async move {
+            let poll = |cx: &mut Context<'_>| {
+                let waker = cx.waker().clone();
+                ours.poll_read_with(cx, |_| {
+                    let mut cx = Context::from_waker(&waker);
+                    let inner = ours.poll_read_with(&mut cx, |mut source| source.read(&mut [0; 1]));
+                    assert!(inner.is_pending());
+                    Ok(())
+                })
+            };
+            poll_fn(poll).await?;
+            says.push("waits");
+            wanted.acquire().await?;
+            says.push("has it");
+            Ok(())
+        });
+        settle().await?;
+        trace.expect(["waits"]);
+        // The byte for the inner poll comes when the task waits for something else.
+        theirs.write_all(b"x")?;
+        settle().await?;
+        trace.expect_nothing();
+        lock.release()?;
+        task.await?;
+        trace.expect(["has it"]);
         Ok(())
     });
 }

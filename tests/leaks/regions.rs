@@ -131,7 +131,7 @@ fn full_region_refuses_tasks_and_calls_until_others_end() {
 }
 
 #[test]
-fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
+fn second_waits_in_a_full_region_are_errors_and_leave_nothing() {
     let event_loop = bounded(64);
     let outcome = event_loop.run_until_complete(async {
         let (event, lock, queue) = (Event::new(), Lock::new(), Queue::<u8>::new(1));
@@ -141,13 +141,14 @@ fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
         let kept = fill(&on);
         for number in 0..4 {
             waits.push(match number {
-                0 => event.wait().await.unwrap_err().kind(),
-                1 => lock.acquire().await.unwrap_err().kind(),
-                2 => queue.get().await.unwrap_err().kind(),
-                _ => second_sleep().await.unwrap_err().kind(),
+                0 => beside_a_sleep(event.wait()).await,
+                1 => beside_a_sleep(lock.acquire()).await,
+                2 => beside_a_sleep(async { queue.get().await.map(drop) }).await,
+                _ => beside_a_sleep(sleep(ms(1))).await,
             });
         }
-        assert_eq!(waits, [ErrorKind::Runtime; 4]);
+        let kinds: Vec<_> = waits.into_iter().map(|wait| wait.unwrap_err().kind()).collect();
+        assert_eq!(kinds, [ErrorKind::Runtime; 4]);
         for task in &kept {
             task.cancel();
         }
@@ -172,14 +173,42 @@ fn waits_in_a_full_region_are_errors_and_leave_no_wait_behind() {
     outcome.unwrap();
 }
 
-/// Sleeps while the task is in another sleep already.
-async fn second_sleep() -> Result<()> {
-    let (mut first, mut second) = (Box::pin(sleep(ms(1))), Box::pin(sleep(ms(1))));
+/// Awaits `wait` while the task is in a sleep already.
+async fn beside_a_sleep(wait: impl Future<Output = Result<()>>) -> Result<()> {
+    let (mut first, mut second) = (Box::pin(sleep(ms(1))), Box::pin(wait));
     poll_fn(|cx| {
         assert!(first.as_mut().poll(cx).is_pending());
         second.as_mut().poll(cx)
     })
     .await
+}
+
+#[test]
+fn waits_that_are_their_tasks_only_ones_fit_in_a_full_region() {
+    let event_loop = bounded(64);
+    let (event, lock, queue) = (Event::new(), Lock::new(), Queue::<u8>::new(1));
+    assert!(lock.try_acquire());
+    let (own_event, own_lock, own_queue) = (event.clone(), lock.clone(), queue.clone());
+    let waits = event_loop.create_task(async move {
+        own_event.wait().await?;
+        own_lock.acquire().await?;
+        own_queue.get().await
+    });
+    let waits = waits.unwrap();
+    let filled = fill(&event_loop);
+    let before = allocations();
+    let turns = || (0..4).for_each(|_| _ = event_loop.run_once(Some(Duration::ZERO)).unwrap());
+    turns();
+    event.set();
+    turns();
+    lock.release().unwrap();
+    turns();
+    queue.put_nowait(7).unwrap();
+    turns();
+    assert_eq!(waits.result().unwrap(), 7);
+    assert_eq!(allocations() - before, 1, "the queue's own");
+    filled.iter().for_each(|task| _ = task.cancel());
+    finish(&event_loop).unwrap();
 }
 
 /// Has tasks take all memory, and returns those.

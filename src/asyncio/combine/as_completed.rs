@@ -229,7 +229,7 @@ impl<F: AnyFuture> AsCompleted<F> {
                 let refused = self.refused.take();
                 return Err(refused.unwrap_or_else(|| Error::new(ErrorKind::Timeout, "")));
             }
-            arrivals.waiter.begin()?.await?;
+            arrivals.waiter.wait().await?;
         }
     }
 }

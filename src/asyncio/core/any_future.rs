@@ -33,7 +33,7 @@ impl FutureId {
     }
 
     /// The identity of what stands at `address`, which is not null.
-    pub(super) fn at(address: *const ()) -> FutureId {
+    pub(crate) fn at(address: *const ()) -> FutureId {
         FutureId(NonZeroUsize::new(address as usize).unwrap_or(NonZeroUsize::MIN))
     }
 }

@@ -127,7 +127,7 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
 /// Cancels all that a task awaits, and returns true if any of it accepted.
 pub(super) fn cancel_waits(task: &ErasedFuture) -> bool {
     let error = task.task().map_or(Error::cancelled(), |task| task.cancellation());
-    let mut accepted = task.cancel_sleep(&error);
+    let mut accepted = task.cancel_own_wait(&error);
     for wait in task.waits() {
         accepted |= cancel(&wait, &error);
     }
@@ -185,9 +185,9 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
         }
         waits.reverse();
         let circles = Vec::new();
-        let sleeps = task.sleeps();
+        let has_own = task.own_wait().is_some();
         let frontier =
-            Frontier::Waits { sleeps, waits, asked: None, parked, was_scheduled, circles };
+            Frontier::Waits { has_own, waits, asked: None, parked, was_scheduled, circles };
         return Answer::Enter(Frame::new(future, error, frontier));
     }
     let children = if header.has(flag::CHILDREN) { header.children() } else { None };
@@ -210,14 +210,14 @@ fn ask(future: &ErasedFuture, error: &Error, counts: bool) -> Answer {
     Answer::Accepts
 }
 
-/// Asks the one thing that a task awaits, if it awaits no other, and it is the task's own sleep, or a
+/// Asks the one thing that a task awaits, if it awaits no other, and it is the task's own wait, or a
 /// future that is no task and stands for no other. Returns true if that accepts.
 #[inline]
 fn ask_sole(task: &ErasedFuture, error: &Error, parked: Parked) -> Option<bool> {
     // A running task is told at its next await, whatever it awaited before.
     let asks = parked != Parked::Running;
-    if task.sleeps_only() {
-        return Some(asks && task.cancel_sleep(error));
+    if task.awaits_own_only() {
+        return Some(asks && task.cancel_own_wait(error));
     }
     let wait = task.sole_plain_wait()?;
     Some(asks && matches!(ask(&wait, error, true), Answer::Accepts))
@@ -253,8 +253,8 @@ struct Frame {
 enum Frontier {
     /// The futures that a task awaits, the next one last.
     Waits {
-        /// Its own sleep, which comes before them, is still to be asked.
-        sleeps: bool,
+        /// Its own wait, which comes before them, is still to be asked.
+        has_own: bool,
         waits: Vec<ErasedFuture>,
         /// The future that was asked last.
         asked: Option<ErasedFuture>,
@@ -281,9 +281,9 @@ impl Frame {
     /// Asks the next one below. `None` where there is none left.
     fn ask_next(&mut self) -> Option<Answer> {
         match &mut self.frontier {
-            Frontier::Waits { sleeps, waits, asked, .. } => {
-                if mem::take(sleeps) {
-                    let accepts = self.future.cancel_sleep(&self.error);
+            Frontier::Waits { has_own, waits, asked, .. } => {
+                if mem::take(has_own) {
+                    let accepts = self.future.cancel_own_wait(&self.error);
                     return Some(if accepts { Answer::Accepts } else { Answer::Refuses });
                 }
                 let wait = waits.pop()?;

@@ -46,6 +46,8 @@ pub(super) mod flag {
     /// Why a task doesn't run: see `Parked`.
     pub(crate) const PARKED: u32 = 3 << 3;
     pub(crate) const PARKED_SHIFT: u32 = 3;
+    /// No entry will come that completes the task's own wait.
+    pub(crate) const NO_ENTRY: u32 = 1 << 5;
     /// A cancellation that nothing awaited has taken: the next step throws it.
     pub(crate) const MUST_CANCEL: u32 = 1 << 6;
     /// The next step throws an error other than a cancellation.
@@ -73,18 +75,16 @@ pub(super) mod flag {
     /// The future has a `Claim`, on work of another thread.
     #[cfg(feature = "std")]
     pub(crate) const CLAIM: u32 = 1 << 18;
-    /// The entry of the timer of the task's own sleep has come: see `own_sleep`.
-    pub(crate) const SLEEP_FIRED: u32 = 1 << 19;
-    /// The task's own sleep was cancelled.
-    pub(crate) const SLEEP_CANCELLED: u32 = 1 << 20;
-    /// No entry of the timer of the task's own sleep will come.
-    pub(crate) const SLEEP_LOST: u32 = 1 << 5;
-    /// The number of entries to come of the task's earlier sleeps. Three stands for more, too: then the
-    /// block is kept for good.
-    pub(crate) const STALE_SLEEPS: u32 = 3 << 21;
-    pub(crate) const ONE_STALE_SLEEP: u32 = 1 << 21;
-    /// The contents are dropped, and the last of these entries frees the block.
-    pub(crate) const LEFT_TO_SLEEPS: u32 = 1 << 23;
+    /// The task's own wait was completed: see `own_wait`.
+    pub(crate) const OWN_DONE: u32 = 1 << 19;
+    /// The task's own wait was cancelled.
+    pub(crate) const OWN_CANCELLED: u32 = 1 << 20;
+    /// An entry of an earlier own wait of the task is to come.
+    pub(crate) const STALE_ENTRY: u32 = 1 << 21;
+    /// The contents are dropped, and that entry frees the block.
+    pub(crate) const LEFT_TO_ENTRY: u32 = 1 << 22;
+    /// That entry is of a sleep.
+    pub(crate) const STALE_SLEEP: u32 = 1 << 23;
     /// The block begins with a `HeldHeader`.
     #[cfg(feature = "std")]
     pub(crate) const HELD: u32 = TASK | CLAIM;
@@ -163,11 +163,6 @@ impl Header {
     #[inline(always)]
     pub(super) fn has(&self, flags: u32) -> bool {
         self.flags.get() & flags != 0
-    }
-
-    /// Returns true if it has all of `flags`.
-    pub(super) fn has_all(&self, flags: u32) -> bool {
-        self.flags.get() & flags == flags
     }
 
     #[inline(always)]
@@ -396,8 +391,8 @@ pub(super) struct Rare {
     pub(super) throw_next: Option<Error>,
     /// The awaited futures at which the cancellation is to be thrown; none for the first await.
     pub(super) throw_at: Vec<NonNull<Header>>,
-    /// The cancellation of a task's own sleep, if it has a message.
-    pub(super) sleep_error: Option<Error>,
+    /// The cancellation of a task's own wait, if it has a message.
+    pub(super) own_error: Option<Error>,
     /// The requests to cancel a task, where they are too many for its flags.
     pub(super) cancels: u32,
     /// The futures that a task awaits besides its first, inside a join or a select.

@@ -463,7 +463,7 @@ pub(super) unsafe fn drop_memory_here(header: NonNull<Header>) {
         // A message that a closed loop has dropped unread leaves `WOKEN` set, and a claim its own bit.
         let own = header.as_ref();
         if !own.has(flag::HELD)
-            || !own.has(flag::STALE_SLEEPS)
+            || !own.has(flag::STALE_ENTRY)
                 && memory_of(header).load(Ordering::Acquire) & !WOKEN == 1
         {
             return pages.free(header.cast());
@@ -472,7 +472,7 @@ pub(super) unsafe fn drop_memory_here(header: NonNull<Header>) {
     }
 }
 
-/// Leaves the memory to the entries, wakers or the claim that hold it, unless the last is dropped just now.
+/// Leaves the memory to the entry, the wakers or the claim that hold it, unless the last is dropped just now.
 ///
 /// # Safety
 ///
@@ -481,8 +481,8 @@ pub(super) unsafe fn drop_memory_here(header: NonNull<Header>) {
 unsafe fn leave_memory(header: NonNull<Header>) {
     // SAFETY: By this function's contract, and the Memory Invariant.
     unsafe {
-        if header.as_ref().has(flag::STALE_SLEEPS) {
-            return header.as_ref().set(flag::LEFT_TO_SLEEPS);
+        if header.as_ref().has(flag::STALE_ENTRY) {
+            return header.as_ref().set(flag::LEFT_TO_ENTRY);
         }
         registry_of(header).pages().leave(header.cast());
         // From here on the block's first word isn't the header's any more.

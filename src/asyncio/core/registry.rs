@@ -139,8 +139,10 @@ pub(crate) struct TaskRegistry {
     waiter_pages: Pages<TaskRegistry, ()>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
-    /// The futures that entries of earlier sleeps of tasks complete, by the blocks of these.
-    pub(super) moved_sleeps: RefCell<Vec<(NonNull<Header>, ErasedFuture)>>,
+    /// The futures that entries of earlier own waits of tasks complete, by the blocks of these.
+    pub(super) moved_waits: RefCell<Vec<(NonNull<Header>, ErasedFuture)>>,
+    /// The own waits of tasks that have begun, counted.
+    own_waits: Cell<usize>,
     /// The number of the task that was made last: they are counted from one.
     serial: Cell<u64>,
     pub(super) extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
@@ -174,7 +176,8 @@ impl TaskRegistry {
             waiter_pages: Pages::new(()),
             step: StepState::default(),
             cancel_walk: CancelWalk::default(),
-            moved_sleeps: RefCell::default(),
+            moved_waits: RefCell::default(),
+            own_waits: Cell::new(0),
             serial: Cell::new(0),
             extensions: RefCell::default(),
             stage: Cell::new(None),
@@ -251,6 +254,14 @@ impl TaskRegistry {
     #[inline(always)]
     pub(crate) fn waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
         &self.waiter_pages
+    }
+
+    /// The count of the next own wait of a task.
+    #[inline(always)]
+    pub(super) fn count_own_wait(&self) -> usize {
+        let count = self.own_waits.get().wrapping_add(1);
+        self.own_waits.set(count);
+        count
     }
 
     /// The number of the next task.

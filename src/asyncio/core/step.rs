@@ -19,6 +19,8 @@ use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
+#[cfg(feature = "std")]
+use crate::event_loop::LoopRef;
 use crate::event_loop::{Entry, running_loop, thread_own};
 
 thread_own! {
@@ -65,6 +67,20 @@ pub(crate) fn with_running<R>(body: impl FnOnce(&TaskRegistry) -> Result<R>) -> 
     match unsafe { here() } {
         Some(registry) => body(registry),
         None => body(&*TaskRegistry::running()?),
+    }
+}
+
+/// Calls `body` with the registry of `event_loop`, which may run on this thread, and returns its value.
+#[cfg(feature = "std")]
+#[inline(always)]
+pub(crate) fn with_registry_of<R>(
+    event_loop: &LoopRef,
+    body: impl FnOnce(&TaskRegistry) -> R,
+) -> R {
+    // SAFETY: A step that goes on goes on at least until `body` returns.
+    match unsafe { here() } {
+        Some(registry) if registry.event_loop().ptr_eq(event_loop) => body(registry),
+        _ => body(&TaskRegistry::of(event_loop)),
     }
 }
 

@@ -13,8 +13,8 @@
 //! end of what it awaits (`completion::end`), its waker, or a cancellation that nothing awaited takes
 //! (`cancel`), all by [`schedule_step`]. So a step is on the queue at most once, and the first entry of
 //! a scheduled task is its step. That entry has no count: a task that is not done has the loop's, and
-//! one that ends while its step is on the queue leaves it to the entry. Entries of the timers of its
-//! sleeps are no steps: they are tagged.
+//! one that ends while its step is on the queue leaves it to the entry. Entries of its own
+//! waits are no steps: they are tagged.
 //!
 //! **Stage Invariant**: the stage holds the future while `HAS_FUTURE` is set, and the value once
 //! `exchange` has put it there; never both. The state is `FINISHED` soon after, or the value is taken
@@ -41,7 +41,7 @@ use super::header::{ErasedFuture, Header, Table, flag};
 use super::node::{TypedFuture, drop_count, registry_of};
 use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
-use super::task_entry::{self, SLEEP_ENTRY};
+use super::task_entry::{self, OWN_ENTRY};
 use super::task_header::{Parked, TaskHeader, schedule_step};
 use super::{cancel, waker};
 #[cfg(feature = "contextvars")]
@@ -108,7 +108,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             #[cfg(feature = "trace")]
             title: task_entry::title,
             describe: task_entry::describe,
-            second: Some(&SLEEP_ENTRY),
+            second: Some(&OWN_ENTRY),
         },
         // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
         call: |future, callback| unsafe {

@@ -1,6 +1,6 @@
 //! The functions of a task's entry besides `run`. An entry is the task's step while the task is
-//! `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`. The entry of the timer
-//! of its own sleep is of a second sort, [`SLEEP_ENTRY`]: see `own_sleep`.
+//! `SCHEDULED`, and runs a callback otherwise: see the Step Invariant of `task_block`. The entry that
+//! completes its own wait is of a second sort, [`OWN_ENTRY`]: see `own_wait`.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
@@ -11,6 +11,7 @@ use super::completion::{describe_callback, discard_next_callback, drop_callback_
 use super::header::{ErasedFuture, Header, flag};
 use super::node::{drop_count, drop_memory_here, registry_of};
 use super::task_header::{TaskHeader, schedule_step};
+use super::wait_reason::WaitReason;
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 #[cfg(feature = "contextvars")]
@@ -83,90 +84,113 @@ pub(super) unsafe fn describe(head: NonNull<EntryHead>) -> Describe {
     }
 }
 
-/// Ends the sleep of a task when its timer is due. By the Sleep Invariant of `own_sleep` the task is there.
-pub(super) static SLEEP_ENTRY: EntryTable = EntryTable {
-    // SAFETY: It is the entry of the timer of a sleep.
-    run: |head, _event_loop| unsafe { end_sleep(head.cast()) },
+/// Completes a task's own wait. By the Own Wait Invariant of `own_wait` the task is there.
+pub(super) static OWN_ENTRY: EntryTable = EntryTable {
+    // SAFETY: It is the entry of an own wait.
+    run: |head, _event_loop| unsafe { end_own_wait(head.cast()) },
     // SAFETY: As for `run`.
-    discard: |head, _event_loop| unsafe { lose_sleep(head.cast()) },
+    discard: |head, _event_loop| unsafe { lose_entry(head.cast()) },
     // SAFETY: As for `run`.
-    drop: |head| unsafe { lose_sleep(head.cast()) },
-    kind: |_| JobKind::Sleep,
+    drop: |head| unsafe { lose_entry(head.cast()) },
+    kind: |head| {
+        // SAFETY: As for `run`.
+        match unsafe { own_wait_reason(head) } {
+            WaitReason::Sleep => JobKind::Sleep,
+            _ => JobKind::Call,
+        }
+    },
     #[cfg(feature = "trace")]
     title: |head| {
         // SAFETY: As for `run`.
-        let name = unsafe { head.cast::<TaskHeader>().as_ref() }.name();
-        text!("<end of a sleep of {name}>")
+        let (name, wait) =
+            unsafe { (head.cast::<TaskHeader>().as_ref().name(), own_wait_reason(head).words()) };
+        text!("<end of a {wait} of {name}>")
     },
     describe: |head| {
         // SAFETY: As for `run`. The contents of a task without a count are dropped.
-        let task = unsafe {
+        let (task, wait) = unsafe {
             let is_counted = head.cast::<Header>().as_ref().count() > 0;
-            is_counted.then(|| ErasedFuture::from_header(head.cast()))
+            (
+                is_counted.then(|| ErasedFuture::from_header(head.cast())),
+                own_wait_reason(head).words(),
+            )
         };
         let task_text = move || task.map_or_else(String::new, |task| task.describe());
-        Box::new(move || text!("<end of a sleep of {}>", task_text()))
+        Box::new(move || text!("<end of a {wait} of {}>", task_text()))
     },
     second: None,
 };
 
-/// The entry of the timer of a task's own sleep has come.
+/// Returns the reason of the own wait that the entry is of.
 ///
 /// # Safety
 ///
-/// The Sleep Invariant holds for `task`, of which it is an entry.
+/// As for [`end_own_wait`].
+unsafe fn own_wait_reason(head: NonNull<EntryHead>) -> WaitReason {
+    // SAFETY: By the Own Wait Invariant the block is there, and is that of a task.
+    let task = unsafe { head.cast::<TaskHeader>().as_ref() };
+    match task.header.flags.get() & (flag::STALE_ENTRY | flag::STALE_SLEEP) {
+        0 => task.own_wait().unwrap_or_default(),
+        flag::STALE_ENTRY => WaitReason::Wait,
+        _ => WaitReason::Sleep,
+    }
+}
+
+/// The entry of a task's own wait has come.
+///
+/// # Safety
+///
+/// The Own Wait Invariant holds for `task`, of which it is an entry.
 #[inline]
-unsafe fn end_sleep(task: NonNull<Header>) {
-    // SAFETY: By the Sleep Invariant the block is there, and is that of a task.
+unsafe fn end_own_wait(task: NonNull<Header>) {
+    // SAFETY: By the Own Wait Invariant the block is there, and is that of a task.
     unsafe {
         let own = task.as_ref();
-        if own.has(flag::STALE_SLEEPS) {
-            return end_stale_sleep(task, true);
+        if own.has(flag::STALE_ENTRY) {
+            return end_stale_entry(task, true);
         }
-        own.set(flag::SLEEP_FIRED);
-        if !own.has(flag::SLEEP_CANCELLED) {
+        own.set(flag::OWN_DONE);
+        if !own.has(flag::OWN_CANCELLED) {
             schedule_step(task);
         }
     }
 }
 
-/// The entry of the timer of a task's own sleep will not come: the loop closes, or has refused it.
+/// The entry of a task's own wait will not come: the loop closes, or has refused it.
 ///
 /// # Safety
 ///
-/// As for [`end_sleep`].
+/// As for [`end_own_wait`].
 #[cold]
-unsafe fn lose_sleep(task: NonNull<Header>) {
-    // SAFETY: As in `end_sleep`.
+unsafe fn lose_entry(task: NonNull<Header>) {
+    // SAFETY: As in `end_own_wait`.
     unsafe {
         let own = task.as_ref();
-        if own.has(flag::STALE_SLEEPS) && !own.has(flag::SLEEP_LOST) {
-            return end_stale_sleep(task, false);
+        if own.has(flag::STALE_ENTRY) {
+            return end_stale_entry(task, false);
         }
-        own.set(flag::SLEEP_LOST);
+        own.set(flag::NO_ENTRY);
     }
 }
 
-/// The entry of an earlier sleep has come, or will not come.
+/// The entry of an earlier wait has come, or will not come.
 ///
 /// # Safety
 ///
-/// As for [`end_sleep`].
+/// As for [`end_own_wait`].
 #[cold]
-unsafe fn end_stale_sleep(task: NonNull<Header>, completes: bool) {
-    // SAFETY: As in `end_sleep`.
+unsafe fn end_stale_entry(task: NonNull<Header>, completes: bool) {
+    // SAFETY: As in `end_own_wait`.
     let (own, registry) = unsafe { (task.as_ref(), registry_of(task)) };
     let moved = {
-        let mut all = registry.moved_sleeps.borrow_mut();
+        let mut all = registry.moved_waits.borrow_mut();
         let place = all.iter().position(|(of, _)| *of == task);
         place.map(|place| all.remove(place).1)
     };
-    if !own.has_all(flag::STALE_SLEEPS) {
-        own.flags.set(own.flags.get() - flag::ONE_STALE_SLEEP);
-        if !own.has(flag::STALE_SLEEPS) && own.take(flag::LEFT_TO_SLEEPS) {
-            // SAFETY: The contents are dropped, and the entries were all that kept the block on this thread.
-            unsafe { drop_memory_here(task) }
-        }
+    own.clear(flag::STALE_ENTRY | flag::STALE_SLEEP);
+    if own.take(flag::LEFT_TO_ENTRY) {
+        // SAFETY: The contents are dropped, and the entry was all that kept the block on this thread.
+        unsafe { drop_memory_here(task) }
     }
     if let Some(moved) = moved.filter(|moved| completes && !moved.done()) {
         moved.end(flag::FINISHED);

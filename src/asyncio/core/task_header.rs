@@ -5,17 +5,20 @@
 #[cfg(feature = "events")]
 mod events;
 pub(super) mod own_sleep;
+mod own_wait;
+pub(super) mod task_wait;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::mem::{self, offset_of};
 use core::panic::Location;
-use core::ptr::NonNull;
+use core::ptr::{NonNull, without_provenance_mut};
 
 use super::header::site::Site;
 use super::header::{ErasedFuture, Header, HeldHeader, flag};
 use super::node::{entry_head, registry_of};
+use super::wait_reason::WaitReason;
 use crate::collections::Key;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, captured};
@@ -46,8 +49,25 @@ impl Parked {
     }
 }
 
-/// The first wait of a task that sleeps without a future: see `own_sleep`. It is dereferenced nowhere.
-pub(super) const OWN_SLEEP: NonNull<Header> = NonNull::dangling();
+/// The bit that the number of an own wait has, and no address of a header; above it stand the reason and the
+/// count of the wait.
+const IS_OWN: usize = 1;
+const REASON_SHIFT: u32 = 1;
+const COUNT_SHIFT: u32 = 6;
+
+/// Returns the number that stands for a task's own wait in the place of the pointer to a future. It is
+/// dereferenced nowhere.
+#[inline(always)]
+fn number_of(count: usize, reason: WaitReason) -> Option<NonNull<Header>> {
+    let number = count << COUNT_SHIFT | (reason as usize) << REASON_SHIFT | IS_OWN;
+    NonNull::new(without_provenance_mut(number))
+}
+
+/// Returns true if the first wait of a task is its own.
+#[inline(always)]
+fn is_own(wait: NonNull<Header>) -> bool {
+    wait.addr().get() & IS_OWN != 0
+}
 
 /// The number of cancellations in a task's flags that says that they stand in its `Rare`.
 const MANY: u32 = u32::MAX >> flag::NUMBER_SHIFT;
@@ -55,7 +75,7 @@ const MANY: u32 = u32::MAX >> flag::NUMBER_SHIFT;
 /// The header of a task, with the state behind it that only tasks have.
 ///
 /// **Wait Invariant**: the first wait is one that was added when there was no other, so that those of
-/// `Rare` all came after it. It is a future of ours, or [`OWN_SLEEP`].
+/// `Rare` all came after it. It is a future of ours, or the [number](number_of) of an `OwnWait`.
 #[repr(C)]
 pub(crate) struct TaskHeader {
     pub(super) header: Header,
@@ -132,7 +152,7 @@ impl ErasedFuture {
         (!wait.header().has(flag::TASK | flag::CHILDREN)).then_some(wait)
     }
 
-    /// Returns the futures that a task awaits, in the order of adding; its own sleep is none.
+    /// Returns the futures that a task awaits, in the order of adding; its own wait is none.
     pub(crate) fn waits(&self) -> Vec<ErasedFuture> {
         let Some(task) = self.task() else { return Vec::new() };
         let mut waits: Vec<_> = task.first_future().into_iter().collect();
@@ -217,23 +237,27 @@ impl TaskHeader {
     /// The first wait, if it is a future.
     #[inline(always)]
     pub(super) fn first_future(&self) -> Option<NonNull<Header>> {
-        self.first_wait.get().filter(|wait| *wait != OWN_SLEEP)
+        self.first_wait.get().filter(|wait| !is_own(*wait))
     }
 
-    /// Returns true if its first wait is its own sleep.
-    #[inline(always)]
-    pub(crate) fn sleeps(&self) -> bool {
-        self.first_wait.get() == Some(OWN_SLEEP)
+    /// Returns the reason of its first wait, if that is its own wait.
+    #[inline]
+    pub(crate) fn own_wait(&self) -> Option<WaitReason> {
+        let own = self.first_wait.get().filter(|wait| is_own(*wait))?;
+        let bits = own.addr().get() as u32 & ((1 << COUNT_SHIFT) - 1);
+        Some(WaitReason::of_number(bits >> REASON_SHIFT))
     }
 
-    /// Forgets its waits. The awaits that have added them are not polled any more.
+    /// Forgets the futures that it awaits. The awaits that have added them are not polled any more.
     pub(super) fn forget_waits(&self) {
-        self.first_wait.set(None);
+        if self.first_future().is_some() {
+            self.first_wait.set(None);
+        }
         self.header.clear(flag::MORE_WAITS);
         drop(self.header.with_rare_if_any(|rare| mem::take(&mut rare.waits)));
     }
 
-    /// Counts the futures of ours, and sleeps, that it awaits.
+    /// Counts the futures of ours that it awaits, and its own wait.
     #[inline]
     pub(super) fn wait_count(&self) -> usize {
         let more = if self.header.has(flag::MORE_WAITS) { self.more_wait_count() } else { 0 };

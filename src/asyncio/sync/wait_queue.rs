@@ -1,13 +1,13 @@
 //! [`WaitQueue`]: the waiters of a lock, an event or a queue in the order of arrival, each with a
-//! signal of its own; and [`LoopBinding`], the loop on which they wait.
+//! wait of its own; and [`LoopBinding`], the loop on which they wait.
 //!
 //! **Queue Invariant**: a waiter is in the queue from its first poll until it has seen that it was
-//! woken, or has left. A signal in the queue that is done belongs to a waiter that was woken or
+//! woken, or has left. A wait in the queue that is done belongs to a waiter that was woken or
 //! cancelled and has not run since. A waiter that leaves after it was woken must pass the wakeup
 //! on: `on_exit`.
 //!
-//! **Sole Invariant**: a waiter that came while there was no other is the sole one, and its signal
-//! is in `own`. When another comes, that signal is moved to the front of `others`, where it stays
+//! **Sole Invariant**: a waiter that came while there was no other is the sole one, and the handle of its
+//! wait is in `own`. When another comes, that is moved to the front of `others`, where it stays
 //! until its waiter leaves. `others` is empty unless `line` says otherwise.
 
 use alloc::format;
@@ -16,10 +16,11 @@ use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
 use core::future::Future;
+use core::mem;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, Waker};
 
-use crate::asyncio::core::{Await, Signal, TaskRegistry, WaitReason};
+use crate::asyncio::core::{TaskRegistry, TaskWait, WaitHandle, WaitReason};
 use crate::collections::{CellExt, Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
@@ -29,7 +30,7 @@ use crate::event_loop::running_loop;
 enum Line {
     #[default]
     Empty,
-    /// There is one, and its signal is in `own`.
+    /// There is one, and its handle is in `own`.
     Sole,
     /// All are in `others`.
     Others,
@@ -42,10 +43,9 @@ const SOLE: Key = Key::MAX;
 #[derive(Default)]
 pub(crate) struct WaitQueue {
     line: Cell<Line>,
-    /// The signal of the sole waiter; while there is none, the one that was used last, to be used
-    /// again.
-    own: Cell<Option<Signal>>,
-    others: RefCell<KeyedQueue<Signal>>,
+    /// The handle of the sole waiter; while there is none, one that was used, if it is of use again.
+    own: Cell<Option<WaitHandle>>,
+    others: RefCell<KeyedQueue<WaitHandle>>,
     /// All of `others` before this key are done. What is done stays so, and isn't looked at again.
     done_before: Cell<Key>,
     /// All of `others` before this key are cancelled.
@@ -53,56 +53,68 @@ pub(crate) struct WaitQueue {
 }
 
 impl WaitQueue {
-    /// Joins the queue, to wait until woken, for `reason`.
+    /// Joins the queue with the first poll, to wait until woken, for `reason`.
     ///
     /// A waiter that leaves before that, cancelled or dropped, is out of the queue when `on_exit` is
     /// called, with whether it was woken already.
     #[inline]
-    pub(crate) fn wait<F: FnOnce(bool) + Unpin>(
-        &self,
-        registry: &Rc<TaskRegistry>,
+    pub(crate) fn wait<'a, F: FnOnce(bool) + Unpin>(
+        &'a self,
+        registry: &'a TaskRegistry,
         reason: WaitReason,
         on_exit: F,
-    ) -> Wait<'_, F> {
+    ) -> Wait<'a, F> {
+        Wait { queue: self, registry, reason, key: SOLE, waits: None, on_exit: Some(on_exit) }
+    }
+
+    /// Joins the queue by a wait in `place`, as what polls with `waker`. Returns its key.
+    #[inline]
+    fn join(
+        &self,
+        place: &mut Option<TaskWait>,
+        registry: &TaskRegistry,
+        waker: &Waker,
+        reason: WaitReason,
+    ) -> Result<Key> {
         if self.line.get() != Line::Empty {
-            return self.wait_behind_others(registry, reason, on_exit);
+            return self.join_others(place, registry, waker, reason);
         }
-        let Some(signal) = Signal::reuse(self.own.take(), registry, reason) else {
-            return self.refuse();
-        };
-        let waits = Some(signal.wait());
-        self.own.set(Some(signal));
+        TaskWait::begin(place, &self.own, registry, waker, reason)?;
         self.line.set(Line::Sole);
-        Wait { queue: self, key: SOLE, waits, on_exit: Some(on_exit) }
-    }
-
-    /// The wait of a waiter that can't join the queue.
-    #[cold]
-    #[inline(never)]
-    fn refuse<F: FnOnce(bool)>(&self) -> Wait<'_, F> {
-        Wait { queue: self, key: SOLE, waits: None, on_exit: None }
+        Ok(SOLE)
     }
 
     #[cold]
     #[inline(never)]
-    fn wait_behind_others<F: FnOnce(bool)>(
+    fn join_others(
         &self,
-        registry: &Rc<TaskRegistry>,
+        place: &mut Option<TaskWait>,
+        registry: &TaskRegistry,
+        waker: &Waker,
         reason: WaitReason,
-        on_exit: F,
-    ) -> Wait<'_, F> {
-        let mut own = self.own.take();
+    ) -> Result<Key> {
+        let own = Cell::new(self.own.take());
         if self.line.replace(Line::Others) == Line::Sole {
             if let Some(sole) = own.take() {
                 self.others.borrow_mut().push(sole);
             }
         }
-        let Some(signal) = Signal::reuse(own, registry, reason) else {
-            return self.refuse();
+        TaskWait::begin(place, &own, registry, waker, reason)?;
+        Ok(own.into_inner().map_or(SOLE, |handle| self.others.borrow_mut().push(handle)))
+    }
+
+    /// The waiter of `key` has `handle` from now on.
+    #[cold]
+    fn replace(&self, key: Key, handle: WaitHandle) {
+        let before = if self.line.get() == Line::Sole {
+            self.own.replace(Some(handle))
+        } else {
+            let mut others = self.others.borrow_mut();
+            let key = if key == SOLE { others.first_key() } else { Some(key) };
+            let place = key.and_then(|key| others.get_mut(key));
+            place.map(|place| mem::replace(place, handle))
         };
-        let waits = Some(signal.wait());
-        let key = self.others.borrow_mut().push(signal);
-        Wait { queue: self, key, waits, on_exit: Some(on_exit) }
+        drop(before);
     }
 
     /// Wakes the first waiter that was neither woken nor cancelled. Returns true if there was one.
@@ -117,12 +129,12 @@ impl WaitQueue {
 
     #[inline]
     fn wake_sole(&self) -> bool {
-        self.own.with(|own| own.as_ref().is_some_and(Signal::complete))
+        self.own.with(|own| own.as_ref().is_some_and(WaitHandle::complete))
     }
 
     #[inline(never)]
     fn wake_next_of_others(&self) -> bool {
-        let next = self.first_after(&self.done_before, |signal| !signal.is_done());
+        let next = self.first_after(&self.done_before, |waiter| !waiter.is_done());
         next.is_some_and(|next| next.complete())
     }
 
@@ -150,14 +162,14 @@ impl WaitQueue {
         match self.line.get() {
             Line::Empty => false,
             Line::Sole => {
-                self.own.with(|own| own.as_ref().is_some_and(|signal| !signal.is_cancelled()))
+                self.own.with(|own| own.as_ref().is_some_and(|waiter| !waiter.is_cancelled()))
             }
             Line::Others => self.any_of_others_alive(),
         }
     }
 
     fn any_of_others_alive(&self) -> bool {
-        self.first_after(&self.cancelled_before, |signal| !signal.is_cancelled()).is_some()
+        self.first_after(&self.cancelled_before, |waiter| !waiter.is_cancelled()).is_some()
     }
 
     /// Returns the number of waiters.
@@ -171,7 +183,7 @@ impl WaitQueue {
 
     /// Returns the number of waiters that were not woken.
     pub(crate) fn unwoken(&self) -> usize {
-        let is_unwoken = |signal: &&Signal| !signal.is_done() || signal.is_cancelled();
+        let is_unwoken = |waiter: &&WaitHandle| !waiter.is_done() || waiter.is_cancelled();
         match self.line.get() {
             Line::Empty => 0,
             Line::Sole => self.own.with(|own| own.iter().filter(is_unwoken).count()),
@@ -180,22 +192,27 @@ impl WaitQueue {
     }
 
     /// The first of the others that `is_it` says, none of which stands before `from`; which moves on.
-    fn first_after(&self, from: &Cell<Key>, is_it: impl Fn(&Signal) -> bool) -> Option<Signal> {
+    fn first_after(
+        &self,
+        from: &Cell<Key>,
+        is_it: impl Fn(&WaitHandle) -> bool,
+    ) -> Option<WaitHandle> {
         let others = self.others.borrow();
         if from.get() == others.next_key() {
             return None;
         }
-        let found = others.iter_from(from.get()).find(|(_, signal)| is_it(signal));
+        let found = others.iter_from(from.get()).find(|(_, waiter)| is_it(waiter));
         from.set(found.map_or(others.next_key(), |(key, _)| key));
-        found.map(|(_, signal)| signal.clone())
+        found.map(|(_, waiter)| waiter.clone())
     }
 
     /// Removes a waiter by its key, or the one that was the sole one once.
     #[inline]
     fn remove(&self, key: Key) {
         if self.line.get() == Line::Sole {
-            // The signal stays where it is, for the next that comes.
             self.line.set(Line::Empty);
+            // A signal stays where it is, for the next that comes.
+            WaitHandle::leave(&self.own);
         } else {
             self.remove_from_others(key);
         }
@@ -213,16 +230,19 @@ impl WaitQueue {
         }
         drop(others);
         let before = self.own.replace(removed);
+        WaitHandle::leave(&self.own);
         drop(before);
     }
 }
 
-/// The wait of one waiter, which is in the queue until this is dropped.
+/// The wait of one waiter, which is in the queue from its first poll until this is dropped.
 pub(crate) struct Wait<'a, F: FnOnce(bool)> {
     queue: &'a WaitQueue,
+    registry: &'a TaskRegistry,
+    reason: WaitReason,
     key: Key,
-    /// None where there was no memory for it: the waiter has not joined the queue.
-    waits: Option<Await<()>>,
+    /// None until it has joined the queue.
+    waits: Option<TaskWait>,
     /// Called where the waiter leaves without having been served.
     on_exit: Option<F>,
 }
@@ -232,8 +252,13 @@ impl<F: FnOnce(bool) + Unpin> Future for Wait<'_, F> {
 
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let Some(waits) = &mut self.waits else { return Poll::Ready(Err(Error::no_memory())) };
-        let outcome = waits.poll_with(cx.waker());
+        let Wait { queue, registry, reason, key, waits, .. } = &mut *self;
+        let outcome = if let Some(waits) = waits {
+            waits.poll(cx.waker(), |_, handle| queue.replace(*key, handle))
+        } else {
+            *key = queue.join(waits, registry, cx.waker(), *reason)?;
+            waits.as_ref().map_or(Poll::Pending, |waits| waits.poll_first(cx.waker()))
+        };
         if let Poll::Ready(Ok(())) = outcome {
             self.on_exit = None;
         }
@@ -254,7 +279,7 @@ impl<F: FnOnce(bool)> Drop for Wait<'_, F> {
 
 #[cold]
 #[inline(never)]
-fn exit(on_exit: impl FnOnce(bool), waits: &Await<()>) {
+fn exit(on_exit: impl FnOnce(bool), waits: &TaskWait) {
     on_exit(waits.is_complete());
 }
 

@@ -191,8 +191,8 @@ fn info(
     };
     let mut waits_on = Vec::new();
     if state == TaskState::Waiting {
-        if task.sleeps() {
-            waits_on.push(Awaited::Sleep(until(node.sleep_address())));
+        if let Some(reason) = task.own_wait() {
+            waits_on.push(own_wait(node, reason, until));
         }
         waits_on.extend(node.waits().iter().filter_map(|wait| awaited(wait, told, until)));
         if task.parked() == Parked::Foreign {
@@ -210,6 +210,20 @@ fn info(
         waits_on,
         awaited_by: Vec::new(),
     }
+}
+
+/// Returns the wait of the task `node` that is no future's.
+fn own_wait(
+    node: &ErasedFuture,
+    reason: WaitReason,
+    until: &dyn Fn(*const ()) -> Option<Duration>,
+) -> Awaited {
+    let address = node.own_wait_address();
+    if reason == WaitReason::Sleep {
+        return Awaited::Sleep(until(address));
+    }
+    let (id, what, tasks) = (FutureId::at(address), reason.words(), Vec::new());
+    Awaited::Future { id, what, name: String::new(), made_at: None, tasks }
 }
 
 /// Returns `node` as a wait of the task that awaits it. `None` for the future of a group: the

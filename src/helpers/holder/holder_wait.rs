@@ -9,10 +9,11 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
+use core::future::Future;
 
 use super::held_tasks::{HeldTasks, Round, Rounds};
 use crate::collections::Key;
-use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
+use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
 pub(crate) struct HolderWait {
@@ -72,16 +73,20 @@ impl HolderWait {
         self.ends.complete();
     }
 
-    /// Begins a round: what is returned ends with it.
-    pub(crate) fn begin(&self, tasks: &RefCell<HeldTasks>) -> Result<Await<()>> {
-        let end = self.ends.begin()?;
+    /// Waits for the end of a round, which `begin` begins.
+    #[inline]
+    pub(crate) fn round(&self, begin: impl FnOnce() + Unpin) -> impl Future<Output = Result<()>> {
+        self.ends.wait_with(begin)
+    }
+
+    /// Begins a round.
+    pub(crate) fn begin_round(&self, tasks: &RefCell<HeldTasks>) {
         let mut tasks = tasks.borrow_mut();
         self.round.set(tasks.begin_round());
         if tasks.any_ended() {
             // A task that is done calls back in the next turn.
             self.ends.complete_soon();
         }
-        Ok(end)
     }
 
     /// Puts `callback` behind the waiters that were added since the last round began.

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
+use core::mem;
 
 use super::held::Held;
 use super::held_tasks::{Gone, HeldTasks};
@@ -15,8 +16,7 @@ use crate::helpers::futures::ChildOfFuture;
 use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures};
 use crate::helpers::futures::{background, reporter, silent_reporter};
 use crate::{
-    AnyFuture, Await, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body,
-    expect_possible,
+    AnyFuture, Callback, Error, Result, ReusableSignal, Task, Watcher, await_body, expect_possible,
 };
 
 /// Holds tasks, and doesn't finish before they do: `hp.TaskHolder`.
@@ -86,7 +86,7 @@ impl CleanupSignal {
         if self.called.take() {
             return Ok(());
         }
-        let outcome = self.waits.begin()?.await;
+        let outcome = self.waits.wait().await;
         if outcome.is_ok() {
             self.called.set(false);
         } else if !self.called.get() {
@@ -309,10 +309,9 @@ impl TaskHolder {
                 let waited = core::iter::once(final_future.to_any()).chain(tasks);
                 wait_for_all_futures(waited).await?;
             } else {
-                let (end, others) = waiting.begin(self.to_ask())?;
-                let ended = end.await;
-                drop(others);
-                ended?;
+                let others = self.to_ask();
+                waiting.follow();
+                waiting.round(others).await?;
             }
             self.drop_done();
         }
@@ -326,7 +325,7 @@ impl TaskHolder {
             wait_for_all_futures([&cleaner]).await?;
         }
         let holder = self.clone();
-        let last = async move { holder.clean(&ReusableSignal::default()).await };
+        let last = async move { holder.clean().await };
         let last = background(last, reporter())?;
         wait_for_all_futures([&last]).await
     }
@@ -338,15 +337,12 @@ impl TaskHolder {
 
     /// Drops the tasks that are done, once all their callbacks have been called. What is
     /// added meanwhile stays.
-    async fn clean(&self, naps: &ReusableSignal) -> Result<()> {
+    async fn clean(&self) -> Result<()> {
         let (number, gone) = self.begin_clean();
         let waited = match gone {
             Gone::None => Ok(()),
             // They call back in the next turn, and the wait is over in the one after.
-            Gone::ForGood => match naps.begin_completed() {
-                Ok(nap) => nap.await,
-                Err(error) => Err(error),
-            },
+            Gone::ForGood => ReusableSignal::wait_in_turn().await,
             // Few have it: a box keeps the others short.
             Gone::Asked(tasks) => Box::pin(wait_for_all_futures(tasks)).await,
         };
@@ -395,18 +391,22 @@ impl Waiting<'_> {
         Waiting { holder, callback: wait.callback(), wait, follow, name }
     }
 
-    /// Begins a wait until a task, the final future, or one of `others`, has called back. The others are
-    /// the tasks that can't be watched; they have callbacks for as long as what is returned with the wait.
+    /// Waits until a task, the final future, or one of `others`, has called back. The others are the tasks
+    /// that can't be watched; they have callbacks for as long as this waits.
     #[inline]
-    fn begin(&self, others: Vec<Rc<dyn AnyFuture>>) -> Result<(Await<()>, Option<Others>)> {
-        self.follow();
-        let end = self.wait.begin(&self.holder.0.ts)?;
+    async fn round(&self, mut others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
+        let mut held = None;
+        self.wait.round(|| held = self.begin_round(&mut others)).await
+    }
+
+    fn begin_round(&self, others: &mut Vec<Rc<dyn AnyFuture>>) -> Option<Others> {
+        self.wait.begin_round(&self.holder.0.ts);
         self.begin_last();
-        let others = (!others.is_empty()).then_some(others);
-        let others =
+        let others = (!others.is_empty()).then(|| mem::take(others));
+        let held =
             others.map(|all| Box::new(Callbacks::add(all, self.wait.callback_of_this_round())));
         self.wait.put_last(&self.callback, &self.holder.0.ts);
-        Ok((end, others))
+        held
     }
 
     /// Moves the wait behind those that began their rounds before.
@@ -445,10 +445,9 @@ impl Drop for Waiting<'_> {
 }
 
 async fn cleanup_loop(holder: TaskHolder) -> Result<()> {
-    let naps = ReusableSignal::default();
     loop {
         holder.0.cleanup.wait().await?;
-        holder.clean(&naps).await?;
+        holder.clean().await?;
     }
 }
 

@@ -181,8 +181,7 @@ impl<T: 'static> QueueIter<T> {
         let reader = self.reader.get_or_insert_with(|| readers.add());
         let mut in_vain = 0;
         loop {
-            let (called, _in_line) = readers.begin(reader, final_future)?;
-            called.await?;
+            readers.wait(reader, final_future).await?;
             if (!empty_on_finished || self.queue.is_empty()) && final_future.done() {
                 return Ok(None);
             }

@@ -15,7 +15,7 @@ use alloc::rc::Rc;
 use core::cell::{Cell, RefCell};
 
 use crate::helpers::futures::ChildOfFuture;
-use crate::{AnyFuture, Await, Callback, Result, ReusableSignal};
+use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
 #[derive(Default)]
 pub(crate) struct Readers {
@@ -81,13 +81,14 @@ impl Readers {
         self.called.set(false);
     }
 
-    /// Begins to wait for a call or the end of `final_future`. Where either was before, it takes two
-    /// turns all the same.
-    pub(crate) fn begin<'a>(
-        &'a self,
-        reader: &'a Reader,
+    /// Waits for a call or the end of `final_future`. Where either was before, it takes two turns all the
+    /// same.
+    #[inline]
+    pub(crate) async fn wait(
+        &self,
+        reader: &Reader,
         final_future: &ChildOfFuture<()>,
-    ) -> Result<(Await<()>, InLine<'a>)> {
+    ) -> Result<()> {
         let state = &*reader.state;
         let is_final = final_future.own_is_done();
         if is_final {
@@ -96,13 +97,16 @@ impl Readers {
             final_future.remove_done_callback(&reader.follow);
             final_future.add_done_callback(&reader.follow);
         }
-        if is_final || self.called.get() {
-            return Ok((state.waits.begin_completed()?, InLine(self, state)));
-        }
-        let over = state.waits.begin()?;
-        state.in_line.set(true);
-        self.line.borrow_mut().push_back(reader.state.clone());
-        Ok((over, InLine(self, state)))
+        let _in_line = InLine(self, state);
+        let wait = state.waits.wait_with(|| {
+            if is_final || self.called.get() {
+                state.waits.complete_soon();
+            } else {
+                state.in_line.set(true);
+                self.line.borrow_mut().push_back(reader.state.clone());
+            }
+        });
+        wait.await
     }
 }
 

@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use core::mem::offset_of;
+use core::mem::{ManuallyDrop, offset_of};
 use core::ptr::{self, NonNull};
 
 use super::super::await_future::Await;
@@ -13,7 +13,7 @@ use super::super::registry::TaskRegistry;
 use super::super::wait_reason::WaitReason;
 use super::{FutureBlock, make};
 use crate::error::Error;
-use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, LoopRef};
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind};
 use crate::logging::text;
 
 /// A `()` future with one waiter, for which a task waits in a lock, a queue or a sleep. It is never
@@ -98,6 +98,19 @@ impl Signal {
         self.0.renew(reason)
     }
 
+    /// A handle of the signal `future` that has no count of its own, for as long as `future` is borrowed.
+    ///
+    /// # Safety
+    ///
+    /// `future` is a signal.
+    #[inline(always)]
+    pub(crate) unsafe fn lent(future: &ErasedFuture) -> ManuallyDrop<Signal> {
+        // SAFETY: By this function's contract. The count is that of `future`: the handle is not dropped.
+        ManuallyDrop::new(Signal(unsafe {
+            TypedFuture::new(ErasedFuture::from_count(future.pointer()))
+        }))
+    }
+
     /// # Safety
     ///
     /// `head` is that of a signal, and a count of it is given to the handle.
@@ -143,14 +156,8 @@ impl Signal {
         self.0.erased()
     }
 
-    pub(crate) fn event_loop(&self) -> &LoopRef {
-        self.0.erased().event_loop()
-    }
-
-    /// Returns true if `wait` awaits this signal.
-    #[cfg(feature = "std")]
-    pub(crate) fn is_of(&self, wait: &Await<()>) -> bool {
-        wait.is_for(self.0.erased())
+    pub(crate) fn into_erased(self) -> ErasedFuture {
+        self.0.into_erased()
     }
 
     /// Waits until it is completed.

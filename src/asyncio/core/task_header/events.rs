@@ -32,7 +32,7 @@ impl TaskHeader {
                 registry.event_loop().log_error(error);
                 Some(Outcome::Error)
             }
-            None if self.header.has(flag::SLEEP_CANCELLED) => Some(Outcome::Cancelled),
+            None if self.header.has(flag::OWN_CANCELLED) => Some(Outcome::Cancelled),
             None => {
                 // SAFETY: By the Await Invariant the await that has added the wait counts it.
                 let awaited = self.first_future().map(|wait| unsafe { wait.as_ref() });
@@ -56,7 +56,7 @@ impl TaskHeader {
     #[inline]
     pub(crate) fn wait_event(&self) -> LoopEvent {
         let Some(wait) = self.first_future() else {
-            let reason = if self.sleeps() { WaitReason::Sleep } else { WaitReason::Foreign };
+            let reason = self.own_wait().unwrap_or(WaitReason::Foreign);
             return LoopEvent::Waits(self.serial, reason as u8);
         };
         // SAFETY: As in `step_event`.
