@@ -293,6 +293,37 @@ fn own_wait_that_outlives_its_loop_is_dropped_quietly() {
     }
 }
 
+/// The wait is the last that keeps its first task, the result of which ends what is awaited as it is dropped.
+#[test]
+fn wait_that_ends_as_it_leaves_its_first_task_is_over() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<()>();
+    let awaited = future.clone();
+    let mut waits = primitives();
+    waits.push(Primitive {
+        name: "future",
+        wait: Box::new(move || boxed(awaited.clone().into_future())),
+        end: Box::new(move || future.set_result(()).unwrap()),
+    });
+    for primitive in waits {
+        let trace = Trace::new();
+        let shared = Shared::new((primitive.wait)());
+        let own = shared.clone();
+        let first = event_loop.create_task(async move {
+            let kept = on_drop(primitive.end);
+            // Beside another wait: also where an own wait would have no node.
+            select(vec![boxed(async move { own.wait().await }), boxed(yield_now())]).await?;
+            Ok(kept)
+        });
+        drop(first.unwrap());
+        turn(&event_loop, 3);
+        let second = shared.task(&event_loop, &trace, "second");
+        settle(&event_loop);
+        assert!(second.done(), "{}", primitive.name);
+        trace.expect(["second: Ok(())"]);
+    }
+}
+
 #[test]
 fn call_of_a_reader_that_was_cancelled_has_an_entry() {
     let event_loop = EventLoop::with_virtual_time();

@@ -194,9 +194,6 @@ impl Wait {
         // SAFETY: The step's task is counted by the loop, and is a task.
         let own = unsafe { task.cast::<TaskHeader>().as_ref() };
         let future = self.future.pointer();
-        if self.registered.is_somewhere() {
-            self.leave();
-        }
         if !self.header().waiters.is_empty() || !own.awaits_nothing() {
             return self.register_among_others(task);
         }
@@ -383,6 +380,13 @@ impl Wait {
                 Poll::Pending
             }
             Some(task) => {
+                if self.registered.is_somewhere() {
+                    self.leave();
+                    // Leaving may have dropped a task, and that may have ended the future.
+                    if self.header().done() {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
                 self.register_checked(registry, task);
                 Poll::Pending
             }
