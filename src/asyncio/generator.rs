@@ -19,7 +19,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{TaskRegistry, note_held};
+use super::core::{TaskRegistry, note_held, throw_in_step};
 use super::generators::{Closing, Generators};
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
@@ -164,7 +164,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             resume if self.gave.replace(false) => self.channel.resume.set(Some(resume)),
             Err(error) => {
                 if let Ok(tasks) = TaskRegistry::running() {
-                    tasks.throw(error);
+                    throw_in_step(&tasks, error);
                 }
             }
             Ok(_) => {}

@@ -23,8 +23,8 @@ use crate::event_loop::{
 };
 use crate::flat_drops::Flat;
 
-fn stop_loop(done: &dyn AnyFuture) {
-    done.get_loop().stop();
+fn stop_loop(on: &LoopRef) {
+    on.stop();
 }
 
 /// Stops the loop, as a callback of a future would.
@@ -112,7 +112,7 @@ impl EventLoop {
 
     /// Runs until `future` is done, whatever comes of it.
     fn run_until_done(&self, future: &dyn AnyFuture) -> Result<()> {
-        let stop = Callback::new(stop_loop);
+        let stop = Callback::on_loop(stop_loop);
         future.add_callback(stop.clone());
         let ran = self.run_forever();
         future.remove_done_callback(&stop);

@@ -262,6 +262,8 @@ pub(super) struct CallbackHead {
 /// plain one by a dangling pointer, which it doesn't read.
 pub(super) struct CallbackTable {
     pub(super) call: unsafe fn(NonNull<CallbackHead>, &dyn AnyFuture) -> Result<()>,
+    /// The same for a future or task itself: what needs no `AnyFuture` has none of its methods linked.
+    pub(super) call_erased: unsafe fn(NonNull<CallbackHead>, &ErasedFuture) -> Result<()>,
     pub(super) drop_function: unsafe fn(NonNull<CallbackHead>),
     pub(super) free: unsafe fn(NonNull<CallbackHead>),
     /// True if the function has anything to drop.

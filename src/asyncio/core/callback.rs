@@ -24,17 +24,19 @@ use core::alloc::Layout;
 use core::any::{TypeId, type_name};
 use core::cell::Cell;
 use core::fmt;
+use core::marker::PhantomData;
 use core::mem::{self, ManuallyDrop, needs_drop};
 use core::ptr::NonNull;
 
 use super::any_future::{AnyFuture, Callback, CallbackHead, CallbackTable, Function, FutureId};
+use super::header::ErasedFuture;
 use super::registry::TaskRegistry;
 use super::step::in_step;
 use crate::blocks::owner_of;
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
 use crate::error::Result;
-use crate::event_loop::CallbackOutput;
+use crate::event_loop::{CallbackOutput, LoopRef};
 use crate::flat_drops::drop_on_thread;
 
 #[repr(C)]
@@ -62,18 +64,9 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
 
     const fn table(free: unsafe fn(NonNull<CallbackHead>)) -> CallbackTable {
         CallbackTable {
-            call: |head, future| {
-                if Self::IS_PLAIN {
-                    // SAFETY: A function of no size may be read from any pointer that is aligned, and
-                    // `forget` keeps it from being dropped, which would do nothing.
-                    let function = unsafe { NonNull::<F>::dangling().as_ref() };
-                    return function(future).into_result();
-                }
-                // SAFETY: By the Callback Table Invariant. The caller's callback keeps the block for
-                // as long as the function runs.
-                let cell = unsafe { head.cast::<Self>().as_ref() };
-                (cell.function)(future).into_result()
-            },
+            call: Self::call,
+            // SAFETY: The contract is that of `call`.
+            call_erased: |head, future| unsafe { Self::call(head, future) },
             // SAFETY: By the Callback Table Invariant, and the Callback Count Invariant.
             drop_function: |head| unsafe {
                 ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
@@ -83,6 +76,24 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
             identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
             name: type_name::<F>,
         }
+    }
+
+    /// Calls the function.
+    ///
+    /// # Safety
+    ///
+    /// By the Callback Table Invariant `head` is that of a callback of `F`, which a handle keeps; of a plain
+    /// one it is any.
+    unsafe fn call(head: NonNull<CallbackHead>, future: &dyn AnyFuture) -> Result<()> {
+        if Self::IS_PLAIN {
+            // SAFETY: A function of no size may be read from any pointer that is aligned, and
+            // `forget` keeps it from being dropped, which would do nothing.
+            let function = unsafe { NonNull::<F>::dangling().as_ref() };
+            return function(future).into_result();
+        }
+        // SAFETY: By this function's contract.
+        let cell = unsafe { head.cast::<Self>().as_ref() };
+        (cell.function)(future).into_result()
     }
 
     /// A callback in a block of the loop that runs, or where no step goes on, in a box.
@@ -108,6 +119,28 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
             None => NonNull::from(Box::leak(Box::new(cell))).cast(),
         };
         Callback(Function::Shared(shared))
+    }
+}
+
+/// The table of a plain function that is called with a loop.
+struct OnLoop<F>(PhantomData<F>);
+
+impl<F: Fn(&LoopRef) + 'static> OnLoop<F> {
+    const TABLE: CallbackTable = CallbackTable {
+        call: |_, future| Self::call(&future.get_loop()),
+        call_erased: |_, future| Self::call(future.event_loop()),
+        drop_function: |_| {},
+        free: |_| {},
+        owns: false,
+        identity: || Some(TypeId::of::<F>()),
+        name: type_name::<F>,
+    };
+
+    fn call(on: &LoopRef) -> Result<()> {
+        // SAFETY: As in `CallbackCell::call`: `on_loop` takes functions of no size, which are `Copy`.
+        let function = unsafe { NonNull::<F>::dangling().as_ref() };
+        function(on);
+        Ok(())
     }
 }
 
@@ -180,6 +213,14 @@ impl Function {
         }
     }
 
+    /// The pointer that the functions of the table take.
+    fn pointer(&self) -> NonNull<CallbackHead> {
+        match self {
+            Function::Plain(_) => NonNull::dangling(),
+            Function::Shared(head) => *head,
+        }
+    }
+
     /// The function that was added to a future: this one, or the one that this calls in a context.
     /// It is used while the handle of this is there.
     #[inline]
@@ -240,14 +281,23 @@ impl Callback {
         WeakCallback(self.0)
     }
 
+    /// A callback that has `function`, which captures nothing, called with the loop of the future.
+    pub(crate) fn on_loop<F: Fn(&LoopRef) + Copy + 'static>(_function: F) -> Callback {
+        const { assert!(size_of::<F>() == 0) }
+        Callback(Function::Plain(const { &OnLoop::<F>::TABLE }))
+    }
+
     #[inline]
     pub(crate) fn call(&self, future: &dyn AnyFuture) -> Result<()> {
-        let head = match self.0 {
-            Function::Plain(_) => NonNull::dangling(),
-            Function::Shared(head) => head,
-        };
         // SAFETY: By the Callback Table Invariant; a plain function reads no block.
-        unsafe { (self.0.table().call)(head, future) }
+        unsafe { (self.0.table().call)(self.0.pointer(), future) }
+    }
+
+    /// The same with a future or task itself.
+    #[inline]
+    pub(super) fn call_erased(&self, future: &ErasedFuture) -> Result<()> {
+        // SAFETY: As in `call`.
+        unsafe { (self.0.table().call_erased)(self.0.pointer(), future) }
     }
 
     pub(crate) fn name(&self) -> &'static str {

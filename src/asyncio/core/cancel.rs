@@ -19,14 +19,15 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
+use core::ptr::NonNull;
 #[cfg(feature = "std")]
-use core::{ptr::NonNull, task::Waker};
+use core::task::Waker;
 
 #[cfg(feature = "std")]
-use super::header::{CLAIMED, Header, drop_memory, memory_of};
-use super::header::{CancelledChild, CancelledChildren, ErasedFuture, flag};
+use super::header::{CLAIMED, drop_memory, memory_of};
+use super::header::{CancelledChild, CancelledChildren, ErasedFuture, Header, flag};
 use super::registry::{EXACT, TaskRegistry};
-use super::task_header::Parked;
+use super::task_header::{Parked, TaskHeader};
 #[cfg(feature = "std")]
 use super::waker::{for_poll, task_of};
 #[cfg(feature = "std")]
@@ -125,7 +126,7 @@ pub(crate) fn cancel(future: &ErasedFuture, error: &Error) -> bool {
 }
 
 /// Cancels all that a task awaits, and returns true if any of it accepted.
-pub(super) fn cancel_waits(task: &ErasedFuture) -> bool {
+fn cancel_waits(task: &ErasedFuture) -> bool {
     let error = task.task().map_or(Error::cancelled(), |task| task.cancellation());
     let mut accepted = task.cancel_own_wait(&error);
     for wait in task.waits() {
@@ -226,6 +227,7 @@ fn ask_sole(task: &ErasedFuture, error: &Error, parked: Parked) -> Option<bool> 
 /// Has the next step of a task throw.
 fn throw(future: &ErasedFuture, error: &Error, parked: Parked) {
     let Some(task) = future.task() else { return };
+    may_cancel(future.registry());
     task.must_cancel(error.clone());
     if parked == Parked::Foreign {
         future.schedule_step();
@@ -236,6 +238,7 @@ fn throw(future: &ErasedFuture, error: &Error, parked: Parked) {
 /// would wait for the task itself.
 fn throw_at(future: &ErasedFuture, error: &Error, circles: &[ErasedFuture]) {
     let Some(task) = future.task() else { return };
+    may_cancel(future.registry());
     task.must_cancel(error.clone());
     task.throw_at(circles);
     future.schedule_step();
@@ -380,6 +383,28 @@ fn go_down(first: Frame) -> bool {
         }
     }
     accepted
+}
+
+/// Has tasks of this loop find what they need where a step has been asked to cancel.
+fn may_cancel(registry: &TaskRegistry) {
+    registry.cancel_walk.cancel_parked.set(Some(cancel_parked));
+}
+
+/// Has the first of our futures that is polled next in the step that goes on, of `registry`, return `error`.
+pub(crate) fn throw_in_step(registry: &TaskRegistry, error: Error) {
+    may_cancel(registry);
+    registry.throw(error);
+}
+
+/// Delivers the cancellation of a task that was asked for while it ran.
+unsafe fn cancel_parked(pointer: NonNull<Header>) {
+    // SAFETY: By the caller's contract; the handle is its own.
+    let task = unsafe { ErasedFuture::from_header(pointer) };
+    match task.task().map(TaskHeader::parked) {
+        Some(Parked::Foreign) => task.schedule_step(),
+        Some(Parked::Waiting) if cancel_waits(&task) => task.header().clear(flag::MUST_CANCEL),
+        _ => {}
+    }
 }
 
 /// A task as another thread may hold it: no handle, but as a kept waker is.

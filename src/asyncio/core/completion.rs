@@ -267,7 +267,7 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     match future.header().waiters.pop_at_end() {
         Some(Waiter::Callback(callback)) => {
             let describe = || describe_call(callback.clone(), future.clone());
-            run_in_turn(event_loop, describe, || future.call(&callback));
+            run_in_turn(event_loop, describe, || callback.call_erased(&future));
         }
         Some(Waiter::Watch(Watch { watcher, token })) => {
             let describe = || describe_called(watcher.clone());

@@ -10,13 +10,14 @@ pub(super) mod signal;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::alloc::Layout;
+use core::any::Any;
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
 use core::mem::{MaybeUninit, needs_drop, offset_of};
 use core::ops::Deref;
 use core::ptr::{self, NonNull};
 
-use super::any_future::{Callback, Watcher};
+use super::any_future::{AnyFuture, Callback, FutureId, Watcher, WeakFuture, any_future_by};
 #[cfg(feature = "std")]
 use super::cancel::Claim;
 use super::cancel::cancel;
@@ -29,7 +30,7 @@ use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag}
 use super::many::{Waiter, Watch};
 use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
-use super::task_block::{Handle, lent_handle};
+use super::task_block::{Handle, as_handle};
 use super::wait_reason::WaitReason;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
@@ -83,10 +84,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             describe: describe_entry,
             second: None,
         },
-        // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
-        call: |future, callback| unsafe {
-            callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
-        },
+        as_any: as_handle::<T, H>,
         value_owns: needs_drop::<T>(),
         drop_contents: |header| {
             // SAFETY: By the Value Invariant a finished future has a value, which is dropped once.
@@ -126,6 +124,7 @@ unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
 }
 
 /// A future with a value still to be set: a [`TypedFuture`] that is no task.
+#[repr(transparent)]
 pub(crate) struct FutureRef<T>(TypedFuture<T>);
 
 impl<T: 'static> FutureRef<T> {
@@ -173,12 +172,6 @@ impl<T: 'static> FutureRef<T> {
             let address = self.erased().pointer().as_ptr().addr();
             note_event!(self.erased().event_loop(), LoopEvent::FutureMade(address));
         }
-    }
-
-    /// The same future as a callback is called with it.
-    pub(crate) fn from_typed(future: TypedFuture<T>) -> FutureRef<T> {
-        debug_assert!(!future.header().is_task());
-        FutureRef(future)
     }
 
     /// Has `children` cancelled in its place.
@@ -369,5 +362,51 @@ impl ErasedFuture {
 
     pub(crate) fn get_loop(&self) -> LoopRef {
         self.event_loop().clone()
+    }
+}
+
+/// A future or task, as callbacks are called with it. The methods are compiled once for all types of values.
+impl AnyFuture for ErasedFuture {
+    any_future_by!(self => self);
+
+    fn base(&self) -> &dyn AnyFuture {
+        self
+    }
+
+    fn set_exception(&self, error: Error) -> Result<()> {
+        self.check_settable()?;
+        self.end_with(flag::FAILED, error);
+        Ok(())
+    }
+
+    fn check_settable(&self) -> Result<()> {
+        if self.header().is_task() {
+            return Err(Error::runtime("Task does not support set_exception operation"));
+        }
+        self.header().check_pending()
+    }
+
+    fn erased(&self) -> Option<&ErasedFuture> {
+        Some(self)
+    }
+
+    fn name(&self) -> String {
+        match self.task() {
+            Some(task) => task.name(),
+            None => self.header().name().unwrap_or_default(),
+        }
+    }
+
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+
+    fn downgrade(&self) -> WeakFuture {
+        let weak = self.downgrade();
+        WeakFuture::new(move || Some(Rc::new(weak.upgrade()?)))
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self.own_handle()
     }
 }

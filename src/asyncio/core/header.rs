@@ -11,6 +11,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::any::Any;
 use core::cell::Cell;
 use core::panic::Location;
 use core::ptr::NonNull;
@@ -132,9 +133,8 @@ pub struct ErasedFuture(pub(super) NonNull<Header>);
 pub(super) struct Table {
     /// The first field: an [`EntryHead`] is the beginning of a header.
     pub(super) entry: EntryTable,
-    /// Calls a callback with a handle of the block, which is lent.
-    /// **Call Invariant**: the pointer is that of a `Callback`, a type of a file above this one.
-    pub(super) call: unsafe fn(&ErasedFuture, NonNull<()>) -> Result<()>,
+    /// Returns a handle of a block with this table as one of the type that the program knows it by.
+    pub(super) as_any: unsafe fn(&ErasedFuture) -> &dyn Any,
     /// True if the value, where there is one, owns something.
     pub(super) value_owns: bool,
     /// Drops the contents behind the header, whichever stand there.

@@ -39,9 +39,9 @@ pub use callback::WeakCallback;
 
 pub(crate) use any_future::{any_future_by, forward, identity_traits};
 pub(crate) use borrowed_future::{BorrowedFuture, with_borrowed};
-pub(crate) use cancel::cancel;
 #[cfg(feature = "std")]
 pub(crate) use cancel::{Claim, RemoteTask};
+pub(crate) use cancel::{cancel, throw_in_step};
 pub(crate) use future_block::FutureRef;
 pub(crate) use future_block::signal::Signal;
 #[doc(hidden)]

@@ -26,8 +26,8 @@
 #![allow(unsafe_code)]
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::String;
+use core::any::Any;
 use core::cell::Cell;
 use core::fmt::{self, Write};
 use core::marker::PhantomData;
@@ -35,7 +35,7 @@ use core::mem::{self, ManuallyDrop};
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::any_future::{AnyFuture, Callback, FutureId};
+use super::any_future::FutureId;
 use super::header::{
     ErasedFuture, Header, State, WOKEN, WeakCell, WeakErased, drop_memory, flag, memory_of,
 };
@@ -138,21 +138,11 @@ impl ErasedFuture {
         if DESCRIBES { describe(self) } else { String::new() }
     }
 
-    /// Calls `callback` with a handle of the future's own type.
+    /// A handle of the type that the program knows it by.
     #[inline]
-    pub(super) fn call(&self, callback: &Callback) -> Result<()> {
-        // SAFETY: By the Call Invariant.
-        unsafe { (self.header().table.call)(self, NonNull::from(callback).cast()) }
-    }
-
-    /// A handle of the future's own type.
-    pub(crate) fn to_any(&self) -> Rc<dyn AnyFuture> {
-        let handle = Rc::new(Cell::new(None));
-        let place = handle.clone();
-        let keep = Callback::new(move |own: &dyn AnyFuture| place.set(Some(own.to_any())));
-        // `keep` returns no error.
-        let _ = self.call(&keep);
-        handle.take().expect("the callback was called")
+    pub(super) fn own_handle(&self) -> &dyn Any {
+        // SAFETY: It is the table of the block.
+        unsafe { (self.header().table.as_any)(self) }
     }
 }
 
@@ -262,10 +252,6 @@ impl<T> TypedFuture<T> {
         self.clone()
     }
 
-    pub(crate) fn downgrade(&self) -> WeakTyped<T> {
-        WeakTyped(self.0.downgrade(), PhantomData)
-    }
-
     #[inline(always)]
     pub(crate) fn header(&self) -> &Header {
         self.0.header()
@@ -293,16 +279,6 @@ impl<T> TypedFuture<T> {
             Some(value) => Ok(value.clone()),
             None => Err(no_result(self.header())),
         }
-    }
-}
-
-/// A handle of a future or task that doesn't keep it alive.
-pub(crate) struct WeakTyped<T>(WeakErased, PhantomData<Cell<T>>);
-
-impl<T> WeakTyped<T> {
-    pub(crate) fn upgrade(&self) -> Option<TypedFuture<T>> {
-        // It is what it was downgraded from.
-        self.0.upgrade().map(|erased| TypedFuture(erased, PhantomData))
     }
 }
 

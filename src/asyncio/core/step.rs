@@ -261,7 +261,7 @@ impl TaskRegistry {
     }
 
     /// Has the first of our futures that is polled next in this step return `error`.
-    pub(crate) fn throw(&self, error: Error) {
+    pub(super) fn throw(&self, error: Error) {
         let before = self.step.thrown.replace(Some(error));
         self.step.flags.set(self.step.flags.get() | THROWS);
         drop(before);

@@ -26,7 +26,7 @@
 
 use alloc::borrow::ToOwned;
 use core::alloc::Layout;
-use core::any::type_name;
+use core::any::{Any, type_name};
 use core::cell::UnsafeCell;
 use core::future::Future;
 use core::mem::{ManuallyDrop, needs_drop, offset_of};
@@ -35,7 +35,6 @@ use core::pin::Pin;
 use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
-use super::any_future::{AnyFuture, Callback};
 use super::completion::run_next_callback;
 use super::header::{ErasedFuture, Header, Table, flag};
 use super::node::{TypedFuture, drop_count, registry_of};
@@ -43,7 +42,7 @@ use super::registry::TaskRegistry;
 use super::step::{THROWS, WOKE, YIELDS};
 use super::task_entry::{self, OWN_ENTRY};
 use super::task_header::{Parked, TaskHeader, schedule_step};
-use super::{cancel, waker};
+use super::waker;
 #[cfg(feature = "contextvars")]
 use crate::context::is_used;
 use crate::error::{Error, Result};
@@ -64,21 +63,18 @@ struct TaskBlock<F, T> {
     stage: UnsafeCell<Stage<F, T>>,
 }
 
-/// A handle of one future or task, by which callbacks are called with it.
-pub(crate) trait Handle<T>: AnyFuture {
-    fn from_typed(future: TypedFuture<T>) -> Self;
-}
-
-/// A handle of `future` that has no count of its own, for as long as `future` is borrowed.
+/// A handle of one future or task, as the program knows it.
 ///
+/// **Handle Invariant**: it is transparent, a [`TypedFuture<T>`] and nothing else.
+pub(crate) trait Handle<T>: Any {}
+
 /// # Safety
 ///
-/// The value of the block is a `T`.
-#[inline(always)]
-pub(super) unsafe fn lent_handle<T, H: Handle<T>>(future: &ErasedFuture) -> ManuallyDrop<H> {
-    // SAFETY: By this function's contract. The count is that of `future`: the handle is not dropped.
-    let lent = unsafe { TypedFuture::new(ErasedFuture::from_count(future.pointer())) };
-    ManuallyDrop::new(H::from_typed(lent))
+/// The table of the block is one of handles of the type `H`.
+pub(super) unsafe fn as_handle<T, H: Handle<T>>(future: &ErasedFuture) -> &dyn Any {
+    const { assert!(size_of::<H>() == size_of::<TypedFuture<T>>()) }
+    // SAFETY: By this function's contract the value of the block is a `T`, and by the Handle Invariant.
+    unsafe { NonNull::from(future).cast::<H>().as_ref() }
 }
 
 /// A value that is written to a task's stage when this is dropped, also by a panic.
@@ -110,10 +106,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             describe: task_entry::describe,
             second: Some(&OWN_ENTRY),
         },
-        // SAFETY: It is the table of blocks with a `T` as value. By the Call Invariant.
-        call: |future, callback| unsafe {
-            callback.cast::<Callback>().as_ref().call(&*lent_handle::<T, H>(future))
-        },
+        as_any: as_handle::<T, H>,
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
@@ -370,22 +363,11 @@ unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u
             schedule_step(pointer);
         }
         if header.has(flag::MUST_CANCEL) {
-            park_cancelled(pointer, parked);
+            if let Some(cancel_parked) = registry.cancel_walk.cancel_parked.get() {
+                cancel_parked(pointer);
+            }
         }
         note_event!(registry.event_loop(), TaskHeader::at(pointer).park_event());
-    }
-}
-
-/// Delivers the cancellation of a task that was asked for while it ran.
-#[cold]
-unsafe fn park_cancelled(pointer: NonNull<Header>, parked: Parked) {
-    // SAFETY: By the caller's contract; the handle is its own.
-    let task = unsafe { ErasedFuture::from_header(pointer) };
-    match parked {
-        // SAFETY: As above.
-        Parked::Foreign => unsafe { schedule_step(pointer) },
-        Parked::Waiting if cancel::cancel_waits(&task) => task.header().clear(flag::MUST_CANCEL),
-        _ => {}
     }
 }
 

@@ -12,7 +12,7 @@ use super::future_like::FutureLike;
 use crate::asyncio::core::Claim;
 use crate::asyncio::core::{
     AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, Handle,
-    TaskRegistry, TypedFuture, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
+    TaskRegistry, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::{Answer, LoopRef};
@@ -39,6 +39,7 @@ use crate::event_loop::{Answer, LoopRef};
 /// # Cancellation
 ///
 /// Cancelling a task that awaits a future cancels the future, for all its waiters.
+#[repr(transparent)]
 pub struct LoopFuture<T: 'static>(pub(crate) FutureRef<T>);
 
 #[cfg(feature = "std")]
@@ -50,11 +51,8 @@ impl LoopFuture<()> {
     }
 }
 
-impl<T: 'static> Handle<T> for LoopFuture<T> {
-    fn from_typed(future: TypedFuture<T>) -> LoopFuture<T> {
-        LoopFuture(FutureRef::from_typed(future))
-    }
-}
+/// By the Handle Invariant: it is transparent.
+impl<T: 'static> Handle<T> for LoopFuture<T> {}
 
 impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on`. The same as [`LoopRef::create_future`].
@@ -258,11 +256,11 @@ macro_rules! impl_handle {
             }
 
             fn set_exception(&self, error: Error) -> Result<()> {
-                self.set_exception(error)
+                AnyFuture::set_exception(self.erased(), error)
             }
 
             fn check_settable(&self) -> Result<()> {
-                self.check_settable()
+                self.erased().check_settable()
             }
 
             fn erased(&self) -> Option<&ErasedFuture> {
@@ -274,12 +272,11 @@ macro_rules! impl_handle {
             }
 
             fn to_any(&self) -> Rc<dyn AnyFuture> {
-                Rc::new(self.clone())
+                AnyFuture::to_any(self.erased())
             }
 
             fn downgrade(&self) -> WeakFuture {
-                let weak = self.0.downgrade();
-                WeakFuture::new(move || Some(Rc::new($handle::from_typed(weak.upgrade()?))))
+                AnyFuture::downgrade(self.erased())
             }
 
             fn as_any(&self) -> &dyn Any {
@@ -346,10 +343,6 @@ impl<T: 'static> LoopFuture<T> {
     /// Cancels it and schedules its callbacks. Returns true if it was pending.
     pub fn cancel(&self) -> bool {
         self.erased().cancel()
-    }
-
-    fn check_settable(&self) -> Result<()> {
-        self.0.header().check_pending()
     }
 
     /// Returns its name; empty if it has none.

@@ -49,13 +49,11 @@ use crate::event_loop::{running_loop, use_contexts};
 ///     Ok(())
 /// }).unwrap();
 /// ```
+#[repr(transparent)]
 pub struct Task<T: 'static>(pub(crate) TypedFuture<T>);
 
-impl<T: 'static> Handle<T> for Task<T> {
-    fn from_typed(task: TypedFuture<T>) -> Task<T> {
-        Task(task)
-    }
-}
+/// By the Handle Invariant: it is transparent.
+impl<T: 'static> Handle<T> for Task<T> {}
 
 impl LoopRef {
     /// Has the loop drive `future`, from the next turn on: asyncio's `create_task`.

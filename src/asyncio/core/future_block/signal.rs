@@ -6,7 +6,6 @@ use core::mem::{ManuallyDrop, offset_of};
 use core::ptr::{self, NonNull};
 
 use super::super::await_future::Await;
-use super::super::cancel::cancel;
 use super::super::header::{ErasedFuture, Header, State, Table, flag};
 use super::super::node::{TypedFuture, drop_count, entry_head};
 use super::super::registry::TaskRegistry;
@@ -46,7 +45,7 @@ static SIGNAL: Table = Table {
         describe: describe_signal,
         second: None,
     },
-    call: |_signal, _callback| Ok(()),
+    as_any: |signal| signal,
     value_owns: false,
     drop_contents: |_| {},
     drop_future: |_| {},
@@ -136,9 +135,9 @@ impl Signal {
         pending
     }
 
-    /// Cancels it with `error`, unless it is done.
-    pub(crate) fn cancel_with(&self, error: &Error) {
-        cancel(self.0.erased(), error);
+    /// Cancels it with `error`, before anything waits for it.
+    pub(crate) fn cancel_with(&self, error: Error) {
+        self.0.erased().end_with(flag::CANCELLED, error);
     }
 
     /// Returns true once it was completed or cancelled.

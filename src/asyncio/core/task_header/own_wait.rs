@@ -154,7 +154,7 @@ impl OwnWait {
         let registry = self.task.registry();
         let signal = Signal::new(registry, self.reason()).ok_or_else(Error::no_memory)?;
         if self.header().has(flag::OWN_CANCELLED) {
-            signal.cancel_with(&self.cancellation());
+            signal.cancel_with(self.cancellation());
         } else if self.header().has(flag::OWN_DONE) {
             signal.complete();
         } else {
