@@ -31,6 +31,7 @@ use core::ptr::{self, NonNull};
 
 #[cfg(not(feature = "std"))]
 use super::linked_mail::Link;
+use crate::logging::DESCRIBES;
 
 /// The kind of an entry's next run, as far as it is the same in each run of a program.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -91,6 +92,13 @@ pub(crate) struct EntryTable<L: 'static> {
     pub(crate) describe: unsafe fn(NonNull<EntryHead<L>>) -> Describe,
     /// The functions of another sort of entries that the same head has, if it has any.
     pub(crate) second: Option<&'static EntryTable<L>>,
+}
+
+/// Returns `describe`, for a table, or where nothing is described a function that a program has once.
+pub(crate) const fn described<L>(
+    describe: unsafe fn(NonNull<EntryHead<L>>) -> Describe,
+) -> unsafe fn(NonNull<EntryHead<L>>) -> Describe {
+    if DESCRIBES { describe } else { |_| Box::new(String::new) }
 }
 
 /// Describes what an entry runs, at any time.

@@ -143,7 +143,8 @@ pub(crate) fn run_in_turn<R: CallbackOutput>(
         }
     }
 
-    let calling = Calling(on, &describe);
+    // Without std a panic has no report.
+    let calling = cfg!(feature = "std").then(|| Calling(on, &describe));
     let outcome = callback().into_result();
     mem::forget(calling);
     if let Err(error) = outcome {

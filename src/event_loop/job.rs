@@ -9,7 +9,7 @@ use alloc::string::String;
 use core::ops::Deref;
 use core::ptr::NonNull;
 
-use super::entry::JobKind;
+use super::entry::{JobKind, described};
 use super::exception_handler::{drop_quietly, run_callback};
 use super::loop_ref::{Entry, EntryHead, EntryTable, LoopRef, RemoteCall, RemoteHead};
 use crate::error::Result;
@@ -60,14 +60,14 @@ impl<J: Job> JobCell<J> {
         #[cfg(feature = "trace")]
         // SAFETY: As for `kind`.
         title: |head| unsafe { head.cast::<Self>().as_ref() }.job.describe(),
-        describe: |head| {
+        describe: described(|head| {
             // SAFETY: By the Table Invariant; the count that this adds is the description's own.
             let cell = unsafe {
                 Rc::increment_strong_count(head.cast::<Self>().as_ptr());
                 Self::from_head(head)
             };
             Box::new(move || cell.job.describe())
-        },
+        }),
         second: None,
     };
 
@@ -135,7 +135,7 @@ impl<C: Call> CallCell<C> {
         kind: |_| JobKind::Call,
         #[cfg(feature = "trace")]
         title: |_| REMOTE.into(),
-        describe: |_| Box::new(|| REMOTE.into()),
+        describe: described(|_| Box::new(|| REMOTE.into())),
         second: None,
     };
 

@@ -73,8 +73,8 @@ pub(super) trait Observer {
     /// A round of `count` entries begins.
     fn begin_round(&self, on: &LoopRef, count: usize);
 
-    /// Timers are due, in the order in which they will run.
-    fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]);
+    /// Makes the timers ready that are due at `now`.
+    fn take_due_timers(&self, on: &LoopRef, now: Nanos);
 
     /// Returns whether events that may come now or later are to come later.
     fn defers(&self) -> bool;
@@ -131,6 +131,8 @@ pub(super) struct Shared {
     #[cfg(feature = "std")]
     pub(super) reactor: OnceCell<Rc<Reactor>>,
     pub(super) clock: Clock,
+    /// The wait by this clock: a program that has no loop of the other is spared that of the other.
+    pub(super) wait: Wait,
     pub(super) ready: ReadyQueue<LoopRef>,
     pub(super) calls: Rc<Calls<Entry>>,
     pub(super) called: Cell<Option<Box<Called>>>,
@@ -157,14 +159,18 @@ pub(super) struct Shared {
     pub(super) slow_callback_duration: Cell<Duration>,
 }
 
+/// Waits for at most so long. Returns whether there may be socket events.
+pub(super) type Wait = fn(&LoopRef, Option<Nanos>) -> Result<bool>;
+
 impl Shared {
-    pub(super) fn new(host: Rc<dyn Host>, clock: Clock) -> Shared {
+    pub(super) fn new(host: Rc<dyn Host>, clock: Clock, wait: Wait) -> Shared {
         let inbox = Arc::new(Inbox::new(host.notifier()));
         Shared {
             host,
             #[cfg(feature = "std")]
             reactor: OnceCell::new(),
             clock,
+            wait,
             ready: ReadyQueue::new(),
             calls: Calls::new(),
             called: Cell::new(None),
@@ -260,7 +266,7 @@ impl LoopRef {
         Ok(())
     }
 
-    fn virtual_clock(&self) -> Result<&VirtualClock> {
+    pub(super) fn virtual_clock(&self) -> Result<&VirtualClock> {
         match &self.0.clock {
             Clock::Virtual(clock) => Ok(clock),
             Clock::Host => Err(Error::runtime("the time of this loop isn't virtual")),

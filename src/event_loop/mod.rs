@@ -59,7 +59,7 @@ pub use running::{running_loop, set_loop_thread};
 
 pub(crate) use calls::TimerIndex;
 pub(crate) use clock::Seconds;
-pub(crate) use entry::{Describe, JobKind, tagged};
+pub(crate) use entry::{Describe, JobKind, described, tagged};
 pub(crate) use events::note_event;
 #[cfg(feature = "events")]
 pub(crate) use events::{LoopEvent, Outcome, ReasonWords};

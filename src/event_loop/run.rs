@@ -71,7 +71,11 @@ impl EventLoop {
     fn on_system(clock: Clock) -> EventLoop {
         let system = SystemHost::new();
         let reactor = Rc::clone(system.reactor());
-        let shared = Shared::new(Rc::new(system), clock);
+        let wait = match clock {
+            Clock::Host => LoopRef::wait_in_real_time,
+            Clock::Virtual(_) => LoopRef::wait_in_virtual_time,
+        };
+        let shared = Shared::new(Rc::new(system), clock, wait);
         let _ = shared.reactor.set(reactor);
         EventLoop(LoopRef::new(shared))
     }
@@ -83,14 +87,17 @@ impl EventLoop {
     /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Host)))
+        let shared = Shared::new(Rc::new(host), Clock::Host, LoopRef::wait_in_real_time);
+        EventLoop(LoopRef::new(shared))
     }
 
     /// Makes a loop as [`with_host`](EventLoop::with_host) does, but on a virtual clock: the host's
     /// own is never asked.
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
-        EventLoop(LoopRef::new(Shared::new(Rc::new(host), Clock::Virtual(VirtualClock::default()))))
+        let clock = Clock::Virtual(VirtualClock::default());
+        let shared = Shared::new(Rc::new(host), clock, LoopRef::wait_in_virtual_time);
+        EventLoop(LoopRef::new(shared))
     }
 
     /// Runs one turn, and returns the number of callbacks and task steps that it ran. It waits for the
@@ -275,13 +282,6 @@ impl LoopRef {
     }
 
     #[cold]
-    fn note_due(&self, due: &[(Nanos, Entry)]) {
-        if let Some(observer) = self.observer() {
-            observer.note_due(self, due);
-        }
-    }
-
-    #[cold]
     fn run_watched(&self, entry: Entry) {
         #[cfg(feature = "events")]
         let Some(entry) = self.run_recorded(entry) else { return };
@@ -303,10 +303,7 @@ impl LoopRef {
         shared.ready.shrink();
         shared.calls.release_idle();
         self.with_tasks(|tasks| tasks.idle());
-        match &shared.clock {
-            Clock::Host => self.wait_in_real_time(max_wait),
-            Clock::Virtual(clock) => self.wait_in_virtual_time(clock, max_wait),
-        }
+        (shared.wait)(self, max_wait)
     }
 
     fn wait_in_real_time(&self, max_wait: Option<Nanos>) -> Result<bool> {
@@ -323,7 +320,8 @@ impl LoopRef {
     }
 
     /// Time moves on by itself only when nothing real is left to do, and then at once.
-    fn wait_in_virtual_time(&self, clock: &VirtualClock, max_wait: Option<Nanos>) -> Result<bool> {
+    fn wait_in_virtual_time(&self, max_wait: Option<Nanos>) -> Result<bool> {
+        let clock = self.virtual_clock()?;
         if self.poll()? {
             self.drain_inbox();
             self.take_events();
@@ -431,11 +429,9 @@ impl LoopRef {
 
     #[cold]
     fn take_observed_timers(&self, now: Nanos) {
-        let shared = self.shared();
-        let mut due = Vec::new();
-        shared.calls.timers.borrow_mut().expire(now, &mut |when, entry| due.push((when, entry)));
-        self.note_due(&due);
-        shared.ready.extend(due.into_iter().map(|(_when, entry)| entry));
+        if let Some(observer) = self.observer() {
+            observer.take_due_timers(self, now);
+        }
     }
 
     /// A panic in a callback is the callback's, and one in a task's step is the task's. Whatever ends

@@ -26,6 +26,7 @@ use super::waker;
 use crate::collections::Key;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
+use crate::logging::DESCRIBES;
 
 /// Waits for a future or a task, and returns its result.
 ///
@@ -465,11 +466,17 @@ impl<T: 'static> Await<T> {
 
 #[cold]
 fn awaits_itself(task: &ErasedFuture) -> Error {
+    if !DESCRIBES {
+        return Error::runtime("Task cannot await on itself");
+    }
     Error::runtime(String::from("Task cannot await on itself: ") + &task.describe())
 }
 
 #[cold]
 fn awaits_stranger(task: &ErasedFuture, future: &ErasedFuture) -> Error {
+    if !DESCRIBES {
+        return Error::runtime("Task got Future attached to a different loop");
+    }
     let (task, future) = (task.describe(), future.describe());
     Error::runtime(
         ["Task ", &task, " got Future ", &future, " attached to a different loop"].concat(),

@@ -14,9 +14,10 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::any_future::{Callback, Watcher};
-use super::header::{ErasedFuture, Header, flag};
+use super::header::{ErasedFuture, Header, Waiters, flag};
 use super::many::{ManyBox, Waiter, Watch};
 use super::node::{add_count, drop_count, entry_head, registry_of};
+use super::registry::Occasion;
 use super::task_header::schedule_step;
 use super::waiters::Taken;
 use crate::collections::Key;
@@ -122,12 +123,10 @@ impl ErasedFuture {
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
         let waiters = &self.header().waiters;
-        let (count, mut from) = waiters.watches();
+        let watches = waiters.watches();
         let added = waiters.push(waiter, self.registry());
-        for _ in 0..count {
-            let Some((key, watch)) = waiters.watch_from(from) else { break };
-            call_watcher(self.event_loop(), || watch.watcher.joined(watch.token));
-            from = key + 1;
+        if let (1.., Some(call)) = (watches.0, self.registry().call_watchers.get()) {
+            call(self.event_loop(), waiters, watches, Occasion::Joined);
         }
         added
     }
@@ -188,12 +187,12 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
     );
     // SAFETY: By the caller's contract, here and below.
     let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
-    let (count, mut from) = many.watches();
+    let watches = many.watches();
     own.waiters.put_back(many);
-    for _ in 0..count {
-        let Some((key, watch)) = own.waiters.watch_from(from) else { break };
-        call_watcher(event_loop, || watch.watcher.ended(watch.token));
-        from = key + 1;
+    // SAFETY: By the caller's contract.
+    let call_watchers = unsafe { registry_of(header) }.call_watchers.get();
+    if let (1.., Some(call)) = (watches.0, call_watchers) {
+        call(event_loop, &own.waiters, watches, Occasion::Ended);
     }
     if event_loop.is_closed() {
         // Their entries were discarded before they were back.
@@ -215,10 +214,22 @@ unsafe fn schedule_awaiting(header: NonNull<Header>, waiter: &mut Option<Waiter>
     }
 }
 
-/// Runs `call`, a call of a watcher. Its panic goes to the exception handler, and keeps nothing from
-/// being done.
-fn call_watcher(event_loop: &LoopRef, call: impl FnOnce()) {
-    run_callback(event_loop, describe_watcher, call);
+/// Calls watchers among `waiters`, so many from this key on. A panic of one goes to the exception handler, and
+/// keeps nothing from being done. A loop has this function from the first watcher on.
+pub(super) fn call_watchers(
+    event_loop: &LoopRef,
+    waiters: &Waiters,
+    (count, mut from): (usize, Key),
+    occasion: Occasion,
+) {
+    for _ in 0..count {
+        let Some((key, watch)) = waiters.watch_from(from) else { break };
+        run_callback(event_loop, describe_watcher, || match occasion {
+            Occasion::Ended => watch.watcher.ended(watch.token),
+            Occasion::Joined => watch.watcher.joined(watch.token),
+        });
+        from = key + 1;
+    }
 }
 
 fn describe_watcher() -> String {

@@ -22,7 +22,7 @@ use super::any_future::{AnyFuture, Callback, FutureId, Watcher, WeakFuture, any_
 use super::cancel::Claim;
 use super::cancel::cancel;
 use super::completion::{
-    describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
+    call_watchers, describe_callback, discard_next_callback, drop_callback_entry, run_next_callback,
 };
 #[cfg(feature = "std")]
 use super::header::HeldHeader;
@@ -37,7 +37,7 @@ use crate::context::Entered;
 use crate::error::{Error, Result};
 use crate::event_loop::{
     Answer, Describe, Entry, EntryHead, EntryTable, ExceptionContext, HeldEntry, JobKind, LoopRef,
-    Owed,
+    Owed, described,
 };
 #[cfg(feature = "events")]
 use crate::event_loop::{LoopEvent, note_event};
@@ -81,7 +81,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
                 let describe = unsafe { describe_entry(head) };
                 describe()
             },
-            describe: describe_entry,
+            describe: described(describe_entry),
             second: None,
         },
         as_any: as_handle::<T, H>,
@@ -96,7 +96,7 @@ impl<T: 'static, H: Handle<T>> Functions<T, H> {
             }
         },
         drop_future: |_| {},
-        finish: |_| {},
+        finish: None,
         future_name: || "",
         value_offset: offset_of!(FutureBlock<T>, value),
     };
@@ -346,6 +346,7 @@ impl ErasedFuture {
 
     /// Adds `watcher`. For a future that is done only its call is scheduled.
     pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+        self.registry().call_watchers.set(Some(call_watchers));
         self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
         true
     }

@@ -141,8 +141,8 @@ pub(super) struct Table {
     pub(super) drop_contents: unsafe fn(NonNull<Header>),
     /// Drops a task's Rust future in its place, if it is there.
     pub(super) drop_future: unsafe fn(NonNull<Header>),
-    /// Ends a task, after its value was written to its place.
-    pub(super) finish: unsafe fn(NonNull<Header>),
+    /// Ends a task, after its value was written to its place, where a panic has kept its step from that.
+    pub(super) finish: Option<unsafe fn(NonNull<Header>)>,
     /// Returns the type name of a task's Rust future.
     pub(super) future_name: fn() -> &'static str,
     /// Where the value stands, from the header on.

@@ -15,8 +15,9 @@ use core::future::Future;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
-use super::header::{ErasedFuture, Header, flag};
+use super::header::{ErasedFuture, Header, Waiters, flag};
 use crate::blocks::Pages;
+use crate::collections::Key;
 use crate::error::{Error, Result};
 #[cfg(feature = "events")]
 use crate::event_loop::LoopEvent;
@@ -99,6 +100,16 @@ impl CancelWalk {
     }
 }
 
+/// Why watchers are called.
+#[derive(Clone, Copy)]
+pub(super) enum Occasion {
+    Ended,
+    Joined,
+}
+
+/// The type of `completion::call_watchers`.
+pub(super) type CallWatchers = fn(&LoopRef, &Waiters, (usize, Key), Occasion);
+
 /// A stage of a loop's end, after its tasks have ended. Each runs in a task of its own, as in
 /// asyncio, so that a loop without generators and threads runs as many turns as any other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -142,6 +153,7 @@ pub(crate) struct TaskRegistry {
     waiter_pages: Pages<TaskRegistry, ()>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
+    pub(super) call_watchers: Cell<Option<CallWatchers>>,
     /// The futures that entries of earlier own waits of tasks complete, by the blocks of these.
     pub(super) moved_waits: RefCell<Vec<(NonNull<Header>, ErasedFuture)>>,
     /// The own waits of tasks that have begun, counted.
@@ -179,6 +191,7 @@ impl TaskRegistry {
             waiter_pages: Pages::new(()),
             step: StepState::default(),
             cancel_walk: CancelWalk::default(),
+            call_watchers: Cell::new(None),
             moved_waits: RefCell::default(),
             own_waits: Cell::new(0),
             serial: Cell::new(0),

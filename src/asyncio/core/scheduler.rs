@@ -90,7 +90,8 @@ impl TaskScheduler for TaskRegistry {
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {
-        task_block::fail_current(self, panic)
+        // Without std there is none.
+        if cfg!(feature = "std") { task_block::fail_current(self, panic) } else { Some(panic) }
     }
 
     fn could_be_woken(&self) -> bool {

@@ -47,7 +47,7 @@ use super::waker;
 use crate::context::is_used;
 use crate::error::{Error, Result};
 use crate::event_loop::{
-    Entry, EntryHead, EntryTable, LoopRef, drop_quietly, note_event, run_callback,
+    Entry, EntryHead, EntryTable, LoopRef, described, drop_quietly, note_event, run_callback,
 };
 use crate::panics;
 
@@ -103,17 +103,14 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
             kind: task_entry::kind,
             #[cfg(feature = "trace")]
             title: task_entry::title,
-            describe: task_entry::describe,
+            describe: described(task_entry::describe),
             second: Some(&OWN_ENTRY),
         },
         as_any: as_handle::<T, H>,
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
-        finish: |pointer| {
-            // SAFETY: By the Stage Invariant: the caller's task has a value.
-            unsafe { Self::finish(pointer) }
-        },
+        finish: if cfg!(feature = "std") { Some(Self::finish_after_panic) } else { None },
         future_name: type_name::<F>,
         value_offset: offset_of!(TaskBlock<F, T>, stage),
     };
@@ -184,6 +181,12 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
                 (*stage).value = ManuallyDrop::new(value);
             }
         }
+    }
+
+    /// Ends a task of which the drop of the future has panicked, with the value that is in its place.
+    unsafe fn finish_after_panic(pointer: NonNull<Header>) {
+        // SAFETY: By the Stage Invariant: the caller's task has a value.
+        unsafe { Self::finish(pointer) }
     }
 
     /// Ends a task after its value was written, unless it was asked to cancel in its last step.
@@ -464,7 +467,9 @@ pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Erro
         // loop counts a task that is not done.
         unsafe {
             report_drop(task, panic);
-            (task.as_ref().table.finish)(task);
+            if let Some(finish) = task.as_ref().table.finish {
+                finish(task);
+            }
         }
         return None;
     }

@@ -16,7 +16,7 @@ use super::wait_reason::WaitReason;
 use crate::context::Context;
 #[cfg(feature = "contextvars")]
 use crate::event_loop::Entry;
-use crate::event_loop::{Describe, EntryHead, EntryTable, JobKind, LoopRef};
+use crate::event_loop::{Describe, EntryHead, EntryTable, JobKind, LoopRef, described};
 use crate::logging::text;
 
 pub(super) unsafe fn discard_entry(head: NonNull<EntryHead>, event_loop: &LoopRef) {
@@ -106,7 +106,7 @@ pub(super) static OWN_ENTRY: EntryTable = EntryTable {
             unsafe { (head.cast::<TaskHeader>().as_ref().name(), own_wait_reason(head).words()) };
         text!("<end of a {wait} of {name}>")
     },
-    describe: |head| {
+    describe: described(|head| {
         // SAFETY: As for `run`. The contents of a task without a count are dropped.
         let (task, wait) = unsafe {
             let is_counted = head.cast::<Header>().as_ref().count() > 0;
@@ -117,7 +117,7 @@ pub(super) static OWN_ENTRY: EntryTable = EntryTable {
         };
         let task_text = move || task.map_or_else(String::new, |task| task.describe());
         Box::new(move || text!("<end of a {wait} of {}>", task_text()))
-    },
+    }),
     second: None,
 };
 

@@ -5,6 +5,7 @@
 //! observed pays for a look at a flag, and a program that turns none on has none of the code.
 
 use alloc::rc::Rc;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::Cell;
 #[cfg(feature = "signals")]
@@ -70,12 +71,16 @@ impl Observer for Observers {
         self.hash.begin_round(on.virtual_now(), count);
     }
 
-    fn note_due(&self, on: &LoopRef, due: &[(Nanos, Entry)]) {
+    fn take_due_timers(&self, on: &LoopRef, now: Nanos) {
+        let shared = on.shared();
+        let mut due = Vec::new();
+        shared.calls.timers.borrow_mut().expire(now, &mut |when, entry| due.push((when, entry)));
         if on.virtual_now().is_some() {
             due.iter().for_each(|(when, _)| self.hash.note_due(*when));
         }
         #[cfg(feature = "trace")]
         due.iter().for_each(|(when, entry)| self.tracing.note_due(*when, entry));
+        shared.ready.extend(due.into_iter().map(|(_when, entry)| entry));
     }
 
     /// Once in four times, where there is disorder.

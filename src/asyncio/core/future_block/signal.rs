@@ -12,7 +12,7 @@ use super::super::registry::TaskRegistry;
 use super::super::wait_reason::WaitReason;
 use super::{FutureBlock, make};
 use crate::error::Error;
-use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind};
+use crate::event_loop::{Describe, Entry, EntryHead, EntryTable, JobKind, described};
 use crate::logging::text;
 
 /// A `()` future with one waiter, for which a task waits in a lock, a queue or a sleep. It is never
@@ -42,14 +42,14 @@ static SIGNAL: Table = Table {
             let describe = unsafe { describe_signal(head) };
             describe()
         },
-        describe: describe_signal,
+        describe: described(describe_signal),
         second: None,
     },
     as_any: |signal| signal,
     value_owns: false,
     drop_contents: |_| {},
     drop_future: |_| {},
-    finish: |_| {},
+    finish: None,
     future_name: || "",
     value_offset: offset_of!(FutureBlock<()>, value),
 };
