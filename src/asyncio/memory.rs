@@ -104,6 +104,7 @@ impl LoopRef {
     #[must_use]
     pub fn memory(&self) -> usize {
         let registry = TaskRegistry::of(self);
-        registry.pages().bytes() + registry.waiter_pages().bytes() + self.callback_memory()
+        let waiters = registry.used_waiter_pages().map_or(0, |pages| pages.bytes());
+        registry.pages().bytes() + waiters + self.callback_memory()
     }
 }

@@ -10,7 +10,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::{Cell, OnceCell, RefCell};
 use core::future::Future;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
@@ -149,8 +149,8 @@ pub(crate) struct TaskRegistry {
     pub(super) me: Weak<TaskRegistry>,
     pub(super) event_loop: LoopRef,
     pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
-    /// The memory of the waiters of futures that have several, and of callbacks.
-    waiter_pages: Pages<TaskRegistry, ()>,
+    /// The memory of the waiters of futures that have several, and of callbacks, made when first used.
+    waiter_pages: OnceCell<Box<Pages<TaskRegistry, ()>>>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
     pub(super) call_watchers: Cell<Option<CallWatchers>>,
@@ -188,7 +188,7 @@ impl TaskRegistry {
             me: me.clone(),
             event_loop: event_loop.clone(),
             pages: Pages::new(event_loop.inbox().clone()),
-            waiter_pages: Pages::new(()),
+            waiter_pages: OnceCell::new(),
             step: StepState::default(),
             cancel_walk: CancelWalk::default(),
             call_watchers: Cell::new(None),
@@ -199,7 +199,6 @@ impl TaskRegistry {
             stage: Cell::new(None),
         });
         registry.pages.set_owner(NonNull::from(&*registry));
-        registry.waiter_pages.set_owner(NonNull::from(&*registry));
         if !event_loop.is_closed() {
             event_loop.set_tasks(registry.clone());
         }
@@ -234,9 +233,9 @@ impl TaskRegistry {
     /// Memory for waiters or a callback; as [`allocate`](TaskRegistry::allocate).
     #[inline(always)]
     pub(super) fn allocate_waiters(&self, layout: Layout) -> Option<NonNull<u8>> {
-        self.waiter_pages.alloc(layout).or_else(|| {
+        self.waiter_pages().alloc(layout).or_else(|| {
             self.release_unused();
-            self.waiter_pages.alloc(layout)
+            self.waiter_pages().alloc(layout)
         })
     }
 
@@ -258,7 +257,9 @@ impl TaskRegistry {
     #[cold]
     pub(super) fn hold(&self) {
         if let Some(me) = self.me.upgrade() {
-            self.waiter_pages.hold_while_used(Box::new(me.clone()));
+            if let Some(pages) = self.used_waiter_pages() {
+                pages.hold_while_used(Box::new(me.clone()));
+            }
             self.pages.hold_while_used(Box::new(me));
         }
     }
@@ -269,7 +270,21 @@ impl TaskRegistry {
 
     #[inline(always)]
     pub(crate) fn waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
-        &self.waiter_pages
+        self.used_waiter_pages().unwrap_or_else(|| self.make_waiter_pages())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
+        let pages = Box::new(Pages::new(()));
+        pages.set_owner(NonNull::from(self));
+        let _ = self.waiter_pages.set(pages);
+        self.used_waiter_pages().expect("they were just made")
+    }
+
+    /// The same, if they were ever used.
+    pub(crate) fn used_waiter_pages(&self) -> Option<&Pages<TaskRegistry, ()>> {
+        self.waiter_pages.get().map(|pages| &**pages)
     }
 
     /// The count of the next own wait of a task.

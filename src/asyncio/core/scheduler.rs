@@ -78,15 +78,16 @@ impl TaskScheduler for TaskRegistry {
     fn idle(&self) {
         self.pages.collect_remote();
         self.pages.release_idle();
-        // Most loops have none.
-        if self.waiter_pages().bytes() > 0 {
-            self.waiter_pages().release_idle();
+        if let Some(pages) = self.used_waiter_pages() {
+            pages.release_idle();
         }
     }
 
     fn release(&self) {
         self.pages.release();
-        self.waiter_pages().release();
+        if let Some(pages) = self.used_waiter_pages() {
+            pages.release();
+        }
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {

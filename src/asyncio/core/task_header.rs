@@ -84,7 +84,8 @@ pub(crate) struct TaskHeader {
     site: Site,
     /// The first wait, most often the only one. Uncounted: the await that added it counts it.
     first_wait: Cell<Option<NonNull<Header>>>,
-    serial: u64,
+    /// Its halves: so it needs no more alignment than a word of 32 bits.
+    serial: [u32; 2],
     /// By the Woken Invariant of `waker`.
     #[cfg(not(feature = "std"))]
     pub(super) link: Link,
@@ -108,7 +109,7 @@ impl TaskHeader {
             memory: AtomicU32::new(1),
             site: Site::of(created_at),
             first_wait: Cell::new(None),
-            serial,
+            serial: [serial as u32, (serial >> u32::BITS) as u32],
             #[cfg(not(feature = "std"))]
             link: Link::new(),
         }
@@ -175,7 +176,7 @@ impl TaskHeader {
 
     /// Its number, counted from one.
     pub(crate) fn serial(&self) -> u64 {
-        self.serial
+        u64::from(self.serial[1]) << u32::BITS | u64::from(self.serial[0])
     }
 
     /// Where in the source it was made.
@@ -185,7 +186,7 @@ impl TaskHeader {
 
     /// `Task-7`, unless it was given a name.
     pub(crate) fn name(&self) -> String {
-        self.header.name().unwrap_or_else(|| String::from("Task-") + &self.serial.to_string())
+        self.header.name().unwrap_or_else(|| String::from("Task-") + &self.serial().to_string())
     }
 
     /// Its context, made if it has none yet.

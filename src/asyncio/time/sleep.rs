@@ -35,7 +35,11 @@ use crate::event_loop::TimerIndex;
 /// # Ok::<(), callsoon::Error>(())
 /// ```
 pub fn sleep(delay: Duration) -> Sleep {
-    if delay.is_zero() { Sleep(Stage::Yields(yield_now())) } else { Sleep(Stage::Awake(delay)) }
+    if delay.is_zero() {
+        Sleep(Stage::Yields(yield_now()))
+    } else {
+        Sleep(Stage::Awake(Delay::new(delay)))
+    }
 }
 
 /// The future of [`sleep`]. Its time begins with its first poll.
@@ -45,7 +49,7 @@ pub struct Sleep(Stage);
 /// Its fields stand in the variants, where the tag needs no word of its own.
 enum Stage {
     /// It wasn't polled yet.
-    Awake(Duration),
+    Awake(Delay),
     Own(OwnSleep),
     /// A wait for a signal, and the timer that completes it: a sleep that isn't the only wait of its task, or
     /// that another crate's future polls.
@@ -55,6 +59,29 @@ enum Stage {
     },
     Yields(YieldNow),
     Over,
+}
+
+/// A delay, its seconds by their halves: so a sleep has no padding where words are of 32 bits.
+struct Delay([u32; 3]);
+
+impl Delay {
+    fn new(delay: Duration) -> Delay {
+        let seconds = halves(delay.as_secs());
+        Delay([seconds[0], seconds[1], delay.subsec_nanos()])
+    }
+
+    #[inline]
+    fn get(&self) -> Duration {
+        Duration::new(whole([self.0[0], self.0[1]]), self.0[2])
+    }
+}
+
+fn halves(number: u64) -> [u32; 2] {
+    [number as u32, (number >> u32::BITS) as u32]
+}
+
+fn whole(halves: [u32; 2]) -> u64 {
+    u64::from(halves[1]) << u32::BITS | u64::from(halves[0])
 }
 
 impl Stage {
@@ -147,7 +174,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match &mut self.0 {
             Stage::Awake(delay) => {
-                let delay = *delay;
+                let delay = delay.get();
                 self.begin(delay, cx.waker())?;
                 if let Stage::Asleep { .. } = self.0 {
                     self.poll_asleep(cx.waker())
@@ -172,7 +199,7 @@ impl Future for Sleep {
 impl fmt::Debug for Sleep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = match &self.0 {
-            Stage::Awake(delay) => return write!(f, "<Sleep of {delay:?}>"),
+            Stage::Awake(delay) => return write!(f, "<Sleep of {:?}>", delay.get()),
             Stage::Own(_) | Stage::Asleep { .. } => "asleep",
             Stage::Yields(_) => "yields",
             Stage::Over => "over",
@@ -203,8 +230,8 @@ pub struct YieldNow(Yielded);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Yielded {
     NotYet,
-    /// The task is scheduled again, by the step of this number.
-    InStep(u64),
+    /// The task is scheduled again, by the step of this number: its halves, as those of a [`Delay`].
+    InStep([u32; 2]),
     /// Another crate's future stands between, and its waker was woken. It may poll again in the
     /// same step, and must find something to do then.
     Behind,
@@ -220,7 +247,7 @@ impl Future for YieldNow {
             if let Some(error) = registry.take_thrown() {
                 return Err(error);
             }
-            let now = Yielded::InStep(registry.step_number());
+            let now = Yielded::InStep(halves(registry.step_number()));
             let yields = matches!(before, Yielded::NotYet) || before == now;
             Ok((yields && registry.request_yield_of(cx.waker())).then_some(now))
         };
@@ -242,5 +269,4 @@ impl Future for YieldNow {
     }
 }
 
-#[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Sleep>() == 24);
+const _: () = assert!(size_of::<Sleep>() == 8 + 2 * size_of::<usize>());

@@ -39,7 +39,7 @@ impl TaskHeader {
                 awaited.and_then(Header::ended).filter(|outcome| *outcome != Outcome::Result)
             }
         };
-        LoopEvent::Step(self.serial, outcome)
+        LoopEvent::Step(self.serial(), outcome)
     }
 
     /// Returns the event of a park after a step.
@@ -49,7 +49,7 @@ impl TaskHeader {
 
     #[inline(always)]
     pub(crate) fn yield_event(&self) -> LoopEvent {
-        LoopEvent::Yields(self.serial)
+        LoopEvent::Yields(self.serial())
     }
 
     /// Returns the event of a park that is no yield.
@@ -57,17 +57,20 @@ impl TaskHeader {
     pub(crate) fn wait_event(&self) -> LoopEvent {
         let Some(wait) = self.first_future() else {
             let reason = self.own_wait().unwrap_or(WaitReason::Foreign);
-            return LoopEvent::Waits(self.serial, reason as u8);
+            return LoopEvent::Waits(self.serial(), reason as u8);
         };
         // SAFETY: As in `step_event`.
         let awaited = unsafe { wait.as_ref() };
         if awaited.is_task() {
             // SAFETY: It is a task.
-            return LoopEvent::WaitsForTask(self.serial, unsafe { TaskHeader::at(wait) }.serial);
+            return LoopEvent::WaitsForTask(
+                self.serial(),
+                unsafe { TaskHeader::at(wait) }.serial(),
+            );
         }
         match awaited.reason() {
-            WaitReason::Future => LoopEvent::WaitsForFuture(self.serial, wait.as_ptr().addr()),
-            reason => LoopEvent::Waits(self.serial, reason as u8),
+            WaitReason::Future => LoopEvent::WaitsForFuture(self.serial(), wait.as_ptr().addr()),
+            reason => LoopEvent::Waits(self.serial(), reason as u8),
         }
     }
 
@@ -76,7 +79,7 @@ impl TaskHeader {
         if self.parked() != Parked::Yielding {
             // SAFETY: The Block Invariant holds for a task that is not done.
             let registry = unsafe { registry_of(NonNull::from(&self.header)) };
-            note_event!(registry.event_loop(), LoopEvent::Woken(self.serial));
+            note_event!(registry.event_loop(), LoopEvent::Woken(self.serial()));
         }
     }
 }
@@ -119,7 +122,7 @@ impl Header {
         if self.is_task() {
             // SAFETY: It is a task.
             let task = unsafe { TaskHeader::at(NonNull::from(self)) };
-            on.log_event(LoopEvent::TaskEnded(task.serial, outcome()));
+            on.log_event(LoopEvent::TaskEnded(task.serial(), outcome()));
         } else if self.reason().is_seen() {
             let address = (&raw const *self).addr();
             on.log_event(LoopEvent::FutureEnded(address, self.reason() as u8, outcome()));
