@@ -303,7 +303,12 @@ impl LoopRef {
         shared.ready.shrink();
         shared.calls.release_idle();
         self.with_tasks(|tasks| tasks.idle());
-        (shared.wait)(self, max_wait)
+        match &shared.clock {
+            // With std both are linked in any case, and are inlined here.
+            _ if cfg!(not(feature = "std")) => (shared.wait)(self, max_wait),
+            Clock::Host => self.wait_in_real_time(max_wait),
+            Clock::Virtual(_) => self.wait_in_virtual_time(max_wait),
+        }
     }
 
     fn wait_in_real_time(&self, max_wait: Option<Nanos>) -> Result<bool> {

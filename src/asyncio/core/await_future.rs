@@ -190,7 +190,7 @@ impl Wait {
     }
 
     /// Registers with `task`, which polls it itself, in this step.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn register(&self, task: NonNull<Header>) {
         // SAFETY: The step's task is counted by the loop, and is a task.
         let own = unsafe { task.cast::<TaskHeader>().as_ref() };
@@ -273,7 +273,7 @@ impl Wait {
     }
 
     /// Unregisters, if it is registered.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn unregister(&self) {
         self.unregister_from(!self.header().done());
     }
@@ -286,7 +286,7 @@ impl Wait {
 
     /// Unregisters, if it is registered, from a future that is `pending`, or is done and so has no
     /// waiters.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn unregister_from(&self, pending: bool) {
         let word = self.registered.0.replace(null_mut());
         if word.addr() <= RETURNED {
@@ -372,7 +372,7 @@ impl Wait {
     }
 
     /// Registers with what polls it, unless it is registered.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn register_with_poller(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<()>> {
         let direct = registry.current().filter(|task| waker::is_of(waker, *task));
         match direct {
@@ -398,7 +398,7 @@ impl Wait {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn register_checked(&self, registry: &TaskRegistry, task: NonNull<Header>) {
         let own = &self.future;
         if task == own.pointer() || !core::ptr::eq(own.registry(), registry) {

@@ -137,7 +137,7 @@ impl ErasedFuture {
 /// # Safety
 ///
 /// The Block Invariant holds for `header`, which is pending and is kept by a count.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
     // SAFETY: By this function's contract.
     let own = unsafe { header.as_ref() };
@@ -255,7 +255,7 @@ fn describe_call(callback: Callback, future: ErasedFuture) -> Described {
 /// # Safety
 ///
 /// The Block Invariant holds for `header`, which is kept by a count and is no signal.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 unsafe fn schedule_callback(header: NonNull<Header>) {
     // SAFETY: By this function's contract. The entry has the count that is added, as `run_callback`
     // of the block's table expects.

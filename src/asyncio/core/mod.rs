@@ -10,6 +10,8 @@
 //!   `task_entry`, `task_block`: a task, and its step; `future_block`: futures, and the methods of handles;
 //! - `await_future`: what `.await` polls; `borrowed_future`: a task's body that is lent to it; `scheduler`:
 //!   the tasks as their loop sees them.
+//!
+//! Much of this is inlined with std only: a program without it, which is built for size, has each part once.
 
 mod any_future;
 mod await_future;

@@ -309,7 +309,7 @@ pub(super) unsafe fn registry_of<'a>(header: NonNull<Header>) -> &'a TaskRegistr
 /// # Safety
 ///
 /// The Block Invariant holds for `header`, and its count is not zero.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn add_count(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     let count = unsafe { &header.as_ref().count };
@@ -321,7 +321,7 @@ pub(super) unsafe fn add_count(header: NonNull<Header>) {
 /// # Safety
 ///
 /// The Block Invariant holds for `header`, and the count is the caller's to give back.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn drop_count(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {
@@ -431,7 +431,7 @@ fn report_unread(future: &ErasedFuture) {
 ///
 /// The Block Invariant holds for `header`, and the contents are dropped. The registry may be gone when
 /// this returns.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn drop_memory_here(header: NonNull<Header>) {
     // SAFETY: By this function's contract.
     unsafe {

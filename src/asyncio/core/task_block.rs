@@ -275,7 +275,7 @@ where
 }
 
 /// Begins a step: state 1 to 2.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 unsafe fn begin(pointer: NonNull<Header>, registry: &TaskRegistry) {
     // SAFETY: By the caller's contract.
     let header = unsafe { pointer.as_ref() };
@@ -317,7 +317,7 @@ unsafe fn begin_throwing(pointer: NonNull<Header>, registry: &TaskRegistry) -> b
 }
 
 /// Parks a task after a step that didn't end it.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 unsafe fn park(pointer: NonNull<Header>, registry: &TaskRegistry, step: u8) {
     // SAFETY: By the caller's contract, here and below.
     unsafe {
@@ -387,7 +387,7 @@ unsafe fn keep_thrown(pointer: NonNull<Header>, registry: &TaskRegistry) {
 }
 
 /// Drops the future of a task that has ended; a panic out of it is reported.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn drop_future_of(pointer: NonNull<Header>, needs_drop: bool) {
     // SAFETY: By the caller's contract.
     unsafe {

@@ -399,7 +399,7 @@ impl TaskHeader {
 ///
 /// The Block Invariant holds for `task`, which is a task, on its loop's thread; or the task is done,
 /// and a waker holds the block's memory.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(super) unsafe fn schedule_step(task: NonNull<Header>) {
     // SAFETY: By this function's contract, and the Step Invariant. No reference to the whole header
     // is made: once the contents of a block are dropped, the first word of its header is no table.
