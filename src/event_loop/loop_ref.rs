@@ -131,7 +131,7 @@ pub(super) struct Shared {
     #[cfg(feature = "std")]
     pub(super) reactor: OnceCell<Rc<Reactor>>,
     pub(super) clock: Clock,
-    /// The wait by this clock: a program that has no loop of the other is spared that of the other.
+    /// The wait by this clock, without std: a program is spared that of a clock that none of its loops has.
     pub(super) wait: Wait,
     pub(super) ready: ReadyQueue<LoopRef>,
     pub(super) calls: Rc<Calls<Entry>>,

@@ -12,7 +12,7 @@ use super::clock::{Clock, NEVER, Nanos, VirtualClock, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
-use super::loop_ref::{Entry, LoopRef, Mail, Shared, TaskScheduler};
+use super::loop_ref::{Entry, LoopRef, Mail, Shared, TaskScheduler, Wait};
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
 use super::running::Running;
@@ -49,6 +49,12 @@ use crate::panics;
 /// ```
 pub struct EventLoop(LoopRef);
 
+/// What a loop on the host's clock waits by without std; with std both waits are inlined where they are chosen.
+const REAL_WAIT: Wait =
+    if cfg!(feature = "std") { |_, _| Ok(false) } else { LoopRef::wait_in_real_time };
+const VIRTUAL_WAIT: Wait =
+    if cfg!(feature = "std") { |_, _| Ok(false) } else { LoopRef::wait_in_virtual_time };
+
 impl EventLoop {
     /// A loop on the machine's monotonic clock, with the machine's sockets. It sleeps for whole
     /// milliseconds, rounded up, as asyncio's does; its clock counts nanoseconds.
@@ -71,11 +77,7 @@ impl EventLoop {
     fn on_system(clock: Clock) -> EventLoop {
         let system = SystemHost::new();
         let reactor = Rc::clone(system.reactor());
-        let wait = match clock {
-            Clock::Host => LoopRef::wait_in_real_time,
-            Clock::Virtual(_) => LoopRef::wait_in_virtual_time,
-        };
-        let shared = Shared::new(Rc::new(system), clock, wait);
+        let shared = Shared::new(Rc::new(system), clock, REAL_WAIT);
         let _ = shared.reactor.set(reactor);
         EventLoop(LoopRef::new(shared))
     }
@@ -87,7 +89,7 @@ impl EventLoop {
     /// it work on one thread only, once [`set_loop_thread`](crate::set_loop_thread) names it.
     #[must_use]
     pub fn with_host(host: impl Host + 'static) -> EventLoop {
-        let shared = Shared::new(Rc::new(host), Clock::Host, LoopRef::wait_in_real_time);
+        let shared = Shared::new(Rc::new(host), Clock::Host, REAL_WAIT);
         EventLoop(LoopRef::new(shared))
     }
 
@@ -96,7 +98,7 @@ impl EventLoop {
     #[must_use]
     pub fn with_host_and_virtual_time(host: impl Host + 'static) -> EventLoop {
         let clock = Clock::Virtual(VirtualClock::default());
-        let shared = Shared::new(Rc::new(host), clock, LoopRef::wait_in_virtual_time);
+        let shared = Shared::new(Rc::new(host), clock, VIRTUAL_WAIT);
         EventLoop(LoopRef::new(shared))
     }
 
@@ -304,7 +306,6 @@ impl LoopRef {
         shared.calls.release_idle();
         self.with_tasks(|tasks| tasks.idle());
         match &shared.clock {
-            // With std both are linked in any case, and are inlined here.
             _ if cfg!(not(feature = "std")) => (shared.wait)(self, max_wait),
             Clock::Host => self.wait_in_real_time(max_wait),
             Clock::Virtual(_) => self.wait_in_virtual_time(max_wait),

@@ -65,7 +65,7 @@ struct TaskBlock<F, T> {
 
 /// A handle of one future or task, as the program knows it.
 ///
-/// **Handle Invariant**: it is transparent, a [`TypedFuture<T>`] and nothing else.
+/// **Transparent Invariant**: it is transparent, a [`TypedFuture<T>`] and nothing else.
 pub(crate) trait Handle<T>: Any {}
 
 /// # Safety
@@ -73,7 +73,7 @@ pub(crate) trait Handle<T>: Any {}
 /// The table of the block is one of handles of the type `H`.
 pub(super) unsafe fn as_handle<T, H: Handle<T>>(future: &ErasedFuture) -> &dyn Any {
     const { assert!(size_of::<H>() == size_of::<TypedFuture<T>>()) }
-    // SAFETY: By this function's contract the value of the block is a `T`, and by the Handle Invariant.
+    // SAFETY: By this function's contract the value of the block is a `T`, and by the Transparent Invariant.
     unsafe { NonNull::from(future).cast::<H>().as_ref() }
 }
 

@@ -51,7 +51,7 @@ impl LoopFuture<()> {
     }
 }
 
-/// By the Handle Invariant: it is transparent.
+/// By the Transparent Invariant.
 impl<T: 'static> Handle<T> for LoopFuture<T> {}
 
 impl<T: 'static> LoopFuture<T> {

@@ -52,7 +52,7 @@ use crate::event_loop::{running_loop, use_contexts};
 #[repr(transparent)]
 pub struct Task<T: 'static>(pub(crate) TypedFuture<T>);
 
-/// By the Handle Invariant: it is transparent.
+/// By the Transparent Invariant.
 impl<T: 'static> Handle<T> for Task<T> {}
 
 impl LoopRef {
