@@ -30,30 +30,48 @@ pub(crate) enum WaitReason {
     Scope,
 }
 
-/// Each reason and its words, at the place of its number.
-static WORDS: [(WaitReason, &str); 17] = [
-    (WaitReason::Future, "future"),
-    (WaitReason::Sleep, "sleep"),
-    (WaitReason::Lock, "Lock.acquire"),
-    (WaitReason::Event, "Event.wait"),
-    (WaitReason::Condition, "Condition.wait"),
-    (WaitReason::Semaphore, "Semaphore.acquire"),
-    (WaitReason::QueueGet, "Queue.get"),
-    (WaitReason::QueuePut, "Queue.put"),
-    (WaitReason::Gather, "gather"),
-    (WaitReason::Shield, "shield"),
-    (WaitReason::Wait, "wait"),
-    (WaitReason::Group, "TaskGroup"),
-    (WaitReason::Executor, "run_in_executor"),
-    (WaitReason::Source, "readiness of a source"),
-    (WaitReason::Connect, "connect"),
-    (WaitReason::Foreign, "wrap_future"),
-    (WaitReason::Scope, "foreign future in a scope"),
+/// Each reason at the place of its number: apart from its words, which a program may never show.
+static REASONS: [WaitReason; 17] = [
+    WaitReason::Future,
+    WaitReason::Sleep,
+    WaitReason::Lock,
+    WaitReason::Event,
+    WaitReason::Condition,
+    WaitReason::Semaphore,
+    WaitReason::QueueGet,
+    WaitReason::QueuePut,
+    WaitReason::Gather,
+    WaitReason::Shield,
+    WaitReason::Wait,
+    WaitReason::Group,
+    WaitReason::Executor,
+    WaitReason::Source,
+    WaitReason::Connect,
+    WaitReason::Foreign,
+    WaitReason::Scope,
 ];
 
 impl WaitReason {
     pub(crate) fn words(self) -> &'static str {
-        WORDS[self as usize].1
+        match self {
+            WaitReason::Future => "future",
+            WaitReason::Sleep => "sleep",
+            WaitReason::Lock => "Lock.acquire",
+            WaitReason::Event => "Event.wait",
+            WaitReason::Condition => "Condition.wait",
+            WaitReason::Semaphore => "Semaphore.acquire",
+            WaitReason::QueueGet => "Queue.get",
+            WaitReason::QueuePut => "Queue.put",
+            WaitReason::Gather => "gather",
+            WaitReason::Shield => "shield",
+            WaitReason::Wait => "wait",
+            WaitReason::Group => "TaskGroup",
+            WaitReason::Executor => "run_in_executor",
+            WaitReason::Source => "readiness of a source",
+            WaitReason::Connect => "connect",
+            WaitReason::Foreign => "wrap_future",
+            WaitReason::Scope => "foreign future in a scope",
+        }
     }
 
     /// The words of the reason with this number.
@@ -71,7 +89,7 @@ impl WaitReason {
 
     /// The reason of this number.
     pub(super) fn of_number(number: u32) -> WaitReason {
-        WORDS.get(number as usize).map_or(WaitReason::Future, |(reason, _)| *reason)
+        REASONS.get(number as usize).copied().unwrap_or_default()
     }
 }
 
@@ -80,8 +98,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn wait_reason_words_stand_at_their_numbers() {
-        for (number, (reason, _)) in WORDS.iter().enumerate() {
+    fn wait_reasons_stand_at_their_numbers() {
+        for (number, reason) in REASONS.iter().enumerate() {
             assert_eq!(*reason as usize, number);
             assert_eq!(WaitReason::of_number(number as u32), *reason);
         }
