@@ -88,7 +88,7 @@ impl LoopRef {
     /// and a sleep is a timer.
     ///
     /// A timer takes 20 bytes on 32-bit targets and 24 on others, a ready callback a word, to the next
-    /// power of two, and the levels of the timer wheel all together 4 KiB without an operating
+    /// power of two, and the levels of the timer wheel all together 2 KiB without an operating
     /// system, and 17 KiB elsewhere.
     ///
     /// # Errors

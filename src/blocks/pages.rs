@@ -2,7 +2,7 @@
 //!
 //! **Owner Invariant**: the owner's address is set before the first block is made, and the owner is
 //! at that address for as long as a block in use is asked for it: while the loop is open by its
-//! own doing, and then by what it has given to [`hold_while_used`](Pages::hold_while_used).
+//! own doing, and then by what it has given to [`hold_while_used`](AnyPages::hold_while_used).
 //!
 //! **Cell Invariant**: every field is a `Cell` or made of them, so that what is held may be dropped,
 //! and these pages with it, as the last act of a function that has a reference to them.
@@ -13,6 +13,7 @@ use core::alloc::Layout;
 use core::any::Any;
 use core::cell::Cell;
 use core::marker::PhantomData;
+use core::ops::Deref;
 use core::ptr::NonNull;
 
 use super::block;
@@ -31,30 +32,60 @@ const NOTHING_HELD: usize = 1 << (usize::BITS - 1);
 ///
 /// A block goes through these states:
 ///
-/// 1. *Free*. [`alloc`](Pages::alloc) makes it one in use.
-/// 2. *In use*: its contents live. [`free`](Pages::free) frees it; [`leave`](Pages::leave) leaves
+/// 1. *Free*. [`alloc`](AnyPages::alloc) makes it one in use.
+/// 2. *In use*: its contents live. [`free`](AnyPages::free) frees it; [`leave`](AnyPages::leave) leaves
 ///    it.
 /// 3. *Left*: its contents are dead, and other threads hold its memory, as their wakers do. The last
 ///    of them [returns](super::free_remote) it.
-/// 4. *Returned*, until [`collect_remote`](Pages::collect_remote) frees it.
+/// 4. *Returned*, until [`collect_remote`](AnyPages::collect_remote) frees it.
 ///
 /// Dropping the pages frees the memory at once if no block is left or in use. If some are left, the
 /// thread that returns the last frees it. If some are in use it is never freed: to leak is sound.
 pub(crate) struct Pages<O, R> {
-    store: Store,
-    /// Blocks in use, and [`NOTHING_HELD`].
-    live: Cell<usize>,
-    /// Blocks that were left, and not freed yet.
-    left: Cell<usize>,
-    hold: Cell<Option<Box<dyn Any>>>,
-    types: PhantomData<(*const O, R)>,
+    pages: AnyPages<R>,
+    owner: PhantomData<*const O>,
 }
 
 impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     /// Returns pages without memory. Their blocks lead other threads to `remote`.
     #[inline(always)]
     pub(crate) fn new(remote: R) -> Pages<O, R> {
-        Pages {
+        Pages { pages: AnyPages::new(remote), owner: PhantomData }
+    }
+
+    /// Sets the owner, once, before the first [`alloc`](AnyPages::alloc). The pages keep the pointer
+    /// only: that the owner is there while blocks are in use, is the duty of the caller of
+    /// [`owner_of`].
+    pub(crate) fn set_owner(&self, owner: NonNull<O>) {
+        debug_assert_eq!(self.store.memory().bytes(), 0, "the owner is set after a block was made");
+        self.store.set_owner(owner.as_ptr().cast_const().cast());
+    }
+}
+
+impl<O, R> Deref for Pages<O, R> {
+    type Target = AnyPages<R>;
+
+    #[inline(always)]
+    fn deref(&self) -> &AnyPages<R> {
+        &self.pages
+    }
+}
+
+/// [`Pages`] with an owner of any type: these are compiled once for all owners.
+pub(crate) struct AnyPages<R> {
+    store: Store,
+    /// Blocks in use, and [`NOTHING_HELD`].
+    live: Cell<usize>,
+    /// Blocks that were left, and not freed yet.
+    left: Cell<usize>,
+    hold: Cell<Option<Box<dyn Any>>>,
+    types: PhantomData<R>,
+}
+
+impl<R: Send + Sync + 'static> AnyPages<R> {
+    #[inline(always)]
+    fn new(remote: R) -> AnyPages<R> {
+        AnyPages {
             store: Store::new(Shared::new(remote).as_ptr().cast_const().cast()),
             live: Cell::new(NOTHING_HELD),
             left: Cell::new(0),
@@ -63,15 +94,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
         }
     }
 
-    /// Sets the owner, once, before the first [`alloc`](Pages::alloc). The pages keep the pointer
-    /// only: that the owner is there while blocks are in use, is the duty of the caller of
-    /// [`owner_of`].
-    pub(crate) fn set_owner(&self, owner: NonNull<O>) {
-        debug_assert_eq!(self.store.memory().bytes(), 0, "the owner is set after a block was made");
-        self.store.set_owner(owner.as_ptr().cast_const().cast());
-    }
-
-    /// Has all blocks be in `region`, before the first [`alloc`](Pages::alloc).
+    /// Has all blocks be in `region`, before the first [`alloc`](AnyPages::alloc).
     pub(crate) fn set_region(&self, region: &'static Region) {
         debug_assert_eq!(
             self.store.memory().bytes(),
@@ -98,7 +121,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     }
 
     /// Makes a block of at least `layout`'s size and alignment, and of two words. `None` where the
-    /// [limit](Pages::set_limit) is reached or the allocator has no memory.
+    /// [limit](AnyPages::set_limit) is reached or the allocator has no memory.
     ///
     /// The caller writes the first word before it uses these pages again: an aligned pointer with 0
     /// as its lowest bit, which stays there until the block is freed or left.
@@ -124,7 +147,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     /// # Safety
     ///
     /// On this thread. These pages made the block, it is in use, its contents are dead, and its
-    /// memory isn't used any more. After [`hold_while_used`](Pages::hold_while_used) what is held may
+    /// memory isn't used any more. After [`hold_while_used`](AnyPages::hold_while_used) what is held may
     /// be dropped, and with it the owner and these pages: then neither is used any more either.
     #[inline]
     pub(crate) unsafe fn free(&self, block: NonNull<u8>) {
@@ -142,7 +165,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     ///
     /// # Safety
     ///
-    /// As for [`free`](Pages::free), but that the memory is held.
+    /// As for [`free`](AnyPages::free), but that the memory is held.
     pub(crate) unsafe fn leave(&self, block: NonNull<u8>) {
         // SAFETY: as the caller says.
         unsafe {
@@ -246,7 +269,7 @@ impl<O: 'static, R: Send + Sync + 'static> Pages<O, R> {
     }
 }
 
-impl<O, R> Drop for Pages<O, R> {
+impl<R> Drop for AnyPages<R> {
     fn drop(&mut self) {
         let shared = self.store.shared().cast::<Shared<R>>().cast_mut();
         let out = self.left.get() + (self.live.get() & !NOTHING_HELD);

@@ -39,7 +39,7 @@ impl Source {
     /// The layout has a size.
     pub(super) unsafe fn alloc(&self, layout: Layout) -> Option<NonNull<u8>> {
         match self.0.get() {
-            Some(region) => region.take(layout),
+            Some(region) => (region.take)(region, layout),
             // SAFETY: as the caller says.
             None => NonNull::new(unsafe { alloc(layout) }),
         }
@@ -50,7 +50,7 @@ impl Source {
     /// It was [allocated](Source::alloc) here with this layout, and isn't used any more.
     pub(super) unsafe fn dealloc(&self, base: *mut u8, layout: Layout) {
         match self.0.get() {
-            Some(region) => region.give(base, layout),
+            Some(region) => (region.give)(region, base, layout),
             // SAFETY: as the caller says.
             None => unsafe { dealloc(base, layout) },
         }
@@ -58,6 +58,9 @@ impl Source {
 }
 
 pub(crate) struct Region {
+    /// Its functions, which are linked where a region is made.
+    take: fn(&Region, Layout) -> Option<NonNull<u8>>,
+    give: fn(&Region, *mut u8, Layout),
     pages: *mut u8,
     taken: &'static [Cell<bool>],
 }
@@ -80,7 +83,8 @@ impl Region {
             start.add(table).cast::<Cell<bool>>().write_bytes(0, count);
             let taken = slice::from_raw_parts(start.add(table).cast::<Cell<bool>>(), count);
             let region = start.add(place).cast::<Region>();
-            region.write(Region { pages: start.add(pages), taken });
+            let pages = start.add(pages);
+            region.write(Region { take: Region::take, give: Region::give, pages, taken });
             Some(&*region)
         }
     }

@@ -29,7 +29,7 @@ pub(super) struct Shared<R> {
     returned: AtomicPtr<u8>,
     count: AtomicUsize,
     /// The memory that is freed with this, once the loop has ended.
-    memory: UnsafeCell<Option<Memory>>,
+    memory: UnsafeCell<Option<Box<Memory>>>,
     remote: R,
 }
 
@@ -84,12 +84,16 @@ impl<R> Shared<R> {
         // `memory` before it brings the count to 0.
         unsafe {
             let shared = this.as_ref();
-            shared.memory.with_mut(|place| *place = Some(memory));
+            // Memory that is freed here needs no place.
+            let (now, later) =
+                if out == 0 { (Some(memory), None) } else { (None, Some(Box::new(memory))) };
+            shared.memory.with_mut(|place| *place = later);
             let change = out.wrapping_sub(BIAS);
             let count = shared.count.fetch_add(change, Ordering::AcqRel);
             if count.wrapping_add(change) == 0 {
                 Shared::free(this);
             }
+            drop(now);
         }
     }
 

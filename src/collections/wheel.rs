@@ -9,7 +9,7 @@
 //! timers in it that are not due yet move to lower levels. A timer moves at most once for each digit,
 //! however far away it was, and most are cancelled before they move.
 //!
-//! Where memory is scarce, the digits are those of base 8, of the deadline without its lowest 20 bits: so
+//! Where memory is scarce, the digits are those of base 4, of the deadline without its lowest 24 bits: so
 //! many ticks share the lowest slots, and a timer in the slot of the present that is not due yet stays in it.
 //!
 //! | operation | cost |
@@ -47,11 +47,11 @@ use core::mem;
 use super::SCARCE;
 use super::timer_key::Keys;
 
-/// Bits of a digit. Where memory is scarce, a level takes 144 bytes in place of 1,096.
-const DIGIT: u32 = if SCARCE { 3 } else { 6 };
-/// Bits below the lowest digit. A level that no deadline needs takes no memory: of nanoseconds, 20 bits are
-/// about a millisecond.
-const FINE: u32 = if SCARCE { 20 } else { 0 };
+/// Bits of a digit. Where memory is scarce, a level takes 80 bytes in place of 1,096.
+const DIGIT: u32 = if SCARCE { 2 } else { 6 };
+/// Bits below the lowest digit. A level that no deadline needs takes no memory: of nanoseconds, 24 bits are
+/// about 17 milliseconds.
+const FINE: u32 = if SCARCE { 24 } else { 0 };
 pub(super) const SLOTS: usize = 1 << DIGIT;
 /// So many digits cover the other bits.
 const LEVELS: usize = (u64::BITS - FINE).div_ceil(DIGIT) as usize;

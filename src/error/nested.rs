@@ -1,9 +1,12 @@
 //! Errors inside of errors, as deep as they may be: dropped without a stack as deep.
 
 use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::mem;
 
-use super::repr::{Detail, Error, Repr, Shared};
+use super::kind::ErrorKind;
+use super::repr::{Detail, Error, Group, Repr, Shared};
 use crate::flat_drops::drop_on_thread;
 use crate::sync::PlainArc as Arc;
 
@@ -15,14 +18,26 @@ impl Drop for Shared {
         match mem::replace(&mut self.detail, Detail::Message(Box::default())) {
             // An error of the program's own may hold an `Error` in turn, and so on.
             Detail::Source(source) => drop_on_thread(source),
-            Detail::Group(group) => drop_group(group.errors),
+            Detail::Group(group) => (group.drop_errors)(group.errors),
             _ => {}
         }
     }
 }
 
+impl Error {
+    /// Several errors in one, as `BaseExceptionGroup(message, errors)`: an `ExceptionGroup` if all of them
+    /// are [exceptions](Error::is_exception).
+    #[must_use]
+    pub fn from_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
+        let is_exception = errors.iter().all(Error::is_exception);
+        let (message, errors) = (message.into().into_boxed_str(), errors.into_boxed_slice());
+        let group = Group { message, errors, is_exception, drop_errors };
+        Error::shared(ErrorKind::Group, Detail::Group(Box::new(group)))
+    }
+}
+
 /// Drops the errors of a group, and of the groups in it, depth first.
-fn drop_group(errors: Box<[Error]>) {
+fn drop_errors(errors: Box<[Error]>) {
     let mut left = errors.into_vec();
     left.reverse();
     while let Some(error) = left.pop() {

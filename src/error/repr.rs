@@ -7,7 +7,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
 #[cfg(feature = "std")]
 use core::any::Any;
 use core::mem;
@@ -62,7 +61,7 @@ pub(super) struct Shared {
 pub(super) enum Detail {
     Message(Box<str>),
     Source(BoxedError),
-    Group(Group),
+    Group(Box<Group>),
     #[cfg(feature = "std")]
     Panic(Box<Panicked>),
     /// An error of the system, and what it is about.
@@ -75,7 +74,9 @@ pub(super) struct Group {
     pub(super) message: Box<str>,
     pub(super) errors: Box<[Error]>,
     /// All of them are exceptions: noted, as groups may be as deep as they like.
-    is_exception: bool,
+    pub(super) is_exception: bool,
+    /// Drops them: a program that makes no group is spared it.
+    pub(super) drop_errors: fn(Box<[Error]>),
 }
 
 impl Repr {
@@ -125,7 +126,8 @@ impl Detail {
     /// The message, where it has one of its own.
     pub(super) fn text(&self) -> &str {
         match self {
-            Detail::Message(message) | Detail::Group(Group { message, .. }) => message,
+            Detail::Message(message) => message,
+            Detail::Group(group) => &group.message,
             #[cfg(feature = "std")]
             Detail::Panic(panicked) => &panicked.message,
             _ => "",
@@ -168,15 +170,6 @@ impl Error {
             type_name: core::any::type_name::<E>(),
             detail: Detail::Source(Box::new(error)),
         })))
-    }
-
-    /// Several errors in one, as `BaseExceptionGroup(message, errors)`: an `ExceptionGroup` if all of them
-    /// are [exceptions](Error::is_exception).
-    #[must_use]
-    pub fn from_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
-        let is_exception = errors.iter().all(Error::is_exception);
-        let (message, errors) = (message.into().into_boxed_str(), errors.into_boxed_slice());
-        Error::shared(ErrorKind::Group, Detail::Group(Group { message, errors, is_exception }))
     }
 
     pub(super) fn shared(kind: ErrorKind, detail: Detail) -> Error {

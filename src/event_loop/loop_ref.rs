@@ -156,7 +156,6 @@ pub(super) struct Shared {
     /// Set while it does, or the loop records its events.
     #[cfg(feature = "events")]
     pub(super) watched: Cell<bool>,
-    pub(super) slow_callback_duration: Cell<Duration>,
 }
 
 /// Waits for at most so long. Returns whether there may be socket events.
@@ -189,7 +188,6 @@ impl Shared {
             observed: Cell::new(false),
             #[cfg(feature = "events")]
             watched: Cell::new(false),
-            slow_callback_duration: Cell::new(Duration::from_millis(100)),
         }
     }
 }
@@ -354,17 +352,6 @@ impl LoopRef {
     #[must_use]
     pub fn debug(&self) -> bool {
         self.0.debug.get()
-    }
-
-    /// Sets from how long on a callback is called slow.
-    pub fn set_slow_callback_duration(&self, duration: Duration) {
-        self.0.slow_callback_duration.set(duration);
-    }
-
-    /// From how long on a callback is called slow; 100 ms at first.
-    #[must_use]
-    pub fn slow_callback_duration(&self) -> Duration {
-        self.0.slow_callback_duration.get()
     }
 
     #[inline]

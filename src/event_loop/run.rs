@@ -49,7 +49,7 @@ use crate::panics;
 /// ```
 pub struct EventLoop(LoopRef);
 
-/// What a loop on the host's clock waits by without std; with std both waits are inlined where they are chosen.
+/// The wait of a loop on the host's clock, without std; with std both waits are inlined where they are chosen.
 const REAL_WAIT: Wait =
     if cfg!(feature = "std") { |_, _| Ok(false) } else { LoopRef::wait_in_real_time };
 const VIRTUAL_WAIT: Wait =

@@ -84,6 +84,7 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
     ///
     /// By the Callback Table Invariant `head` is that of a callback of `F`, which a handle keeps; of a plain
     /// one it is any.
+    #[cfg_attr(feature = "std", inline(always))]
     unsafe fn call(head: NonNull<CallbackHead>, future: &dyn AnyFuture) -> Result<()> {
         if Self::IS_PLAIN {
             // SAFETY: A function of no size may be read from any pointer that is aligned, and

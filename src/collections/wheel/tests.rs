@@ -81,9 +81,9 @@ fn level_is_that_of_the_highest_digit_that_differs() {
     let digits = |present, when| (place(present, when) / SLOTS, place(present, when) % SLOTS);
     assert_eq!([ten, hundred - 1].map(|when| digits(0, when)), [(1, 1), (1, SLOTS - 1)]);
     assert_eq!([hundred, hundred + ten].map(|when| digits(hundred - 1, when)), [(2, 1); 2]);
-    assert_eq!([0, 2 * ten - 1].map(|when| digits(ten + 6, when)), [(0, 6), (0, SLOTS - 1)]);
+    assert_eq!([0, 2 * ten - 1].map(|when| digits(ten + 2, when)), [(0, 2), (0, SLOTS - 1)]);
     // The last digit has the bits that are left.
-    let left = (u64::BITS - FINE) % DIGIT;
+    let left = (u64::BITS - FINE - 1) % DIGIT + 1;
     assert_eq!(digits(0, u64::MAX >> FINE), (LEVELS - 1, (1 << left) - 1));
 }
 

@@ -11,6 +11,8 @@ use core::cell::Cell;
 #[cfg(feature = "signals")]
 use core::cell::RefCell;
 
+use core::time::Duration;
+
 use super::disorder::Disorder;
 #[cfg(feature = "events")]
 use super::recorded_loops::note_made;
@@ -31,6 +33,8 @@ use crate::panics;
 pub(crate) struct Observers {
     pub(super) hash: ScheduleHash,
     disorder: Cell<Option<Disorder>>,
+    /// From how long on a callback is called slow, where that was set.
+    slow: Cell<Option<Duration>>,
     rng: Rng,
     #[cfg(feature = "trace")]
     pub(super) tracing: Tracing,
@@ -161,6 +165,18 @@ impl LoopRef {
         if !self.is_observed() {
             self.update_observed();
         }
+    }
+
+    /// Sets from how long on a callback is called slow.
+    pub fn set_slow_callback_duration(&self, duration: Duration) {
+        self.observers().slow.set(Some(duration));
+    }
+
+    /// From how long on a callback is called slow; 100 ms at first.
+    #[must_use]
+    pub fn slow_callback_duration(&self) -> Duration {
+        let slow = self.find_observers().and_then(|observers| observers.slow.get());
+        slow.unwrap_or(Duration::from_millis(100))
     }
 
     pub(crate) fn turn_debug(&self, on: bool) {
