@@ -1,4 +1,4 @@
-//! [`Error`], the one error type of the crate: `kind` and `repr`; `nested` (drops), `panic` (payloads), `display`,
+//! [`Error`], the one error type of the crate: `kind` and `repr`; `nested` (groups, and drops), `panic` (payloads), `display`,
 //! `standard` (other crates' errors), and `catch` (`except Exception`).
 
 mod catch;
