@@ -6,8 +6,8 @@
 //! - `scarce`: targets with kilobytes of memory;
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
 //! - `sort`: a stable sort by a number;
-//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `wheel`: how it works;
-//!   `wheel_room`: its memory.
+//! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `timer_slab`: its
+//!   storage; `wheel`: how it works; `wheel_links`: what links its timers; `wheel_lists`: lists that it sorts.
 
 mod cell_ext;
 mod keyed_queue;
@@ -17,9 +17,11 @@ mod scarce;
 mod serial_slab;
 mod sort;
 mod timer_key;
+mod timer_slab;
 mod timer_wheel;
 mod wheel;
-mod wheel_room;
+mod wheel_links;
+mod wheel_lists;
 
 pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;
@@ -31,4 +33,6 @@ pub(crate) use scarce::{CacheLine, SCARCE};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 pub(crate) use sort::sort_by_key;
+pub(crate) use timer_slab::TimerSlab;
 pub(crate) use wheel::Wheel;
+pub(crate) use wheel_links::{At, Link, Links};

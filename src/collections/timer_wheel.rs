@@ -6,9 +6,12 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::{Index, IndexMut};
 
 use super::timer_key::{Generations, TimerKey};
+use super::timer_slab::TimerSlab;
 use super::wheel::Wheel;
+use super::wheel_links::{At, Link, Links};
 
 /// Timers in order of (deadline, made), with insertion and cancellation in constant time.
 ///
@@ -18,13 +21,51 @@ use super::wheel::Wheel;
 ///
 /// Payloads are never dropped inside a call: each comes back from [`cancel`](Self::cancel),
 /// [`expire`](Self::expire) or [`drain`](Self::drain), unless the wheel itself is dropped.
-pub struct TimerWheel<T>(Wheel<T, Generations>);
+pub struct TimerWheel<T>(pub(super) Wheel<TimerSlab<T, Generations, u32>>);
+
+impl At for u32 {
+    const NIL: u32 = u32::MAX;
+
+    #[inline(always)]
+    fn of(index: u32) -> u32 {
+        index
+    }
+
+    #[inline(always)]
+    fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl<T> Index<u32> for TimerSlab<T, Generations, u32> {
+    type Output = Link<u32>;
+
+    #[inline(always)]
+    fn index(&self, at: u32) -> &Link<u32> {
+        self.link(at as usize)
+    }
+}
+
+impl<T> IndexMut<u32> for TimerSlab<T, Generations, u32> {
+    #[inline(always)]
+    fn index_mut(&mut self, at: u32) -> &mut Link<u32> {
+        self.link_mut(at as usize)
+    }
+}
+
+impl<T> Links for TimerSlab<T, Generations, u32> {
+    type At = u32;
+
+    fn rest(&mut self) {
+        self.give_back();
+    }
+}
 
 impl<T> TimerWheel<T> {
     /// Makes an empty wheel with 0 as its present.
     #[must_use]
     pub fn new() -> Self {
-        TimerWheel(Wheel::new(Generations::new()))
+        TimerWheel(Wheel::new(TimerSlab::new(Generations::new())))
     }
 
     /// Adds a timer that is due at `when` (in ticks), and returns the key that cancels it.
@@ -33,17 +74,25 @@ impl<T> TimerWheel<T> {
     ///
     /// # Panics
     ///
-    /// When `u32::MAX` timers are pending already.
+    /// When `u32::MAX` timers are pending already, and where there is no memory for one more.
     pub fn insert(&mut self, when: u64, payload: T) -> TimerKey {
-        self.0.insert(when, payload)
+        let Ok((index, key)) = self.0.links.keep(when, payload) else {
+            panic!("no memory for a timer");
+        };
+        self.0.insert(index, when);
+        key
     }
 
     /// Removes a timer and gives its payload back; `None` when it fired or was cancelled before.
     pub fn cancel(&mut self, key: TimerKey) -> Option<T> {
-        if !self.0.keys.is_last(key) {
+        if !self.0.links.keys.is_last(key) {
             return None;
         }
-        self.0.remove(key.index, |_| true)
+        self.0.links.payload(key.index as usize)?;
+        self.0.remove(key.index);
+        let payload = self.0.links.take(key.index);
+        self.0.rest();
+        payload
     }
 
     /// Moves every timer with `when <= now` to the end of `due`, as (`when`, payload), in order
@@ -52,13 +101,13 @@ impl<T> TimerWheel<T> {
     /// The present becomes `now`. Where `now` is earlier than the present, the present stays, and
     /// what is due is still exactly what has `when <= now`.
     pub fn expire(&mut self, now: u64, due: &mut Vec<(u64, T)>) {
-        self.0.expire(now, &mut |when, payload| due.push((when, payload)));
+        self.0.expire(now, &mut |timers, at| due.extend(timers.take_due(at)));
     }
 
     /// Moves every timer to the end of `all`, due or not, in the form and order of
     /// [`expire`](Self::expire). The present stays.
     pub fn drain(&mut self, all: &mut Vec<(u64, T)>) {
-        self.0.drain(&mut |when, payload| all.push((when, payload)));
+        self.0.drain(&mut |timers, at| all.extend(timers.take_due(at)));
     }
 
     /// The earliest deadline, exactly; `None` when the wheel is empty.
@@ -85,7 +134,7 @@ impl<T> TimerWheel<T> {
 
     /// Every timer that is pending, as its deadline and its payload, in no order.
     pub fn iter(&self) -> impl Iterator<Item = (u64, &T)> {
-        self.0.iter()
+        self.0.links.iter()
     }
 
     /// Returns the number of pending timers.
@@ -106,7 +155,7 @@ impl<T> TimerWheel<T> {
     /// there was room for more than 1024, all of it is freed.
     #[must_use]
     pub fn capacity(&self) -> usize {
-        self.0.capacity().min(self.0.keys.capacity())
+        self.0.links.capacity().min(self.0.links.keys.capacity())
     }
 }
 

@@ -4,35 +4,37 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use core::cell::RefCell;
+use core::mem;
 use core::ptr::NonNull;
 use core::time::Duration;
 
 use super::clock::Nanos;
+use super::entry::{Entry, PendingTimers, TimerAt};
 #[cfg(feature = "events")]
 use super::events::EventSwitch;
 use crate::blocks::Pages;
-use crate::collections::Wheel;
+use crate::collections::{At, Wheel};
 use crate::error::{Error, Result};
 
-/// A timer that is pending, or was: by what it runs the wheel knows whether it is that one still.
+/// A timer of anything but a callback that is pending, or was: by what it runs the wheel knows whether it
+/// is that one still.
 pub(crate) type TimerIndex = u32;
 
-/// Timers of the sort `E`, and pages for callbacks.
-pub(super) struct Calls<E> {
-    pub(super) timers: RefCell<Wheel<E, ()>>,
+/// Timers of a loop `L`, and pages for callbacks.
+pub(super) struct Calls<L: 'static> {
+    pub(super) timers: RefCell<Wheel<PendingTimers<L>>>,
     /// When the timers that are never due were to be due, by the addresses of their blocks.
     pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
-    pub(super) pages: Pages<Calls<E>, ()>,
+    pub(super) pages: Pages<Calls<L>, ()>,
     /// Here, where the handles of callbacks find it.
     #[cfg(feature = "events")]
     pub(super) events: EventSwitch,
 }
 
-impl<E: 'static> Calls<E> {
-    pub(super) fn new() -> Rc<Calls<E>> {
-        let timers = RefCell::new(Wheel::new(()));
+impl<L> Calls<L> {
+    pub(super) fn new() -> Rc<Calls<L>> {
         let calls = Rc::new(Calls {
-            timers,
+            timers: RefCell::new(Wheel::new(PendingTimers::new())),
             far: RefCell::default(),
             pages: Pages::new(()),
             #[cfg(feature = "events")]
@@ -47,13 +49,46 @@ impl<E: 'static> Calls<E> {
     /// # Errors
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where there is no memory for it; `entry` is dropped.
-    #[inline(always)]
-    pub(super) fn insert_timer(&self, when: Nanos, entry: E) -> Result<TimerIndex> {
+    #[inline]
+    pub(super) fn insert_timer(&self, when: Nanos, entry: Entry<L>) -> Result<TimerIndex> {
         let mut timers = self.timers.borrow_mut();
-        if !timers.has_room() && timers.reserve_one().is_err() {
-            return Err(Error::no_memory());
+        match timers.links.slab.keep(when, entry) {
+            Ok((index, _)) => {
+                timers.insert(TimerAt::of(index), when);
+                Ok(index)
+            }
+            Err(_refused) => {
+                // Nothing is borrowed while it is dropped.
+                drop(timers);
+                Err(Error::no_memory())
+            }
         }
-        Ok(timers.insert(when, entry))
+    }
+
+    /// Takes the timer out that would run what is at `address`, if it is still in.
+    #[inline]
+    pub(super) fn forget_timer(&self, timer: TimerIndex, address: *const ()) -> Option<Entry<L>> {
+        let mut timers = self.timers.borrow_mut();
+        timers.links.slab.payload_mut(timer).filter(|entry| entry.address() == address)?;
+        timers.remove(TimerAt::of(timer));
+        let entry = timers.links.slab.take(timer);
+        timers.rest();
+        entry
+    }
+
+    /// Has the timer that would run what is at `address` run `entry` in its place, if it is still in.
+    /// Returns when it is due, and the entry that it had; or else `entry`.
+    pub(super) fn replace_timer(
+        &self,
+        timer: TimerIndex,
+        address: *const (),
+        entry: Entry<L>,
+    ) -> Result<(Nanos, Entry<L>), Entry<L>> {
+        let timers = &mut self.timers.borrow_mut().links;
+        let own = timers.slab.payload_mut(timer).filter(|entry| entry.address() == address);
+        let Some(own) = own else { return Err(entry) };
+        let before = mem::replace(own, entry);
+        Ok((timers[TimerAt::of(timer)].when(), before))
     }
 
     /// The loop is about to wait: unused memory may go back.
@@ -63,7 +98,7 @@ impl<E: 'static> Calls<E> {
     }
 
     /// The loop has closed: handles that outlive it keep the memory.
-    pub(super) fn close(self: &Rc<Calls<E>>) {
+    pub(super) fn close(self: &Rc<Calls<L>>) {
         self.pages.hold_while_used(Box::new(self.clone()));
     }
 }

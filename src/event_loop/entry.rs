@@ -14,6 +14,11 @@
 //! **Tag Invariant**: the lowest bit of an entry's pointer, which no address of a head has, is set if the
 //! functions to call are those of its table's `second`, which such a table has. They get the address of the head.
 //!
+//! **Timer Invariant**: a [`TimerAt`] that is no index leads to the link of a [`TimedHead`], which is used
+//! no longer than that is there. While the state has `LISTED` it is among the [`PendingTimers`], which own an
+//! entry of the head then. The wheel asks them for the links of those that are in it, and passes out each that is
+//! due once. A link is reached by them alone, and borrows them.
+//!
 //! **Slots Invariant**: what a [`Slots`] has is reached by its own functions alone, each of which is done
 //! with it before it returns or calls anything.
 //!
@@ -24,13 +29,16 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::UnsafeCell;
+use core::cell::{Cell, UnsafeCell};
 use core::mem;
 use core::num::NonZeroUsize;
+use core::ops::{Index, IndexMut};
 use core::ptr::{self, NonNull};
 
+use super::clock::Nanos;
 #[cfg(not(feature = "std"))]
-use super::linked_mail::Link;
+use super::linked_mail::Link as MailLink;
+use crate::collections::{At, Link, Links, TimerSlab};
 use crate::logging::DESCRIBES;
 
 /// The kind of an entry's next run, as far as it is the same in each run of a program.
@@ -201,6 +209,133 @@ impl<L> Drop for Entry<L> {
     }
 }
 
+/// An [`EntryHead`] by a table that begins with an [`EntryTable`], and a state.
+#[repr(C)]
+pub(super) struct CallHead<T: 'static> {
+    pub(super) table: &'static T,
+    pub(super) state: Cell<u32>,
+}
+
+/// The flag of a state that says that the timer is pending.
+pub(super) const LISTED: u32 = 1;
+
+/// The head of what is among the timers by a link of its own.
+#[repr(C)]
+pub(super) struct TimedHead<T: 'static> {
+    head: CallHead<T>,
+    pub(super) link: UnsafeCell<Link<TimerAt>>,
+}
+
+impl<T> TimedHead<T> {
+    /// One that is due at `when`.
+    #[inline(always)]
+    pub(super) fn new(head: CallHead<T>, when: Nanos) -> TimedHead<T> {
+        TimedHead { head, link: UnsafeCell::new(Link::new(when)) }
+    }
+}
+
+/// Where a timer is: at a link in a [`TimedHead`], or at an index, above a bit that no address of one has.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) struct TimerAt(*mut Link<TimerAt>);
+
+impl TimerAt {
+    #[inline(always)]
+    pub(super) fn of_link(link: *const UnsafeCell<Link<TimerAt>>) -> TimerAt {
+        TimerAt(UnsafeCell::raw_get(link))
+    }
+
+    #[inline(always)]
+    fn is_index(self) -> bool {
+        self.0.addr() & TAG.get() != 0
+    }
+}
+
+impl At for TimerAt {
+    const NIL: TimerAt = TimerAt(ptr::null_mut());
+
+    #[inline(always)]
+    fn of(index: u32) -> TimerAt {
+        TimerAt(ptr::without_provenance_mut((index as usize) << 1 | TAG.get()))
+    }
+
+    #[inline(always)]
+    fn index(self) -> usize {
+        self.0.addr() >> 1
+    }
+}
+
+/// Timers of a loop: heads with links of their own, and entries in a slab.
+pub(super) struct PendingTimers<L: 'static> {
+    pub(super) slab: TimerSlab<Entry<L>, (), TimerAt>,
+}
+
+impl<L> PendingTimers<L> {
+    pub(super) const fn new() -> PendingTimers<L> {
+        PendingTimers { slab: TimerSlab::new(()) }
+    }
+
+    /// Returns what a timer runs that was taken out of the wheel.
+    #[inline(always)]
+    pub(super) fn take(&mut self, at: TimerAt) -> Option<Entry<L>> {
+        if at.is_index() {
+            return self.slab.take(at.index() as u32);
+        }
+        // SAFETY: By the Timer Invariant the head is there, and its entry the caller's from now on.
+        unsafe {
+            let head = Self::head_at(at);
+            let state = &(*head).head.state;
+            state.set(state.get() & !LISTED);
+            Some(Entry(NonNull::new_unchecked(head.cast())))
+        }
+    }
+
+    /// The address of what a timer runs.
+    pub(super) fn address(&self, at: TimerAt) -> *const () {
+        if !at.is_index() {
+            return Self::head_at(at).cast();
+        }
+        self.slab.payload(at.index()).map_or(ptr::null(), Entry::address)
+    }
+
+    /// The head that has the link.
+    #[inline(always)]
+    fn head_at(at: TimerAt) -> *mut TimedHead<EntryTable<L>> {
+        at.0.wrapping_byte_sub(mem::offset_of!(TimedHead<EntryTable<L>>, link)).cast()
+    }
+}
+
+impl<L> Index<TimerAt> for PendingTimers<L> {
+    type Output = Link<TimerAt>;
+
+    #[inline(always)]
+    fn index(&self, at: TimerAt) -> &Link<TimerAt> {
+        if at.is_index() {
+            return self.slab.link(at.index());
+        }
+        // SAFETY: By the Timer Invariant.
+        unsafe { &*at.0 }
+    }
+}
+
+impl<L> IndexMut<TimerAt> for PendingTimers<L> {
+    #[inline(always)]
+    fn index_mut(&mut self, at: TimerAt) -> &mut Link<TimerAt> {
+        if at.is_index() {
+            return self.slab.link_mut(at.index());
+        }
+        // SAFETY: By the Timer Invariant.
+        unsafe { &mut *at.0 }
+    }
+}
+
+impl<L> Links for PendingTimers<L> {
+    type At = TimerAt;
+
+    fn rest(&mut self) {
+        self.slab.give_back();
+    }
+}
+
 /// An entry that is kept for what it owns: it is dropped, or gives its pointer back, and is never run.
 pub(crate) struct HeldEntry<L: 'static>(Entry<L>);
 
@@ -301,7 +436,7 @@ impl<L> Slots<L> {
 pub(crate) struct RemoteHead<L: 'static> {
     head: EntryHead<L>,
     #[cfg(not(feature = "std"))]
-    link: Link,
+    link: MailLink,
 }
 
 impl<L> RemoteHead<L> {
@@ -309,7 +444,7 @@ impl<L> RemoteHead<L> {
         RemoteHead {
             head: EntryHead::new(table),
             #[cfg(not(feature = "std"))]
-            link: Link::new(),
+            link: MailLink::new(),
         }
     }
 }
@@ -337,7 +472,7 @@ impl<L> RemoteEntry<L> {
     /// The link of what the entry points to. It is made an entry again by
     /// [`from_link`](RemoteEntry::from_link), once.
     #[cfg(not(feature = "std"))]
-    pub(super) fn into_link(self) -> NonNull<Link> {
+    pub(super) fn into_link(self) -> NonNull<MailLink> {
         let head: NonNull<RemoteHead<L>> = self.0.0.cast();
         mem::forget(self);
         // SAFETY: By the Send Invariant the head is that of a `RemoteHead`.
@@ -348,7 +483,7 @@ impl<L> RemoteEntry<L> {
     ///
     /// `link` was returned by [`into_link`](RemoteEntry::into_link), and is used once.
     #[cfg(not(feature = "std"))]
-    pub(super) unsafe fn from_link(link: NonNull<Link>) -> RemoteEntry<L> {
+    pub(super) unsafe fn from_link(link: NonNull<MailLink>) -> RemoteEntry<L> {
         // SAFETY: By this function's contract the link stands in a `RemoteHead`.
         let head = unsafe { link.byte_sub(mem::offset_of!(RemoteHead<L>, link)) };
         RemoteEntry(Entry(head.cast()))

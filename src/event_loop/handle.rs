@@ -10,7 +10,7 @@ use super::clock::{NEVER, Nanos, duration, nanos};
 use super::events::{LoopEvent, note_event};
 use super::exception_handler::{CallbackOutput, report_callback};
 use super::loop_ref::{Entry, LoopRef};
-use super::scheduled_call::{NameOf, ScheduledCall};
+use super::scheduled_call::{NameOf, ScheduledCall, TimedCall};
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
 use crate::error::Result;
@@ -117,9 +117,7 @@ impl LoopRef {
     ) -> Result<Entry, Entry> {
         #[cfg(feature = "events")]
         let new = entry.address().addr();
-        let is_it = |own: &Entry| own.address() == address;
-        let (_when, before) =
-            self.shared().calls.timers.borrow_mut().replace(timer, is_it, entry)?;
+        let (_when, before) = self.shared().calls.replace_timer(timer, address, entry)?;
         #[cfg(feature = "events")]
         note_event!(self, LoopEvent::TimerCancelled(address.addr(), false));
         #[cfg(feature = "events")]
@@ -152,14 +150,13 @@ impl LoopRef {
         callback: impl FnOnce() -> R + 'static,
     ) -> Result<TimerHandle> {
         self.check_open()?;
-        let (call, entry) = self.make_call(name, callback)?;
+        let call = self.make_timer(when, name, callback)?;
         #[cfg(feature = "events")]
-        self.log_timer(call.name(), &entry, when);
-        call.set_timer(self.shared().calls.insert_timer(when, entry)?);
+        self.log_timer(call.name(), call.address(), when);
         if when == NEVER {
             call.set_far(exactly());
         }
-        Ok(TimerHandle::new(call, when))
+        Ok(TimerHandle(call))
     }
 }
 
@@ -200,39 +197,31 @@ impl fmt::Debug for Handle {
 ///
 /// Dropping it changes nothing: the callback runs all the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct TimerHandle {
-    call: ScheduledCall,
-    when: Nanos,
-}
+pub struct TimerHandle(TimedCall);
 
 impl TimerHandle {
-    #[inline]
-    pub(super) fn new(call: ScheduledCall, when: Nanos) -> TimerHandle {
-        TimerHandle { call, when }
-    }
-
     /// Keeps the callback from running, also when it is due and waits for its turn, and drops
     /// it at once. Does nothing once it has run, or the second time.
     pub fn cancel(&self) {
-        self.call.cancel();
+        self.0.cancel();
     }
 
     /// Returns true if [`cancel`](TimerHandle::cancel) was called.
     #[must_use]
     pub fn cancelled(&self) -> bool {
-        self.call.cancelled()
+        self.0.cancelled()
     }
 
     /// The loop time at which the callback is due, as [`call_at`](LoopRef::call_at) was given it.
     #[must_use]
     pub fn when(&self) -> Duration {
-        if self.when == NEVER { self.call.far() } else { duration(self.when) }
+        self.0.when()
     }
 }
 
 impl fmt::Debug for TimerHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cancelled = if self.cancelled() { " cancelled" } else { "" };
-        write!(f, "<TimerHandle{cancelled} when={:?} {}>", self.when(), self.call.name())
+        write!(f, "<TimerHandle{cancelled} when={:?} {}>", self.when(), self.0.name())
     }
 }

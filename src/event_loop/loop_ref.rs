@@ -134,7 +134,7 @@ pub(super) struct Shared {
     /// The wait by this clock, without std: a program is spared that of a clock that none of its loops has.
     pub(super) wait: Wait,
     pub(super) ready: ReadyQueue<LoopRef>,
-    pub(super) calls: Rc<Calls<Entry>>,
+    pub(super) calls: Rc<Calls<LoopRef>>,
     pub(super) called: Cell<Option<Box<Called>>>,
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers<HeldEntry>,
@@ -299,8 +299,7 @@ impl LoopRef {
     /// drop.
     #[inline]
     pub(crate) fn forget_timer(&self, timer: TimerIndex, address: *const ()) -> Option<Entry> {
-        let entry =
-            self.0.calls.timers.borrow_mut().remove(timer, |entry| entry.address() == address);
+        let entry = self.0.calls.forget_timer(timer, address);
         note_event!(self, LoopEvent::TimerCancelled(address.addr(), entry.is_none()));
         entry
     }
@@ -309,8 +308,12 @@ impl LoopRef {
     pub(crate) fn deadlines(&self) -> BTreeMap<*const (), Duration> {
         // Where the timers are just being changed, they tell nothing.
         let Ok(timers) = self.0.calls.timers.try_borrow() else { return BTreeMap::new() };
-        let deadline = |(when, entry): (Nanos, &Entry)| (entry.address(), clock::duration(when));
-        timers.iter().map(deadline).collect()
+        let mut deadlines = BTreeMap::new();
+        timers.for_each(&mut |at| {
+            let when = clock::duration(timers.links[at].when());
+            deadlines.insert(timers.links.address(at), when);
+        });
+        deadlines
     }
 
     /// Has the loop stop at the end of the turn that is going on, or, if it doesn't run, after

@@ -187,7 +187,7 @@ impl LoopRef {
         }
         shared.ready.shrink();
         let mut timers = Vec::new();
-        shared.calls.timers.borrow_mut().drain(&mut |_when, entry| timers.push(entry));
+        shared.calls.timers.borrow_mut().drain(&mut |pending, at| timers.extend(pending.take(at)));
         for entry in timers {
             entry.discard(self);
         }
@@ -430,7 +430,11 @@ impl LoopRef {
         if self.is_observed() {
             return self.take_observed_timers(now);
         }
-        shared.calls.timers.borrow_mut().expire(now, &mut |_when, entry| shared.ready.push(entry));
+        shared.calls.timers.borrow_mut().expire(now, &mut |timers, at| {
+            if let Some(entry) = timers.take(at) {
+                shared.ready.push(entry);
+            }
+        });
     }
 
     #[cold]

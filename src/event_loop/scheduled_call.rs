@@ -1,14 +1,14 @@
 //! [`ScheduledCall`]: a callback that runs once, soon or when its timer is due, in a block of the
-//! loop's memory, which is [`Calls`].
+//! loop's memory, which is [`Calls`]. In the block stands the link by which it is among the timers.
 //!
-//! **Block Invariant**: a [`Head`] stands at the beginning of a block of the pages of a [`Calls`], and
-//! behind it is the place of a callback of the type that its table is for. A `Calls` is made in its
-//! `Rc`, never moves, and its pages name it as their owner. Once the loop has closed the pages hold
-//! the `Rc` until their last block is freed; before, the loop does.
+//! **Block Invariant**: a [`Head`] stands at the beginning of a block of the pages of a [`Calls`]; that of a
+//! [`TimedCall`] is the beginning of a [`TimedHead`]. Behind that is the place of a callback of the type that
+//! the table is for. A `Calls` is made in its `Rc`, never moves, and its pages name it as their owner. Once
+//! the loop has closed the pages hold the `Rc` until their last block is freed; before, the loop does.
 //!
 //! **Count Invariant**: the count, which is `state` without its flags, is the number of
-//! [`ScheduledCall`]s and of entries of the block. When it falls to zero, the callback is dropped, if it
-//! is there, and the block is freed, once.
+//! [`ScheduledCall`]s and of entries of the block. The last of them drops the callback, if it is there, and
+//! frees the block, once.
 //!
 //! **Callback Invariant**: the callback is in its place while `WAITS` is set, and until an [`Unused`] of
 //! the block is dropped. `WAITS` is cleared before the callback is moved or dropped, and never set
@@ -24,11 +24,13 @@ use core::any::type_name;
 use core::cell::{Cell, UnsafeCell};
 use core::marker::PhantomData;
 use core::mem::{ManuallyDrop, MaybeUninit, needs_drop};
+use core::ops::Deref;
 use core::ptr::NonNull;
 use core::time::Duration;
 
-use super::calls::{self, TimerIndex};
-use super::entry::JobKind;
+use super::calls;
+use super::clock::{NEVER, Nanos, duration};
+use super::entry::{self, CallHead, JobKind, LISTED, TimerAt};
 #[cfg(feature = "events")]
 use super::events::LoopEvent;
 use super::exception_handler::{CallbackOutput, run_callback, run_in_turn};
@@ -38,7 +40,7 @@ use crate::error::{Error, Result};
 use crate::flat_drops::drop_on_thread;
 
 /// The timers of a loop, and the memory of its callbacks.
-type Calls = calls::Calls<Entry>;
+type Calls = calls::Calls<LoopRef>;
 
 impl LoopRef {
     /// A callback as a handle has it, and the entry that runs it.
@@ -57,27 +59,58 @@ impl LoopRef {
         F: FnOnce() -> R + 'static,
         R: CallbackOutput + 'static,
     {
-        let layout = Layout::new::<CallBlock<F>>();
+        let table = const { &Functions::<Head, N, F, R>::TABLE };
+        let head = CallHead { table, state: Cell::new((2 * ONE) | WAITS) };
+        let head = self.new_block(head, callback)?;
+        // SAFETY: By the Count Invariant: of the two counts one is the handle's, and one the entry's. The
+        // entry's table fits.
+        Ok((ScheduledCall(head), unsafe { Entry::from_head(head.cast()) }))
+    }
+
+    /// A callback that runs when its timer is due.
+    ///
+    /// # Errors
+    ///
+    /// As [`make_call`](LoopRef::make_call).
+    #[inline]
+    pub(super) fn make_timer<N, F, R>(
+        &self,
+        when: Nanos,
+        _name: NameOf<N>,
+        callback: F,
+    ) -> Result<TimedCall>
+    where
+        N: 'static,
+        F: FnOnce() -> R + 'static,
+        R: CallbackOutput + 'static,
+    {
+        let table = const { &Functions::<TimedHead, N, F, R>::TABLE };
+        let head = CallHead { table, state: Cell::new((2 * ONE) | WAITS | LISTED) };
+        let head = self.new_block(TimedHead::new(head, when), callback)?;
+        // By the Timer Invariant the timers have the count of the entry.
+        let call = TimedCall(ScheduledCall(head));
+        // SAFETY: It is a `TimedCall`'s.
+        self.shared().calls.timers.borrow_mut().insert(unsafe { call.at() }, when);
+        Ok(call)
+    }
+
+    /// Writes `head` and `callback` to a new block.
+    #[inline(always)]
+    fn new_block<H, F>(&self, head: H, callback: F) -> Result<NonNull<Head>> {
+        let layout = Layout::new::<CallBlock<H, F>>();
         let block = match self.shared().calls.pages.alloc(layout) {
-            Some(block) => block,
-            None => self.memory_of_others(layout)?,
+            Some(block) => block.cast::<CallBlock<H, F>>(),
+            None => self.memory_of_others(layout)?.cast(),
         };
-        let block = block.cast::<CallBlock<F>>();
-        let head = Head {
-            table: const { &Functions::<N, F, R>::TABLE },
-            state: Cell::new((2 * ONE) | WAITS),
-            timer: Cell::new(NO_TIMER),
-        };
-        // SAFETY: The block is new, and large enough. This makes the invariants hold: of the two
-        // counts one is the handle's, and one the entry's; the entry's table fits.
+        // SAFETY: The block is new, and large enough. By the Block Invariant.
         unsafe {
             (&raw mut (*block.as_ptr()).head).write(head);
             (&raw mut (*block.as_ptr()).callback).cast::<F>().write(callback);
-            Ok((ScheduledCall(block.cast()), Entry::from_head(block.cast())))
         }
+        Ok(block.cast())
     }
 
-    /// Memory that the loop's tasks and futures don't need any more.
+    /// Memory for a callback that the loop's tasks and futures don't need any more.
     #[cold]
     fn memory_of_others(&self, layout: Layout) -> Result<NonNull<u8>> {
         self.with_tasks(|tasks| tasks.release());
@@ -97,10 +130,13 @@ impl LoopRef {
     /// Makes room for so many entries that are ready, and for so many pending timers, and keeps it.
     pub(crate) fn reserve_entries(&self, ready: usize, timers: usize) -> Result<()> {
         let shared = self.shared();
+        let reserve_timers = || {
+            let mut pending = shared.calls.timers.borrow_mut();
+            pending.links.slab.reserve(timers)?;
+            pending.reserve_levels()
+        };
         let reserved = shared.ready.reserve(ready);
-        reserved
-            .and_then(|()| shared.calls.timers.borrow_mut().reserve(timers))
-            .map_err(|_| Error::no_memory())
+        reserved.and_then(|()| reserve_timers()).map_err(|_| Error::no_memory())
     }
 
     /// Gives the memory of callbacks back that is not in use.
@@ -109,47 +145,28 @@ impl LoopRef {
     }
 }
 
-/// The beginning of a callback's block, the same for each type.
-#[repr(C)]
-struct Head {
-    /// The first field: an [`EntryHead`] is the beginning of a head.
-    table: &'static CallTable,
-    /// Three flags, and above them the count.
-    state: Cell<u32>,
-    timer: Cell<TimerIndex>,
-}
+/// The beginning of a callback's block, the same for each type. Above its flags the state has the count.
+type Head = CallHead<CallTable>;
+type TimedHead = entry::TimedHead<CallTable>;
 
 /// The callback has neither run nor been dropped.
-const WAITS: u32 = 1;
+const WAITS: u32 = 2 * LISTED;
 /// It was asked to cancel.
-const CANCELLED: u32 = 2;
+const CANCELLED: u32 = 2 * WAITS;
 /// It has a place among the loop's timers that are never due.
-const FAR: u32 = 4;
+const FAR: u32 = 2 * CANCELLED;
 /// The count of one handle or entry in the state.
-const ONE: u32 = 8;
-
-/// The index of no timer.
-const NO_TIMER: TimerIndex = TimerIndex::MAX;
-
-impl Head {
-    /// Clears `WAITS`. Returns true if it was set.
-    #[inline(always)]
-    fn take_waits(&self) -> bool {
-        let state = self.state.get();
-        self.state.set(state & !WAITS);
-        state & WAITS != 0
-    }
-}
+const ONE: u32 = 2 * FAR;
 
 #[repr(C)]
-struct CallBlock<F> {
-    head: Head,
+struct CallBlock<H, F> {
+    head: H,
     callback: UnsafeCell<MaybeUninit<F>>,
 }
 
 #[repr(C)]
 struct CallTable {
-    /// The first field: see [`Head::table`].
+    /// The first field: see [`CallHead`].
     entry: EntryTable,
     /// Drops the callback in its place.
     drop_callback: unsafe fn(NonNull<Head>),
@@ -167,10 +184,10 @@ impl<N> NameOf<N> {
     }
 }
 
-/// The functions of a callback of type `F`, which is named by `N`.
-struct Functions<N, F, R>(PhantomData<(N, F, R)>);
+/// The functions of a callback of type `F` behind a head `H`, which is named by `N`.
+struct Functions<H, N, F, R>(PhantomData<(H, N, F, R)>);
 
-impl<N, F, R> Functions<N, F, R>
+impl<H, N, F, R> Functions<H, N, F, R>
 where
     N: 'static,
     F: FnOnce() -> R + 'static,
@@ -194,7 +211,7 @@ where
         },
         drop_callback: |head| {
             // SAFETY: By the Callback Invariant: the caller has found that it waits.
-            unsafe { (*place_of::<F>(head)).assume_init_drop() }
+            unsafe { (*place_of::<H, F>(head)).assume_init_drop() }
         },
         name: type_name::<N>,
         owns: needs_drop::<F>(),
@@ -204,12 +221,15 @@ where
     unsafe fn run(head: NonNull<EntryHead>, event_loop: &LoopRef) {
         // SAFETY: By the Count Invariant the entry gives its count up.
         let call = unsafe { ScheduledCall::from_entry(head) };
-        if !call.head().take_waits() {
+        if !call.take_waits() {
             return;
         }
         // SAFETY: By the Callback Invariant: it waited, and is moved out of its place once.
-        let callback = unsafe { (*place_of::<F>(call.0)).assume_init_read() };
-        call.give_up_empty();
+        let callback = unsafe { (*place_of::<H, F>(call.0)).assume_init_read() };
+        // The drop of a call without a callback.
+        if ManuallyDrop::new(call).count_down() {
+            free(head.cast());
+        }
         run_in_turn(event_loop, || Box::new(describe::<N>), callback);
     }
 }
@@ -218,11 +238,12 @@ where
 ///
 /// # Safety
 ///
-/// The Block Invariant holds for `head`, and its table is for callbacks of type `F`.
+/// The Block Invariant holds for `head`, which is the beginning of an `H`, and its table is for callbacks of
+/// type `F`.
 #[inline(always)]
-unsafe fn place_of<F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
-    // SAFETY: By this function's contract.
-    unsafe { head.cast::<CallBlock<F>>().as_ref() }.callback.get()
+unsafe fn place_of<H, F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
+    // SAFETY: By this function's contract. Only the place of the callback is reached.
+    UnsafeCell::raw_get(unsafe { &raw const (*head.cast::<CallBlock<H, F>>().as_ptr()).callback })
 }
 
 fn describe<N>() -> String {
@@ -248,31 +269,24 @@ impl ScheduledCall {
         unsafe { self.0.as_ref() }
     }
 
-    /// Notes the timer that it waits for.
-    #[inline]
-    pub(super) fn set_timer(&self, timer: TimerIndex) {
-        self.head().timer.set(timer);
-    }
-
-    /// Notes when its timer, which is never due, was to be due.
-    #[cold]
-    pub(super) fn set_far(&self, when: Duration) {
-        self.head().state.set(self.head().state.get() | FAR);
-        self.calls().far.borrow_mut().insert(self.address(), when);
-    }
-
-    /// When its timer was to be due, if that was noted.
-    pub(super) fn far(&self) -> Duration {
-        self.calls().far.borrow().get(&self.address()).copied().unwrap_or(Duration::MAX)
-    }
-
     #[inline(always)]
-    fn address(&self) -> *const () {
+    pub(super) fn address(&self) -> *const () {
         self.0.as_ptr().cast_const().cast()
     }
 
+    /// Where its link is.
+    ///
+    /// # Safety
+    ///
+    /// It is that of a [`TimedCall`].
     #[inline(always)]
-    fn calls(&self) -> &Calls {
+    unsafe fn at(&self) -> TimerAt {
+        // SAFETY: By the Block Invariant and the Count Invariant the block begins with a `TimedHead`.
+        TimerAt::of_link(unsafe { &raw const (*self.0.cast::<TimedHead>().as_ptr()).link })
+    }
+
+    #[inline(always)]
+    pub(super) fn calls(&self) -> &Calls {
         // SAFETY: By the Block Invariant, and the Count Invariant.
         unsafe { owner_of(self.0.cast()) }
     }
@@ -280,54 +294,58 @@ impl ScheduledCall {
     /// Takes its timer out, and drops the callback, unless it has run.
     pub(super) fn cancel(&self) {
         let head = self.head();
-        head.state.set(head.state.get() | CANCELLED);
-        if !head.take_waits() {
+        let state = head.state.get();
+        head.state.set(state & !WAITS | CANCELLED);
+        if state & WAITS == 0 {
             return;
         }
-        let timer = head.timer.get();
         #[cfg(feature = "events")]
         if self.calls().events.is_on() {
             self.calls().events.note(LoopEvent::CallCancelled(self.address().addr()));
         }
         // Its count keeps the block; where it was in no timer, another does.
-        let entry = if timer == NO_TIMER { None } else { self.forget_timer(timer) };
+        let entry = (state & LISTED != 0).then(|| self.forget_timer());
         if head.table.owns {
             // Its drop may cancel the next callback of a long chain.
             drop_on_thread(Unused(entry.unwrap_or_else(|| self.clone())));
         }
     }
 
-    /// Does as its drop, after the callback was moved or dropped.
+    /// Clears `WAITS`. Returns true if it was set.
     #[inline(always)]
-    fn give_up_empty(self) {
-        let call = ManuallyDrop::new(self);
-        if call.count_down() {
-            free(call.0);
-        }
+    fn take_waits(&self) -> bool {
+        let state = &self.head().state;
+        let before = state.get();
+        state.set(before & !WAITS);
+        before & WAITS != 0
     }
 
-    /// Takes one from the count. Returns true if it was the last.
+    /// Takes one from the count, unless it is the last. Returns true if it is.
     #[inline(always)]
     fn count_down(&self) -> bool {
-        let state = self.head().state.get() - ONE;
-        self.head().state.set(state);
-        state < ONE
+        let state = self.head().state.get();
+        if state >= 2 * ONE {
+            self.head().state.set(state - ONE);
+        }
+        state < 2 * ONE
     }
 
-    /// Takes its timer out. Returns what the timer had.
+    /// Takes its timer out, which is pending. Returns what the timer had.
     #[inline]
-    fn forget_timer(&self, timer: TimerIndex) -> Option<ScheduledCall> {
-        let is_own = |entry: &Entry| entry.address() == self.address();
-        let entry = self.calls().timers.borrow_mut().remove(timer, is_own)?;
-        // SAFETY: By the Count Invariant: it is an entry of this block.
-        Some(unsafe { ScheduledCall::from_entry(entry.into_head()) })
+    fn forget_timer(&self) -> ScheduledCall {
+        let mut timers = self.calls().timers.borrow_mut();
+        // SAFETY: By the Timer Invariant it is a `TimedCall`'s.
+        timers.remove(unsafe { self.at() });
+        timers.rest();
+        self.head().state.set(self.head().state.get() & !LISTED);
+        // By the Timer Invariant it has the count of the entry.
+        ScheduledCall(self.0)
     }
 
-    #[inline]
-    fn drop_callback(&self) {
-        if self.head().take_waits() {
-            // SAFETY: By the Callback Invariant.
-            unsafe { (self.head().table.drop_callback)(self.0) }
+    /// Drops the callback, unless it has run.
+    fn drop_callback(self) {
+        if self.take_waits() {
+            drop(Unused(self));
         }
     }
 
@@ -342,12 +360,44 @@ impl ScheduledCall {
     }
 }
 
-/// A callback that was cancelled. It is dropped with this, while the block is kept.
+/// A callback that has a timer, as its handles have it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct TimedCall(ScheduledCall);
+
+impl Deref for TimedCall {
+    type Target = ScheduledCall;
+
+    fn deref(&self) -> &ScheduledCall {
+        &self.0
+    }
+}
+
+impl TimedCall {
+    /// Notes when its timer, which is never due, was to be due.
+    #[cold]
+    pub(super) fn set_far(&self, when: Duration) {
+        self.head().state.set(self.head().state.get() | FAR);
+        self.calls().far.borrow_mut().insert(self.address(), when);
+    }
+
+    /// When its timer is due, or was.
+    pub(super) fn when(&self) -> Duration {
+        let calls = self.calls();
+        // SAFETY: It is a `TimedCall`'s.
+        let when = calls.timers.borrow().links[unsafe { self.at() }].when();
+        if when != NEVER {
+            return duration(when);
+        }
+        calls.far.borrow().get(&self.address()).copied().unwrap_or(Duration::MAX)
+    }
+}
+
+/// A callback that will not run. It is dropped with this, while the block is kept.
 struct Unused(ScheduledCall);
 
 impl Drop for Unused {
     fn drop(&mut self) {
-        // SAFETY: By the Callback Invariant: `cancel`, which alone makes this, has found that it waits.
+        // SAFETY: By the Callback Invariant: what made this has found that it waits.
         unsafe { (self.0.head().table.drop_callback)(self.0.0) }
     }
 }
@@ -355,7 +405,7 @@ impl Drop for Unused {
 impl Clone for ScheduledCall {
     fn clone(&self) -> ScheduledCall {
         let state = &self.head().state;
-        state.set(state.get().checked_add(ONE).expect("fewer handles than 29 bits can count"));
+        state.set(state.get().checked_add(ONE).expect("fewer handles than 28 bits can count"));
         ScheduledCall(self.0)
     }
 }
@@ -369,11 +419,11 @@ impl Drop for ScheduledCall {
     }
 }
 
-/// Frees a block with a count of zero and no callback any more.
+/// Frees a block that nothing else counts, and that has no callback any more.
 #[inline(never)]
 fn free(head: NonNull<Head>) {
-    // SAFETY: By the Block Invariant. The contents are dropped, and nothing has the block any more, by
-    // the Count Invariant.
+    // SAFETY: By the Block Invariant. The contents are dropped, and by the Count Invariant what had the
+    // last count is the only one that had the block.
     unsafe {
         if head.as_ref().state.get() & FAR != 0 {
             return free_far(head);
@@ -394,26 +444,15 @@ unsafe fn free_far(head: NonNull<Head>) {
     }
 }
 
-/// Drops the contents of a block with a count of zero, and frees it.
+/// Ends a block that nothing else counts.
 #[inline(never)]
 fn end(head: NonNull<Head>) {
-    /// Frees the memory also where the drop of the callback panics.
-    struct Memory(NonNull<Head>);
-
-    impl Drop for Memory {
-        #[inline(always)]
-        fn drop(&mut self) {
-            free(self.0);
-        }
+    let call = ManuallyDrop::new(ScheduledCall(head));
+    if !call.take_waits() {
+        return free(head);
     }
-
-    let memory = Memory(head);
-    // SAFETY: By the Count Invariant the block was not freed yet. By the Callback Invariant.
-    unsafe {
-        if memory.0.as_ref().take_waits() {
-            (memory.0.as_ref().table.drop_callback)(memory.0);
-        }
-    }
+    // Its own drop comes here again, behind that of the callback, also where this panics.
+    drop(Unused(ManuallyDrop::into_inner(call)));
 }
 
 #[cfg(all(test, target_pointer_width = "64"))]
@@ -421,7 +460,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_callback_takes_two_words_beside_its_captures() {
-        assert_eq!(size_of::<CallBlock<[usize; 2]>>(), 32);
+    fn a_callback_takes_two_words_and_with_a_timer_five() {
+        assert_eq!(size_of::<CallBlock<Head, [usize; 2]>>(), 32);
+        assert_eq!(size_of::<CallBlock<TimedHead, [usize; 2]>>(), 56);
     }
 }

@@ -49,6 +49,50 @@ fn timers_of_one_time_run_in_the_order_made() {
     trace.expect(even.iter().chain(&odd).map(|n: &usize| n.to_string()));
 }
 
+/// A task runs a turn after its sleep is over, so behind the callbacks of the same time.
+#[test]
+fn timers_of_callbacks_and_sleeps_of_tasks_have_one_order() {
+    for seed in 0..10 {
+        let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
+        let (said, on) = (trace.clone(), event_loop.clone());
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut expected = event_loop
+            .run_until_complete(async move {
+                let (mut timers, mut sleeps, mut left) = (Vec::new(), Vec::new(), Vec::new());
+                for made in 0..300 {
+                    let delay = random.u32(1..20).pow(random.u32(1..5)) * 1000 * NANO;
+                    let says = said.says(made);
+                    if random.bool() {
+                        timers.push((on.call_at(delay, says)?, (delay, 0, made)));
+                    } else {
+                        let slept = async move {
+                            callsoon::sleep(delay).await?;
+                            says();
+                            Ok(())
+                        };
+                        sleeps.push((on.create_task(slept)?, (delay, 1, made)));
+                        callsoon::yield_now().await?;
+                    }
+                    if random.u8(..4) == 0 && !timers.is_empty() {
+                        timers.swap_remove(random.usize(..timers.len())).0.cancel();
+                    }
+                    if random.u8(..4) == 0 && !sleeps.is_empty() {
+                        sleeps.swap_remove(random.usize(..sleeps.len())).0.cancel();
+                    }
+                }
+                left.extend(timers.iter().map(|&(_, what)| what));
+                left.extend(sleeps.iter().map(|&(_, what)| what));
+                callsoon::sleep(Duration::from_secs(1)).await?;
+                assert!(timers.iter().all(|(timer, (when, ..))| timer.when() == *when));
+                Ok(left)
+            })
+            .unwrap();
+        expected.sort_unstable();
+        trace.expect(expected.iter().map(|(_, _, made)| made.to_string()));
+        assert_eq!(event_loop.pending_timers(), 0);
+    }
+}
+
 #[test]
 fn a_timer_is_due_at_its_time_and_not_a_nanosecond_before() {
     let (trace, (machine, event_loop)) = (Trace::new(), Machine::with_loop());
@@ -81,11 +125,19 @@ fn what_comes_due_while_a_turn_runs_waits_for_the_next_one() {
 fn cancelled_timer_does_not_run_though_it_is_ready() {
     let (trace, event_loop) = (Trace::new(), EventLoop::with_virtual_time());
     let victim = event_loop.call_later(Duration::ZERO, trace.says("victim"));
-    let cancels = victim.unwrap();
-    event_loop.call_soon(move || cancels.cancel()).unwrap();
+    event_loop.call_later(SECOND, trace.says("later")).unwrap();
+    let (cancels, returned) = (victim.unwrap(), trace.says("cancel returned"));
+    event_loop
+        .call_soon(move || {
+            cancels.cancel();
+            returned();
+        })
+        .unwrap();
     // The victim is on the ready queue when the first one runs: the turn has counted both.
     assert_eq!(event_loop.run_once(None).unwrap(), 2);
-    trace.expect_nothing();
+    trace.expect(["cancel returned"]);
+    assert_eq!((event_loop.pending_timers(), event_loop.run_once(None).unwrap()), (1, 1));
+    trace.expect(["later"]);
 }
 
 #[test]

@@ -1,9 +1,12 @@
 //! The wheel, looked at from within.
 
 use super::*;
+use crate::collections::timer_wheel::TimerWheel;
+
+const NIL: u32 = u32::NIL;
 
 /// Walks every list, and asserts what the head of this file says always holds.
-fn check(wheel: &Wheel<u64, ()>) {
+fn check(TimerWheel(wheel): &TimerWheel<u64>) {
     let mut listed = 0;
     for at_place in 0..LEVELS * SLOTS {
         let (level, digit) = (at_place / SLOTS, at_place % SLOTS);
@@ -16,11 +19,11 @@ fn check(wheel: &Wheel<u64, ()>) {
         let mut list = Vec::new();
         let (mut prev, mut at) = (NIL, slot.head);
         while at != NIL {
-            let (link, made) = (wheel.links[at as usize], wheel.payloads[at as usize]);
+            let (link, made) = (wheel.links[at], wheel.links.payload(at as usize));
             assert_eq!(link.prev, prev);
-            assert_eq!(place(wheel.present, link.when), at_place, "Place Invariant");
-            assert!(slot.low <= link.when, "Low Invariant");
-            list.push((link.when, made.expect("a timer in a list has its payload")));
+            assert_eq!(place(wheel.present, link.when()), at_place, "Place Invariant");
+            assert!(slot.low <= link.when(), "Low Invariant");
+            list.push((link.when(), *made.expect("a timer in a list has its payload")));
             (prev, at) = (at, link.next);
         }
         assert_eq!(prev, slot.tail);
@@ -40,32 +43,32 @@ fn check(wheel: &Wheel<u64, ()>) {
 fn invariants_hold_after_every_step() {
     let mut rng = fastrand::Rng::with_seed(1);
     for _ in 0..20 {
-        let mut wheel = Wheel::new(());
+        let mut wheel = TimerWheel::new();
         let (mut keys, mut due) = (Vec::new(), Vec::new());
         for step in 0..400 {
             match rng.u32(0..8) {
                 0 => {
                     let jump = rng.u64(..) >> rng.u32(1..64);
-                    let now = wheel.present.saturating_add(jump);
-                    wheel.expire(now, &mut |when, own| due.push((when, own)));
+                    let now = wheel.0.present.saturating_add(jump);
+                    wheel.expire(now, &mut due);
                 }
                 1 => {
-                    let now = wheel.present - wheel.present.min(3);
-                    wheel.expire(now, &mut |when, own| due.push((when, own)));
+                    let now = wheel.0.present.saturating_sub(3);
+                    wheel.expire(now, &mut due);
                 }
                 2 if !keys.is_empty() => {
                     let (key, made) = keys.swap_remove(rng.usize(..keys.len()));
-                    let removed = wheel.remove(key, |payload| *payload == made);
+                    let removed = wheel.cancel(key);
                     assert_ne!(removed.is_some(), due.iter().any(|&(_, own)| own == made));
                 }
                 3 => assert!(wheel.earliest_bound() <= wheel.next_deadline()),
                 4 => {
-                    let when = wheel.present.saturating_sub(rng.u64(..4));
+                    let when = wheel.0.present.saturating_sub(rng.u64(..4));
                     keys.push((wheel.insert(when, step), step));
                 }
                 _ => {
                     let delay = rng.u64(..) >> rng.u32(..64);
-                    let when = wheel.present.saturating_add(delay);
+                    let when = wheel.0.present.saturating_add(delay);
                     keys.push((wheel.insert(when, step), step));
                 }
             }
@@ -89,17 +92,17 @@ fn level_is_that_of_the_highest_digit_that_differs() {
 
 #[test]
 fn beside_its_key_a_timer_is_16_bytes_and_its_payload() {
-    assert_eq!(size_of::<Link>(), 16);
+    assert_eq!(size_of::<Link<u32>>(), 16);
 }
 
 #[test]
 fn a_level_takes_memory_from_its_first_timer_on() {
-    let mut wheel = Wheel::new(());
-    let used = |wheel: &Wheel<u64, ()>| -> Vec<usize> {
+    let mut wheel = TimerWheel::new();
+    let used = |TimerWheel(wheel): &TimerWheel<u64>| -> Vec<usize> {
         (0..LEVELS).filter(|&level| wheel.levels[level].is_some()).collect()
     };
     assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
-    wheel.expire(5, &mut |_, _| ());
+    wheel.expire(5, &mut Vec::new());
     assert!(used(&wheel).is_empty());
     wheel.insert(1 << (FINE + 5 * DIGIT), 1);
     wheel.insert(1 << (FINE + DIGIT), 2);
@@ -109,9 +112,9 @@ fn a_level_takes_memory_from_its_first_timer_on() {
 #[test]
 fn due_timers_of_a_slot_come_in_order_of_deadline_and_making() {
     let mut rng = fastrand::Rng::with_seed(2);
-    for length in (0..70).chain([1_000, 4_097]) {
+    for length in (0..70).chain([1_000, 4_097, 3 * CACHED as u64]) {
         for deadlines in [1, 3, 50, 1 << 20] {
-            let mut wheel = Wheel::new(());
+            let mut wheel = TimerWheel::new();
             let mut expected = Vec::new();
             for made in 0..length {
                 let when = (1 << 40) + rng.u64(..deadlines);
@@ -120,19 +123,45 @@ fn due_timers_of_a_slot_come_in_order_of_deadline_and_making() {
             }
             expected.sort_by_key(|&(when, _)| when);
             let mut due = Vec::new();
-            wheel.expire(u64::MAX, &mut |when, made| due.push((when, made)));
+            wheel.expire(u64::MAX, &mut due);
             assert_eq!(due, expected);
         }
     }
 }
 
 #[test]
-fn wheel_has_room_for_as_many_timers_as_it_has_memory_for() {
-    let mut wheel = Wheel::<(), ()>::new(());
-    assert!(!wheel.has_room());
-    wheel.reserve_one().unwrap();
-    while wheel.has_room() {
-        wheel.insert(1, ());
+fn many_timers_are_spread_and_come_in_order_up_to_any_time() {
+    let mut rng = fastrand::Rng::with_seed(3);
+    for is_drained in [false, true] {
+        let (mut wheel, mut expected, mut due) = (TimerWheel::new(), Vec::new(), Vec::new());
+        for made in 0..3 * CACHED as u64 {
+            let when = (1 << 40) + rng.u64(..1 << 33);
+            wheel.insert(when, made);
+            expected.push((when, made));
+        }
+        expected.sort_unstable();
+        for now in [(1 << 40) + (1 << 31), (1 << 40) + (1 << 32) + 12_345] {
+            wheel.expire(now, &mut due);
+            assert_eq!(wheel.0.present, now);
+            check(&wheel);
+            assert_eq!(due, expected[..expected.partition_point(|&(when, _)| when <= now)]);
+        }
+        if is_drained {
+            wheel.drain(&mut due);
+            assert_eq!(wheel.0.present, (1 << 40) + (1 << 32) + 12_345);
+        } else {
+            wheel.expire(u64::MAX, &mut due);
+        }
+        assert!(wheel.is_empty() && due == expected);
     }
-    assert_eq!(wheel.len(), wheel.capacity());
+}
+
+#[test]
+fn storage_that_was_reserved_is_enough_and_is_kept() {
+    let mut wheel = TimerWheel::new();
+    wheel.0.links.reserve(2_000).unwrap();
+    let room = wheel.0.links.capacity();
+    let keys: Vec<_> = (0..room as u64).map(|made| wheel.insert(made, made)).collect();
+    keys.into_iter().for_each(|key| _ = wheel.cancel(key));
+    assert!(room >= 2_000 && wheel.0.links.capacity() == room);
 }

@@ -78,7 +78,10 @@ impl Observer for Observers {
     fn take_due_timers(&self, on: &LoopRef, now: Nanos) {
         let shared = on.shared();
         let mut due = Vec::new();
-        shared.calls.timers.borrow_mut().expire(now, &mut |when, entry| due.push((when, entry)));
+        shared.calls.timers.borrow_mut().expire(now, &mut |timers, at| {
+            let when = timers[at].when();
+            due.extend(timers.take(at).map(|entry| (when, entry)));
+        });
         if on.virtual_now().is_some() {
             due.iter().for_each(|(when, _)| self.hash.note_due(*when));
         }

@@ -53,9 +53,9 @@ impl LoopRef {
     }
 
     /// Notes that a callback is to run at `when`, unless it belongs to asyncio: the limit of a wait.
-    pub(crate) fn log_timer(&self, name: &str, entry: &Entry, when: Nanos) {
+    pub(crate) fn log_timer(&self, name: &str, address: *const (), when: Nanos) {
         if self.records_events() && !is_own(name) {
-            self.log_event(LoopEvent::TimerMade(entry.address().addr(), when));
+            self.log_event(LoopEvent::TimerMade(address.addr(), when));
         }
     }
 
