@@ -291,7 +291,7 @@ impl<R> Drop for AnyPages<R> {
 ///
 /// On the thread of the pages that made the block, which are a `Pages<O, _>`, by the pointer that they
 /// returned or a copy of it. The block's memory is held, and the owner is there for as long as the
-/// reference is used: see [`Pages::hold_while_used`].
+/// reference is used: see [`AnyPages::hold_while_used`].
 #[inline]
 pub(crate) unsafe fn owner_of<'a, O>(block: NonNull<u8>) -> &'a O {
     // SAFETY: the owner was set, by the Owner Invariant, and is there, as the caller says.

@@ -113,7 +113,7 @@ impl<R> Shared<R> {
 ///
 /// # Safety
 ///
-/// `block` is what [`Pages::alloc`](super::Pages::alloc) of a `Pages<_, R>` returned, by that pointer
+/// `block` is what [`alloc`](super::pages::AnyPages::alloc) of a `Pages<_, R>` returned, by that pointer
 /// or a copy of it, and its memory is held for as long as the reference is used.
 #[inline]
 pub(crate) unsafe fn remote_of<'a, R>(block: NonNull<u8>) -> &'a R {
@@ -123,11 +123,11 @@ pub(crate) unsafe fn remote_of<'a, R>(block: NonNull<u8>) -> &'a R {
 }
 
 /// Returns an address that all blocks of one loop have in common, and no two loops at a time: equal
-/// to [`Pages::remote_address`](super::Pages::remote_address). From any thread.
+/// to [`remote_address`](super::pages::AnyPages::remote_address). From any thread.
 ///
 /// # Safety
 ///
-/// `block` is what [`Pages::alloc`](super::Pages::alloc) returned, by that pointer or a copy of it,
+/// `block` is what [`alloc`](super::pages::AnyPages::alloc) returned, by that pointer or a copy of it,
 /// and its memory is held.
 #[inline]
 pub(crate) unsafe fn remote_address(block: NonNull<u8>) -> *const () {
@@ -135,12 +135,12 @@ pub(crate) unsafe fn remote_address(block: NonNull<u8>) -> *const () {
     unsafe { store::shared_of(block) }
 }
 
-/// Returns the memory of a block that was [left](super::Pages::leave). From any thread, the loop's
+/// Returns the memory of a block that was [left](super::pages::AnyPages::leave). From any thread, the loop's
 /// too; the loop may be gone.
 ///
 /// # Safety
 ///
-/// `block` is what [`Pages::alloc`](super::Pages::alloc) of a `Pages<_, R>` returned, by that pointer
+/// `block` is what [`alloc`](super::pages::AnyPages::alloc) of a `Pages<_, R>` returned, by that pointer
 /// or a copy of it. It was left, which happened before this. The caller is the last to hold its
 /// memory: the uses by all others happened before, and it isn't used afterwards.
 pub(crate) unsafe fn free_remote<R>(block: NonNull<u8>) {

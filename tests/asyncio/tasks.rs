@@ -83,6 +83,8 @@ fn a_tasks_result_is_its_own_to_set() {
         assert!(refusals.iter().all(|error| error.kind() == ErrorKind::Runtime));
         assert_eq!(refusals[0].message(), "Task does not support set_result operation");
         assert_eq!(refusals[1].message(), "Task does not support set_exception operation");
+        let by_any = |task: &dyn AnyFuture| task.check_settable().unwrap_err();
+        assert_eq!(by_any(&task).message(), refusals[0].message());
         assert_eq!(task.await?, 1);
         Ok(())
     })

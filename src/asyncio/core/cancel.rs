@@ -19,13 +19,12 @@ use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::mem;
-use core::ptr::NonNull;
 #[cfg(feature = "std")]
-use core::task::Waker;
+use core::{ptr::NonNull, task::Waker};
 
 #[cfg(feature = "std")]
-use super::header::{CLAIMED, drop_memory, memory_of};
-use super::header::{CancelledChild, CancelledChildren, ErasedFuture, Header, flag};
+use super::header::{CLAIMED, Header, drop_memory, memory_of};
+use super::header::{CancelledChild, CancelledChildren, ErasedFuture, flag};
 use super::registry::{EXACT, TaskRegistry};
 use super::task_header::{Parked, TaskHeader};
 #[cfg(feature = "std")]
@@ -397,12 +396,10 @@ pub(crate) fn throw_in_step(registry: &TaskRegistry, error: Error) {
 }
 
 /// Delivers the cancellation of a task that was asked for while it ran.
-unsafe fn cancel_parked(pointer: NonNull<Header>) {
-    // SAFETY: By the caller's contract; the handle is its own.
-    let task = unsafe { ErasedFuture::from_header(pointer) };
+fn cancel_parked(task: &ErasedFuture) {
     match task.task().map(TaskHeader::parked) {
         Some(Parked::Foreign) => task.schedule_step(),
-        Some(Parked::Waiting) if cancel_waits(&task) => task.header().clear(flag::MUST_CANCEL),
+        Some(Parked::Waiting) if cancel_waits(task) => task.header().clear(flag::MUST_CANCEL),
         _ => {}
     }
 }

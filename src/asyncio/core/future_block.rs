@@ -26,11 +26,11 @@ use super::completion::{
 };
 #[cfg(feature = "std")]
 use super::header::HeldHeader;
+use super::header::handle::{Handle, as_handle};
 use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
 use super::many::{Waiter, Watch};
 use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
-use super::task_block::{Handle, as_handle};
 use super::wait_reason::WaitReason;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
@@ -126,6 +126,9 @@ unsafe fn describe_entry(head: NonNull<EntryHead>) -> Describe {
 /// A future with a value still to be set: a [`TypedFuture`] that is no task.
 #[repr(transparent)]
 pub(crate) struct FutureRef<T>(TypedFuture<T>);
+
+// SAFETY: By the Transparent Invariant of `handle`.
+unsafe impl<T: 'static> Handle<T> for FutureRef<T> {}
 
 impl<T: 'static> FutureRef<T> {
     /// A pending future.
@@ -375,14 +378,17 @@ impl AnyFuture for ErasedFuture {
     }
 
     fn set_exception(&self, error: Error) -> Result<()> {
-        self.check_settable()?;
+        if self.header().is_task() {
+            return Err(Error::runtime("Task does not support set_exception operation"));
+        }
+        self.header().check_pending()?;
         self.end_with(flag::FAILED, error);
         Ok(())
     }
 
     fn check_settable(&self) -> Result<()> {
         if self.header().is_task() {
-            return Err(Error::runtime("Task does not support set_exception operation"));
+            return Err(Error::runtime("Task does not support set_result operation"));
         }
         self.header().check_pending()
     }

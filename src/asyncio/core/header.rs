@@ -5,6 +5,7 @@
 //! does; what may run the program's code when it is dropped is taken out first, and dropped after.
 #![allow(unsafe_code)]
 
+pub(super) mod handle;
 pub(super) mod site;
 
 use alloc::boxed::Box;

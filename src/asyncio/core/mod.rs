@@ -48,13 +48,14 @@ pub(crate) use future_block::FutureRef;
 pub(crate) use future_block::signal::Signal;
 #[doc(hidden)]
 pub use header::ErasedFuture;
+pub(crate) use header::handle::{Handle, handle};
 pub(crate) use header::{CancelledChild, CancelledChildren};
 pub(crate) use node::TypedFuture;
 pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
 #[cfg(feature = "std")]
 pub(crate) use step::with_registry_of;
 pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};
-pub(crate) use task_block::{Handle, spawn};
+pub(crate) use task_block::spawn;
 pub(crate) use task_header::own_sleep::OwnSleep;
 pub(crate) use task_header::task_wait::{TaskWait, WaitHandle};
 pub(crate) use task_header::{Parked, TaskHeader};

@@ -72,7 +72,7 @@ pub(super) const EXACT: u32 = 10_000;
 pub(crate) struct CancelWalk {
     /// Delivers the cancellation of a task that was asked for while it ran. It is here before a task is to be
     /// cancelled: a program that cancels nothing is spared all that is behind it.
-    pub(super) cancel_parked: Cell<Option<unsafe fn(NonNull<Header>)>>,
+    pub(super) cancel_parked: Cell<Option<fn(&ErasedFuture)>>,
     /// The number of those that go on inside of each other.
     pub(super) depth: Cell<u32>,
     /// The number of futures and tasks that were entered.

@@ -26,7 +26,7 @@
 
 use alloc::borrow::ToOwned;
 use core::alloc::Layout;
-use core::any::{Any, type_name};
+use core::any::type_name;
 use core::cell::UnsafeCell;
 use core::future::Future;
 use core::mem::{ManuallyDrop, needs_drop, offset_of};
@@ -36,6 +36,7 @@ use core::ptr::NonNull;
 use core::task::{Context, Poll};
 
 use super::completion::run_next_callback;
+use super::header::handle::{Handle, as_handle};
 use super::header::{ErasedFuture, Header, Table, flag};
 use super::node::{TypedFuture, drop_count, registry_of};
 use super::registry::TaskRegistry;
@@ -61,20 +62,6 @@ union Stage<F, T> {
 struct TaskBlock<F, T> {
     task: TaskHeader,
     stage: UnsafeCell<Stage<F, T>>,
-}
-
-/// A handle of one future or task, as the program knows it.
-///
-/// **Transparent Invariant**: it is transparent, a [`TypedFuture<T>`] and nothing else.
-pub(crate) trait Handle<T>: Any {}
-
-/// # Safety
-///
-/// The table of the block is one of handles of the type `H`.
-pub(super) unsafe fn as_handle<T, H: Handle<T>>(future: &ErasedFuture) -> &dyn Any {
-    const { assert!(size_of::<H>() == size_of::<TypedFuture<T>>()) }
-    // SAFETY: By this function's contract the value of the block is a `T`, and by the Transparent Invariant.
-    unsafe { NonNull::from(future).cast::<H>().as_ref() }
 }
 
 /// A value that is written to a task's stage when this is dropped, also by a panic.
@@ -367,7 +354,7 @@ unsafe fn park_rarely(pointer: NonNull<Header>, registry: &TaskRegistry, step: u
         }
         if header.has(flag::MUST_CANCEL) {
             if let Some(cancel_parked) = registry.cancel_walk.cancel_parked.get() {
-                cancel_parked(pointer);
+                cancel_parked(&ErasedFuture::from_header(pointer));
             }
         }
         note_event!(registry.event_loop(), TaskHeader::at(pointer).park_event());

@@ -11,36 +11,37 @@ use super::future_like::FutureLike;
 #[cfg(feature = "std")]
 use crate::asyncio::core::Claim;
 use crate::asyncio::core::{
-    AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, Handle,
-    TaskRegistry, WaitReason, Watcher, WeakFuture, any_future_by, cancel, in_step,
+    AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, TaskRegistry,
+    WaitReason, Watcher, WeakFuture, any_future_by, cancel, handle, in_step,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::{Answer, LoopRef};
 
-/// A result to come, which is set once and awaited by any number of tasks: asyncio's `Future`.
-///
-/// Clones are the same future. Done callbacks never run inside `set_result`, `set_exception`
-/// or `cancel`: each goes through the loop's ready queue, in the order of adding.
-///
-/// An exception that is never read is reported to the loop's exception handler when the last
-/// handle is dropped.
-///
-/// ```
-/// callsoon::run(async {
-///     let on = callsoon::running_loop()?;
-///     let answer = on.create_future::<i32>();
-///     let promise = answer.clone();
-///     on.call_soon(move || promise.set_result(42))?;
-///     assert_eq!(answer.await?, 42);
-///     Ok(())
-/// }).unwrap();
-/// ```
-///
-/// # Cancellation
-///
-/// Cancelling a task that awaits a future cancels the future, for all its waiters.
-#[repr(transparent)]
-pub struct LoopFuture<T: 'static>(pub(crate) FutureRef<T>);
+handle! {
+    /// A result to come, which is set once and awaited by any number of tasks: asyncio's `Future`.
+    ///
+    /// Clones are the same future. Done callbacks never run inside `set_result`, `set_exception`
+    /// or `cancel`: each goes through the loop's ready queue, in the order of adding.
+    ///
+    /// An exception that is never read is reported to the loop's exception handler when the last
+    /// handle is dropped.
+    ///
+    /// ```
+    /// callsoon::run(async {
+    ///     let on = callsoon::running_loop()?;
+    ///     let answer = on.create_future::<i32>();
+    ///     let promise = answer.clone();
+    ///     on.call_soon(move || promise.set_result(42))?;
+    ///     assert_eq!(answer.await?, 42);
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    ///
+    /// # Cancellation
+    ///
+    /// Cancelling a task that awaits a future cancels the future, for all its waiters.
+    pub struct LoopFuture of FutureRef
+}
 
 #[cfg(feature = "std")]
 impl LoopFuture<()> {
@@ -50,9 +51,6 @@ impl LoopFuture<()> {
         self.0.renew(WaitReason::Future)
     }
 }
-
-/// By the Transparent Invariant.
-impl<T: 'static> Handle<T> for LoopFuture<T> {}
 
 impl<T: 'static> LoopFuture<T> {
     /// A pending future of `on`. The same as [`LoopRef::create_future`].

@@ -8,8 +8,8 @@ use core::future::{Future, IntoFuture};
 use core::panic::Location;
 
 use crate::asyncio::core::{
-    AnyFuture, Await, Callback, ErasedFuture, FutureId, Handle, TaskHeader, TaskRegistry,
-    TypedFuture, Watcher, WeakFuture, any_future_by, cancel, spawn, with_running,
+    AnyFuture, Await, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, TypedFuture,
+    Watcher, WeakFuture, any_future_by, cancel, handle, spawn, with_running,
 };
 use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
 #[cfg(feature = "contextvars")]
@@ -19,41 +19,39 @@ use crate::event_loop::{LoopRef, expect_possible};
 #[cfg(feature = "contextvars")]
 use crate::event_loop::{running_loop, use_contexts};
 
-/// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
-///
-/// Clones are the same task. The loop holds it until it is over: dropping the handle detaches
-/// it and cancels nothing. Its future returns `Ok` for a result, `Err` with a
-/// [cancellation](Error::is_cancelled) to be cancelled, any other `Err` for an exception; a
-/// panic is caught and is its exception.
-///
-/// # Cancellation
-///
-/// [`cancel`](Task::cancel) doesn't drop the task's future: the await that it is parked on
-/// returns `Err(Cancelled)`, and what follows is the task's own affair. It may clean up, await
-/// while it does so, and even go on. Cancelling a task that awaits this one cancels this one.
-///
-/// ```
-/// use std::time::Duration;
-/// use callsoon::{create_task, run, sleep, yield_now};
-///
-/// run(async {
-///     let task = create_task(async {
-///         let slept = sleep(Duration::from_secs(3600)).await;
-///         yield_now().await?; // the cleanup may await
-///         slept.map(|()| "woke up")
-///     });
-///     yield_now().await?;
-///     assert!(task.cancel());
-///     assert!(task.clone().await.unwrap_err().is_cancelled());
-///     assert!(task.cancelled());
-///     Ok(())
-/// }).unwrap();
-/// ```
-#[repr(transparent)]
-pub struct Task<T: 'static>(pub(crate) TypedFuture<T>);
-
-/// By the Transparent Invariant.
-impl<T: 'static> Handle<T> for Task<T> {}
+handle! {
+    /// A Rust future that the loop drives, and a future of its result: asyncio's `Task`.
+    ///
+    /// Clones are the same task. The loop holds it until it is over: dropping the handle detaches
+    /// it and cancels nothing. Its future returns `Ok` for a result, `Err` with a
+    /// [cancellation](Error::is_cancelled) to be cancelled, any other `Err` for an exception; a
+    /// panic is caught and is its exception.
+    ///
+    /// # Cancellation
+    ///
+    /// [`cancel`](Task::cancel) doesn't drop the task's future: the await that it is parked on
+    /// returns `Err(Cancelled)`, and what follows is the task's own affair. It may clean up, await
+    /// while it does so, and even go on. Cancelling a task that awaits this one cancels this one.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use callsoon::{create_task, run, sleep, yield_now};
+    ///
+    /// run(async {
+    ///     let task = create_task(async {
+    ///         let slept = sleep(Duration::from_secs(3600)).await;
+    ///         yield_now().await?; // the cleanup may await
+    ///         slept.map(|()| "woke up")
+    ///     });
+    ///     yield_now().await?;
+    ///     assert!(task.cancel());
+    ///     assert!(task.clone().await.unwrap_err().is_cancelled());
+    ///     assert!(task.cancelled());
+    ///     Ok(())
+    /// }).unwrap();
+    /// ```
+    pub struct Task of TypedFuture
+}
 
 impl LoopRef {
     /// Has the loop drive `future`, from the next turn on: asyncio's `create_task`.
