@@ -43,6 +43,7 @@ mod running;
 mod scoped;
 mod scoped_bodies;
 mod several;
+mod shared_wait;
 mod sleeping;
 mod sub_executors;
 mod tasks;

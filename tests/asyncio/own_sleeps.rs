@@ -3,18 +3,18 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, LoopFuture, LoopRef,
-    Result, Sleep, Task, create_task, current_task, gather, sleep, yield_now,
+    Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, LoopFuture, LoopRef, Task,
+    create_task, current_task, gather, sleep, yield_now,
 };
 
 use crate::cancel_panics::Cancels;
 use crate::combinators::{boxed, join, select};
 use crate::driver::{run, secs, settle, turn};
+use crate::shared_wait::Shared;
 use crate::support::hand_clock::HandClock;
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
@@ -22,34 +22,6 @@ use crate::support::trace::Trace;
 fn with_clock() -> (EventLoop, HandClock) {
     let clock = HandClock::default();
     (EventLoop::with_host(clock.clone()), clock)
-}
-
-/// A sleep that several tasks may poll, one after the other.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<Option<Sleep>>>);
-
-impl Shared {
-    fn new(delay: Duration) -> Shared {
-        Shared(Rc::new(RefCell::new(Some(sleep(delay)))))
-    }
-
-    async fn wait(&self) -> Result<()> {
-        poll_fn(|cx| {
-            let mut sleep = self.0.borrow_mut();
-            Pin::new(sleep.as_mut().expect("it was not dropped")).poll(cx)
-        })
-        .await
-    }
-
-    fn task(&self, on: &EventLoop, trace: &Trace, name: &'static str) -> Task<()> {
-        let (own, trace) = (self.clone(), trace.clone());
-        on.create_task(async move {
-            let outcome = own.wait().await;
-            trace.push(format!("{name}: {outcome:?}"));
-            outcome
-        })
-        .unwrap()
-    }
 }
 
 #[test]
@@ -189,7 +161,7 @@ fn cancel_reaches_a_sleep_and_what_is_joined_with_it() {
 fn sleep_ends_where_it_is_polled_last() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let first = shared.task(&event_loop, &trace, "first");
     let second = shared.task(&event_loop, &trace, "second");
     turn(&event_loop, 1);
@@ -206,7 +178,7 @@ fn sleep_ends_where_it_is_polled_last() {
 fn due_sleep_that_another_task_polls_ends_there() {
     let (event_loop, clock) = with_clock();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let first = shared.task(&event_loop, &trace, "first");
     turn(&event_loop, 1);
     // Its step is ready before the timer's entry.
@@ -224,7 +196,7 @@ fn due_sleep_that_another_task_polls_ends_there() {
 fn sleep_that_is_over_is_so_for_another_task() {
     let (event_loop, clock) = with_clock();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let second: Rc<RefCell<Option<Task<()>>>> = Rc::default();
     let (place, own, says) = (second.clone(), shared.clone(), trace.clone());
     // It is due with the sleep, and was made before.
@@ -248,7 +220,7 @@ fn sleep_that_is_over_is_so_for_another_task() {
 fn cancelled_sleep_is_so_for_another_task() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let first = shared.task(&event_loop, &trace, "first");
     turn(&event_loop, 1);
     let second = shared.task(&event_loop, &trace, "second");
@@ -317,7 +289,7 @@ fn task_that_ends_before_its_sleeps_entry_is_dropped_then() {
 fn moved_sleep_outlives_the_task_that_has_begun_it() {
     let (event_loop, clock) = with_clock();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let (own, says) = (shared.clone(), trace.clone());
     let first = event_loop
         .create_task(async move {
@@ -388,14 +360,14 @@ fn deferred_cancel_reaches_a_sleep_after_the_others() {
 fn sleep_that_outlives_its_loop_is_dropped_quietly() {
     let event_loop = EventLoop::with_virtual_time();
     let trace = Trace::new();
-    let shared = Shared::new(secs(1));
+    let shared = Shared::new(sleep(secs(1)));
     let task = shared.task(&event_loop, &trace, "task");
     turn(&event_loop, 1);
     event_loop.set_exception_handler(Some(Rc::new(|_: &_, _: &_| {})));
     event_loop.close().unwrap();
     drop(event_loop);
     assert!(!task.done());
-    drop(shared.0.borrow_mut().take());
+    shared.drop_wait();
     drop(task);
     trace.expect_nothing();
 }

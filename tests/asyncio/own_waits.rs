@@ -1,18 +1,18 @@
 //! Waits in locks, queues and helpers that are the only wait of their task, which take no future: by what they
 //! end, what they leave, and how they become waits for a future.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
 use callsoon::{
-    Awaited, Event, EventLoop, Lock, Queue, Result, Semaphore, Task, create_task, helpers as hp,
-    sleep, yield_now,
+    Awaited, Event, EventLoop, Lock, Queue, Result, Semaphore, create_task, helpers as hp, sleep,
+    yield_now,
 };
 
 use crate::combinators::{Boxed, Unordered, boxed, join, select};
 use crate::driver::{secs, settle, turn};
+use crate::shared_wait::Shared;
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
@@ -56,34 +56,6 @@ fn primitives() -> Vec<Primitive> {
 
 async fn with<P, R>(primitive: P, wait: impl AsyncFnOnce(&P) -> R) -> R {
     wait(&primitive).await
-}
-
-/// A wait that several tasks may poll, one after the other.
-#[derive(Clone)]
-struct Shared(Rc<RefCell<Option<Boxed<Result<()>>>>>);
-
-impl Shared {
-    fn new(wait: Boxed<Result<()>>) -> Shared {
-        Shared(Rc::new(RefCell::new(Some(wait))))
-    }
-
-    async fn wait(&self) -> Result<()> {
-        poll_fn(|cx| match self.0.borrow_mut().as_mut() {
-            Some(wait) => wait.as_mut().poll(cx),
-            None => Poll::Ready(Ok(())),
-        })
-        .await
-    }
-
-    fn task(&self, on: &EventLoop, trace: &Trace, name: &'static str) -> Task<()> {
-        let (own, trace) = (self.clone(), trace.clone());
-        on.create_task(async move {
-            let outcome = own.wait().await;
-            trace.push(format!("{name}: {outcome:?}"));
-            outcome
-        })
-        .unwrap()
-    }
 }
 
 #[test]
@@ -130,7 +102,7 @@ fn own_wait_that_another_task_polls_ends_there() {
         turn(&event_loop, 1);
         trace.expect(["second: Ok(())"]);
         assert!(!first.done() && second.done(), "{}", primitive.name);
-        drop(shared.0.borrow_mut().take());
+        shared.drop_wait();
         first.cancel();
         settle(&event_loop);
         assert!(first.cancelled(), "{}", primitive.name);
@@ -160,7 +132,7 @@ fn own_wait_outlives_the_task_that_has_begun_it() {
         let second = shared.task(&event_loop, &trace, "second");
         settle(&event_loop);
         assert!(second.result().is_ok(), "{}", primitive.name);
-        drop(shared.0.borrow_mut().take());
+        shared.drop_wait();
         trace.expect(["first dropped", "second: Ok(())"]);
     }
 }
@@ -287,7 +259,7 @@ fn own_wait_that_outlives_its_loop_is_dropped_quietly() {
         drop(event_loop);
         assert!(!task.done());
         (primitive.end)();
-        drop(shared.0.borrow_mut().take());
+        shared.drop_wait();
         drop(task);
         trace.expect_nothing();
     }
