@@ -316,10 +316,6 @@ impl<T: 'static> Task<T> {
     ///
     /// Always [`Runtime`](crate::ErrorKind::Runtime).
     pub fn set_result(&self, _value: T) -> Result<()> {
-        self.check_settable()
-    }
-
-    fn check_settable(&self) -> Result<()> {
         Err(Error::runtime("Task does not support set_result operation"))
     }
 
