@@ -7,8 +7,8 @@
 //! which its deadline differs from the present, in the slot of that digit: the next ticks have a slot
 //! each, later ones share a slot of 64 ticks, of 4096, and so on. When the present enters a slot, the
 //! timers in it that are not due yet move to lower levels. A timer moves at most once for each digit,
-//! however far away it was, and most are cancelled before they move. Where many of one slot are due at once, they
-//! move too, slot by slot, before they are sorted: a sort of a long list sees its memory many times.
+//! however far away it was, and most are cancelled before they move. A slot's list is sorted when it is due;
+//! where there are many timers, in memory of its own, as a list's is seen many times by a sort.
 //!
 //! Where memory is scarce, the digits are those of base 4, of the deadline without its lowest 24 bits: so
 //! many ticks share the lowest slots, and a timer in the slot of the present that is not due yet stays in it.
@@ -48,6 +48,7 @@ use alloc::vec::Vec;
 use core::mem;
 
 use super::SCARCE;
+use super::sort::Sorter;
 use super::wheel_links::{At, Link, Links};
 use super::wheel_lists::{List, sorted};
 
@@ -59,7 +60,7 @@ const FINE: u32 = if SCARCE { 24 } else { 0 };
 const SLOTS: usize = 1 << DIGIT;
 /// So many timers are in the cache, where it costs little to walk over a list again and again, as a sort does.
 const CACHED: usize = 8192;
-/// Where there are more, a slot of so many is spread over lower levels before it is sorted.
+/// Where there are more, a slot of so many is sorted in memory of its own.
 const LONG: usize = 128;
 /// So many digits cover the other bits.
 const LEVELS: usize = (u64::BITS - FINE).div_ceil(DIGIT) as usize;
@@ -80,14 +81,16 @@ pub(crate) struct Wheel<S: Links> {
     pub(super) present: u64,
     pub(crate) links: S,
     len: usize,
+    /// Room for the sorting of many timers, where they were reserved.
+    sorter: Option<Boxed<Sorter<S::At>>>,
     /// A bit for each level with timers in it.
     in_use: u32,
     /// The levels that were ever used.
-    levels: [Option<LevelBox<S::At>>; LEVELS],
+    levels: [Option<Boxed<Level<S::At>>>; LEVELS],
 }
 
-/// A level in memory of its own: an array, as only that of a list can be asked for without a panic.
-type LevelBox<A> = Box<[Level<A>; 1]>;
+/// Memory of its own: an array, as only that of a list can be asked for without a panic.
+type Boxed<T> = Box<[T; 1]>;
 
 /// The slots of a digit.
 struct Level<A> {
@@ -137,7 +140,8 @@ impl<A: At> Level<A> {
 impl<S: Links> Wheel<S> {
     /// An empty wheel with 0 as the present.
     pub(crate) const fn new(links: S) -> Wheel<S> {
-        Wheel { present: 0, links, len: 0, in_use: 0, levels: [const { None }; LEVELS] }
+        let levels = [const { None }; LEVELS];
+        Wheel { present: 0, links, len: 0, sorter: None, in_use: 0, levels }
     }
 
     /// Adds a timer that is due at `when`, as its link says.
@@ -154,13 +158,15 @@ impl<S: Links> Wheel<S> {
         self.len -= 1;
     }
 
-    /// Makes room for timers whenever they are due.
-    pub(crate) fn reserve_levels(&mut self) -> Result<(), TryReserveError> {
+    /// Makes room for so many timers, but for their links, whenever they are due, and keeps it.
+    pub(crate) fn reserve(&mut self, timers: usize) -> Result<(), TryReserveError> {
         for level in self.levels.iter_mut().filter(|level| level.is_none()) {
-            let mut one = Vec::new();
-            one.try_reserve_exact(1)?;
-            one.push(Level::EMPTY);
-            *level = one.into_boxed_slice().try_into().ok();
+            *level = boxed(Level::EMPTY)?;
+        }
+        if !SCARCE && timers > CACHED {
+            let mut sorter = Sorter::new();
+            sorter.reserve(timers)?;
+            self.sorter = boxed(sorter)?;
         }
         Ok(())
     }
@@ -180,12 +186,8 @@ impl<S: Links> Wheel<S> {
         // Timers below `reached` are earlier than the new present. Those above it are later, and
         // keep their places: down to the digit that sets them apart, the old present and the new
         // one agree. This restores the Place Invariant.
-        let mut reached = place(self.present, present);
+        let reached = place(self.present, present);
         while let Some(first) = self.first().filter(|&first| first <= reached) {
-            if self.len > CACHED && self.spread(first) {
-                reached = place(self.present, present);
-                continue;
-            }
             if first == reached {
                 self.present = present;
                 self.take(first, now, due);
@@ -201,9 +203,7 @@ impl<S: Links> Wheel<S> {
     pub(crate) fn drain(&mut self, all: &mut dyn FnMut(&mut S, S::At)) {
         let present = self.present;
         while let Some(first) = self.first() {
-            if self.len <= CACHED || !self.spread(first) {
-                self.take(first, u64::MAX, all);
-            }
+            self.take(first, u64::MAX, all);
         }
         // No timer is left that has a place.
         self.present = present;
@@ -322,35 +322,6 @@ impl<S: Links> Wheel<S> {
         }
     }
 
-    /// Makes the beginning of the first slot in use the present, before which nothing is due, if many timers in
-    /// it are to be sorted: they move to lower levels. Returns true if they did.
-    #[cold]
-    #[inline(never)]
-    fn spread(&mut self, place: usize) -> bool {
-        let (level, digit) = (place / SLOTS, place % SLOTS);
-        let Some([own]) = self.levels[level].as_deref_mut() else { return false };
-        let Slot { head, low, .. } = own.slots[digit];
-        let (mut at, mut length) = (head, 0);
-        while at != S::At::NIL && length < LONG {
-            (at, length) = (self.links[at].next, length + 1);
-        }
-        if level == 0 || own.low_is[digit] == Low::Head || length < LONG {
-            return false;
-        }
-        own.slots[digit] = Slot::EMPTY;
-        if own.vacate(digit) {
-            self.in_use &= !(1 << level);
-        }
-        self.present = low & (u64::MAX << (FINE + level as u32 * DIGIT));
-        at = head;
-        while at != S::At::NIL {
-            let Link { when, next, .. } = self.links[at];
-            self.append(at, when.get());
-            at = next;
-        }
-        true
-    }
-
     /// Takes a slot in use apart: what is due at `now` goes to `due`, sorted, the rest where it belongs
     /// at the present.
     fn take(&mut self, place: usize, now: u64, due: &mut dyn FnMut(&mut S, S::At)) {
@@ -365,7 +336,16 @@ impl<S: Links> Wheel<S> {
             self.len -= 1;
             return due(&mut self.links, head);
         }
-        let mut at = self.part(head, now, is_sorted);
+        if !SCARCE && !is_sorted && self.len > CACHED && self.take_long(head, tail, now, due) {
+            return;
+        }
+        let mut list = List::new();
+        self.part(head, now, |links, at, _| list.push(links, at));
+        let is_one = list.first == list.last;
+        let mut at = list.ended(&mut self.links);
+        if !is_sorted && !is_one {
+            at = sorted(&mut self.links, at);
+        }
         while at != S::At::NIL {
             let next = self.links[at].next;
             self.len -= 1;
@@ -374,28 +354,58 @@ impl<S: Links> Wheel<S> {
         }
     }
 
+    /// Takes a slot apart that has many timers: they are sorted in memory of their own. Returns false where
+    /// they are few, or there is no such memory.
+    #[cold]
+    #[inline(never)]
+    fn take_long(
+        &mut self,
+        head: S::At,
+        tail: S::At,
+        now: u64,
+        due: &mut dyn FnMut(&mut S, S::At),
+    ) -> bool {
+        let length = length(&self.links, head, tail);
+        let (mut kept, mut new) = (self.sorter.take(), Sorter::new());
+        let sorter = kept.as_deref_mut().map_or(&mut new, |[kept]| kept);
+        let is_long = length >= LONG && sorter.reserve(length).is_ok();
+        if is_long {
+            self.part(head, now, |_, at, when| sorter.push(when, at));
+            let all = sorter.drain_sorted();
+            self.len -= all.len();
+            all.for_each(|at| due(&mut self.links, at));
+        }
+        self.sorter = kept;
+        is_long
+    }
+
     /// Puts the timers of the list that begins with `at` where they belong at the present, but for those
-    /// that are due at `now`. Returns the first of these, sorted.
-    fn part(&mut self, mut at: S::At, now: u64, is_sorted: bool) -> S::At {
-        let mut due = List::new();
+    /// that are due at `now`: these go to `due`, with their deadlines.
+    #[inline(always)]
+    fn part(&mut self, mut at: S::At, now: u64, mut due: impl FnMut(&mut S, S::At, u64)) {
         while at != S::At::NIL {
             let Link { when, next, .. } = self.links[at];
             if when.get() > now {
                 self.append(at, when.get());
             } else {
-                due.push(&mut self.links, at);
+                due(&mut self.links, at, when.get());
             }
             at = next;
         }
-        if due.last != S::At::NIL {
-            self.links[due.last].next = S::At::NIL;
-        }
-        if is_sorted || due.first == due.last {
-            due.first
-        } else {
-            sorted(&mut self.links, due.first)
+    }
+}
+
+/// The length of the list from `head` to `tail`. It is walked from both ends: so memory is waited for that two
+/// timers are in at once, and is in the cache afterwards.
+fn length<S: Links>(links: &S, mut head: S::At, mut tail: S::At) -> usize {
+    let mut length = 1;
+    while head != tail {
+        (head, length) = (links[head].next, length + 1);
+        if head != tail {
+            (tail, length) = (links[tail].prev, length + 1);
         }
     }
+    length
 }
 
 /// The earliest deadline of the list that begins with `head`, none of which is earlier than `low`.
@@ -410,9 +420,16 @@ fn earliest_in<S: Links>(links: &S, head: S::At, low: u64) -> u64 {
     earliest
 }
 
+fn boxed<T>(item: T) -> Result<Option<Boxed<T>>, TryReserveError> {
+    let mut one = Vec::new();
+    one.try_reserve_exact(1)?;
+    one.push(item);
+    Ok(one.into_boxed_slice().try_into().ok())
+}
+
 /// A level that is used for the first time.
 #[cold]
-fn new_level<A: At>() -> LevelBox<A> {
+fn new_level<A: At>() -> Boxed<Level<A>> {
     Box::new([Level::EMPTY])
 }
 

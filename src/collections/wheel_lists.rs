@@ -26,6 +26,14 @@ impl<A: At> List<A> {
         }
         self.last = next;
     }
+
+    /// Ends the list, and returns the first.
+    pub(super) fn ended(self, links: &mut impl Links<At = A>) -> A {
+        if self.last != A::NIL {
+            links[self.last].next = A::NIL;
+        }
+        self.first
+    }
 }
 
 /// Sorts the timers of the list that begins with `at` by deadline; equal ones keep their order. Returns

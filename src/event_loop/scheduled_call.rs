@@ -133,7 +133,7 @@ impl LoopRef {
         let reserve_timers = || {
             let mut pending = shared.calls.timers.borrow_mut();
             pending.links.slab.reserve(timers)?;
-            pending.reserve_levels()
+            pending.reserve(timers)
         };
         let reserved = shared.ready.reserve(ready);
         reserved.and_then(|()| reserve_timers()).map_err(|_| Error::no_memory())

@@ -22,7 +22,7 @@ const fn ms(milliseconds: u64) -> Duration {
 fn bounded(timers: usize) -> EventLoop {
     // Where a tool that looks for leaks finds them.
     static REGIONS: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let region = Vec::leak(vec![MaybeUninit::<u8>::uninit(); BYTES]);
+    let region = Vec::leak(vec![MaybeUninit::<u8>::uninit(); BYTES.max(100 * timers)]);
     REGIONS.lock().unwrap().push(region.as_ptr().expose_provenance());
     let event_loop = EventLoop::with_virtual_time();
     event_loop.set_memory_region(region).unwrap();
@@ -248,6 +248,22 @@ fn bursts_beyond_what_was_reserved_leave_it_reserved() {
     let before = allocations();
     burst(3_000);
     burst(600);
+    assert_eq!(allocations() - before, 0);
+}
+
+#[test]
+fn many_reserved_timers_are_sorted_without_allocations() {
+    const TIMERS: u64 = 10_000;
+    let event_loop = bounded(TIMERS as usize);
+    let burst = || {
+        for number in 0..TIMERS {
+            event_loop.call_later(ms(number * 7_919 % TIMERS), || ()).unwrap();
+        }
+        finish(&event_loop).unwrap();
+    };
+    burst();
+    let before = allocations();
+    burst();
     assert_eq!(allocations() - before, 0);
 }
 

@@ -134,7 +134,7 @@ TARGETS = [
     beside("timer_cancel", M, "tokio-localset", 0.3),
     flat("timer_cancel", M, K, 1.5),
     beside("timer_fire", 100 * K, "tokio-localset", 0.3),
-    beside("timer_fire", M, "tokio-localset", 0.6),
+    beside("timer_fire", M, "tokio-localset", 0.45),
     beside("sleep_cancel", 100 * K, "tokio-localset", 0.35),
     beside("sleep_fire", 100 * K, "tokio-localset", 0.35),
     beside("with_timeout", K, "monoio", 0.5, ours=HP),

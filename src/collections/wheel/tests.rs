@@ -130,7 +130,7 @@ fn due_timers_of_a_slot_come_in_order_of_deadline_and_making() {
 }
 
 #[test]
-fn many_timers_are_spread_and_come_in_order_up_to_any_time() {
+fn many_timers_come_in_order_up_to_any_time() {
     let mut rng = fastrand::Rng::with_seed(3);
     for is_drained in [false, true] {
         let (mut wheel, mut expected, mut due) = (TimerWheel::new(), Vec::new(), Vec::new());
