@@ -17,8 +17,8 @@ use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
 
+use super::header::waiter::Waiter;
 use super::header::{ErasedFuture, Header, State};
-use super::many::Waiter;
 use super::node::{TypedFuture, add_count};
 use super::registry::TaskRegistry;
 use super::task_header::TaskHeader;

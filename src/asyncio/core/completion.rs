@@ -14,8 +14,9 @@ use core::ptr::NonNull;
 use core::task::Waker;
 
 use super::any_future::{Callback, Watcher};
+use super::header::waiter::{Waiter, Watch};
 use super::header::{ErasedFuture, Header, Waiters, flag};
-use super::many::{ManyBox, Waiter, Watch};
+use super::many::ManyBox;
 use super::node::{add_count, drop_count, entry_head, registry_of};
 use super::registry::Occasion;
 use super::task_header::schedule_step;
@@ -176,14 +177,12 @@ unsafe fn end_for_others(header: NonNull<Header>) {
 }
 
 unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
-    many.take_some(
+    many.take_awaiting(
+        // SAFETY: By the caller's contract.
+        |waiter| unsafe { schedule_awaiting(header, waiter) },
         #[inline(always)]
-        |waiter| match waiter {
-            // SAFETY: By the caller's contract.
-            Some(Waiter::Callback(_) | Waiter::Watch(_)) => unsafe { schedule_callback(header) },
-            // SAFETY: As above.
-            _ => unsafe { schedule_awaiting(header, waiter) },
-        },
+        // SAFETY: As above.
+        || unsafe { schedule_callback(header) },
     );
     // SAFETY: By the caller's contract, here and below.
     let (own, event_loop) = unsafe { (header.as_ref(), registry_of(header).event_loop()) };
@@ -201,16 +200,16 @@ unsafe fn end_for_many(header: NonNull<Header>, mut many: ManyBox) {
     }
 }
 
-/// Schedules a task or a waker that waits, which is taken out.
-unsafe fn schedule_awaiting(header: NonNull<Header>, waiter: &mut Option<Waiter>) {
-    match waiter.take() {
+/// Schedules a task or a waker that waited.
+unsafe fn schedule_awaiting(header: NonNull<Header>, waiter: Waiter) {
+    match waiter {
         // SAFETY: By the Await Invariant an await that hasn't left counts the task.
-        Some(Waiter::Task(task)) => unsafe { schedule_step(task) },
-        Some(Waiter::Waker(waker)) => {
+        Waiter::Task(task) => unsafe { schedule_step(task) },
+        Waiter::Waker(waker) => {
             // SAFETY: By the caller's contract.
             schedule_wake(unsafe { registry_of(header) }.event_loop(), waker);
         }
-        _ => {}
+        Waiter::Callback(_) | Waiter::Watch(_) => {}
     }
 }
 

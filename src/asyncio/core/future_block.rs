@@ -27,8 +27,8 @@ use super::completion::{
 #[cfg(feature = "std")]
 use super::header::HeldHeader;
 use super::header::handle::{Handle, as_handle};
+use super::header::waiter::{Waiter, Watch};
 use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
-use super::many::{Waiter, Watch};
 use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
 use super::wait_reason::WaitReason;

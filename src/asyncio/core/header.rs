@@ -7,6 +7,7 @@
 
 pub(super) mod handle;
 pub(super) mod site;
+pub(super) mod waiter;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;

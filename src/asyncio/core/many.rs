@@ -10,55 +10,32 @@
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::alloc::Layout;
+use core::mem;
 use core::ops::{Deref, DerefMut};
 use core::ptr::NonNull;
 use core::task::Waker;
-use core::{iter, mem};
 
-use super::any_future::{Callback, Watcher};
-use super::header::Header;
+use super::header::waiter::{OTHER, PLAIN, Place, SHARED, Waiter, Watch};
 use super::registry::TaskRegistry;
 use crate::blocks::owner_of;
 use crate::collections::{Key, KeyedQueue};
 
-/// The number of waiters that need no memory but the block's. A background task in a streamer has as
-/// many: its reporter, the streamer's callback and the holder's watch.
+/// The number of waiters that need no memory but the block's, where one at most is a waker or a watch. A
+/// background task in a streamer has as many: its reporter, the streamer's callback and the holder's watch.
 const FEW: usize = 3;
 
 /// The key of the first waiter.
 pub(super) const FIRST: Key = 0;
 
-/// A waiter for the end of a future or task.
-pub(super) enum Waiter {
-    /// A task: its step is scheduled. It isn't counted here: the await that added it counts it.
-    Task(NonNull<Header>),
-    /// The waker of another crate's future around an await.
-    Waker(Waker),
-    Callback(Callback),
-    Watch(Watch),
-}
-
-impl Waiter {
-    pub(super) fn is_callback(&self, callback: &Callback) -> bool {
-        matches!(self, Waiter::Callback(own) if own == callback)
-    }
-}
-
-/// A watcher, and the token by which it knows the future. It is called as a callback is, too.
-#[derive(Clone)]
-pub(super) struct Watch {
-    pub(super) watcher: Rc<dyn Watcher>,
-    pub(super) token: u64,
-}
-
 #[repr(C)]
 pub(super) struct Many {
     /// The first word: an aligned pointer or null, as pages ask for.
     rest: Option<Box<KeyedQueue<Waiter>>>,
-    first: [Option<Waiter>; FEW],
+    first: [Place; FEW],
+    /// That of the place with the tag `OTHER`.
+    other: Option<Waiter>,
     /// The number of the first places that were used.
     used: usize,
     /// The number of waiters.
@@ -147,7 +124,7 @@ impl Drop for ManyBox {
 
         let memory = Memory(self.0);
         // Most boxes are empty when they are dropped.
-        if self.len > 0 || self.rest.is_some() {
+        if !self.is_empty() || self.rest.is_some() {
             // SAFETY: By the Box Invariant.
             unsafe { memory.0.drop_in_place() }
         }
@@ -156,73 +133,126 @@ impl Drop for ManyBox {
 
 impl Many {
     fn new(first: Waiter) -> Many {
-        let watches = usize::from(matches!(first, Waiter::Watch(_)));
-        let first = [Some(first), None, None];
-        Many { rest: None, first, used: 1, len: 1, watches, first_watch: FIRST }
+        let (places, other) = ([const { Place::FREE }; FEW], None);
+        let mut many = Many {
+            rest: None,
+            first: places,
+            other,
+            used: 0,
+            len: 0,
+            watches: 0,
+            first_watch: FIRST,
+        };
+        many.push(first);
+        many
     }
 
     /// Adds a waiter behind the others.
-    #[inline]
+    #[inline(always)]
     pub(super) fn push(&mut self, waiter: Waiter) -> Key {
         self.len += 1;
-        let is_watch = matches!(waiter, Waiter::Watch(_));
-        let key = match self.first.get_mut(self.used) {
-            Some(place) => {
-                // It was never used, and so is none: `forget` skips the check.
-                mem::forget(place.replace(waiter));
-                self.used += 1;
-                self.used as Key - 1
+        let at = self.used;
+        if at == FEW {
+            return self.push_behind(waiter);
+        }
+        let place = match Place::of(waiter) {
+            Ok(place) => place,
+            Err(other) if self.other.is_none() => {
+                self.note_added(&other, at as Key);
+                // It is none: `forget` skips the check.
+                mem::forget(self.other.replace(other));
+                Place::other()
             }
-            None => self.rest.get_or_insert_default().push(waiter) + FEW as Key,
+            Err(other) => return self.push_behind(other),
         };
-        if is_watch {
+        self.used += 1;
+        mem::forget(mem::replace(&mut self.first[at], place));
+        at as Key
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_behind(&mut self, waiter: Waiter) -> Key {
+        self.used = FEW;
+        let key = self.rest.as_ref().map_or(0, |rest| rest.next_key()) + FEW as Key;
+        self.note_added(&waiter, key);
+        self.rest.get_or_insert_default().push(waiter);
+        key
+    }
+
+    #[inline(always)]
+    fn note_added(&mut self, waiter: &Waiter, key: Key) {
+        if let Waiter::Watch(_) = waiter {
             if self.watches == 0 {
                 self.first_watch = key;
             }
             self.watches += 1;
         }
-        key
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Removes the first waiter.
-    #[inline]
-    pub(super) fn pop(&mut self) -> Option<Waiter> {
-        let first = self.first.iter_mut().find(|waiter| waiter.is_some());
-        let popped = match first {
-            Some(first) => first.take(),
-            None => self.rest.as_mut()?.pop_front(),
-        };
-        self.note_removed(&popped);
-        popped
+    /// Takes the waiter of a place of the block.
+    #[inline(always)]
+    fn take(&mut self, at: usize) -> Option<Waiter> {
+        if self.first[at].is_free() {
+            return None;
+        }
+        self.len -= 1;
+        let is_other = self.first[at].tag() == OTHER;
+        let own = self.first[at].take();
+        if !is_other {
+            return own;
+        }
+        self.watches -= usize::from(matches!(self.other, Some(Waiter::Watch(_))));
+        self.other.take()
     }
 
-    fn note_removed(&mut self, removed: &Option<Waiter>) {
-        self.len -= usize::from(removed.is_some());
-        self.watches -= usize::from(matches!(removed, Some(Waiter::Watch(_))));
+    /// Takes a waiter of the queue behind.
+    #[cold]
+    #[inline(never)]
+    fn take_behind(&mut self, key: Option<Key>) -> Option<Waiter> {
+        let rest = self.rest.as_mut()?;
+        let taken = match key {
+            Some(key) => rest.remove(key - FEW as Key),
+            None => rest.pop_front(),
+        };
+        self.len -= usize::from(taken.is_some());
+        self.watches -= usize::from(matches!(taken, Some(Waiter::Watch(_))));
+        taken
+    }
+
+    /// Removes the first waiter.
+    #[inline(always)]
+    pub(super) fn pop(&mut self) -> Option<Waiter> {
+        match self.first.iter().position(|place| !place.is_free()) {
+            Some(at) => self.take(at),
+            None => self.take_behind(None),
+        }
     }
 
     /// Removes the waiter that was added with `key`.
     pub(super) fn remove(&mut self, key: Key) -> Option<Waiter> {
-        let removed = match usize::try_from(key) {
-            Ok(at) if at < FEW => self.first[at].take(),
-            _ => self.rest.as_mut().and_then(|rest| rest.remove(key - FEW as Key)),
-        };
-        self.note_removed(&removed);
-        removed
+        match usize::try_from(key) {
+            Ok(at) if at < FEW => self.take(at),
+            _ => self.take_behind(Some(key)),
+        }
     }
 
     /// Takes the wakers out, each of which leaves one that does nothing in its place.
     pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
         let mut wakers = Vec::new();
-        let mut from = FIRST;
-        while let Some((key, _)) = self.next_from(from) {
-            if let Some(Waiter::Waker(waker)) = self.get_mut(key) {
+        let mut take = |waiter: Option<&mut Waiter>| {
+            if let Some(Waiter::Waker(waker)) = waiter {
                 wakers.push(mem::replace(waker, Waker::noop().clone()));
             }
+        };
+        take(self.other.as_mut());
+        let mut from = FEW as Key;
+        while let Some(key) = self.next_from(from) {
+            take(self.rest.as_mut().and_then(|rest| rest.get_mut(key - FEW as Key)));
             from = key + 1;
         }
         wakers
@@ -232,52 +262,48 @@ impl Many {
     pub(super) fn take_callbacks(&mut self) -> Vec<Waiter> {
         let mut callbacks = Vec::new();
         let mut from = FIRST;
-        while let Some((key, waiter)) = self.next_from(from) {
-            if !matches!(waiter, Waiter::Task(_) | Waiter::Waker(_)) {
-                callbacks.extend(self.remove(key));
-            }
+        while let Some(key) = self.find(from, &mut |waiter| !waiter.awaits()) {
+            callbacks.extend(self.remove(key));
             from = key + 1;
         }
         callbacks
     }
 
-    pub(super) fn get(&self, key: Key) -> Option<&Waiter> {
-        match usize::try_from(key) {
-            Ok(at) if at < FEW => self.first[at].as_ref(),
-            _ => self.rest.as_ref()?.get(key - FEW as Key),
+    /// Returns the key of the first waiter, at `from` or after it, of which `is_it` is true. It runs no code
+    /// but the crate's own.
+    pub(super) fn find(
+        &self,
+        mut from: Key,
+        is_it: &mut dyn FnMut(&Waiter) -> bool,
+    ) -> Option<Key> {
+        loop {
+            let key = self.next_from(from)?;
+            if self.look(key, &mut *is_it) == Some(true) {
+                return Some(key);
+            }
+            from = key + 1;
         }
     }
 
-    fn get_mut(&mut self, key: Key) -> Option<&mut Waiter> {
+    /// Calls `look` with the waiter that was added with `key`. It runs no code but the crate's own.
+    pub(super) fn look<R>(&self, key: Key, look: impl FnOnce(&Waiter) -> R) -> Option<R> {
         match usize::try_from(key) {
-            Ok(at) if at < FEW => self.first[at].as_mut(),
-            _ => self.rest.as_mut()?.get_mut(key - FEW as Key),
+            Ok(at) if at < FEW && self.first[at].tag() == OTHER => self.other.as_ref().map(look),
+            Ok(at) if at < FEW => self.first[at].look(look),
+            _ => self.rest.as_ref()?.get(key - FEW as Key).map(look),
         }
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (Key, &Waiter)> {
-        self.iter_from(FIRST)
-    }
-
-    fn iter_from(&self, mut from: Key) -> impl Iterator<Item = (Key, &Waiter)> {
-        iter::from_fn(move || {
-            let next = self.next_from(from)?;
-            from = next.0 + 1;
-            Some(next)
-        })
-    }
-
-    /// Returns the first waiter at `key` or after it. One function for all that goes through the waiters:
-    /// an iterator of both parts is compiled anew in each place.
-    fn next_from(&self, mut key: Key) -> Option<(Key, &Waiter)> {
+    /// Returns the key of the first waiter at `key` or after it.
+    fn next_from(&self, mut key: Key) -> Option<Key> {
         while key < FEW as Key {
-            if let Some(waiter) = &self.first[key as usize] {
-                return Some((key, waiter));
+            if !self.first[key as usize].is_free() {
+                return Some(key);
             }
             key += 1;
         }
-        let (key, waiter) = self.rest.as_ref()?.iter_from(key - FEW as Key).next()?;
-        Some((key + FEW as Key, waiter))
+        let (key, _) = self.rest.as_ref()?.iter_from(key - FEW as Key).next()?;
+        Some(key + FEW as Key)
     }
 
     /// Returns the number of watches, and a key before which there is none.
@@ -288,42 +314,74 @@ impl Many {
     /// Returns the first watch at `key` or after it.
     #[inline]
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
-        if let Some(Some(Waiter::Watch(watch))) = self.first.get(usize::try_from(key).ok()?) {
+        if let (Some(place), Some(Waiter::Watch(watch))) =
+            (self.first.get(usize::try_from(key).ok()?), &self.other)
+            && place.tag() == OTHER
+        {
             return Some((key, watch.clone()));
         }
         self.watch_behind(key)
     }
 
     fn watch_behind(&self, key: Key) -> Option<(Key, Watch)> {
-        self.iter_from(key).find_map(|(key, waiter)| match waiter {
-            Waiter::Watch(watch) => Some((key, watch.clone())),
-            _ => None,
-        })
+        let mut found = None;
+        let key = self.find(key, &mut |waiter| {
+            if let Waiter::Watch(watch) = waiter {
+                found = Some(watch.clone());
+            }
+            found.is_some()
+        })?;
+        Some((key, found?))
     }
 
-    /// Calls `take` with each waiter, in order, which it may take out. Keys from before say nothing
-    /// any more, but that no watch has come before the first.
+    /// Goes through the waiters in order: takes those that await, for `awaiting`, and calls `callback` for each
+    /// other one, which stays. Keys from before say nothing any more, but that no watch has come before
+    /// the first.
     #[inline]
-    pub(super) fn take_some(&mut self, mut take: impl FnMut(&mut Option<Waiter>)) {
-        for waiter in self.first.iter_mut().filter(|waiter| waiter.is_some()) {
-            take(waiter);
-            self.len -= usize::from(waiter.is_none());
+    pub(super) fn take_awaiting(
+        &mut self,
+        mut awaiting: impl FnMut(Waiter),
+        mut callback: impl FnMut(),
+    ) {
+        for at in 0..FEW {
+            let is_callback = match self.first[at].tag() {
+                SHARED | PLAIN => true,
+                OTHER => matches!(self.other, Some(Waiter::Watch(_))),
+                _ => false,
+            };
+            if is_callback {
+                callback();
+            } else if let Some(waiter) = self.take(at) {
+                awaiting(waiter);
+            }
         }
         if self.rest.is_some() {
-            self.take_some_behind(&mut take);
+            self.take_awaiting_behind(&mut awaiting, &mut callback);
         }
     }
 
     #[cold]
-    fn take_some_behind(&mut self, take: &mut dyn FnMut(&mut Option<Waiter>)) {
+    fn take_awaiting_behind(
+        &mut self,
+        awaiting: &mut dyn FnMut(Waiter),
+        callback: &mut dyn FnMut(),
+    ) {
         let Some(rest) = &mut self.rest else { return };
         for _ in 0..rest.len() {
-            let mut waiter = rest.pop_front();
-            take(&mut waiter);
-            match waiter {
-                Some(waiter) => _ = rest.push(waiter),
-                None => self.len -= 1,
+            match rest.pop_front() {
+                Some(waiter) if waiter.awaits() => {
+                    self.len -= 1;
+                    awaiting(waiter);
+                }
+                Some(waiter) => {
+                    callback();
+                    rest.push(waiter);
+                }
+                None => {}
             }
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;

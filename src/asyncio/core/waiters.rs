@@ -19,15 +19,13 @@ use core::ptr::{NonNull, null_mut};
 use core::task::Waker;
 
 use super::any_future::{Callback, FutureId};
+use super::header::waiter::{PLAIN, SHARED, TAG, TASK, Waiter, Watch, pack, pack_callback, unpack};
 use super::header::{Header, Waiters};
-use super::many::{FIRST, Many, ManyBox, Waiter, Watch};
+use super::many::{FIRST, Many, ManyBox};
 use super::registry::TaskRegistry;
 use crate::collections::Key;
 
-const TAG: usize = 3;
-const TASK: usize = 0;
-const SHARED: usize = 1;
-const PLAIN: usize = 2;
+/// The tag of the word of several.
 const MANY: usize = 3;
 
 /// The waiters of a future, taken out of it.
@@ -137,10 +135,15 @@ impl Waiters {
 
     /// Adds a waiter behind the others, which are of a future of `registry`. Returns its key, unless it
     /// stands alone in the word.
-    pub(super) fn push(&self, waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
-        if self.is_empty() && matches!(waiter, Waiter::Task(_) | Waiter::Callback(_)) {
-            self.0.set(pack(waiter));
-            return None;
+    pub(super) fn push(&self, mut waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
+        if self.is_empty() {
+            match pack(waiter) {
+                Ok(word) => {
+                    self.0.set(word);
+                    return None;
+                }
+                Err(other) => waiter = other,
+            }
         }
         // Taken before the waiters are: there may be no memory.
         let room = (self.0.get().addr() & TAG != MANY).then(|| ManyBox::room(registry));
@@ -190,7 +193,7 @@ impl Waiters {
             return Taken::None;
         }
         // SAFETY: By the Word Invariant, and the word is empty now.
-        unsafe { unpack(word) }
+        unsafe { taken(word) }
     }
 
     /// Puts back what is left of what was [taken](Waiters::take).
@@ -199,6 +202,14 @@ impl Waiters {
         if !many.is_empty() {
             let many = many.into_raw().as_ptr().cast::<()>();
             self.0.set(many.map_addr(|address| address | MANY));
+        }
+    }
+
+    /// Puts back a waiter that stood alone.
+    fn put_back_one(&self, waiter: Waiter) {
+        match pack(waiter) {
+            Ok(word) => self.0.set(word),
+            Err(_) => unreachable!("it never stands alone: see `push`"),
         }
     }
 
@@ -251,13 +262,11 @@ impl Waiters {
             Taken::None => None,
             Taken::One(waiter) if waiter.is_callback(callback) => Some(waiter),
             Taken::One(waiter) => {
-                self.0.set(pack(waiter));
+                self.put_back_one(waiter);
                 None
             }
             Taken::Many(mut many) => {
-                let mut waiters = many.iter();
-                let key = waiters.find(|(_, own)| own.is_callback(callback)).map(|(key, _)| key);
-                drop(waiters);
+                let key = many.find(FIRST, &mut |own| own.is_callback(callback));
                 let removed = key.and_then(|key| many.remove(key));
                 self.put_back(many);
                 removed
@@ -272,7 +281,7 @@ impl Waiters {
             Taken::None => Vec::new(),
             Taken::One(callback @ Waiter::Callback(_)) => vec![callback],
             Taken::One(other) => {
-                self.0.set(pack(other));
+                self.put_back_one(other);
                 Vec::new()
             }
             Taken::Many(mut many) => {
@@ -285,15 +294,15 @@ impl Waiters {
 
     /// Returns whether wakers of other code wait.
     pub(super) fn has_wakers(&self) -> bool {
-        let is_waker = |(_, own): (Key, &Waiter)| matches!(own, Waiter::Waker(_));
-        self.look_at_many(|many| many.iter().any(is_waker)).unwrap_or_default()
+        let is_waker = &mut |own: &Waiter| matches!(own, Waiter::Waker(_));
+        self.look_at_many(|many| many.find(FIRST, is_waker)).flatten().is_some()
     }
 
     /// Returns whether the waiter that was added with `key` is a waker that wakes what `waker` wakes.
     pub(super) fn is_waker(&self, key: Option<Key>, waker: &Waker) -> bool {
         let is_it = |own: &Waiter| matches!(own, Waiter::Waker(own) if own.will_wake(waker));
-        self.look_at_many(|many| many.get(key.unwrap_or(FIRST)).is_some_and(is_it))
-            .unwrap_or_default()
+        let key = key.unwrap_or(FIRST);
+        self.look_at_many(|many| many.look(key, is_it)).flatten().unwrap_or_default()
     }
 
     /// Takes the wakers, which leave their places behind, to be woken where nothing is borrowed.
@@ -301,7 +310,7 @@ impl Waiters {
         match self.take() {
             Taken::None => Vec::new(),
             Taken::One(waiter) => {
-                self.0.set(pack(waiter));
+                self.put_back_one(waiter);
                 Vec::new()
             }
             Taken::Many(mut many) => {
@@ -323,11 +332,12 @@ impl Waiters {
             Taken::None => None,
             Taken::One(waiter) => {
                 let name = name(&waiter);
-                self.0.set(pack(waiter));
+                self.put_back_one(waiter);
                 name
             }
             Taken::Many(many) => {
-                let name = many.iter().next().and_then(|(_, waiter)| name(waiter));
+                let first = many.find(FIRST, &mut |_| true);
+                let name = first.and_then(|key| many.look(key, name)).flatten();
                 self.put_back(many);
                 name
             }
@@ -340,10 +350,13 @@ impl Waiters {
             Taken::None => {}
             Taken::One(waiter) => {
                 look(&waiter);
-                self.0.set(pack(waiter));
+                self.put_back_one(waiter);
             }
             Taken::Many(many) => {
-                many.iter().for_each(|(_, waiter)| look(waiter));
+                many.find(FIRST, &mut |waiter| {
+                    look(waiter);
+                    false
+                });
                 self.put_back(many);
             }
         }
@@ -356,37 +369,19 @@ impl Drop for Waiters {
     }
 }
 
-/// The word of a waiter that may stand alone.
-fn pack(waiter: Waiter) -> *mut () {
-    match waiter {
-        Waiter::Task(task) => task.as_ptr().cast(),
-        Waiter::Callback(callback) => pack_callback(callback),
-        Waiter::Waker(_) | Waiter::Watch(_) => unreachable!("they never stand alone: see `push`"),
-    }
-}
-
-#[inline(always)]
-fn pack_callback(callback: Callback) -> *mut () {
-    let (pointer, shared) = callback.into_raw();
-    let tag = if shared { SHARED } else { PLAIN };
-    pointer.as_ptr().map_addr(|address| address | tag)
-}
-
 /// # Safety
 ///
 /// By the Word Invariant `word` is that of a `Waiters`, which has given it up. It is not null.
 #[inline(always)]
-unsafe fn unpack(word: *mut ()) -> Taken {
-    let pointer = word.map_addr(|address| address & !TAG);
-    // SAFETY: By this function's contract, for each arm: the pointer is not null, and is of what
-    // its tag says.
+unsafe fn taken(word: *mut ()) -> Taken {
+    if word.addr() & TAG != MANY {
+        // SAFETY: By this function's contract.
+        return Taken::One(unsafe { unpack(word) });
+    }
+    // SAFETY: By this function's contract.
     unsafe {
-        let pointer = NonNull::new_unchecked(pointer);
-        match word.addr() & TAG {
-            TASK => Taken::One(Waiter::Task(pointer.cast())),
-            MANY => Taken::Many(ManyBox::from_raw(pointer.cast())),
-            tag => Taken::One(Waiter::Callback(Callback::from_raw(pointer, tag == SHARED))),
-        }
+        let many = NonNull::new_unchecked(word.map_addr(|address| address & !TAG));
+        Taken::Many(ManyBox::from_raw(many.cast()))
     }
 }
 
