@@ -28,7 +28,8 @@ impl FutureId {
     /// Returns true if it is less than `other`, and their futures are so near to each other that they
     /// are likely to be in one piece of memory.
     pub(crate) fn is_just_before(self, other: FutureId) -> bool {
-        const NEAR: usize = 128 * 1024;
+        // Less than a page of blocks, so that what is near doesn't lead across a page that others are in.
+        const NEAR: usize = 8 * 1024;
         other.0.get().wrapping_sub(self.0.get()).wrapping_sub(1) < NEAR
     }
 
