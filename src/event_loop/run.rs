@@ -173,6 +173,8 @@ impl LoopRef {
         if shared.closed.replace(true) {
             return;
         }
+        // First: without std the drop of a value may unwind out of here, and handles outlive that too.
+        shared.calls.close();
         #[cfg(feature = "events")]
         shared.calls.events.turn_off();
         shared.inbox.close();
@@ -205,7 +207,6 @@ impl LoopRef {
         if let Some(tasks) = tasks {
             close_tasks(&*tasks);
         }
-        shared.calls.close();
     }
 
     /// Runs one turn, or turns until the loop is to stop. Returns how many jobs the last of them ran.

@@ -39,6 +39,8 @@ impl TaskRegistry {
 
     /// The loop has closed: drops everything.
     pub(crate) fn close(&self) {
+        // First: without std a drop may unwind out of here, and handles outlive that too.
+        self.hold();
         self.end_unwound_step();
         set_cached(None);
         for task in self.all() {
@@ -55,7 +57,6 @@ impl TaskRegistry {
             }
             drop_quietly(&self.event_loop, future);
         }
-        self.hold();
     }
 }
 

@@ -1,6 +1,6 @@
 //! A program with threads on the crate without std. Each thread looks for the running loop while the
 //! other thread runs one: before `set_loop_thread` no thread finds a loop, and afterwards the named
-//! thread alone finds its own. Threads and interrupts leave mail for a loop.
+//! thread alone finds its own. Threads and interrupts leave mail for a loop. Handles outlive a loop that unwinds.
 //!
 //! It prints `bare threads: ok`, and panics where a check fails. With `--unstepped`, for sanitizers, no code is
 //! executed step by step.
@@ -8,6 +8,7 @@
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod interrupts;
 mod mail;
+mod unwinding;
 
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
@@ -213,6 +214,8 @@ fn main() {
     mail::senders_allocate_nothing();
     mail::wakes_and_calls_keep_their_order();
     mail::threads_against_a_loop();
+    unwinding::timers_outlive_a_loop_that_ends_by_a_panic();
+    unwinding::futures_outlive_a_loop_that_ends_by_a_panic();
 
     LOOP_THREAD.set(thread::current().id()).expect("it is set once");
     // SAFETY: It returns true on this thread only, and never in an interrupt.
