@@ -425,6 +425,7 @@ fn free(head: NonNull<Head>) {
     // SAFETY: By the Block Invariant. The contents are dropped, and by the Count Invariant what had the
     // last count is the only one that had the block.
     unsafe {
+        debug_assert!(head.as_ref().state.get() & LISTED == 0, "a pending timer's block is freed");
         if head.as_ref().state.get() & FAR != 0 {
             return free_far(head);
         }

@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, LoopFuture, LoopRef, Task,
-    create_task, current_task, gather, sleep, yield_now,
+    Awaited, Error, ErrorKind, EventLoop, ExceptionContext, FutureLike, LoopFuture, LoopRef,
+    Result, Sleep, Task, create_task, current_task, gather, sleep, yield_now,
 };
 
 use crate::cancel_panics::Cancels;
@@ -394,4 +394,43 @@ fn error_thrown_at_a_sleep_takes_its_timer_back() {
     trace.expect(["[Err(CancelledError()), Ok(())]"]);
     assert_eq!(event_loop.pending_timers(), 0);
     assert_eq!(task.result().map_err(|error: Error| error.kind()), Ok(()));
+}
+
+/// A sleep that is due, and a task that comes before its entry on the ready queue: it begins a sleep, which gets
+/// the place among the timers that the other had, does `then`, and says when its sleep is over.
+fn due_beside_another<F: Future<Output = Result<()>> + 'static>(
+    then: impl FnOnce(Shared<Sleep>) -> F,
+) -> Trace {
+    let ((event_loop, clock), trace) = (with_clock(), Trace::new());
+    let shared = Shared::new(sleep(secs(1)));
+    let task = shared.task(&event_loop, &trace, "first");
+    turn(&event_loop, 1);
+    let (says, then) = (trace.clone(), boxed(then(shared)));
+    let other = event_loop.create_task(async move {
+        join(vec![boxed(sleep(secs(1))), then]).await;
+        says.push("second");
+        Ok(())
+    });
+    clock.pass(secs(1));
+    turn(&event_loop, 3);
+    trace.push(format!("{} pending", event_loop.pending_timers()));
+    clock.pass(secs(1));
+    turn(&event_loop, 2);
+    assert!(other.unwrap().done() && !task.done());
+    trace
+}
+
+#[test]
+fn dropped_sleep_that_is_due_leaves_the_timer_in_its_place() {
+    let trace = due_beside_another(async |shared| {
+        shared.drop_wait();
+        Ok(())
+    });
+    trace.expect(["1 pending", "second"]);
+}
+
+#[test]
+fn moved_sleep_that_is_due_leaves_the_timer_in_its_place() {
+    let trace = due_beside_another(async |shared| shared.wait().await);
+    trace.expect(["1 pending", "second"]);
 }
