@@ -41,7 +41,7 @@ impl LoopRef {
     /// lock beside another await of the task; [`create_future`](LoopRef::create_future), and adding a second waiter
     /// to a future, panic, as do functions that stand on these. What has ended makes room.
     ///
-    /// The ready queue and the timers have memory of the allocator: see [`reserve`](LoopRef::reserve).
+    /// The ready queue and the timers of sleeps have memory of the allocator: see [`reserve`](LoopRef::reserve).
     ///
     /// # Errors
     ///
@@ -84,8 +84,8 @@ impl LoopRef {
     /// Makes room for `ready` callbacks that are ready at once, and for `timers` that are pending at
     /// once, whenever they are due. The loop gives no memory of these back any more, and allocates for
     /// more of them alone, which ends the program where the allocator has none. A task
-    /// counts as one callback while it is ready, a done callback counts from the end of its future on,
-    /// and a sleep is a timer.
+    /// counts as one callback while it is ready, and a done callback from the end of its future on. A
+    /// sleep is a timer; that of [`call_later`](LoopRef::call_later) is not, as it is part of its callback.
     ///
     /// A timer takes 20 bytes on 32-bit targets and 32 on others, a ready callback a word, to the next
     /// power of two, and the levels of the timer wheel all together 2 KiB without an operating
