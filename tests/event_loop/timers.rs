@@ -1,8 +1,10 @@
 //! When timers run, and what cancelling them does.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
-use callsoon::EventLoop;
+use callsoon::{EventLoop, TimerHandle};
 
 use crate::machine::Machine;
 use crate::support::on_drop::on_drop;
@@ -91,6 +93,30 @@ fn timers_of_callbacks_and_sleeps_of_tasks_have_one_order() {
         trace.expect(expected.iter().map(|(_, _, made)| made.to_string()));
         assert_eq!(event_loop.pending_timers(), 0);
     }
+}
+
+/// There are so many that they are spread over lower slots before they are sorted.
+#[test]
+fn many_timers_that_are_due_at_once_run_in_order() {
+    let (event_loop, mut random) = (EventLoop::with_virtual_time(), fastrand::Rng::with_seed(4));
+    let (ran, mut expected): (Rc<RefCell<Vec<_>>>, Vec<_>) = Default::default();
+    let mut timers = Vec::new();
+    for made in 0..20_000 {
+        let (when, ran) = (1_000 * SECOND + random.u32(..4096) * (1 << 18) * NANO, ran.clone());
+        timers.push(event_loop.call_at(when, move || ran.borrow_mut().push((when, made))).unwrap());
+        expected.push((when, made));
+    }
+    let mut turn = |by, gone: usize| {
+        timers.iter().skip(gone).step_by(3).for_each(TimerHandle::cancel);
+        let now = event_loop.time();
+        expected.retain(|&(when, made)| made % 3 != gone || when <= now);
+        event_loop.advance_time(by).unwrap();
+        event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    };
+    turn(1_000 * SECOND + SECOND / 2, 0);
+    turn(SECOND, 1);
+    expected.sort_unstable();
+    assert_eq!((event_loop.pending_timers(), &*ran.borrow()), (0, &expected));
 }
 
 #[test]
