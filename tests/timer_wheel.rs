@@ -277,8 +277,9 @@ fn a_sleeper_wakes_early_once_at_most_for_timers_of_one_slot() {
     }
     let first_left = keys[900].0;
     let bound = wheel.earliest_bound().unwrap();
-    assert!(bound < first_left, "else this test shows nothing");
-    assert_eq!(expired(&mut wheel, bound), []);
+    // Where memory is scarce it is exact.
+    assert_eq!(bound < first_left, !cfg!(callsoon_scarce), "else this test shows nothing");
+    assert_eq!(expired(&mut wheel, bound.min(first_left - 1)), []);
     assert_eq!(wheel.earliest_bound(), Some(first_left));
     assert_eq!(expired(&mut wheel, first_left), [(first_left, first_left)]);
 }
@@ -352,10 +353,7 @@ fn debug_asks_nothing_of_the_payload() {
     struct Opaque;
     let mut wheel = wheel_at(7);
     wheel.insert(9, Opaque);
-    assert_eq!(
-        format!("{wheel:?}"),
-        "TimerWheel { present: 7, len: 1, earliest_bound: Some(9), .. }"
-    );
+    assert_eq!(format!("{wheel:?}"), "TimerWheel { len: 1, earliest_bound: Some(9), .. }");
 }
 
 #[test]

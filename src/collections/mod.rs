@@ -7,7 +7,8 @@
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
 //! - `sort`: a stable sort by a number;
 //! - `timer_wheel`: deadlines in, due payloads out; `timer_key`: its keys; `timer_slab`: its
-//!   storage; `wheel`: how it works; `wheel_links`: what links its timers; `wheel_lists`: lists that it sorts.
+//!   storage; `wheel`: how it works; `wheel_links`: what links its timers; `wheel_lists`: lists that it sorts;
+//!   `timer_heap`: what stands in for the wheel where memory is scarce.
 
 mod cell_ext;
 mod keyed_queue;
@@ -16,11 +17,15 @@ mod scarce;
 #[cfg(feature = "hyper")]
 mod serial_slab;
 mod sort;
+#[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+mod timer_heap;
 mod timer_key;
 mod timer_slab;
 mod timer_wheel;
+#[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
 mod wheel;
 mod wheel_links;
+#[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
 mod wheel_lists;
 
 pub use timer_key::TimerKey;
@@ -33,6 +38,9 @@ pub(crate) use scarce::{CacheLine, SCARCE};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 pub(crate) use sort::sort_by_key;
+#[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+pub(crate) use timer_heap::TimerHeap as Timers;
 pub(crate) use timer_slab::TimerSlab;
-pub(crate) use wheel::Wheel;
+#[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
+pub(crate) use wheel::Wheel as Timers;
 pub(crate) use wheel_links::{At, Link, Links};

@@ -2,18 +2,19 @@
 //!
 //! A pure structure: time is a `u64` of ticks, and the wheel reads no clock. It runs no code of a
 //! payload: payloads are returned, and dropped by the caller, so that a destructor may call back
-//! into the loop and find the wheel whole. How it works is in `wheel`.
+//! into the loop and find the wheel whole. How it works is in `wheel`, and in `timer_heap` where memory is scarce.
 
 use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Index, IndexMut};
 
+use super::Timers;
 use super::timer_key::{Generations, TimerKey};
 use super::timer_slab::TimerSlab;
-use super::wheel::Wheel;
 use super::wheel_links::{At, Link, Links};
 
-/// Timers in order of (deadline, made), with insertion and cancellation in constant time.
+/// Timers in order of (deadline, made), with insertion and cancellation in constant time; where memory is
+/// scarce, cancellation and expiry take logarithmic time, amortised.
 ///
 /// A deadline is a `u64` of ticks (the event loop's are nanoseconds since its clock's start), and
 /// any value is a good one, be it in the past or `u64::MAX`. A deadline is due when the time has
@@ -21,7 +22,7 @@ use super::wheel_links::{At, Link, Links};
 ///
 /// Payloads are never dropped inside a call: each comes back from [`cancel`](Self::cancel),
 /// [`expire`](Self::expire) or [`drain`](Self::drain), unless the wheel itself is dropped.
-pub struct TimerWheel<T>(pub(super) Wheel<TimerSlab<T, Generations, u32>>);
+pub struct TimerWheel<T>(pub(super) Timers<TimerSlab<T, Generations, u32>>);
 
 impl At for u32 {
     const NIL: u32 = u32::MAX;
@@ -65,7 +66,7 @@ impl<T> TimerWheel<T> {
     /// Makes an empty wheel with 0 as its present.
     #[must_use]
     pub fn new() -> Self {
-        TimerWheel(Wheel::new(TimerSlab::new(Generations::new())))
+        TimerWheel(Timers::new(TimerSlab::new(Generations::new())))
     }
 
     /// Adds a timer that is due at `when` (in ticks), and returns the key that cancels it.
@@ -168,7 +169,6 @@ impl<T> Default for TimerWheel<T> {
 impl<T> fmt::Debug for TimerWheel<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TimerWheel")
-            .field("present", &self.0.present)
             .field("len", &self.len())
             .field("earliest_bound", &self.earliest_bound())
             .finish_non_exhaustive()

@@ -10,9 +10,6 @@
 //! however far away it was, and most are cancelled before they move. A slot's list is sorted when it is due;
 //! where there are many timers, in memory of its own, as a list's is seen many times by a sort.
 //!
-//! Where memory is scarce, the digits are those of base 4, of the deadline without its lowest 24 bits: so
-//! many ticks share the lowest slots, and a timer in the slot of the present that is not due yet stays in it.
-//!
 //! | operation | cost |
 //! | --- | --- |
 //! | `insert`, `remove` | constant |
@@ -47,28 +44,24 @@ use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::SCARCE;
 use super::sort::Sorter;
 use super::wheel_links::{At, Link, Links};
 use super::wheel_lists::{List, sorted};
 
-/// Bits of a digit. Where memory is scarce, a level takes 80 bytes in place of 1,608.
-const DIGIT: u32 = if SCARCE { 2 } else { 6 };
-/// Bits below the lowest digit. A level that no deadline needs takes no memory: of nanoseconds, 24 bits are
-/// about 17 milliseconds.
-const FINE: u32 = if SCARCE { 24 } else { 0 };
+/// Bits of a digit.
+const DIGIT: u32 = 6;
 const SLOTS: usize = 1 << DIGIT;
 /// So many timers are in the cache, where it costs little to walk over a list again and again, as a sort does.
 const CACHED: usize = 8192;
 /// Where there are more, a slot of so many is sorted in memory of its own.
 const LONG: usize = 128;
-/// So many digits cover the other bits.
-const LEVELS: usize = (u64::BITS - FINE).div_ceil(DIGIT) as usize;
+/// So many digits cover the bits of a time.
+const LEVELS: usize = u64::BITS.div_ceil(DIGIT) as usize;
 /// The slot in which a deadline waits at a given present: the level times the slots of one,
 /// plus the digit.
 #[inline(always)]
 fn place(present: u64, when: u64) -> usize {
-    let (present, when) = (present >> FINE, when.max(present) >> FINE);
+    let when = when.max(present);
     let highest = (u64::BITS - 1) - ((present ^ when) | (SLOTS as u64 - 1)).leading_zeros();
     let level = highest / DIGIT;
     let digit = (when >> (level * DIGIT)) as usize % SLOTS;
@@ -163,7 +156,7 @@ impl<S: Links> Wheel<S> {
         for level in self.levels.iter_mut().filter(|level| level.is_none()) {
             *level = boxed(Level::EMPTY)?;
         }
-        if !SCARCE && timers > CACHED {
+        if timers > CACHED {
             let mut sorter = Sorter::new();
             sorter.reserve(timers)?;
             self.sorter = boxed(sorter)?;
@@ -336,7 +329,7 @@ impl<S: Links> Wheel<S> {
             self.len -= 1;
             return due(&mut self.links, head);
         }
-        if !SCARCE && !is_sorted && self.len > CACHED && self.take_long(head, tail, now, due) {
+        if !is_sorted && self.len > CACHED && self.take_long(head, tail, now, due) {
             return;
         }
         let mut list = List::new();

@@ -1,4 +1,4 @@
-//! The links of a wheel's timers: [`Link`]; where they are: [`At`]; and what has them: [`Links`].
+//! The links of timers in order: [`Link`]; where they are: [`At`]; and what has them: [`Links`].
 
 use core::ops::IndexMut;
 
@@ -13,7 +13,7 @@ pub(crate) trait At: Copy + PartialEq {
     fn index(self) -> usize;
 }
 
-/// The links of a wheel's timers.
+/// The links of timers.
 pub(crate) trait Links: IndexMut<Self::At, Output = Link<Self::At>> {
     type At: At;
 
@@ -21,18 +21,26 @@ pub(crate) trait Links: IndexMut<Self::At, Output = Link<Self::At>> {
     fn rest(&mut self);
 }
 
-/// A timer's deadline, and its neighbours in its slot's list.
+/// A timer's deadline, and its neighbours in its slot's list, or in the tree where memory is scarce.
 #[derive(Clone, Copy)]
 pub(crate) struct Link<A> {
     pub(super) when: When,
     pub(super) next: A,
     pub(super) prev: A,
+    #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+    pub(super) child: A,
 }
 
 impl<A: At> Link<A> {
     #[inline(always)]
     pub(crate) fn new(when: u64) -> Link<A> {
-        Link { when: When::new(when), next: A::NIL, prev: A::NIL }
+        Link {
+            when: When::new(when),
+            next: A::NIL,
+            prev: A::NIL,
+            #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+            child: A::NIL,
+        }
     }
 
     #[inline(always)]

@@ -13,7 +13,7 @@ use super::entry::{Entry, PendingTimers, TimerAt};
 #[cfg(feature = "events")]
 use super::events::EventSwitch;
 use crate::blocks::Pages;
-use crate::collections::{At, Wheel};
+use crate::collections::{At, Timers};
 use crate::error::{Error, Result};
 
 /// A timer of anything but a callback that is pending, or was: by what it runs the wheel knows whether it
@@ -22,7 +22,7 @@ pub(crate) type TimerIndex = u32;
 
 /// Timers of a loop `L`, and pages for callbacks.
 pub(super) struct Calls<L: 'static> {
-    pub(super) timers: RefCell<Wheel<PendingTimers<L>>>,
+    pub(super) timers: RefCell<Timers<PendingTimers<L>>>,
     /// When the timers that are never due were to be due, by the addresses of their blocks.
     pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
     pub(super) pages: Pages<Calls<L>, ()>,
@@ -34,7 +34,7 @@ pub(super) struct Calls<L: 'static> {
 impl<L> Calls<L> {
     pub(super) fn new() -> Rc<Calls<L>> {
         let calls = Rc::new(Calls {
-            timers: RefCell::new(Wheel::new(PendingTimers::new())),
+            timers: RefCell::new(Timers::new(PendingTimers::new())),
             far: RefCell::default(),
             pages: Pages::new(()),
             #[cfg(feature = "events")]

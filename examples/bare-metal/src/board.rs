@@ -80,7 +80,7 @@ fn main() -> ! {
     }
     hprintln!("stack of an interrupt that wakes: {} bytes", handler_stack(interrupts::pend_serial));
     drop(event_loop);
-    let measured = measures::memory(|| EventLoop::with_host(Board), || ALLOCATOR.used());
+    let measured = measures::memory(|| EventLoop::with_host(Board));
     if let Ok(Memory { task, sleeping_task, timer, future }) = &measured {
         hprintln!(
             "bytes: loop {}, task {}, sleeping task {}, timer {}, future {}",

@@ -21,8 +21,8 @@ pub struct Memory {
     pub future: usize,
 }
 
-/// Measures on loops made by `make`, and by `used`, which returns the bytes that the heap has given away.
-pub fn memory(make: impl Fn() -> EventLoop, used: impl Fn() -> usize) -> Result<Memory> {
+/// Measures on loops made by `make`.
+pub fn memory(make: impl Fn() -> EventLoop) -> Result<Memory> {
     let (mut parked, mut sleeping, mut futures) = (Vec::new(), Vec::new(), Vec::new());
     let task = in_pages(&make(), |on| {
         parked.push(on.create_task(pending::<Result<()>>())?);
@@ -39,14 +39,9 @@ pub fn memory(make: impl Fn() -> EventLoop, used: impl Fn() -> usize) -> Result<
         Ok(())
     })?;
     drop(futures);
-    let (on, before) = (make(), used());
-    for _ in 0..TIMERS {
-        on.call_later(HOUR, || ())?;
-    }
-    Ok(Memory { task, sleeping_task, timer: (used() - before) / TIMERS, future })
+    let timer = in_pages(&make(), |on| on.call_later(HOUR, || ()).map(drop))?;
+    Ok(Memory { task, sleeping_task, timer, future })
 }
-
-const TIMERS: usize = 64;
 
 /// Returns the bytes of one block, of which as many are made as there is room for.
 fn in_pages(on: &EventLoop, mut make: impl FnMut(&EventLoop) -> Result<()>) -> Result<usize> {

@@ -80,14 +80,13 @@ fn invariants_hold_after_every_step() {
 #[test]
 fn level_is_that_of_the_highest_digit_that_differs() {
     let (ten, hundred) = (SLOTS as u64, 1 << (2 * DIGIT));
-    let place = |present, when| place(present << FINE, when << FINE);
     let digits = |present, when| (place(present, when) / SLOTS, place(present, when) % SLOTS);
     assert_eq!([ten, hundred - 1].map(|when| digits(0, when)), [(1, 1), (1, SLOTS - 1)]);
     assert_eq!([hundred, hundred + ten].map(|when| digits(hundred - 1, when)), [(2, 1); 2]);
     assert_eq!([0, 2 * ten - 1].map(|when| digits(ten + 2, when)), [(0, 2), (0, SLOTS - 1)]);
     // The last digit has the bits that are left.
-    let left = (u64::BITS - FINE - 1) % DIGIT + 1;
-    assert_eq!(digits(0, u64::MAX >> FINE), (LEVELS - 1, (1 << left) - 1));
+    let left = (u64::BITS - 1) % DIGIT + 1;
+    assert_eq!(digits(0, u64::MAX), (LEVELS - 1, (1 << left) - 1));
 }
 
 #[test]
@@ -104,8 +103,8 @@ fn a_level_takes_memory_from_its_first_timer_on() {
     assert_eq!((used(&wheel), wheel.earliest_bound()), (Vec::new(), None));
     wheel.expire(5, &mut Vec::new());
     assert!(used(&wheel).is_empty());
-    wheel.insert(1 << (FINE + 5 * DIGIT), 1);
-    wheel.insert(1 << (FINE + DIGIT), 2);
+    wheel.insert(1 << (5 * DIGIT), 1);
+    wheel.insert(1 << DIGIT, 2);
     assert_eq!(used(&wheel), [1, 5]);
 }
 
