@@ -307,7 +307,8 @@ impl<L> PendingTimers<L> {
 impl<L> Index<TimerAt> for PendingTimers<L> {
     type Output = Link<TimerAt>;
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn index(&self, at: TimerAt) -> &Link<TimerAt> {
         if at.is_index() {
             return self.slab.link(at.index());
@@ -318,7 +319,8 @@ impl<L> Index<TimerAt> for PendingTimers<L> {
 }
 
 impl<L> IndexMut<TimerAt> for PendingTimers<L> {
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
+    #[cfg_attr(not(feature = "std"), inline(never))]
     fn index_mut(&mut self, at: TimerAt) -> &mut Link<TimerAt> {
         if at.is_index() {
             return self.slab.link_mut(at.index());
