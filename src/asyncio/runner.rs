@@ -113,9 +113,20 @@ impl EventLoop {
     /// Runs until `future` is done, whatever comes of it.
     fn run_until_done(&self, future: &dyn AnyFuture) -> Result<()> {
         let stop = Callback::on_loop(stop_loop);
-        future.add_callback(stop.clone());
+        // Where it is a future, no search among the callbacks is linked.
+        let own = future.erased();
+        let key = match own {
+            Some(own) => own.push_callback(stop.clone()),
+            None => {
+                future.add_callback(stop.clone());
+                None
+            }
+        };
         let ran = self.run_forever();
-        future.remove_done_callback(&stop);
+        match own {
+            Some(own) => own.remove_callback_at(key),
+            None => _ = future.remove_done_callback(&stop),
+        }
         ran?;
         if future.done() { Ok(()) } else { Err(stopped_early()) }
     }

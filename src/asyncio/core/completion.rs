@@ -80,16 +80,32 @@ impl ErasedFuture {
     /// Adds a done callback. Of a future that is done it is scheduled now.
     #[inline]
     pub(crate) fn add_callback(&self, callback: Callback) {
+        self.push_callback(callback);
+    }
+
+    /// Adds a done callback as [`add_callback`](ErasedFuture::add_callback) does. Returns its key, for
+    /// [`remove_callback_at`](ErasedFuture::remove_callback_at).
+    #[inline]
+    pub(crate) fn push_callback(&self, callback: Callback) -> Option<Key> {
         #[cfg(feature = "contextvars")]
         let callback = if is_used() { callback.in_captured_context() } else { callback };
         let waiters = &self.header().waiters;
-        if waiters.is_empty() {
+        let key = if waiters.is_empty() {
             waiters.set_sole_callback(callback);
+            None
         } else {
-            self.push_waiter(Waiter::Callback(callback));
-        }
+            self.push_waiter(Waiter::Callback(callback))
+        };
         if self.header().done() {
             self.schedule_callback();
+        }
+        key
+    }
+
+    /// Removes the done callback that was added with this key, and not removed since, unless the future is done.
+    pub(crate) fn remove_callback_at(&self, key: Option<Key>) {
+        if !self.header().done() {
+            drop(self.header().waiters.remove(key));
         }
     }
 
