@@ -12,7 +12,7 @@
 //! returns.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::ops::Deref;
@@ -24,15 +24,18 @@ const DEEPEST: usize = 32;
 /// The drops of one loop or one thread that are under way: see the Depth Invariant.
 pub(crate) struct FlatDrops {
     depth: Cell<usize>,
-    later: RefCell<VecDeque<Box<dyn Any>>>,
-    /// Set while something is on that list.
+    later: RefCell<Vec<Box<dyn Any>>>,
+    /// Those of that list that come first, in the reverse order.
+    next: RefCell<Vec<Box<dyn Any>>>,
+    /// Set while one of the two has something.
     any_later: Cell<bool>,
 }
 
 impl FlatDrops {
     pub(crate) const fn new() -> FlatDrops {
-        let later = RefCell::new(VecDeque::new());
-        FlatDrops { depth: Cell::new(0), later, any_later: Cell::new(false) }
+        let later = RefCell::new(Vec::new());
+        let next = RefCell::new(Vec::new());
+        FlatDrops { depth: Cell::new(0), later, next, any_later: Cell::new(false) }
     }
 
     /// Drops `value`: at once, or, where too many drops nest, before the outermost of them returns,
@@ -41,7 +44,7 @@ impl FlatDrops {
         let depth = self.depth.get();
         if depth == DEEPEST {
             self.any_later.set(true);
-            self.later.borrow_mut().push_back(Box::new(value));
+            self.later.borrow_mut().push(Box::new(value));
             return;
         }
         self.depth.set(depth + 1);
@@ -49,14 +52,15 @@ impl FlatDrops {
         drop(value);
     }
 
-    /// Takes out the first. The list's memory is freed with its last entry.
+    /// Takes out the first. A list's memory is freed with its last entry.
     fn next(&self) -> Option<Box<dyn Any>> {
-        let mut later = self.later.borrow_mut();
-        let first = later.pop_front();
-        self.any_later.set(!later.is_empty());
-        if later.is_empty() && later.capacity() > 0 {
-            *later = VecDeque::new();
+        let mut next = self.next.borrow_mut();
+        if next.is_empty() {
+            *next = self.later.take();
+            next.reverse();
         }
+        let first = next.pop();
+        self.any_later.set(first.is_some());
         first
     }
 }

@@ -1,10 +1,11 @@
 //! [`KeyedQueue`]: a queue from which any item can be removed by its key.
 //!
 //! **Key Invariant**: keys ascend from the front of the queue to its end, so a key is found by binary
-//! search; at once if no gap was ever closed behind the front. An item removed from the middle leaves a gap; the front is never a gap, and no more than
-//! half of a queue that is not short are gaps.
+//! search; at once if no gap was ever closed behind the front. An item that is removed leaves a gap. Those before
+//! the front are not looked at any more, the front is never a gap, and no more than half of a queue that is not short
+//! are gaps.
 
-use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 
 /// The number of an item, counted from the first that was ever pushed; never used again.
 pub(crate) type Key = u64;
@@ -13,15 +14,18 @@ pub(crate) type Key = u64;
 const FEW: usize = 16;
 
 pub(crate) struct KeyedQueue<T> {
-    entries: VecDeque<(Key, Option<T>)>,
+    entries: Vec<(Key, Option<T>)>,
+    /// The place of the first item.
+    front: usize,
+    /// The number of gaps behind it.
+    gaps: usize,
     /// The key of the next item.
     next: Key,
-    gaps: usize,
 }
 
 impl<T> Default for KeyedQueue<T> {
     fn default() -> KeyedQueue<T> {
-        KeyedQueue { entries: VecDeque::new(), next: 0, gaps: 0 }
+        KeyedQueue { entries: Vec::new(), front: 0, gaps: 0, next: 0 }
     }
 }
 
@@ -29,27 +33,17 @@ impl<T> KeyedQueue<T> {
     pub(crate) fn push(&mut self, item: T) -> Key {
         let key = self.next;
         self.next += 1;
-        self.entries.push_back((key, Some(item)));
+        self.entries.push((key, Some(item)));
         key
     }
 
     /// Removes the item of `key`, to be dropped where no borrow is held.
-    #[inline(always)]
+    #[inline]
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        if self.entries.front().is_some_and(|(front, _)| *front == key) {
-            return self.take_front();
-        }
-        self.remove_behind(key)
-    }
-
-    /// Removes an item that is not the first.
-    fn remove_behind(&mut self, key: Key) -> Option<T> {
         let at = self.position(key)?;
         let item = self.entries[at].1.take();
         self.gaps += usize::from(item.is_some());
-        if self.gaps > 0 {
-            self.close_gaps();
-        }
+        self.close_gaps();
         item
     }
 
@@ -61,8 +55,8 @@ impl<T> KeyedQueue<T> {
     /// Returns where the item of `key` stands, or as an error where it would.
     #[inline]
     fn place(&self, key: Key) -> Result<usize, usize> {
-        let front = self.entries.front().map_or(key, |entry| entry.0);
-        let at = key.saturating_sub(front) as usize;
+        let front = self.first_key().unwrap_or(key);
+        let at = self.front + key.saturating_sub(front) as usize;
         match self.entries.get(at) {
             Some((own, _)) if *own == key => Ok(at),
             _ => self.search(key),
@@ -85,25 +79,35 @@ impl<T> KeyedQueue<T> {
         self.entries[at].1.as_mut()
     }
 
+    /// Moves the front behind gaps, and closes all where there are too many.
+    #[inline]
     fn close_gaps(&mut self) {
-        while let Some((_, None)) = self.entries.front() {
-            self.entries.pop_front();
+        while let Some((_, None)) = self.entries.get(self.front) {
+            self.front += 1;
             self.gaps -= 1;
         }
-        if self.gaps > FEW && self.gaps * 2 > self.entries.len() {
-            // In place of `retain`: by functions that are compiled already.
-            for _ in 0..self.entries.len() {
-                if let Some(entry @ (_, Some(_))) = self.entries.pop_front() {
-                    self.entries.push_back(entry);
-                }
-            }
-            self.gaps = 0;
+        let gaps = self.front + self.gaps;
+        if gaps == self.entries.len() || gaps > FEW && gaps * 2 > self.entries.len() {
+            self.compact();
         }
+    }
+
+    fn compact(&mut self) {
+        let mut kept = 0;
+        for at in self.front..self.entries.len() {
+            let (key, item) = &mut self.entries[at];
+            if let (key, Some(item)) = (*key, item.take()) {
+                self.entries[kept] = (key, Some(item));
+                kept += 1;
+            }
+        }
+        self.entries.truncate(kept);
+        (self.front, self.gaps) = (0, 0);
     }
 
     /// The key of the first item.
     pub(crate) fn first_key(&self) -> Option<Key> {
-        self.entries.front().map(|entry| entry.0)
+        self.entries.get(self.front).map(|entry| entry.0)
     }
 
     /// The key of the next item.
@@ -112,21 +116,16 @@ impl<T> KeyedQueue<T> {
     }
 
     /// Removes the first item, to be dropped where no borrow is held.
+    #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<T> {
-        self.take_front()
-    }
-
-    #[inline(always)]
-    fn take_front(&mut self) -> Option<T> {
-        let first = self.entries.pop_front()?.1;
-        if self.gaps > 0 {
-            self.close_gaps();
-        }
+        let first = self.entries.get_mut(self.front)?.1.take();
+        self.front += 1;
+        self.close_gaps();
         first
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.gaps
+        self.entries.len() - self.front - self.gaps
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -140,14 +139,13 @@ impl<T> KeyedQueue<T> {
     /// The items from `key` on.
     pub(crate) fn iter_from(&self, key: Key) -> impl Iterator<Item = (Key, &T)> {
         let (Ok(start) | Err(start)) = self.place(key);
-        self.entries.range(start..).filter_map(|(key, item)| Some((*key, item.as_ref()?)))
+        self.entries[start..].iter().filter_map(|(key, item)| Some((*key, item.as_ref()?)))
     }
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::collections::BTreeMap;
-    use alloc::vec::Vec;
 
     use super::*;
 
@@ -173,7 +171,8 @@ mod tests {
             }
             assert_eq!(queue.len(), model.len());
             assert_eq!(queue.is_empty(), model.is_empty());
-            assert!(queue.gaps <= FEW.max(queue.entries.len() / 2), "too many gaps");
+            let gaps = queue.front + queue.gaps;
+            assert!(gaps <= FEW.max(queue.entries.len() / 2), "too many gaps");
         }
     }
 }

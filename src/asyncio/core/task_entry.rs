@@ -185,7 +185,7 @@ unsafe fn end_stale_entry(task: NonNull<Header>, completes: bool) {
     let moved = {
         let mut all = registry.moved_waits.borrow_mut();
         let place = all.iter().position(|(of, _)| *of == task);
-        place.map(|place| all.remove(place).1)
+        place.map(|place| all.swap_remove(place).1)
     };
     own.clear(flag::STALE_ENTRY | flag::STALE_SLEEP);
     if own.take(flag::LEFT_TO_ENTRY) {
