@@ -15,7 +15,7 @@ impl Drop for Shared {
         if !matches!(self.detail, Detail::Source(_) | Detail::Group(..)) {
             return;
         }
-        match mem::replace(&mut self.detail, Detail::Message(Box::default())) {
+        match mem::replace(&mut self.detail, Detail::Words("")) {
             // An error of the program's own may hold an `Error` in turn, and so on.
             Detail::Source(source) => drop_on_thread(source),
             Detail::Group(group) => (group.drop_errors)(group.errors),

@@ -5,6 +5,7 @@
 //! [`Error::ptr_eq`] is Python's `is`. The commonest of all, a cancellation without a message,
 //! needs no allocation.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 #[cfg(feature = "std")]
@@ -60,6 +61,8 @@ pub(super) struct Shared {
 
 pub(super) enum Detail {
     Message(Box<str>),
+    /// A message of the crate's own.
+    Words(&'static str),
     Source(BoxedError),
     Group(Box<Group>),
     #[cfg(feature = "std")]
@@ -122,11 +125,21 @@ impl Repr {
     }
 }
 
+impl From<Cow<'static, str>> for Detail {
+    fn from(message: Cow<'static, str>) -> Detail {
+        match message {
+            Cow::Borrowed(words) => Detail::Words(words),
+            Cow::Owned(message) => Detail::Message(message.into_boxed_str()),
+        }
+    }
+}
+
 impl Detail {
     /// The message, where it has one of its own.
     pub(super) fn text(&self) -> &str {
         match self {
             Detail::Message(message) => message,
+            Detail::Words(words) => words,
             Detail::Group(group) => &group.message,
             #[cfg(feature = "std")]
             Detail::Panic(panicked) => &panicked.message,
@@ -285,7 +298,7 @@ impl Error {
         let Some(own) = Arc::get_mut(&mut shared) else {
             return Err(Error(Repr::Shared(shared)));
         };
-        match mem::replace(&mut own.detail, Detail::Message(Box::default())) {
+        match mem::replace(&mut own.detail, Detail::Words("")) {
             Detail::Source(source) => source
                 .downcast::<E>()
                 .map(|own| *own)
@@ -349,8 +362,8 @@ impl Error {
     }
 
     /// The errors that the loop, its futures and its tasks make of themselves.
-    pub(crate) fn runtime(message: impl Into<String>) -> Error {
-        Error::new(ErrorKind::Runtime, message)
+    pub(crate) fn runtime(message: impl Into<Cow<'static, str>>) -> Error {
+        Error::shared(ErrorKind::Runtime, message.into().into())
     }
 
     /// There is no room within the loop's limit or region, or the allocator has none.
@@ -359,12 +372,16 @@ impl Error {
         Error::runtime("the loop has no memory left")
     }
 
-    pub(crate) fn invalid_state(message: &str) -> Error {
-        Error::new(ErrorKind::InvalidState, message)
+    pub(crate) fn invalid_state(message: &'static str) -> Error {
+        Error::shared(ErrorKind::InvalidState, Detail::Words(message))
     }
 
     pub(crate) fn closed() -> Error {
-        Error::new(ErrorKind::Closed, "Event loop is closed")
+        Error::shared(ErrorKind::Closed, Detail::Words("Event loop is closed"))
+    }
+
+    pub(crate) fn stalled(message: &'static str) -> Error {
+        Error::shared(ErrorKind::Stalled, Detail::Words(message))
     }
 
     /// The same error, with what it is about before its text. A cancellation is returned as it is,

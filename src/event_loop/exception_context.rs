@@ -1,4 +1,4 @@
-//! [`ExceptionContext`]: the argument of an exception handler.
+//! [`ExceptionContext`]: the argument of an exception handler; and [`LostBy`], of which one is made.
 
 use alloc::string::String;
 
@@ -30,4 +30,11 @@ impl ExceptionContext {
     pub fn new(message: impl Into<String>) -> ExceptionContext {
         ExceptionContext { message: message.into(), ..ExceptionContext::default() }
     }
+}
+
+/// The source of an error that nothing retrieves.
+pub(crate) enum LostBy {
+    Callback(String),
+    /// The name of the class of a future, and the future as it shows itself.
+    Future(&'static str, String),
 }

@@ -7,8 +7,8 @@ use core::any::type_name;
 use core::fmt::Write;
 use core::mem;
 
-use super::exception_context::ExceptionContext;
-use super::loop_ref::{Called, Described, ExceptionHandler, LoopRef};
+use super::exception_context::{ExceptionContext, LostBy};
+use super::loop_ref::{Called, Described, ExceptionHandler, LoopRef, Tell};
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 use crate::error::{Error, Result};
@@ -25,13 +25,23 @@ impl LoopRef {
         &self,
         handler: Option<ExceptionHandler>,
     ) -> Option<ExceptionHandler> {
-        self.shared().exception_handler.replace(handler)
+        let handler = handler.map(|handler| (handler, tell as Tell));
+        self.shared().exception_handler.replace(handler).map(|(before, _)| before)
     }
 
     /// The handler that was set, if any: asyncio's `get_exception_handler`.
     #[must_use]
     pub fn exception_handler(&self) -> Option<ExceptionHandler> {
-        self.shared().exception_handler.borrow().clone()
+        self.shared().exception_handler.borrow().as_ref().map(|(handler, _)| handler.clone())
+    }
+
+    /// Tells the exception handler of an error that nothing retrieves, if there is one to tell. What the
+    /// functions return is made then only.
+    pub(crate) fn report_lost(&self, of: impl FnOnce() -> LostBy, error: impl FnOnce() -> Error) {
+        let set = self.shared().exception_handler.borrow().as_ref().map(|(_, tell)| *tell);
+        if let Some(tell) = set.or(DESCRIBES.then_some(tell as Tell)) {
+            tell(self, of(), error());
+        }
     }
 
     /// Tells the exception handler of `context`. A handler that panics is reported to the
@@ -86,6 +96,26 @@ impl LoopRef {
     }
 }
 
+/// Tells the exception handler of an error: see [`Tell`].
+fn tell(on: &LoopRef, of: LostBy, error: Error) {
+    let mut context = match of {
+        LostBy::Callback(handle) => {
+            let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
+            context.handle = Some(handle);
+            context
+        }
+        LostBy::Future(class, shown) => {
+            let mut context =
+                ExceptionContext::new(class.to_owned() + " exception was never retrieved");
+            // A task's, too, as in asyncio.
+            context.future = Some(shown);
+            context
+        }
+    };
+    context.exception = Some(error);
+    on.call_exception_handler(&context);
+}
+
 /// A type that a callback may return: nothing, or a `Result<(), Error>`. An error in it goes to the
 /// loop's exception handler, as an exception out of a Python callback does.
 pub trait CallbackOutput {
@@ -116,7 +146,7 @@ pub(crate) fn run_callback<R: CallbackOutput>(
     callback: impl FnOnce() -> R,
 ) {
     if let Err(error) = panics::caught(|| callback().into_result()).and_then(|result| result) {
-        report_callback(on, describe(), error);
+        report_callback(on, describe, error);
     }
 }
 
@@ -148,17 +178,14 @@ pub(crate) fn run_in_turn<R: CallbackOutput>(
     let outcome = callback().into_result();
     mem::forget(calling);
     if let Err(error) = outcome {
-        report_callback(on, describe()(), error);
+        report_callback(on, || describe()(), error);
     }
 }
 
 /// Gives the error or panic of a callback to the loop's exception handler.
 #[cold]
-pub(super) fn report_callback(on: &LoopRef, handle: String, error: Error) {
-    let mut context = ExceptionContext::new("Exception in callback ".to_owned() + &handle);
-    context.exception = Some(error);
-    context.handle = Some(handle);
-    on.call_exception_handler(&context);
+pub(super) fn report_callback(on: &LoopRef, describe: impl FnOnce() -> String, error: Error) {
+    on.report_lost(|| LostBy::Callback(describe()), || error);
 }
 
 /// Drops what belongs to the user: a panic out of it goes to the exception handler.

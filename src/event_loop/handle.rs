@@ -54,7 +54,7 @@ impl LoopRef {
     ) -> bool {
         let Err(error) = self.call_soon(callback) else { return true };
         if !self.is_closed() {
-            report_callback(self, "<callback of the loop's own>".into(), error);
+            report_callback(self, || "<callback of the loop's own>".into(), error);
         }
         false
     }

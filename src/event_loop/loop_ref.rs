@@ -17,7 +17,7 @@ use super::entry;
 use super::events::note_event;
 #[cfg(feature = "events")]
 use super::events::{LoopEvent, ReasonWords};
-use super::exception_context::ExceptionContext;
+use super::exception_context::{ExceptionContext, LostBy};
 use super::host::Host;
 use super::inbox::Inbox;
 use super::mail::{self, Woken};
@@ -104,6 +104,10 @@ pub(crate) type Owed = owed_answers::Owed<HeldEntry>;
 /// The argument of [`set_exception_handler`](LoopRef::set_exception_handler).
 pub type ExceptionHandler = Rc<dyn Fn(&LoopRef, &ExceptionContext)>;
 
+/// Tells the exception handler of an error. A loop without descriptions has this function from its first handler
+/// on: a program that sets none is spared it.
+pub(super) type Tell = fn(&LoopRef, LostBy, Error);
+
 /// Describes a callback, and holds what it is made of.
 pub(crate) type Described = Box<dyn Fn() -> String>;
 
@@ -139,7 +143,7 @@ pub(super) struct Shared {
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers<HeldEntry>,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
-    pub(super) exception_handler: RefCell<Option<ExceptionHandler>>,
+    pub(super) exception_handler: RefCell<Option<(ExceptionHandler, Tell)>>,
     pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
     /// Tasks that the mail wakes are scheduled, and scheduling looks into the mail first.

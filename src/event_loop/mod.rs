@@ -63,6 +63,7 @@ pub(crate) use entry::{Describe, JobKind, described, tagged};
 pub(crate) use events::note_event;
 #[cfg(feature = "events")]
 pub(crate) use events::{LoopEvent, Outcome, ReasonWords};
+pub(crate) use exception_context::LostBy;
 pub(crate) use exception_handler::{drop_flat, drop_quietly, run_callback, run_in_turn};
 pub(crate) use inbox::Inbox;
 pub(crate) use job::{Job, JobCell};

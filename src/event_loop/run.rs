@@ -18,7 +18,7 @@ use super::poller::SystemHost;
 use super::running::Running;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::panics;
 
 /// An event loop: asyncio's, on one thread.
@@ -399,7 +399,7 @@ impl LoopRef {
             // A panic of the logger has no place to be reported.
             let _ = panics::caught(|| log::debug!("{message}\n{waits}"));
         }
-        Error::new(ErrorKind::Stalled, message)
+        Error::stalled(message)
     }
 
     fn could_be_woken(&self) -> bool {
@@ -451,7 +451,7 @@ impl LoopRef {
         if let Some(called) = self.shared().called.take().map(|called| *called) {
             #[cfg(feature = "contextvars")]
             let _entered = called.context.map(|context| Entered::new(Some(context)));
-            report_callback(self, (called.describe)(), panic);
+            report_callback(self, || (called.describe)(), panic);
             if let Err(panic) = panics::caught(|| drop(called.describe)) {
                 self.report_panic(panic);
             }

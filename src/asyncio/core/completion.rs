@@ -27,7 +27,7 @@ use crate::context::is_used;
 use crate::error::Error;
 use crate::event_loop::{Describe, Described, Entry, Job, JobCell, JobKind, LoopRef, drop_quietly};
 use crate::event_loop::{run_callback, run_in_turn};
-use crate::logging::text;
+use crate::logging::{DESCRIBES, text};
 
 /// Wakes a waker in its turn, or when its loop closes before that.
 struct Wake(Cell<Option<Waker>>);
@@ -251,6 +251,11 @@ fn describe_watcher() -> String {
     "<watcher of a future>".into()
 }
 
+/// Makes a description, where things are described.
+fn described(make: impl FnOnce() -> Described) -> Described {
+    if DESCRIBES { make() } else { Box::new(String::new) }
+}
+
 #[cold]
 fn describe_called(watcher: Rc<dyn Watcher>) -> Described {
     Box::new(move || {
@@ -292,11 +297,11 @@ pub(super) unsafe fn run_next_callback(header: NonNull<Header>, event_loop: &Loo
     let future = unsafe { ErasedFuture::from_count(header) };
     match future.header().waiters.pop_at_end() {
         Some(Waiter::Callback(callback)) => {
-            let describe = || describe_call(callback.clone(), future.clone());
+            let describe = || described(|| describe_call(callback.clone(), future.clone()));
             run_in_turn(event_loop, describe, || callback.call_erased(&future));
         }
         Some(Waiter::Watch(Watch { watcher, token })) => {
-            let describe = || describe_called(watcher.clone());
+            let describe = || described(|| describe_called(watcher.clone()));
             run_in_turn(event_loop, describe, || watcher.called(token));
         }
         _ => {}

@@ -335,8 +335,14 @@ impl ErasedFuture {
     /// called in the task's context.
     pub(crate) fn report(&self, about: &ExceptionContext) {
         #[cfg(feature = "contextvars")]
-        let _entered = self.task().and_then(|task| Entered::of_report(|| task.context()));
+        let _entered = self.enter_report();
         self.event_loop().call_exception_handler(about);
+    }
+
+    /// Enters the context of a task, for a report of it.
+    #[cfg(feature = "contextvars")]
+    pub(super) fn enter_report(&self) -> Option<Entered> {
+        self.task().and_then(|task| Entered::of_report(|| task.context()))
     }
 
     pub(crate) fn remove_done_callback(&self, callback: &Callback) -> usize {

@@ -42,7 +42,7 @@ use super::header::{
 use super::registry::TaskRegistry;
 use crate::blocks;
 use crate::error::{Error, Result};
-use crate::event_loop::{EntryHead, ExceptionContext, LoopRef, drop_flat};
+use crate::event_loop::{EntryHead, LoopRef, LostBy, drop_flat};
 use crate::logging::DESCRIBES;
 use crate::sync::Ordering;
 
@@ -415,14 +415,12 @@ unsafe fn drop_rare_contents(header: NonNull<Header>) {
     drop(rare);
 }
 
-/// Reports an exception that was never read.
+/// Reports an exception that was never read. Of a task the handler is called in the task's context.
 fn report_unread(future: &ErasedFuture) {
-    let what = String::from(future.header().class_name());
-    let mut context = ExceptionContext::new(what + " exception was never retrieved");
-    // A task's, too, as in asyncio.
-    context.future = Some(future.describe());
-    context.exception = Some(future.header().error());
-    future.report(&context);
+    #[cfg(feature = "contextvars")]
+    let _entered = future.enter_report();
+    let of = || LostBy::Future(future.header().class_name(), future.describe());
+    future.event_loop().report_lost(of, || future.header().error());
 }
 
 /// Gives back the share of the memory that the contents had, on the loop's thread.
