@@ -12,9 +12,12 @@ use super::clock::Nanos;
 use super::entry::{Entry, PendingTimers, TimerAt};
 #[cfg(feature = "events")]
 use super::events::EventSwitch;
+use super::inbox::Inbox;
+use super::mail::Mail;
 use crate::blocks::Pages;
 use crate::collections::{At, Timers};
 use crate::error::{Error, Result};
+use crate::sync::Arc;
 
 /// A timer of anything but a callback that is pending, or was: by what it runs the wheel knows whether it
 /// is that one still.
@@ -25,18 +28,18 @@ pub(super) struct Calls<L: 'static> {
     pub(super) timers: RefCell<Timers<PendingTimers<L>>>,
     /// When the timers that are never due were to be due, by the addresses of their blocks.
     pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
-    pub(super) pages: Pages<Calls<L>, ()>,
+    pub(super) pages: Pages<Calls<L>, Arc<Inbox<Mail<L>>>>,
     /// Here, where the handles of callbacks find it.
     #[cfg(feature = "events")]
     pub(super) events: EventSwitch,
 }
 
 impl<L> Calls<L> {
-    pub(super) fn new() -> Rc<Calls<L>> {
+    pub(super) fn new(inbox: &Arc<Inbox<Mail<L>>>) -> Rc<Calls<L>> {
         let calls = Rc::new(Calls {
             timers: RefCell::new(Timers::new(PendingTimers::new())),
             far: RefCell::default(),
-            pages: Pages::new(()),
+            pages: Pages::new(inbox.clone()),
             #[cfg(feature = "events")]
             events: EventSwitch::default(),
         });

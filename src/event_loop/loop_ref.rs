@@ -175,7 +175,7 @@ impl Shared {
             clock,
             wait,
             ready: ReadyQueue::new(),
-            calls: Calls::new(),
+            calls: Calls::new(&inbox),
             called: Cell::new(None),
             inbox,
             owed: OwedAnswers::new(),

@@ -150,7 +150,7 @@ pub(crate) struct TaskRegistry {
     pub(super) event_loop: LoopRef,
     pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
     /// The memory of the waiters of futures that have several, and of callbacks, made when first used.
-    waiter_pages: OnceCell<Box<Pages<TaskRegistry, ()>>>,
+    waiter_pages: OnceCell<Box<Pages<TaskRegistry, Arc<Inbox<Mail>>>>>,
     pub(super) step: StepState,
     pub(super) cancel_walk: CancelWalk,
     pub(super) call_watchers: Cell<Option<CallWatchers>>,
@@ -269,21 +269,21 @@ impl TaskRegistry {
     }
 
     #[inline(always)]
-    pub(crate) fn waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
+    pub(crate) fn waiter_pages(&self) -> &Pages<TaskRegistry, Arc<Inbox<Mail>>> {
         self.used_waiter_pages().unwrap_or_else(|| self.make_waiter_pages())
     }
 
     #[cold]
     #[inline(never)]
-    fn make_waiter_pages(&self) -> &Pages<TaskRegistry, ()> {
-        let pages = Box::new(Pages::new(()));
+    fn make_waiter_pages(&self) -> &Pages<TaskRegistry, Arc<Inbox<Mail>>> {
+        let pages = Box::new(Pages::new(self.event_loop().inbox().clone()));
         pages.set_owner(NonNull::from(self));
         let _ = self.waiter_pages.set(pages);
         self.used_waiter_pages().expect("they were just made")
     }
 
     /// The same, if they were ever used.
-    pub(crate) fn used_waiter_pages(&self) -> Option<&Pages<TaskRegistry, ()>> {
+    pub(crate) fn used_waiter_pages(&self) -> Option<&Pages<TaskRegistry, Arc<Inbox<Mail>>>> {
         self.waiter_pages.get().map(|pages| &**pages)
     }
 
