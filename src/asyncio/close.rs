@@ -3,7 +3,7 @@
 
 use super::core::TaskRegistry;
 use crate::error::{Error, Result};
-use crate::event_loop::{EventLoop, LoopRef, drop_quietly};
+use crate::event_loop::{EventLoop, LoopRef, TaskScheduler, drop_quietly};
 use crate::flat_drops::drop_on_thread;
 
 impl EventLoop {
@@ -25,11 +25,9 @@ impl EventLoop {
 }
 
 fn shut(on: &LoopRef) {
-    on.shut(|tasks| {
-        if let Some(registry) = TaskRegistry::behind(tasks) {
-            registry.close();
-        }
-    });
+    let close =
+        |tasks: &dyn TaskScheduler| _ = TaskRegistry::behind(tasks).map(TaskRegistry::close);
+    on.shut(close, |tasks| _ = TaskRegistry::behind(tasks).map(TaskRegistry::end));
 }
 
 impl Drop for EventLoop {

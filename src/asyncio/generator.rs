@@ -19,7 +19,7 @@ use core::future::{Future, poll_fn};
 use core::pin::Pin;
 use core::task::{Context, Poll};
 
-use super::core::{TaskRegistry, note_held, throw_in_step};
+use super::core::{RegistryHandle, TaskRegistry, note_held, throw_in_step};
 use super::generators::{Closing, Generators};
 use super::scope::Stop;
 use crate::error::{Error, ErrorKind, Result};
@@ -93,7 +93,7 @@ struct State<Y, S> {
     /// A shutdown of the loop closes it: a drop of the handles meanwhile leaves it to that.
     shutting_down: Cell<bool>,
     /// The loop that it was first iterated on, and its key there.
-    registered: RefCell<Option<(Rc<TaskRegistry>, u64)>>,
+    registered: RefCell<Option<(RegistryHandle, u64)>>,
 }
 
 impl<Y: 'static, S: 'static> State<Y, S> {

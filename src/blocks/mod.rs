@@ -20,6 +20,7 @@
 mod block;
 #[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod chunk;
+mod lasting;
 mod list;
 mod pages;
 mod region;
@@ -41,6 +42,7 @@ mod store;
 #[cfg(all(test, feature = "std", not(any(all(loom, feature = "loom"), shuttle))))]
 mod tests;
 
+pub(crate) use lasting::Lasting;
 pub(crate) use pages::{Pages, owner_of};
 pub(crate) use region::Region;
 pub(crate) use remote::{free_remote, remote_address, remote_of};

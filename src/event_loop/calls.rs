@@ -3,6 +3,8 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
+#[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+use core::cell::OnceCell;
 use core::cell::RefCell;
 use core::mem;
 use core::ptr::NonNull;
@@ -23,28 +25,82 @@ use crate::sync::Arc;
 /// is that one still.
 pub(crate) type TimerIndex = u32;
 
+type CallPages<L> = Pages<Calls<L>, Arc<Inbox<Mail<L>>>>;
+
 /// Timers of a loop `L`, and pages for callbacks.
 pub(super) struct Calls<L: 'static> {
     pub(super) timers: RefCell<Timers<PendingTimers<L>>>,
     /// When the timers that are never due were to be due, by the addresses of their blocks.
     pub(super) far: RefCell<BTreeMap<*const (), Duration>>,
-    pub(super) pages: Pages<Calls<L>, Arc<Inbox<Mail<L>>>>,
+    #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
+    pages: CallPages<L>,
+    /// Made with the first callback.
+    #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+    pages: OnceCell<Box<CallPages<L>>>,
+    #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+    inbox: Arc<Inbox<Mail<L>>>,
     /// Here, where the handles of callbacks find it.
     #[cfg(feature = "events")]
     pub(super) events: EventSwitch,
 }
 
 impl<L> Calls<L> {
-    pub(super) fn new(inbox: &Arc<Inbox<Mail<L>>>) -> Rc<Calls<L>> {
+    pub(super) fn new(inbox: Arc<Inbox<Mail<L>>>) -> Rc<Calls<L>> {
         let calls = Rc::new(Calls {
             timers: RefCell::new(Timers::new(PendingTimers::new())),
             far: RefCell::default(),
-            pages: Pages::new(inbox.clone()),
+            #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
+            pages: Pages::new(inbox),
+            #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+            pages: OnceCell::new(),
+            #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+            inbox,
             #[cfg(feature = "events")]
             events: EventSwitch::default(),
         });
+        #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
         calls.pages.set_owner(NonNull::from(&*calls));
         calls
+    }
+
+    /// The memory of callbacks.
+    #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
+    #[inline(always)]
+    pub(super) fn pages(&self) -> &CallPages<L> {
+        &self.pages
+    }
+
+    #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
+    #[inline(always)]
+    fn used_pages(&self) -> Option<&CallPages<L>> {
+        Some(&self.pages)
+    }
+
+    /// The memory of callbacks.
+    #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+    pub(super) fn pages(&self) -> &CallPages<L> {
+        self.pages.get_or_init(|| {
+            let pages = Box::new(Pages::new(self.inbox.clone()));
+            pages.set_owner(NonNull::from(self));
+            pages
+        })
+    }
+
+    #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
+    fn used_pages(&self) -> Option<&CallPages<L>> {
+        self.pages.get().map(|pages| &**pages)
+    }
+
+    /// Bytes that they have taken from the allocator.
+    pub(super) fn memory(&self) -> usize {
+        self.used_pages().map_or(0, |pages| pages.bytes())
+    }
+
+    /// Gives the memory back that is not in use.
+    pub(super) fn release(&self) {
+        if let Some(pages) = self.used_pages() {
+            pages.release();
+        }
     }
 
     /// Adds a timer that is due at `when`.
@@ -97,11 +153,15 @@ impl<L> Calls<L> {
     /// The loop is about to wait: unused memory may go back.
     #[inline]
     pub(super) fn release_idle(&self) {
-        self.pages.release_idle();
+        if let Some(pages) = self.used_pages() {
+            pages.release_idle();
+        }
     }
 
     /// The loop has closed: handles that outlive it keep the memory.
     pub(super) fn close(self: &Rc<Calls<L>>) {
-        self.pages.hold_while_used(Box::new(self.clone()));
+        if let Some(pages) = self.used_pages() {
+            pages.hold_while_used(Box::new(self.clone()));
+        }
     }
 }

@@ -25,6 +25,7 @@ use super::owed_answers::{self, OwedAnswers};
 #[cfg(feature = "std")]
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
+use crate::blocks::Lasting;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, Entered, is_used_here};
 use crate::error::{Error, ErrorKind, Result};
@@ -128,7 +129,7 @@ pub(super) type ShowWaits = fn(&LoopRef) -> Option<String>;
 /// [`EventLoop`](crate::EventLoop) derefs to. Once the loop is closed, whatever schedules
 /// returns an error that says so.
 #[derive(Clone)]
-pub struct LoopRef(Rc<Shared>);
+pub struct LoopRef(Rc<Lasting<Shared>>);
 
 pub(super) struct Shared {
     pub(super) host: Rc<dyn Host>,
@@ -143,6 +144,8 @@ pub(super) struct Shared {
     pub(super) inbox: Arc<Inbox<Mail>>,
     pub(super) owed: OwedAnswers<HeldEntry>,
     pub(super) tasks: RefCell<Option<Rc<dyn TaskScheduler>>>,
+    /// Set once the loop closes.
+    end_tasks: Cell<Option<EndTasks>>,
     pub(super) exception_handler: RefCell<Option<(ExceptionHandler, Tell)>>,
     pub(super) drops: FlatDrops,
     pub(super) running: Cell<bool>,
@@ -162,6 +165,9 @@ pub(super) struct Shared {
     pub(super) watched: Cell<bool>,
 }
 
+/// Has the layer above dropped with its last handle.
+pub(super) type EndTasks = fn(&dyn TaskScheduler);
+
 /// Waits for at most so long. Returns whether there may be socket events.
 pub(super) type Wait = fn(&LoopRef, Option<Nanos>) -> Result<bool>;
 
@@ -175,11 +181,12 @@ impl Shared {
             clock,
             wait,
             ready: ReadyQueue::new(),
-            calls: Calls::new(&inbox),
+            calls: Calls::new(inbox.clone()),
             called: Cell::new(None),
             inbox,
             owed: OwedAnswers::new(),
             tasks: RefCell::new(None),
+            end_tasks: Cell::new(None),
             exception_handler: RefCell::new(None),
             drops: FlatDrops::new(),
             running: Cell::new(false),
@@ -198,11 +205,24 @@ impl Shared {
 
 impl LoopRef {
     pub(super) fn new(shared: Shared) -> LoopRef {
-        LoopRef(Rc::new(shared)).noted()
+        LoopRef(Rc::new(Lasting::new(shared))).noted()
     }
 
     pub(super) fn shared(&self) -> &Shared {
         &self.0
+    }
+
+    /// Has the loop dropped with its last handle: a program that closes none is spared the code.
+    pub(super) fn end(&self, end_tasks: EndTasks) {
+        self.shared().end_tasks.set(Some(end_tasks));
+        self.0.end();
+    }
+
+    /// Has what belongs to a loop that has closed dropped with its last handle, too.
+    pub(crate) fn end_late(&self, tasks: &dyn TaskScheduler) {
+        if let Some(end_tasks) = self.shared().end_tasks.get() {
+            end_tasks(tasks);
+        }
     }
 
     /// The time since the loop's clock started: asyncio's `loop.time()`. A virtual clock
@@ -443,28 +463,8 @@ impl LoopRef {
         self.0.tasks.borrow().as_deref().map(look)
     }
 
-    /// Returns whether the observer looks at each entry, round and wait.
-    #[inline]
-    pub(super) fn is_observed(&self) -> bool {
-        self.0.observed.get()
-    }
-
-    /// Returns whether the observer looks at each entry and round, or they are recorded.
-    #[inline]
-    pub(super) fn is_watched(&self) -> bool {
-        #[cfg(feature = "events")]
-        return self.0.watched.get();
-        #[cfg(not(feature = "events"))]
-        self.is_observed()
-    }
-
     pub(super) fn observer(&self) -> Option<Rc<dyn Observer>> {
         self.0.observer.borrow().clone()
-    }
-
-    pub(super) fn set_observer(&self, observer: Rc<dyn Observer>) {
-        let before = self.0.observer.replace(Some(observer));
-        drop(before);
     }
 
     pub(crate) fn set_tasks(&self, tasks: Rc<dyn TaskScheduler>) {

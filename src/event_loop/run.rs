@@ -12,7 +12,7 @@ use super::clock::{Clock, NEVER, Nanos, VirtualClock, duration, nanos};
 use super::exception_context::ExceptionContext;
 use super::exception_handler::{drop_quietly, report_callback};
 use super::host::Host;
-use super::loop_ref::{Entry, LoopRef, Mail, Shared, TaskScheduler, Wait};
+use super::loop_ref::{EndTasks, Entry, LoopRef, Mail, Shared, TaskScheduler, Wait};
 #[cfg(feature = "std")]
 use super::poller::SystemHost;
 use super::running::Running;
@@ -166,9 +166,10 @@ impl fmt::Debug for EventLoop {
 }
 
 impl LoopRef {
-    /// Closes the loop, and the layer above by `close_tasks`. A value that is dropped may call back into the
-    /// loop, which is closed by then.
-    pub(crate) fn shut(&self, close_tasks: impl FnOnce(&dyn TaskScheduler)) {
+    /// Closes the loop, and the layer above by `close_tasks`, after `end_tasks` has seen to its drop. A value that is
+    /// dropped may call back into the loop, which is closed by then.
+    pub(crate) fn shut(&self, close_tasks: impl FnOnce(&dyn TaskScheduler), end_tasks: EndTasks) {
+        self.end(end_tasks);
         let shared = self.shared();
         if shared.closed.replace(true) {
             return;
@@ -205,6 +206,7 @@ impl LoopRef {
         }
         let tasks = shared.tasks.take();
         if let Some(tasks) = tasks {
+            end_tasks(&*tasks);
             close_tasks(&*tasks);
         }
     }

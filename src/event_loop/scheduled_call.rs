@@ -98,7 +98,7 @@ impl LoopRef {
     #[inline(always)]
     fn new_block<H, F>(&self, head: H, callback: F) -> Result<NonNull<Head>> {
         let layout = Layout::new::<CallBlock<H, F>>();
-        let block = match self.shared().calls.pages.alloc(layout) {
+        let block = match self.shared().calls.pages().alloc(layout) {
             Some(block) => block.cast::<CallBlock<H, F>>(),
             None => self.memory_of_others(layout)?.cast(),
         };
@@ -114,17 +114,17 @@ impl LoopRef {
     #[cold]
     fn memory_of_others(&self, layout: Layout) -> Result<NonNull<u8>> {
         self.with_tasks(|tasks| tasks.release());
-        self.shared().calls.pages.alloc(layout).ok_or_else(Error::no_memory)
+        self.shared().calls.pages().alloc(layout).ok_or_else(Error::no_memory)
     }
 
     /// Bytes that scheduled callbacks have taken from the allocator.
     pub(crate) fn callback_memory(&self) -> usize {
-        self.shared().calls.pages.bytes()
+        self.shared().calls.memory()
     }
 
     /// Has the callbacks be in `region`. There was none yet.
     pub(crate) fn set_callback_region(&self, region: &'static Region) {
-        self.shared().calls.pages.set_region(region);
+        self.shared().calls.pages().set_region(region);
     }
 
     /// Makes room for so many entries that are ready, and for so many pending timers, and keeps it.
@@ -141,7 +141,7 @@ impl LoopRef {
 
     /// Gives the memory of callbacks back that is not in use.
     pub(crate) fn release_callback_memory(&self) {
-        self.shared().calls.pages.release();
+        self.shared().calls.release();
     }
 }
 
@@ -429,7 +429,7 @@ fn free(head: NonNull<Head>) {
         if head.as_ref().state.get() & FAR != 0 {
             return free_far(head);
         }
-        owner_of::<Calls>(head.cast()).pages.free(head.cast());
+        owner_of::<Calls>(head.cast()).pages().free(head.cast());
     }
 }
 
@@ -441,7 +441,7 @@ unsafe fn free_far(head: NonNull<Head>) {
     unsafe {
         let calls = owner_of::<Calls>(head.cast());
         calls.far.borrow_mut().remove(&head.as_ptr().cast_const().cast());
-        calls.pages.free(head.cast());
+        calls.pages().free(head.cast());
     }
 }
 

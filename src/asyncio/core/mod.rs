@@ -51,7 +51,7 @@ pub use header::ErasedFuture;
 pub(crate) use header::handle::{Handle, handle};
 pub(crate) use header::{CancelledChild, CancelledChildren};
 pub(crate) use node::TypedFuture;
-pub(crate) use registry::{Ending, LoopExtension, Stage, TaskRegistry};
+pub(crate) use registry::{Ending, LoopExtension, RegistryHandle, Stage, TaskRegistry};
 #[cfg(feature = "std")]
 pub(crate) use step::with_registry_of;
 pub(crate) use step::{PartWaits, in_step, note_held, poll_part, with_running};

@@ -12,11 +12,13 @@ use core::alloc::Layout;
 use core::any::Any;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::future::Future;
+use core::mem;
+use core::ops::Deref;
 use core::pin::Pin;
 use core::ptr::{self, NonNull};
 
 use super::header::{ErasedFuture, Header, Waiters, flag};
-use crate::blocks::Pages;
+use crate::blocks::{Lasting, Pages};
 use crate::collections::Key;
 use crate::error::{Error, Result};
 #[cfg(feature = "events")]
@@ -26,20 +28,20 @@ use crate::sync::Arc;
 
 // The registry that was last looked for on this thread, until a loop closes here.
 thread_own! {
-    static CACHED: RefCell<Option<Rc<TaskRegistry>>> = RefCell::new(None);
+    static CACHED: RefCell<Option<RegistryHandle>> = RefCell::new(None);
 }
 
 /// The cached registry, if `is_it` says that it is the one meant. `None` while the thread's locals
 /// are being taken down.
 #[inline]
-fn cached(is_it: impl FnOnce(&TaskRegistry) -> bool) -> Option<Rc<TaskRegistry>> {
-    let of_cached = |cached: &RefCell<Option<Rc<TaskRegistry>>>| {
+fn cached(is_it: impl FnOnce(&TaskRegistry) -> bool) -> Option<RegistryHandle> {
+    let of_cached = |cached: &RefCell<Option<RegistryHandle>>| {
         cached.borrow().as_ref().filter(|registry| is_it(registry)).cloned()
     };
     CACHED.try_with(of_cached).ok().flatten()
 }
 
-pub(super) fn set_cached(registry: Option<Rc<TaskRegistry>>) {
+pub(super) fn set_cached(registry: Option<RegistryHandle>) {
     let before = CACHED.try_with(|cached| cached.replace(registry));
     drop(before);
 }
@@ -145,8 +147,11 @@ pub(crate) trait LoopExtension: Any {
     fn into_any(self: Rc<Self>) -> Rc<dyn Any>;
 }
 
+/// A counted handle of a registry.
+pub(crate) type RegistryHandle = Rc<Lasting<TaskRegistry>>;
+
 pub(crate) struct TaskRegistry {
-    pub(super) me: Weak<TaskRegistry>,
+    pub(super) me: Weak<Lasting<TaskRegistry>>,
     pub(super) event_loop: LoopRef,
     pub(super) pages: Pages<TaskRegistry, Arc<Inbox<Mail>>>,
     /// The memory of the waiters of futures that have several, and of callbacks, made when first used.
@@ -169,12 +174,12 @@ impl TaskRegistry {
     /// The registry of `event_loop`; of a loop that has closed, an empty one for what is made too
     /// late.
     #[inline]
-    pub(crate) fn of(event_loop: &LoopRef) -> Rc<TaskRegistry> {
+    pub(crate) fn of(event_loop: &LoopRef) -> RegistryHandle {
         cached(|registry| registry.event_loop.ptr_eq(event_loop))
             .unwrap_or_else(|| TaskRegistry::find(event_loop))
     }
 
-    fn find(event_loop: &LoopRef) -> Rc<TaskRegistry> {
+    fn find(event_loop: &LoopRef) -> RegistryHandle {
         let found = event_loop.with_tasks(|up| TaskRegistry::behind(up)?.me.upgrade()).flatten();
         let registry = found.unwrap_or_else(|| TaskRegistry::new(event_loop));
         if !event_loop.is_closed() {
@@ -183,30 +188,41 @@ impl TaskRegistry {
         registry
     }
 
-    fn new(event_loop: &LoopRef) -> Rc<TaskRegistry> {
-        let registry = Rc::new_cyclic(|me| TaskRegistry {
-            me: me.clone(),
-            event_loop: event_loop.clone(),
-            pages: Pages::new(event_loop.inbox().clone()),
-            waiter_pages: OnceCell::new(),
-            step: StepState::default(),
-            cancel_walk: CancelWalk::default(),
-            call_watchers: Cell::new(None),
-            moved_waits: RefCell::default(),
-            own_waits: Cell::new(0),
-            serial: Cell::new(0),
-            extensions: RefCell::default(),
-            stage: Cell::new(None),
+    fn new(event_loop: &LoopRef) -> RegistryHandle {
+        let registry = Rc::new_cyclic(|me| {
+            Lasting::new(TaskRegistry {
+                me: me.clone(),
+                event_loop: event_loop.clone(),
+                pages: Pages::new(event_loop.inbox().clone()),
+                waiter_pages: OnceCell::new(),
+                step: StepState::default(),
+                cancel_walk: CancelWalk::default(),
+                call_watchers: Cell::new(None),
+                moved_waits: RefCell::default(),
+                own_waits: Cell::new(0),
+                serial: Cell::new(0),
+                extensions: RefCell::default(),
+                stage: Cell::new(None),
+            })
         });
-        registry.pages.set_owner(NonNull::from(&*registry));
-        if !event_loop.is_closed() {
+        registry.pages.set_owner(NonNull::from(&**registry));
+        if event_loop.is_closed() {
+            event_loop.end_late(&*registry);
+        } else {
             event_loop.set_tasks(registry.clone());
         }
         registry
     }
 
+    /// Has the registry dropped with its last handle: its loop closes.
+    pub(crate) fn end(&self) {
+        if let Some(me) = self.me.upgrade() {
+            me.end();
+        }
+    }
+
     pub(crate) fn behind(tasks: &dyn TaskScheduler) -> Option<&TaskRegistry> {
-        tasks.as_any().downcast_ref()
+        tasks.as_any().downcast_ref::<Lasting<TaskRegistry>>().map(Deref::deref)
     }
 
     #[inline(always)]
@@ -242,8 +258,15 @@ impl TaskRegistry {
     /// Gives all memory back that is not in use: it may be what another sort of blocks needs.
     #[cold]
     fn release_unused(&self) {
-        self.release();
+        self.release_pages();
         self.event_loop.release_callback_memory();
+    }
+
+    pub(super) fn release_pages(&self) {
+        self.pages.release();
+        if let Some(pages) = self.used_waiter_pages() {
+            pages.release();
+        }
     }
 
     /// After a block was made: where the loop has closed, the block alone keeps this registry.
@@ -278,7 +301,8 @@ impl TaskRegistry {
     fn make_waiter_pages(&self) -> &Pages<TaskRegistry, Arc<Inbox<Mail>>> {
         let pages = Box::new(Pages::new(self.event_loop().inbox().clone()));
         pages.set_owner(NonNull::from(self));
-        let _ = self.waiter_pages.set(pages);
+        // There were none, so that none come back: `forget` spares the code of their drop.
+        mem::forget(self.waiter_pages.set(pages));
         self.used_waiter_pages().expect("they were just made")
     }
 

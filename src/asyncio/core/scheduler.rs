@@ -14,7 +14,7 @@ use super::task_entry;
 #[cfg(feature = "events")]
 use super::wait_reason::WaitReason;
 use super::{task_block, waker};
-use crate::blocks::Pages;
+use crate::blocks::{Lasting, Pages};
 use crate::collections::sort_by_key;
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
@@ -60,7 +60,7 @@ impl TaskRegistry {
     }
 }
 
-impl TaskScheduler for TaskRegistry {
+impl TaskScheduler for Lasting<TaskRegistry> {
     fn wake(&self, woken: Woken) {
         // SAFETY: It is a message of `waker`, which comes to the loop once.
         waker::wake_task_of(&unsafe { waker::of_message(woken) });
@@ -85,10 +85,7 @@ impl TaskScheduler for TaskRegistry {
     }
 
     fn release(&self) {
-        self.pages.release();
-        if let Some(pages) = self.used_waiter_pages() {
-            pages.release();
-        }
+        self.release_pages();
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {

@@ -8,14 +8,13 @@
 //! when its loop closes.
 #![allow(unsafe_code)]
 
-use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 use core::ptr::{NonNull, null};
 use core::task::Poll;
 
 use super::header::{ErasedFuture, Header};
-use super::registry::TaskRegistry;
+use super::registry::{RegistryHandle, TaskRegistry};
 use super::task_header::TaskHeader;
 use crate::collections::CellExt;
 use crate::error::{Error, Result};
@@ -106,7 +105,7 @@ impl TaskRegistry {
     ///
     /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
     #[inline]
-    pub(crate) fn running() -> Result<Rc<TaskRegistry>> {
+    pub(crate) fn running() -> Result<RegistryHandle> {
         match in_step(|registry| registry.me.upgrade()).flatten() {
             Some(registry) => Ok(registry),
             None => running_loop().map(|event_loop| TaskRegistry::of(&event_loop)),

@@ -11,7 +11,6 @@
 //! until its waiter leaves. `others` is empty unless `line` says otherwise.
 
 use alloc::format;
-use alloc::rc::Rc;
 use alloc::string::String;
 use core::cell::{Cell, OnceCell, RefCell};
 use core::fmt::Write;
@@ -20,7 +19,7 @@ use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
-use crate::asyncio::core::{TaskRegistry, TaskWait, WaitHandle, WaitReason};
+use crate::asyncio::core::{RegistryHandle, TaskRegistry, TaskWait, WaitHandle, WaitReason};
 use crate::collections::{CellExt, Key, KeyedQueue};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
@@ -285,12 +284,12 @@ fn exit(on_exit: impl FnOnce(bool), waits: &TaskWait) {
 
 /// The loop of the first wait. Until then any will do.
 #[derive(Default)]
-pub(crate) struct LoopBinding(OnceCell<Rc<TaskRegistry>>);
+pub(crate) struct LoopBinding(OnceCell<RegistryHandle>);
 
 impl LoopBinding {
     /// The loop that runs on this thread, which must always be the same.
     #[inline]
-    pub(crate) fn running(&self, what: &str) -> Result<&Rc<TaskRegistry>> {
+    pub(crate) fn running(&self, what: &str) -> Result<&RegistryHandle> {
         match self.0.get() {
             // One loop runs at a time: if a step of `home` runs, it is that one.
             Some(home) if home.in_step() => Ok(home),
@@ -298,7 +297,7 @@ impl LoopBinding {
         }
     }
 
-    fn bind(&self, what: &str) -> Result<&Rc<TaskRegistry>> {
+    fn bind(&self, what: &str) -> Result<&RegistryHandle> {
         let running = running_loop()?;
         let home = self.0.get_or_init(|| TaskRegistry::of(&running));
         if home.event_loop().ptr_eq(&running) {

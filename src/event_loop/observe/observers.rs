@@ -116,6 +116,26 @@ impl Observer for Observers {
 }
 
 impl LoopRef {
+    /// Returns whether the observer looks at each entry, round and wait.
+    #[inline]
+    pub(crate) fn is_observed(&self) -> bool {
+        self.shared().observed.get()
+    }
+
+    /// Returns whether the observer looks at each entry and round, or they are recorded.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        #[cfg(feature = "events")]
+        return self.shared().watched.get();
+        #[cfg(not(feature = "events"))]
+        self.is_observed()
+    }
+
+    fn set_observer(&self, observer: Rc<dyn Observer>) {
+        let before = self.shared().observer.replace(Some(observer));
+        drop(before);
+    }
+
     /// Returns the loop, which is new. It records its events if those of this thread are to be.
     pub(crate) fn noted(self) -> LoopRef {
         #[cfg(feature = "events")]
