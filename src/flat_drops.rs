@@ -12,7 +12,7 @@
 //! returns.
 
 use alloc::boxed::Box;
-use alloc::vec::Vec;
+use alloc::vec::{self, Vec};
 use core::any::Any;
 use core::cell::{Cell, RefCell};
 use core::ops::Deref;
@@ -25,8 +25,8 @@ const DEEPEST: usize = 32;
 pub(crate) struct FlatDrops {
     depth: Cell<usize>,
     later: RefCell<Vec<Box<dyn Any>>>,
-    /// Those of that list that come first, in the reverse order.
-    next: RefCell<Vec<Box<dyn Any>>>,
+    /// Those of that list that come first.
+    next: RefCell<Option<vec::IntoIter<Box<dyn Any>>>>,
     /// Set while one of the two has something.
     any_later: Cell<bool>,
 }
@@ -34,7 +34,7 @@ pub(crate) struct FlatDrops {
 impl FlatDrops {
     pub(crate) const fn new() -> FlatDrops {
         let later = RefCell::new(Vec::new());
-        let next = RefCell::new(Vec::new());
+        let next = RefCell::new(None);
         FlatDrops { depth: Cell::new(0), later, next, any_later: Cell::new(false) }
     }
 
@@ -55,11 +55,10 @@ impl FlatDrops {
     /// Takes out the first. A list's memory is freed with its last entry.
     fn next(&self) -> Option<Box<dyn Any>> {
         let mut next = self.next.borrow_mut();
-        if next.is_empty() {
-            *next = self.later.take();
-            next.reverse();
+        if next.as_ref().is_none_or(|next| next.len() == 0) {
+            *next = Some(self.later.take().into_iter());
         }
-        let first = next.pop();
+        let first = next.as_mut().and_then(Iterator::next);
         self.any_later.set(first.is_some());
         first
     }

@@ -63,10 +63,9 @@ impl<L> Ring<L> {
     /// Moves the entries of a ring to where their numbers are in one of twice the slots, of which they
     /// are in the lower half, `before`: those before the wrap, or those behind it.
     fn spread(&self, slots: &mut [EntrySlot<L>], before: usize) {
-        let (lower, upper) = slots.split_at_mut(before);
         let first = self.head.get() & before.saturating_sub(1);
         let moved = if self.head.get() & before == 0 { 0..first } else { first..before };
-        upper[..before][moved.clone()].swap_with_slice(&mut lower[moved]);
+        moved.for_each(|at| slots.swap(at, before + at));
     }
 
     /// Moves the entries so that the first is in the first slot, and has the number zero.
