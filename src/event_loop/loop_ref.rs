@@ -165,7 +165,7 @@ pub(super) struct Shared {
     pub(super) watched: Cell<bool>,
 }
 
-/// Has the layer above dropped with its last handle.
+/// Has the layer above dropped with its last handle, or its last block.
 pub(super) type EndTasks = fn(&dyn TaskScheduler);
 
 /// Waits for at most so long. Returns whether there may be socket events.

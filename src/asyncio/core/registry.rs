@@ -214,10 +214,11 @@ impl TaskRegistry {
         registry
     }
 
-    /// Has the registry dropped with its last handle: its loop closes.
+    /// Has the registry dropped with its last handle, or its last block: its loop closes, or has closed.
     pub(crate) fn end(&self) {
         if let Some(me) = self.me.upgrade() {
             me.end();
+            self.hold();
         }
     }
 
@@ -273,12 +274,19 @@ impl TaskRegistry {
     #[inline(always)]
     pub(super) fn keep_for_late_block(&self) {
         if self.event_loop.is_closed() {
-            self.hold();
+            self.hold_late();
         }
     }
 
     #[cold]
-    pub(super) fn hold(&self) {
+    fn hold_late(&self) {
+        if let Some(me) = self.me.upgrade() {
+            self.event_loop.end_late(&*me);
+        }
+    }
+
+    #[cold]
+    fn hold(&self) {
         if let Some(me) = self.me.upgrade() {
             if let Some(pages) = self.used_waiter_pages() {
                 pages.hold_while_used(Box::new(me.clone()));
