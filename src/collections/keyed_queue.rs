@@ -56,7 +56,9 @@ impl<T> KeyedQueue<T> {
     #[inline]
     fn place(&self, key: Key) -> Result<usize, usize> {
         let front = self.first_key().unwrap_or(key);
-        let at = self.front + key.saturating_sub(front) as usize;
+        // Most keys that are looked for and are gone are those of former fronts.
+        let Some(behind) = key.checked_sub(front) else { return Err(self.front) };
+        let at = self.front + behind as usize;
         match self.entries.get(at) {
             Some((own, _)) if *own == key => Ok(at),
             _ => self.search(key),

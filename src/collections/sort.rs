@@ -27,6 +27,7 @@ impl<T: Copy> Sorter<T> {
     }
 
     /// Makes room for `items`: up to so many, nothing is allocated.
+    #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
     pub(crate) fn reserve(&mut self, items: usize) -> Result<(), TryReserveError> {
         self.items.try_reserve_exact(items)?;
         self.spare.try_reserve_exact(items)

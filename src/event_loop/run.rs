@@ -166,7 +166,7 @@ impl fmt::Debug for EventLoop {
 }
 
 impl LoopRef {
-    /// Closes the loop, and the layer above by `close_tasks`, which `end_tasks` then has dropped. A value that is
+    /// Closes the loop, and the layer above by `close_tasks`, after `end_tasks` has seen to its drop. A value that is
     /// dropped may call back into the loop, which is closed by then.
     pub(crate) fn shut(&self, close_tasks: impl FnOnce(&dyn TaskScheduler), end_tasks: EndTasks) {
         self.end(end_tasks);
@@ -206,8 +206,9 @@ impl LoopRef {
         }
         let tasks = shared.tasks.take();
         if let Some(tasks) = tasks {
-            close_tasks(&*tasks);
+            // First, as above.
             end_tasks(&*tasks);
+            close_tasks(&*tasks);
         }
     }
 

@@ -39,8 +39,6 @@ impl TaskRegistry {
 
     /// The loop has closed: drops everything.
     pub(crate) fn close(&self) {
-        // First: without std a drop may unwind out of here, and handles outlive that too.
-        self.hold();
         self.end_unwound_step();
         set_cached(None);
         for task in self.all() {
