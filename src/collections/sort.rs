@@ -1,7 +1,6 @@
 //! [`Sorter`] and [`sort_by_key`]: a stable sort by numbers, digit by digit, with a small part of the code of
 //! the standard library's.
 
-use alloc::collections::TryReserveError;
 use alloc::vec::Vec;
 use core::mem;
 
@@ -28,7 +27,10 @@ impl<T: Copy> Sorter<T> {
 
     /// Makes room for `items`: up to so many, nothing is allocated.
     #[cfg(not(any(callsoon_scarce, target_os = "none", target_pointer_width = "16")))]
-    pub(crate) fn reserve(&mut self, items: usize) -> Result<(), TryReserveError> {
+    pub(crate) fn reserve(
+        &mut self,
+        items: usize,
+    ) -> Result<(), alloc::collections::TryReserveError> {
         self.items.try_reserve_exact(items)?;
         self.spare.try_reserve_exact(items)
     }
