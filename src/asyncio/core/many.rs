@@ -73,7 +73,7 @@ impl ManyBox {
     }
 
     /// Gives up the box for its pointer.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(super) fn into_raw(self) -> NonNull<Many> {
         let many = self.0;
         mem::forget(self);
@@ -83,7 +83,7 @@ impl ManyBox {
     /// # Safety
     ///
     /// `many` is that of an [`into_raw`](ManyBox::into_raw), taken back once.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(super) unsafe fn from_raw(many: NonNull<Many>) -> ManyBox {
         ManyBox(many)
     }
@@ -92,7 +92,7 @@ impl ManyBox {
 impl Deref for ManyBox {
     type Target = Many;
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn deref(&self) -> &Many {
         // SAFETY: By the Box Invariant.
         unsafe { self.0.as_ref() }
@@ -100,7 +100,7 @@ impl Deref for ManyBox {
 }
 
 impl DerefMut for ManyBox {
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn deref_mut(&mut self) -> &mut Many {
         // SAFETY: By the Box Invariant.
         unsafe { self.0.as_mut() }
@@ -113,7 +113,7 @@ impl Drop for ManyBox {
         struct Memory(NonNull<Many>);
 
         impl Drop for Memory {
-            #[inline(always)]
+            #[cfg_attr(feature = "std", inline(always))]
             fn drop(&mut self) {
                 let block = self.0.cast();
                 // SAFETY: By the Box Invariant the block is of these pages, and their owner is there. Its
@@ -148,7 +148,7 @@ impl Many {
     }
 
     /// Adds a waiter behind the others.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(super) fn push(&mut self, waiter: Waiter) -> Key {
         self.len += 1;
         let at = self.used;
@@ -180,7 +180,7 @@ impl Many {
         key
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn note_added(&mut self, waiter: &Waiter, key: Key) {
         if let Waiter::Watch(_) = waiter {
             if self.watches == 0 {
@@ -195,7 +195,7 @@ impl Many {
     }
 
     /// Takes the waiter of a place of the block.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn take(&mut self, at: usize) -> Option<Waiter> {
         if self.first[at].is_free() {
             return None;
@@ -225,7 +225,7 @@ impl Many {
     }
 
     /// Removes the first waiter.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(super) fn pop(&mut self) -> Option<Waiter> {
         match self.first.iter().position(|place| !place.is_free()) {
             Some(at) => self.take(at),

@@ -41,7 +41,7 @@ impl Waiter {
 }
 
 /// The word of a task or callback, which owns it; or else the waiter.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(crate) fn pack(waiter: Waiter) -> Result<*mut (), Waiter> {
     match waiter {
         Waiter::Task(task) => Ok(task.as_ptr().cast()),
@@ -50,7 +50,7 @@ pub(crate) fn pack(waiter: Waiter) -> Result<*mut (), Waiter> {
     }
 }
 
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(crate) fn pack_callback(callback: Callback) -> *mut () {
     let (pointer, is_shared) = callback.into_raw();
     let tag = if is_shared { SHARED } else { PLAIN };
@@ -60,7 +60,7 @@ pub(crate) fn pack_callback(callback: Callback) -> *mut () {
 /// # Safety
 ///
 /// `word` is that of a [`pack`], unpacked once.
-#[inline(always)]
+#[cfg_attr(feature = "std", inline(always))]
 pub(crate) unsafe fn unpack(word: *mut ()) -> Waiter {
     // SAFETY: By this function's contract: the pointer is not null, and is of what its tag says.
     unsafe {
@@ -79,7 +79,7 @@ impl Place {
     pub(crate) const FREE: Place = Place(null_mut());
 
     /// The place of a task or a callback; or else the waiter.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn of(waiter: Waiter) -> Result<Place, Waiter> {
         pack(waiter).map(Place)
     }
@@ -88,18 +88,18 @@ impl Place {
         Place(without_provenance_mut(OTHER))
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn is_free(&self) -> bool {
         self.0.is_null()
     }
 
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn tag(&self) -> usize {
         self.0.addr() & TAG
     }
 
     /// Frees the place. Returns the waiter that it owned.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn take(&mut self) -> Option<Waiter> {
         let owns = !self.is_free() && self.tag() != OTHER;
         let word = mem::replace(&mut self.0, null_mut());
@@ -119,7 +119,7 @@ impl Place {
 }
 
 impl Drop for Place {
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn drop(&mut self) {
         if !self.is_free() {
             drop(self.take());
