@@ -7,8 +7,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use callsoon::{
-    AnyFuture, Callback, Error, EventLoop, LoopFuture, Task, create_task, generator, sleep,
-    wrap_future, yield_now,
+    AnyFuture, Callback, Error, EventLoop, LoopFuture, Task, Watcher, create_task, generator,
+    sleep, wrap_future, yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};
@@ -45,6 +45,36 @@ fn an_await_that_is_dropped_leaves_no_callback_behind() {
         assert!(task.cancelled());
         assert!(!future.done(), "a dropped await does not cancel its future");
     }
+}
+
+#[test]
+fn callbacks_of_a_pending_future_drop_as_they_were_added() {
+    struct Says(Trace);
+
+    impl Watcher for Says {
+        fn ended(&self, _token: u64) {}
+
+        fn joined(&self, _token: u64) {}
+    }
+
+    impl Drop for Says {
+        fn drop(&mut self) {
+            self.0.push("watcher");
+        }
+    }
+
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let future = event_loop.create_future::<i32>();
+    let watcher: Rc<dyn Watcher> = Rc::new(Says(trace.clone()));
+    assert!(future.watch(&watcher, 0));
+    drop(watcher);
+    for name in ["first", "second", "third", "fourth"] {
+        let held = on_drop(trace.says(name));
+        future.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
+    }
+    trace.expect_nothing();
+    drop(future);
+    trace.expect(["watcher", "first", "second", "third", "fourth"]);
 }
 
 #[test]

@@ -109,7 +109,7 @@ impl DerefMut for ManyBox {
 
 impl Drop for ManyBox {
     fn drop(&mut self) {
-        /// Frees the memory also where the drop of a waiter panics.
+        /// Frees the memory also where the drop of a waiter panics, and drops what is left then.
         struct Memory(NonNull<Many>);
 
         impl Drop for Memory {
@@ -117,16 +117,20 @@ impl Drop for ManyBox {
             fn drop(&mut self) {
                 let block = self.0.cast();
                 // SAFETY: By the Box Invariant the block is of these pages, and their owner is there. Its
-                // contents are dropped by now, once, and nothing else points to it.
-                unsafe { owner_of::<TaskRegistry>(block).waiter_pages().free(block) }
+                // contents are dropped here, once, and nothing else points to it.
+                unsafe {
+                    // Most boxes are empty when they are dropped.
+                    if !self.0.as_ref().is_empty() || self.0.as_ref().rest.is_some() {
+                        self.0.drop_in_place();
+                    }
+                    owner_of::<TaskRegistry>(block).waiter_pages().free(block);
+                }
             }
         }
 
-        let memory = Memory(self.0);
-        // Most boxes are empty when they are dropped.
-        if !self.is_empty() || self.rest.is_some() {
-            // SAFETY: By the Box Invariant.
-            unsafe { memory.0.drop_in_place() }
+        let _memory = Memory(self.0);
+        while !self.is_empty() {
+            drop(self.pop());
         }
     }
 }
