@@ -318,13 +318,12 @@ impl Many {
     /// Returns the first watch at `key` or after it.
     #[inline]
     pub(super) fn watch_from(&self, key: Key) -> Option<(Key, Watch)> {
-        if let (Some(place), Some(Waiter::Watch(watch))) =
-            (self.first.get(usize::try_from(key).ok()?), &self.other)
-            && place.tag() == OTHER
-        {
-            return Some((key, watch.clone()));
+        let at = usize::try_from(key).ok()?;
+        let is_other = self.first.get(at).is_some_and(|place| place.tag() == OTHER);
+        match &self.other {
+            Some(Waiter::Watch(watch)) if is_other => Some((key, watch.clone())),
+            _ => self.watch_behind(key),
         }
-        self.watch_behind(key)
     }
 
     fn watch_behind(&self, key: Key) -> Option<(Key, Watch)> {
