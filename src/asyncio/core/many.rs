@@ -32,17 +32,48 @@ pub(super) const FIRST: Key = 0;
 #[repr(C)]
 pub(super) struct Many {
     /// The first word: an aligned pointer or null, as pages ask for.
-    rest: Option<Box<KeyedQueue<Waiter>>>,
+    rest: Option<Box<Rest>>,
     first: [Place; FEW],
     /// That of the place with the tag `OTHER`.
     other: Option<Waiter>,
-    /// The number of the first places that were used.
-    used: usize,
-    /// The number of waiters.
-    len: usize,
-    /// The number of watches among the waiters, and the key of the one that was added first.
+    /// The number of the first places that were used, and of those that are in use.
+    used: u32,
+    in_use: u32,
+}
+
+/// The waiters behind those of the block.
+#[derive(Default)]
+struct Rest {
+    waiters: KeyedQueue<Waiter>,
+    /// The number of watches among them, and a key before which there is none.
     watches: usize,
     first_watch: Key,
+}
+
+impl Rest {
+    fn push(&mut self, waiter: Waiter) -> Key {
+        if is_watch(&waiter) {
+            if self.watches == 0 {
+                self.first_watch = self.waiters.next_key();
+            }
+            self.watches += 1;
+        }
+        self.waiters.push(waiter)
+    }
+
+    /// Takes the waiter that was added with `key`, or the first.
+    fn take(&mut self, key: Option<Key>) -> Option<Waiter> {
+        let taken = match key {
+            Some(key) => self.waiters.remove(key),
+            None => self.waiters.pop_front(),
+        };
+        self.watches -= usize::from(taken.as_ref().is_some_and(is_watch));
+        taken
+    }
+}
+
+fn is_watch(waiter: &Waiter) -> bool {
+    matches!(waiter, Waiter::Watch(_))
 }
 
 /// A [`Many`] in the memory of its loop, where it costs less than an allocation.
@@ -137,16 +168,8 @@ impl Drop for ManyBox {
 
 impl Many {
     fn new(first: Waiter) -> Many {
-        let (places, other) = ([const { Place::FREE }; FEW], None);
-        let mut many = Many {
-            rest: None,
-            first: places,
-            other,
-            used: 0,
-            len: 0,
-            watches: 0,
-            first_watch: FIRST,
-        };
+        let first_places = [const { Place::FREE }; FEW];
+        let mut many = Many { rest: None, first: first_places, other: None, used: 0, in_use: 0 };
         many.push(first);
         many
     }
@@ -154,15 +177,13 @@ impl Many {
     /// Adds a waiter behind the others.
     #[cfg_attr(feature = "std", inline(always))]
     pub(super) fn push(&mut self, waiter: Waiter) -> Key {
-        self.len += 1;
-        let at = self.used;
+        let at = self.used as usize;
         if at == FEW {
             return self.push_behind(waiter);
         }
         let place = match Place::of(waiter) {
             Ok(place) => place,
             Err(other) if self.other.is_none() => {
-                self.note_added(&other, at as Key);
                 // It is none: `forget` skips the check.
                 mem::forget(self.other.replace(other));
                 Place::other()
@@ -170,6 +191,7 @@ impl Many {
             Err(other) => return self.push_behind(other),
         };
         self.used += 1;
+        self.in_use += 1;
         mem::forget(mem::replace(&mut self.first[at], place));
         at as Key
     }
@@ -177,25 +199,12 @@ impl Many {
     #[cold]
     #[inline(never)]
     fn push_behind(&mut self, waiter: Waiter) -> Key {
-        self.used = FEW;
-        let key = self.rest.as_ref().map_or(0, |rest| rest.next_key()) + FEW as Key;
-        self.note_added(&waiter, key);
-        self.rest.get_or_insert_default().push(waiter);
-        key
-    }
-
-    #[cfg_attr(feature = "std", inline(always))]
-    fn note_added(&mut self, waiter: &Waiter, key: Key) {
-        if let Waiter::Watch(_) = waiter {
-            if self.watches == 0 {
-                self.first_watch = key;
-            }
-            self.watches += 1;
-        }
+        self.used = FEW as u32;
+        self.rest.get_or_insert_default().push(waiter) + FEW as Key
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.in_use == 0 && self.rest.as_ref().is_none_or(|rest| rest.waiters.is_empty())
     }
 
     /// Takes the waiter of a place of the block.
@@ -204,28 +213,17 @@ impl Many {
         if self.first[at].is_free() {
             return None;
         }
-        self.len -= 1;
+        self.in_use -= 1;
         let is_other = self.first[at].tag() == OTHER;
         let own = self.first[at].take();
-        if !is_other {
-            return own;
-        }
-        self.watches -= usize::from(matches!(self.other, Some(Waiter::Watch(_))));
-        self.other.take()
+        if is_other { self.other.take() } else { own }
     }
 
     /// Takes a waiter of the queue behind.
     #[cold]
     #[inline(never)]
     fn take_behind(&mut self, key: Option<Key>) -> Option<Waiter> {
-        let rest = self.rest.as_mut()?;
-        let taken = match key {
-            Some(key) => rest.remove(key - FEW as Key),
-            None => rest.pop_front(),
-        };
-        self.len -= usize::from(taken.is_some());
-        self.watches -= usize::from(matches!(taken, Some(Waiter::Watch(_))));
-        taken
+        self.rest.as_mut()?.take(key.map(|key| key - FEW as Key))
     }
 
     /// Removes the first waiter.
@@ -256,7 +254,7 @@ impl Many {
         take(self.other.as_mut());
         let mut from = FEW as Key;
         while let Some(key) = self.next_from(from) {
-            take(self.rest.as_mut().and_then(|rest| rest.get_mut(key - FEW as Key)));
+            take(self.rest.as_mut().and_then(|rest| rest.waiters.get_mut(key - FEW as Key)));
             from = key + 1;
         }
         wakers
@@ -294,7 +292,7 @@ impl Many {
         match usize::try_from(key) {
             Ok(at) if at < FEW && self.first[at].tag() == OTHER => self.other.as_ref().map(look),
             Ok(at) if at < FEW => self.first[at].look(look),
-            _ => self.rest.as_ref()?.get(key - FEW as Key).map(look),
+            _ => self.rest.as_ref()?.waiters.get(key - FEW as Key).map(look),
         }
     }
 
@@ -306,13 +304,18 @@ impl Many {
             }
             key += 1;
         }
-        let (key, _) = self.rest.as_ref()?.iter_from(key - FEW as Key).next()?;
+        let (key, _) = self.rest.as_ref()?.waiters.iter_from(key - FEW as Key).next()?;
         Some(key + FEW as Key)
     }
 
     /// Returns the number of watches, and a key before which there is none.
     pub(super) fn watches(&self) -> (usize, Key) {
-        (self.watches, self.first_watch)
+        let (behind, first_behind) =
+            self.rest.as_ref().map_or((0, FIRST), |rest| (rest.watches, rest.first_watch));
+        match self.first.iter().position(|place| place.tag() == OTHER) {
+            Some(at) if self.other.as_ref().is_some_and(is_watch) => (behind + 1, at as Key),
+            _ => (behind, first_behind + FEW as Key),
+        }
     }
 
     /// Returns the first watch at `key` or after it.
@@ -349,7 +352,7 @@ impl Many {
         for at in 0..FEW {
             let is_callback = match self.first[at].tag() {
                 SHARED | PLAIN => true,
-                OTHER => matches!(self.other, Some(Waiter::Watch(_))),
+                OTHER => self.other.as_ref().is_some_and(is_watch),
                 _ => false,
             };
             if is_callback {
@@ -370,12 +373,9 @@ impl Many {
         callback: &mut dyn FnMut(),
     ) {
         let Some(rest) = &mut self.rest else { return };
-        for _ in 0..rest.len() {
-            match rest.pop_front() {
-                Some(waiter) if waiter.awaits() => {
-                    self.len -= 1;
-                    awaiting(waiter);
-                }
+        for _ in 0..rest.waiters.len() {
+            match rest.take(None) {
+                Some(waiter) if waiter.awaits() => awaiting(waiter),
                 Some(waiter) => {
                     callback();
                     rest.push(waiter);
