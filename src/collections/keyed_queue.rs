@@ -2,8 +2,8 @@
 //!
 //! **Key Invariant**: keys ascend from the front of the queue to its end, so a key is found by binary
 //! search; at once if no gap was ever closed behind the front. An item that is removed leaves a gap. Those before
-//! the front are not looked at any more, the front is never a gap, and no more than half of a queue that is not short
-//! are gaps.
+//! the front are not looked at any more, the front is never a gap, and no more than three quarters of a queue that
+//! is not short are gaps.
 
 use alloc::vec::Vec;
 
@@ -89,7 +89,7 @@ impl<T> KeyedQueue<T> {
             self.gaps -= 1;
         }
         let gaps = self.front + self.gaps;
-        if gaps == self.entries.len() || gaps > FEW && gaps * 2 > self.entries.len() {
+        if gaps == self.entries.len() || gaps > FEW && gaps > self.entries.len() / 4 * 3 {
             self.compact();
         }
     }
@@ -174,7 +174,7 @@ mod tests {
             assert_eq!(queue.len(), model.len());
             assert_eq!(queue.is_empty(), model.is_empty());
             let gaps = queue.front + queue.gaps;
-            assert!(gaps <= FEW.max(queue.entries.len() / 2), "too many gaps");
+            assert!(gaps <= FEW.max(queue.entries.len() / 4 * 3), "too many gaps");
         }
     }
 }
