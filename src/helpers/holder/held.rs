@@ -10,30 +10,35 @@ use crate::{AnyFuture, ErasedFuture, FutureId};
 pub(super) enum Held {
     /// A plain future or a task.
     Own(ErasedFuture),
-    /// A future-like thing that stands on others. Its identity was asked once: that may be the
-    /// program's own code.
-    Other(Rc<dyn AnyFuture>, FutureId),
+    /// A future-like thing that stands on others. Few are, and a place for it would make all larger.
+    Other(Rc<Other>),
+}
+
+pub(super) struct Other {
+    future: Rc<dyn AnyFuture>,
+    /// Asked once: that may be the program's own code.
+    id: FutureId,
 }
 
 impl Held {
     pub(super) fn new(task: &dyn AnyFuture) -> Held {
         match task.erased() {
             Some(own) => Held::Own(own.clone()),
-            None => Held::Other(task.to_any(), task.id()),
+            None => Held::Other(Rc::new(Other { future: task.to_any(), id: task.id() })),
         }
     }
 
     pub(super) fn id(&self) -> FutureId {
         match self {
             Held::Own(own) => own.id(),
-            Held::Other(_, id) => *id,
+            Held::Other(other) => other.id,
         }
     }
 
     pub(super) fn to_any(&self) -> Rc<dyn AnyFuture> {
         match self {
             Held::Own(own) => own.to_any(),
-            Held::Other(other, _) => other.clone(),
+            Held::Other(other) => other.future.clone(),
         }
     }
 }

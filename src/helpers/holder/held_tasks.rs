@@ -13,7 +13,7 @@
 //! going on, and the call that follows the end of a watched task.
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::mem;
@@ -28,41 +28,44 @@ pub(crate) type Round = u64;
 /// A round that never comes.
 const NEVER: Round = Round::MAX;
 
-/// The rounds by which it is known for which of them the end of a task counts.
+/// The end of a watched task that is called for it.
 #[derive(Clone, Copy)]
-pub(crate) struct Rounds {
-    /// The last round that had begun when the task was added, when a waiter was first added to it
-    /// behind its watch, and when it ended.
-    added: Round,
-    joined: Round,
-    pub(crate) ended: Round,
+pub(crate) struct End {
+    key: Key,
+    /// The last round that had begun when the task ended.
+    pub(crate) round: Round,
+    /// The last one for which its watch is called right before the callback of a `finish` would be.
+    last: Round,
 }
 
-impl Rounds {
-    /// Returns whether a callback that was added to the task at the beginning of `round` would be called
-    /// right behind the watch.
-    pub(crate) fn count_for(&self, round: Round) -> bool {
-        self.added < round && round <= self.ended && round <= self.joined
+impl End {
+    /// Returns whether a callback that was added to the task at the beginning of `round`, when the next key was
+    /// `next_key`, would be called right behind the watch.
+    pub(crate) fn count_for(&self, round: Round, next_key: Key) -> bool {
+        self.key < next_key && round <= self.last
     }
 }
 
 struct Place {
     task: Held,
-    rounds: Rounds,
+    /// The last round that had begun when it ended.
+    ended: Round,
+    noted_by: u32,
     /// It tells of its end.
     tells: bool,
+    /// It has an entry in `joined`.
+    joined: bool,
     /// It may be in the list under another key too.
     again: bool,
     hidden: bool,
     /// It was hidden, and a clean-up has put it back.
     was_back: bool,
-    noted_by: u32,
 }
 
 impl Place {
     /// Returns whether it has told of its end.
     fn ended(&self) -> bool {
-        self.rounds.ended != NEVER
+        self.ended != NEVER
     }
 
     /// Returns whether nothing needs it any more.
@@ -133,6 +136,8 @@ pub(crate) struct HeldTasks {
     listed: Listed,
     /// The number of places that have `again`.
     agains: usize,
+    /// The tasks to which waiters were added behind their watches, and the round in which the first was.
+    joined: BTreeMap<Key, Round>,
     /// The last round that has begun.
     round: Round,
     /// Each is known by its place, which is empty while it ends.
@@ -187,10 +192,10 @@ pub(crate) enum Gone {
 impl HeldTasks {
     /// Holds `task` as one that tells of its end, and returns its key.
     pub(crate) fn add(&mut self, task: Held) -> Key {
-        let rounds = Rounds { added: self.round, joined: NEVER, ended: NEVER };
-        let (tells, again, hidden, was_back, noted_by) = (true, false, false, false, 0);
+        let (tells, joined, again, hidden, was_back) = (true, false, false, false, false);
+        let (ended, noted_by) = (NEVER, 0);
         self.listed.count += 1;
-        self.places.push(Place { task, rounds, tells, again, hidden, was_back, noted_by })
+        self.places.push(Place { task, ended, noted_by, tells, joined, again, hidden, was_back })
     }
 
     /// The task that was added with `key` may be there again.
@@ -217,7 +222,7 @@ impl HeldTasks {
     /// come back.
     pub(crate) fn note_end(&mut self, key: Key) {
         let Some(place) = self.places.get_mut(key) else { return };
-        place.rounds.ended = self.round;
+        place.ended = self.round;
         place.noted_by += 1;
         if !place.hidden {
             self.listed.note_end(key);
@@ -227,22 +232,25 @@ impl HeldTasks {
     /// Notes that a waiter was added to a task behind its watch.
     pub(crate) fn note_joined(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key) {
-            place.rounds.joined = place.rounds.joined.min(self.round);
+            place.joined = true;
+            self.joined.entry(key).or_insert(self.round);
         }
     }
 
-    /// Notes that a task that has ended was called. Returns the rounds of one that is not there
-    /// `again`.
+    /// Notes that a task that has ended was called. Returns the end of one that is not there `again`.
     #[inline]
-    pub(crate) fn note_called(&mut self, key: Key) -> (Option<Rounds>, Removed) {
+    pub(crate) fn note_called(&mut self, key: Key) -> (Option<End>, Removed) {
         let mut removed = Removed::default();
         let Some(place) = self.places.get_mut(key) else { return (None, removed) };
-        let rounds = Some(place.rounds).filter(|_| !place.again);
+        let round = place.ended;
+        let joined = if place.joined { self.joined.get(&key).copied() } else { None };
+        let last = joined.map_or(round, |joined| joined.min(round));
+        let end = (!place.again).then_some(End { key, round, last });
         place.noted_by -= 1;
         if place.is_over() {
             self.give_back(key, &mut removed);
         }
-        (rounds, removed)
+        (end, removed)
     }
 
     /// Takes a place out.
@@ -250,13 +258,16 @@ impl HeldTasks {
     fn give_back(&mut self, key: Key, removed: &mut Removed) {
         let Some(place) = self.places.remove(key) else { return };
         self.agains -= usize::from(place.again);
+        if place.joined {
+            self.joined.remove(&key);
+        }
         removed.push(place.task);
     }
 
-    /// Begins a round.
-    pub(crate) fn begin_round(&mut self) -> Round {
+    /// Begins a round. Returns it, and the next key.
+    pub(crate) fn begin_round(&mut self) -> (Round, Key) {
         self.round += 1;
-        self.round
+        (self.round, self.places.next_key())
     }
 
     /// A task that is held, not known to be done, and not there `again`: where a `finish` puts its
@@ -268,8 +279,7 @@ impl HeldTasks {
 
     /// The tasks to which waiters were added behind their watches.
     pub(crate) fn joined(&self) -> Vec<Key> {
-        let joined = self.places.iter_from(0).filter(|(_, place)| place.rounds.joined != NEVER);
-        joined.map(|(key, _)| key).collect()
+        self.joined.keys().copied().collect()
     }
 
     pub(crate) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {

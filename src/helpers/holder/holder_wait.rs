@@ -2,7 +2,7 @@
 //!
 //! The original puts a callback on every task for each round of the wait, and removes them all
 //! after it. Here the holder's watch on a task does the same for every wait (see
-//! [`Rounds`](super::held_tasks::Rounds)), where that callback would stand right behind the watch.
+//! [`End`](super::held_tasks::End)), where that callback would stand right behind the watch.
 //! Where another waiter stands between, the wait adds a callback of its own, and puts it at the end
 //! again in each round before which another waiter was added.
 
@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 
-use super::held_tasks::{HeldTasks, Round, Rounds};
+use super::held_tasks::{End, HeldTasks, Round};
 use crate::collections::Key;
 use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
@@ -19,8 +19,9 @@ use crate::{AnyFuture, Callback, Result, ReusableSignal};
 pub(crate) struct HolderWait {
     /// Each is completed at the end of its round.
     ends: ReusableSignal,
-    /// The round that goes on.
+    /// The round that goes on, and the key of the next task when it began.
     round: Cell<Round>,
+    next_key: Cell<Key>,
     /// The round in which the task ended that has its callbacks called now.
     ended: Cell<Round>,
     /// The tasks to which waiters were added since the round began.
@@ -41,9 +42,9 @@ impl HolderWait {
     }
 
     /// The watch on a task that has ended was called.
-    pub(crate) fn called(&self, rounds: Rounds) {
-        self.ended.set(rounds.ended);
-        if rounds.count_for(self.round.get()) {
+    pub(crate) fn called(&self, end: End) {
+        self.ended.set(end.round);
+        if end.count_for(self.round.get(), self.next_key.get()) {
             self.end();
         }
     }
@@ -82,7 +83,9 @@ impl HolderWait {
     /// Begins a round.
     pub(crate) fn begin_round(&self, tasks: &RefCell<HeldTasks>) {
         let mut tasks = tasks.borrow_mut();
-        self.round.set(tasks.begin_round());
+        let (round, next_key) = tasks.begin_round();
+        self.round.set(round);
+        self.next_key.set(next_key);
         if tasks.any_ended() {
             // A task that is done calls back in the next turn.
             self.ends.complete_soon();

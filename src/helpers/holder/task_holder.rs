@@ -111,9 +111,9 @@ impl Watcher for Inner {
 
     fn called(&self, key: u64) {
         self.cleanup.call();
-        let (rounds, removed) = self.ts.borrow_mut().note_called(key);
-        if let Some(rounds) = rounds {
-            self.waits.borrow().iter().for_each(|wait| wait.called(rounds));
+        let (end, removed) = self.ts.borrow_mut().note_called(key);
+        if let Some(end) = end {
+            self.waits.borrow().iter().for_each(|wait| wait.called(end));
         }
         drop(removed);
     }
