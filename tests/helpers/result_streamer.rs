@@ -52,6 +52,34 @@ fn numbers(count: u64) -> AsyncGenerator<u64> {
     })
 }
 
+/// The end of a task is an item of its own behind the result, whether one entry of the queue stands for both
+/// or, as there is a function to be called between, two.
+#[test]
+fn end_behind_a_result_goes_to_the_reader_that_comes_next() -> Result<()> {
+    let with_function = || Adding::new().on_done(|_| ());
+    for adding in [Adding::<u64, &'static str>::new, with_function] {
+        let trace = Trace::new();
+        let (saying, waiting) = (trace.clone(), trace.clone());
+        run(async move {
+            let stop = hp::create_future::<()>();
+            let streamer = Streamer::new(&stop);
+            streamer.add_coroutine(async { sleep(secs(1)).await.map(|()| 1) }, adding()).await?;
+            streamer.no_more_work();
+            let reader = streamer.clone();
+            let second = create_task(async move { say_results(&reader, &waiting).await });
+            let mut results = streamer.iter();
+            while let Some(result) = results.next().await? {
+                say(&saying, shown(&result))?;
+                sleep(secs(10)).await?;
+            }
+            say(&saying, "first is over")?;
+            second.await
+        })?;
+        trace.expect(["1000 1 of -", "1000 over", "11000 first is over"]);
+    }
+    Ok(())
+}
+
 #[test]
 fn results_come_when_they_are_there_each_with_its_context() -> Result<()> {
     let trace = Trace::new();

@@ -115,7 +115,11 @@ impl<T: 'static> Queue<T> {
     }
 
     fn pop(&self) -> Option<QueueEntry<T>> {
-        self.0.collection.borrow_mut().pop_front()
+        self.take(VecDeque::pop_front)
+    }
+
+    fn take(&self, take: Take<T>) -> Option<QueueEntry<T>> {
+        take(&mut self.0.collection.borrow_mut())
     }
 
     /// Returns the number of values and ends in it.
@@ -158,6 +162,9 @@ enum Stage {
 /// there, at the same turn.
 const PATIENCE: usize = 1_000;
 
+/// Takes the first item out, or what comes first of it.
+type Take<T> = fn(&mut VecDeque<QueueEntry<T>>) -> Option<QueueEntry<T>>;
+
 impl<T: 'static> QueueIter<T> {
     /// The next value, or `None` at the end, and from then on.
     ///
@@ -170,6 +177,12 @@ impl<T: 'static> QueueIter<T> {
     /// No value is lost: it is taken out and returned in one go. Dropped half-way it ends the
     /// iteration, too; another [`iter`](Queue::iter) takes what comes.
     pub async fn next(&mut self) -> Result<Option<T>> {
+        self.next_by(VecDeque::pop_front).await
+    }
+
+    /// Does as [`next`](QueueIter::next), with what `take` takes.
+    #[inline]
+    pub(crate) async fn next_by(&mut self, take: Take<T>) -> Result<Option<T>> {
         match self.stage {
             Stage::Over => return Ok(None),
             Stage::Fresh if self.queue.is_empty() => self.queue.0.readers.reset(),
@@ -185,7 +198,7 @@ impl<T: 'static> QueueIter<T> {
             if (!empty_on_finished || self.queue.is_empty()) && final_future.done() {
                 return Ok(None);
             }
-            match self.queue.pop() {
+            match self.queue.take(take) {
                 Some(QueueEntry::Value(value)) => {
                     if self.queue.is_empty() {
                         readers.reset();

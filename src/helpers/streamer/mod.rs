@@ -1,6 +1,9 @@
-//! [`ResultStreamer`], `adding` (its options) and `stream_result` (its items).
+//! [`ResultStreamer`], `adding` (its options), `stream_result` (its items), `entry` (those of its queue)
+//! and `catcher` (where its errors go).
 
 mod adding;
+mod catcher;
+mod entry;
 mod result_streamer;
 mod stream_result;
 

@@ -2,60 +2,26 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 
 use super::adding::{Adding, OnResult};
+use super::catcher::Catcher;
+use super::entry::Entry;
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
 use crate::helpers::error_catcher::ErrorCatcher;
 use crate::helpers::futures::ChildOfFuture;
-use crate::helpers::futures::{background, reporter, silent_reporter};
+use crate::helpers::futures::{background, reporter};
 use crate::helpers::futures::{
     cancel_futures_and_wait, wait_for_all_futures, wait_for_first_future,
 };
 use crate::helpers::holder::TaskHolder;
 use crate::helpers::queue::{Queue, QueueIter};
 use crate::helpers::stop_generator::stop_async_generator;
-use crate::{AnyFuture, AsyncGenerator, Callback, Error, Flat, Result, Task, await_body};
-
-/// Where the errors of tasks go.
-enum Catcher<V, C> {
-    None,
-    Results(Box<dyn ErrorCatcher<StreamResult<V, C>>>),
-    Exceptions(Box<dyn ErrorCatcher<Error>>),
-}
-
-impl<V: Clone, C: Clone> Catcher<V, C> {
-    /// A cancellation is an error of its result, and no exception worth catching alone.
-    fn catch(&self, result: &StreamResult<V, C>) -> Result<()> {
-        match (self, &result.value) {
-            (Catcher::Results(catcher), _) => catcher.add_error(result.clone()),
-            (Catcher::Exceptions(catcher), StreamValue::Error(error)) if !error.is_cancelled() => {
-                catcher.add_error(error.clone())
-            }
-            _ => Ok(()),
-        }
-    }
-
-    /// The callback that reads the exception of a new task.
-    fn reporter(&self) -> Callback {
-        let is_truthy = match self {
-            Catcher::None => false,
-            Catcher::Results(catcher) => catcher.is_truthy(),
-            Catcher::Exceptions(catcher) => catcher.is_truthy(),
-        };
-        if is_truthy { silent_reporter() } else { reporter() }
-    }
-}
-
-/// An entry of the queue, for the iteration.
-enum Entry<V, C> {
-    Result(StreamResult<V, C>),
-    /// A generator was stopped. This is no result: the iteration skips it.
-    Stopped,
-    FinishedTask,
-}
+use crate::{
+    AnyFuture, AsyncGenerator, Callback, Error, Flat, Result, Task, WeakCallback, await_body,
+};
 
 /// Returns the results of tasks, coroutines and generators in the order of arrival:
 /// `hp.ResultStreamer`.
@@ -95,6 +61,8 @@ struct Inner<V: 'static, C: 'static> {
     queue: Queue<Entry<V, C>>,
     ts: TaskHolder,
     catcher: Flat<Catcher<V, C>>,
+    /// The callback of the tasks that have nothing of their own for one.
+    common: RefCell<Option<WeakCallback>>,
     /// The number of tasks that were added, less those that the iteration has seen end.
     registered: Cell<i64>,
     stop_on_completion: Cell<bool>,
@@ -156,6 +124,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
             queue,
             ts,
             catcher: Flat::new(catcher),
+            common: RefCell::new(None),
             registered: Cell::new(0),
             stop_on_completion: Cell::new(false),
         }))
@@ -204,7 +173,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
                 StreamResult::of_end(done, context.clone(), |_| Ok(StreamValue::GeneratorComplete));
             streamer.pass_on(result, on_done.as_ref())
         };
-        if !self.add_any(&task, on_end)? {
+        if !self.add_any(&task, || self.end_callback(on_end))? {
             refuse(&task, false).await?;
         }
         if self.0.final_future.done() {
@@ -233,9 +202,10 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
                 streamer.0.catcher.catch(&result)?;
             }
             streamer.0.queue.append(Entry::Stopped);
+            streamer.0.queue.append(Entry::FinishedTask);
             Ok(())
         };
-        if !self.add_any(&stop, on_end)? {
+        if !self.add_any(&stop, || self.end_callback(on_end))? {
             refuse(&stop, true).await?;
         }
         outcome.map(|()| complete)
@@ -308,48 +278,78 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     /// As [`add_generator`](ResultStreamer::add_generator).
     pub async fn add_task(&self, task: &dyn AnyFuture, adding: Adding<V, C>) -> Result<()> {
         let Adding { context, on_done, force, .. } = adding;
-        let on_end = move |streamer: &Self, done: &dyn AnyFuture| {
-            let result = StreamResult::of_end(done, context.clone(), StreamValue::of_result);
-            streamer.pass_on(result, on_done.as_ref())
+        let callback = || match (context, on_done) {
+            (StreamContext::None, None) => self.common_callback(),
+            (context, on_done) => {
+                self.end_callback(move |streamer: &Self, done: &dyn AnyFuture| {
+                    let result =
+                        StreamResult::of_end(done, context.clone(), StreamValue::of_result);
+                    streamer.pass_on(result, on_done.as_ref())
+                })
+            }
         };
-        if !self.add_any(task, on_end)? {
+        if !self.add_any(task, callback)? {
             Box::pin(refuse(task, force)).await?;
         }
         Ok(())
     }
 
-    /// Has `on_end` called with the end of `task`. Returns false where the streamer is over.
-    fn add_any(
-        &self,
-        task: &dyn AnyFuture,
-        on_end: impl Fn(&Self, &dyn AnyFuture) -> Result<()> + 'static,
-    ) -> Result<bool> {
+    /// Has a callback called with the end of `task`. Returns false where the streamer is over.
+    fn add_any(&self, task: &dyn AnyFuture, callback: impl FnOnce() -> Callback) -> Result<bool> {
         if self.0.final_future.done() {
             return Ok(false);
         }
-        let streamer = self.clone();
-        task.add_callback(Callback::new(move |done: &dyn AnyFuture| {
-            on_end(&streamer, done)?;
-            streamer.0.queue.append(Entry::FinishedTask);
-            Ok(())
-        }));
+        task.add_callback(callback());
         self.0.ts.hold(task)?;
         self.0.registered.set(self.0.registered.get() + 1);
         Ok(true)
     }
 
-    /// A task has ended with `result`.
+    /// A callback that calls `on_end` with the end of a task.
+    fn end_callback(
+        &self,
+        on_end: impl Fn(&Self, &dyn AnyFuture) -> Result<()> + 'static,
+    ) -> Callback {
+        let streamer = self.clone();
+        Callback::new(move |done: &dyn AnyFuture| on_end(&streamer, done))
+    }
+
+    /// The callback of all tasks that were added without a context and a function: one, for as long as
+    /// one of them has it.
+    fn common_callback(&self) -> Callback {
+        let common = self.0.common.borrow().as_ref().and_then(WeakCallback::upgrade);
+        common.unwrap_or_else(|| {
+            let common = self.end_callback(|streamer: &Self, done: &dyn AnyFuture| {
+                let result =
+                    StreamResult::of_end(done, StreamContext::None, StreamValue::of_result);
+                streamer.pass_on(result, None)
+            });
+            let gone = self.0.common.replace(Some(common.downgrade()));
+            drop(gone);
+            common
+        })
+    }
+
+    /// A task has ended with `result`, which is the last of it.
     fn pass_on(&self, result: StreamResult<V, C>, on_done: Option<&OnResult<V, C>>) -> Result<()> {
         let told = on_done.map(|on_done| (on_done, result.clone()));
-        if !matches!(result.value, StreamValue::GeneratorComplete) {
-            if !result.successful {
-                self.0.catcher.catch(&result)?;
-            }
+        let is_streamed = !matches!(result.value, StreamValue::GeneratorComplete);
+        if is_streamed && !result.successful {
+            self.0.catcher.catch(&result)?;
+        }
+        let Some((on_done, told)) = told else {
+            self.0.queue.append(if is_streamed {
+                Entry::Last(result)
+            } else {
+                Entry::FinishedTask
+            });
+            return Ok(());
+        };
+        if is_streamed {
             self.0.queue.append(Entry::Result(result));
         }
-        if let Some((on_done, result)) = told {
-            on_done(&result);
-        }
+        on_done(&told);
+        self.0.queue.append(Entry::FinishedTask);
         Ok(())
     }
 
@@ -437,9 +437,9 @@ impl<V: Clone + 'static, C: Clone + 'static> StreamIter<V, C> {
         };
         let entries = self.entries.get_or_insert_with(|| self.streamer.0.queue.iter());
         while !complete {
-            match entries.next().await? {
+            match entries.next_by(Entry::take).await? {
                 None => return Ok(None),
-                Some(Entry::Result(result)) => {
+                Some(Entry::Result(result) | Entry::Last(result)) => {
                     self.over = false;
                     return Ok(Some(result));
                 }
