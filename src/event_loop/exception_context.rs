@@ -20,8 +20,10 @@ pub struct ExceptionContext {
     pub handle: Option<String>,
     /// The async generator concerned, as it shows itself.
     pub asyncgen: Option<String>,
-    /// The socket concerned, as it shows itself.
+    /// The listening socket concerned, as it shows itself.
     pub socket: Option<String>,
+    /// The transport concerned, as it shows itself.
+    pub transport: Option<String>,
 }
 
 impl ExceptionContext {

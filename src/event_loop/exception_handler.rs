@@ -85,6 +85,7 @@ impl LoopRef {
             ("handle", &context.handle),
             ("socket", &context.socket),
             ("task", &context.task),
+            ("transport", &context.transport),
         ];
         for (key, value) in lines {
             if let Some(value) = value {

@@ -19,13 +19,15 @@ fn port(server: &Server) -> u16 {
     server.addresses()[0].ip().unwrap().port()
 }
 
-/// The messages and errors that the loop's exception handler is called with.
+/// The messages, errors and transports that the loop's exception handler is called with.
 fn reports() -> Rc<RefCell<Vec<String>>> {
     let reports = Rc::new(RefCell::new(Vec::new()));
     let kept = reports.clone();
     let keep = move |_: &_, context: &callsoon::ExceptionContext| {
         let error = context.exception.as_ref().map(Error::message).unwrap_or_default();
-        kept.borrow_mut().push(format!("{}: {error}", context.message));
+        let of = if context.transport.is_some() { " of a transport" } else { "" };
+        assert!(context.socket.is_none(), "that is for sockets that listen");
+        kept.borrow_mut().push(format!("{}: {error}{of}", context.message));
     };
     running_loop().unwrap().set_exception_handler(Some(Rc::new(keep)));
     reports
@@ -55,7 +57,10 @@ fn server_reports_a_client_that_fails_and_serves_on() {
             writer.write(b"x\n")?;
             assert_eq!(reader.readline().await?, expected);
         }
-        assert_eq!(*reports.borrow(), ["Unhandled exception in client_connected_cb: the first"]);
+        assert_eq!(
+            *reports.borrow(),
+            ["Unhandled exception in client_connected_cb: the first of a transport"]
+        );
         server.close();
         server.wait_closed().await
     });

@@ -103,7 +103,7 @@ impl<P: BaseEvents + ?Sized> Callbacks<P> {
     pub(crate) fn report(&self, transport: &dyn fmt::Debug, message: &str, error: Option<Error>) {
         let mut context = ExceptionContext::new(message);
         context.exception = error;
-        context.socket = Some(format!("{transport:?}"));
+        context.transport = Some(format!("{transport:?}"));
         self.on.call_exception_handler(&context);
     }
 }

@@ -92,12 +92,12 @@ fn say_unhandled(trace: &Trace, context: &ExceptionContext) {
         ("future", &context.future),
         ("handle", &context.handle),
         ("task", &context.task),
-        ("transport", &context.socket),
+        ("transport", &context.transport),
     ];
     let known: Vec<&str> =
         parts.into_iter().filter(|(_, shown)| shown.is_some()).map(|(part, _)| part).collect();
     let known = if known.is_empty() { "nothing".to_owned() } else { known.join(", ") };
-    match &context.socket {
+    match &context.transport {
         Some(_) => trace.say("loop", format_args!("{name} of {known}: {message}")),
         None => trace.say("loop", format_args!("{name} of {known}")),
     }
