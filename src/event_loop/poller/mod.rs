@@ -31,7 +31,7 @@ pub(crate) use interrupt::Interrupt;
 pub(crate) use listener::{Listener, Side};
 pub(crate) use reactor::{Reactor, Watch};
 #[cfg(feature = "signals")]
-pub(crate) use signal_hooks::{Handled, INTERRUPT, Schedule, Wakeup, refused, signals_in};
+pub(crate) use signal_hooks::{Handled, INTERRUPT, Schedule, Wakeup, invalid, refused, signals_in};
 pub(crate) use source::{Listening, raw_key, set_nonblocking};
 pub(crate) use system_host::SystemHost;
 #[cfg(all(windows, any(feature = "signals", feature = "process")))]

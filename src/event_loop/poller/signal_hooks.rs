@@ -226,10 +226,11 @@ impl Drop for InsteadOfDefault {
 }
 
 pub(crate) fn refused(signal: i32, error: io::Error) -> Error {
-    if error.kind() == io::ErrorKind::InvalidInput {
-        return Error::new(ErrorKind::Value, format!("invalid signal number {signal}"));
-    }
-    error.into()
+    if error.kind() == io::ErrorKind::InvalidInput { invalid(signal) } else { error.into() }
+}
+
+pub(crate) fn invalid(signal: i32) -> Error {
+    Error::new(ErrorKind::Value, format!("invalid signal number {signal}"))
 }
 
 /// Reads all bytes, and returns how many signals wrote them. The system may merge signals that come

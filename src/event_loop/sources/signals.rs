@@ -8,20 +8,19 @@ use signal_hook::consts;
 
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::event_loop::exception_handler::CallbackOutput;
 use crate::event_loop::loop_ref::LoopRef;
-use crate::event_loop::poller::{Handled, INTERRUPT, Schedule, WakeStream, Wakeup, signals_in};
+use crate::event_loop::poller::{
+    Handled, INTERRUPT, Schedule, WakeStream, Wakeup, invalid, signals_in,
+};
 
 /// No system has a signal above it: the status of a process has seven bits for the signal that ended it.
 const LAST: i32 = 127;
 
 /// Refuses what is no signal's number on any system.
 fn check_signal(signal: i32) -> Result<()> {
-    if (1..=LAST).contains(&signal) {
-        return Ok(());
-    }
-    Err(Error::new(ErrorKind::Value, format!("invalid signal number {signal}")))
+    if (1..=LAST).contains(&signal) { Ok(()) } else { Err(invalid(signal)) }
 }
 
 impl LoopRef {
