@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use callsoon::helpers::{self as hp, Adding, ResultStreamer, StreamContext, StreamResult};
-use callsoon::{Error, ErrorKind, Result, create_task, generator, sleep};
+use callsoon::{Error, ErrorKind, Result, create_task, generator, running_loop, sleep, wait_for};
 
 use crate::driver::{run, secs};
 use crate::parts::{error, rest};
@@ -211,4 +211,64 @@ fn a_future_of_another_type_gives_an_error_for_a_value() -> Result<()> {
             })
             .await
     })
+}
+
+/// A catcher that fails.
+struct Refuses;
+
+impl<E> hp::ErrorCatcher<E> for Refuses {
+    fn add_error(&self, _: E) -> Result<()> {
+        Err(error("refused"))
+    }
+
+    fn is_truthy(&self) -> bool {
+        true
+    }
+}
+
+/// As in the original, where the callback that fails has put nothing more into the queue.
+#[test]
+fn no_end_is_streamed_where_a_catcher_or_on_done_fails() -> Result<()> {
+    for catcher_fails in [true, false] {
+        run(async move {
+            let stop = hp::create_future::<()>();
+            running_loop()?.set_exception_handler(Some(Rc::new(|_: &_, _: &_| ())));
+            let streamer = Streamer::with_error_catcher(&stop, Refuses);
+            let (task, adding) = match catcher_fails {
+                true => (Err(error("bad")), Adding::new()),
+                false => (Ok(1), Adding::new().on_done(|_: &Streamed| panic!("on_done"))),
+            };
+            streamer.add_coroutine(async { task }, adding).await?;
+            streamer.no_more_work();
+            for has_result in [!catcher_fails, false] {
+                let mut results = streamer.iter();
+                let next = wait_for(results.next(), secs(10)).await;
+                match next {
+                    Ok(result) => assert!(has_result && result.is_some()),
+                    Err(error) => assert!(!has_result && error.kind() == ErrorKind::Timeout),
+                }
+            }
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn streamer_is_dropped_after_tasks_without_a_context() -> Result<()> {
+    let held = Rc::new(());
+    let own = held.clone();
+    run(async move {
+        let stop = hp::create_future::<()>();
+        let streamer = Streamer::with_error_catcher(&stop, move |_: Streamed| _ = &own);
+        for value in 0..3 {
+            streamer.add_value(value, Adding::new()).await?;
+        }
+        streamer.no_more_work();
+        let mut results = streamer.iter();
+        while results.next().await?.is_some() {}
+        streamer.finish(None).await
+    })?;
+    assert_eq!(Rc::strong_count(&held), 1);
+    Ok(())
 }

@@ -368,3 +368,27 @@ fn iteration_gives_the_tasks_that_were_held_at_its_beginning() -> Result<()> {
         holder.finish(None).await
     })
 }
+
+/// Each adds its callback behind that of the others, which is a reason for these to do it again: once for
+/// each task, or the work doubles with every round.
+#[test]
+fn finishes_side_by_side_stay_cheap_where_tasks_have_waiters() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>();
+        let holder = TaskHolder::new(&stop);
+        for _ in 0..2 {
+            holder.add(sleep(secs(1_000))).add_done_callback(|_: &dyn AnyFuture| ());
+        }
+        for seconds in 0..100 {
+            holder.add(sleep(secs(seconds)));
+        }
+        let finishes = (0..4).map(|_| {
+            let holder = holder.clone();
+            create_task(async move { holder.finish(None).await })
+        });
+        for finish in finishes.collect::<Vec<_>>() {
+            finish.await?;
+        }
+        Ok(())
+    })
+}

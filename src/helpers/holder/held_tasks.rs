@@ -278,7 +278,7 @@ impl HeldTasks {
     }
 
     /// The tasks to which waiters were added behind their watches.
-    pub(crate) fn joined(&self) -> Vec<Key> {
+    pub(crate) fn joined(&self) -> BTreeSet<Key> {
         self.joined.keys().copied().collect()
     }
 

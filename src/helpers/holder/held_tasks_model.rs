@@ -109,6 +109,29 @@ impl Model {
     }
 }
 
+#[test]
+fn end_counts_for_rounds_between_adding_and_first_joining() {
+    let event_loop = EventLoop::with_virtual_time();
+    let mut held = HeldTasks::default();
+    let mut add = || held.add(Held::new(&event_loop.create_future::<()>()));
+    let (old, early, late) = (add(), add(), add());
+    held.note_joined(early);
+    let (round, next_key) = held.begin_round();
+    let new = held.add(Held::new(&event_loop.create_future::<()>()));
+    held.note_joined(early);
+    held.note_joined(late);
+    assert_eq!(held.joined(), BTreeSet::from([early, late]));
+    let keys = [old, early, late, new];
+    keys.iter().for_each(|key| held.note_end(*key));
+    let counts = keys.map(|key| {
+        let end = held.note_called(key).0.expect("it is there once");
+        end.count_for(round, next_key)
+    });
+    assert_eq!(counts, [true, false, true, false]);
+    drop(held.remove_done(&[]));
+    assert!(held.joined().is_empty(), "a task that is removed leaves nothing behind");
+}
+
 /// Tries `programs` of random calls, with so many clean-ups at a time, and futures of both kinds or
 /// only those that tell.
 fn try_against_the_original(programs: u32, most_cleans: usize, both_kinds: bool) {

@@ -6,8 +6,8 @@
 //! Where another waiter stands between, the wait adds a callback of its own, and puts it at the end
 //! again in each round before which another waiter was added.
 
+use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
-use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::future::Future;
 
@@ -24,21 +24,19 @@ pub(crate) struct HolderWait {
     next_key: Cell<Key>,
     /// The round in which the task ended that has its callbacks called now.
     ended: Cell<Round>,
-    /// The tasks to which waiters were added since the round began.
-    joined: RefCell<Vec<Key>>,
+    /// The tasks to which waiters were added since the round began, each once: waits side by side add
+    /// theirs again and again.
+    joined: RefCell<BTreeSet<Key>>,
 }
 
 impl HolderWait {
     /// A wait that has not begun. Waiters were added to the tasks `joined` behind their watches.
-    pub(crate) fn new(joined: Vec<Key>) -> Rc<HolderWait> {
+    pub(crate) fn new(joined: BTreeSet<Key>) -> Rc<HolderWait> {
         Rc::new(HolderWait { joined: RefCell::new(joined), ..HolderWait::default() })
     }
 
     pub(crate) fn note_joined(&self, key: Key) {
-        let mut joined = self.joined.borrow_mut();
-        if joined.last() != Some(&key) {
-            joined.push(key);
-        }
+        self.joined.borrow_mut().insert(key);
     }
 
     /// The watch on a task that has ended was called.
