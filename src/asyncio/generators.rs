@@ -6,7 +6,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -14,6 +14,7 @@ use core::pin::Pin;
 use super::combine::gather_outcomes;
 use super::core::{Ending, LoopExtension, Stage, TaskRegistry};
 use super::future::{LoopFuture, release};
+use crate::collections::RefCell;
 use crate::error::Result;
 use crate::event_loop::{ExceptionContext, Job, JobCell, JobKind, LoopRef};
 

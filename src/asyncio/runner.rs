@@ -3,9 +3,9 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
+use core::cell::Cell;
 #[cfg(feature = "contextvars")]
 use core::cell::OnceCell;
-use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::future::Future;
 use core::panic::Location;
@@ -15,6 +15,7 @@ use super::future::FutureLike;
 #[cfg(feature = "signals")]
 use super::interrupted::run_until_interrupted;
 use super::task::{AnyTask, EnsureFuture, Task};
+use crate::collections::RefCell;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, copy_context};
 use crate::error::{Error, ErrorKind, Result};

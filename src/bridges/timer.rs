@@ -10,7 +10,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use core::future::Future;
 use core::mem;
 use core::pin::Pin;
@@ -22,7 +22,7 @@ use std::time::Instant;
 use hyper::rt::{Sleep, Timer};
 
 use crate::asyncio::{LoopExtension, TaskRegistry};
-use crate::collections::{SerialKey, SerialSlab};
+use crate::collections::{RefCell, SerialKey, SerialSlab};
 use crate::error::Result;
 use crate::event_loop::{Job, JobCell, LoopRef, TimerIndex, run_callback, running_loop};
 use crate::sync::thread_own;

@@ -2,6 +2,7 @@
 //!
 //! - `cell_ext`: access to the value of a `Cell` in place;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
+//! - `ref_cell`: a `RefCell` of which panics take little room;
 //! - `rng`: numbers that follow from a seed;
 //! - `scarce`: targets with kilobytes of memory;
 //! - `serial_slab`: a slab with keys that find the item they were made for, or nothing;
@@ -12,6 +13,7 @@
 
 mod cell_ext;
 mod keyed_queue;
+mod ref_cell;
 mod rng;
 mod scarce;
 #[cfg(feature = "hyper")]
@@ -33,6 +35,7 @@ pub use timer_wheel::TimerWheel;
 
 pub(crate) use cell_ext::CellExt;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
+pub(crate) use ref_cell::RefCell;
 pub(crate) use rng::{Rng, mixed};
 pub(crate) use scarce::{CacheLine, SCARCE};
 #[cfg(feature = "hyper")]

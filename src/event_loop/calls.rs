@@ -5,7 +5,6 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
 use core::cell::OnceCell;
-use core::cell::RefCell;
 use core::mem;
 use core::ptr::NonNull;
 use core::time::Duration;
@@ -17,7 +16,7 @@ use super::events::EventSwitch;
 use super::inbox::Inbox;
 use super::mail::Mail;
 use crate::blocks::Pages;
-use crate::collections::{At, Timers};
+use crate::collections::{At, RefCell, Timers};
 use crate::error::{Error, Result};
 use crate::sync::Arc;
 

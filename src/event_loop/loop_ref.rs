@@ -5,9 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
+use core::cell::Cell;
 #[cfg(feature = "std")]
 use core::cell::OnceCell;
-use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::time::Duration;
 
@@ -26,6 +26,7 @@ use super::owed_answers::{self, OwedAnswers};
 use super::poller::Reactor;
 use super::ready::ReadyQueue;
 use crate::blocks::Lasting;
+use crate::collections::RefCell;
 #[cfg(feature = "contextvars")]
 use crate::context::{Context, Entered, is_used_here};
 use crate::error::{Error, ErrorKind, Result};

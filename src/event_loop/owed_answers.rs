@@ -2,9 +2,10 @@
 
 use alloc::rc::Rc;
 use core::any::Any;
-use core::cell::RefCell;
 
 use slab::Slab;
+
+use crate::collections::RefCell;
 
 /// A receiver of an answer; `E` is the sort of entries that are held.
 pub(crate) enum Owed<E> {

@@ -1,12 +1,11 @@
 //! Which loop runs here: one a thread; without std, one in all, on the thread that
 //! [`set_loop_thread`] names.
 
-use core::cell::RefCell;
-
 #[cfg(feature = "events")]
 use super::events::LoopEvent;
 use super::events::note_event;
 use super::loop_ref::LoopRef;
+use crate::collections::RefCell;
 #[cfg(feature = "contextvars")]
 use crate::context::{Entered, is_used_here};
 use crate::error::{Error, Result};

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::future::Future;
 use core::pin::Pin;
 use core::time::Duration;
@@ -14,6 +14,7 @@ use super::connect::connect;
 use super::connect_options::ConnectOptions;
 use super::resolve::combined;
 use crate::asyncio::{Event, ReturnWhen, Task, create_task, wait, wait_for};
+use crate::collections::RefCell;
 use crate::error::{ErrorKind, Result};
 use crate::event_loop::running_loop;
 

@@ -2,13 +2,14 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use std::fs::File;
 use std::io;
 
 use super::settle::settle;
 use super::transport::{BaseEvents, Events, Socket, SocketTransport, Transport, is_passing};
 use crate::asyncio::LoopFuture;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::io::{Fallback, FilePart, not_available};

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 use std::io;
@@ -15,7 +15,7 @@ use super::transport::{
     Address, Clients, Close, Connection, Socket, Transport, TransportSocket, is_passing, made,
 };
 use crate::asyncio::{LoopFuture, sleep};
-use crate::collections::{Key, KeyedQueue};
+use crate::collections::{Key, KeyedQueue, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef};
 use crate::io::{REST, is_out_of_resources, report_out_of_resources};

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::{Future, IntoFuture};
 use core::pin::Pin;
@@ -13,7 +13,7 @@ use super::read_error::{IncompleteReadError, LimitOverrunError};
 use super::settle::settle;
 use super::transport::{ByteBuffer, Transport};
 use crate::asyncio::{Await, LoopFuture};
-use crate::collections::CellExt;
+use crate::collections::{CellExt, RefCell};
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, running_loop};
 
@@ -180,7 +180,7 @@ impl StreamReader {
     pub async fn read_to_end(&self) -> Result<Vec<u8>> {
         let all = RefCell::default();
         self.read_to_end_into(&all).await?;
-        Ok(all.into_inner())
+        Ok(all.take())
     }
 
     /// Reads until the stream ends, and adds each block to `all`.

@@ -1,10 +1,11 @@
 //! [`ProcessStreams`]: the protocol that feeds the readers of a process, and holds back its writer.
 
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use super::events::SubprocessEvents;
 use super::transport::SubprocessTransport;
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::net::{BaseEvents, HasWriteFlow, StreamReader, WriteFlow};

@@ -3,10 +3,9 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
-use core::mem;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
@@ -14,6 +13,7 @@ use std::io;
 use super::streams::ProcessStreams;
 use super::transport::SubprocessTransport;
 use crate::asyncio::{AnyFuture, LoopFuture, gather};
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::net::{StreamReader, StreamWriter, Transport, WritingEnd};
@@ -209,7 +209,7 @@ impl Collected {
 
 impl Drop for Collected {
     fn drop(&mut self) {
-        self.reader.unread(mem::take(self.bytes.get_mut()));
+        self.reader.unread(self.bytes.take());
     }
 }
 

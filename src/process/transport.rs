@@ -5,7 +5,7 @@ use super::started::Started;
 use super::system::{Child, Descriptor, SIGKILL, SIGTERM, connect, no_such_process};
 use super::watch::watch;
 use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
-use crate::collections::{Key, KeyedQueue};
+use crate::collections::{Key, KeyedQueue, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
 use crate::net::{BaseEvents, Callbacks, Close, Events, Transport, made};
@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 
 /// A child process that calls its [`SubprocessProtocol`](super::SubprocessProtocol):

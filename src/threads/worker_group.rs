@@ -3,10 +3,10 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::mem;
 
 use super::logged;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result, about};
 use crate::event_loop::Answer;
 use crate::sync::{Arc, Builder, JoinHandle, Mutex, MutexGuard, PoisonError};

@@ -2,7 +2,7 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
@@ -11,6 +11,7 @@ use crate::asyncio::core::{AnyFuture, Callback, FutureId};
 use crate::asyncio::future::ReusableSignal;
 use crate::asyncio::future::Timer;
 use crate::asyncio::future::check_loop;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, expect_running_loop};
 

@@ -8,7 +8,7 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use slab::Slab;
 
@@ -19,6 +19,7 @@ use crate::asyncio::core::{
     TaskHeader, TaskRegistry, WaitReason,
 };
 use crate::asyncio::future::{LoopFuture, check_loop};
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly, expect_running_loop};
 

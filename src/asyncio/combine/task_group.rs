@@ -11,7 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 
@@ -21,7 +21,7 @@ use crate::asyncio::future::release;
 use crate::asyncio::scope::await_body;
 use crate::asyncio::task::Task;
 use crate::asyncio::task::{AnyTask, current_task};
-use crate::collections::CellExt;
+use crate::collections::{CellExt, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::{ExceptionContext, LoopRef, running_loop};
 

@@ -10,7 +10,7 @@ use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
 use core::alloc::Layout;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use core::future::Future;
 use core::mem;
 use core::ops::Deref;
@@ -19,7 +19,7 @@ use core::ptr::{self, NonNull};
 
 use super::header::{ErasedFuture, Header, Waiters, flag};
 use crate::blocks::{Lasting, Pages};
-use crate::collections::Key;
+use crate::collections::{Key, RefCell};
 use crate::error::{Error, Result};
 #[cfg(feature = "events")]
 use crate::event_loop::LoopEvent;

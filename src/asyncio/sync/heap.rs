@@ -6,8 +6,9 @@
 //! leaves the heap as it was.
 
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 
 /// A binary heap with the least item at its root.

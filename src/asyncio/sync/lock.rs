@@ -2,12 +2,13 @@
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 
 use super::wait_queue::{LoopBinding, WaitQueue, show};
 use crate::asyncio::core::{TaskRegistry, WaitReason};
 use crate::asyncio::scope::await_body;
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 
 /// A lock for tasks: asyncio's `Lock`. Clones are the same lock.

@@ -7,13 +7,14 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 
 use super::event::Event;
 use super::heap::Heap;
 use super::wait_queue::{LoopBinding, WaitQueue};
 use crate::asyncio::core::WaitReason;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flat_drops::Flat;
 

@@ -12,7 +12,7 @@
 
 use alloc::format;
 use alloc::string::String;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use core::fmt::Write;
 use core::future::Future;
 use core::mem;
@@ -20,7 +20,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
 
 use crate::asyncio::core::{RegistryHandle, TaskRegistry, TaskWait, WaitHandle, WaitReason};
-use crate::collections::{CellExt, Key, KeyedQueue};
+use crate::collections::{CellExt, Key, KeyedQueue, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::running_loop;
 

@@ -8,10 +8,11 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 
 use super::event_page::{EventPage, EventReader};
 use super::loop_event::{LoopEvent, Reason};
+use crate::collections::RefCell;
 
 /// Gives the words of a reason.
 pub(crate) type ReasonWords = fn(Reason) -> &'static str;

@@ -8,8 +8,6 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
 use core::cell::Cell;
-#[cfg(feature = "signals")]
-use core::cell::RefCell;
 
 use core::time::Duration;
 
@@ -19,6 +17,8 @@ use super::recorded_loops::note_made;
 use super::schedule_hash::ScheduleHash;
 #[cfg(feature = "trace")]
 use super::trace::Tracing;
+#[cfg(feature = "signals")]
+use crate::collections::RefCell;
 use crate::collections::Rng;
 #[cfg(feature = "contextvars")]
 use crate::context::{Entered, is_used_here};

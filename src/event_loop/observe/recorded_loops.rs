@@ -2,9 +2,9 @@
 //! their events from the beginning.
 
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use super::event_text::Events;
+use crate::collections::RefCell;
 use crate::event_loop::loop_ref::LoopRef;
 use crate::event_loop::running::thread_own;
 

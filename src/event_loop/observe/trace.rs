@@ -6,13 +6,14 @@
 use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt::{self, Write as _};
 use core::mem::take;
 use core::time::Duration;
 use std::io::{self, Write};
 use std::time::Instant;
 
+use crate::collections::RefCell;
 use crate::error::Result;
 use crate::event_loop::clock::{self, Nanos};
 use crate::event_loop::entry::JobKind;

@@ -16,7 +16,7 @@
 use alloc::rc::Rc;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::mem;
 use core::time::Duration;
 
@@ -31,7 +31,7 @@ use super::process::Process;
 use super::signal_hooks::Signals;
 use super::source::{Source, raw_key};
 use super::waits::{Waits, Watching, forget, watch};
-use crate::collections::Rng;
+use crate::collections::{RefCell, Rng};
 use crate::error::{Error, Result, about};
 use crate::event_loop::clock::whole_millis;
 use crate::event_loop::host::Notify;

@@ -9,7 +9,6 @@ use alloc::collections::btree_map::Entry;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::RefCell;
 use core::mem;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use signal_hook::{SigId, consts, flag, low_level};
 
 use super::wake_stream::{WakeStream, wake_pair, write_byte_on};
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result, about};
 
 /// The signal of Ctrl-C.

@@ -2,10 +2,10 @@
 
 use alloc::format;
 use alloc::rc::Rc;
-use core::cell::RefCell;
 
 use signal_hook::consts;
 
+use crate::collections::RefCell;
 #[cfg(feature = "contextvars")]
 use crate::context::captured;
 use crate::error::{Error, Result};

@@ -4,12 +4,13 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 
 use super::events::DatagramEvents;
 use super::socket::Socket;
 use crate::asyncio::LoopFuture;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::LoopRef;
 use crate::net::transport::{

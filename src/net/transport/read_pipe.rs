@@ -1,7 +1,7 @@
 //! [`ReadPipe`]: the reading end of a pipe, which calls its protocol.
 
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,6 +13,7 @@ use super::read_buffer::ReadBuffer;
 use super::socket::is_passing;
 use super::transport_socket::TransportSocket;
 use crate::asyncio::LoopFuture;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, set_nonblocking};
 

@@ -3,7 +3,7 @@
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use std::io;
 
@@ -17,7 +17,7 @@ use super::read_buffer::ReadBuffer;
 use super::socket::{Socket, is_passing};
 use super::transport_socket::TransportSocket;
 use crate::asyncio::LoopFuture;
-use crate::collections::{CellExt, Key};
+use crate::collections::{CellExt, Key, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::LoopRef;
 use crate::net::settle::settle;

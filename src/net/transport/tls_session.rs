@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::mem;
 use std::io::{self, Read, Write};
 
@@ -10,6 +10,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, Connection, ProtocolVersion};
 
 use super::byte_buffer::ByteBuffer;
+use crate::collections::RefCell;
 use crate::error::{Error, Result};
 
 /// A connection of rustls, with its buffers. The program's own code, as that which checks

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::{Cell, OnceCell, RefCell};
+use core::cell::{Cell, OnceCell};
 use core::fmt;
 use core::time::Duration;
 
@@ -19,7 +19,7 @@ use super::socket_transport::SocketTransport;
 use super::tls_options::TlsOptions;
 use super::tls_session::{Session, TlsInfo};
 use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry};
-use crate::collections::{Key, KeyedQueue};
+use crate::collections::{Key, KeyedQueue, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, TimerHandle, drop_quietly};
 

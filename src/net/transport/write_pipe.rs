@@ -1,7 +1,7 @@
 //! [`WritePipe`]: the writing end of a pipe, which calls its protocol.
 
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use std::fs::File;
 use std::io::{self, Write};
@@ -16,6 +16,7 @@ use super::read_pipe::is_pipe;
 use super::socket::is_passing;
 use super::transport_socket::TransportSocket;
 use crate::asyncio::LoopFuture;
+use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
 use crate::event_loop::{LoopRef, set_nonblocking};
 
