@@ -10,7 +10,9 @@ use core::fmt;
 use core::future::Future;
 use core::panic::Location;
 
-use super::core::{AnyFuture, BorrowedFuture, Callback, Stage, TaskRegistry, with_borrowed};
+use super::core::{
+    AnyFuture, BorrowedFuture, Callback, ErasedFuture, Stage, TaskRegistry, with_borrowed,
+};
 use super::future::FutureLike;
 #[cfg(feature = "signals")]
 use super::interrupted::run_until_interrupted;
@@ -23,10 +25,6 @@ use crate::event_loop::{
     EventLoop, ExceptionContext, Job, JobCell, JobKind, LoopRef, running_loop,
 };
 use crate::flat_drops::Flat;
-
-fn stop_loop(on: &LoopRef) {
-    on.stop();
-}
 
 /// Stops the loop, as a callback of a future would.
 struct Stop;
@@ -43,6 +41,10 @@ impl Job for Stop {
     fn describe(&self) -> String {
         "<stop of the loop>".into()
     }
+}
+
+fn stop_loop(on: &LoopRef) {
+    on.stop();
 }
 
 fn stopped_early() -> Error {
@@ -67,7 +69,10 @@ impl EventLoop {
         self.check_open()?;
         self.check_not_running()?;
         let future = future.ensure_future(self)?;
-        self.run_until_done(&future)?;
+        match future.erased() {
+            Some(own) => self.run_until_own_done(own)?,
+            None => self.run_until_done(&future)?,
+        }
         future.result()
     }
 
@@ -111,23 +116,21 @@ impl EventLoop {
         outcome
     }
 
-    /// Runs until `future` is done, whatever comes of it.
+    /// Runs until `future` is done, whatever comes of it. Where it is a future of ours, no search among the
+    /// callbacks is linked, and no other method of an `AnyFuture`.
+    fn run_until_own_done(&self, future: &ErasedFuture) -> Result<()> {
+        let key = future.push_callback(Callback::on_loop(stop_loop));
+        let ran = self.run_forever();
+        future.remove_callback_at(key);
+        ran?;
+        if future.done() { Ok(()) } else { Err(stopped_early()) }
+    }
+
     fn run_until_done(&self, future: &dyn AnyFuture) -> Result<()> {
         let stop = Callback::on_loop(stop_loop);
-        // Where it is a future, no search among the callbacks is linked.
-        let own = future.erased();
-        let key = match own {
-            Some(own) => own.push_callback(stop.clone()),
-            None => {
-                future.add_callback(stop.clone());
-                None
-            }
-        };
+        future.add_callback(stop.clone());
         let ran = self.run_forever();
-        match own {
-            Some(own) => own.remove_callback_at(key),
-            None => _ = future.remove_done_callback(&stop),
-        }
+        future.remove_done_callback(&stop);
         ran?;
         if future.done() { Ok(()) } else { Err(stopped_early()) }
     }
@@ -161,12 +164,12 @@ impl EventLoop {
     /// steps before it in that turn may have begun more.
     fn run_stage(&self, stage: Stage) -> Result<()> {
         let tasks = TaskRegistry::of(self);
-        self.run_until_complete(async move {
+        self.run_until_complete(BorrowedFuture::owning(async move {
             match tasks.begin_stage(stage) {
                 Some(end) => end.await,
                 None => Ok(()),
             }
-        })
+        }))
     }
 
     /// Runs until all `tasks` are done, in as many turns as it takes to await a future of them all.
@@ -174,8 +177,8 @@ impl EventLoop {
         self.check_not_running()?;
         let left = Rc::new(Cell::new(tasks.len()));
         for task in tasks {
-            let (on, left) = (LoopRef::clone(self), left.clone());
-            task.add_callback(Callback::new(move |_: &dyn AnyFuture| {
+            let left = left.clone();
+            task.add_callback(Callback::on_loop(move |on| {
                 left.set(left.get() - 1);
                 if left.get() == 0 {
                     on.schedule(JobCell::new(Stop));

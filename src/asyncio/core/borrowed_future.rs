@@ -1,6 +1,6 @@
 //! [`BorrowedFuture`]: a future that borrows from a function, as the body of a task.
 //!
-//! **Borrow Invariant**: the future is gone when the function that lent it returns or unwinds. It has one
+//! **Borrow Invariant**: the future is gone when the function that lent it, if any did, returns or unwinds. It has one
 //! owner, the place, which is emptied by the end of that function and by the drop of the task's body. Neither
 //! happens during a poll: the poll is a call of the function's own, and a task is not dropped amid its step.
 #![allow(unsafe_code)]
@@ -43,6 +43,17 @@ impl Drop for Lent {
     }
 }
 
+impl BorrowedFuture {
+    /// A body that owns `future`, which borrows nothing.
+    pub(crate) fn owning(future: impl Future<Output = Result<()>> + 'static) -> BorrowedFuture {
+        BorrowedFuture::within(Box::new(future))
+    }
+
+    fn within(future: Box<Borrowing<'static>>) -> BorrowedFuture {
+        BorrowedFuture(Rc::new(Cell::new(NonNull::new(Box::into_raw(future)))))
+    }
+}
+
 /// Calls `run` with a body for one task that polls `future`, which is dropped at the end: with the
 /// body, or else after `run`.
 pub(crate) fn with_borrowed<R>(
@@ -50,11 +61,12 @@ pub(crate) fn with_borrowed<R>(
     run: impl FnOnce(BorrowedFuture) -> R,
 ) -> R {
     let future: Box<Borrowing<'_>> = Box::new(future);
-    // SAFETY: By the Borrow Invariant it is not used for longer than it lives: `lent` is dropped before
+    // SAFETY: By the Borrow Invariant it is not used for longer than it lives: `_lent` is dropped before
     // this function is left. The types differ in the lifetime only.
     let future = unsafe { mem::transmute::<Box<Borrowing<'_>>, Box<Borrowing<'static>>>(future) };
-    let lent = Lent(Rc::new(Cell::new(NonNull::new(Box::into_raw(future)))));
-    run(BorrowedFuture(lent.0.clone()))
+    let body = BorrowedFuture::within(future);
+    let _lent = Lent(body.0.clone());
+    run(body)
 }
 
 impl Future for BorrowedFuture {

@@ -24,7 +24,6 @@ use core::alloc::Layout;
 use core::any::{TypeId, type_name};
 use core::cell::Cell;
 use core::fmt;
-use core::marker::PhantomData;
 use core::mem::{self, ManuallyDrop, needs_drop};
 use core::ptr::NonNull;
 
@@ -45,11 +44,58 @@ struct CallbackCell<F> {
     function: ManuallyDrop<F>,
 }
 
-impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> CallbackCell<F> {
+/// The function of a callback, as it is called.
+trait Called: 'static {
+    /// The function by itself, which has the name and the identity.
+    type Function: 'static;
+
+    fn call(&self, future: &dyn AnyFuture) -> Result<()>;
+
+    fn call_erased(&self, future: &ErasedFuture) -> Result<()>;
+}
+
+/// One that is called with the future.
+struct OfFuture<F>(F);
+
+impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Called for OfFuture<F> {
+    type Function = F;
+
+    #[cfg_attr(feature = "std", inline(always))]
+    fn call(&self, future: &dyn AnyFuture) -> Result<()> {
+        (self.0)(future).into_result()
+    }
+
+    #[cfg_attr(feature = "std", inline(always))]
+    fn call_erased(&self, future: &ErasedFuture) -> Result<()> {
+        self.call(future)
+    }
+}
+
+/// One that is called with the future's loop: where all are of this sort, none of the methods of an
+/// `AnyFuture` is linked for them.
+struct OfLoop<F>(F);
+
+impl<F: Fn(&LoopRef) + 'static> Called for OfLoop<F> {
+    type Function = F;
+
+    fn call(&self, future: &dyn AnyFuture) -> Result<()> {
+        (self.0)(&future.get_loop());
+        Ok(())
+    }
+
+    fn call_erased(&self, future: &ErasedFuture) -> Result<()> {
+        (self.0)(future.event_loop());
+        Ok(())
+    }
+}
+
+impl<F: Called> CallbackCell<F> {
     /// True if there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
 
     /// The table of a function in a box; also that of a plain one.
+    const PLAIN: CallbackTable = Self::table(|_| {});
+
     const BOXED: CallbackTable = Self::table(|head| {
         // SAFETY: By the Callback Table Invariant. What stood in the cell was dropped before.
         drop(unsafe { Box::from_raw(head.cast::<Self>().as_ptr()) });
@@ -64,17 +110,18 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
 
     const fn table(free: unsafe fn(NonNull<CallbackHead>)) -> CallbackTable {
         CallbackTable {
-            call: Self::call,
-            // SAFETY: The contract is that of `call`.
-            call_erased: |head, future| unsafe { Self::call(head, future) },
+            // SAFETY: The contract is that of `function`.
+            call: |head, future| unsafe { Self::function(head) }.call(future),
+            // SAFETY: As for `call`.
+            call_erased: |head, future| unsafe { Self::function(head) }.call_erased(future),
             // SAFETY: By the Callback Table Invariant, and the Callback Count Invariant.
             drop_function: |head| unsafe {
                 ManuallyDrop::drop(&mut (*head.cast::<Self>().as_ptr()).function);
             },
             free,
             owns: needs_drop::<F>(),
-            identity: || (size_of::<F>() == 0).then(TypeId::of::<F>),
-            name: type_name::<F>,
+            identity: || (size_of::<F>() == 0).then(TypeId::of::<F::Function>),
+            name: type_name::<F::Function>,
         }
     }
 
@@ -85,16 +132,23 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
     /// By the Callback Table Invariant `head` is that of a callback of `F`, which a handle keeps; of a plain
     /// one it is any.
     #[cfg_attr(feature = "std", inline(always))]
-    unsafe fn call(head: NonNull<CallbackHead>, future: &dyn AnyFuture) -> Result<()> {
+    unsafe fn function<'a>(head: NonNull<CallbackHead>) -> &'a F {
         if Self::IS_PLAIN {
             // SAFETY: A function of no size may be read from any pointer that is aligned, and
             // `forget` keeps it from being dropped, which would do nothing.
-            let function = unsafe { NonNull::<F>::dangling().as_ref() };
-            return function(future).into_result();
+            return unsafe { NonNull::<F>::dangling().as_ref() };
         }
         // SAFETY: By this function's contract.
-        let cell = unsafe { head.cast::<Self>().as_ref() };
-        (cell.function)(future).into_result()
+        unsafe { &head.cast::<Self>().as_ref().function }
+    }
+
+    /// A callback of `function`, which is made anew from nothing at each call if it captures nothing.
+    fn make(function: F) -> Callback {
+        if Self::IS_PLAIN {
+            mem::forget(function);
+            return Callback(Function::Plain(const { &Self::PLAIN }));
+        }
+        Self::share(function, None)
     }
 
     /// A callback in a block of the loop that runs, or where no step goes on, in a box.
@@ -120,28 +174,6 @@ impl<F: Fn(&dyn AnyFuture) -> R + 'static, R: CallbackOutput + 'static> Callback
             None => NonNull::from(Box::leak(Box::new(cell))).cast(),
         };
         Callback(Function::Shared(shared))
-    }
-}
-
-/// The table of a plain function that is called with a loop.
-struct OnLoop<F>(PhantomData<F>);
-
-impl<F: Fn(&LoopRef) + 'static> OnLoop<F> {
-    const TABLE: CallbackTable = CallbackTable {
-        call: |_, future| Self::call(&future.get_loop()),
-        call_erased: |_, future| Self::call(future.event_loop()),
-        drop_function: |_| {},
-        free: |_| {},
-        owns: false,
-        identity: || Some(TypeId::of::<F>()),
-        name: type_name::<F>,
-    };
-
-    fn call(on: &LoopRef) -> Result<()> {
-        // SAFETY: As in `CallbackCell::call`: `on_loop` takes functions of no size, which are `Copy`.
-        let function = unsafe { NonNull::<F>::dangling().as_ref() };
-        function(on);
-        Ok(())
     }
 }
 
@@ -248,12 +280,7 @@ impl Callback {
     pub fn new<R: CallbackOutput + 'static, F: Fn(&dyn AnyFuture) -> R + 'static>(
         function: F,
     ) -> Callback {
-        if CallbackCell::<F>::IS_PLAIN {
-            // It is made anew from nothing at each call.
-            mem::forget(function);
-            return Callback(Function::Plain(const { &CallbackCell::<F>::BOXED }));
-        }
-        CallbackCell::share(function, None)
+        CallbackCell::make(OfFuture(function))
     }
 
     /// Does as [`new`](Callback::new), for a callback by which a future or task, of the given
@@ -264,7 +291,7 @@ impl Callback {
         awaiter: FutureId,
         function: impl Fn(&dyn AnyFuture) -> R + 'static,
     ) -> Callback {
-        CallbackCell::share(function, Some(awaiter))
+        CallbackCell::share(OfFuture(function), Some(awaiter))
     }
 
     /// The future or task that waits by this callback, where it is known.
@@ -282,10 +309,9 @@ impl Callback {
         WeakCallback(self.0)
     }
 
-    /// A callback that has `function`, which captures nothing, called with the loop of the future.
-    pub(crate) fn on_loop<F: Fn(&LoopRef) + Copy + 'static>(_function: F) -> Callback {
-        const { assert!(size_of::<F>() == 0) }
-        Callback(Function::Plain(const { &OnLoop::<F>::TABLE }))
+    /// A callback that is called with its future's loop, and needs the future itself for nothing.
+    pub(crate) fn on_loop(function: impl Fn(&LoopRef) + 'static) -> Callback {
+        CallbackCell::make(OfLoop(function))
     }
 
     #[inline]
@@ -321,7 +347,7 @@ impl Callback {
             context.become_current();
             self.call(done)
         };
-        let callback = CallbackCell::share(call, awaiter);
+        let callback = CallbackCell::share(OfFuture(call), awaiter);
         if let Some(head) = callback.0.head() {
             // By the Base Invariant: `call` holds this callback, which is the base, or holds it.
             head.base.set(Some(base));
