@@ -40,7 +40,7 @@ pub(crate) use rng::{Rng, mixed};
 pub(crate) use scarce::{CacheLine, SCARCE};
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
-pub(crate) use sort::sort_by_key;
+pub(crate) use sort::Sorter;
 #[cfg(any(callsoon_scarce, target_os = "none", target_pointer_width = "16"))]
 pub(crate) use timer_heap::TimerHeap as Timers;
 pub(crate) use timer_slab::TimerSlab;

@@ -1,13 +1,10 @@
-//! [`Sorter`] and [`sort_by_key`]: a stable sort by numbers, digit by digit, with a small part of the code of
+//! [`Sorter`]: a stable sort by numbers, digit by digit, with a small part of the code of
 //! the standard library's.
 
 use alloc::vec::Vec;
 use core::mem;
 
 use super::SCARCE;
-
-/// So few items are sorted where they stand.
-const FEW: usize = 16;
 
 /// Bits of a digit. The stack has a number for each of its values.
 const DIGIT: u32 = if SCARCE { 4 } else { 8 };
@@ -76,43 +73,6 @@ fn value(key: u64, digit: u32) -> usize {
     (key >> (digit * DIGIT)) as usize % VALUES
 }
 
-/// Sorts `items` by `key`. Those of equal keys keep their order.
-pub(crate) fn sort_by_key<T>(items: &mut [T], key: impl Fn(&T) -> u64) {
-    if items.len() <= FEW {
-        for end in 1..items.len() {
-            let mut at = end;
-            while at > 0 && key(&items[at - 1]) > key(&items[at]) {
-                items.swap(at - 1, at);
-                at -= 1;
-            }
-        }
-    } else if !items.is_sorted_by_key(&key) {
-        // The index is of one type for all items, and so is the code that sorts it.
-        let mut sorter = Sorter::new();
-        for (index, item) in items.iter().enumerate() {
-            sorter.push(key(item), index);
-        }
-        let mut order: Vec<usize> = sorter.drain_sorted().collect();
-        permute(items, &mut order);
-    }
-}
-
-/// Moves to each place the item that stands at the place that `order` names.
-fn permute<T>(items: &mut [T], order: &mut [usize]) {
-    for start in 0..items.len() {
-        let mut at = start;
-        loop {
-            // A place that is filled names itself.
-            let from = mem::replace(&mut order[at], at);
-            if from == start {
-                break;
-            }
-            items.swap(at, from);
-            at = from;
-        }
-    }
-}
-
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use alloc::vec::Vec;
@@ -120,16 +80,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sort_by_key_is_the_stable_sort_of_any_length() {
+    fn a_sorter_is_the_stable_sort_of_any_length() {
         let mut random = fastrand::Rng::with_seed(3);
-        for length in (0..3 * FEW).chain([1_000]) {
+        let mut sorter = Sorter::new();
+        for length in (0..50).chain([1_000]) {
             for keys in [1, 3, 50, u64::MAX] {
                 let items = (0..length).map(|at| (random.u64(..keys), at));
-                let mut sorted: Vec<_> = items.collect();
-                let mut expected = sorted.clone();
+                let mut expected: Vec<_> = items.collect();
+                for &(key, at) in &expected {
+                    sorter.push(key, (key, at));
+                }
                 expected.sort_by_key(|item| item.0);
-                sort_by_key(&mut sorted, |item| item.0);
-                assert_eq!(sorted, expected);
+                assert!(sorter.drain_sorted().eq(expected));
             }
         }
     }

@@ -29,7 +29,7 @@ impl fmt::Display for Repr {
                 Detail::Source(source) => fmt::Display::fmt(source, f),
                 #[cfg(feature = "std")]
                 Detail::About(what, error) => write!(f, "{what}: {error}"),
-                Detail::Group(..) => show(self, f),
+                Detail::Group(group) => (group.write)(self, f, false),
                 own => match own.text() {
                     "" => f.write_str(name),
                     message => write!(f, "{name}: {message}"),
@@ -46,7 +46,7 @@ impl fmt::Debug for Repr {
                 Detail::Source(source) => fmt::Debug::fmt(source, f),
                 #[cfg(feature = "std")]
                 Detail::About(what, error) => write!(f, "{what}: {error:?}"),
-                Detail::Group(..) => debug(self, f),
+                Detail::Group(group) => (group.write)(self, f, true),
                 own => write!(f, "{}({:?})", self.kind().name(), own.text()),
             },
             Repr::Cancelled => write!(f, "{}()", self.kind().name()),
@@ -54,26 +54,9 @@ impl fmt::Debug for Repr {
     }
 }
 
-/// Shows a group as `Display` does: `ExceptionGroup: message [first, second]`.
-fn show(group: &Repr, f: &mut Formatter<'_>) -> fmt::Result {
-    let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}: {message} [");
-    write_group(group, f, begin, "]", |error, f| write!(f, "{error}"))
-}
-
-/// Shows a group as `Debug` does: `ExceptionGroup("message", [first, second])`.
-fn debug(group: &Repr, f: &mut Formatter<'_>) -> fmt::Result {
-    let begin = |message: &str, name, f: &mut Formatter<'_>| write!(f, "{name}({message:?}, [");
-    write_group(group, f, begin, "])", |error, f| write!(f, "{error:?}"))
-}
-
-/// Writes the beginning and the end of each group, with its errors between these.
-fn write_group(
-    group: &Repr,
-    f: &mut Formatter<'_>,
-    begin: fn(&str, &'static str, &mut Formatter<'_>) -> fmt::Result,
-    end: &str,
-    leaf: fn(&Error, &mut Formatter<'_>) -> fmt::Result,
-) -> fmt::Result {
+/// Writes a group as `Display` does, `ExceptionGroup: message [first, second]`, or as `Debug` does,
+/// `ExceptionGroup("message", [first, second])`.
+pub(super) fn write(group: &Repr, f: &mut Formatter<'_>, debugs: bool) -> fmt::Result {
     let group = Error(group.clone());
     // The errors that are left to be written, of the outermost group first.
     let mut open: Vec<slice::Iter<'_, Error>> = vec![slice::from_ref(&group).iter()];
@@ -82,6 +65,7 @@ fn write_group(
         let Some(error) = errors.next() else {
             open.pop();
             // The bottom is no group.
+            let end = if debugs { "])" } else { "]" };
             f.write_str(if open.is_empty() { "" } else { end })?;
             comma = ", ";
             continue;
@@ -89,11 +73,17 @@ fn write_group(
         f.write_str(mem::replace(&mut comma, ", "))?;
         match as_group(error) {
             Some(group) => {
-                begin(&group.message, error.0.name(), f)?;
+                let (name, message) = (error.0.name(), &group.message);
+                if debugs {
+                    write!(f, "{name}({message:?}, [")?;
+                } else {
+                    write!(f, "{name}: {message} [")?;
+                }
                 open.push(group.errors.iter());
                 comma = "";
             }
-            None => leaf(error, f)?,
+            None if debugs => write!(f, "{error:?}")?,
+            None => write!(f, "{error}")?,
         }
     }
     Ok(())

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem;
 
+use super::display::write;
 use super::kind::ErrorKind;
 use super::repr::{Detail, Error, Group, Repr, Shared};
 use crate::flat_drops::drop_on_thread;
@@ -31,7 +32,7 @@ impl Error {
     pub fn from_group(message: impl Into<String>, errors: Vec<Error>) -> Error {
         let is_exception = errors.iter().all(Error::is_exception);
         let (message, errors) = (message.into().into_boxed_str(), errors.into_boxed_slice());
-        let group = Group { message, errors, is_exception, drop_errors };
+        let group = Group { message, errors, is_exception, drop_errors, write };
         Error::shared(ErrorKind::Group, Detail::Group(Box::new(group)))
     }
 }

@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 #[cfg(feature = "std")]
 use core::any::Any;
+use core::fmt::{self, Formatter};
 use core::mem;
 
 use super::kind::ErrorKind;
@@ -80,6 +81,8 @@ pub(super) struct Group {
     pub(super) is_exception: bool,
     /// Drops them: a program that makes no group is spared it.
     pub(super) drop_errors: fn(Box<[Error]>),
+    /// Writes it, as `Debug` does if the last argument is true.
+    pub(super) write: fn(&Repr, &mut Formatter<'_>, bool) -> fmt::Result,
 }
 
 impl Repr {

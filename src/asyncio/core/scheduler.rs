@@ -11,11 +11,12 @@ use super::registry::{TaskRegistry, set_cached};
 use super::task_block::drop_future_of;
 #[cfg(feature = "contextvars")]
 use super::task_entry;
+use super::task_header::TaskHeader;
 #[cfg(feature = "events")]
 use super::wait_reason::WaitReason;
 use super::{task_block, waker};
 use crate::blocks::{Lasting, Pages};
-use crate::collections::sort_by_key;
+use crate::collections::Sorter;
 #[cfg(feature = "contextvars")]
 use crate::context::Context;
 use crate::error::Error;
@@ -28,13 +29,19 @@ use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly, ru
 impl TaskRegistry {
     /// The tasks that are not done, oldest first.
     pub(crate) fn all(&self) -> Vec<ErasedFuture> {
-        let mut tasks = all_pending(&self.pages);
-        sort_by_key(&mut tasks, |task| task.task().map_or(0, |own| own.serial()));
-        tasks
+        let mut sorter = Sorter::new();
+        for_each_task(&self.pages, |task| {
+            // SAFETY: It is a task, and in use.
+            sorter.push(unsafe { task.cast::<TaskHeader>().as_ref() }.serial(), task);
+        });
+        // SAFETY: Each is in use, and its count is not zero.
+        sorter.drain_sorted().map(|task| unsafe { ErasedFuture::from_header(task) }).collect()
     }
 
     pub(crate) fn has_tasks(&self) -> bool {
-        !all_pending(&self.pages).is_empty()
+        let mut has_some = false;
+        for_each_task(&self.pages, |_| has_some = true);
+        has_some
     }
 
     /// The loop has closed: drops everything.
@@ -132,17 +139,17 @@ fn abandon(task: ErasedFuture) {
     drop_quietly(&event_loop, task);
 }
 
-/// The tasks in `pages` that are not done.
-fn all_pending<R: Send + Sync + 'static>(pages: &Pages<TaskRegistry, R>) -> Vec<ErasedFuture> {
-    let mut tasks = Vec::new();
+/// Looks at the tasks in `pages` that are not done.
+fn for_each_task<R: Send + Sync + 'static>(
+    pages: &Pages<TaskRegistry, R>,
+    mut look: impl FnMut(NonNull<Header>),
+) {
     for_each_pending(pages, &mut |header| {
         // SAFETY: It is in use, and its count is not zero.
         if unsafe { header.as_ref() }.is_task() {
-            // SAFETY: As above.
-            tasks.push(unsafe { ErasedFuture::from_header(header) });
+            look(header);
         }
     });
-    tasks
 }
 
 /// The futures in `pages` that are not done and that other code awaits by wakers.
