@@ -1,8 +1,12 @@
-//! Panics become errors where there is std to catch them; without it they end the program.
+//! Panics become errors where they are caught; elsewhere they end the program.
 
 #[cfg(feature = "std")]
 use crate::error::Error;
 use crate::error::Result;
+
+/// True where panics are caught: with std, and unless the program is built to abort on a panic. Then it is
+/// spared what is done after one.
+pub(crate) const CATCHES: bool = cfg!(all(feature = "std", panic = "unwind"));
 
 /// Runs `body`; a panic in it is an error of kind [`Panic`](crate::ErrorKind::Panic) with the
 /// panic's message and payload.
@@ -19,6 +23,9 @@ pub(crate) fn caught<R>(body: impl FnOnce() -> R) -> Result<R> {
 pub(crate) fn caught_if<R>(is_meant: impl FnOnce() -> bool, body: impl FnOnce() -> R) -> Result<R> {
     use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
+    if !CATCHES {
+        return Ok(body());
+    }
     catch_unwind(AssertUnwindSafe(body)).map_err(|payload| {
         if !is_meant() {
             resume_unwind(payload);

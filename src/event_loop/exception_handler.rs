@@ -174,8 +174,7 @@ pub(crate) fn run_in_turn<R: CallbackOutput>(
         }
     }
 
-    // Without std a panic has no report.
-    let calling = cfg!(feature = "std").then(|| Calling(on, &describe));
+    let calling = panics::CATCHES.then(|| Calling(on, &describe));
     let outcome = callback().into_result();
     mem::forget(calling);
     if let Err(error) = outcome {

@@ -16,7 +16,7 @@ use super::children::{Children, Gather};
 use super::wait::unique;
 use crate::asyncio::core::{
     AnyFuture, Callback, CancelledChild, CancelledChildren, ErasedFuture, LoopExtension,
-    TaskHeader, TaskRegistry, WaitReason,
+    TaskHeader, TaskRegistry, WaitReason, again,
 };
 use crate::asyncio::future::{LoopFuture, check_loop};
 use crate::collections::RefCell;
@@ -123,10 +123,10 @@ impl<C: Children> Gathered<C> {
 }
 
 impl<C: Children> CancelledChildren for Gathered<C> {
-    fn child(&self, index: usize) -> Option<CancelledChild> {
+    fn child(&self, index: usize, error: &Error) -> Option<CancelledChild> {
         let child = self.children.get(index)?;
         Some(match child.erased() {
-            Some(future) => CancelledChild::Future(future.clone()),
+            Some(future) => CancelledChild::Future(future.clone(), again(error)),
             None => CancelledChild::Other(child.cancel()),
         })
     }

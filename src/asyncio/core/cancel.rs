@@ -37,6 +37,7 @@ use crate::event_loop::LoopEvent;
 #[cfg(feature = "std")]
 use crate::event_loop::running_here;
 use crate::event_loop::{Job, JobCell, LoopRef, drop_quietly, note_event};
+use crate::panics::CATCHES;
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
 
@@ -79,7 +80,7 @@ impl Drop for DepthGuard<'_> {
             visited.iter().for_each(|future| future.header().clear(flag::VISITED));
             drop_quietly(self.0.event_loop(), visited);
         }
-        if !walk.deferred.borrow().is_empty() {
+        if CATCHES && !walk.deferred.borrow().is_empty() {
             // There was a panic, amid which nothing else of the program's is to run.
             self.0.event_loop().schedule(JobCell::new(EnterDeferred));
         }
@@ -135,7 +136,7 @@ fn cancel_waits(task: &ErasedFuture) -> bool {
 }
 
 /// A cancellation with the message of `error`.
-fn again(error: &Error) -> Error {
+pub(crate) fn again(error: &Error) -> Error {
     let message = error.message();
     if message.is_empty() { Error::cancelled() } else { Error::cancelled_with(message) }
 }
@@ -295,11 +296,10 @@ impl Frame {
             }
             Frontier::Children { children, next, .. } => {
                 let children = children.clone();
-                let child = children.child(*next)?;
+                let child = children.child(*next, &self.error)?;
                 *next += 1;
                 Some(match child {
-                    // Each child has an error of its own, with the same message.
-                    CancelledChild::Future(future) => ask(&future, &again(&self.error), true),
+                    CancelledChild::Future(future, error) => ask(&future, &error, true),
                     CancelledChild::Other(true) => Answer::Accepts,
                     CancelledChild::Other(false) => Answer::Refuses,
                 })

@@ -408,9 +408,9 @@ pub(super) struct Rare {
 
 /// The futures that are cancelled in the place of another.
 pub(crate) trait CancelledChildren {
-    /// Returns the child number `index`, and cancels it where it has a cancellation of its own;
-    /// `None` behind the last.
-    fn child(&self, index: usize) -> Option<CancelledChild>;
+    /// Returns the child number `index` that is to be cancelled because of `error`, and cancels it where it has
+    /// a cancellation of its own; `None` behind the last.
+    fn child(&self, index: usize, error: &Error) -> Option<CancelledChild>;
 
     /// At least one child has accepted the cancellation.
     fn note_accepted(&self);
@@ -418,7 +418,8 @@ pub(crate) trait CancelledChildren {
 
 /// A future that is cancelled in the place of another.
 pub(crate) enum CancelledChild {
-    Future(ErasedFuture),
+    /// It has an error of its own.
+    Future(ErasedFuture, Error),
     /// A future-like thing that stands on others, which has cancelled them: whether that was accepted.
     Other(bool),
 }

@@ -43,7 +43,7 @@ pub(crate) use any_future::{any_future_by, forward, identity_traits};
 pub(crate) use borrowed_future::{BorrowedFuture, with_borrowed};
 #[cfg(feature = "std")]
 pub(crate) use cancel::{Claim, RemoteTask};
-pub(crate) use cancel::{cancel, throw_in_step};
+pub(crate) use cancel::{again, cancel, throw_in_step};
 pub(crate) use future_block::FutureRef;
 pub(crate) use future_block::signal::Signal;
 #[doc(hidden)]

@@ -25,6 +25,7 @@ use crate::event_loop::Entry;
 #[cfg(feature = "events")]
 use crate::event_loop::ReasonWords;
 use crate::event_loop::{ExceptionContext, TaskScheduler, Woken, drop_quietly, run_callback};
+use crate::panics::CATCHES;
 
 impl TaskRegistry {
     /// The tasks that are not done, oldest first.
@@ -94,8 +95,7 @@ impl TaskScheduler for Lasting<TaskRegistry> {
     }
 
     fn take_panic(&self, panic: Error) -> Option<Error> {
-        // Without std there is none.
-        if cfg!(feature = "std") { task_block::fail_current(self, panic) } else { Some(panic) }
+        if CATCHES { task_block::fail_current(self, panic) } else { Some(panic) }
     }
 
     fn could_be_woken(&self) -> bool {

@@ -97,7 +97,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         value_owns: needs_drop::<T>(),
         drop_contents: Self::drop_contents,
         drop_future: Self::drop_future,
-        finish: if cfg!(feature = "std") { Some(Self::finish_after_panic) } else { None },
+        finish: if panics::CATCHES { Some(Self::finish_after_panic) } else { None },
         future_name: type_name::<F>,
         value_offset: offset_of!(TaskBlock<F, T>, stage),
     };
