@@ -13,6 +13,7 @@ use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 use core::marker::PhantomData;
+use core::ops::Deref;
 use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
@@ -20,7 +21,7 @@ use core::task::{Context, Poll, Waker};
 use super::header::waiter::Waiter;
 use super::header::{ErasedFuture, Header, State};
 use super::node::{TypedFuture, add_count};
-use super::registry::TaskRegistry;
+use super::registry::{RegistryHandle, TaskRegistry};
 use super::task_header::TaskHeader;
 use super::waker;
 use crate::collections::Key;
@@ -235,7 +236,7 @@ impl Wait {
             return Err(mistake);
         }
         if self.future.event_loop().is_closed() {
-            self.unregister();
+            self.leave();
             return Err(Error::closed());
         }
         if let Some(Places { task: own, is_foreign: true, waiter, .. }) = self.registered.places() {
@@ -249,7 +250,7 @@ impl Wait {
                 return Ok(());
             }
         }
-        self.unregister();
+        self.leave();
         // Cloning a waker may run the program's code, which may end the future.
         let waker = waker.clone();
         if self.header().done() {
@@ -278,7 +279,7 @@ impl Wait {
         self.unregister_from(!self.header().done());
     }
 
-    /// Unregisters: an await that is dropped before it has returned.
+    /// Unregisters where that is rare, as of an await that is dropped before it has returned.
     #[inline(never)]
     fn leave(&self) {
         self.unregister();
@@ -334,39 +335,39 @@ impl Wait {
         drop(waiter);
     }
 
-    /// Polls where no step of the future's loop goes on, or one that throws.
+    /// Returns the registry of the loop that runs here, if no step of the future's own goes on.
     #[cold]
-    fn poll_rarely(&self, waker: &Waker) -> Poll<Result<()>> {
-        if self.future.registry().in_step() {
-            return self.poll_in(self.future.registry(), waker);
-        }
-        match TaskRegistry::running() {
-            Ok(registry) => self.poll_in(&registry, waker),
-            Err(_) => self.poll_in(self.future.registry(), waker),
-        }
+    fn running_elsewhere(&self) -> Option<RegistryHandle> {
+        if self.future.registry().in_step() { None } else { TaskRegistry::running().ok() }
     }
 
-    /// Polls in a step of `registry`, or in none.
-    fn poll_in(&self, registry: &TaskRegistry, waker: &Waker) -> Poll<Result<()>> {
+    /// Returns what a poll in a step of `registry`, or in none, is ready with before the future is looked at for a
+    /// wait.
+    #[cold]
+    fn ready_rarely(&self, registry: &TaskRegistry) -> Option<Result<()>> {
         if registry.throws() {
             if let Some(error) = registry.take_thrown_at(self.future.pointer()) {
-                return Poll::Ready(Err(self.thrown(error)));
+                return Some(Err(self.thrown(error)));
             }
         }
-        if self.header().done() {
-            self.unregister_from(false);
-            return Poll::Ready(Ok(()));
-        }
-        self.register_with_poller(registry, waker)
+        self.header().done().then(|| {
+            self.leave();
+            Ok(())
+        })
     }
 
     /// Polls where there is more to do than to return the result. Ready, the result is to be returned, or
     /// an error in its place.
     #[inline(never)]
     fn poll_pending(&self, waker: &Waker) -> Poll<Result<()>> {
-        let registry = self.future.registry();
+        let elsewhere;
+        let mut registry = self.future.registry();
         if !registry.in_step() || registry.throws() {
-            return self.poll_rarely(waker);
+            elsewhere = self.running_elsewhere();
+            registry = elsewhere.as_deref().map_or(registry, Deref::deref);
+            if let Some(outcome) = self.ready_rarely(registry) {
+                return Poll::Ready(outcome);
+            }
         }
         self.register_with_poller(registry, waker)
     }
