@@ -7,11 +7,10 @@
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::any::Any;
-use core::cell::Cell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::collections::RefCell;
 use crate::sync::thread_own;
 
 // The context of the code that runs on this thread, once it has set a variable.

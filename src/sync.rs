@@ -29,7 +29,7 @@ mod plain {
     /// Parks this thread until it is unparked or `timeout` is over.
     #[cfg(feature = "std")]
     pub(crate) fn park(timeout: Option<core::time::Duration>) {
-        // The code of a park without an end is spared: the longest is one.
+        // The longest timeout stands for none, and spares the code of a park without one.
         std::thread::park_timeout(timeout.unwrap_or(core::time::Duration::MAX));
     }
 

@@ -341,8 +341,7 @@ impl Wait {
         if self.future.registry().in_step() { None } else { TaskRegistry::running().ok() }
     }
 
-    /// Returns what a poll in a step of `registry`, or in none, is ready with before the future is looked at for a
-    /// wait.
+    /// Returns what a poll in a step of `registry`, or in none, is ready with at once, if it is.
     #[cold]
     fn ready_rarely(&self, registry: &TaskRegistry) -> Option<Result<()>> {
         if registry.throws() {

@@ -1,8 +1,9 @@
 //! [`BorrowedFuture`]: a future that borrows from a function, as the body of a task.
 //!
-//! **Borrow Invariant**: the future is gone when the function that lent it, if any did, returns or unwinds. It has one
-//! owner, the place, which is emptied by the end of that function and by the drop of the task's body. Neither
-//! happens during a poll: the poll is a call of the function's own, and a task is not dropped amid its step.
+//! **Borrow Invariant**: the future is gone when the function that lent it returns or unwinds; one that no
+//! function lends borrows nothing. It has one owner, the place, which is emptied by the end of that function
+//! and by the drop of the task's body. Neither happens during a poll: the poll is a call of the function's
+//! own, and a task is not dropped amid its step.
 #![allow(unsafe_code)]
 
 use alloc::boxed::Box;

@@ -93,9 +93,10 @@ impl<F: Called> CallbackCell<F> {
     /// True if there is nothing to keep of the function, nor to drop.
     const IS_PLAIN: bool = size_of::<F>() == 0 && !needs_drop::<F>();
 
-    /// The table of a function in a box; also that of a plain one.
+    /// The table of a plain function.
     const PLAIN: CallbackTable = Self::table(|_| {});
 
+    /// The table of a function in a box.
     const BOXED: CallbackTable = Self::table(|head| {
         // SAFETY: By the Callback Table Invariant. What stood in the cell was dropped before.
         drop(unsafe { Box::from_raw(head.cast::<Self>().as_ptr()) });
