@@ -6,7 +6,7 @@
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
@@ -17,6 +17,7 @@ use super::futures::wait_for_first_future;
 use super::holder::TaskHolder;
 use super::pauser::Pauser;
 use super::stop_generator::stop_async_generator;
+use crate::collections::RefCell;
 use crate::{
     AnyFuture, AsyncGenerator, Error, ErrorKind, LoopFuture, LoopRef, Result, TimerHandle, Yielder,
     await_body, expect_running_loop, generator,

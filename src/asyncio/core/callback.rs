@@ -126,12 +126,12 @@ impl<F: Called> CallbackCell<F> {
         }
     }
 
-    /// Calls the function.
+    /// Returns the function.
     ///
     /// # Safety
     ///
-    /// By the Callback Table Invariant `head` is that of a callback of `F`, which a handle keeps; of a plain
-    /// one it is any.
+    /// By the Callback Table Invariant `head` is that of a callback of `F`, which a handle keeps for as long as the
+    /// function is used; of a plain one it is any.
     #[cfg_attr(feature = "std", inline(always))]
     unsafe fn function<'a>(head: NonNull<CallbackHead>) -> &'a F {
         if Self::IS_PLAIN {

@@ -415,7 +415,8 @@ impl Reactor {
         self.waiting.set(0);
         let mut watches: Vec<Watch> =
             self.watches.take().into_iter().map(|(_, watch)| watch).collect();
-        if let Ok(poller) = self.poller() {
+        // One that was never made has nothing to forget.
+        if let Some(Ok(poller)) = self.bell.poller().map(OwnPoller::get) {
             for watch in &mut watches {
                 // A source that the poller doesn't know any more is forgotten already.
                 let _ = watch.forget(poller);

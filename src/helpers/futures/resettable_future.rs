@@ -3,12 +3,12 @@
 use alloc::rc::Rc;
 use alloc::string::String;
 use core::any::Any;
-use core::cell::RefCell;
 use core::fmt;
 use core::future::IntoFuture;
 
 use super::named_future::{create_future_on, fut_state_to_string, shown_name};
 use super::stands_on_a_future::stands_on_a_future;
+use crate::collections::RefCell;
 use crate::{
     AnyFuture, Await, Callback, Error, FutureId, FutureLike, LoopFuture, LoopRef, Result,
     WeakFuture, expect_running_loop,

@@ -8,11 +8,11 @@
 
 use alloc::collections::BTreeSet;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::future::Future;
 
 use super::held_tasks::{End, HeldTasks, Round};
-use crate::collections::Key;
+use crate::collections::{Key, RefCell};
 use crate::{AnyFuture, Callback, Result, ReusableSignal};
 
 #[derive(Default)]

@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 use core::mem;
@@ -11,7 +11,7 @@ use core::mem;
 use super::held::Held;
 use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
-use crate::collections::Key;
+use crate::collections::{Key, RefCell};
 use crate::helpers::futures::ChildOfFuture;
 use crate::helpers::futures::{Callbacks, unique, wait_for_all_futures};
 use crate::helpers::futures::{background, reporter, silent_reporter};

@@ -2,10 +2,10 @@
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
-use core::cell::RefCell;
 use core::fmt;
 
 use super::reader::{Reader, Readers};
+use crate::collections::RefCell;
 use crate::helpers::futures::ChildOfFuture;
 use crate::{AnyFuture, Flat, Result};
 

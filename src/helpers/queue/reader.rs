@@ -12,8 +12,9 @@
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
+use crate::collections::RefCell;
 use crate::helpers::futures::ChildOfFuture;
 use crate::{AnyFuture, Callback, Result, ReusableSignal};
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
 
@@ -10,6 +10,7 @@ use super::adding::{Adding, OnResult};
 use super::catcher::Catcher;
 use super::entry::Entry;
 use super::stream_result::{GeneratorComplete, StreamContext, StreamResult, StreamValue};
+use crate::collections::RefCell;
 use crate::helpers::error_catcher::ErrorCatcher;
 use crate::helpers::futures::ChildOfFuture;
 use crate::helpers::futures::{background, reporter};

@@ -6,11 +6,12 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 use core::fmt;
 use core::time::Duration;
 
 use super::thread_hooks::ThreadHooks;
+use crate::collections::RefCell;
 use crate::helpers::futures::ChildOfFuture;
 use crate::helpers::futures::create_future_on;
 use crate::helpers::futures::wait_for_all_futures;
