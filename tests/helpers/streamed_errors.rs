@@ -226,7 +226,7 @@ impl<E> hp::ErrorCatcher<E> for Refuses {
     }
 }
 
-/// As in the original, where the callback that fails has put nothing more into the queue.
+/// A callback that fails puts nothing more into the queue, in the original either.
 #[test]
 fn no_end_is_streamed_where_a_catcher_or_on_done_fails() -> Result<()> {
     for catcher_fails in [true, false] {
