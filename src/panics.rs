@@ -4,9 +4,11 @@
 use crate::error::Error;
 use crate::error::Result;
 
-/// True where panics are caught: with std, and unless the program is built to abort on a panic. Then it is
-/// spared what is done after one.
-pub(crate) const CATCHES: bool = cfg!(all(feature = "std", panic = "unwind"));
+/// False where the program is built to abort on a panic: then it is spared what is done after one.
+pub(crate) const UNWINDS: bool = cfg!(panic = "unwind");
+
+/// True where panics are caught. Without std they may go through to code that catches them.
+pub(crate) const CATCHES: bool = UNWINDS && cfg!(feature = "std");
 
 /// Runs `body`; a panic in it is an error of kind [`Panic`](crate::ErrorKind::Panic) with the
 /// panic's message and payload.

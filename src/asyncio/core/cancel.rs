@@ -37,7 +37,7 @@ use crate::event_loop::LoopEvent;
 #[cfg(feature = "std")]
 use crate::event_loop::running_here;
 use crate::event_loop::{Job, JobCell, LoopRef, drop_quietly, note_event};
-use crate::panics::CATCHES;
+use crate::panics::UNWINDS;
 #[cfg(feature = "std")]
 use crate::sync::Ordering;
 
@@ -80,7 +80,7 @@ impl Drop for DepthGuard<'_> {
             visited.iter().for_each(|future| future.header().clear(flag::VISITED));
             drop_quietly(self.0.event_loop(), visited);
         }
-        if CATCHES && !walk.deferred.borrow().is_empty() {
+        if UNWINDS && !walk.deferred.borrow().is_empty() {
             // There was a panic, amid which nothing else of the program's is to run.
             self.0.event_loop().schedule(JobCell::new(EnterDeferred));
         }
