@@ -47,7 +47,7 @@ impl Held {
 #[derive(Default)]
 pub(super) struct Removed {
     first: Option<Held>,
-    more: Vec<Held>,
+    more: Option<Vec<Held>>,
 }
 
 impl Removed {
@@ -55,7 +55,7 @@ impl Removed {
     pub(super) fn push(&mut self, task: Held) {
         match &self.first {
             None => self.first = Some(task),
-            Some(_) => self.more.push(task),
+            Some(_) => self.more.get_or_insert_default().push(task),
         }
     }
 }

@@ -121,9 +121,12 @@ impl Listed {
         if self.ended.len() > self.over {
             self.ended.retain(|key| places.get(*key).is_some_and(|place| !place.hidden));
         }
-        done.extend_from_slice(&self.ended);
-        done.extend_from_slice(asked_done);
-        if done.len() > 1 {
+        if let ([one], []) = (&self.ended[..], asked_done) {
+            // Mostly tasks end one by one.
+            done.push(*one);
+        } else {
+            done.extend_from_slice(&self.ended);
+            done.extend_from_slice(asked_done);
             done.sort_unstable();
             done.dedup();
         }
@@ -239,18 +242,17 @@ impl HeldTasks {
 
     /// Notes that a task that has ended was called. Returns the end of one that is not there `again`.
     #[inline]
-    pub(crate) fn note_called(&mut self, key: Key) -> (Option<End>, Removed) {
-        let mut removed = Removed::default();
-        let Some(place) = self.places.get_mut(key) else { return (None, removed) };
+    pub(crate) fn note_called(&mut self, key: Key, removed: &mut Removed) -> Option<End> {
+        let place = self.places.get_mut(key)?;
         let round = place.ended;
         let joined = if place.joined { self.joined.get(&key).copied() } else { None };
         let last = joined.map_or(round, |joined| joined.min(round));
         let end = (!place.again).then_some(End { key, round, last });
         place.noted_by -= 1;
         if place.is_over() {
-            self.give_back(key, &mut removed);
+            self.give_back(key, removed);
         }
-        (end, removed)
+        end
     }
 
     /// Takes a place out.

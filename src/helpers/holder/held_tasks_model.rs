@@ -124,7 +124,7 @@ fn end_counts_for_rounds_between_adding_and_first_joining() {
     let keys = [old, early, late, new];
     keys.iter().for_each(|key| held.note_end(*key));
     let counts = keys.map(|key| {
-        let end = held.note_called(key).0.expect("it is there once");
+        let end = held.note_called(key, &mut Removed::default()).expect("it is there once");
         end.count_for(round, next_key)
     });
     assert_eq!(counts, [true, false, true, false]);
@@ -165,7 +165,7 @@ fn try_against_the_original(programs: u32, most_cleans: usize, both_kinds: bool)
                 }
                 8 => {
                     for key in mem::take(&mut model.to_call) {
-                        drop(model.held.note_called(key));
+                        model.held.note_called(key, &mut Removed::default());
                     }
                 }
                 6 if model.cleans.len() < most_cleans => {

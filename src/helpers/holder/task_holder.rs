@@ -6,9 +6,8 @@ use alloc::vec::Vec;
 use core::cell::Cell;
 use core::fmt;
 use core::future::Future;
-use core::mem;
 
-use super::held::Held;
+use super::held::{Held, Removed};
 use super::held_tasks::{Gone, HeldTasks};
 use super::holder_wait::HolderWait;
 use crate::collections::{Key, RefCell};
@@ -111,7 +110,8 @@ impl Watcher for Inner {
 
     fn called(&self, key: u64) {
         self.cleanup.call();
-        let (end, removed) = self.ts.borrow_mut().note_called(key);
+        let mut removed = Removed::default();
+        let end = self.ts.borrow_mut().note_called(key, &mut removed);
         if let Some(end) = end {
             self.waits.borrow().iter().for_each(|wait| wait.called(end));
         }
@@ -239,10 +239,10 @@ impl TaskHolder {
         to_ask.into_iter().filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
-    /// Those that have to be asked, each once.
-    fn to_ask(&self) -> Vec<Rc<dyn AnyFuture>> {
-        let Some(to_ask) = self.0.ts.borrow().to_ask() else { return Vec::new() };
-        unique(to_ask.into_iter().map(|(_, task)| task))
+    /// Those that have to be asked, each once, if there are any.
+    fn to_ask(&self) -> Option<Vec<Rc<dyn AnyFuture>>> {
+        let to_ask = self.0.ts.borrow().to_ask()?;
+        Some(unique(to_ask.into_iter().map(|(_, task)| task)))
     }
 
     fn drop_done(&self) {
@@ -394,17 +394,17 @@ impl Waiting<'_> {
     /// Waits until a task, the final future, or one of `others`, has called back. The others are the tasks
     /// that can't be watched; they have callbacks for as long as this waits.
     #[inline]
-    async fn round(&self, mut others: Vec<Rc<dyn AnyFuture>>) -> Result<()> {
+    async fn round(&self, mut others: Option<Vec<Rc<dyn AnyFuture>>>) -> Result<()> {
         let mut held = None;
         self.wait.round(|| held = self.begin_round(&mut others)).await
     }
 
-    fn begin_round(&self, others: &mut Vec<Rc<dyn AnyFuture>>) -> Option<Others> {
+    fn begin_round(&self, others: &mut Option<Vec<Rc<dyn AnyFuture>>>) -> Option<Others> {
         self.wait.begin_round(&self.holder.0.ts);
         self.begin_last();
-        let others = (!others.is_empty()).then(|| mem::take(others));
-        let held =
-            others.map(|all| Box::new(Callbacks::add(all, self.wait.callback_of_this_round())));
+        let held = others
+            .take()
+            .map(|all| Box::new(Callbacks::add(all, self.wait.callback_of_this_round())));
         self.wait.put_last(&self.callback, &self.holder.0.ts);
         held
     }
