@@ -13,6 +13,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
+use core::any::Any;
 use core::cell::Cell;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -81,7 +82,7 @@ enum Step<Y> {
     Failed(Error),
 }
 
-struct State<Y, S> {
+struct State<Y: 'static, S: 'static> {
     channel: Rc<Channel<Y, S>>,
     /// Away while it is polled, and for good once it is over.
     body: Cell<Option<Body>>,
@@ -93,6 +94,8 @@ struct State<Y, S> {
     closed: Cell<bool>,
     /// A shutdown of the loop closes it: a drop of the handles meanwhile leaves it to that.
     shutting_down: Cell<bool>,
+    /// The part that the handles share.
+    owner: Weak<Owner<Y, S>>,
     /// The loop that it was first iterated on, and its key there.
     registered: RefCell<Option<(RegistryHandle, u64)>>,
 }
@@ -176,7 +179,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
     }
 }
 
-impl<Y, S> Drop for State<Y, S> {
+impl<Y: 'static, S: 'static> Drop for State<Y, S> {
     fn drop(&mut self) {
         if let Some((tasks, key)) = self.registered.take() {
             tasks.extension::<Generators>().remove(key);
@@ -187,9 +190,9 @@ impl<Y, S> Drop for State<Y, S> {
 }
 
 /// While it lives, a step is under way.
-struct Running<Y, S>(Rc<State<Y, S>>);
+struct Running<Y: 'static, S: 'static>(Rc<State<Y, S>>);
 
-impl<Y, S> Drop for Running<Y, S> {
+impl<Y: 'static, S: 'static> Drop for Running<Y, S> {
     fn drop(&mut self) {
         self.0.running.set(false);
     }
@@ -256,7 +259,7 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
         let channel = Rc::new(Channel { given: Cell::new(None), resume: Cell::new(None) });
         let yielder = Yielder(channel.clone());
         let body: Body = Box::pin(async move { body(yielder).await });
-        AsyncGenerator(Rc::new(Owner(Rc::new(State {
+        let state = |owner: &Weak<_>| State {
             channel,
             body: Cell::new(Some(body)),
             finished: Cell::new(false),
@@ -265,8 +268,10 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
             running: Cell::new(false),
             closed: Cell::new(false),
             shutting_down: Cell::new(false),
+            owner: owner.clone(),
             registered: RefCell::new(None),
-        }))))
+        };
+        AsyncGenerator(Rc::new_cyclic(|owner| Owner(Rc::new(state(owner)))))
     }
 
     fn state(&self) -> &Rc<State<Y, S>> {
@@ -413,6 +418,10 @@ impl<Y: 'static, S: 'static> Closing for State<Y, S> {
             self.shutting_down.set(false);
             outcome
         })
+    }
+
+    fn hold(&self) -> Option<Rc<dyn Any>> {
+        Some(self.owner.upgrade()?)
     }
 
     fn abandon(&self, on: &LoopRef) {

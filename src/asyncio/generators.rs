@@ -21,6 +21,8 @@ use crate::event_loop::{ExceptionContext, Job, JobCell, JobKind, LoopRef};
 /// A generator as its loop sees it.
 pub(super) trait Closing {
     fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
+    /// Another handle, if there are some: it isn't dropped half way before that is.
+    fn hold(&self) -> Option<Rc<dyn Any>>;
     /// Drops the body, which may hold the generator itself, after the loop has closed.
     fn abandon(&self, on: &LoopRef);
     fn show(&self) -> String;
@@ -184,6 +186,8 @@ impl LoopRef {
         if generators.is_empty() {
             return Ok(());
         }
+        // One that can't be closed now, as it is being iterated, may lose its other handles meanwhile.
+        let _held: Vec<_> = generators.iter().map(|generator| generator.hold()).collect();
         let close =
             |generator: &Rc<dyn Closing>| self.create_started_task(generator.clone().close());
         let tasks = generators.iter().map(close).collect::<Result<Vec<_>>>()?;

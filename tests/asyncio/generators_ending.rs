@@ -313,6 +313,32 @@ fn generator_of_a_cancelled_shutdown_is_closed_at_its_drop() {
     event_loop.run_until_complete(main).unwrap();
 }
 
+/// The shutdown has it until it returns, as CPython's has a reference. So `run` finds no task that closes it,
+/// which it would cancel.
+#[test]
+fn generator_dropped_amid_a_shutdown_is_closed_after_it() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let (own, on) = (trace.clone(), event_loop.clone());
+    event_loop.set_exception_handler(Some(std::rc::Rc::new(|_, _| ())));
+    let numbers: AsyncGenerator<i32> = generator(async move |y| {
+        y.give(1).await?;
+        for _ in 0..3 {
+            yield_now().await?;
+        }
+        let outcome = y.give(2).await;
+        own.push(format!("{:?}", outcome.as_ref().map(drop)));
+        outcome.map(drop)
+    });
+    let main = async move {
+        create_task(async move { on.shutdown_asyncgens().await });
+        assert_eq!(numbers.anext().await?, 1);
+        assert_eq!(numbers.anext().await?, 2, "it was running, and was not closed");
+        Ok(())
+    };
+    run_on(&event_loop, main).unwrap();
+    trace.expect(["Err(GeneratorExit(\"\"))"]);
+}
+
 #[test]
 fn run_closes_what_main_leaves_open_and_awaits_the_clean_up() {
     let event_loop = EventLoop::with_virtual_time();
