@@ -158,7 +158,8 @@ impl ErasedFuture {
 pub(super) unsafe fn end(header: NonNull<Header>, state: u32) {
     // SAFETY: By this function's contract.
     let own = unsafe { header.as_ref() };
-    own.set(state);
+    // A future that needs no drop may be there still.
+    own.flags.set(own.flags.get() & !flag::HAS_FUTURE | state);
     #[cfg(feature = "events")]
     if own.is_task() || !own.waiters.is_empty() {
         // SAFETY: By this function's contract.

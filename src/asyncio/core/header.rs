@@ -180,9 +180,12 @@ impl Header {
     /// Clears `flags`, and returns true if any was set.
     #[inline(always)]
     pub(super) fn take(&self, flags: u32) -> bool {
-        let had = self.has(flags);
-        self.clear(flags);
-        had
+        let before = self.flags.get();
+        // Volatile, so that one byte alone isn't written: a processor can't load the word then until that has
+        // come to the cache.
+        // SAFETY: The pointer is of a cell that nothing has a reference into.
+        unsafe { self.flags.as_ptr().write_volatile(before & !flags) };
+        before & flags != 0
     }
 
     #[inline(always)]

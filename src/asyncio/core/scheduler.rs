@@ -127,7 +127,7 @@ fn abandon(task: ErasedFuture) {
             task.report(&context);
         }
         // SAFETY: The task is not running: a running loop isn't closed.
-        unsafe { drop_future_of(task.pointer(), true) }
+        unsafe { drop_future_of(task.pointer()) }
     }
     if let Some(own) = task.task() {
         own.forget_waits();

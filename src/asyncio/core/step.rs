@@ -62,11 +62,16 @@ pub(crate) fn in_step<R>(look: impl FnOnce(&TaskRegistry) -> R) -> Option<R> {
 /// [`Runtime`](crate::ErrorKind::Runtime) where no loop runs.
 #[inline(always)]
 pub(crate) fn with_running<R>(body: impl FnOnce(&TaskRegistry) -> Result<R>) -> Result<R> {
+    let running;
     // SAFETY: A step that goes on goes on at least until `body` returns.
-    match unsafe { here() } {
-        Some(registry) => body(registry),
-        None => body(&*TaskRegistry::running()?),
-    }
+    let registry = match unsafe { here() } {
+        Some(registry) => registry,
+        None => {
+            running = TaskRegistry::running()?;
+            &*running
+        }
+    };
+    body(registry)
 }
 
 /// Calls `body` with the registry of `event_loop`, which may run on this thread, and returns its value.

@@ -18,7 +18,8 @@
 //!
 //! **Stage Invariant**: the stage holds the future while `HAS_FUTURE` is set, and the value once
 //! `exchange` has put it there; never both. The state is `FINISHED` soon after, or the value is taken
-//! out again. The future is polled, and dropped, in its place, where it is
+//! out again. Of a future that needs no drop, only the end of the task clears the flag, and nothing asks for
+//! it in between. The future is polled, and dropped, in its place, where it is
 //! pinned: it is written once and never moved. Only the loop's thread, in `run` and in `drop_future`,
 //! touches it, and `run` not again before it has returned, because a running task is not scheduled
 //! to run inside of its own step.
@@ -140,7 +141,9 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
                             Self::finish(pointer);
                         }
                         Err(error) => {
-                            drop_future_of(pointer, needs_drop::<F>());
+                            if needs_drop::<F>() {
+                                drop_future_of(pointer);
+                            }
                             finish_with(pointer, Ok(error));
                         }
                     }
@@ -150,18 +153,18 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
     }
 
     /// Drops the future of a task that has ended, and puts the value in its place. A panic in the drop
-    /// goes up to the turn when that is done, and comes back by [`fail_current`].
+    /// goes up to the turn when that is done, and comes back by [`fail_current`]. Of a future that needs
+    /// no drop the flag is left to the end of the task.
     #[inline(always)]
     unsafe fn exchange(pointer: NonNull<Header>, registry: &TaskRegistry, value: T) {
         // SAFETY: By the Stage Invariant; the flag is cleared first, so that the future is dropped once,
         // and the value is written once, behind that.
         unsafe {
             let stage = pointer.cast::<TaskBlock<F, T>>().as_ref().stage.get();
-            pointer.as_ref().clear(flag::HAS_FUTURE);
             if needs_drop::<F>() {
                 registry.set_ending(Some(pointer));
                 let value = ToStage { stage, value: ManuallyDrop::new(value) };
-                ManuallyDrop::drop(&mut (*stage).future);
+                Self::drop_future(pointer);
                 drop(value);
                 registry.set_ending(None);
             } else {
@@ -207,6 +210,7 @@ impl<F: Future<Output = Result<T>> + 'static, T: 'static, H: Handle<T>> Function
         }
     }
 
+    #[inline(always)]
     unsafe fn drop_future(pointer: NonNull<Header>) {
         // SAFETY: By the Stage Invariant; the flag is cleared first, so that it is dropped once.
         unsafe {
@@ -290,7 +294,7 @@ unsafe fn begin_throwing(pointer: NonNull<Header>, registry: &TaskRegistry) -> b
         // It stands at no await of ours from which the error could come.
         // SAFETY: As above.
         unsafe {
-            drop_future_of(pointer, true);
+            drop_future_of(pointer);
             finish_with(pointer, Ok(thrown.unwrap_or(Error::cancelled())));
         }
         return false;
@@ -374,20 +378,8 @@ unsafe fn keep_thrown(pointer: NonNull<Header>, registry: &TaskRegistry) {
 }
 
 /// Drops the future of a task that has ended; a panic out of it is reported.
-#[cfg_attr(feature = "std", inline(always))]
-pub(super) unsafe fn drop_future_of(pointer: NonNull<Header>, needs_drop: bool) {
-    // SAFETY: By the caller's contract.
-    unsafe {
-        if needs_drop {
-            drop_future_caught(pointer);
-        } else {
-            pointer.as_ref().clear(flag::HAS_FUTURE);
-        }
-    }
-}
-
 #[inline(never)]
-unsafe fn drop_future_caught(pointer: NonNull<Header>) {
+pub(super) unsafe fn drop_future_of(pointer: NonNull<Header>) {
     // SAFETY: By the caller's contract.
     unsafe {
         let table = pointer.as_ref().table;
@@ -464,7 +456,7 @@ pub(super) fn fail_current(registry: &TaskRegistry, panic: Error) -> Option<Erro
     let untaken = if registry.end_step() & THROWS != 0 { registry.take_untaken() } else { None };
     // SAFETY: By the Step Invariant: the loop counts the running task.
     unsafe {
-        drop_future_of(task, true);
+        drop_future_of(task);
         finish_with(task, Ok(panic));
     }
     // Its drop may panic: last.
