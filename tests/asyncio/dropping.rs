@@ -2,13 +2,14 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, IntoFuture, pending, poll_fn};
+use std::mem::needs_drop;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 use callsoon::{
-    AnyFuture, Callback, Error, EventLoop, LoopFuture, Task, Watcher, create_task, generator,
-    sleep, wrap_future, yield_now,
+    AnyFuture, Callback, Error, ErrorKind, EventLoop, LoopFuture, Task, Watcher, create_task,
+    generator, sleep, wrap_future, yield_now,
 };
 
 use crate::combinators::{OneShot, Unordered, boxed, join, select};
@@ -65,9 +66,7 @@ fn callbacks_of_a_pending_future_drop_as_they_were_added() {
 
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
     let future = event_loop.create_future::<i32>();
-    let watcher: Rc<dyn Watcher> = Rc::new(Says(trace.clone()));
-    assert!(future.watch(&watcher, 0));
-    drop(watcher);
+    future.erased().unwrap().watch(Rc::new(Says(trace.clone())), 0);
     for name in ["first", "second", "third", "fourth"] {
         let held = on_drop(trace.says(name));
         future.add_done_callback(move |_: &dyn AnyFuture| _ = &held);
@@ -169,6 +168,41 @@ fn a_task_and_its_future_are_freed_together_when_it_is_over() {
     settle(&event_loop);
     assert_eq!(Rc::strong_count(&kept), 1);
     assert!(event_loop.all_tasks().is_empty());
+}
+
+#[test]
+fn value_of_a_future_without_a_drop_is_dropped_once() {
+    struct Noted(&'static str);
+
+    impl Drop for Noted {
+        fn drop(&mut self) {
+            TRACE.with(|trace| trace.push(self.0));
+        }
+    }
+
+    /// It has nothing to drop itself.
+    struct Makes(Result<&'static str, ErrorKind>);
+
+    impl Future for Makes {
+        type Output = callsoon::Result<Noted>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(self.0.map(Noted).map_err(|kind| Error::new(kind, "")))
+        }
+    }
+
+    thread_local!(static TRACE: Trace = Trace::new());
+    assert!(!needs_drop::<Makes>());
+    let event_loop = EventLoop::with_virtual_time();
+    let unread = event_loop.create_task(Makes(Ok("unread"))).unwrap();
+    let cancelled = event_loop.create_task(Makes(Ok("cancelled"))).unwrap();
+    let failed = event_loop.create_task(Makes(Err(ErrorKind::Value))).unwrap();
+    cancelled.cancel();
+    settle(&event_loop);
+    assert!(unread.done() && cancelled.cancelled() && failed.exception().unwrap().is_some());
+    TRACE.with(Trace::expect_nothing);
+    drop((unread, cancelled, failed));
+    TRACE.with(|trace| trace.expect(["unread"]));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use callsoon::{AnyFuture, Callback, EventLoop, Watcher};
+use callsoon::{AnyFuture, Callback, EventLoop, LoopFuture, Watcher};
 
 use crate::driver::{settle, turn};
 use crate::support::trace::Trace;
@@ -28,13 +28,17 @@ fn says(trace: &Trace, line: String) -> Callback {
     Callback::new(move |_: &dyn AnyFuture| trace.push(&line))
 }
 
+fn watch(future: &LoopFuture<i32>, watcher: &Rc<dyn Watcher>, token: u64) {
+    future.erased().expect("a plain future").watch(watcher.clone(), token);
+}
+
 #[test]
 fn watcher_is_called_in_its_place_among_callbacks() {
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
     let watcher: Rc<dyn Watcher> = Rc::new(Says(trace.clone()));
     let future = event_loop.create_future::<i32>();
     future.add_done_callback(says(&trace, "first".into()));
-    assert!(future.watch(&watcher, 7));
+    watch(&future, &watcher, 7);
     trace.expect_nothing();
     future.add_done_callback(says(&trace, "last".into()));
     trace.expect(["joined 7"]);
@@ -52,7 +56,7 @@ fn watcher_of_a_done_future_is_only_called() {
     let watcher: Rc<dyn Watcher> = Rc::new(Says(trace.clone()));
     let future = event_loop.create_future::<i32>();
     future.set_result(1).unwrap();
-    assert!(future.watch(&watcher, 7));
+    watch(&future, &watcher, 7);
     trace.expect_nothing();
     turn(&event_loop, 1);
     trace.expect(["called 7"]);
@@ -72,7 +76,7 @@ fn watchers_and_callbacks_are_an_ordered_list() {
             let joined: Vec<_> = watchers.map(|(token, _)| format!("joined {token}")).collect();
             match random.u8(..6) {
                 0 | 1 => {
-                    future.watch(&watcher, number);
+                    watch(&future, &watcher, number);
                     list.push((number, None));
                     trace.expect(joined);
                 }

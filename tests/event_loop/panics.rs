@@ -178,9 +178,7 @@ fn panic_in_a_done_callback_and_then_in_its_drop_is_two_reports() {
         let _captured = &captured;
         panics("in the callback");
     });
-    let watcher: Rc<dyn Watcher> = Rc::new(PanicsTwice);
-    assert!(AnyFuture::watch(&fut, &watcher, 1));
-    drop(watcher);
+    fut.erased().unwrap().watch(Rc::new(PanicsTwice), 1);
     fut.set_result(()).unwrap();
     drop(fut);
     event_loop.call_soon(trace.says("goes on")).unwrap();

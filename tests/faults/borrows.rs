@@ -403,8 +403,7 @@ fn watchers_may_use_the_future_they_watch() {
     let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
     let future = event_loop.create_future::<()>();
     let adds = Rc::new(Adds { future: RefCell::new(Some(future.clone())), trace: trace.clone() });
-    let watcher: Rc<dyn Watcher> = adds.clone();
-    assert!(AnyFuture::watch(&future, &watcher, 1));
+    future.erased().unwrap().watch(adds.clone(), 1);
     for line in ["first", "second"] {
         let says = trace.clone();
         future.add_done_callback(move |_: &dyn AnyFuture| says.push(line));
@@ -471,7 +470,7 @@ fn watchers_that_panic_leave_no_finished_task_behind() {
             if token == 1 { Ok(()) } else { Err(callsoon::Error::new(ErrorKind::Value, "bad")) }
         };
         let task = event_loop.create_task(body).unwrap();
-        assert!(AnyFuture::watch(&task, &panics, token));
+        task.erased().unwrap().watch(panics.clone(), token);
         let says = trace.clone();
         task.add_done_callback(move |task: &dyn AnyFuture| says.push(task.outcome().is_ok()));
         while !task.done() {

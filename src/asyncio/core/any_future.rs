@@ -155,14 +155,6 @@ pub trait AnyFuture: fmt::Debug {
         self.base().has_callback(callback)
     }
 
-    /// Has `watcher` called at its end, and when something begins to wait for it, with `token`. Returns
-    /// false where that can't be: a future-like thing that stands on others may be done and pending
-    /// again. One that is done already calls nothing.
-    #[doc(hidden)]
-    fn watch(&self, _watcher: &Rc<dyn Watcher>, _token: u64) -> bool {
-        false
-    }
-
     /// Returns the loop that it belongs to: asyncio's `get_loop`.
     fn get_loop(&self) -> LoopRef {
         self.base().get_loop()
@@ -274,8 +266,7 @@ pub(super) struct CallbackTable {
     pub(super) name: fn() -> &'static str,
 }
 
-/// An observer of futures, which is called with the token that it was added with: see
-/// [`AnyFuture::watch`](crate::AnyFuture::watch).
+/// An observer of futures and tasks, which is called with the token that it was added with.
 ///
 /// Done callbacks are called a turn after the end, in order with everything else; programs should use
 /// them. A watcher also lets a holder of a million tasks know at any time which of them are done,
@@ -341,7 +332,6 @@ macro_rules! any_future_by {
             fn add_callback(callback: Callback) -> ();
             fn remove_done_callback(callback: &Callback) -> usize;
             fn has_callback(callback: &Callback) -> bool;
-            fn watch(watcher: &Rc<dyn Watcher>, token: u64) -> bool;
             fn get_loop() -> LoopRef;
             fn id() -> FutureId;
         }

@@ -18,6 +18,7 @@ use core::pin::Pin;
 use core::ptr::{NonNull, null_mut};
 use core::task::{Context, Poll, Waker};
 
+use super::completion::schedule_wake;
 use super::header::waiter::Waiter;
 use super::header::{ErasedFuture, Header, State};
 use super::node::{TypedFuture, add_count};
@@ -254,7 +255,7 @@ impl Wait {
         // Cloning a waker may run the program's code, which may end the future.
         let waker = waker.clone();
         if self.header().done() {
-            self.future.add_waiter(Waiter::Waker(waker));
+            schedule_wake(self.future.event_loop(), waker);
             return Ok(());
         }
         let waiter = self.future.push_waiter(Waiter::Waker(waker));

@@ -56,7 +56,7 @@ impl Job for Wake {
     }
 }
 
-fn schedule_wake(event_loop: &LoopRef, waker: Waker) {
+pub(super) fn schedule_wake(event_loop: &LoopRef, waker: Waker) {
     event_loop.schedule(JobCell::new(Wake(Cell::new(Some(waker)))));
 }
 
@@ -120,25 +120,26 @@ impl ErasedFuture {
         unsafe { schedule_callback(self.pointer()) }
     }
 
-    pub(super) fn add_waiter(&self, waiter: Waiter) {
-        if !self.header().done() {
-            self.push_waiter(waiter);
-            return;
-        }
-        match waiter {
-            // SAFETY: The await that adds it counts the task.
-            Waiter::Task(task) => unsafe { schedule_step(task) },
-            Waiter::Waker(waker) => schedule_wake(self.event_loop(), waker),
-            Waiter::Callback(callback) => self.add_callback(callback),
-            Waiter::Watch(_) => {
-                self.header().waiters.push(waiter, self.registry());
-                self.schedule_callback();
-            }
+    /// Adds a watch. Of a future that is done its call is scheduled now, and nothing else called.
+    pub(super) fn add_watch(&self, watch: Watch) {
+        if self.header().done() {
+            self.header().waiters.push(Waiter::Watch(watch), self.registry());
+            self.schedule_callback();
+        } else {
+            self.push_in_place(Waiter::Watch(watch));
         }
     }
 
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
+    #[inline(never)]
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
+        self.push_in_place(waiter)
+    }
+
+    /// The same, with what the waiter is made of in registers: moved about in memory, it would be read by
+    /// wider loads than it was written by, and a processor waits for the memory then.
+    #[inline(always)]
+    fn push_in_place(&self, waiter: Waiter) -> Option<Key> {
         let waiters = &self.header().waiters;
         let watches = waiters.watches();
         let added = waiters.push(waiter, self.registry());

@@ -27,7 +27,7 @@ use super::completion::{
 #[cfg(feature = "std")]
 use super::header::HeldHeader;
 use super::header::handle::{Handle, as_handle};
-use super::header::waiter::{Waiter, Watch};
+use super::header::waiter::Watch;
 use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
 use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
@@ -353,11 +353,12 @@ impl ErasedFuture {
         self.header().has_callback(callback)
     }
 
-    /// Adds `watcher`. For a future that is done only its call is scheduled.
-    pub(crate) fn watch(&self, watcher: &Rc<dyn Watcher>, token: u64) -> bool {
+    /// Has `watcher` called at the end, and when something begins to wait for it, with `token`. One that is
+    /// done has its call scheduled, and no more.
+    #[doc(hidden)]
+    pub fn watch(&self, watcher: Rc<dyn Watcher>, token: u64) {
         self.registry().call_watchers.set(Some(call_watchers));
-        self.add_waiter(Waiter::Watch(Watch { watcher: watcher.clone(), token }));
-        true
+        self.add_watch(Watch { watcher, token });
     }
 
     /// Gives a task a name.

@@ -12,7 +12,7 @@ use super::future_like::FutureLike;
 use crate::asyncio::core::Claim;
 use crate::asyncio::core::{
     AnyFuture, Await, Callback, CancelledChildren, ErasedFuture, FutureId, FutureRef, TaskRegistry,
-    WaitReason, Watcher, WeakFuture, any_future_by, cancel, handle, in_step,
+    WaitReason, WeakFuture, any_future_by, cancel, handle, in_step,
 };
 use crate::error::{Error, Result};
 use crate::event_loop::{Answer, LoopRef};

@@ -8,7 +8,7 @@ use core::fmt;
 use core::panic::Location;
 
 use crate::asyncio::core::{
-    AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, Watcher, WeakFuture,
+    AnyFuture, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, WeakFuture,
     any_future_by, cancel, identity_traits,
 };
 use crate::error::{Error, Result};

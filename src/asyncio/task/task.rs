@@ -9,7 +9,7 @@ use core::panic::Location;
 
 use crate::asyncio::core::{
     AnyFuture, Await, Callback, ErasedFuture, FutureId, TaskHeader, TaskRegistry, TypedFuture,
-    Watcher, WeakFuture, any_future_by, cancel, handle, spawn, with_running,
+    WeakFuture, any_future_by, cancel, handle, spawn, with_running,
 };
 use crate::asyncio::future::{FutureLike, LoopFuture, impl_handle};
 #[cfg(feature = "contextvars")]

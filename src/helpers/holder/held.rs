@@ -10,7 +10,7 @@ use crate::{AnyFuture, ErasedFuture, FutureId};
 pub(super) enum Held {
     /// A plain future or a task.
     Own(ErasedFuture),
-    /// A future-like thing that stands on others. Few are, and a place for it would make all larger.
+    /// A future-like thing that stands on others.
     Other(Rc<Other>),
 }
 
@@ -18,6 +18,12 @@ pub(super) struct Other {
     future: Rc<dyn AnyFuture>,
     /// Asked once: that may be the program's own code.
     id: FutureId,
+}
+
+impl Other {
+    pub(super) fn to_any(&self) -> Rc<dyn AnyFuture> {
+        self.future.clone()
+    }
 }
 
 impl Held {
@@ -38,7 +44,7 @@ impl Held {
     pub(super) fn to_any(&self) -> Rc<dyn AnyFuture> {
         match self {
             Held::Own(own) => own.to_any(),
-            Held::Other(other) => other.future.clone(),
+            Held::Other(other) => other.to_any(),
         }
     }
 }

@@ -18,9 +18,9 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::mem;
 
-use super::held::{Held, Removed};
+use super::held::{Held, Other, Removed};
 use crate::collections::{Key, KeyedQueue};
-use crate::{AnyFuture, FutureId};
+use crate::{AnyFuture, ErasedFuture, FutureId};
 
 /// A round of a `finish`: a holder counts them from one.
 pub(crate) type Round = u64;
@@ -47,12 +47,11 @@ impl End {
 }
 
 struct Place {
-    task: Held,
+    /// `None` of one of the `others`.
+    task: Option<ErasedFuture>,
     /// The last round that had begun when it ended.
     ended: Round,
     noted_by: u32,
-    /// It tells of its end.
-    tells: bool,
     /// It has an entry in `joined`.
     joined: bool,
     /// It may be in the list under another key too.
@@ -74,6 +73,17 @@ impl Place {
     }
 }
 
+/// The tasks that can't tell of their end. Few are, and a place for one would make all larger.
+type Others = BTreeMap<Key, Rc<Other>>;
+
+/// Returns the task of `place`, which is that of `key`.
+fn held(others: &Others, key: Key, place: &Place) -> Option<Held> {
+    match &place.task {
+        Some(own) => Some(Held::Own(own.clone())),
+        None => others.get(&key).cloned().map(Held::Other),
+    }
+}
+
 /// The tasks that are not hidden.
 #[derive(Default)]
 struct Listed {
@@ -82,8 +92,6 @@ struct Listed {
     over: usize,
     /// Those that have told, and maybe some that were taken out since.
     ended: Vec<Key>,
-    /// Those that can't tell.
-    to_ask: BTreeSet<Key>,
 }
 
 impl Listed {
@@ -103,9 +111,6 @@ impl Listed {
             if self.over == 0 {
                 self.ended.clear();
             }
-        }
-        if !place.tells {
-            self.to_ask.remove(&key);
         }
         for clean in cleans.iter_mut().flatten().filter(|clean| clean.keeps(key)) {
             // One that another clean-up has put back in between may be known already.
@@ -136,6 +141,7 @@ impl Listed {
 #[derive(Default)]
 pub(crate) struct HeldTasks {
     places: KeyedQueue<Place>,
+    others: Others,
     listed: Listed,
     /// The number of places that have `again`.
     agains: usize,
@@ -193,27 +199,34 @@ pub(crate) enum Gone {
 }
 
 impl HeldTasks {
-    /// Holds `task` as one that tells of its end, and returns its key.
+    /// Holds `task`, and returns its key.
     pub(crate) fn add(&mut self, task: Held) -> Key {
-        let (tells, joined, again, hidden, was_back) = (true, false, false, false, false);
-        let (ended, noted_by) = (NEVER, 0);
+        let (task, other) = match task {
+            Held::Own(own) => (Some(own), None),
+            Held::Other(other) => (None, Some(other)),
+        };
+        let (ended, noted_by, joined, hidden, was_back) = (NEVER, 0, false, false, false);
         self.listed.count += 1;
-        self.places.push(Place { task, ended, noted_by, tells, joined, again, hidden, was_back })
+        let key = self.places.push(Place {
+            task,
+            ended,
+            noted_by,
+            joined,
+            again: false,
+            hidden,
+            was_back,
+        });
+        if let Some(other) = other {
+            self.others.insert(key, other);
+            self.set_again(key);
+        }
+        key
     }
 
     /// The task that was added with `key` may be there again.
     pub(crate) fn set_again(&mut self, key: Key) {
         if let Some(place) = self.places.get_mut(key) {
             self.agains += usize::from(!mem::replace(&mut place.again, true));
-        }
-    }
-
-    /// The task that was added with `key` can't tell of its end, and may be there again.
-    pub(crate) fn set_to_ask(&mut self, key: Key) {
-        self.set_again(key);
-        if let Some(place) = self.places.get_mut(key) {
-            place.tells = false;
-            self.listed.to_ask.insert(key);
         }
     }
 
@@ -263,7 +276,13 @@ impl HeldTasks {
         if place.joined {
             self.joined.remove(&key);
         }
-        removed.push(place.task);
+        let task = match place.task {
+            Some(own) => Some(Held::Own(own)),
+            None => self.others.remove(&key).map(Held::Other),
+        };
+        if let Some(task) = task {
+            removed.push(task);
+        }
     }
 
     /// Begins a round. Returns it, and the next key.
@@ -276,7 +295,7 @@ impl HeldTasks {
     /// callback behind other waiters.
     pub(crate) fn to_follow(&self, key: Key) -> Option<Held> {
         let place = self.place(key).filter(|place| !place.ended() && !place.again)?;
-        Some(place.task.clone())
+        held(&self.others, key, place)
     }
 
     /// The tasks to which waiters were added behind their watches.
@@ -285,25 +304,29 @@ impl HeldTasks {
     }
 
     pub(crate) fn all(&self) -> Vec<Rc<dyn AnyFuture>> {
-        let held = self.places.iter().filter(|place| !place.hidden);
-        held.map(|place| place.task.to_any()).collect()
+        self.listed().map(|(_, task)| task.to_any()).collect()
     }
 
     pub(crate) fn contains(&self, id: FutureId) -> bool {
-        self.places.iter().any(|place| !place.hidden && place.task.id() == id)
+        self.listed().any(|(_, task)| task.id() == id)
+    }
+
+    fn listed(&self) -> impl Iterator<Item = (Key, Held)> {
+        let listed = self.places.iter_from(0).filter(|(_, place)| !place.hidden);
+        listed.filter_map(|(key, place)| Some((key, held(&self.others, key, place)?)))
     }
 
     /// The tasks that have to be asked whether they are done, if there are any.
     #[inline]
     pub(crate) fn to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
-        (!self.listed.to_ask.is_empty()).then(|| self.list_to_ask())
+        if self.others.is_empty() { None } else { self.list_to_ask() }
     }
 
     #[cold]
-    fn list_to_ask(&self) -> Vec<(Key, Rc<dyn AnyFuture>)> {
-        let to_ask = self.listed.to_ask.iter();
-        let to_ask = to_ask.filter_map(|key| Some((*key, self.places.get(*key)?)));
-        to_ask.map(|(key, place)| (key, place.task.to_any())).collect()
+    fn list_to_ask(&self) -> Option<Vec<(Key, Rc<dyn AnyFuture>)>> {
+        let listed = self.others.iter().filter(|(key, _)| self.place(**key).is_some());
+        let to_ask: Vec<_> = listed.map(|(key, other)| (*key, other.to_any())).collect();
+        (!to_ask.is_empty()).then_some(to_ask)
     }
 
     /// Returns whether a task that is held has told of its end.
@@ -357,15 +380,16 @@ impl HeldTasks {
         for key in &clean.gone {
             if let Some(place) = self.places.get_mut(*key) {
                 place.noted_by += 1;
-                all_tell &= place.tells;
+                all_tell &= place.task.is_some();
             }
         }
         let waits_for = match &clean.gone[..] {
             [] => Gone::None,
             _ if all_tell => Gone::ForGood,
             gone => {
-                let places = gone.iter().filter_map(|key| self.places.get(*key));
-                Gone::Asked(places.map(|place| place.task.to_any()).collect())
+                let places = gone.iter().filter_map(|key| Some((*key, self.places.get(*key)?)));
+                let gone = places.filter_map(|(key, place)| held(&self.others, key, place));
+                Gone::Asked(gone.map(|task| task.to_any()).collect())
             }
         };
         (number, waits_for)
@@ -415,9 +439,7 @@ impl HeldTasks {
                 (place.hidden, place.was_back) = (false, true);
                 self.listed.count += 1;
                 self.cleans.iter_mut().flatten().for_each(|clean| clean.note_back(key));
-                if !place.tells {
-                    self.listed.to_ask.insert(key);
-                } else if place.ended() {
+                if place.ended() {
                     self.listed.note_end(key);
                 }
             } else if place.is_over() {
@@ -432,10 +454,12 @@ impl HeldTasks {
         let new = self.places.iter_from(start);
         let mut again: Vec<_> = new.filter(|(_, place)| place.again && !place.hidden).collect();
         let old = self.places.iter_from(0).take_while(|(key, _)| *key < start);
-        let old = old.filter(|(_, place)| !place.hidden).map(|(_, place)| place);
-        let gone = clean.taken.iter().chain(&clean.gone).filter_map(|key| self.places.get(*key));
-        let ids: BTreeSet<FutureId> = old.chain(gone).map(|place| place.task.id()).collect();
-        again.retain(|(_, place)| ids.contains(&place.task.id()));
+        let old = old.filter(|(_, place)| !place.hidden);
+        let gone = clean.taken.iter().chain(&clean.gone);
+        let gone = gone.filter_map(|key| Some((*key, self.places.get(*key)?)));
+        let id = |(key, place): (Key, &Place)| held(&self.others, key, place).map(|task| task.id());
+        let ids: BTreeSet<FutureId> = old.chain(gone).filter_map(id).collect();
+        again.retain(|place| id(*place).is_some_and(|id| ids.contains(&id)));
         again.into_iter().map(|(key, _)| key).collect()
     }
 }

@@ -35,9 +35,7 @@ struct Model {
 impl Model {
     fn add(&mut self, task: &Task, is_again: bool) {
         let key = self.held.add(Held::new(&**task));
-        if task.as_any().is::<ResettableFuture<()>>() {
-            self.held.set_to_ask(key);
-        } else {
+        if !task.as_any().is::<ResettableFuture<()>>() {
             if is_again || task.done() {
                 self.held.set_again(key);
             }

@@ -195,22 +195,21 @@ impl TaskHolder {
     pub(crate) fn hold(&self, task: &dyn AnyFuture) -> Result<()> {
         self.ensure_cleaner()?;
         let inner = &self.0;
-        let (done, held) = (task.done(), Held::new(task));
+        let held = Held::new(task);
         let key = inner.ts.borrow_mut().add(held);
-        let joins = inner.joins.get();
-        let watcher: Rc<dyn Watcher> = inner.clone();
-        if task.watch(&watcher, key) {
-            // A task that was added before has another watch of this holder.
-            if done || inner.joins.get() != joins {
-                inner.ts.borrow_mut().set_again(key);
-            }
-            if done {
-                inner.ts.borrow_mut().note_end(key);
-            }
-        } else {
-            inner.ts.borrow_mut().set_to_ask(key);
+        let Some(own) = task.erased() else {
             let inner = inner.clone();
             task.add_callback(Callback::new(move |_: &dyn AnyFuture| inner.cleanup.call()));
+            return Ok(());
+        };
+        let (done, joins) = (own.done(), inner.joins.get());
+        own.watch(inner.clone(), key);
+        // A task that was added before has another watch of this holder.
+        if done || inner.joins.get() != joins {
+            inner.ts.borrow_mut().set_again(key);
+        }
+        if done {
+            inner.ts.borrow_mut().note_end(key);
         }
         Ok(())
     }
