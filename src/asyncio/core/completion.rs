@@ -94,7 +94,7 @@ impl ErasedFuture {
             waiters.set_sole_callback(callback);
             None
         } else {
-            self.push_waiter(Waiter::Callback(callback))
+            self.push_among_others(callback)
         };
         if self.header().done() {
             self.schedule_callback();
@@ -130,6 +130,11 @@ impl ErasedFuture {
         }
     }
 
+    #[inline(never)]
+    fn push_among_others(&self, callback: Callback) -> Option<Key> {
+        self.push_in_place(Waiter::Callback(callback))
+    }
+
     /// Adds a waiter behind the others, and calls the watchers. Returns its key, unless it stands alone.
     #[inline(never)]
     pub(super) fn push_waiter(&self, waiter: Waiter) -> Option<Key> {
@@ -138,7 +143,7 @@ impl ErasedFuture {
 
     /// The same, with what the waiter is made of in registers: moved about in memory, it would be read by
     /// wider loads than it was written by, and a processor waits for the memory then.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     fn push_in_place(&self, waiter: Waiter) -> Option<Key> {
         let waiters = &self.header().waiters;
         let watches = waiters.watches();

@@ -135,7 +135,7 @@ impl Waiters {
 
     /// Adds a waiter behind the others, which are of a future of `registry`. Returns its key, unless it
     /// stands alone in the word.
-    #[inline(always)]
+    #[cfg_attr(feature = "std", inline(always))]
     pub(super) fn push(&self, mut waiter: Waiter, registry: &TaskRegistry) -> Option<Key> {
         if self.is_empty() {
             match pack(waiter) {

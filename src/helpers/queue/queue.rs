@@ -85,6 +85,7 @@ impl<T: 'static> Queue<T> {
     }
 
     /// Puts `value` at the end.
+    #[inline]
     pub fn append(&self, value: T) {
         self.push(QueueEntry::Value(value));
     }
@@ -95,6 +96,7 @@ impl<T: 'static> Queue<T> {
         self.push(QueueEntry::Done);
     }
 
+    #[cfg_attr(feature = "std", inline(always))]
     fn push(&self, entry: QueueEntry<T>) {
         self.0.collection.borrow_mut().push_back(entry);
         self.0.readers.call();

@@ -332,6 +332,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     }
 
     /// A task has ended with `result`, which is the last of it.
+    #[cfg_attr(feature = "std", inline(always))]
     fn pass_on(&self, result: StreamResult<V, C>, on_done: Option<&OnResult<V, C>>) -> Result<()> {
         let told = on_done.map(|on_done| (on_done, result.clone()));
         let is_streamed = !matches!(result.value, StreamValue::GeneratorComplete);

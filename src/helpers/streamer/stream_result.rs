@@ -97,6 +97,7 @@ impl<C> StreamContext<C> {
 
 impl<V, C> StreamResult<V, C> {
     /// Returns the end of `done` as a result; `value` reads its value.
+    #[cfg_attr(feature = "std", inline(always))]
     pub(crate) fn of_end(
         done: &dyn AnyFuture,
         context: StreamContext<C>,
