@@ -11,7 +11,7 @@
 //! - `block` is what the blocks' own words say about them.
 //! - `region` is memory of a fixed size, in place of the allocator's, for chunks and plain blocks.
 //! - `store`, `page`, `chunk`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
-//!   `words` is what free blocks there lead to.
+//!   `words` is what free blocks there lead to, and `huge` has the system map large chunks at once.
 //! - `plain` stands in their place under `--cfg callsoon_plain` and in models: an allocation for
 //!   each block, which tools that watch allocations can follow.
 //!
@@ -20,6 +20,8 @@
 mod block;
 #[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod chunk;
+#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
+mod huge;
 mod lasting;
 mod list;
 mod pages;

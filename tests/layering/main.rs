@@ -122,6 +122,7 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
     (
         "rustix",
         &[
+            "blocks/huge.rs",
             "io/connect.rs",
             "io/datagram.rs",
             "io/listen.rs",
