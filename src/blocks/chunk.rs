@@ -6,8 +6,8 @@
 use core::alloc::Layout;
 use core::cell::Cell;
 
+use super::cache_line::CacheLine;
 use super::list::{Linked, Links, List};
-use crate::collections::CacheLine;
 
 #[repr(C)]
 pub(super) struct Chunk<P: Linked> {

@@ -18,9 +18,10 @@ use core::cell::Cell;
 use core::ptr::{NonNull, null_mut};
 
 use super::block;
+use super::cache_line::CacheLine;
 use super::chunk::Chunk;
 use super::list::{Linked, Links};
-use crate::collections::{CacheLine, SCARCE};
+use crate::collections::SCARCE;
 
 /// Bytes of a page, and its alignment.
 pub(super) const PAGE: usize = if SCARCE { 128 * size_of::<usize>() } else { 32 * 1024 };

@@ -37,7 +37,7 @@ pub(crate) use cell_ext::CellExt;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use ref_cell::RefCell;
 pub(crate) use rng::{Rng, mixed};
-pub(crate) use scarce::{CacheLine, SCARCE};
+pub(crate) use scarce::SCARCE;
 #[cfg(feature = "hyper")]
 pub(crate) use serial_slab::{SerialKey, SerialSlab};
 pub(crate) use sort::Sorter;
