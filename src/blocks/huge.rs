@@ -1,4 +1,6 @@
 //! [`advise`]: memory that the system maps in huge pages, where it has them.
+//!
+//! The crate rustix could ask for them too, by a module that takes longer to build than all of this folder.
 #![allow(unsafe_code)]
 
 /// Has the system map memory that was just allocated in huge pages, as far as it lies in whole ones: a page fault
@@ -10,9 +12,17 @@
 pub(super) unsafe fn advise(base: *mut u8, size: usize) {
     #[cfg(all(feature = "std", target_os = "linux"))]
     {
-        use rustix::mm::{Advice, madvise};
-        // SAFETY: as the caller says; the advice changes nothing that is stored there.
-        let _ = unsafe { madvise(base.cast(), size, Advice::LinuxHugepage) };
+        use core::ffi::{c_int, c_void};
+
+        const MADV_HUGEPAGE: c_int = 14;
+
+        unsafe extern "C" {
+            fn madvise(addr: *mut c_void, length: usize, advice: c_int) -> c_int;
+        }
+
+        // SAFETY: as the caller says; the advice changes nothing that is stored there, and is refused where the system
+        // knows of none such.
+        let _ = unsafe { madvise(base.cast(), size, MADV_HUGEPAGE) };
     }
     #[cfg(not(all(feature = "std", target_os = "linux")))]
     let _ = (base, size);

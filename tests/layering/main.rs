@@ -122,7 +122,6 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
     (
         "rustix",
         &[
-            "blocks/huge.rs",
             "io/connect.rs",
             "io/datagram.rs",
             "io/listen.rs",
