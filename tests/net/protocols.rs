@@ -4,12 +4,15 @@ use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::net::{
     Address, BufferedProtocol, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol,
     Transport, open_connection,
 };
 use callsoon::{Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, yield_now};
+
+use crate::support::log_lines::log_lines_of;
 
 /// Notes its calls. Answers each chunk in a server; closes at `bye`.
 struct Noting {
@@ -263,6 +266,29 @@ fn factory_of_a_server_that_fails_is_told_in_debug_mode() {
         server.wait_closed().await
     })
     .unwrap();
+}
+
+#[test]
+fn debug_mode_logs_no_life_of_a_connection() {
+    let event_loop = EventLoop::new();
+    event_loop.set_debug(true);
+    event_loop.set_slow_callback_duration(Duration::MAX);
+    let logged = log_lines_of(|| {
+        run_on(&event_loop, async {
+            let on = running_loop()?;
+            let server = on.create_server(|| Nothing, Some("127.0.0.1"), 0).await?;
+            let port = server.addresses()[0].ip().unwrap().port();
+            let (reader, writer) = open_connection("127.0.0.1", port, DEFAULT_LIMIT).await?;
+            writer.transport().pause_reading();
+            writer.transport().resume_reading()?;
+            server.close_clients();
+            assert_eq!(reader.read_to_end().await?, b"");
+            server.close();
+            server.wait_closed().await
+        })
+        .unwrap();
+    });
+    assert_eq!(logged, [""; 0]);
 }
 
 /// Has another protocol take its place as soon as it is asked for a buffer.
