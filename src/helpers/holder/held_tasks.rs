@@ -153,6 +153,16 @@ pub(crate) struct HeldTasks {
     cleans: Vec<Option<Box<Clean>>>,
 }
 
+impl Drop for HeldTasks {
+    /// Tasks of both kinds go in the order of adding.
+    fn drop(&mut self) {
+        while let Some(key) = self.places.first_key().filter(|_| !self.others.is_empty()) {
+            let gone = (self.places.pop_front(), self.others.remove(&key));
+            drop(gone);
+        }
+    }
+}
+
 /// A clean-up that is over keeps room for so many keys at most.
 const KEPT: usize = 16;
 

@@ -1,8 +1,9 @@
 //! [`HeldTasks`] beside the original's list, under random calls.
 
 use super::*;
-use crate::EventLoop;
 use crate::helpers::ResettableFuture;
+use crate::{Callback, EventLoop};
+use core::cell::RefCell;
 
 /// A future that tells of its end, or one that has to be asked and may be pending again.
 type Task = Rc<dyn AnyFuture>;
@@ -105,6 +106,33 @@ impl Model {
             }
         }
     }
+}
+
+/// Notes its number when it is dropped.
+struct Noted(usize, Rc<RefCell<Vec<usize>>>);
+
+impl Drop for Noted {
+    fn drop(&mut self) {
+        self.1.borrow_mut().push(self.0);
+    }
+}
+
+#[test]
+fn tasks_of_both_kinds_are_dropped_in_the_order_of_adding() {
+    let event_loop = EventLoop::with_virtual_time();
+    let dropped = Rc::new(RefCell::new(Vec::new()));
+    let mut held = HeldTasks::default();
+    for number in 0..6 {
+        let task: Task = match number % 3 {
+            0 => Rc::new(ResettableFuture::<()>::new_on(&event_loop)),
+            _ => Rc::new(event_loop.create_future::<()>()),
+        };
+        let noted = Noted(number, dropped.clone());
+        task.add_callback(Callback::new(move |_: &dyn AnyFuture| _ = &noted));
+        held.add(Held::new(&*task));
+    }
+    drop(held);
+    assert_eq!(*dropped.borrow(), [0, 1, 2, 3, 4, 5]);
 }
 
 #[test]
