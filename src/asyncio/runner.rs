@@ -417,11 +417,13 @@ impl Runner {
 
 impl fmt::Debug for Runner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match &*self.state.borrow() {
+        // A writer of the program's may call back into the runner: nothing is borrowed while it writes.
+        let shown = match &*self.state.borrow() {
             State::Created(_) => "<Runner [created]>",
             State::Initialized(_) => "<Runner [initialized]>",
             State::Closed => "<Runner [closed]>",
-        })
+        };
+        f.write_str(shown)
     }
 }
 
