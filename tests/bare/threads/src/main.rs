@@ -216,6 +216,7 @@ fn main() {
     mail::threads_against_a_loop();
     unwinding::timers_outlive_a_loop_that_ends_by_a_panic();
     unwinding::futures_outlive_a_loop_that_ends_by_a_panic();
+    unwinding::a_panic_amid_a_cancellation_loses_nothing_that_was_deferred();
 
     LOOP_THREAD.set(thread::current().id()).expect("it is set once");
     // SAFETY: It returns true on this thread only, and never in an interrupt.
