@@ -13,7 +13,6 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::{Rc, Weak};
 use alloc::string::String;
-use core::any::Any;
 use core::cell::Cell;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -21,7 +20,7 @@ use core::pin::Pin;
 use core::task::{Context, Poll};
 
 use super::core::{RegistryHandle, TaskRegistry, note_held, throw_in_step};
-use super::generators::{Closing, Generators};
+use super::generators::{Closing, Generators, Iterated};
 use super::scope::Stop;
 use crate::collections::RefCell;
 use crate::error::{Error, ErrorKind, Result};
@@ -92,8 +91,6 @@ struct State<Y: 'static, S: 'static> {
     gave: Cell<bool>,
     running: Cell<bool>,
     closed: Cell<bool>,
-    /// A shutdown of the loop closes it: a drop of the handles meanwhile leaves it to that.
-    shutting_down: Cell<bool>,
     /// The part that the handles share.
     owner: Weak<Owner<Y, S>>,
     /// The loop that it was first iterated on, and its key there.
@@ -108,7 +105,7 @@ impl<Y: 'static, S: 'static> State<Y, S> {
             return;
         }
         if let Ok(tasks) = TaskRegistry::running() {
-            let weak: Weak<dyn Closing> = Rc::downgrade(&(self.clone() as Rc<dyn Closing>));
+            let weak: Weak<dyn Iterated> = Rc::downgrade(&(self.clone() as Rc<dyn Iterated>));
             let key = tasks.extension::<Generators>().add(weak);
             self.registered.replace(Some((tasks, key)));
         }
@@ -267,7 +264,6 @@ impl<Y: 'static, S: 'static> AsyncGenerator<Y, S> {
             gave: Cell::new(false),
             running: Cell::new(false),
             closed: Cell::new(false),
-            shutting_down: Cell::new(false),
             owner: owner.clone(),
             registered: RefCell::new(None),
         };
@@ -383,7 +379,7 @@ impl<Y: 'static, S: 'static> Clone for AsyncGenerator<Y, S> {
 
 impl<Y: 'static, S: 'static> fmt::Debug for AsyncGenerator<Y, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.state().show())
+        f.write_str(&self.0.show())
     }
 }
 
@@ -392,7 +388,7 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
         let state = self.0.clone();
         let Some((tasks, key)) = state.registered.borrow().clone() else { return };
         tasks.extension::<Generators>().withdraw(key);
-        if state.finished.get() || state.closed.get() || state.shutting_down.get() {
+        if state.finished.get() || state.closed.get() {
             return;
         }
         let on = tasks.event_loop().clone();
@@ -410,17 +406,8 @@ impl<Y: 'static, S: 'static> Drop for Owner<Y, S> {
     }
 }
 
-impl<Y: 'static, S: 'static> Closing for State<Y, S> {
-    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
-        self.shutting_down.set(true);
-        Box::pin(async move {
-            let outcome = aclose(&self).await;
-            self.shutting_down.set(false);
-            outcome
-        })
-    }
-
-    fn hold(&self) -> Option<Rc<dyn Any>> {
+impl<Y: 'static, S: 'static> Iterated for State<Y, S> {
+    fn handle(&self) -> Option<Rc<dyn Closing>> {
         Some(self.owner.upgrade()?)
     }
 
@@ -429,9 +416,16 @@ impl<Y: 'static, S: 'static> Closing for State<Y, S> {
         drop_quietly(on, self.body.take());
         drop_quietly(on, self.registered.take());
     }
+}
+
+impl<Y: 'static, S: 'static> Closing for Owner<Y, S> {
+    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>> {
+        Box::pin(async move { aclose(&self.0).await })
+    }
 
     fn show(&self) -> String {
-        let state = match (self.finished.get(), self.running.get(), self.started.get()) {
+        let own = &self.0;
+        let state = match (own.finished.get(), own.running.get(), own.started.get()) {
             (true, _, _) => "finished",
             (_, true, _) => "running",
             (_, _, true) => "suspended",

@@ -18,13 +18,17 @@ use crate::collections::RefCell;
 use crate::error::Result;
 use crate::event_loop::{ExceptionContext, Job, JobCell, JobKind, LoopRef};
 
-/// A generator as its loop sees it.
-pub(super) trait Closing {
-    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
-    /// Another handle, if there are some: it isn't dropped half way before that is.
-    fn hold(&self) -> Option<Rc<dyn Any>>;
+/// A generator as its loop sees it, also while one that was dropped half way is being closed.
+pub(super) trait Iterated {
+    /// A handle of it, unless all were dropped.
+    fn handle(&self) -> Option<Rc<dyn Closing>>;
     /// Drops the body, which may hold the generator itself, after the loop has closed.
     fn abandon(&self, on: &LoopRef);
+}
+
+/// A handle of a generator: it isn't dropped half way before this is.
+pub(super) trait Closing {
+    fn close(self: Rc<Self>) -> Pin<Box<dyn Future<Output = Result<()>>>>;
     fn show(&self) -> String;
 }
 
@@ -32,7 +36,7 @@ pub(super) trait Closing {
 #[derive(Default)]
 pub(crate) struct Generators {
     /// In the order of their first iteration.
-    iterated: RefCell<BTreeMap<u64, Iterated>>,
+    iterated: RefCell<BTreeMap<u64, Entry>>,
     count: Cell<u64>,
     /// The number of generators that were dropped half way and are not closed yet.
     closing: Cell<usize>,
@@ -40,17 +44,17 @@ pub(crate) struct Generators {
     all_closed: Cell<Option<LoopFuture<()>>>,
 }
 
-struct Iterated {
-    generator: Weak<dyn Closing>,
+struct Entry {
+    generator: Weak<dyn Iterated>,
     /// `shutdown_asyncgens` has not taken it, and it was not dropped.
     open: bool,
 }
 
 impl Generators {
-    pub(super) fn add(&self, generator: Weak<dyn Closing>) -> u64 {
+    pub(super) fn add(&self, generator: Weak<dyn Iterated>) -> u64 {
         let key = self.count.get();
         self.count.set(key + 1);
-        self.iterated.borrow_mut().insert(key, Iterated { generator, open: true });
+        self.iterated.borrow_mut().insert(key, Entry { generator, open: true });
         key
     }
 
@@ -66,11 +70,12 @@ impl Generators {
         }
     }
 
-    /// The generators that a shutdown has to close, oldest first. None is given twice.
+    /// The generators that a shutdown has to close, oldest first. None is given twice. It holds them to its
+    /// end: one that it can't close, as it is being iterated, may lose its other handles meanwhile.
     fn take_open(&self) -> Vec<Rc<dyn Closing>> {
         let mut iterated = self.iterated.borrow_mut();
         let open = iterated.values_mut().filter_map(|iterated| {
-            mem::take(&mut iterated.open).then(|| iterated.generator.upgrade()).flatten()
+            mem::take(&mut iterated.open).then(|| iterated.generator.upgrade()?.handle()).flatten()
         });
         open.collect()
     }
@@ -186,8 +191,6 @@ impl LoopRef {
         if generators.is_empty() {
             return Ok(());
         }
-        // One that can't be closed now, as it is being iterated, may lose its other handles meanwhile.
-        let _held: Vec<_> = generators.iter().map(|generator| generator.hold()).collect();
         let close =
             |generator: &Rc<dyn Closing>| self.create_started_task(generator.clone().close());
         let tasks = generators.iter().map(close).collect::<Result<Vec<_>>>()?;

@@ -1,8 +1,11 @@
 //! The closing of async generators: by hand, by being dropped, and with their loop.
 
+use std::future::Future;
+use std::task::Poll;
+
 use callsoon::{
-    AsyncGenerator, Error, ErrorKind, EventLoop, Result, TaskGroup, create_task, generator, run_on,
-    running_loop, sleep, yield_now,
+    AnyFuture, AsyncGenerator, Error, ErrorKind, EventLoop, Result, TaskGroup, create_task,
+    current_task, generator, run_on, running_loop, sleep, yield_now,
 };
 
 use crate::combinators::{boxed, select};
@@ -337,6 +340,40 @@ fn generator_dropped_amid_a_shutdown_is_closed_after_it() {
     };
     run_on(&event_loop, main).unwrap();
     trace.expect(["Err(GeneratorExit(\"\"))"]);
+}
+
+/// A closing that was cancelled before its first step, of a shutdown that was dropped: CPython's `aclose()` has
+/// a reference to the generator, and lets it go with that open.
+#[test]
+fn generator_of_a_dropped_shutdown_closes_with_its_closing() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let (own, on) = (trace.clone(), event_loop.clone());
+    let numbers: AsyncGenerator<i32> = generator(async move |y| {
+        loop {
+            let Err(error) = y.give(1).await else { return Ok(()) };
+            own.push(format!("{error:?}"));
+            if error.kind() == ErrorKind::GeneratorExit {
+                return Err(error);
+            }
+        }
+    });
+    let main = async move {
+        numbers.anext().await?;
+        let mut shutdown = Box::pin(on.shutdown_asyncgens());
+        std::future::poll_fn(|cx| Poll::Ready(shutdown.as_mut().poll(cx).is_pending())).await;
+        drop((shutdown, numbers));
+        let own = current_task().unwrap();
+        on.all_tasks()
+            .iter()
+            .filter(|task| task.id() != own.id())
+            .for_each(|task| _ = task.cancel());
+        for _ in 0..5 {
+            yield_now().await?;
+        }
+        trace.expect(["CancelledError()", "GeneratorExit(\"\")"]);
+        Ok(())
+    };
+    event_loop.run_until_complete(main).unwrap();
 }
 
 #[test]
