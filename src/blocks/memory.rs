@@ -13,7 +13,6 @@ use core::cell::Cell;
 use core::ptr::{self, NonNull};
 
 use super::chunk;
-use super::huge;
 use super::list::{Links, List};
 use super::page::{MOST_ALIGN, PAGE, Page, for_each};
 use super::region::{Region, Source};
@@ -27,13 +26,6 @@ const SINGLE: usize = if SCARCE { 2 } else { 1 };
 
 /// So many pages without blocks are not worth the trouble to give back.
 pub(super) const KEPT: usize = if SCARCE { 1 } else { 8 };
-
-/// Bytes of a chunk that the system may map by one page fault, and their alignment.
-pub(super) const HUGE: usize = 2 << 20;
-
-/// A loop with so many pages gets more in chunks of [`HUGE`] bytes: then what it doesn't need of the last one
-/// is little beside the rest.
-pub(super) const MANY: usize = 8 * HUGE / PAGE;
 
 /// Which idle chunks are given back.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -176,12 +168,9 @@ impl Memory {
         // A region's pages are shared with others.
         let most = if self.source.is_region() { 1 } else { MOST_PAGES };
         let pages = 1 << doubled.ilog2().min(most.ilog2());
-        let made = |size, align| self.allocate(Layout::from_size_align(size, align).ok()?, 0);
-        let huge = || {
-            let wanted = !SCARCE && !self.source.is_region() && self.pages.get() >= MANY;
-            if wanted { made(HUGE, HUGE) } else { None }
-        };
-        let chunk = huge().or_else(|| made(pages * PAGE, PAGE)).or_else(|| made(PAGE, PAGE))?;
+        let made =
+            |pages: usize| self.allocate(Layout::from_size_align(pages * PAGE, PAGE).ok()?, 0);
+        let chunk = made(pages).or_else(|| made(1))?;
         // SAFETY: just made; and the list that a chunk without pages in use belongs to.
         unsafe {
             let pages = (*chunk).pages();
@@ -208,9 +197,6 @@ impl Memory {
         // head, and is aligned as the page is.
         unsafe {
             let base = self.source.alloc(layout)?.as_ptr();
-            if layout.align() == HUGE {
-                huge::advise(base, layout.size());
-            }
             let chunk = base.add(page + size_of::<Page>()).cast::<Chunk>();
             chunk.write(Chunk {
                 line: [],

@@ -11,8 +11,7 @@
 //! - `block` is what the blocks' own words say about them.
 //! - `region` is memory of a fixed size, in place of the allocator's, for chunks and plain blocks.
 //! - `store`, `page`, `chunk`, `memory`: blocks by size in pages, pages in chunks, chunks of the allocator.
-//!   `words` is what free blocks there lead to, `huge` has the system map large chunks at once, and
-//!   `cache_line` says where heads and chunks begin.
+//!   `words` is what free blocks there lead to, `cache_line` where heads and chunks begin.
 //! - `plain` stands in their place under `--cfg callsoon_plain` and in models: an allocation for
 //!   each block, which tools that watch allocations can follow.
 //!
@@ -23,8 +22,6 @@ mod block;
 mod cache_line;
 #[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
 mod chunk;
-#[cfg(not(any(callsoon_plain, all(loom, feature = "loom"))))]
-mod huge;
 mod lasting;
 mod list;
 mod pages;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::harness::{Block, Loop};
 #[cfg(not(callsoon_plain))]
 use crate::blocks::{
-    memory::{HUGE, KEPT, MANY, MOST_PAGES},
+    memory::{KEPT, MOST_PAGES},
     page::{MOST_ALIGN, PAGE},
     store::ROOM,
 };
@@ -120,32 +120,6 @@ fn blocks_of_any_size_waste_little() {
         assert!(places.len() <= LIMIT / PAGE, "{} pages", places.len());
         blocks.into_iter().for_each(|block| pages.free(block));
     }
-}
-
-/// A loop with very many blocks has more of them in large chunks, and is no less frugal for that.
-#[cfg(not(callsoon_plain))]
-#[test]
-fn many_pages_grow_by_huge_chunks_up_to_a_limit() {
-    const LARGE: usize = PAGE / 3;
-    let pages = Loop::new();
-    let mut blocks = Vec::new();
-    while pages.pages.bytes() < MANY * PAGE {
-        blocks.push(pages.made(LARGE));
-    }
-    let before = pages.pages.bytes();
-    while pages.pages.bytes() == before {
-        blocks.push(pages.made(LARGE));
-    }
-    let step = if SCARCE { CHUNK } else { HUGE };
-    assert_eq!(pages.pages.bytes(), before + step);
-    let limit = before + step + 3 * PAGE;
-    pages.pages.set_limit(Some(limit));
-    blocks.extend(core::iter::from_fn(|| pages.alloc(LARGE, 8)));
-    assert_eq!(pages.pages.bytes(), limit, "smaller chunks fill what a limit leaves");
-    blocks.iter().for_each(Block::check);
-    blocks.into_iter().for_each(|block| pages.free(block));
-    (0..3).for_each(|_| pages.pages.release_idle());
-    assert!(pages.pages.bytes() <= KEPT_BYTES, "{} bytes", pages.pages.bytes());
 }
 
 #[test]
