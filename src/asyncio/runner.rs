@@ -116,8 +116,7 @@ impl EventLoop {
         outcome
     }
 
-    /// Runs until `future` is done, whatever comes of it. Where it is a future of ours, no search among the
-    /// callbacks is linked, and no other method of an `AnyFuture`.
+    /// Does as `run_until_done`, and links no search among callbacks and no method of `AnyFuture`.
     fn run_until_own_done(&self, future: &ErasedFuture) -> Result<()> {
         let key = future.push_callback(Callback::on_loop(stop_loop));
         let ran = self.run_forever();
@@ -126,6 +125,7 @@ impl EventLoop {
         if future.done() { Ok(()) } else { Err(stopped_early()) }
     }
 
+    /// Runs until `future` is done. To be stopped before is an error.
     fn run_until_done(&self, future: &dyn AnyFuture) -> Result<()> {
         let stop = Callback::on_loop(stop_loop);
         future.add_callback(stop.clone());

@@ -176,7 +176,9 @@ pub(super) fn is_pipe(file: &File) -> Result<bool> {
 impl fmt::Debug for ReadPipe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut shown = f.debug_struct("Transport");
-        shown.field("closing", &self.closing.get()).field("pipe", &*self.pipe.borrow());
+        // The writer may close the pipe: nothing is borrowed meanwhile.
+        let pipe = self.pipe.borrow().clone();
+        shown.field("closing", &self.closing.get()).field("pipe", &pipe);
         shown.finish_non_exhaustive()
     }
 }

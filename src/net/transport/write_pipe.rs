@@ -239,6 +239,8 @@ impl fmt::Debug for WritePipe {
         let mut shown = f.debug_struct("Transport");
         shown.field("closing", &self.closing.get());
         shown.field("write_buffer_size", &self.write_buffer_size());
-        shown.field("pipe", &*self.pipe.borrow()).finish_non_exhaustive()
+        // The writer may close the pipe: nothing is borrowed meanwhile.
+        let pipe = self.pipe.borrow().clone();
+        shown.field("pipe", &pipe).finish_non_exhaustive()
     }
 }
