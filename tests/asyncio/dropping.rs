@@ -444,3 +444,32 @@ fn cancel_ends_a_task_after_its_await_was_dropped() {
     turn(&event_loop, 1);
     assert!(task.cancelled() && !forever.cancelled(), "{task:?}");
 }
+
+#[test]
+fn a_future_that_fails_is_dropped_before_its_task_has_ended() {
+    struct Fails(Trace);
+
+    impl Future for Fails {
+        type Output = callsoon::Result<()>;
+
+        fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+            Poll::Ready(Err(Error::new(ErrorKind::Value, "")))
+        }
+    }
+
+    impl Drop for Fails {
+        fn drop(&mut self) {
+            self.0.push("dropped");
+        }
+    }
+
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let task = event_loop.create_task(Fails(trace.clone())).unwrap();
+    let says = trace.clone();
+    task.add_done_callback(move |_: &dyn AnyFuture| says.push("called"));
+    settle(&event_loop);
+    trace.expect(["dropped", "called"]);
+    assert!(task.exception().unwrap().is_some());
+    drop(task);
+    trace.expect_nothing();
+}

@@ -185,3 +185,50 @@ fn error_of_main_comes_before_that_of_its_run_end() {
     assert_eq!(run_on(&event_loop, main).unwrap_err().message(), "main's");
     assert!(event_loop.is_closed());
 }
+
+/// A future-like thing of the program's own, which a run takes as it is.
+struct Own(crate::cancel_panics::Cancels);
+
+impl callsoon::EnsureFuture<()> for Own {
+    type Future = crate::cancel_panics::Cancels;
+
+    fn ensure_future(self, _on: &callsoon::LoopRef) -> callsoon::Result<Self::Future> {
+        Ok(self.0)
+    }
+}
+
+#[test]
+fn stopped_run_leaves_no_callback_on_a_future_like_thing() {
+    use callsoon::{EventLoop, yield_now};
+    let event_loop = EventLoop::with_virtual_time();
+    let task = event_loop.create_task(async { Ok(()) }).unwrap();
+    let own = event_loop.create_future();
+    let like = crate::cancel_panics::Cancels { own: own.clone(), task, panics: false };
+    let on = event_loop.clone();
+    event_loop.call_soon(move || on.stop()).unwrap();
+    event_loop.run_until_complete(Own(like.clone())).unwrap_err();
+    own.set_result(()).unwrap();
+    let turns = async {
+        for _ in 0..3 {
+            yield_now().await?;
+        }
+        Ok(())
+    };
+    event_loop.run_until_complete(turns).unwrap();
+    // One that is done already ends the run in a turn.
+    event_loop.run_until_complete(Own(like)).unwrap();
+}
+
+#[test]
+fn each_child_of_a_gather_is_cancelled_by_its_own_error() {
+    use callsoon::{EventLoop, gather};
+    let event_loop = EventLoop::with_virtual_time();
+    let children = [(); 2].map(|()| event_loop.create_future::<()>());
+    let gathered = gather(children.iter());
+    let main = event_loop.create_task(async move { gathered.await.map(drop) }).unwrap();
+    crate::driver::settle(&event_loop);
+    main.cancel_with("why");
+    let errors = children.map(|child| child.result().unwrap_err());
+    assert!(!errors[0].ptr_eq(&errors[1]), "{errors:?}");
+    crate::driver::settle(&event_loop);
+}

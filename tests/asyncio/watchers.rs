@@ -104,3 +104,16 @@ fn watchers_and_callbacks_are_an_ordered_list() {
         }));
     }
 }
+
+#[test]
+fn watcher_added_to_a_done_future_joins_no_other() {
+    let (event_loop, trace) = (EventLoop::with_virtual_time(), Trace::new());
+    let watcher: Rc<dyn Watcher> = Rc::new(Says(trace.clone()));
+    let future = event_loop.create_future::<i32>();
+    watch(&future, &watcher, 1);
+    future.set_result(1).unwrap();
+    watch(&future, &watcher, 2);
+    trace.expect(["ended 1"]);
+    turn(&event_loop, 1);
+    trace.expect(["called 1", "called 2"]);
+}

@@ -138,3 +138,17 @@ fn a_sleep_that_a_signal_interrupts_goes_on() {
     assert!(ended.get());
     assert!(shell.wait().unwrap().success());
 }
+
+#[test]
+fn a_loop_that_watched_nothing_makes_no_poller_for_its_close() {
+    const NAME: &str = "descriptors::a_loop_that_watched_nothing_makes_no_poller_for_its_close";
+    if !is_child(NAME, "true") {
+        return;
+    }
+    let count = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+    let event_loop = EventLoop::new();
+    event_loop.run_until_complete(async { Ok(()) }).unwrap();
+    let before = count();
+    event_loop.close().unwrap();
+    assert_eq!(count(), before);
+}

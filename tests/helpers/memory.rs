@@ -1,9 +1,13 @@
 //! Nothing is left behind: values are counted while they live.
 
+use std::any::Any;
+use std::fmt;
+use std::rc::Rc;
+
 use callsoon::helpers::{
     self as hp, Adding, ChildOfFuture, Queue, ResettableFuture, ResultStreamer, TaskHolder,
 };
-use callsoon::{AnyFuture, EventLoop, Result, generator, sleep};
+use callsoon::{AnyFuture, EventLoop, LoopFuture, Result, generator, sleep};
 
 use crate::driver::{run, secs, settle};
 use crate::parts::{Counted, callbacks, rest};
@@ -181,4 +185,42 @@ fn children_are_dropped_with_their_last_parent_handle() {
     made.unwrap();
     settle(&event_loop);
     assert_eq!(alive.get(), 0);
+}
+
+/// Stands on a future, as a program's own type does, with something that is counted.
+#[derive(Clone)]
+struct Standing(LoopFuture<()>, Counted);
+
+impl fmt::Debug for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl AnyFuture for Standing {
+    fn base(&self) -> &dyn AnyFuture {
+        &self.0
+    }
+    fn to_any(&self) -> Rc<dyn AnyFuture> {
+        Rc::new(self.clone())
+    }
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+#[test]
+fn holder_lets_go_of_what_stands_on_a_future_that_is_done() -> Result<()> {
+    run(async {
+        let stop = hp::create_future::<()>();
+        let (counted, alive) = Counted::new();
+        let holder = TaskHolder::new(&stop);
+        let future = hp::create_future::<()>();
+        holder.add_task(&Standing(future.clone(), counted));
+        assert_eq!(alive.get(), 1);
+        future.set_result(())?;
+        rest().await?;
+        assert_eq!((holder.pending(), alive.get()), (0, 0));
+        holder.finish(None).await
+    })
 }

@@ -390,3 +390,11 @@ fn what_outlives_a_loop_holds_little_of_its_memory() {
     assert!(held - before < 1_200_000, "{} of {} bytes", held - before, most - before);
     drop((waker, open));
 }
+
+#[test]
+fn runs_leave_nothing() {
+    leaves_nothing(10, || {
+        let event_loop = EventLoop::with_virtual_time();
+        callsoon::run_on(&event_loop, async { callsoon::yield_now().await }).unwrap();
+    });
+}
