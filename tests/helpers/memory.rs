@@ -189,17 +189,20 @@ fn children_are_dropped_with_their_last_parent_handle() {
 
 /// Stands on a future, as a program's own type does, with something that is counted.
 #[derive(Clone)]
-struct Standing(LoopFuture<()>, Counted);
+struct Standing {
+    own: LoopFuture<()>,
+    _counted: Counted,
+}
 
 impl fmt::Debug for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.own.fmt(f)
     }
 }
 
 impl AnyFuture for Standing {
     fn base(&self) -> &dyn AnyFuture {
-        &self.0
+        &self.own
     }
     fn to_any(&self) -> Rc<dyn AnyFuture> {
         Rc::new(self.clone())
@@ -216,7 +219,7 @@ fn holder_lets_go_of_what_stands_on_a_future_that_is_done() -> Result<()> {
         let (counted, alive) = Counted::new();
         let holder = TaskHolder::new(&stop);
         let future = hp::create_future::<()>();
-        holder.add_task(&Standing(future.clone(), counted));
+        holder.add_task(&Standing { own: future.clone(), _counted: counted });
         assert_eq!(alive.get(), 1);
         future.set_result(())?;
         rest().await?;
