@@ -11,10 +11,10 @@ use callsoon::{
     Result, Sleep, Task, create_task, current_task, gather, sleep, yield_now,
 };
 
-use crate::cancel_panics::Cancels;
 use crate::combinators::{boxed, join, select};
 use crate::driver::{run, secs, settle, turn};
 use crate::shared_wait::Shared;
+use crate::support::cancels::Cancels;
 use crate::support::hand_clock::HandClock;
 use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;

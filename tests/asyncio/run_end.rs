@@ -10,6 +10,7 @@ use callsoon::{
 };
 
 use crate::driver::{Reports, secs};
+use crate::support::cancels::Cancels;
 use crate::support::trace::Trace;
 
 fn counting(on: &LoopRef, count: &Rc<Cell<usize>>) -> Result<()> {
@@ -187,10 +188,10 @@ fn error_of_main_comes_before_that_of_its_run_end() {
 }
 
 /// A future-like thing of the program's own, which a run takes as it is.
-struct Own(crate::cancel_panics::Cancels);
+struct Own(Cancels);
 
 impl callsoon::EnsureFuture<()> for Own {
-    type Future = crate::cancel_panics::Cancels;
+    type Future = Cancels;
 
     fn ensure_future(self, _on: &callsoon::LoopRef) -> callsoon::Result<Self::Future> {
         Ok(self.0)
@@ -203,7 +204,7 @@ fn stopped_run_leaves_no_callback_on_a_future_like_thing() {
     let event_loop = EventLoop::with_virtual_time();
     let task = event_loop.create_task(async { Ok(()) }).unwrap();
     let own = event_loop.create_future();
-    let like = crate::cancel_panics::Cancels { own: own.clone(), task, panics: false };
+    let like = Cancels { own: own.clone(), task, panics: false };
     let on = event_loop.clone();
     event_loop.call_soon(move || on.stop()).unwrap();
     event_loop.run_until_complete(Own(like.clone())).unwrap_err();

@@ -6,6 +6,8 @@
 //! executed step by step.
 
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+#[path = "../../../support/cancels.rs"]
+mod cancels;
 mod interrupts;
 mod mail;
 mod unwinding;
