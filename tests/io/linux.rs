@@ -4,6 +4,7 @@
 
 use core::ffi::{c_int, c_void};
 use std::cell::Cell;
+use std::fs;
 use std::io::{Read, Write};
 use std::net;
 use std::os::fd::AsRawFd;
@@ -16,6 +17,7 @@ use callsoon::{ErrorKind, EventLoop, Result, Task, create_task};
 
 use crate::child::is_child;
 use crate::run::{NOW, settle};
+use crate::support::log_lines::log_nowhere;
 
 unsafe extern "C" {
     fn send(socket: c_int, bytes: *const c_void, count: usize, flags: c_int) -> isize;
@@ -244,4 +246,32 @@ fn abstract_unix_names_connect_without_a_file() {
         Ok(())
     };
     event_loop.run_until_complete(talks).unwrap();
+}
+
+/// Returns true if an epoll instance of this process watches the descriptor of `source`, which stays open.
+fn is_watched(source: &impl AsRawFd) -> bool {
+    let own = format!("tfd: {:8} ", source.as_raw_fd());
+    let instances = fs::read_dir("/proc/self/fdinfo").unwrap();
+    instances
+        .filter_map(|file| fs::read_to_string(file.unwrap().path()).ok())
+        .any(|info| info.contains(&own))
+}
+
+#[test]
+fn a_closed_loop_watches_no_socket_that_the_program_keeps() {
+    log_nowhere();
+    let event_loop = EventLoop::with_virtual_time();
+    let (read, awaited) = (connection(), connection());
+    let reads = Rc::new(read.0);
+    event_loop.add_reader(reads.clone(), || ()).unwrap();
+    let awaits = Rc::new(Async::new_on(&event_loop, awaited.0).unwrap());
+    let own = awaits.clone();
+    let waits = event_loop.create_task(async move { own.readable().await }).unwrap();
+    event_loop.run_once(NOW).unwrap();
+    assert!(is_watched(&reads) && is_watched(awaits.get_ref()));
+    // It keeps the poller.
+    let handle = event_loop.handle();
+    event_loop.close().unwrap();
+    assert!(!is_watched(&reads) && !is_watched(awaits.get_ref()));
+    drop((handle, waits));
 }

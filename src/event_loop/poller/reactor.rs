@@ -398,6 +398,15 @@ impl Reactor {
         self.closed.get()
     }
 
+    /// Has the poller forget the source of `watch`.
+    pub(crate) fn forget(&self, watch: &mut Watch) {
+        // One that was never made has nothing to forget.
+        if let Some(Ok(poller)) = self.bell.poller().map(OwnPoller::get) {
+            // A source that the poller doesn't know any more is forgotten already.
+            let _ = watch.forget(poller);
+        }
+    }
+
     /// Forgets that the source of `watch`, which is a [`Registration`](Watch::registered)'s, was ready. Then the
     /// registration's owner alone has the source, once `watch` is dropped.
     pub(crate) fn forget_ready(&self, watch: &Watch) {
@@ -415,13 +424,7 @@ impl Reactor {
         self.waiting.set(0);
         let mut watches: Vec<Watch> =
             self.watches.take().into_iter().map(|(_, watch)| watch).collect();
-        // One that was never made has nothing to forget.
-        if let Some(Ok(poller)) = self.bell.poller().map(OwnPoller::get) {
-            for watch in &mut watches {
-                // A source that the poller doesn't know any more is forgotten already.
-                let _ = watch.forget(poller);
-            }
-        }
+        watches.iter_mut().for_each(|watch| self.forget(watch));
         // Registered sources have their owners, so that nothing of the program's is dropped with these.
         let (registered, watches): (Vec<_>, Vec<_>) =
             watches.into_iter().partition(|watch| watch.registered);

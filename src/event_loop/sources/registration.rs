@@ -96,24 +96,17 @@ impl Registration {
         self.waits.set(self.waits.get() - 1);
         self.reactor.count(0, 1);
     }
+}
 
-    fn leave(&self) -> Result<()> {
+impl Drop for Registration {
+    fn drop(&mut self) {
         let mut watches = self.reactor.watches.borrow_mut();
-        let Some(mut watch) = watches.try_remove(self.key) else { return Ok(()) };
+        let Some(mut watch) = watches.try_remove(self.key) else { return };
         drop(watches);
         // A wait that was forgotten ends with its source.
         self.reactor.count(0, self.waits.take());
         self.reactor.keys.borrow_mut().remove(self.raw);
         self.reactor.forget_ready(&watch);
-        let told = watch.update(self.reactor.poller()?, self.key, Watching::default());
-        drop(watch);
-        told
-    }
-}
-
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // A source that the poller doesn't know any more is forgotten already.
-        let _ = self.leave();
+        self.reactor.forget(&mut watch);
     }
 }
