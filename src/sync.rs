@@ -14,6 +14,8 @@ mod plain {
     pub(crate) use core::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
     };
+    #[cfg(feature = "std")]
+    pub(crate) use crossbeam_utils::sync::{Parker, Unparker};
     #[cfg(not(target_has_atomic = "ptr"))]
     pub(crate) use portable_atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence,
@@ -21,17 +23,10 @@ mod plain {
 
     #[cfg(feature = "std")]
     pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+    #[cfg(feature = "std")]
+    pub(crate) use std::thread::{Builder, JoinHandle};
     #[cfg(feature = "trace")]
-    pub(crate) use std::thread::ThreadId;
-    #[cfg(feature = "std")]
-    pub(crate) use std::thread::{Builder, JoinHandle, Thread, current as current_thread};
-
-    /// Parks this thread until it is unparked or `timeout` is over.
-    #[cfg(feature = "std")]
-    pub(crate) fn park(timeout: Option<core::time::Duration>) {
-        // The longest timeout stands for none, and spares the code of a park without one.
-        std::thread::park_timeout(timeout.unwrap_or(core::time::Duration::MAX));
-    }
+    pub(crate) use std::thread::{ThreadId, current as current_thread};
 
     /// A thread's own value, which costs nothing to make.
     #[cfg(feature = "std")]
@@ -97,12 +92,36 @@ impl<T> OnceLock<T> {
     }
 }
 
-/// Parks this thread until it is unparked. No time passes under a checker: with a `timeout` it doesn't
-/// park.
+/// Stands for crossbeam's, which a checker doesn't see. It parks the thread that made it.
 #[cfg(any(all(loom, feature = "loom"), shuttle))]
-pub(crate) fn park(timeout: Option<core::time::Duration>) {
-    if timeout.is_none() {
-        park_unlimited();
+pub(crate) struct Parker(Unparker);
+
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+#[derive(Clone)]
+pub(crate) struct Unparker(Thread);
+
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+impl Parker {
+    pub(crate) fn new() -> Parker {
+        Parker(Unparker(current_thread()))
+    }
+
+    /// Parks until it is unparked. No time passes under a checker: with a limit it doesn't park.
+    pub(crate) fn park_timeout(&self, timeout: core::time::Duration) {
+        if timeout == core::time::Duration::MAX {
+            park();
+        }
+    }
+
+    pub(crate) fn unparker(&self) -> &Unparker {
+        &self.0
+    }
+}
+
+#[cfg(any(all(loom, feature = "loom"), shuttle))]
+impl Unparker {
+    pub(crate) fn unpark(&self) {
+        self.0.unpark();
     }
 }
 
@@ -119,9 +138,7 @@ mod checked {
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
     #[cfg(feature = "trace")]
     pub(crate) use loom::thread::ThreadId;
-    pub(crate) use loom::thread::{
-        Builder, JoinHandle, Thread, current as current_thread, park as park_unlimited,
-    };
+    pub(crate) use loom::thread::{Builder, JoinHandle, Thread, current as current_thread, park};
     pub(crate) use std::sync::PoisonError;
 
     macro_rules! thread_own {
@@ -142,7 +159,7 @@ mod shuffled {
     };
     pub(crate) use shuttle::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
     pub(crate) use shuttle::thread::{
-        Builder, JoinHandle, Thread, current as current_thread, park as park_unlimited,
+        Builder, JoinHandle, Thread, current as current_thread, park,
     };
 
     macro_rules! thread_own {

@@ -1,9 +1,11 @@
 //! The machine's own notifier: a loop parks its thread, or waits in its poller.
 
+use core::time::Duration;
+
 use super::check::{Search, check, size, thread};
 use crate::Notify;
 use crate::event_loop::{Bell, EndWait, Inbox};
-use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, Condvar, Mutex, Ordering, Parker};
 
 /// Stands for the poller, where waits and notifications are system calls. Here too one notification
 /// stands for all until the wait that it ends is over, and what comes between the two last steps of a
@@ -46,13 +48,14 @@ impl EndWait for Poller {
 type Mail = Arc<Inbox<usize>>;
 type Rung = std::sync::Arc<Bell<Poller>>;
 
-fn mail() -> (Mail, Rung) {
-    let bell = Rung::new(Bell::new());
+fn mail() -> (Mail, Rung, Parker) {
+    let parker = Parker::new();
+    let bell = Rung::new(Bell::new(parker.unparker().clone()));
     let inbox = Inbox::new(bell.clone() as std::sync::Arc<dyn Notify>);
     // Makes the first block of the queue: loom sees nothing of the spin that this may take.
     assert!(inbox.post(0).is_ok());
     assert!(inbox.take().is_some());
-    (Arc::new(inbox), bell)
+    (Arc::new(inbox), bell, parker)
 }
 
 fn senders(inbox: &Mail, count: usize) -> Vec<thread::JoinHandle<()>> {
@@ -64,7 +67,7 @@ fn senders(inbox: &Mail, count: usize) -> Vec<thread::JoinHandle<()>> {
 }
 
 /// Takes the next mail as a loop does: by a look, and by a sleep where there is none.
-fn next(inbox: &Inbox<usize>, bell: &Bell<Poller>) -> usize {
+fn next(inbox: &Inbox<usize>, bell: &Bell<Poller>, parker: &Parker) -> usize {
     loop {
         if let Some(mail) = inbox.take() {
             return mail;
@@ -72,7 +75,7 @@ fn next(inbox: &Inbox<usize>, bell: &Bell<Poller>) -> usize {
         if inbox.begin_sleep() {
             match bell.poller() {
                 Some(poller) => poller.wait(),
-                None => bell.park(None),
+                None => parker.park_timeout(Duration::MAX),
             }
             inbox.end_sleep();
         }
@@ -84,11 +87,11 @@ fn next(inbox: &Inbox<usize>, bell: &Bell<Poller>) -> usize {
 #[test]
 fn posts_against_a_poller_being_made() {
     check("posts_against_a_poller_being_made", Search::Preemptions(3), || {
-        let (inbox, bell) = mail();
+        let (inbox, bell, parker) = mail();
         let senders = senders(&inbox, size(2, 6));
-        let mut got = vec![next(&inbox, &bell)];
+        let mut got = vec![next(&inbox, &bell, &parker)];
         bell.set_poller(Poller::new());
-        got.extend(senders.iter().skip(1).map(|_| next(&inbox, &bell)));
+        got.extend(senders.iter().skip(1).map(|_| next(&inbox, &bell, &parker)));
         got.sort_unstable();
         assert!(got.into_iter().eq(0..size(2, 6)));
         senders.into_iter().for_each(|sender| sender.join().unwrap());
@@ -100,10 +103,10 @@ fn posts_against_a_poller_being_made() {
 #[test]
 fn posts_against_waits_in_the_poller() {
     check("posts_against_waits_in_the_poller", Search::Preemptions(3), || {
-        let (inbox, bell) = mail();
+        let (inbox, bell, parker) = mail();
         bell.set_poller(Poller::new());
         let senders = senders(&inbox, size(2, 6));
-        let mut got: Vec<_> = senders.iter().map(|_| next(&inbox, &bell)).collect();
+        let mut got: Vec<_> = senders.iter().map(|_| next(&inbox, &bell, &parker)).collect();
         got.sort_unstable();
         assert!(got.into_iter().eq(0..size(2, 6)));
         senders.into_iter().for_each(|sender| sender.join().unwrap());

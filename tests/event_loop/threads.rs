@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Barrier, Condvar, Mutex, mpsc};
 use std::task::{Poll, Waker};
 use std::thread::{self, ThreadId};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use callsoon::{ErrorKind, EventLoop, Host, LoopHandle, Notify, Result};
 
@@ -311,4 +311,15 @@ fn the_last_handle_may_go_just_when_the_loop_falls_asleep() {
     }
     drops.join().unwrap();
     assert_eq!(missed, None, "asleep with no caller left");
+}
+
+/// A program may have a protocol of its own that unparks the loop's thread before that parks.
+#[test]
+fn sleep_leaves_the_token_of_the_loops_thread_to_the_program() {
+    let event_loop = EventLoop::new();
+    thread::current().unpark();
+    assert_eq!(event_loop.run_once(Some(Duration::from_nanos(1))).unwrap(), 0);
+    let parked = Instant::now();
+    thread::park_timeout(FOR_EVER);
+    assert!(parked.elapsed() < FOR_EVER, "the loop has taken the token");
 }

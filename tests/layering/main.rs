@@ -134,6 +134,7 @@ const CRATE_FILES: &[(&str, &[&str])] = &[
     ("shuttle", &["sync.rs"]),
     ("signal_hook", &["event_loop/poller/", "event_loop/sources/signals.rs"]),
     ("concurrent_queue", &["sync.rs"]),
+    ("crossbeam_utils", &["sync.rs"]),
     (
         "slab",
         &[

@@ -3,12 +3,10 @@
 //! A loop parks its thread as long as it has no poller, and waits in the poller from then on. Only the
 //! loop's thread makes the poller, so the loop is awake while one is made: a notification that finds no
 //! poller at that time unparks a thread that isn't parked, and the loop reads its mail before it sleeps
-//! again.
-
-use core::time::Duration;
+//! again. It parks by a token of the loop's own: the thread's is the program's.
 
 use crate::event_loop::host::Notify;
-use crate::sync::{OnceLock, Thread, current_thread, park};
+use crate::sync::{OnceLock, Unparker};
 
 /// A wait that other threads can end.
 pub(crate) trait EndWait {
@@ -17,14 +15,14 @@ pub(crate) trait EndWait {
 }
 
 pub(crate) struct Bell<P> {
-    sleeper: Thread,
+    sleeper: Unparker,
     poller: OnceLock<P>,
 }
 
 impl<P> Bell<P> {
-    /// Returns the bell of a loop of this thread, on which the loop stays.
-    pub(crate) fn new() -> Bell<P> {
-        Bell { sleeper: current_thread(), poller: OnceLock::new() }
+    /// Returns the bell of the loop that `sleeper` unparks.
+    pub(crate) fn new(sleeper: Unparker) -> Bell<P> {
+        Bell { sleeper, poller: OnceLock::new() }
     }
 
     /// Returns the poller, if there is one.
@@ -36,11 +34,6 @@ impl<P> Bell<P> {
     /// Has the loop wait in `poller` from now on. Called by the loop's thread, once.
     pub(crate) fn set_poller(&self, poller: P) {
         let _ = self.poller.set(poller);
-    }
-
-    /// Parks the loop's thread until the bell rings or `timeout` is over. For a loop without a poller.
-    pub(crate) fn park(&self, timeout: Option<Duration>) {
-        park(timeout);
     }
 }
 

@@ -35,6 +35,7 @@ use crate::collections::{RefCell, Rng};
 use crate::error::{Error, Result, about};
 use crate::event_loop::clock::whole_millis;
 use crate::event_loop::host::Notify;
+use crate::sync::Parker;
 
 /// The watch on one descriptor.
 pub(crate) struct Watch {
@@ -174,6 +175,8 @@ impl EndWait for OwnPoller {
 type CollectAll = fn(&Reactor, &Poller, &mut dyn Iterator<Item = Event>) -> Result<()>;
 
 pub(crate) struct Reactor {
+    /// The sleep of a loop without a poller.
+    parker: Parker,
     bell: Arc<Bell<OwnPoller>>,
     waits: RefCell<Waits>,
     pub(crate) watches: RefCell<Slab<Watch>>,
@@ -195,8 +198,10 @@ pub(crate) struct Reactor {
 
 impl Reactor {
     pub(crate) fn new() -> Reactor {
+        let parker = Parker::new();
         Reactor {
-            bell: Arc::new(Bell::new()),
+            bell: Arc::new(Bell::new(parker.unparker().clone())),
+            parker,
             waits: RefCell::default(),
             watches: RefCell::new(Slab::new()),
             keys: RefCell::default(),
@@ -256,7 +261,8 @@ impl Reactor {
     pub(crate) fn wait(&self, timeout: Option<Duration>) -> Result<()> {
         let timeout = timeout.map(whole_millis);
         let Some(own) = self.bell.poller() else {
-            self.bell.park(timeout);
+            // The longest timeout stands for none, and spares the code of a park without one.
+            self.parker.park_timeout(timeout.unwrap_or(Duration::MAX));
             return Ok(());
         };
         let poller = own.get()?;
