@@ -1,6 +1,7 @@
 //! Data structures that depend on no loop and no future; each is tested against a model.
 //!
 //! - `cell_ext`: access to the value of a `Cell` in place;
+//! - `given_back`: numbers of a count that were given back;
 //! - `keyed_queue`: a queue from which any item can be removed by its key;
 //! - `ref_cell`: a `RefCell` of which panics take little room;
 //! - `rng`: numbers that follow from a seed;
@@ -12,6 +13,7 @@
 //!   `timer_heap`: what stands in for the wheel where memory is scarce.
 
 mod cell_ext;
+mod given_back;
 mod keyed_queue;
 mod ref_cell;
 mod rng;
@@ -34,6 +36,7 @@ pub use timer_key::TimerKey;
 pub use timer_wheel::TimerWheel;
 
 pub(crate) use cell_ext::CellExt;
+pub(crate) use given_back::GivenBack;
 pub(crate) use keyed_queue::{Key, KeyedQueue};
 pub(crate) use ref_cell::RefCell;
 pub(crate) use rng::{Rng, mixed};

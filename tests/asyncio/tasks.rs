@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::time::Duration;
 
 use callsoon::{
     AnyFuture, Callback, Error, ErrorKind, EventLoop, Result, Task, all_tasks, create_task,
@@ -107,6 +108,30 @@ fn a_task_is_known_by_its_number_until_it_is_given_a_name() {
     let third = event_loop.create_task(async { Ok(()) }).unwrap();
     assert_eq!(third.name(), "Task-3", "a number is never used again");
     assert_eq!(first.name(), "worker", "a task that is over keeps its name");
+}
+
+#[test]
+fn a_task_named_as_it_is_made_takes_no_number() {
+    let event_loop = EventLoop::with_virtual_time();
+    let make = || event_loop.create_task(async { Ok(()) }).unwrap();
+    let main = make();
+    let tasks = [make().with_name("a"), make().with_name("b"), make(), make()];
+    tasks[3].set_name("late");
+    let more = [make().with_name("c").with_name("d"), make(), make()];
+    let names = || {
+        let all = [&main].into_iter().chain(&tasks).chain(&more);
+        all.map(|task| task.name()).collect::<Vec<_>>()
+    };
+    let expected = ["Task-1", "a", "b", "Task-2", "late", "d", "Task-4", "Task-5"];
+    assert_eq!(names(), expected);
+    settle(&event_loop);
+    // So many that the numbers of tasks that are gone are forgotten.
+    for number in 6..1_000 {
+        drop(make().with_name("gone"));
+        assert_eq!(make().name(), format!("Task-{number}"));
+        event_loop.run_once(Some(Duration::ZERO)).unwrap();
+    }
+    assert_eq!(names(), expected);
 }
 
 // CPython: test_tasks.BaseTaskTests.test_task_source_traceback

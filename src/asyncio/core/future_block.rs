@@ -31,6 +31,7 @@ use super::header::waiter::Watch;
 use super::header::{CancelledChildren, ErasedFuture, Header, State, Table, flag};
 use super::node::{TypedFuture, entry_head};
 use super::registry::TaskRegistry;
+use super::task_header::name_of;
 use super::wait_reason::WaitReason;
 #[cfg(feature = "contextvars")]
 use crate::context::Entered;
@@ -406,7 +407,8 @@ impl AnyFuture for ErasedFuture {
 
     fn name(&self) -> String {
         match self.task() {
-            Some(task) => task.name(),
+            // SAFETY: By the Block Invariant: it is a task's.
+            Some(_) => unsafe { name_of(self.pointer()) },
             None => self.header().name().unwrap_or_default(),
         }
     }

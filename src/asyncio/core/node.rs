@@ -35,7 +35,7 @@ use core::mem::{self, ManuallyDrop};
 use core::panic::Location;
 use core::ptr::NonNull;
 
-use super::any_future::FutureId;
+use super::any_future::{AnyFuture, FutureId};
 use super::header::{
     ErasedFuture, Header, State, WOKEN, WeakCell, WeakErased, drop_memory, flag, memory_of,
 };
@@ -185,7 +185,7 @@ fn describe(future: &ErasedFuture) -> String {
     if header.state() == State::Failed {
         let _ = write!(text, " exception={}", header.peek_error());
     }
-    if let Some(name) = task.map(|task| task.name()).or_else(|| header.name()) {
+    if let Some(name) = task.map(|_| future.name()).or_else(|| header.name()) {
         let _ = write!(text, " name='{name}'");
     }
     match header.waiter_count() {

@@ -19,7 +19,7 @@ use core::ptr::{self, NonNull};
 
 use super::header::{ErasedFuture, Header, Waiters, flag};
 use crate::blocks::{Lasting, Pages};
-use crate::collections::{Key, RefCell};
+use crate::collections::{CellExt, GivenBack, Key, RefCell};
 use crate::error::{Error, Result};
 #[cfg(feature = "events")]
 use crate::event_loop::LoopEvent;
@@ -165,6 +165,8 @@ pub(crate) struct TaskRegistry {
     own_waits: Cell<usize>,
     /// The number of the task that was made last: they are counted from one.
     serial: Cell<u64>,
+    /// Those of the tasks that were named as they were made.
+    named: Cell<Option<Box<GivenBack>>>,
     pub(super) extensions: RefCell<Vec<Rc<dyn LoopExtension>>>,
     /// The stage of the loop's end that was begun last.
     stage: Cell<Option<Stage>>,
@@ -201,6 +203,7 @@ impl TaskRegistry {
                 moved_waits: RefCell::default(),
                 own_waits: Cell::new(0),
                 serial: Cell::new(0),
+                named: Cell::default(),
                 extensions: RefCell::default(),
                 stage: Cell::new(None),
             })
@@ -333,6 +336,23 @@ impl TaskRegistry {
         let serial = self.serial.get() + 1;
         self.serial.set(serial);
         serial
+    }
+
+    /// Has the task that was made last, if its number is `serial`, take none of the numbers in names.
+    pub(super) fn give_number_back(&self, serial: u64) {
+        if serial != self.serial.get() {
+            return;
+        }
+        let is_time = self.named.with(|named| named.get_or_insert_default().add(serial));
+        if is_time {
+            let in_use = self.serials();
+            self.named.with(|named| named.get_or_insert_default().forget(&in_use));
+        }
+    }
+
+    /// The number that the name of task `serial` has: tasks that were named as they were made don't count.
+    pub(super) fn number_in_name(&self, serial: u64) -> u64 {
+        serial - self.named.with(|named| named.as_ref().map_or(0, |named| named.below(serial)))
     }
 
     /// Returns the event of the making of the last task.

@@ -39,6 +39,21 @@ impl TaskRegistry {
         sorter.drain_sorted().map(|task| unsafe { ErasedFuture::from_header(task) }).collect()
     }
 
+    /// The numbers of all tasks, also of those that are done, in order.
+    pub(super) fn serials(&self) -> Vec<u64> {
+        let mut serials = Vec::new();
+        for_each_header(&self.pages, &mut |header| {
+            // SAFETY: It is in use; its header says whether it is a task.
+            unsafe {
+                if header.as_ref().is_task() {
+                    serials.push(header.cast::<TaskHeader>().as_ref().serial());
+                }
+            }
+        });
+        serials.sort_unstable();
+        serials
+    }
+
     pub(crate) fn has_tasks(&self) -> bool {
         let mut has_some = false;
         for_each_task(&self.pages, |_| has_some = true);
@@ -181,14 +196,21 @@ fn for_each_pending<R: Send + Sync + 'static>(
     pages: &Pages<TaskRegistry, R>,
     look: &mut dyn FnMut(NonNull<Header>),
 ) {
-    let mut look_at = |block: NonNull<u8>| {
-        let header: NonNull<Header> = block.cast();
-        // SAFETY: All blocks of these pages begin with a header, which stays while they are in use.
+    for_each_header(pages, &mut |header| {
+        // SAFETY: It is in use.
         let own = unsafe { header.as_ref() };
         if !own.done() && own.count() > 0 {
             look(header);
         }
-    };
-    // SAFETY: Each block is given its header as soon as it is made, and `look` makes and frees none.
+    });
+}
+
+fn for_each_header<R: Send + Sync + 'static>(
+    pages: &Pages<TaskRegistry, R>,
+    look: &mut dyn FnMut(NonNull<Header>),
+) {
+    let mut look_at = |block: NonNull<u8>| look(block.cast());
+    // SAFETY: All blocks of these pages begin with a header, which stays while they are in use. Each is given it as
+    // soon as it is made, and `look` makes and frees none.
     unsafe { pages.for_each(&mut look_at) }
 }

@@ -10,6 +10,8 @@ use core::ptr::NonNull;
 use super::completion::{describe_callback, discard_next_callback, drop_callback_entry};
 use super::header::{ErasedFuture, Header, flag};
 use super::node::{drop_count, drop_memory_here, registry_of};
+#[cfg(feature = "trace")]
+use super::task_header::name_of;
 use super::task_header::{TaskHeader, schedule_step};
 use super::wait_reason::WaitReason;
 #[cfg(feature = "contextvars")]
@@ -64,7 +66,8 @@ pub(super) unsafe fn title(head: NonNull<EntryHead>) -> String {
     // SAFETY: As in `kind`.
     let task = unsafe { head.cast::<TaskHeader>().as_ref() };
     let done = if task.scheduled() { "" } else { "a callback of " };
-    String::from(done) + &task.name()
+    // SAFETY: As in `kind`.
+    String::from(done) + &unsafe { name_of(head.cast()) }
 }
 
 /// The context of a task, by the entry of its step.
@@ -102,8 +105,7 @@ pub(super) static OWN_ENTRY: EntryTable = EntryTable {
     #[cfg(feature = "trace")]
     title: |head| {
         // SAFETY: As for `run`.
-        let (name, wait) =
-            unsafe { (head.cast::<TaskHeader>().as_ref().name(), own_wait_reason(head).words()) };
+        let (name, wait) = unsafe { (name_of(head.cast()), own_wait_reason(head).words()) };
         text!("<end of a {wait} of {name}>")
     },
     describe: described(|head| {

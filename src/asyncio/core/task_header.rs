@@ -116,7 +116,26 @@ impl TaskHeader {
     }
 }
 
+/// The name of a task: `Task-7`, unless it was given another.
+///
+/// # Safety
+///
+/// The Block Invariant holds for `task`, which is one.
+pub(super) unsafe fn name_of(task: NonNull<Header>) -> String {
+    // SAFETY: By this function's contract.
+    let (own, registry) = unsafe { (task.cast::<TaskHeader>().as_ref(), registry_of(task)) };
+    let number = || registry.number_in_name(own.serial()).to_string();
+    own.header.name().unwrap_or_else(|| String::from("Task-") + &number())
+}
+
 impl ErasedFuture {
+    /// Has a task that is given its name as it is made take no number.
+    pub(crate) fn give_number_back(&self) {
+        if let Some(task) = self.task() {
+            self.registry().give_number_back(task.serial());
+        }
+    }
+
     /// Returns the header of the task, if it is one.
     #[inline]
     pub(crate) fn task(&self) -> Option<&TaskHeader> {
@@ -182,11 +201,6 @@ impl TaskHeader {
     /// Where in the source it was made.
     pub(crate) fn created_at(&self) -> &'static Location<'static> {
         self.site.location().or(self.header.made_at()).expect("a place at hand")
-    }
-
-    /// `Task-7`, unless it was given a name.
-    pub(crate) fn name(&self) -> String {
-        self.header.name().unwrap_or_else(|| String::from("Task-") + &self.serial().to_string())
     }
 
     /// Its context, made if it has none yet.

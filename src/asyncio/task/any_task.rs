@@ -76,7 +76,7 @@ impl AnyFuture for AnyTask {
     }
 
     fn name(&self) -> String {
-        self.task().name()
+        self.0.name()
     }
 
     fn to_any(&self) -> Rc<dyn AnyFuture> {

@@ -231,7 +231,7 @@ impl<T: 'static> Task<T> {
     /// Returns its name: `Task-7`, unless it was given another.
     #[must_use]
     pub fn name(&self) -> String {
-        self.header().name()
+        self.0.erased().name()
     }
 
     /// Gives it a name.
@@ -239,7 +239,8 @@ impl<T: 'static> Task<T> {
         self.0.erased().set_name(name.into());
     }
 
-    /// Gives it a name, and returns it: asyncio's `create_task(..., name=...)`.
+    /// Gives it a name, and returns it: asyncio's `create_task(..., name=...)`. The task that was made last takes
+    /// no number then: the next without a name has it.
     ///
     /// ```
     /// use callsoon::{create_task, run};
@@ -251,6 +252,7 @@ impl<T: 'static> Task<T> {
     /// }).unwrap();
     /// ```
     pub fn with_name(self, name: impl Into<String>) -> Self {
+        self.0.erased().give_number_back();
         self.set_name(name);
         self
     }

@@ -11,7 +11,9 @@ use core::fmt::{self, Write};
 use core::panic::Location;
 use core::time::Duration;
 
-use crate::asyncio::core::{ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason};
+use crate::asyncio::core::{
+    AnyFuture, ErasedFuture, FutureId, Parked, TaskHeader, TaskRegistry, WaitReason,
+};
 use crate::event_loop::{LoopRef, Seconds, expect_running_loop};
 
 /// The state of a task at one moment: asyncio's `FutureCallGraph` of a task.
@@ -203,7 +205,7 @@ fn info(
     waits_on.extend(told.get(&id).cloned().map(Awaited::Group));
     TaskInfo {
         id,
-        name: task.name(),
+        name: node.name(),
         spawned_at: Some(task.created_at()),
         state,
         cancelling: task.cancelling(),
