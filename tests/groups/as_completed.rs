@@ -1,11 +1,14 @@
 //! `as_completed`: one by one, as they end.
 
+use std::rc::Rc;
+
 use callsoon::{
     AnyFuture, as_completed, create_task, helpers as hp, running_loop, sleep, wait_for, yield_now,
 };
 
 use crate::driver::{run, secs};
 use crate::parts::{after, done, fails, now, pending, shown};
+use crate::support::on_drop::on_drop;
 use crate::support::trace::Trace;
 
 // CPython: test_tasks.BaseTaskTests.test_as_completed
@@ -97,6 +100,37 @@ fn when_all_have_come_the_limits_timer_is_gone() {
         assert_eq!((first.result()?, now()?), ("done", 1));
         assert_eq!(running_loop()?.pending_timers(), 0);
         assert!(completed.next().await?.is_none());
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_completed_leaves_no_callback_behind_its_limit() {
+    run(async {
+        let (future, parent) = (pending::<i32>()?, pending::<i32>()?);
+        let child = hp::ChildOfFuture::<i32>::new(&parent);
+        let before = format!("{future:?} {parent:?}");
+        let mut completed = as_completed([&future as &dyn AnyFuture, &child], secs(1));
+        assert_ne!(format!("{future:?} {parent:?}"), before);
+        assert_eq!(shown(completed.next().await.map(drop)), "TimeoutError");
+        assert_eq!(format!("{future:?} {parent:?}"), before);
+        Ok(())
+    })
+    .unwrap();
+}
+
+#[test]
+fn as_completed_with_a_limit_keeps_nothing_that_it_returned() {
+    run(async {
+        let trace = Trace::new();
+        let (future, ends) =
+            (pending::<i32>()?, create_task(after(1, Rc::new(on_drop(trace.says("gone"))))));
+        let mut completed = as_completed([future.to_any(), ends.to_any()], secs(60));
+        drop(ends);
+        drop(completed.next().await?);
+        trace.expect(["gone"]);
+        assert_eq!(running_loop()?.pending_timers(), 1);
         Ok(())
     })
     .unwrap();

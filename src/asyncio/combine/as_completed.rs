@@ -1,5 +1,6 @@
 //! [`as_completed`]: iterates over many futures in the order in which they complete.
 
+use alloc::collections::BTreeMap;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::Cell;
@@ -63,30 +64,40 @@ fn watch<F: AnyFuture>(futures: Vec<F>, limit: Option<Duration>, on: &LoopRef) -
     let arrivals = Rc::new(Arrivals {
         missing: Cell::new(futures.len()),
         arrived: RefCell::new(Vec::with_capacity(futures.len())),
-        returned: Cell::new(0),
-        given_up: Cell::new(0),
-        waiter: ReusableSignal::default(),
-        timer: Cell::default(),
+        ..Arrivals::default()
     });
+    let limit = limit.filter(|_| !futures.is_empty());
     let on_arrival = arrivals.clone();
-    let callback = Callback::new(move |future: &dyn AnyFuture| on_arrival.arrive(future.id()));
+    let callback = if limit.is_some() {
+        Callback::new(move |future: &dyn AnyFuture| on_arrival.arrive_in_time(future.id()))
+    } else {
+        Callback::new(move |future: &dyn AnyFuture| on_arrival.arrive(future.id()))
+    };
     let mut own_callbacks = Vec::new();
     for (place, future) in futures.iter().enumerate() {
-        if future.erased().is_some() {
-            future.add_callback(callback.clone());
+        let id = future.id();
+        let callback = if future.erased().is_some() {
+            callback.clone()
         } else {
             // A future-like thing may call back with the future that it stands on.
-            let (on_arrival, id) = (arrivals.clone(), future.id());
-            let callback = Callback::new(move |_: &dyn AnyFuture| on_arrival.arrive(id));
-            future.add_callback(callback.clone());
-            own_callbacks.push((place, callback));
+            let on_arrival = arrivals.clone();
+            let callback = Callback::new(move |_: &dyn AnyFuture| on_arrival.arrive_in_time(id));
+            own_callbacks.push((place, callback.clone()));
+            callback
+        };
+        if limit.is_some() {
+            let to_leave = (future.to_any(), callback.clone());
+            arrivals.to_leave.borrow_mut().insert(id, to_leave);
         }
+        future.add_callback(callback);
     }
-    let limit = limit.filter(|_| !futures.is_empty());
     let late = arrivals.clone();
     match Timer::start(on, limit, move || late.give_up()) {
         Ok(timer) => arrivals.timer.set(timer),
-        Err(error) => return AsCompleted::refused(error),
+        Err(error) => {
+            arrivals.leave();
+            return AsCompleted::refused(error);
+        }
     }
     let left = futures.len();
     let watched = futures.into_iter().map(Some).collect();
@@ -121,6 +132,8 @@ struct Arrivals {
     returned: Cell<usize>,
     /// The number of futures that were missing when the time was up. None arrives after that.
     given_up: Cell<usize>,
+    /// With a limit, the futures that have not ended, and the callback on each.
+    to_leave: RefCell<BTreeMap<FutureId, (Rc<dyn AnyFuture>, Callback)>>,
     waiter: ReusableSignal,
     timer: Cell<Timer>,
 }
@@ -145,6 +158,13 @@ impl Arrivals {
         }
     }
 
+    /// As [`arrive`](Arrivals::arrive), where there may be a limit.
+    fn arrive_in_time(&self, id: FutureId) {
+        let ended = self.to_leave.borrow_mut().remove(&id);
+        drop(ended);
+        self.arrive(id);
+    }
+
     /// The next that has ended and was not returned.
     fn take_next(&self) -> Option<FutureId> {
         let returned = self.returned.get();
@@ -153,10 +173,20 @@ impl Arrivals {
         Some(next)
     }
 
+    /// The time is up.
     fn give_up(&self) -> Result<()> {
+        self.leave();
         self.given_up.set(self.missing.take());
         self.waiter.complete();
         Ok(())
+    }
+
+    /// Removes the callbacks on futures that have not ended.
+    fn leave(&self) {
+        let to_leave = self.to_leave.take();
+        for (future, callback) in to_leave.values() {
+            future.remove_done_callback(callback);
+        }
     }
 }
 
@@ -238,6 +268,7 @@ impl<F: AnyFuture> AsCompleted<F> {
 impl<F: AnyFuture> Drop for AsCompleted<F> {
     fn drop(&mut self) {
         drop(self.arrivals.timer.take());
+        drop(self.arrivals.to_leave.take());
         for future in self.watched.iter().flatten() {
             future.remove_done_callback(&self.callback);
         }
