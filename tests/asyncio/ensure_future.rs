@@ -40,6 +40,8 @@ fn futures_and_tasks_are_taken_as_they_are() {
     let task = event_loop.create_task(async { Ok(2) }).unwrap();
     assert_eq!(future.clone().ensure_future(&event_loop).unwrap().id(), future.id());
     assert_eq!(task.clone().ensure_future(&event_loop).unwrap().id(), task.id());
+    assert_eq!(event_loop.run_until_complete(&future).unwrap(), 1);
+    assert_eq!(event_loop.run_until_complete(&task).unwrap(), 2);
     assert_eq!(event_loop.run_until_complete(future).unwrap(), 1);
     assert_eq!(event_loop.run_until_complete(task).unwrap(), 2);
 }

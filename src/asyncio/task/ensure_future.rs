@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::event_loop::LoopRef;
 
 /// The argument of `run_until_complete`, asyncio's `ensure_future`: a Rust future, which becomes a
-/// task, or a future or task of the loop itself, which is awaited as it is.
+/// task, or a future or task of the loop itself, or a reference to one, which is awaited as it is.
 pub trait EnsureFuture<T: Clone + 'static> {
     /// The future or task that stands for it.
     type Future: FutureLike<T>;
@@ -32,20 +32,27 @@ impl<T: Clone + 'static, F: Future<Output = Result<T>> + 'static> EnsureFuture<T
     }
 }
 
-impl<T: Clone + 'static> EnsureFuture<T> for LoopFuture<T> {
-    type Future = LoopFuture<T>;
+/// Implements it for what is a future of the loop already, by value and by reference.
+macro_rules! ensured {
+    ($future:ident) => {
+        impl<T: Clone + 'static> EnsureFuture<T> for $future<T> {
+            type Future = $future<T>;
 
-    fn ensure_future(self, on: &LoopRef) -> Result<LoopFuture<T>> {
-        check_loop(&self, on)?;
-        Ok(self)
-    }
+            fn ensure_future(self, on: &LoopRef) -> Result<$future<T>> {
+                check_loop(&self, on)?;
+                Ok(self)
+            }
+        }
+
+        impl<T: Clone + 'static> EnsureFuture<T> for &$future<T> {
+            type Future = $future<T>;
+
+            fn ensure_future(self, on: &LoopRef) -> Result<$future<T>> {
+                self.clone().ensure_future(on)
+            }
+        }
+    };
 }
 
-impl<T: Clone + 'static> EnsureFuture<T> for Task<T> {
-    type Future = Task<T>;
-
-    fn ensure_future(self, on: &LoopRef) -> Result<Task<T>> {
-        check_loop(&self, on)?;
-        Ok(self)
-    }
-}
+ensured!(LoopFuture);
+ensured!(Task);
