@@ -69,6 +69,20 @@ impl Model {
         to_ask.filter(|(_, task)| task.done()).map(|(key, _)| key).collect()
     }
 
+    fn begin_clean(&mut self, gone: Vec<Task>, stays: Vec<Task>) {
+        let (number, waits_for) = self.held.begin_clean(&self.asked_done());
+        let may_be_pending_again = |task: &Task| task.as_any().is::<ResettableFuture<()>>();
+        match waits_for {
+            Gone::None => assert!(gone.is_empty()),
+            Gone::ForGood => assert!(!gone.is_empty() && !gone.iter().any(may_be_pending_again)),
+            Gone::Asked(asked) => {
+                assert!(gone.iter().any(may_be_pending_again));
+                assert!(gone.iter().all(|task| among(&asked, task)));
+            }
+        }
+        self.cleans.push((number, gone, stays));
+    }
+
     fn end_clean(&mut self, at: usize, finished: bool) {
         let (number, gone, stays) = self.cleans.remove(at);
         drop(self.held.end_clean(number, finished));
@@ -197,8 +211,7 @@ fn try_against_the_original(programs: u32, most_cleans: usize, both_kinds: bool)
                 6 if model.cleans.len() < most_cleans => {
                     let (gone, stays): (Vec<_>, Vec<_>) =
                         model.list.iter().cloned().partition(|task| task.done());
-                    let asked_done = model.asked_done();
-                    model.cleans.push((model.held.begin_clean(&asked_done).0, gone, stays));
+                    model.begin_clean(gone, stays);
                 }
                 _ if model.cleans.is_empty() => {}
                 _ => {
