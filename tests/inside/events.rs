@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, gather_outcomes, run_on,
-    running_loop, sleep, testing, yield_now,
+    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, gather_outcomes, generator,
+    run_on, running_loop, sleep, testing, yield_now,
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -183,6 +183,67 @@ fn events_callbacks_timers_and_futures_have_numbers() {
         "end t1 result",
     ];
     assert_eq!(lines[4..], expected);
+}
+
+/// The callback that closes a dropped generator is scheduled inside of `<Owner as Drop>::drop`.
+#[test]
+fn events_call_that_closes_a_generator_has_no_number() {
+    let lines = lines_of(async {
+        let values = generator(async |values| {
+            let given = values.give(1).await.map(drop);
+            yield_now().await?;
+            given
+        });
+        values.next().await?;
+        drop(values);
+        yield_now().await?;
+        yield_now().await?;
+        yield_now().await
+    });
+    // CPython 3.13 writes the same.
+    let expected = [
+        "turn 1 at 0",
+        "step t1",
+        "yield t1",
+        "turn 2 at 0",
+        "callback",
+        "make t2",
+        "step t1",
+        "yield t1",
+        "turn 3 at 0",
+        "step t2",
+        "yield t2",
+        "step t1",
+        "yield t1",
+        "turn 4 at 0",
+        "step t2",
+        "end t2 result",
+        "step t1",
+        "end t1 result",
+    ];
+    assert_eq!(lines[3..], expected);
+}
+
+/// A program may implement its own trait for a type of the crate.
+#[test]
+fn events_call_of_the_programs_trait_for_a_task_has_a_number() {
+    trait Later {
+        fn later(&self) -> Result<()>;
+    }
+
+    impl Later for Task<()> {
+        fn later(&self) -> Result<()> {
+            let task = self.clone();
+            running_loop()?.call_soon(move || drop(task)).map(drop)
+        }
+    }
+
+    let lines = lines_of(async {
+        let task = create_task(async { Ok(()) });
+        task.later()?;
+        task.await
+    });
+    assert_eq!(lines[4..7], ["step t1", "make t2", "make call1"]);
 }
 
 #[test]

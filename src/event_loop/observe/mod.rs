@@ -1,6 +1,7 @@
 //! Instruments of a loop, on request: `observers` holds all of them, `schedule_hash` and `trace` record
-//! the entries that ran, `event_text` their events, in the loops of `recorded_loops`, `disorder`
-//! changes the order, and `context_var` runs entries in contexts of their own.
+//! the entries that ran, `event_text` their events, in the loops of `recorded_loops` and without the
+//! callbacks that `origin` finds to be the crate's own, `disorder` changes the order, and `context_var`
+//! runs entries in contexts of their own.
 
 #[cfg(feature = "contextvars")]
 mod context_var;
@@ -8,6 +9,8 @@ mod disorder;
 #[cfg(feature = "events")]
 mod event_text;
 mod observers;
+#[cfg(feature = "events")]
+mod origin;
 #[cfg(feature = "events")]
 mod recorded_loops;
 #[cfg(feature = "events")]

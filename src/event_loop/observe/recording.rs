@@ -2,18 +2,12 @@
 
 use alloc::string::String;
 
+use super::origin::is_own;
 use crate::error::Error;
 use crate::event_loop::clock::Nanos;
 use crate::event_loop::entry::JobKind;
 use crate::event_loop::events::{EventLog, LoopEvent};
 use crate::event_loop::loop_ref::{Entry, LoopRef};
-
-/// Returns whether a callback with a type of this name belongs to the crate's asyncio. A callback of the
-/// helpers does not: it stands for a callback of a program.
-fn is_own(name: &str) -> bool {
-    let inner = name.strip_prefix(concat!(env!("CARGO_CRATE_NAME"), "::"));
-    inner.is_some_and(|name| !name.starts_with("helpers::"))
-}
 
 impl LoopRef {
     pub(super) fn start_event_log(&self) {
