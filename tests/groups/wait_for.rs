@@ -1,7 +1,8 @@
 //! `wait_for`: a limit on one future, and what its end may still say.
 
 use callsoon::{
-    AnyFuture, create_task, current_task, running_loop, shield, sleep, wait_for, yield_now,
+    AnyFuture, ErrorKind, EventLoop, create_task, current_task, running_loop, shield, sleep,
+    wait_for, yield_now,
 };
 
 use crate::driver::{run, secs};
@@ -90,6 +91,22 @@ fn without_time_only_what_is_done_counts() {
         assert_eq!(shown(wait_for(task.clone(), secs(0)).await), "TimeoutError");
         trace.expect(["task cleans up", "task has cleaned up"]);
         assert!(task.cancelled());
+        Ok(())
+    })
+    .unwrap();
+}
+
+/// CPython's `wait_for` reads a done future without a look at its loop. For one that is pending it hangs.
+#[test]
+fn without_time_what_is_done_on_another_loop_counts() {
+    let other = EventLoop::new();
+    let done = other.create_future::<i32>();
+    done.set_result(4).unwrap();
+    let pending = other.create_future::<i32>();
+    run(async move {
+        assert_eq!(wait_for(&done, secs(0)).await?, 4);
+        assert_eq!(wait_for(&pending, secs(0)).await.unwrap_err().kind(), ErrorKind::Value);
+        assert!(!pending.done());
         Ok(())
     })
     .unwrap();

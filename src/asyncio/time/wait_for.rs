@@ -108,10 +108,10 @@ wait_for_handle!(LoopFuture);
 wait_for_handle!(Task);
 
 async fn only_if_done<T: Clone + 'static>(future: &impl FutureLike<T>) -> Result<T> {
-    check_loop(future, &running_loop()?)?;
     if future.done() {
         return future.result();
     }
+    check_loop(future, &running_loop()?)?;
     cancel_and_wait(future).await?;
     match future.result() {
         Err(error) if error.is_cancelled() => Err(Error::new(ErrorKind::Timeout, "")),
