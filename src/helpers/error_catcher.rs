@@ -8,7 +8,8 @@ use core::cell::RefCell;
 use crate::logging::say;
 use crate::{Error, ErrorKind, Result};
 
-/// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument.
+/// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument. Of equal
+/// errors a set keeps the first.
 ///
 /// Lists and sets are shared with the code that reads them: `Rc<RefCell<Vec<E>>>`.
 pub trait ErrorCatcher<E> {
@@ -79,8 +80,16 @@ impl<E> ErrorCatcher<E> for Rc<RefCell<Vec<E>>> {
 
 impl<E: Ord> ErrorCatcher<E> for Rc<RefCell<BTreeSet<E>>> {
     fn add_error(&self, error: E) -> Result<()> {
-        let before = self.borrow_mut().replace(error);
-        drop(before);
+        let mut errors = self.borrow_mut();
+        let refused = if errors.contains(&error) {
+            Some(error)
+        } else {
+            errors.insert(error);
+            None
+        };
+        // Dropping an error may call back.
+        drop(errors);
+        drop(refused);
         Ok(())
     }
 

@@ -1,8 +1,9 @@
 //! Where helpers leave the errors that they don't return.
 
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use callsoon::helpers::{self as hp, ErrorCatcher};
 use callsoon::{Error, ErrorKind, Result};
@@ -27,6 +28,52 @@ fn a_set_keeps_each_error_once() -> Result<()> {
         hp::add_error(&set, error)?;
     }
     assert_eq!(set.borrow().iter().copied().collect::<Vec<_>>(), ["one", "two"]);
+    Ok(())
+}
+
+/// An error that equals others of its number.
+struct Numbered {
+    number: i32,
+    text: &'static str,
+    set: Weak<RefCell<BTreeSet<Numbered>>>,
+}
+
+impl Drop for Numbered {
+    /// The set may be looked at, as no borrow of it is held.
+    fn drop(&mut self) {
+        if let Some(set) = self.set.upgrade() {
+            assert_eq!(set.try_borrow_mut().map(|set| set.len()).ok(), Some(1));
+        }
+    }
+}
+
+impl PartialEq for Numbered {
+    fn eq(&self, other: &Numbered) -> bool {
+        self.number == other.number
+    }
+}
+
+impl Eq for Numbered {}
+
+impl PartialOrd for Numbered {
+    fn partial_cmp(&self, other: &Numbered) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Numbered {
+    fn cmp(&self, other: &Numbered) -> Ordering {
+        self.number.cmp(&other.number)
+    }
+}
+
+#[test]
+fn set_keeps_the_first_of_equal_errors() -> Result<()> {
+    let set = Rc::new(RefCell::new(BTreeSet::new()));
+    for text in ["first", "second"] {
+        hp::add_error(&set, Numbered { number: 1, text, set: Rc::downgrade(&set) })?;
+    }
+    assert_eq!(set.borrow().iter().map(|error| error.text).collect::<Vec<_>>(), ["first"]);
     Ok(())
 }
 
