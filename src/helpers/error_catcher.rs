@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use crate::logging::say;
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// Takes errors: a list, a set, a function, or nothing (`()`). `hp.add_error`'s first argument. Of equal
 /// errors a set keeps the first.
@@ -98,9 +98,9 @@ impl<E: Ord> ErrorCatcher<E> for Rc<RefCell<BTreeSet<E>>> {
     }
 }
 
-/// Logs the error of `outcome` as `message`, unless it is a cancellation, the end of a generator, or
-/// one for which `reraise` returns true: those are returned. This is `hp.just_log_exceptions`, for the
-/// outcome of a body; where an error was logged, it returns `None`.
+/// Logs the error of `outcome` as `message` if `except Exception` catches it
+/// ([`Error::is_exception`]) and `reraise` returns false for it. Any other error is returned. This is
+/// `hp.just_log_exceptions`, for the outcome of a body; where an error was logged, it returns `None`.
 ///
 /// # Errors
 ///
@@ -121,11 +121,7 @@ pub fn just_log_exceptions<R>(
 ) -> Result<Option<R>> {
     match outcome {
         Ok(value) => Ok(Some(value)),
-        // Neither is an `Exception` in Python.
-        Err(error) if matches!(error.kind(), ErrorKind::Cancelled | ErrorKind::GeneratorExit) => {
-            Err(error)
-        }
-        Err(error) if reraise(&error) => Err(error),
+        Err(error) if !error.is_exception() || reraise(&error) => Err(error),
         Err(error) => {
             say!(Error, "{message}: {error}");
             Ok(None)

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::rc::{Rc, Weak};
 
 use callsoon::helpers::{self as hp, ErrorCatcher};
-use callsoon::{Error, ErrorKind, Result};
+use callsoon::{Error, ErrorKind, Result, TaskGroup};
 
 use crate::parts::{error, kind};
 use crate::support::log_lines::log_lines_of;
@@ -113,7 +113,7 @@ fn an_error_is_logged_under_the_message_and_a_value_passes() {
 }
 
 #[test]
-fn errors_to_raise_again_and_cancellations_are_returned() {
+fn errors_to_raise_again_and_no_exceptions_are_returned() {
     let logged = log_lines_of(|| {
         let of_values = |error: &Error| error.kind() == ErrorKind::Value;
         let raised =
@@ -122,6 +122,14 @@ fn errors_to_raise_again_and_cancellations_are_returned() {
         assert_eq!(raised(Error::cancelled()), Some(ErrorKind::Cancelled));
         let exit = Error::new(ErrorKind::GeneratorExit, "");
         assert_eq!(raised(exit), Some(ErrorKind::GeneratorExit));
+        let interrupt = Error::new(ErrorKind::KeyboardInterrupt, "");
+        assert_eq!(raised(interrupt), Some(ErrorKind::KeyboardInterrupt));
+        // CPython's is a `BaseExceptionGroup`.
+        let group = callsoon::run(TaskGroup::scope(async |group| {
+            group.create_task(async { Err::<(), _>(Error::new(ErrorKind::GeneratorExit, "")) })?;
+            Ok(())
+        }));
+        assert_eq!(raised(group.unwrap_err()), Some(ErrorKind::Group));
         assert_eq!(raised(Error::new(ErrorKind::Timeout, "late")), None);
     });
     assert_eq!(logged, ["ERROR: It: TimeoutError: late"]);
