@@ -1,10 +1,11 @@
 //! The events of a loop as lines. `tests/port-check` compares them with CPython's.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::{
-    AnyFuture, Error, ErrorKind, EventLoop, Result, Task, create_task, gather_outcomes, generator,
-    run_on, running_loop, sleep, testing, yield_now,
+    AnyFuture, Error, ErrorKind, Event, EventLoop, Result, ReturnWhen, Task, create_eager_task,
+    create_task, gather_outcomes, generator, run_on, running_loop, sleep, testing, wait, yield_now,
 };
 
 fn secs(seconds: u64) -> Duration {
@@ -179,6 +180,59 @@ fn events_callbacks_timers_and_futures_have_numbers() {
         "turn 4 at 1",
         "callback",
         "log done",
+        "step t1",
+        "end t1 result",
+    ];
+    assert_eq!(lines[4..], expected);
+}
+
+/// The tests of `callsoon_trace` have the same program.
+#[test]
+fn events_eager_tasks_step_inside_of_each_other() {
+    async fn inner(event: Rc<Event>) -> Result<()> {
+        testing::log("inner");
+        event.wait().await
+    }
+
+    async fn outer(event: Rc<Event>) -> Result<()> {
+        let task = create_eager_task(inner(event.clone())).with_name("inner");
+        event.set();
+        task.cancel();
+        wait([&task], None, ReturnWhen::AllCompleted).await?;
+        Err(Error::new(ErrorKind::Value, ""))
+    }
+
+    let lines = lines_of(async {
+        let task = create_eager_task(outer(Rc::new(Event::new()))).with_name("outer");
+        wait([&task], None, ReturnWhen::AllCompleted).await?;
+        assert!(task.exception()?.is_some());
+        Ok(())
+    });
+    let expected = [
+        "step t1",
+        "make t2:outer",
+        "step t2:outer",
+        "make t3:inner",
+        "step t3:inner",
+        "log inner",
+        "wait t3:inner on Event.wait",
+        "wake t3:inner",
+        "cancel t3:inner",
+        "wait t2:outer on wait",
+        "wait t1 on wait",
+        "turn 2 at 0",
+        "step t3:inner throws cancelled",
+        "end t3:inner cancelled",
+        "turn 3 at 0",
+        "callback",
+        "wake t2:outer",
+        "turn 4 at 0",
+        "step t2:outer",
+        "end t2:outer error ValueError",
+        "turn 5 at 0",
+        "callback",
+        "wake t1",
+        "turn 6 at 0",
         "step t1",
         "end t1 result",
     ];

@@ -2,11 +2,13 @@
 
 It looks on at the places where a loop makes and runs its handles, and changes no order: each handle
 that the loop makes gets a class that tells when it runs and when it is cancelled, and each task an
-attribute `cancel` that tells when it is asked to.
+attribute `cancel` that tells when it is asked to. The first step of an eager task has no handle: it
+follows a call of the loop's `is_running`.
 """
 
 import asyncio
 import functools
+import gc
 import re
 import sys
 import threading
@@ -147,6 +149,8 @@ class Tracer:
         self._head = None
         self._handles = {}  # by id: what lines call a handle that has neither run nor been cancelled
         self._running = None  # the task whose step goes on
+        # The tasks whose first step goes on inside of another entry, each with the task that ran before.
+        self._eager = []
         self.on_future = lambda future, frame: None
         self._thread = threading.get_ident()
         self._instrument(loop)
@@ -204,6 +208,16 @@ class Tracer:
             loop._write_to_self()
             return handle
 
+        def is_running():
+            runs = ask_running()
+            if runs and threading.get_ident() == self._thread:
+                task = self._find_eager_task(sys._getframe(1))
+                if task is not None:
+                    self._begin_eager_step(task)
+            return runs
+
+        if hasattr(asyncio, "eager_task_factory"):
+            ask_running, loop.is_running = loop.is_running, is_running
         loop._call_soon, loop.call_at = _call_soon, call_at
         loop.create_future, loop._run_once = create_future, _run_once
         # From CPython 3.14 on these do not come by `_call_soon`.
@@ -238,6 +252,7 @@ class Tracer:
         return [f"callsoon-trace {VERSION} {kind}", *(" ".join(map(str, parts)) for parts in self._parts)]
 
     def log(self, text):
+        self._end_eager_steps()
         text = str(text).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t")
         self.emit("log", text)
 
@@ -285,11 +300,64 @@ class Tracer:
                 self.emit("set", self._name(future), outcome_of(future))
 
     def note_cancel(self, task):
+        self._end_eager_steps()
         self.emit("cancel", self.record(task))
+
+    # -- eager tasks
+
+    def _find_eager_task(self, frame):
+        """The task that is being made in `frame` and takes its first step now, if there is one.
+
+        The constructor of a task in C asks whether the loop runs, just before that step. It has no
+        frame, so the task is searched for among the objects: it is the only one of the loop that has a
+        coroutine and that no line has named, as others were scheduled when they were made.
+        """
+        if frame.f_code is tasks._PyTask.__init__.__code__:
+            return frame.f_locals["self"]
+        # A collection may make a new object an older one. A function that calls `is_running` itself
+        # is not worth a search of all objects.
+        generations = (0, 1) if "is_running" in frame.f_code.co_names else (0, 1, 2)
+        loop = self._loop()
+        for generation in generations:
+            for task in reversed(gc.get_objects(generation=generation)):
+                # Not `isinstance`, which may run code of the object's.
+                if not issubclass(type(task), _TASKS) or task.done() or task in self._tasks:
+                    continue
+                if task._loop is loop and getattr(task, "_coro", None) is not None:
+                    return task
+        return None
+
+    def _begin_eager_step(self, task):
+        self._end_eager_steps()
+        self.emit("step", self.record(task))
+        self._eager.append((task, self._running, self._watch_end(task)))
+        self._running = task
+
+    def _watch_end(self, task):
+        """Ends the first step of `task` at once if the task ends in it, as the task then lets its
+        coroutine go. Otherwise the next line ends that step. Returns what watches."""
+        weak_self, weak_task = weakref.ref(self), weakref.ref(task)
+
+        def end_step(_coroutine):
+            self, task = weak_self(), weak_task()
+            if self is not None and task is not None and task.done():
+                self._end_eager_steps()
+
+        try:
+            return weakref.ref(task.get_coro(), end_step)
+        except TypeError:
+            return None
+
+    def _end_eager_steps(self):
+        """Writes the ends of those first steps that are over. Comes before any other line."""
+        while self._eager and asyncio.current_task(self._loop()) is not self._eager[-1][0]:
+            task, self._running, _watch = self._eager.pop()
+            self._after_step(task)
 
     # -- entries
 
     def _note_scheduled(self, handle, by_asyncio=False):
+        self._end_eager_steps()
         callback, args = handle._callback, handle._args
         task = task_of_step(callback)
         if task is not None:
@@ -312,11 +380,13 @@ class Tracer:
     def _note_timer(self, timer):
         if is_limit(timer._callback):
             return
+        self._end_eager_steps()
         self._timer_count += 1
         name = self._handles[id(timer)] = f"timer{self._timer_count}"
         self.emit("make", name, "due", format_time(timer._when))
 
     def note_handle_cancelled(self, handle):
+        self._end_eager_steps()
         name = self._handles.pop(id(handle), None)
         if name is not None:
             self.emit("cancel", name)
@@ -349,6 +419,7 @@ class Tracer:
         return () if outcome == "result" else (f"throws {outcome}",)
 
     def end_entry(self):
+        self._end_eager_steps()
         task, self._running = self._running, None
         self._after_step(task)
         self._head = None

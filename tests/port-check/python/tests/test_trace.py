@@ -1,4 +1,5 @@
 import asyncio
+import functools
 import os
 import socket
 import subprocess
@@ -152,6 +153,136 @@ class Lines(unittest.TestCase):
             await asyncio.wait([task])
 
         self.assertIn("step t2 throws cancelled", trace_of(main))
+
+    @unittest.skipUnless(hasattr(asyncio, "eager_task_factory"), "has no eager tasks")
+    def test_eager_tasks(self):
+        async def in_one_step():
+            pass
+
+        async def in_two_steps():
+            await asyncio.sleep(0)
+
+        def by_class(coroutine):
+            return asyncio.Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+
+        def by_subclass(coroutine):
+            class Task(asyncio.Task):
+                pass
+
+            return Task(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+
+        def by_python_class(coroutine):
+            return asyncio.tasks._PyTask(coroutine, loop=asyncio.get_running_loop(), eager_start=True)
+
+        def by_function(coroutine):
+            return asyncio.eager_task_factory(asyncio.get_running_loop(), coroutine)
+
+        def by_factory(coroutine):
+            loop = asyncio.get_running_loop()
+            loop.set_task_factory(asyncio.eager_task_factory)
+            try:
+                return asyncio.create_task(coroutine)
+            finally:
+                loop.set_task_factory(None)
+
+        def by_argument(coroutine):
+            return asyncio.create_task(coroutine, eager_start=True)
+
+        def by_one_that_asks(coroutine):
+            loop = asyncio.get_running_loop()
+            self.assertTrue(loop.is_running())
+            return asyncio.Task(coroutine, loop=loop, eager_start=True)
+
+        makers = [by_class, by_subclass, by_python_class, by_function, by_factory, by_one_that_asks]
+        if sys.version_info >= (3, 14):
+            makers.append(by_argument)
+        for make in makers:
+            async def main():
+                first, second = make(in_one_step()), make(in_two_steps())
+                await first
+                await second
+
+            with self.subTest(make.__name__):
+                # As of `create_eager_task`.
+                self.assertEqual(until_end_of(trace_of(main), "t1")[3:], [
+                    "turn 1 at 0", "step t1", "make t2", "step t2", "end t2 result",
+                    "make t3", "step t3", "yield t3", "wait t1 on t3",
+                    "turn 2 at 0", "step t3", "end t3 result", "wake t1",
+                    "turn 3 at 0", "step t1", "end t1 result",
+                ])
+
+    @unittest.skipUnless(hasattr(asyncio, "eager_task_factory"), "has no eager tasks")
+    def test_eager_tasks_inside_of_eager_tasks(self):
+        async def inner(event):
+            callsoon_trace.log("inner")
+            await event.wait()
+
+        async def outer(event):
+            task = make(inner(event), "inner")
+            event.set()
+            task.cancel()
+            await asyncio.wait([task])
+            raise ValueError
+
+        def make(coroutine, name):
+            loop = asyncio.get_running_loop()
+            return asyncio.Task(coroutine, loop=loop, name=name, eager_start=True)
+
+        async def main():
+            task = make(outer(asyncio.Event()), "outer")
+            await asyncio.wait([task])
+            task.exception()
+
+        lines = until_end_of(trace_of(main), "t1")
+        self.assertEqual(lines[4:], [
+            "step t1", "make t2:outer", "step t2:outer", "make t3:inner", "step t3:inner", "log inner",
+            "wait t3:inner on Event.wait", "wake t3:inner", "cancel t3:inner", "wait t2:outer on wait",
+            "wait t1 on wait",
+            "turn 2 at 0", "step t3:inner throws cancelled", "end t3:inner cancelled",
+            "turn 3 at 0", "callback", "wake t2:outer",
+            "turn 4 at 0", "step t2:outer", "end t2:outer error ValueError",
+            "turn 5 at 0", "callback", "wake t1",
+            "turn 6 at 0", "step t1", "end t1 result",
+        ])
+
+    @unittest.skipUnless(hasattr(asyncio, "eager_task_factory"), "has no eager tasks")
+    def test_eager_tasks_of_callbacks(self):
+        async def fail(error):
+            raise error
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            kept = fail(KeyError())
+
+            def call():
+                by = functools.partial(asyncio.Task, loop=loop, eager_start=True)
+                by(kept).exception()
+                by(fail(asyncio.CancelledError()))
+                callsoon_trace.log("behind")
+
+            loop.call_soon(call)
+            await asyncio.sleep(0)
+
+        lines = until_end_of(trace_of(main), "t1")
+        self.assertEqual(lines[4:], [
+            "step t1", "make call1", "yield t1",
+            "turn 2 at 0", "call1", "make t2", "step t2", "end t2 error KeyError",
+            "make t3", "step t3", "end t3 cancelled", "log behind", "step t1", "end t1 result",
+        ])
+
+    @unittest.skipUnless(hasattr(asyncio, "eager_task_factory"), "has no eager tasks")
+    def test_tasks_end_as_early_as_without_the_tracer(self):
+        async def fail():
+            raise ValueError
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            reported = []
+            loop.set_exception_handler(lambda _loop, context: reported.append(context))
+            asyncio.Task(fail(), loop=loop, eager_start=True)
+            self.assertEqual(len(reported), 1)
+
+        trace_of(main)
 
     def test_threads_take_no_virtual_time(self):
         async def main():
