@@ -311,7 +311,7 @@ impl ATicker {
     ///
     /// # Errors
     ///
-    /// The body's; else that of `finish`.
+    /// That of `finish`, where that fails; else the body's.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&ATicker) -> Result<R>) -> Result<R> {
         self.start();
         let outcome = await_body!(body(&self));

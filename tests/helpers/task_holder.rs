@@ -245,6 +245,31 @@ fn by_hand_finish_waits_or_with_an_error_cancels_and_waits() -> Result<()> {
     })
 }
 
+/// In Photons an error of `__aexit__` replaces that of the body, too.
+#[test]
+fn error_of_finish_replaces_that_of_the_body() -> Result<()> {
+    let trace = Trace::new();
+    run(async move {
+        let held = trace.clone();
+        let scope = create_task(async move {
+            let stop = hp::create_future::<()>();
+            TaskHolder::new(&stop)
+                .scope(async |holder| {
+                    holder.add(endless(held, "it"));
+                    rest().await?;
+                    Err::<(), _>(error("of the body"))
+                })
+                .await
+        });
+        rest().await?;
+        rest().await?;
+        assert!(!scope.done());
+        scope.cancel();
+        assert_eq!(kind(scope.await), Some(ErrorKind::Cancelled));
+        Ok(())
+    })
+}
+
 #[test]
 fn what_it_holds_can_be_counted_iterated_and_looked_for() -> Result<()> {
     let trace = Trace::new();

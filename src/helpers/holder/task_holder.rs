@@ -355,7 +355,7 @@ impl TaskHolder {
     ///
     /// # Errors
     ///
-    /// The body's; else that of `finish`.
+    /// That of `finish`, where that fails; else the body's.
     ///
     /// # Cancellation
     ///

@@ -394,7 +394,7 @@ impl<V: Clone + 'static, C: Clone + 'static> ResultStreamer<V, C> {
     ///
     /// # Errors
     ///
-    /// The body's; else that of `finish`.
+    /// That of `finish`, where that fails; else the body's.
     pub async fn scope<R>(self, body: impl AsyncFnOnce(&Self) -> Result<R>) -> Result<R> {
         let outcome = await_body!(body(&self));
         self.finish(outcome.as_ref().err().cloned()).await?;
