@@ -431,9 +431,9 @@ impl fmt::Debug for Runner {
 /// tasks are cancelled, oldest first, and awaited; then async generators are closed; then the loop is.
 /// `main` may borrow from the caller. [`Runner`](crate::Runner) runs several mains on one loop.
 ///
-/// An error that nothing reads, such as that of a task that is never awaited, goes to the logger of
-/// the crate `log`, or to standard error where no logger takes it. To route it elsewhere, set an
-/// [exception handler](LoopRef::set_exception_handler) in `main`.
+/// An error that nothing reads, such as that of a task that is never awaited, goes to the logger of the crate
+/// `log`, or to standard error where no logger takes it. To route it elsewhere, set an [exception
+/// handler](LoopRef::set_exception_handler) in `main`; after `run` it is gone, for a task returned from it, too.
 ///
 /// # Errors
 ///

@@ -20,7 +20,9 @@ impl LoopRef {
     /// for the [default](LoopRef::default_exception_handler), which logs, or writes to standard
     /// error. asyncio's `set_exception_handler`.
     ///
-    /// The handler may call back into the loop in any way.
+    /// The handler may call back into the loop in any way. It is dropped with the
+    /// [`EventLoop`](crate::EventLoop): an error of a task or future that is lost after that goes to the
+    /// default, and in asyncio to the handler.
     pub fn set_exception_handler(
         &self,
         handler: Option<ExceptionHandler>,

@@ -267,3 +267,23 @@ fn report_without_a_handler_is_logged_as_an_error() {
         );
     }
 }
+
+#[test]
+fn handler_is_dropped_with_its_loop() {
+    let lines = log_lines_of(|| {
+        let event_loop = EventLoop::with_virtual_time();
+        let reports = Reports::of(&event_loop);
+        let failing = || async { Err::<(), _>(Error::new(ErrorKind::Value, "unread")) };
+        let [early, late] =
+            [failing(), failing()].map(|fails| event_loop.create_task(fails).unwrap());
+        settle(&event_loop);
+        event_loop.close().unwrap();
+        drop(early);
+        assert_eq!(reports.messages(), [TASK], "a closed loop has its handler");
+        drop(event_loop);
+        drop(late);
+        assert!(reports.messages().is_empty());
+    });
+    assert_eq!(lines.len(), 1);
+    assert!(lines[0].starts_with("ERROR: Task exception was never retrieved"), "{lines:?}");
+}
