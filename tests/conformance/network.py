@@ -210,9 +210,9 @@ class Network:
     """The statements."""
 
     def log_lost_write(self, record):
-        """The first warning of writes after a loss, of which the port tells the exception handler."""
-        if not self.warned and record.levelno == logging.WARNING and "raised exception" in record.getMessage():
-            self.log("loop", f"NoneType of transport: {record.getMessage()}")
+        """The warnings of writes after a loss."""
+        if record.levelno == logging.WARNING and "raised exception" in record.getMessage():
+            self.log("log", record.getMessage())
         return False
 
     def proto(self, name, opts):
@@ -280,7 +280,6 @@ class Network:
             return
         if op.startswith("write") and end.ended_in_writing() and not end.transport._eof:
             return
-        self.warned = getattr(end.transport, "_conn_lost", 0) > LOG_THRESHOLD_FOR_CONNLOST_WRITES
         self.said(who, f"{op} {v}", lambda: act(end.transport))
 
     def op_write(self, who, v, text):

@@ -12,6 +12,8 @@ use callsoon::net::Protocol;
 use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::protocols::logged_by;
+
 /// Keeps what it receives.
 #[derive(Default)]
 struct Received {
@@ -225,4 +227,19 @@ fn pipe_that_is_ended_twice_is_lost_once() {
         Ok(())
     };
     run_on(&EventLoop::new(), body).unwrap();
+}
+
+#[test]
+fn writes_to_a_closed_pipe_are_logged_behind_the_fifth() {
+    let logged = logged_by(async {
+        let (_reading, writing) = pipe_with(PipeFlags::CLOEXEC).unwrap();
+        let (transport, _) = running_loop()?.connect_write_pipe(Received::default, writing).await?;
+        transport.close();
+        for _ in 0..7 {
+            transport.write(b"lost")?;
+        }
+        Ok(())
+    });
+    let lost = "WARN: pipe closed by peer or os.write(pipe, data) raised exception.";
+    assert_eq!(logged, [lost; 2]);
 }

@@ -14,6 +14,7 @@ use callsoon::{
 };
 
 use crate::run::{Noting, Shared, client_config, client_side, port, server_side};
+use crate::support::log_lines::log_lines_of;
 
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::with_virtual_time(), main).unwrap();
@@ -353,6 +354,25 @@ fn connection_over_tls_leaves_no_timer() {
     };
     assert_eq!(run_on(&event_loop, main).unwrap_err().kind(), ErrorKind::Stalled);
     assert_eq!(event_loop.time(), Duration::ZERO);
+}
+
+#[test]
+fn writes_to_a_closed_tls_are_logged_behind_the_fifth() {
+    let logged = log_lines_of(|| {
+        run(async {
+            let on = running_loop()?;
+            on.set_exception_handler(Some(Rc::new(|_, context| panic!("{context:?}"))));
+            let Pair { server, transport, client, .. } = pair(&on).await?;
+            transport.close();
+            for _ in 0..7 {
+                transport.write(b"lost")?;
+            }
+            client.until_lost().await?;
+            server.close();
+            server.wait_closed().await
+        });
+    });
+    assert_eq!(logged, ["WARN: SSL connection is closed"; 2]);
 }
 
 /// Fails as soon as it receives anything.

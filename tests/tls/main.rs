@@ -11,4 +11,6 @@ mod ends;
 mod leaks;
 mod run;
 mod streams;
+#[path = "../support/mod.rs"]
+mod support;
 mod switching;

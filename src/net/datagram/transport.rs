@@ -169,8 +169,7 @@ impl DatagramTransport {
     /// socket.
     pub fn sendto(&self, data: &[u8], address: Option<&Address>) -> Result<()> {
         let to = self.target(address)?;
-        let warn = || self.0.callbacks.report(self, LOST_WRITE, None);
-        if self.0.remote.is_some() && self.0.lost.refuses(warn) {
+        if self.0.remote.is_some() && self.0.lost.refuses(LOST_WRITE) {
             return Ok(());
         }
         let Some(socket) = self.own_socket() else { return Ok(()) };

@@ -2,6 +2,8 @@
 
 use core::cell::Cell;
 
+use crate::logging::say;
+
 /// Writes after the loss of a transport of which no warning is given.
 const SILENT: u32 = 5;
 
@@ -20,20 +22,20 @@ impl LostWrites {
         self.0.set(self.0.get() + 1);
     }
 
-    /// Counts a write that is lost, and calls `warn` with the first that isn't silent.
+    /// Counts a write that is lost, and logs `warning` for each that isn't silent.
     #[cold]
-    pub(crate) fn count(&self, warn: impl FnOnce()) {
-        if self.0.get() == SILENT {
-            warn();
+    pub(crate) fn count(&self, warning: &str) {
+        if self.0.get() >= SILENT {
+            say!(Warn, "{warning}");
         }
         self.0.set(self.0.get().saturating_add(1));
     }
 
     /// Returns whether a write is lost, and counts it then.
     #[inline]
-    pub(crate) fn refuses(&self, warn: impl FnOnce()) -> bool {
+    pub(crate) fn refuses(&self, warning: &str) -> bool {
         if self.is_lost() {
-            self.count(warn);
+            self.count(warning);
         }
         self.is_lost()
     }

@@ -278,7 +278,7 @@ impl TlsTransport {
             return;
         }
         if !matches!(self.0.state.get(), State::Handshake | State::Wrapped) {
-            self.0.lost.count(|| self.report("SSL connection is closed", None));
+            self.0.lost.count("SSL connection is closed");
             return;
         }
         self.0.session.write(data);

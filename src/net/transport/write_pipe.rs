@@ -119,8 +119,7 @@ impl WritePipe {
             return Ok(());
         }
         if self.failed.is_lost() || self.closing.get() {
-            let message = "pipe closed by peer or os.write(pipe, data) raised exception.";
-            self.failed.count(|| self.report(message, None));
+            self.failed.count("pipe closed by peer or os.write(pipe, data) raised exception.");
             return Ok(());
         }
         let mut left = data;
@@ -197,10 +196,6 @@ impl WritePipe {
             return self.call_connection_lost(None);
         }
         Ok(())
-    }
-
-    fn report(&self, message: &str, error: Option<Error>) {
-        self.callbacks.report(self, message, error);
     }
 
     /// Closes the pipe at once: asyncio's `_close`.

@@ -1,4 +1,4 @@
-//! The runner's logger: what the helpers log becomes lines of the trace.
+//! The runner's logger: what the helpers log, and the warnings of lost writes, become lines of the trace.
 //!
 //! The `log` crate knows one logger for the whole process, and programs may run on several
 //! threads at once: each thread has its own place for the trace that is being made on it.
@@ -6,6 +6,8 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Once;
+
+use log::Level;
 
 use super::trace::Trace;
 
@@ -16,19 +18,23 @@ thread_local! {
 struct Logger;
 
 impl log::Log for Logger {
-    /// All is taken, so that nothing is printed; what the helpers log goes into the trace.
+    /// All is taken, so that nothing is printed.
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if record.target().starts_with("callsoon::helpers") {
-            LISTENING.with_borrow(|listening| {
-                if let Some(trace) = listening {
-                    trace.say("log", name_in(&record.args().to_string()));
-                }
-            });
-        }
+        let text = record.args().to_string();
+        let line = match record.level() {
+            Level::Error if record.target().starts_with("callsoon::helpers") => name_in(&text),
+            Level::Warn if text.ends_with("raised exception.") => text,
+            _ => return,
+        };
+        LISTENING.with_borrow(|listening| {
+            if let Some(trace) = listening {
+                trace.say("log", line);
+            }
+        });
     }
 
     fn flush(&self) {}
@@ -74,7 +80,7 @@ pub(crate) fn take_logs() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         log::set_logger(&Logger).expect("nothing else in this process logs");
-        log::set_max_level(log::LevelFilter::Error);
+        log::set_max_level(log::LevelFilter::Warn);
     });
 }
 
