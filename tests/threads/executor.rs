@@ -33,6 +33,20 @@ fn a_function_runs_elsewhere_and_its_outcome_is_the_futures() -> Result<()> {
     })
 }
 
+#[test]
+fn cancellation_that_a_function_returns_is_an_exception() -> Result<()> {
+    run(async {
+        let cancelled = Error::cancelled_with("elsewhere");
+        let returned = cancelled.clone();
+        let future =
+            running_loop()?.run_in_executor(None, move || -> Result<()> { Err(returned) })?;
+        assert!((&future).await.unwrap_err().ptr_eq(&cancelled));
+        assert!(future.done() && !future.cancelled());
+        assert!(future.exception()?.is_some_and(|error| error.ptr_eq(&cancelled)));
+        Ok(())
+    })
+}
+
 // CPython: test_threads.ToThreadTests.test_to_thread_once
 // CPython: test_threads.ToThreadTests.test_to_thread_concurrent
 #[test]

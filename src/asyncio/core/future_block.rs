@@ -215,28 +215,62 @@ impl<T: 'static> FutureRef<T> {
     where
         T: Send,
     {
+        on.owe_to(self.owed(), |owed, outcome| {
+            // SAFETY: By the Receiver Invariant `owed` is what is given above.
+            let Some(future) = (unsafe { FutureRef::<T>::pending(owed) }) else { return };
+            match outcome {
+                Err(error) if error.is_cancelled() => _ = cancel(future.erased(), &error),
+                outcome => future.complete(outcome),
+            }
+        })
+    }
+
+    /// Does as [`answer_on`](FutureRef::answer_on), for an answer that is the outcome of a function: the
+    /// cancellation that a function returns is an exception. An answer that is dropped cancels the future.
+    #[cfg(feature = "std")]
+    pub(crate) fn outcome_on(&self, on: &LoopRef) -> Result<Answer<Result<T>>>
+    where
+        T: Send,
+    {
+        on.owe_to(self.owed(), |owed, outcome| {
+            // SAFETY: By the Receiver Invariant `owed` is what is given above.
+            let Some(future) = (unsafe { FutureRef::<T>::pending(owed) }) else { return };
+            match outcome {
+                Ok(outcome) => future.complete(outcome),
+                Err(dropped) => _ = cancel(future.erased(), &dropped),
+            }
+        })
+    }
+
+    /// A handle of this future for an answer.
+    fn owed(&self) -> Owed {
         debug_assert!(!self.0.header().is_task());
         let count = self.0.erased().clone().into_count();
         // SAFETY: The table is that of a future. The entry has the count of the handle.
         let entry = unsafe { Entry::from_head(entry_head(count)) };
-        on.owe_to(Owed::Future(HeldEntry::new(entry)), FutureRef::<T>::receive)
+        Owed::Future(HeldEntry::new(entry))
     }
 
-    fn receive(owed: Owed, outcome: Result<T>) {
-        let Owed::Future(entry) = owed else { return };
-        // SAFETY: By the Receiver Invariant the entry is the one that `answer_on` has made: it has the count
-        // of a handle of this type.
+    /// Takes the handle out of `owed`, unless its future is done.
+    ///
+    /// # Safety
+    ///
+    /// `owed` was made by [`owed`](FutureRef::owed) of a future of this type.
+    unsafe fn pending(owed: Owed) -> Option<FutureRef<T>> {
+        let Owed::Future(entry) = owed else { return None };
+        // SAFETY: The caller's promise: the entry has the count of a handle of this type.
         let future = unsafe {
             let count = entry.into_head().cast();
             FutureRef(TypedFuture::<T>::new(ErasedFuture::from_count(count)))
         };
-        if future.header().done() {
-            return;
-        }
+        (!future.header().done()).then_some(future)
+    }
+
+    /// Ends a future that is pending with a value or an exception.
+    fn complete(&self, outcome: Result<T>) {
         match outcome {
-            Ok(value) => drop(future.finish(value)),
-            Err(error) if error.is_cancelled() => _ = cancel(future.erased(), &error),
-            Err(error) => future.fail(error),
+            Ok(value) => drop(self.finish(value)),
+            Err(error) => self.fail(error),
         }
     }
 

@@ -101,6 +101,15 @@ impl<T: 'static> LoopFuture<T> {
         self.0.answer_on(on)
     }
 
+    /// The answer, expected by the loop `on`, with the outcome of a function that was called elsewhere.
+    #[cfg(feature = "std")]
+    pub(crate) fn outcome_on(&self, on: &LoopRef) -> Result<Answer<Result<T>>>
+    where
+        T: Send,
+    {
+        self.0.outcome_on(on)
+    }
+
     pub(crate) fn erased(&self) -> &ErasedFuture {
         self.0.erased()
     }

@@ -35,13 +35,17 @@ struct Cancellable<F> {
 }
 
 impl<F: FnOnce() -> Result<T> + Send + 'static, T: Send + 'static> Job
-    for WorkItem<Cancellable<F>, T>
+    for WorkItem<Cancellable<F>, Result<T>>
 {
     fn work(self: Box<Self>) {
         let mut called = false;
         let given = self.run(|Cancellable { claim, func }| {
             called = claim.take();
-            if called { caught(func).and_then(|outcome| outcome) } else { Err(Error::cancelled()) }
+            if called {
+                Ok(caught(func).and_then(|outcome| outcome))
+            } else {
+                Err(Error::cancelled())
+            }
         });
         if called && given.is_err() {
             say!(Error, "event loop closed before the function returned; its result is lost");
@@ -289,7 +293,7 @@ impl LoopExtension for DefaultExecutor {
 impl LoopRef {
     /// Calls `func` on a thread of `executor`, or of the loop's default pool, and returns the future
     /// of its result: asyncio's `run_in_executor`. An error or a panic of `func` is the future's
-    /// exception.
+    /// exception, and so is a cancellation that `func` returns: the future is not cancelled by it.
     ///
     /// Cancelling the future keeps `func` from being called, if no thread has begun with it.
     ///
@@ -324,7 +328,7 @@ impl LoopRef {
         };
         let (future, claim) = LoopFuture::with_claim(self, WaitReason::Executor);
         future.erased().note_made_at(Location::caller());
-        let answer = self.answer_to(&future)?;
+        let answer = future.outcome_on(self)?;
         executor.submit(WorkItem::of(Cancellable { claim, func }, answer))?;
         Ok(future)
     }
