@@ -8,6 +8,7 @@ use crate::asyncio::{LoopExtension, LoopFuture, TaskRegistry, release};
 use crate::collections::{Key, KeyedQueue, RefCell};
 use crate::error::{Error, Result};
 use crate::event_loop::{LoopRef, drop_quietly};
+use crate::logging::say;
 use crate::net::{BaseEvents, Callbacks, Close, Events, Transport, made};
 use alloc::boxed::Box;
 use alloc::rc::{Rc, Weak};
@@ -239,6 +240,9 @@ impl SubprocessTransport {
             }
         }
         if self.0.returncode.get().is_none() {
+            if self.get_loop().debug() && self.0.child.is_running() {
+                say!(Warn, "Close running child process: kill {self:?}");
+            }
             // One of another user goes on, as in asyncio.
             self.0.child.kill();
         }

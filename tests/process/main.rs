@@ -6,8 +6,6 @@ mod child;
 #[cfg(target_os = "linux")]
 #[path = "../support/descriptors.rs"]
 mod descriptors;
-#[path = "../support/itself.rs"]
-mod itself;
 #[cfg(target_os = "linux")]
 mod leaks;
 mod portable;
@@ -15,3 +13,5 @@ mod portable;
 mod processes;
 #[cfg(unix)]
 mod scripts;
+#[path = "../support/mod.rs"]
+mod support;

@@ -9,9 +9,10 @@ use std::rc::Rc;
 use callsoon::process::{
     Process, Stdio, SubprocessOptions, create_subprocess_exec, create_subprocess_shell,
 };
-use callsoon::{ErrorKind, EventLoop, Result, run_on};
+use callsoon::{ErrorKind, EventLoop, Result, run_on, running_loop};
 
-use crate::itself::words_of_itself;
+use crate::support::itself::words_of_itself;
+use crate::support::log_lines::log_lines_of;
 
 /// Says what the child does.
 const PART: &str = "CALLSOON_TEST_PART";
@@ -187,4 +188,25 @@ fn portable_missing_program_is_an_error() {
         assert!(error.message().starts_with("can't start \"no-such-program\": "), "{error}");
         Ok(())
     });
+}
+
+#[test]
+fn portable_close_logs_in_debug_mode_what_it_kills() {
+    for debug in [false, true] {
+        let logged = log_lines_of(|| {
+            run(async move {
+                let waiting = start("answer", piped()).await?;
+                running_loop()?.set_debug(debug);
+                let transport = waiting.transport();
+                transport.close();
+                transport.close();
+                running_loop()?.set_debug(false);
+                waiting.wait().await.map(drop)
+            });
+        });
+        let kills: Vec<_> = logged.iter().filter(|line| line.contains("kill")).collect();
+        assert_eq!(kills.len(), usize::from(debug), "{logged:?}");
+        let begin = "WARN: Close running child process: kill SubprocessTransport { pid: ";
+        assert!(kills.iter().all(|line| line.starts_with(begin)), "{kills:?}");
+    }
 }

@@ -18,6 +18,8 @@ use callsoon::{
     running_loop, wait_for, yield_now,
 };
 
+use crate::support::log_lines::log_lines_of;
+
 fn run(main: impl Future<Output = Result<()>> + 'static) {
     run_on(&EventLoop::new(), main).unwrap();
 }
@@ -407,16 +409,21 @@ fn standard_input_is_nothing_or_what_is_written() {
 #[cfg(target_os = "linux")]
 #[test]
 fn close_spares_the_code_of_a_process_that_has_ended() {
-    run(async {
-        let sh = shell("read line; exit 3").await?;
-        // It is written at once, and the loop runs no turn until the process has ended.
-        sh.stdin.as_ref().unwrap().write(b"\n")?;
-        let state = format!("/proc/{}/stat", sh.pid());
-        while !std::fs::read_to_string(&state)?.contains(") Z ") {}
-        sh.transport().close();
-        assert_eq!(sh.wait().await?, 3);
-        Ok(())
+    let logged = log_lines_of(|| {
+        run(async {
+            let sh = shell("read line; exit 3").await?;
+            // It is written at once, and the loop runs no turn until the process has ended.
+            sh.stdin.as_ref().unwrap().write(b"\n")?;
+            let state = format!("/proc/{}/stat", sh.pid());
+            while !std::fs::read_to_string(&state)?.contains(") Z ") {}
+            running_loop()?.set_debug(true);
+            sh.transport().close();
+            running_loop()?.set_debug(false);
+            assert_eq!(sh.wait().await?, 3);
+            Ok(())
+        });
     });
+    assert!(!logged.iter().any(|line| line.contains("kill")), "{logged:?}");
 }
 
 /// In CPython the call of `pipe_connection_lost` fails then.

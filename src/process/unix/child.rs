@@ -99,6 +99,13 @@ impl Child {
         self.parent == process::id()
     }
 
+    /// Returns whether it has not ended. One that has ended is left to be reaped.
+    pub(crate) fn is_running(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        self.returncode.get().is_none()
+            && matches!(waitid(WaitId::Pid(self.pid), options), Ok(None))
+    }
+
     /// Kills the child, unless it has ended or is another user's. Returns whether it ends.
     pub(crate) fn kill(&self) -> bool {
         self.returncode.get().is_some()

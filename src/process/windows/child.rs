@@ -52,6 +52,11 @@ impl Child {
         }
     }
 
+    /// Returns whether it has not ended.
+    pub(crate) fn is_running(&self) -> bool {
+        matches!(self.child.borrow_mut().try_wait(), Ok(None))
+    }
+
     /// Ends the child, unless it has ended. Returns whether it ends.
     pub(crate) fn kill(&self) -> bool {
         self.returncode.get().is_some() || self.child.borrow_mut().kill().is_ok()
