@@ -25,8 +25,8 @@ use core::fmt;
 #[derive(Clone)]
 pub struct SubprocessTransport(Rc<State>);
 
-/// A call of the protocol.
-type Call = Box<dyn FnOnce() -> Result<()>>;
+/// Schedules a call of the protocol. The call itself keeps its type, which names it in reports.
+type ScheduleCall = Box<dyn FnOnce(&LoopRef) -> Result<()>>;
 
 struct State {
     callbacks: Callbacks<dyn SubprocessEvents>,
@@ -36,7 +36,7 @@ struct State {
     /// The pipes of the standard streams, in their places.
     pipes: [Pipe; 3],
     /// The calls of the protocol while the pipes are being connected.
-    pending: RefCell<Option<Vec<Call>>>,
+    pending: RefCell<Option<Vec<ScheduleCall>>>,
     /// The call of `connection_lost` is scheduled.
     finished: Cell<bool>,
     waiters: RefCell<Vec<LoopFuture<()>>>,
@@ -152,10 +152,7 @@ impl SubprocessTransport {
         let own = self.clone();
         self.get_loop().call_soon(move || connection_made(&own))?;
         let pending = self.0.pending.take().unwrap_or_default();
-        for call in pending {
-            self.get_loop().call_soon(call)?;
-        }
-        Ok(())
+        pending.into_iter().try_for_each(|schedule| schedule(self.get_loop()))
     }
 
     /// The loop on which it calls its protocol.
@@ -264,12 +261,16 @@ impl SubprocessTransport {
     /// Schedules a call of the protocol, behind those before.
     fn call(&self, call: impl FnOnce(&dyn SubprocessEvents) -> Result<()> + 'static) -> Result<()> {
         let Some(protocol) = self.0.callbacks.protocol() else { return Ok(()) };
-        let call: Call = Box::new(move || call(&*protocol));
+        self.schedule(move || call(&*protocol))
+    }
+
+    /// Schedules a callback, behind those that wait for the pipes to be connected.
+    fn schedule(&self, callback: impl FnOnce() -> Result<()> + 'static) -> Result<()> {
         if let Some(pending) = &mut *self.0.pending.borrow_mut() {
-            pending.push(call);
+            pending.push(Box::new(move |on| on.call_soon(callback).map(drop)));
             return Ok(());
         }
-        self.get_loop().call_soon(call).map(drop)
+        self.get_loop().call_soon(callback).map(drop)
     }
 
     fn pipe_lost(&self, fd: usize, error: Option<Error>) -> Result<()> {
@@ -290,16 +291,12 @@ impl SubprocessTransport {
         if self.0.returncode.get().is_none() || !self.0.pipes.iter().all(is_done) {
             return Ok(());
         }
-        if self.0.finished.replace(true) {
-            return Ok(());
-        }
+        if self.0.finished.replace(true) { Ok(()) } else { self.schedule_connection_lost() }
+    }
+
+    fn schedule_connection_lost(&self) -> Result<()> {
         let own = self.clone();
-        let end: Call = Box::new(move || own.call_connection_lost());
-        if let Some(pending) = &mut *self.0.pending.borrow_mut() {
-            pending.push(end);
-            return Ok(());
-        }
-        self.get_loop().call_soon(end).map(drop)
+        self.schedule(move || own.call_connection_lost())
     }
 
     fn call_connection_lost(&self) -> Result<()> {

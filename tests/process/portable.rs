@@ -1,5 +1,6 @@
 //! Processes on every platform: each child is this test program.
 
+use std::cell::RefCell;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
@@ -7,9 +8,10 @@ use std::process::exit;
 use std::rc::Rc;
 
 use callsoon::process::{
-    Process, Stdio, SubprocessOptions, create_subprocess_exec, create_subprocess_shell,
+    Process, Stdio, SubprocessOptions, SubprocessProtocol, create_subprocess_exec,
+    create_subprocess_shell,
 };
-use callsoon::{ErrorKind, EventLoop, Result, run_on, running_loop};
+use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop, yield_now};
 
 use crate::support::itself::words_of_itself;
 use crate::support::log_lines::log_lines_of;
@@ -209,4 +211,56 @@ fn portable_close_logs_in_debug_mode_what_it_kills() {
         let begin = "WARN: Close running child process: kill SubprocessTransport { pid: ";
         assert!(kills.iter().all(|line| line.starts_with(begin)), "{kills:?}");
     }
+}
+
+/// Fails in each of its calls.
+struct Failing;
+
+impl Failing {
+    fn fail() -> Result<()> {
+        Err(Error::new(ErrorKind::Value, "on purpose"))
+    }
+}
+
+impl SubprocessProtocol for Failing {
+    fn pipe_data_received(&self, _fd: usize, _data: &[u8]) -> Result<()> {
+        Failing::fail()
+    }
+
+    fn pipe_connection_lost(&self, _fd: usize, _error: Option<Error>) -> Result<()> {
+        Failing::fail()
+    }
+
+    fn process_exited(&self) -> Result<()> {
+        Failing::fail()
+    }
+
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        Failing::fail()
+    }
+}
+
+#[test]
+fn portable_reports_name_the_call_of_the_protocol() {
+    let handles = Rc::new(RefCell::new(Vec::new()));
+    let own = handles.clone();
+    run(async move {
+        let on = running_loop()?;
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            own.borrow_mut().extend(context.handle.clone());
+        })));
+        let options = SubprocessOptions::new().stdout(Stdio::Pipe);
+        let (transport, _) = on.subprocess_shell(|| Failing, "echo one", options).await?;
+        while transport.get_protocol().is_some() {
+            yield_now().await?;
+        }
+        Ok(())
+    });
+    let calls = ["data_received", "pipe_lost", "process_exited", "connection_lost"];
+    let handles = handles.borrow();
+    assert!(
+        calls.iter().all(|call| handles.iter().any(|handle| handle.contains(call))),
+        "{handles:?}"
+    );
+    assert_eq!(handles.len(), calls.len());
 }
