@@ -137,8 +137,7 @@ impl SubprocessOptions {
     /// Starts the program of `command`.
     pub(super) fn start(self, mut command: Command) -> Result<Started> {
         let started = self.spawn(&mut command);
-        let program = command.get_program();
-        let (child, shared) = about(started, || format!("can't start {program:?}"))?;
+        let (child, shared) = about(started, || not_started(&command))?;
         Ok(Started::new(child, shared))
     }
 
@@ -172,6 +171,16 @@ impl SubprocessOptions {
             command.stdout(plain(self.stdout)?);
         }
         Ok((command.spawn()?, shared))
+    }
+}
+
+/// Names what could not be started: the working directory alone where that is missing.
+fn not_started(command: &Command) -> String {
+    let program = command.get_program();
+    match command.get_current_dir() {
+        Some(folder) if !folder.is_dir() => format!("can't start a process in {folder:?}"),
+        Some(folder) => format!("can't start {program:?} in {folder:?}"),
+        None => format!("can't start {program:?}"),
     }
 }
 

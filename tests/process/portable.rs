@@ -193,6 +193,24 @@ fn portable_missing_program_is_an_error() {
 }
 
 #[test]
+fn portable_missing_folder_is_named_in_the_error() {
+    run(async {
+        let missing = env::temp_dir().join("callsoon-no-such-folder");
+        let message = async |program: &str, folder| {
+            let started = create_subprocess_exec(program, [""; 0], piped().cwd(folder)).await;
+            started.unwrap_err().message()
+        };
+        let text = message("no-such-program", &missing).await;
+        assert!(text.starts_with(&format!("can't start a process in {missing:?}: ")), "{text}");
+        let folder = env::temp_dir();
+        let text = message("no-such-program", &folder).await;
+        let expected = format!("can't start \"no-such-program\" in {folder:?}: ");
+        assert!(text.starts_with(&expected), "{text}");
+        Ok(())
+    });
+}
+
+#[test]
 fn portable_close_logs_in_debug_mode_what_it_kills() {
     for debug in [false, true] {
         let logged = log_lines_of(|| {
