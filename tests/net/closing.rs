@@ -12,6 +12,8 @@ use callsoon::net::{
 use callsoon::{Error, EventLoop, Result, run_on, running_loop, yield_now};
 use rustix::pipe::{PipeFlags, pipe_with};
 
+use crate::protocols::logged_by;
+
 /// More than a pipe takes, and than the high-water mark.
 static MUCH: [u8; 300_000] = [0; 300_000];
 
@@ -67,6 +69,69 @@ fn write_pipe_that_is_written_and_closed_at_resume_ends() {
         Ok(())
     };
     run_on(&EventLoop::with_virtual_time(), body).unwrap();
+}
+
+type Act = fn(&Transport);
+
+/// Ends its transport when the buffer is empty, and counts its ends.
+struct EndsAtResume {
+    transport: RefCell<Option<Transport>>,
+    end: Act,
+    lost: Cell<usize>,
+}
+
+impl Protocol for EndsAtResume {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        transport.set_write_buffer_limits(Some(0), None)?;
+        self.transport.replace(Some(transport.clone()));
+        Ok(())
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        self.transport.borrow().as_ref().map(self.end);
+        Ok(())
+    }
+
+    fn connection_lost(&self, _error: Option<Error>) -> Result<()> {
+        self.lost.set(self.lost.get() + 1);
+        Ok(())
+    }
+}
+
+/// CPython loses it a second time, or fails at the write, where the end came with the last byte.
+#[test]
+fn connection_that_ends_with_its_last_byte_is_lost_once() {
+    let nothing: Act = |_| {};
+    for (before, at_resume) in [
+        (Transport::close as Act, nothing),
+        (nothing, Transport::close as Act),
+        (nothing, Transport::abort as Act),
+    ] {
+        let logged = logged_by(async move {
+            let (own, mut peer) = UnixStream::pair()?;
+            peer.set_nonblocking(true)?;
+            let protocol = move || EndsAtResume {
+                transport: RefCell::default(),
+                end: at_resume,
+                lost: Cell::new(0),
+            };
+            let on = running_loop()?;
+            let (transport, protocol) = on.connect_accepted_unix_socket(protocol, own).await?;
+            transport.write(&MUCH)?;
+            before(&transport);
+            let mut received = Vec::new();
+            while protocol.lost.get() == 0 {
+                let _ = peer.read_to_end(&mut received);
+                yield_now().await?;
+            }
+            transport.write(b"dropped")?;
+            yield_now().await?;
+            peer.read_to_end(&mut received)?;
+            assert_eq!((protocol.lost.get(), received.len()), (1, MUCH.len()));
+            Ok(())
+        });
+        assert_eq!(logged, [""; 0]);
+    }
 }
 
 #[derive(Default)]
@@ -139,10 +204,11 @@ fn datagram_endpoint_closed_and_sent_to_in_one_turn_ends() {
         let endpoint = on.create_unix_datagram_endpoint(Lost::default, Some(&local), None).await?;
         let (transport, protocol) = endpoint;
         transport.close();
-        transport.sendto(b"late", Some(&Address::Unix(target)))?;
+        transport.sendto(b"late", Some(&Address::Unix(target.clone())))?;
         while !protocol.0.get() {
             yield_now().await?;
         }
+        transport.sendto(b"dropped", Some(&Address::Unix(target)))?;
         let refused = other.send_to(b"to a closed socket", &local).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         Ok(())

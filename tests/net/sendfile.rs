@@ -230,7 +230,7 @@ fn file_is_not_sent_over_a_pipe() {
 fn sendfile_fails_when_the_peer_closes() {
     run(async {
         let on = running_loop()?;
-        for by in ["peer", "abort", "cancel"] {
+        for by in ["peer", "abort", "close", "cancel"] {
             let Sides { transport, protocol, mut peer } = sides(&on).await?;
             let mut file = file_of(&bytes());
             let (own, sending, sent) = (on.clone(), transport.clone(), file.try_clone()?);
@@ -243,6 +243,7 @@ fn sendfile_fails_when_the_peer_closes() {
             match by {
                 "peer" => drop(peer),
                 "abort" => transport.abort(),
+                "close" => transport.close(),
                 _ => _ = task.cancel(),
             }
             let error = task.await.unwrap_err();

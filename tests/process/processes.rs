@@ -113,6 +113,18 @@ fn dropped_stdin_is_closed() {
     });
 }
 
+#[test]
+fn dropped_process_ends_the_input_of_its_child() {
+    run(async {
+        let mut cat = create_subprocess_exec("cat", [""; 0], piped()).await?;
+        cat.stdin.as_ref().unwrap().write(b"last")?;
+        let stdout = cat.stdout.take().unwrap();
+        drop(cat);
+        assert_eq!(stdout.read_to_end().await?, b"last");
+        Ok(())
+    });
+}
+
 // CPython: test_subprocess.SubprocessMixin.test_shell
 // CPython: test_subprocess.SubprocessMixin.test_communicate_ignore_broken_pipe
 #[test]
