@@ -181,29 +181,32 @@ impl Server {
     /// Makes the transport of an accepted connection: asyncio's `_accept_connection2`. Its errors, and those
     /// of the protocol's factory, are reported in debug mode only, as there.
     async fn connect(&self, socket: Socket) -> Result<()> {
-        match self.connected(socket).await {
-            Err(error) if self.0.on.debug() => {
-                let message = "Error on transport creation for incoming connection";
-                let mut context = ExceptionContext::new(message);
-                context.exception = Some(error);
-                self.0.on.call_exception_handler(&context);
+        let waiter = LoopFuture::new(&self.0.on);
+        let (error, transport) = match self.begin_connection(socket, &waiter) {
+            Ok(transport) => {
+                let Err(error) = waiter.await else { return Ok(()) };
+                transport.close();
+                (error, Some(transport))
             }
-            _ => {}
+            Err(error) => (error, None),
+        };
+        if self.0.on.debug() {
+            let message = "Error on transport creation for incoming connection";
+            let mut context = ExceptionContext::new(message);
+            context.exception = Some(error);
+            context.transport = transport.map(|transport| format!("{transport:?}"));
+            self.0.on.call_exception_handler(&context);
         }
         Ok(())
     }
 
-    async fn connected(&self, socket: Socket) -> Result<()> {
+    /// `waiter` is done when the connection is made.
+    fn begin_connection(&self, socket: Socket, waiter: &LoopFuture<()>) -> Result<Transport> {
         self.check_open()?;
-        let waiter = LoopFuture::new(&self.0.on);
         let connect = || (self.0.connect)(socket, waiter.clone());
         let transport = caught(connect).and_then(|made| made)?;
         self.attach(&transport);
-        let outcome = waiter.await;
-        if outcome.is_err() {
-            transport.close();
-        }
-        outcome
+        Ok(transport)
     }
 
     fn attach(&self, transport: &Transport) {

@@ -10,7 +10,10 @@ use callsoon::net::{
     Address, BufferedProtocol, DEFAULT_LIMIT, DatagramOptions, DatagramProtocol, Protocol,
     Transport, open_connection,
 };
-use callsoon::{Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, yield_now};
+use callsoon::{
+    AnyFuture, Error, ErrorKind, EventLoop, LoopRef, Result, all_tasks, current_task, run_on,
+    running_loop, yield_now,
+};
 
 use crate::support::log_lines::log_lines_of;
 
@@ -258,6 +261,39 @@ fn factory_of_a_server_that_fails_is_told_in_debug_mode() {
             let expected = "Error on transport creation for incoming connection";
             assert_eq!(*reports.take(), *vec![expected; usize::from(debug)]);
         }
+        server.close();
+        server.wait_closed().await
+    })
+    .unwrap();
+}
+
+#[test]
+fn report_of_a_connection_that_is_not_made_has_its_transport() {
+    run_on(&EventLoop::new(), async {
+        let on = running_loop()?;
+        on.set_debug(true);
+        let reports = Rc::new(RefCell::new(Vec::new()));
+        let own = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            let transport = context.transport.clone().unwrap_or_default();
+            own.borrow_mut().push((context.message.clone(), transport));
+        })));
+        let server = on.create_server(|| Nothing, Some("127.0.0.1"), 0).await?;
+        let _client = TcpStream::connect(server.addresses()[0].ip().unwrap())?;
+        let own = current_task().unwrap();
+        let others = || all_tasks().into_iter().filter(|task| task.id() != own.id());
+        while others().count() == 0 {
+            yield_now().await?;
+        }
+        yield_now().await?;
+        others().for_each(|task| _ = task.cancel());
+        while others().count() > 0 {
+            yield_now().await?;
+        }
+        let reports = reports.take();
+        assert_eq!(reports.len(), 1, "{reports:?}");
+        assert_eq!(reports[0].0, "Error on transport creation for incoming connection");
+        assert!(reports[0].1.starts_with("Transport { closing: true, "), "{reports:?}");
         server.close();
         server.wait_closed().await
     })
