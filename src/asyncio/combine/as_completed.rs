@@ -158,7 +158,7 @@ impl Arrivals {
         }
     }
 
-    /// As [`arrive`](Arrivals::arrive), where there may be a limit.
+    /// Does as [`arrive`](Arrivals::arrive), where there may be a limit.
     fn arrive_in_time(&self, id: FutureId) {
         let ended = self.to_leave.borrow_mut().remove(&id);
         drop(ended);
