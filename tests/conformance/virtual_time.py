@@ -169,12 +169,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _close_dropped(self, closing):
         self.closers.add(self.create_task(Closing(closing, self)))
 
+    _close_dropped.__module__ = "asyncio"  # so that a tracer takes it for none of the program's
+
     def closed_dropped(self):
         self.closing -= 1
         if self.all_closed is not None and not self.closing and not self.all_closed.done():
             self.all_closed.set_result(None)
 
-    closed_dropped.__module__ = "asyncio"  # so that a tracer takes it for none of the program's
+    closed_dropped.__module__ = "asyncio"
 
     async def until_closed(self):
         """Waits for the generators that were dropped and are still being closed."""
