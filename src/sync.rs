@@ -68,60 +68,65 @@ impl<T> UnsafeCell<T> {
     }
 }
 
-/// Stands for std's, which a checker doesn't see: a write of the flag publishes the value.
 #[cfg(any(all(loom, feature = "loom"), shuttle))]
-pub(crate) struct OnceLock<T> {
-    is_set: AtomicBool,
-    value: std::sync::OnceLock<T>,
-}
+pub(crate) use stood_in::*;
 
+/// Types that a checker lacks, made of those that it has.
 #[cfg(any(all(loom, feature = "loom"), shuttle))]
-impl<T> OnceLock<T> {
-    pub(crate) fn new() -> OnceLock<T> {
-        OnceLock { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
+mod stood_in {
+    use core::time::Duration;
+
+    use super::{AtomicBool, Ordering, Thread, current_thread, park};
+
+    /// Stands for std's, which a checker doesn't see: a write of the flag publishes the value.
+    pub(crate) struct OnceLock<T> {
+        is_set: AtomicBool,
+        value: std::sync::OnceLock<T>,
     }
 
-    pub(crate) fn get(&self) -> Option<&T> {
-        if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
-    }
+    impl<T> OnceLock<T> {
+        pub(crate) fn new() -> OnceLock<T> {
+            OnceLock { is_set: AtomicBool::new(false), value: std::sync::OnceLock::new() }
+        }
 
-    pub(crate) fn set(&self, value: T) -> Result<(), T> {
-        self.value.set(value)?;
-        self.is_set.store(true, Ordering::Release);
-        Ok(())
-    }
-}
+        pub(crate) fn get(&self) -> Option<&T> {
+            if self.is_set.load(Ordering::Acquire) { self.value.get() } else { None }
+        }
 
-/// Stands for crossbeam's, which a checker doesn't see. It parks the thread that made it.
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
-pub(crate) struct Parker(Unparker);
-
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
-#[derive(Clone)]
-pub(crate) struct Unparker(Thread);
-
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
-impl Parker {
-    pub(crate) fn new() -> Parker {
-        Parker(Unparker(current_thread()))
-    }
-
-    /// Parks until it is unparked. No time passes under a checker: with a limit it doesn't park.
-    pub(crate) fn park_timeout(&self, timeout: core::time::Duration) {
-        if timeout == core::time::Duration::MAX {
-            park();
+        pub(crate) fn set(&self, value: T) -> Result<(), T> {
+            self.value.set(value)?;
+            self.is_set.store(true, Ordering::Release);
+            Ok(())
         }
     }
 
-    pub(crate) fn unparker(&self) -> &Unparker {
-        &self.0
-    }
-}
+    /// Stands for crossbeam's, which a checker doesn't see. It parks the thread that made it.
+    pub(crate) struct Parker(Unparker);
 
-#[cfg(any(all(loom, feature = "loom"), shuttle))]
-impl Unparker {
-    pub(crate) fn unpark(&self) {
-        self.0.unpark();
+    #[derive(Clone)]
+    pub(crate) struct Unparker(Thread);
+
+    impl Parker {
+        pub(crate) fn new() -> Parker {
+            Parker(Unparker(current_thread()))
+        }
+
+        /// Parks until it is unparked. No time passes under a checker: with a limit it doesn't park.
+        pub(crate) fn park_timeout(&self, timeout: Duration) {
+            if timeout == Duration::MAX {
+                park();
+            }
+        }
+
+        pub(crate) fn unparker(&self) -> &Unparker {
+            &self.0
+        }
+    }
+
+    impl Unparker {
+        pub(crate) fn unpark(&self) {
+            self.0.unpark();
+        }
     }
 }
 
