@@ -3,12 +3,13 @@
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, Write};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream as StdStream;
 use std::rc::Rc;
 use std::time::Duration;
 
 use callsoon::io::{Fallback, UnixStream};
-use callsoon::net::{Protocol, Transport};
+use callsoon::net::{Address, Protocol, Transport};
 use callsoon::{
     Error, ErrorKind, EventLoop, LoopRef, Result, create_task, run_on, running_loop, yield_now,
 };
@@ -407,4 +408,54 @@ fn sendfile_cancelled_behind_earlier_data_spares_the_rest() {
         assert!(all == [&bytes()[..], b"after"].concat());
         Ok(())
     });
+}
+
+#[test]
+fn lost_connection_ends_its_server_before_its_sendfile() {
+    run(async {
+        let on = running_loop()?;
+        let made = Rc::new(RefCell::default());
+        let keeps = made.clone();
+        let factory = move || Keeping(Rc::clone(&keeps));
+        let server = on.create_server(factory, Some("127.0.0.1"), 0).await?;
+        let [Address::Ip(address)] = server.addresses()[..] else { panic!("one address") };
+        let _peer = TcpStream::connect(address)?;
+        while made.borrow().is_none() {
+            yield_now().await?;
+        }
+        let transport = made.take().unwrap();
+        transport.write(&vec![0; 5 * SIZE])?;
+        assert!(transport.write_buffer_size() > 0);
+        server.close();
+        let ends = Rc::new(RefCell::new(Vec::new()));
+        let (own, sending, notes) = (on.clone(), transport.clone(), Rc::clone(&ends));
+        let sends = create_task(async move {
+            let sent = own.sendfile(&sending, &file_of(b"x"), 0, None, Fallback::Allowed).await;
+            notes.borrow_mut().push(sent.unwrap_err().to_string());
+            Ok(())
+        });
+        let notes = Rc::clone(&ends);
+        let waits = create_task(async move {
+            server.wait_closed().await?;
+            notes.borrow_mut().push("closed".into());
+            Ok(())
+        });
+        yield_now().await?;
+        transport.abort();
+        sends.await?;
+        waits.await?;
+        // CPython 3.13.0.
+        assert_eq!(*ends.borrow(), ["closed", "Connection is closed by peer"]);
+        Ok(())
+    });
+}
+
+/// Passes its transport on.
+struct Keeping(Rc<RefCell<Option<Transport>>>);
+
+impl Protocol for Keeping {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        self.0.replace(Some(transport.clone()));
+        Ok(())
+    }
 }

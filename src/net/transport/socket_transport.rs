@@ -464,14 +464,15 @@ impl SocketTransport {
         let outcome = self.0.callbacks.connection_lost(error);
         // A protocol that wrote amid its own end has the loop watch the socket again.
         self.remove_writer();
+        let (protocol, socket) = (self.0.callbacks.take(), self.0.socket.take());
+        drop(socket);
+        // A server that waits for its connections is called before the code that sends a file over this one.
+        self.0.detach();
         let closed =
             || io::Error::new(io::ErrorKind::ConnectionReset, "Connection is closed by peer");
         if self.has_file() {
             self.end_wait(Some(&closed().into()));
         }
-        let (protocol, socket) = (self.0.callbacks.take(), self.0.socket.take());
-        drop(socket);
-        self.0.detach();
         drop(protocol);
         outcome
     }
