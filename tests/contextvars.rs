@@ -332,7 +332,7 @@ fn callbacks_in_a_context_are_known_by_their_own_names() {
         sleep(Duration::from_secs(2)).await?;
         let mut seen = seen.take();
         seen.dedup();
-        assert_eq!(seen, [format!("<Handle {name}")]);
+        assert_eq!(seen, [format!("<Handle {name}"), format!("<TimerHandle {name}")]);
         Ok(())
     })
     .unwrap();

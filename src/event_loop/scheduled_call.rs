@@ -149,6 +149,19 @@ impl LoopRef {
 type Head = CallHead<CallTable>;
 type TimedHead = entry::TimedHead<CallTable>;
 
+/// The beginning of a block, by the handle that a program has of it.
+trait Named {
+    const NAME: &'static str;
+}
+
+impl Named for Head {
+    const NAME: &'static str = "Handle";
+}
+
+impl Named for TimedHead {
+    const NAME: &'static str = "TimerHandle";
+}
+
 /// The callback has neither run nor been dropped.
 const WAITS: u32 = 2 * LISTED;
 /// It was asked to cancel.
@@ -189,6 +202,7 @@ struct Functions<H, N, F, R>(PhantomData<(H, N, F, R)>);
 
 impl<H, N, F, R> Functions<H, N, F, R>
 where
+    H: Named + 'static,
     N: 'static,
     F: FnOnce() -> R + 'static,
     R: CallbackOutput + 'static,
@@ -205,8 +219,8 @@ where
             drop: |head| drop(unsafe { ScheduledCall::from_entry(head) }),
             kind: |_| JobKind::Call,
             #[cfg(feature = "trace")]
-            title: |_| describe::<N>(),
-            describe: |_| Box::new(describe::<N>),
+            title: |_| describe::<H, N>(),
+            describe: |_| Box::new(describe::<H, N>),
             second: None,
         },
         drop_callback: |head| {
@@ -230,7 +244,7 @@ where
         if ManuallyDrop::new(call).count_down() {
             free(head.cast());
         }
-        run_in_turn(event_loop, || Box::new(describe::<N>), callback);
+        run_in_turn(event_loop, || Box::new(describe::<H, N>), callback);
     }
 }
 
@@ -246,8 +260,8 @@ unsafe fn place_of<H, F>(head: NonNull<Head>) -> *mut MaybeUninit<F> {
     UnsafeCell::raw_get(unsafe { &raw const (*head.cast::<CallBlock<H, F>>().as_ptr()).callback })
 }
 
-fn describe<N>() -> String {
-    "<Handle ".to_owned() + type_name::<N>() + ">"
+fn describe<H: Named, N>() -> String {
+    "<".to_owned() + H::NAME + " " + type_name::<N>() + ">"
 }
 
 /// A callback as its handles have it.
