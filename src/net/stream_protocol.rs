@@ -51,13 +51,11 @@ impl StreamProtocol {
         Transport::of_socket(self.flow.event_loop(), socket, tls, own, connection_made, waiter)
     }
 
-    /// Notes that `transport` takes the place of the one before: asyncio's `_replace_transport`.
+    /// Notes that its connection talks TLS from now on: asyncio's `_replace_transport`. The reader goes on to
+    /// pause the transport of the socket, as that is the one that it may have paused.
     #[cfg(feature = "tls")]
-    pub(super) fn replace_transport(&self, transport: &Transport) {
+    pub(super) fn set_over_tls(&self) {
         self.over_tls.set(true);
-        if let Some(reader) = self.reader() {
-            reader.set_transport(transport);
-        }
     }
 }
 

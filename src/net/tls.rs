@@ -211,7 +211,7 @@ impl StreamWriter {
         self.drain().await?;
         let events = Rc::<StreamProtocol>::clone(&protocol);
         let over = upgraded(self.transport(), events, tls).await?;
-        protocol.replace_transport(&over);
+        protocol.set_over_tls();
         self.set_over_tls(over);
         Ok(())
     }
@@ -223,6 +223,6 @@ async fn upgraded(
     tls: &TlsOptions,
 ) -> Result<Transport> {
     let waiter = LoopFuture::new(transport.get_loop());
-    let over = transport.upgrade_to_tls(tls, events, waiter.clone())?;
-    made(over, waiter).await
+    let upgrade = transport.upgrade_to_tls(tls, events, waiter.clone())?;
+    made(upgrade, waiter).await.map(Transport::of_upgrade)
 }

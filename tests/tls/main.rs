@@ -1,5 +1,6 @@
 //! Streams and protocols over TLS.
 
+mod buffers;
 #[cfg(target_os = "linux")]
 #[path = "../io/child.rs"]
 mod child;
@@ -7,6 +8,7 @@ mod child;
 #[path = "../support/descriptors.rs"]
 mod descriptors;
 mod ends;
+mod handshakes;
 #[cfg(target_os = "linux")]
 mod leaks;
 mod run;
@@ -14,3 +16,4 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod switching;
+mod upgrades;

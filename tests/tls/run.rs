@@ -14,7 +14,7 @@ use callsoon::net::{
     DEFAULT_LIMIT, Protocol, Server, StreamReader, StreamWriter, TlsOptions, Transport,
     open_connection_tls, start_server_tls,
 };
-use callsoon::{Error, Result, yield_now};
+use callsoon::{Error, EventLoop, LoopRef, Result, run_on, yield_now};
 
 fn certificate() -> CertificateDer<'static> {
     CertificateDer::from(&include_bytes!("certificate.der")[..])
@@ -48,6 +48,21 @@ pub(crate) fn client_side(name: &str) -> TlsOptions {
 
 pub(crate) fn port(server: &Server) -> u16 {
     server.addresses()[0].ip().unwrap().port()
+}
+
+/// Runs `main` in virtual time.
+pub(crate) fn run(main: impl Future<Output = Result<()>> + 'static) {
+    run_on(&EventLoop::with_virtual_time(), main).unwrap();
+}
+
+/// Has a protocol that notes its calls connect to `port`.
+pub(crate) async fn connect(
+    on: &LoopRef,
+    port: u16,
+    tls: &TlsOptions,
+) -> Result<(Transport, Rc<Noting>)> {
+    let options = ConnectOptions::new();
+    on.create_connection_tls(Noting::default, "127.0.0.1", port, &options, tls).await
 }
 
 /// Serves streams over TLS, each by `serve`.

@@ -1,6 +1,6 @@
 //! Streams over TLS.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::Seek;
 use std::rc::Rc;
 
@@ -65,6 +65,12 @@ fn streams_talk_tls() {
 #[test]
 fn handshake_with_another_name_fails() {
     run(async {
+        let (on, reports) = (running_loop()?, Rc::new(RefCell::new(Vec::new())));
+        on.set_debug(true);
+        let own = reports.clone();
+        on.set_exception_handler(Some(Rc::new(move |_, context| {
+            own.borrow_mut().push(format!("{:?}", context.exception));
+        })));
         let server = serve_tls(echo).await?;
         let tls = client_side("example.org");
         let opened = connect_tls(port(&server), 100, &tls);
@@ -72,7 +78,11 @@ fn handshake_with_another_name_fails() {
         assert_eq!(error.kind(), ErrorKind::Io);
         assert!(error.message().contains("certificate"), "{error:?}");
         server.close();
-        server.wait_closed().await
+        server.wait_closed().await?;
+        // The client has told the server why.
+        let reports = reports.take();
+        assert!(reports.len() == 1 && reports[0].contains("AlertReceived(BadCertificate)"));
+        Ok(())
     });
 }
 

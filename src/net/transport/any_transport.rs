@@ -23,7 +23,10 @@ use super::transport_socket::TransportSocket;
 #[cfg(unix)]
 use super::write_pipe::WritePipe;
 #[cfg(feature = "tls")]
-use super::{tls_session::TlsInfo, tls_transport::TlsTransport};
+use super::{
+    tls_session::TlsInfo,
+    tls_transport::{TlsTransport, Upgrade},
+};
 use crate::asyncio::LoopFuture;
 use crate::collections::Key;
 #[cfg(feature = "tls")]
@@ -89,15 +92,20 @@ impl Transport {
         options: &Tls,
         protocol: Rc<dyn Events>,
         waiter: LoopFuture<()>,
-    ) -> Result<Transport> {
+    ) -> Result<Upgrade> {
         match &self.0 {
-            Kind::Socket(socket) => TlsTransport::upgrade(socket, options, protocol, waiter)
-                .map(|tls| Transport(Kind::Tls(tls))),
+            Kind::Socket(socket) => TlsTransport::upgrade(socket, options, protocol, waiter),
             _ => {
                 let message = format!("transport {self:?} is not supported by start_tls()");
                 Err(Error::new(ErrorKind::Type, message))
             }
         }
+    }
+
+    /// The transport of a connection that was upgraded.
+    #[cfg(feature = "tls")]
+    pub(crate) fn of_upgrade(upgrade: Upgrade) -> Transport {
+        Transport(Kind::Tls(upgrade.0))
     }
 
     /// The plain connection that it is, if it is one.

@@ -24,6 +24,11 @@ pub(crate) trait BaseEvents {
 pub(crate) trait Events: BaseEvents {
     fn data_received(&self, data: &[u8]) -> Result<()>;
 
+    /// The message of a report that [`data_received`](Events::data_received) has failed.
+    fn read_failure(&self) -> &'static str {
+        "Fatal error: protocol.data_received() call failed."
+    }
+
     /// Returns whether it may have buffers of its own: [`get_buffer`](Events::get_buffer) is asked then.
     fn may_have_buffers(&self) -> bool {
         false

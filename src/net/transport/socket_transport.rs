@@ -348,8 +348,7 @@ impl SocketTransport {
             }
             Ok(count) => {
                 let received = caught(|| protocol.data_received(&buffer[..count]));
-                let what = "Fatal error: protocol.data_received() call failed.";
-                (received.and_then(|received| received), what)
+                (received.and_then(|received| received), protocol.read_failure())
             }
             Err(error) => (passing_or(error), READ_FAILED),
         };

@@ -2,6 +2,7 @@
 //! `SSLProtocol`.
 
 use alloc::format;
+use alloc::vec::Vec;
 use core::time::Duration;
 use std::io;
 
@@ -68,16 +69,16 @@ impl TlsTransport {
     }
 
     fn do_handshake(&self) -> Result<()> {
-        let outcome = self.0.session.decrypt();
-        self.process_outgoing();
-        match outcome {
-            Ok(()) if self.0.session.is_handshaking() => Ok(()),
-            Ok(()) => self.handshake_complete(),
+        match self.0.session.decrypt() {
+            Ok(()) if !self.0.session.is_handshaking() => return self.handshake_complete(),
+            Ok(()) => self.process_outgoing(),
             Err(error) => {
+                // Tells the peer.
+                self.process_outgoing();
                 self.handshake_failed(error);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     fn handshake_failed(&self, error: Error) {
@@ -100,16 +101,15 @@ impl TlsTransport {
             }
         }
         self.wake(None);
-        self.do_read();
-        Ok(())
+        self.do_read()
     }
 
     // -- the end
 
-    pub(super) fn start_shutdown(&self) {
+    pub(super) fn start_shutdown(&self) -> Result<()> {
         match self.0.state.get() {
             // The rest is not read any more.
-            State::Flushing if self.0.eof.get() && self.0.paused.get() => self.do_flush(),
+            State::Flushing if self.0.eof.get() && self.0.paused.get() => self.do_flush()?,
             State::Flushing | State::Shutdown => {}
             State::Unwrapped => {
                 if let Some(lower) = self.lower() {
@@ -129,13 +129,14 @@ impl TlsTransport {
                         own.lower().into_iter().for_each(|l| l.force_close(Some(late.clone())));
                     }
                 });
-                self.do_flush();
+                self.do_flush()?;
             }
         }
+        Ok(())
     }
 
-    pub(super) fn do_flush(&self) {
-        self.do_read();
+    pub(super) fn do_flush(&self) -> Result<()> {
+        self.do_read()?;
         if self.0.state.get() == State::Flushing {
             self.0.state.set(State::Shutdown);
             if !self.0.eof.get() {
@@ -143,9 +144,10 @@ impl TlsTransport {
             }
         }
         self.do_shutdown();
+        Ok(())
     }
 
-    pub(super) fn do_shutdown(&self) {
+    fn do_shutdown(&self) {
         if self.0.state.get() != State::Shutdown {
             return;
         }
@@ -153,7 +155,7 @@ impl TlsTransport {
             if let Err(error) = self.0.session.decrypt() {
                 return self.shutdown_complete(Some(error));
             }
-            if !self.0.session.read().is_empty() {
+            if self.0.session.has_data() {
                 let late = io::Error::new(
                     io::ErrorKind::InvalidData,
                     "application data after close notify",
@@ -220,25 +222,41 @@ impl TlsTransport {
 
     // -- reading
 
-    pub(super) fn do_read(&self) {
-        if !matches!(self.0.state.get(), State::Wrapped | State::Flushing) {
-            return;
+    /// Does what the state asks for, once there is more to read.
+    pub(super) fn go_on(&self) -> Result<()> {
+        match self.0.state.get() {
+            State::Wrapped => self.do_read(),
+            State::Flushing => self.do_flush(),
+            State::Shutdown => {
+                self.do_shutdown();
+                Ok(())
+            }
+            State::Unwrapped | State::Handshake => Ok(()),
         }
-        if let Err(error) = self.try_read() {
-            self.fatal_error(error, "Fatal error on SSL protocol");
+    }
+
+    /// Calls the protocol with what has come. Returns a cancellation that it fails with, as asyncio catches
+    /// no more than an `Exception` here.
+    pub(super) fn do_read(&self) -> Result<()> {
+        if !matches!(self.0.state.get(), State::Wrapped | State::Flushing) {
+            return Ok(());
+        }
+        match self.try_read() {
+            Err(error) if !error.is_cancelled() => {
+                self.fatal_error(error, "Fatal error on SSL protocol");
+                Ok(())
+            }
+            outcome => outcome,
         }
     }
 
     fn try_read(&self) -> Result<()> {
         if !self.0.paused.get() {
             self.0.session.decrypt().inspect_err(|_| self.process_outgoing())?;
-            let data = self.0.session.read();
-            if self.deliver(&data)? {
-                return self.control_reading();
-            }
-            if self.0.session.has_ended() {
+            let is_full = self.deliver()?;
+            if !is_full && self.0.session.has_ended() {
                 self.call_eof_received();
-                self.start_shutdown();
+                self.start_shutdown()?;
             }
             match self.0.state.get() {
                 State::Wrapped | State::Flushing => self.do_write(),
@@ -248,22 +266,42 @@ impl TlsTransport {
         self.control_reading()
     }
 
-    /// Calls the protocol with `data`. Returns whether some of it is left for the next turn, because the
-    /// protocol's own buffer was too small.
-    fn deliver(&self, data: &[u8]) -> Result<bool> {
-        let mut left = data;
-        while let (false, Some(protocol)) = (left.is_empty(), self.0.callbacks.protocol()) {
-            let taken = caught(|| give(&*protocol, left)).and_then(|given| given)?;
-            left = &left[taken..];
-            // At the end there is no other turn.
-            if !left.is_empty() && self.0.state.get() == State::Wrapped {
-                self.0.session.put_back(left);
-                let own = self.clone();
-                self.get_loop().call_soon(move || own.do_read())?;
+    /// Calls the protocol with what was decrypted. Returns whether a buffer of its own was full: then the next
+    /// is filled in the next turn, or at once where the socket has ended.
+    fn deliver(&self) -> Result<bool> {
+        while self.0.session.has_data() {
+            let Some(protocol) = self.0.callbacks.protocol() else { break };
+            let Some(buffer) = caught(|| protocol.get_buffer()).transpose() else {
+                let data = self.0.session.read();
+                caught(|| protocol.data_received(&data)).and_then(|given| given)?;
+                break;
+            };
+            if !self.fill(&*protocol, buffer.and_then(|buffer| buffer)?)? {
+                break;
+            }
+            if !self.0.eof.get() {
                 return Ok(true);
+            }
+            if self.0.paused.get() || self.0.state.get() != State::Flushing {
+                break;
             }
         }
         Ok(false)
+    }
+
+    /// Gives `buffer` back to the protocol with what it has room for. Returns whether it is full.
+    fn fill(&self, protocol: &dyn Events, mut buffer: Vec<u8>) -> Result<bool> {
+        if buffer.is_empty() {
+            return Err(Error::runtime("get_buffer() returned an empty buffer"));
+        }
+        let count = self.0.session.read_into(&mut buffer);
+        let is_full = count == buffer.len();
+        if is_full && !self.0.eof.get() {
+            let own = self.clone();
+            self.get_loop().call_soon(move || own.do_read())?;
+        }
+        caught(|| protocol.buffer_updated(buffer, count)).and_then(|given| given)?;
+        Ok(is_full)
     }
 
     fn call_eof_received(&self) {
@@ -295,26 +333,11 @@ impl TlsTransport {
     }
 }
 
-/// Gives `data` to the protocol, or as much of it as its own buffer has room for. Returns how much.
-fn give(protocol: &dyn Events, data: &[u8]) -> Result<usize> {
-    let Some(buffer) = protocol.get_buffer() else {
-        return protocol.data_received(data).map(|()| data.len());
-    };
-    let mut buffer = buffer?;
-    if buffer.is_empty() {
-        return Err(Error::runtime("get_buffer() returned an empty buffer"));
-    }
-    let count = buffer.len().min(data.len());
-    buffer[..count].copy_from_slice(&data[..count]);
-    protocol.buffer_updated(buffer, count)?;
-    Ok(count)
-}
-
 impl BaseEvents for TlsTransport {
     fn connection_lost(&self, error: Option<Error>) -> Result<()> {
         self.0.session.forget();
         self.0.lost.lose();
-        self.0.closed.set(true);
+        let was_closed = self.0.closed.replace(true);
         let was = self.0.state.replace(State::Unwrapped);
         let protocol = self.0.callbacks.take();
         let lower = self.0.lower.take();
@@ -322,9 +345,11 @@ impl BaseEvents for TlsTransport {
             let own = self.connections().0.borrow_mut().remove(key);
             drop(own);
         }
+        // asyncio says nothing of an upgrade that was given up, and its streams never end.
+        let is_told = was != State::Handshake || was_closed;
         let is_called = matches!(self.0.called.get(), Called::Made | Called::Eof);
         let mut outcome = Ok(());
-        if let (true, true, Some(protocol)) = (was != State::Handshake, is_called, protocol) {
+        if let (true, true, Some(protocol)) = (is_told, is_called, protocol) {
             self.0.called.set(Called::Lost);
             let given = error.clone();
             let lost = move || protocol.connection_lost(given);
@@ -352,13 +377,14 @@ impl Events for TlsTransport {
     fn data_received(&self, data: &[u8]) -> Result<()> {
         self.0.session.receive(data);
         match self.0.state.get() {
-            State::Handshake => return self.do_handshake(),
-            State::Wrapped => self.do_read(),
-            State::Flushing => self.do_flush(),
-            State::Shutdown => self.do_shutdown(),
-            State::Unwrapped => {}
+            State::Handshake => self.do_handshake(),
+            _ => self.go_on(),
         }
-        Ok(())
+    }
+
+    /// asyncio's has a buffer.
+    fn read_failure(&self) -> &'static str {
+        "Fatal error: protocol.buffer_updated() call failed."
     }
 
     fn eof_received(&self) -> Result<bool> {
@@ -374,7 +400,7 @@ impl Events for TlsTransport {
                 if self.0.paused.get() {
                     return Ok(true);
                 }
-                self.do_flush();
+                self.do_flush()?;
             }
             State::Flushing => {
                 self.do_write();

@@ -20,7 +20,7 @@ pub(super) struct Session {
     /// Received, and not decrypted.
     incoming: RefCell<ByteBuffer>,
     /// Decrypted, and not read.
-    plain: RefCell<Vec<u8>>,
+    plain: RefCell<ByteBuffer>,
     /// Encrypted, and not sent.
     outgoing: RefCell<Vec<u8>>,
     /// Written before the handshake was over.
@@ -78,7 +78,7 @@ impl Session {
             self.incoming.borrow_mut().extend(&bytes);
             return Ok(());
         };
-        self.plain.borrow_mut().append(&mut plain);
+        self.plain.borrow_mut().extend(&plain);
         self.encrypted();
         match decrypted {
             Ok(ended) => self.ended.set(ended),
@@ -91,15 +91,23 @@ impl Session {
         self.with(|connection| connection.is_handshaking()).unwrap_or(true)
     }
 
-    /// Takes what was decrypted.
-    pub(super) fn read(&self) -> Vec<u8> {
-        self.plain.take()
+    /// Returns whether there is decrypted data that was not read.
+    pub(super) fn has_data(&self) -> bool {
+        !self.plain.borrow().is_empty()
     }
 
-    /// Puts what was read, and not taken, before the rest.
-    pub(super) fn put_back(&self, bytes: &[u8]) {
+    /// Takes what was decrypted.
+    pub(super) fn read(&self) -> Vec<u8> {
+        self.plain.borrow_mut().take(usize::MAX)
+    }
+
+    /// Fills `buffer` with what was decrypted. Returns for how much of it there was enough.
+    pub(super) fn read_into(&self, buffer: &mut [u8]) -> usize {
         let mut plain = self.plain.borrow_mut();
-        *plain = [bytes, &plain].concat();
+        let count = plain.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&plain.as_slice()[..count]);
+        plain.skip(count);
+        count
     }
 
     pub(super) fn info(&self) -> Option<TlsInfo> {

@@ -14,6 +14,7 @@ use super::callbacks::Callbacks;
 use super::events::Events;
 use super::flow_control::FlowControl;
 use super::lost_writes::LostWrites;
+use super::made::Close;
 use super::socket::Socket;
 use super::socket_transport::SocketTransport;
 use super::tls_options::TlsOptions;
@@ -125,7 +126,7 @@ impl TlsTransport {
         options: &TlsOptions,
         protocol: Rc<dyn Events>,
         waiter: LoopFuture<()>,
-    ) -> Result<TlsTransport> {
+    ) -> Result<Upgrade> {
         if lower.is_closing() {
             return Err(Error::runtime("Transport is closing"));
         }
@@ -138,7 +139,7 @@ impl TlsTransport {
         on.call_soon(move || own.begin())?;
         let lower = lower.clone();
         on.call_soon(move || lower.resume_reading())?;
-        Ok(tls)
+        Ok(Upgrade(tls))
     }
 
     fn new(
@@ -236,18 +237,16 @@ impl TlsTransport {
             return Ok(());
         }
         let own = self.clone();
-        let resume = move || match own.0.state.get() {
-            State::Wrapped => own.do_read(),
-            State::Flushing => own.do_flush(),
-            State::Shutdown => own.do_shutdown(),
-            State::Unwrapped | State::Handshake => {}
-        };
-        self.get_loop().call_soon(resume).map(drop)
+        self.get_loop().call_soon(move || own.go_on()).map(drop)
     }
 
     pub(crate) fn close(&self) {
         self.0.closed.set(true);
-        self.start_shutdown();
+        if let Err(error) = self.start_shutdown() {
+            // asyncio's `close` raises the cancellation of the protocol that it calls.
+            self.abort_with(Some(error.clone()));
+            self.report("Fatal error on SSL protocol", Some(error));
+        }
     }
 
     pub(crate) fn abort(&self) {
@@ -289,6 +288,18 @@ impl TlsTransport {
 
     pub(crate) fn report(&self, message: &str, error: Option<Error>) {
         self.0.callbacks.report(self, message, error);
+    }
+}
+
+/// A connection that is about to talk TLS. Given up, it is closed behind what was written before.
+pub(crate) struct Upgrade(pub(super) TlsTransport);
+
+impl Close for Upgrade {
+    fn close(&self) {
+        self.0.0.closed.set(true);
+        if let Some(lower) = self.0.lower() {
+            lower.close();
+        }
     }
 }
 
