@@ -9,7 +9,6 @@ use std::io;
 
 use super::half::{Between, Half, take_turn};
 use super::watched::Watched;
-use crate::asyncio::WaitReason;
 use crate::error::{Result, about};
 use crate::event_loop::{LoopRef, Side, Source, running_loop, set_nonblocking};
 
@@ -288,7 +287,7 @@ impl<T: Source + 'static> Async<T> {
     async fn side_ready(&self, side: Side) -> Result<()> {
         let half = self.half(side);
         let _turn = take_turn!(half);
-        half.ready(WaitReason::Source).await
+        half.ready().await
     }
 
     /// Returns the source.

@@ -1,12 +1,13 @@
 //! Connecting without a thread: a non-blocking socket, and a wait until it can be written.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::fmt::Debug;
 use core::time::Duration;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 
@@ -15,9 +16,9 @@ use rustix::net::{self, AddressFamily, SocketType, sockopt};
 
 use super::async_source::Async;
 use super::system::system_address;
-use crate::asyncio::{WaitReason, sleep};
+use crate::asyncio::{LoopFuture, WaitReason, sleep};
 use crate::error::{Error, Result, about};
-use crate::event_loop::{Side, Source, running_loop};
+use crate::event_loop::{LoopRef, Source, running_loop};
 
 /// The first and the longest pause before the next attempt at a listener with a full queue.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(64));
@@ -81,22 +82,50 @@ pub(super) async fn connect_unix(path: &Path) -> Result<Async<UnixStream>> {
     about(connecting.await, || format!("can't connect to {path:?}"))
 }
 
-/// Waits until the connection that was begun is made or refused.
+/// Waits until the connection that was begun is made or refused: asyncio's `sock_connect`.
 async fn finish<T>(begun: rustix::io::Result<()>, socket: T) -> Result<Async<T>>
 where
-    T: Source + Debug + std::os::fd::AsFd + 'static,
+    T: Source + Debug + AsFd + 'static,
 {
-    let waits = match begun {
-        Ok(()) => false,
-        Err(Errno::INPROGRESS | Errno::INTR) => true,
+    let on = running_loop()?;
+    let socket = match begun {
+        Ok(()) => socket,
+        Err(Errno::INPROGRESS | Errno::INTR) => connected(&on, socket).await?,
         Err(error) => return Err(system(error).into()),
     };
-    let stream = Async::of_nonblocking(&running_loop()?, socket)?;
-    if waits {
-        stream.half(Side::Writer).ready(WaitReason::Connect).await?;
-        sockopt::socket_error(stream.get_ref()).and_then(|outcome| outcome).map_err(system)?;
+    Async::of_nonblocking(&on, socket)
+}
+
+/// Waits, by a callback and a future: the task goes on in the turn behind that of the report, and the
+/// transport of a client is made behind that of a server which accepts it in one turn with the report.
+async fn connected<T: Source + AsFd + 'static>(on: &LoopRef, socket: T) -> Result<T> {
+    let socket = Rc::new(socket);
+    let made = LoopFuture::with_reason(on, WaitReason::Connect);
+    let (reported, ends) = (Rc::clone(&socket), made.clone());
+    on.add_writer(Rc::clone(&socket), move || {
+        // A second report, or one behind a cancellation, finds it done.
+        let _ = match sockopt::socket_error(&reported).and_then(|outcome| outcome) {
+            Ok(()) => ends.set_result(()),
+            Err(error) => ends.set_exception(system(error).into()),
+        };
+    })?;
+    let watched = Watched { on, socket: &socket };
+    made.await?;
+    drop(watched);
+    Ok(Rc::into_inner(socket).expect("the callback is dropped"))
+}
+
+/// Has the loop watch a socket for writing until this is dropped.
+struct Watched<'a, T: Source> {
+    on: &'a LoopRef,
+    socket: &'a Rc<T>,
+}
+
+impl<T: Source> Drop for Watched<'_, T> {
+    fn drop(&mut self) {
+        // A loop that has closed watches nothing.
+        let _ = self.on.remove_writer(self.socket);
     }
-    Ok(stream)
 }
 
 /// A non-blocking socket of the family of `address`.

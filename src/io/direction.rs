@@ -91,7 +91,7 @@ impl Direction {
         self.exhausted.take()
     }
 
-    /// Begins a wait in `place`, of what polls with `waker`, for `reason`, which ends when the poller reports
+    /// Begins a wait in `place`, of what polls with `waker`, which ends when the poller reports
     /// the side. It takes the place of one that was begun before.
     pub(super) fn begin_wait(
         &self,
@@ -100,10 +100,9 @@ impl Direction {
         waker: &Waker,
         registration: &Registration,
         after: After,
-        reason: WaitReason,
     ) -> Result<()> {
         with_registry_of(event_loop, |registry| {
-            TaskWait::begin(place, &self.handle, registry, waker, reason)
+            TaskWait::begin(place, &self.handle, registry, waker, WaitReason::Source)
         })?;
         self.waiting.set(true);
         let begun = registration.begin_wait(self.side, after);

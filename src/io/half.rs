@@ -10,7 +10,7 @@ use std::io;
 
 use super::direction::{Direction, Turn};
 use super::watched::Watched;
-use crate::asyncio::{TaskWait, WaitReason, YieldNow, yield_now};
+use crate::asyncio::{TaskWait, YieldNow, yield_now};
 use crate::error::Result;
 use crate::event_loop::{After, Side, Source};
 
@@ -85,8 +85,8 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         Operation { waiting: Waiting { half: self, wait: None }, operation, exhausts }
     }
 
-    /// Waits, for `reason`, until the poller reports this direction, for the task that has the turn.
-    pub(super) async fn ready(self, reason: WaitReason) -> Result<()> {
+    /// Waits until the poller reports this direction, for the task that has the turn.
+    pub(super) async fn ready(self) -> Result<()> {
         // The operation that follows is tried by the program's own code, and shows nothing of this direction.
         self.direction.take_exhausted();
         let mut waiting = Waiting { half: self, wait: None };
@@ -94,7 +94,7 @@ impl<'a, T: Source + 'static> Half<'a, T> {
         poll_fn(|cx| {
             let first = mem::take(&mut first);
             if first {
-                self.begin_wait(&mut waiting.wait, cx.waker(), After::Anything, reason)?;
+                self.begin_wait(&mut waiting.wait, cx.waker(), After::Anything)?;
             }
             self.poll_wait(&mut waiting.wait, cx, first)
         })
@@ -173,22 +173,16 @@ impl<'a, T: Source + 'static> Half<'a, T> {
                     }
                 }
             };
-            self.begin_wait(wait, cx.waker(), after, WaitReason::Source)?;
+            self.begin_wait(wait, cx.waker(), after)?;
             first = true;
         }
     }
 
     #[inline]
-    fn begin_wait(
-        self,
-        wait: &mut Wait,
-        waker: &Waker,
-        after: After,
-        reason: WaitReason,
-    ) -> Result<()> {
+    fn begin_wait(self, wait: &mut Wait, waker: &Waker, after: After) -> Result<()> {
         self.watched.in_a_row().set(0);
         let (event_loop, registration) = (self.watched.event_loop(), self.watched.registration());
-        self.direction.begin_wait(wait, event_loop, waker, registration, after, reason)
+        self.direction.begin_wait(wait, event_loop, waker, registration, after)
     }
 
     /// Polls the wait that was begun, if one was: in this poll, if it is the `first` time.

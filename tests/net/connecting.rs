@@ -1,5 +1,8 @@
 //! Connections with options, and by protocol; the sockets of transports and servers.
 
+use std::cell::RefCell;
+use std::rc::Rc;
+
 use callsoon::io::{ConnectOptions, TcpStream};
 #[cfg(unix)]
 use callsoon::io::{TcpListener, UdpSocket};
@@ -50,6 +53,35 @@ fn connection_is_made_from_a_local_address() {
         let message = made.err().unwrap().message();
         assert!(message.ends_with("no matching local address of IPv4 found"), "{message}");
         drop(writer);
+        server.close();
+        server.wait_closed().await
+    });
+}
+
+/// Notes its name when its connection is made.
+struct Named(&'static str, Rc<RefCell<Vec<&'static str>>>);
+
+impl Protocol for Named {
+    fn connection_made(&self, _: &Transport) -> Result<()> {
+        self.1.borrow_mut().push(self.0);
+        Ok(())
+    }
+}
+
+/// The order is CPython's, in which the reports of both sockets come in one turn.
+#[cfg(target_os = "linux")]
+#[test]
+fn client_is_connected_behind_its_server() {
+    run(async {
+        let (on, made) = (running_loop()?, Rc::new(RefCell::default()));
+        let own = Rc::clone(&made);
+        let factory = move || Named("server", Rc::clone(&own));
+        let server = on.create_server(factory, Some("127.0.0.1"), 0).await?;
+        let port = server.addresses()[0].ip().unwrap().port();
+        let factory = || Named("client", Rc::clone(&made));
+        let (transport, _) = on.create_connection(factory, "127.0.0.1", port).await?;
+        assert_eq!(*made.borrow(), ["server", "client"]);
+        transport.abort();
         server.close();
         server.wait_closed().await
     });
