@@ -128,6 +128,26 @@ impl Repr {
     }
 }
 
+/// The error of which an error of the system was made, if `error` is one.
+fn inside_io_error<'a>(
+    error: &'a (dyn core::error::Error + 'static),
+) -> Option<&'a (dyn core::error::Error + 'static)> {
+    #[cfg(feature = "std")]
+    if let Some(inner) = error.downcast_ref::<std::io::Error>()?.get_ref() {
+        return Some(inner);
+    }
+    #[cfg(not(feature = "std"))]
+    let _ = error;
+    None
+}
+
+/// The source of `error`: that of an error of the system passes over the one that it was made of.
+fn next_source<'a>(
+    error: &'a (dyn core::error::Error + 'static),
+) -> Option<&'a (dyn core::error::Error + 'static)> {
+    inside_io_error(error).or_else(|| error.source())
+}
+
 impl From<Cow<'static, str>> for Detail {
     fn from(message: Cow<'static, str>) -> Detail {
         match message {
@@ -282,9 +302,11 @@ impl Error {
         self.0.is_exception()
     }
 
-    /// Returns true if `except OSError` catches it: Python's `TimeoutError` is one, too.
+    /// Returns true if `except OSError` catches it: the kinds [`Io`](ErrorKind::Io) and
+    /// [`Timeout`](ErrorKind::Timeout), as Python's `TimeoutError` is one, too.
     #[cfg(feature = "std")]
-    pub(crate) fn is_os_error(&self) -> bool {
+    #[must_use]
+    pub fn is_os_error(&self) -> bool {
         matches!(self.kind(), ErrorKind::Io | ErrorKind::Timeout)
     }
 
@@ -314,9 +336,10 @@ impl Error {
         }
     }
 
-    /// The error that it was made of, and the sources of that, outermost first.
+    /// The error that it was made of, and the sources of that, outermost first. The source of an
+    /// `std::io::Error` is the error that it was made of.
     pub fn chain(&self) -> impl Iterator<Item = &(dyn core::error::Error + 'static)> {
-        core::iter::successors(self.source(), |error| error.source())
+        core::iter::successors(self.source(), |error| next_source(*error))
     }
 
     /// The error that it was made of: the first of the [`chain`](Error::chain).
@@ -325,10 +348,12 @@ impl Error {
         self.0.cause()
     }
 
-    /// The program's own error, if it is an `E`.
+    /// The program's own error, if it is an `E`, also where that is in an `std::io::Error`, as an error of
+    /// TLS is.
     #[must_use]
     pub fn downcast_ref<E: core::error::Error + 'static>(&self) -> Option<&E> {
-        self.source()?.downcast_ref()
+        let source = self.source()?;
+        source.downcast_ref().or_else(|| inside_io_error(source)?.downcast_ref())
     }
 
     /// Returns the operating system's error, if this error is made of one.
@@ -352,16 +377,10 @@ impl Error {
         }
     }
 
-    /// The errors of a [group](ErrorKind::Group); empty for any other kind.
+    /// The errors of a [group](ErrorKind::Group); empty for any other kind. See [`split`](Error::split).
     #[must_use]
     pub fn group(&self) -> &[Error] {
-        match &self.0 {
-            Repr::Shared(shared) => match &shared.detail {
-                Detail::Group(group) => &group.errors,
-                _ => &[],
-            },
-            Repr::Cancelled => &[],
-        }
+        self.as_group().map_or(&[], |group| &group.errors)
     }
 
     /// The errors that the loop, its futures and its tasks make of themselves.

@@ -264,6 +264,52 @@ fn a_group_holds_its_errors() {
     assert!(task.exception().unwrap().unwrap().ptr_eq(&group));
 }
 
+/// The parts are those of CPython's `split`.
+#[test]
+fn group_splits_into_what_matches_and_the_rest() {
+    let (v, o) = (Error::new(ErrorKind::Value, "v"), Error::from(io::Error::other("o")));
+    let inmost = Error::from_group("p", vec![v.clone(), o.clone()]);
+    let inner = Error::from_group("n", vec![o.clone(), inmost]);
+    let group = Error::from_group("m", vec![v.clone(), inner, Error::cancelled()]);
+    let split = |matches: fn(&Error) -> bool| {
+        let (matched, rest) = group.split(matches);
+        [matched, rest].map(|part| part.map_or("None".to_owned(), |part| part.to_string()))
+    };
+    assert_eq!(
+        split(Error::is_os_error),
+        [
+            "ExceptionGroup: m [ExceptionGroup: n [o, ExceptionGroup: p [o]]]",
+            "BaseExceptionGroup: m [ValueError: v, ExceptionGroup: n [ExceptionGroup: p [ValueError: v]], \
+             CancelledError]",
+        ]
+    );
+    assert_eq!(split(|_| false), ["None".to_owned(), group.to_string()]);
+    assert_eq!(
+        split(|error| error.kind() == ErrorKind::Group && error.message() == "p"),
+        [
+            "ExceptionGroup: m [ExceptionGroup: n [ExceptionGroup: p [ValueError: v, o]]]",
+            "BaseExceptionGroup: m [ValueError: v, ExceptionGroup: n [o], CancelledError]",
+        ]
+    );
+    assert!(group.split(|_| true).0.is_some_and(|all| all.ptr_eq(&group)));
+    assert_eq!(split(|error| error.group().is_empty()), [group.to_string(), "None".to_owned()]);
+    assert!(v.split(Error::is_os_error).1.is_some_and(|rest| rest.ptr_eq(&v)));
+    let deep = (0..100_000).fold(o, |error, _| Error::from_group("deep", vec![error, v.clone()]));
+    let (matched, rest) = deep.split(Error::is_os_error);
+    assert!(matched.is_some_and(|one| one.group().len() == 1));
+    assert!(rest.is_some_and(|both| both.group().len() == 2));
+}
+
+#[test]
+fn error_inside_the_systems_is_found() {
+    let error = Error::from(io::Error::other(Lost { parcels: 2 }));
+    assert_eq!(error.downcast_ref::<Lost>().unwrap().parcels, 2);
+    assert!(error.io_error().is_some_and(|error| error.kind() == io::ErrorKind::Other));
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    assert_eq!(chain, ["2 parcels lost"; 2]);
+    assert!(Error::from(io::Error::from_raw_os_error(2)).downcast_ref::<Lost>().is_none());
+}
+
 #[test]
 fn panic_in_a_cancelled_bodys_drop_is_reported() {
     struct Bomb;
