@@ -119,8 +119,9 @@ fn tell(on: &LoopRef, of: LostBy, error: Error) {
     on.call_exception_handler(&context);
 }
 
-/// A type that a callback may return: nothing, or a `Result<(), Error>`. An error in it goes to the
-/// loop's exception handler, as an exception out of a Python callback does.
+/// A type that a callback may return: nothing, a `Result<(), Error>`, or a `bool`, as `cancel` does, which says
+/// nothing here. An error in it goes to the loop's exception handler, as an exception out of a Python callback
+/// does.
 pub trait CallbackOutput {
     /// The outcome as a result.
     ///
@@ -131,6 +132,12 @@ pub trait CallbackOutput {
 }
 
 impl CallbackOutput for () {
+    fn into_result(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl CallbackOutput for bool {
     fn into_result(self) -> Result<()> {
         Ok(())
     }

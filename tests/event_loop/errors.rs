@@ -42,6 +42,16 @@ fn error_of_a_callback_goes_to_the_handler_and_the_loop_goes_on() {
 }
 
 #[test]
+fn callback_may_return_that_it_has_cancelled() {
+    let event_loop = EventLoop::with_virtual_time();
+    let future = event_loop.create_future::<()>();
+    let own = future.clone();
+    event_loop.call_soon(move || own.cancel()).unwrap();
+    event_loop.run_once(None).unwrap();
+    assert!(future.cancelled());
+}
+
+#[test]
 fn errors_without_a_handler_are_logged_line_by_line() {
     let event_loop = EventLoop::with_virtual_time();
     let lines = log_lines_of(|| {
