@@ -91,6 +91,37 @@ pub trait Protocol {
     }
 }
 
+/// A factory may hand out a protocol that the program keeps, too.
+impl<P: Protocol + ?Sized> Protocol for Rc<P> {
+    fn connection_made(&self, transport: &Transport) -> Result<()> {
+        (**self).connection_made(transport)
+    }
+
+    fn data_received(&self, data: &[u8]) -> Result<()> {
+        (**self).data_received(data)
+    }
+
+    fn buffered(&self) -> Option<&dyn BufferedProtocol> {
+        (**self).buffered()
+    }
+
+    fn eof_received(&self) -> Result<bool> {
+        (**self).eof_received()
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        (**self).connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        (**self).pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        (**self).resume_writing()
+    }
+}
+
 /// Receives into buffers of its own: `asyncio.BufferedProtocol`. A [`Protocol`] that is one returns
 /// itself from [`buffered`](Protocol::buffered).
 pub trait BufferedProtocol {

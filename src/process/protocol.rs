@@ -91,6 +91,37 @@ pub trait SubprocessProtocol {
     }
 }
 
+/// A factory may hand out a protocol that the program keeps, too.
+impl<P: SubprocessProtocol + ?Sized> SubprocessProtocol for Rc<P> {
+    fn connection_made(&self, transport: &SubprocessTransport) -> Result<()> {
+        (**self).connection_made(transport)
+    }
+
+    fn pipe_data_received(&self, fd: usize, data: &[u8]) -> Result<()> {
+        (**self).pipe_data_received(fd, data)
+    }
+
+    fn pipe_connection_lost(&self, fd: usize, error: Option<Error>) -> Result<()> {
+        (**self).pipe_connection_lost(fd, error)
+    }
+
+    fn process_exited(&self) -> Result<()> {
+        (**self).process_exited()
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        (**self).connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        (**self).pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        (**self).resume_writing()
+    }
+}
+
 impl SubprocessTransport {
     /// Calls `protocol` from the next event on, in the place of the protocol before: `set_protocol`.
     /// Its `connection_made` is not called, and a call that is scheduled already is the old one's. Once

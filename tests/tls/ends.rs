@@ -12,7 +12,7 @@ use callsoon::{
     Error, ErrorKind, EventLoop, LoopRef, Result, run_on, running_loop, sleep, yield_now,
 };
 
-use crate::run::{Noting, Shared, client_side, connect, port, run, server_side};
+use crate::run::{Noting, client_side, connect, port, run, server_side};
 use crate::support::log_lines::log_lines_of;
 
 struct Pair {
@@ -26,7 +26,7 @@ struct Pair {
 async fn pair(on: &LoopRef) -> Result<Pair> {
     let served = Rc::new(Noting { echoes: true, ..Noting::default() });
     let own = served.clone();
-    let factory = move || Shared(own.clone());
+    let factory = move || own.clone();
     let server = on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
     let (transport, client) = connect(on, port(&server), &client_side("localhost")).await?;
     assert_eq!(*client.calls.borrow(), ["made"]);

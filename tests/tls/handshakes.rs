@@ -10,7 +10,7 @@ use callsoon::io::ConnectOptions;
 use callsoon::net::{Protocol, Transport};
 use callsoon::{Error, ErrorKind, EventLoop, Result, run_on, running_loop};
 
-use crate::run::{Noting, Shared, client_side, connect, port, run, server_side};
+use crate::run::{Noting, client_side, connect, port, run, server_side};
 
 // CPython: test_sslproto.BaseStartTLS.test_handshake_timeout
 // CPython: test_sslproto.BaseStartTLS.test_create_connection_ssl_slow_handshake
@@ -114,7 +114,7 @@ fn connection_that_its_client_refuses_is_none_of_the_server() {
         {
             let served = Rc::new(Noting::default());
             let own = served.clone();
-            let factory = move || Shared(own.clone());
+            let factory = move || own.clone();
             let server =
                 on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
             let noting = Rc::new(Noting::default());

@@ -103,27 +103,6 @@ impl Noting {
     }
 }
 
-/// A protocol that a server makes, and a test looks at.
-pub(crate) struct Shared(pub(crate) Rc<Noting>);
-
-impl Protocol for Shared {
-    fn connection_made(&self, transport: &Transport) -> Result<()> {
-        self.0.connection_made(transport)
-    }
-
-    fn data_received(&self, data: &[u8]) -> Result<()> {
-        self.0.data_received(data)
-    }
-
-    fn eof_received(&self) -> Result<bool> {
-        self.0.eof_received()
-    }
-
-    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
-        self.0.connection_lost(error)
-    }
-}
-
 impl Protocol for Noting {
     fn connection_made(&self, transport: &Transport) -> Result<()> {
         self.note("made".to_owned());

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use callsoon::net::{BufferedProtocol, Protocol, Transport};
 use callsoon::{Error, EventLoop, Result, create_task, run_on, running_loop, yield_now};
 
-use crate::run::{Noting, Shared, client_side, port, server_side};
+use crate::run::{Noting, client_side, port, server_side};
 
 /// Receives into buffers of three bytes, and has another protocol take its place when it is given a `>`.
 struct Small(Rc<Noting>, Rc<dyn Protocol>);
@@ -51,7 +51,7 @@ fn protocol_over_tls_is_switched_amid_its_data() {
     run_on(&EventLoop::new(), async {
         let (on, first) = (running_loop()?, Rc::new(Noting::default()));
         let made = first.clone();
-        let factory = move || Shared(made.clone());
+        let factory = move || made.clone();
         let server = on.create_server_tls(factory, Some("127.0.0.1"), 0, &server_side()).await?;
         let (options, tls) = (Default::default(), client_side("localhost"));
         let client =
@@ -61,7 +61,7 @@ fn protocol_over_tls_is_switched_amid_its_data() {
         let (served, next) = (first.transport.borrow().clone().unwrap(), Noting::default());
         next.transport.replace(Some(served.clone()));
         let next = Rc::new(next);
-        let last: Rc<dyn Protocol> = Rc::new(Shared(next.clone()));
+        let last: Rc<dyn Protocol> = next.clone();
         let small: Rc<dyn Protocol> = Rc::new(Small(next.clone(), last.clone()));
         served.set_protocol(small.clone());
         assert!(Rc::ptr_eq(&served.get_protocol().unwrap(), &small));

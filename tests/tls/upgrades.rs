@@ -13,7 +13,7 @@ use callsoon::{
     Error, ErrorKind, EventLoop, Result, create_task, run_on, running_loop, wait_for, yield_now,
 };
 
-use crate::run::{Noting, Shared, client_config, client_side, port, run, server_side};
+use crate::run::{Noting, client_config, client_side, port, run, server_side};
 
 /// Receives into buffers of three bytes.
 struct Small(Rc<Noting>);
@@ -63,8 +63,7 @@ fn connection_is_upgraded_by_its_loop() {
         let serving = create_task(async move {
             own.start_tls(&other, Rc::new(Small(second)), &server_side()).await
         });
-        let transport =
-            on.start_tls(&plain, Rc::new(Shared(one.clone())), &client_side("localhost")).await?;
+        let transport = on.start_tls(&plain, one.clone(), &client_side("localhost")).await?;
         let served = serving.await?;
         let info = transport.tls().unwrap();
         assert_eq!((info.peer_certificates.len(), info.alpn_protocol), (1, None));
@@ -78,7 +77,7 @@ fn connection_is_upgraded_by_its_loop() {
         assert_eq!(one.until_lost().await?, ["eof", "lost None"]);
         // A connection that talks TLS, or is closed, can't be upgraded.
         for (refused, kind) in [(&transport, ErrorKind::Type), (&plain, ErrorKind::Runtime)] {
-            let shared = Rc::new(Shared(one.clone()));
+            let shared = one.clone();
             let upgraded = on.start_tls(refused, shared, &client_side("localhost")).await;
             assert_eq!(upgraded.unwrap_err().kind(), kind);
         }
@@ -101,7 +100,7 @@ fn upgrade_that_is_cancelled_closes_the_connection() {
         let (plain, _) = on.connect_accepted_socket(Noting::default, ours).await?;
         let one = Rc::new(Noting::default());
         let tls = client_side("localhost");
-        let upgraded = on.start_tls(&plain, Rc::new(Shared(one.clone())), &tls);
+        let upgraded = on.start_tls(&plain, one.clone(), &tls);
         let timed = wait_for(upgraded, Duration::from_millis(500)).await;
         assert_eq!(timed.map(drop).unwrap_err().kind(), ErrorKind::Timeout);
         assert_eq!(one.until_lost().await?, ["lost None"]);
@@ -124,7 +123,7 @@ fn upgrade_that_is_cancelled_sends_what_was_written_before() {
             plain.write(&vec![7; SIZE])?;
             assert!(plain.write_buffer_size() > 0);
             let (own, one) = (on.clone(), Rc::new(Noting::default()));
-            let (lower, events) = (plain.clone(), Rc::new(Shared(one.clone())));
+            let (lower, events) = (plain.clone(), one.clone());
             let upgrading = create_task(async move {
                 own.start_tls(&lower, events, &client_side("localhost")).await
             });
@@ -175,12 +174,12 @@ fn upgrade_goes_on_behind_earlier_data() {
                 left -= theirs.read(&mut buffer[..most]).await?;
             }
             let (socket, tls) = (theirs.into_inner(), server_side());
-            own.connect_accepted_socket_tls(|| Shared(second), socket, &tls).await
+            own.connect_accepted_socket_tls(|| second, socket, &tls).await
         });
         let (plain, _) = on.connect_accepted_socket(Noting::default, ours).await?;
         plain.write(&vec![7; SIZE])?;
         assert!(plain.write_buffer_size() > 0);
-        let one = Rc::new(Shared(Rc::new(Noting::default())));
+        let one = Rc::new(Noting::default());
         let transport = on.start_tls(&plain, one, &client_side("localhost")).await?;
         serving.await?;
         transport.write(b"hello")?;

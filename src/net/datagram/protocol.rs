@@ -82,6 +82,33 @@ pub trait DatagramProtocol {
     }
 }
 
+/// A factory may hand out a protocol that the program keeps, too.
+impl<P: DatagramProtocol + ?Sized> DatagramProtocol for Rc<P> {
+    fn connection_made(&self, transport: &DatagramTransport) -> Result<()> {
+        (**self).connection_made(transport)
+    }
+
+    fn datagram_received(&self, data: &[u8], from: &Address) -> Result<()> {
+        (**self).datagram_received(data, from)
+    }
+
+    fn error_received(&self, error: Error) -> Result<()> {
+        (**self).error_received(error)
+    }
+
+    fn connection_lost(&self, error: Option<Error>) -> Result<()> {
+        (**self).connection_lost(error)
+    }
+
+    fn pause_writing(&self) -> Result<()> {
+        (**self).pause_writing()
+    }
+
+    fn resume_writing(&self) -> Result<()> {
+        (**self).resume_writing()
+    }
+}
+
 impl DatagramTransport {
     /// Calls `protocol` from the next event on, in the place of the protocol before: `set_protocol`.
     /// Its `connection_made` is not called. Once the endpoint is closed it does nothing.
