@@ -1,5 +1,6 @@
 //! [`async_with_timeout`]: runs a coroutine up to a timeout.
 
+use alloc::borrow::ToOwned;
 use alloc::string::String;
 use core::future::Future;
 use core::time::Duration;
@@ -19,7 +20,7 @@ pub struct TimeoutOptions {
     pub timeout_error: Option<Error>,
     /// True to keep the exception of the coroutine's task out of the log.
     pub silent: bool,
-    /// The name of the coroutine's task.
+    /// The name by which a task tree shows the wait; the coroutine's task has none of it, as in Photons.
     pub name: Option<String>,
 }
 
@@ -71,10 +72,10 @@ pub async fn async_with_timeout<T: Clone + 'static>(
 ) -> Result<T> {
     let on = running_loop()?;
     let outcome: LoopFuture<T> = on.create_future();
-    let task = try_create_task(coroutine)?;
     if let Some(name) = &options.name {
-        task.set_name(name);
+        outcome.set_name("||async_with_timeout(".to_owned() + name + ")[final]");
     }
+    let task = try_create_task(coroutine)?;
     let passed_on = outcome.clone();
     // The task is never handed out, so that it may have one callback for what takes two.
     let pass_on = move |done: &dyn AnyFuture| pass_on(done, &passed_on, options.silent);

@@ -129,11 +129,16 @@ fn a_wait_that_is_dropped_leaves_the_task_going_without_a_limit() -> Result<()> 
 }
 
 #[test]
-fn the_task_has_the_name_that_was_given() -> Result<()> {
+fn wait_has_the_name_that_was_given() -> Result<()> {
     run(async {
         let options = hp::TimeoutOptions { name: Some("lamp".to_owned()), ..within(5) };
-        let named = async { Ok(callsoon::current_task().expect("in a task").name()) };
-        assert_eq!(hp::async_with_timeout(named, options).await?, "lamp");
+        let named = async {
+            let name = callsoon::current_task().expect("in a task").name();
+            Ok((name, callsoon::task_tree()))
+        };
+        let (name, tree) = hp::async_with_timeout(named, options).await?;
+        assert!(name.starts_with("Task-"), "{name}");
+        assert!(tree.contains("||async_with_timeout(lamp)[final]"), "{tree}");
         rest().await
     })
 }
