@@ -15,7 +15,7 @@ import asyncio
 import contextlib
 
 from ._tracer import Tracer, format_time, tracer_of
-from ._virtual import Stalled, begun_later, virtualize
+from ._virtual import Stalled, begun_later, virtual_wall_clock, virtualize
 
 __all__ = ["Stalled", "Traced", "attach", "log", "trace"]
 __version__ = "0.1.0"
@@ -60,7 +60,8 @@ def attach(loop, *, virtual_time=False):
 
 @contextlib.contextmanager
 def trace(*, virtual_time=False):
-    """Traces all loops that are made inside of the block, whatever makes them."""
+    """Traces all loops that are made inside of the block, whatever makes them. With `virtual_time` the time that
+    passes for `time.time()` is that of the loop, too: Photons' ticker asks it."""
     traced = Traced()
     make = asyncio.SelectorEventLoop.__init__
 
@@ -70,7 +71,8 @@ def trace(*, virtual_time=False):
 
     asyncio.SelectorEventLoop.__init__ = init
     try:
-        yield traced
+        with virtual_wall_clock() if virtual_time else contextlib.nullcontext():
+            yield traced
     finally:
         asyncio.SelectorEventLoop.__init__ = make
 

@@ -66,7 +66,7 @@ def name_of_error(error):
 
 
 def is_of_system(error):
-    return type(error).__module__ in ("builtins", "socket")
+    return type(error).__module__ in ("builtins", "socket", "ssl")
 
 
 class TracedHandle:
@@ -443,8 +443,8 @@ def is_end_of_run(callback):
 
 def is_limit(callback):
     """Whether it ends the time of `wait` or `as_completed`, which has no lines: when those take it back
-    is left open."""
-    return getattr(callback, "__module__", "") == "asyncio.tasks"
+    is left open. Nor has that of a handshake or of the end of a connection over TLS."""
+    return getattr(callback, "__module__", "") in ("asyncio.tasks", "asyncio.sslproto")
 
 
 _tracers = weakref.WeakKeyDictionary()

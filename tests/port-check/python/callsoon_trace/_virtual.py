@@ -6,12 +6,14 @@ import contextlib
 import heapq
 import math
 import threading
+import time
 from asyncio import events
 from concurrent.futures import ThreadPoolExecutor
 
 
 class Stalled(RuntimeError):
-    """Nothing is ready, there is no timer, and no thread owes an answer: a real loop would hang."""
+    """Nothing is ready, there is no timer, no socket is watched, and no thread owes an answer: a real loop would
+    hang."""
 
 
 class VirtualTimer(events.TimerHandle):
@@ -41,6 +43,9 @@ class VirtualSelector:
             return ready
         if self._clock.is_owed():
             # The work of a thread is real, and takes no virtual time.
+            return self._selector.select(None)
+        if timeout is None and len(self._selector.get_map()) > 1:
+            # A socket, or the pipe or the end of a child. The first one is the loop's own, which wakes it.
             return self._selector.select(None)
         if timeout is None:
             raise Stalled("the loop has nothing left that could happen")
@@ -104,6 +109,23 @@ def begun_later(executor, func):
         yield call
     finally:
         may_begin.set()
+
+
+@contextlib.contextmanager
+def virtual_wall_clock():
+    """Has `time.time()` be the time of the loop that runs, where that has virtual time."""
+    real = time.time
+
+    def virtual():
+        loop = events._get_running_loop()
+        clock = getattr(loop, "_selector", None)
+        return loop.time() if isinstance(clock, VirtualSelector) else real()
+
+    time.time = virtual
+    try:
+        yield
+    finally:
+        time.time = real
 
 
 def virtualize(loop):

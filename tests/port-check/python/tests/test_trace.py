@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 from pathlib import Path
 
@@ -325,6 +326,25 @@ class Lines(unittest.TestCase):
 
         with self.assertRaises(callsoon_trace.Stalled):
             trace_of(main)
+
+    def test_child_is_waited_for(self):
+        async def main():
+            command = "import sys; sys.stdin.read(); print('done')"
+            pipe = asyncio.subprocess.PIPE
+            child = await asyncio.create_subprocess_exec(sys.executable, "-c", command, stdin=pipe, stdout=pipe)
+            self.assertEqual(await child.communicate(), (b"done\n", None))
+
+        self.assertIn("end t1 result", trace_of(main))
+
+    def test_wall_clock_is_the_loops(self):
+        async def main():
+            before = time.time()
+            await asyncio.sleep(3600)
+            self.assertEqual(time.time() - before, 3600)
+
+        real = time.time
+        trace_of(main)
+        self.assertIs(time.time, real)
 
     def test_real_time(self):
         async def main():
