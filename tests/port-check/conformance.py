@@ -94,7 +94,12 @@ class Machine(oracle.Machine):
             task.add_done_callback(ended)
         if left:
             self.loop.turns = 0
-            self.loop.run_forever()
+            try:
+                self.loop.run_forever()
+            except RuntimeError as error:
+                if str(error) != "livelock":
+                    raise
+                self.log("end", "livelock")
 
 
 def generate(seed, count, family):
