@@ -112,7 +112,8 @@ async fn connected<T: Source + AsFd + 'static>(on: &LoopRef, socket: T) -> Resul
     let watched = Watched { on, socket: &socket };
     made.await?;
     drop(watched);
-    Ok(Rc::into_inner(socket).expect("the callback is dropped"))
+    // The loop has let go of it, unless the system couldn't take it out of its poller.
+    Rc::into_inner(socket).ok_or_else(|| Error::runtime("the socket is still watched"))
 }
 
 /// Has the loop watch a socket for writing until this is dropped.
