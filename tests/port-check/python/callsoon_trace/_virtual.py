@@ -38,19 +38,26 @@ class VirtualSelector:
         return getattr(self._selector, name)
 
     def select(self, timeout=None):
+        # Looked for first: an event that comes in between is found.
+        watches = timeout is None and self._watches()
         ready = self._selector.select(0)
         if ready or timeout == 0:
             return ready
         if self._clock.is_owed():
             # The work of a thread is real, and takes no virtual time.
             return self._selector.select(None)
-        if timeout is None and len(self._selector.get_map()) > 1:
-            # A socket, or the pipe or the end of a child. The first one is the loop's own, which wakes it.
+        if watches:
             return self._selector.select(None)
         if timeout is None:
             raise Stalled("the loop has nothing left that could happen")
         self._clock.jump()
         return ready
+
+    def _watches(self):
+        """Whether there is a socket, or a pipe or the end of a child, for which a thread may wait."""
+        # The first one is the loop's own, which wakes it.
+        sockets = len(self._selector.get_map()) > 1
+        return sockets or any("waitpid-" in thread.name for thread in threading.enumerate())
 
 
 class VirtualClock:

@@ -332,7 +332,7 @@ class Lines(unittest.TestCase):
             command = "import sys; sys.stdin.read(); print('done')"
             pipe = asyncio.subprocess.PIPE
             child = await asyncio.create_subprocess_exec(sys.executable, "-c", command, stdin=pipe, stdout=pipe)
-            self.assertEqual(await child.communicate(), (b"done\n", None))
+            self.assertEqual(await child.communicate(b""), (b"done\n", None))
 
         self.assertIn("end t1 result", trace_of(main))
 
